@@ -1,0 +1,175 @@
+"""What one value of the config may be, and the words that say why it may not.
+
+Every check returns the value to use or raises `Wrong`; where the value stands is the reader's
+business.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from keyword import iskeyword
+from math import isfinite
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from reparam_rewrite.diagnostics import nearest
+
+
+class Wrong(ValueError):
+    """A value that may not stand where it stands: `message` and `hint` as in a `Diagnostic`."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+_TOML_WORDS = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a float",
+    list: "an array",
+    dict: "a table",
+}
+
+
+def found(value: object) -> str:
+    """What `value` is in TOML's words; the remaining types are dates and times."""
+    return _TOML_WORDS.get(type(value), "a date or a time")
+
+
+def expected(kind: Any) -> str:
+    """What values of the type `kind` are in TOML's words."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return expected(get_args(kind)[0])
+    if origin is Literal:
+        return _or([f"'{choice}'" for choice in get_args(kind)])
+    if origin in (Union, UnionType):
+        return _or([expected(one) for one in get_args(kind) if one is not msgspec.UnsetType])
+    return "a number" if kind is float else _TOML_WORDS[kind]
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def checked(key: str, kind: Any, raw: object) -> Any:
+    """The value of `key`, whose type is declared as `kind`, as the program uses it."""
+    check = CHECKS.get(key)
+    try:
+        value = msgspec.convert(raw, kind)
+    except msgspec.ValidationError:
+        raise _mistyped(key, kind, raw) from None
+    return check(key, value) if check else value
+
+
+def _mistyped(key: str, kind: Any, raw: object) -> Wrong:
+    declared = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if isinstance(raw, str) and get_origin(declared) is Literal:
+        like = nearest(raw, get_args(declared))
+        hint = f"did you mean '{like[0]}'?" if like else ""
+        return Wrong(f"'{key}' must be {expected(kind)}, not '{raw}'", hint)
+    if type(raw) is int and "a number" in expected(kind):
+        return Wrong(f"'{key}' is too large for a float")
+    return Wrong(f"'{key}' must be {expected(kind)}, not {found(raw)}")
+
+
+def finite(key: str, value: float) -> float:
+    if not isfinite(value):
+        raise Wrong(f"'{key}' must be a finite number, not {value}")
+    return value
+
+
+def template(key: str, value: str) -> str:
+    """A name made from `{child}` and `{parent}`, with no formatting of them."""
+    if not value:
+        raise Wrong(f"'{key}' is empty", "a name is needed, such as 'xi_{child}_{parent}'.")
+    only = "only {child} and {parent} can be filled in; a literal brace is doubled."
+    try:
+        fields = list(string.Formatter().parse(value))
+    except ValueError as error:
+        raise Wrong(f"'{key}' is not a template: {_lowered(str(error))}", only) from None
+    for _, field, spec, conversion in fields:
+        if field is not None and (field not in ("child", "parent") or spec or conversion):
+            suffix = (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            raise Wrong(f"'{key}' cannot fill in '{{{field}{suffix}}}'", only)
+    return value
+
+
+def expression(key: str, value: str) -> str:
+    """Python source that can be put in parentheses wherever the child is sampled."""
+    # Most configs have no expression, and ast takes a while to import.
+    import ast
+    import warnings
+
+    source = value.strip()
+    if not source:
+        raise Wrong(f"'{key}' is empty", "a Python expression is needed, such as 'x_bar * beta'.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of doubtful escapes: the model's file is the place
+            tree = ast.parse(source, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = _lowered(error.msg if isinstance(error, SyntaxError) else str(error))
+        raise Wrong(f"'{key}' is not a Python expression: {reason or 'too deep'}") from None
+    refused = {
+        ast.NamedExpr: "an assignment (':=')",
+        ast.Yield: "'yield'",
+        ast.YieldFrom: "'yield'",
+        ast.Await: "'await'",
+        ast.Starred: "a starred expression",
+    }
+    for node in ast.walk(tree):
+        if type(node) in refused:
+            raise Wrong(f"'{key}' may not hold {refused[type(node)]}")
+        if isinstance(node, ast.comprehension) and node.is_async:
+            raise Wrong(f"'{key}' may not hold 'async for'")
+    if isinstance(tree.body, ast.Tuple):
+        raise Wrong(f"'{key}' is a tuple, not a number or an array")
+    try:
+        ast.parse(f"({source})", mode="eval")
+    except SyntaxError:  # the comment swallowed the parenthesis
+        raise Wrong(f"'{key}' may not end in a comment") from None
+    return source
+
+
+def _center(key: str, value: float | str) -> float | str:
+    return expression(key, value) if isinstance(value, str) else finite(key, value)
+
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "init": finite,
+    "name": template,
+    "value": expression,
+    "center": _center,
+}
+"""What a key's type alone does not say, by key."""
+
+
+def site_name(name: str) -> str:
+    """The literal name of a site."""
+    if not name:
+        raise Wrong("the name of a site is empty")
+    if any(char in name for char in "*?["):
+        raise Wrong(f"'{name}' is a glob, which is not supported yet", "name each of the sites.")
+    return name
+
+
+def function_name(name: str) -> str:
+    """`model`, `Forecaster.model` for a method, `outer.inner` for a nested function."""
+    if not name:
+        raise Wrong("the name of a function is empty")
+    if not all(part.isidentifier() and not iskeyword(part) for part in name.split(".")):
+        hint = "write 'model', 'Class.method' or 'outer.inner'."
+        raise Wrong(f"'{name}' is not the name of a function", hint)
+    return name
+
+
+def _lowered(sentence: str) -> str:
+    """`sentence` as part of another one."""
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,198 @@
+"""The typed definition of the config: the tables as TOML writes them, and the values they become.
+
+`ConfigTable`, `SiteTable`, `ParentTable` and `Settings` say which keys there are, of what type and
+with what meaning; reading, the lists of valid keys in messages and a JSON Schema all come from
+them. A new setting is one field of `Settings`.
+
+`Config`, `SiteRule`, `ParentRule` and `Named` are what the rest of the program reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from reparam_rewrite.diagnostics import Place, listed, nearest
+from reparam_rewrite.toml_places import header
+
+Keys = tuple[str, ...]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one offset is made. Valid in [defaults], for a site and for a parent."""
+
+    coefficient: Annotated[
+        Literal["elementwise", "shared"],
+        Meta(description="One coefficient per element of the child, or one scalar."),
+    ] = "elementwise"
+    init: Annotated[
+        float, Meta(description="The coefficient's initial value: 0 is the model as written.")
+    ] = 0.0
+    learn: Annotated[
+        bool, Meta(description="False writes the initial value as a literal, not a param.")
+    ] = True
+    reduce: Annotated[
+        Literal["mean", "sum", "error"],
+        Meta(description="What happens to a parent's axis that the child lacks."),
+    ] = "mean"
+    name: Annotated[
+        str, Meta(description="The coefficient's param site, from {child} and {parent}.")
+    ] = "xi_{child}_{parent}"
+
+
+class ParentTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[sites.<child>.offset.<parent>]: one offset."""
+
+    value: Annotated[
+        str | UnsetType,
+        Meta(description="A Python expression to offset by, where it is not a site's value."),
+    ] = UNSET
+    center: Annotated[
+        float | str | UnsetType,
+        Meta(description="A number or a Python expression that is subtracted from the parent."),
+    ] = UNSET
+
+
+class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[sites.<child>]: one reparameterized site."""
+
+    offset: Annotated[
+        str
+        | list[str]
+        | dict[str, Annotated[bool, Meta(extra_json_schema={"const": False})] | ParentTable]
+        | UnsetType,
+        Meta(description="A parent, several, or a table of them; false drops one of the chain."),
+    ] = UNSET
+
+
+class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    functions: Annotated[
+        list[str] | UnsetType,
+        Meta(description="The functions to rewrite; those that sample the sites if not given."),
+    ] = UNSET
+    chain: Annotated[
+        list[str | list[str]] | UnsetType,
+        Meta(description="Sites that are each offset by all of them that were sampled before."),
+    ] = UNSET
+    defaults: Annotated[Settings | UnsetType, Meta(description="For every offset.")] = UNSET
+    sites: Annotated[dict[str, SiteTable] | UnsetType, Meta(description="By site name.")] = UNSET
+
+
+@cache
+def keys_of(table: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """The keys of a table and the type of each value."""
+    return {field.name: field.type for field in msgspec.structs.fields(table)}
+
+
+def hint_for_unknown(key: str, value: object, above: Keys, table: type[msgspec.Struct]) -> str:
+    """What was probably meant by a `key` that `table`, which stands at `above`, does not have.
+
+    A known key may be in the wrong table: in TOML a key belongs to the header before it, so that
+    `chain` below `[defaults]` is a key of `defaults`.
+    """
+    if key in keys_of(ConfigTable):
+        return f"'{key}' goes to the top of the file, before the first [table]."
+    if key in keys_of(Settings):
+        return f"'{key}' goes in [defaults], [sites.<site>] or the table of a parent."
+    if key in keys_of(SiteTable):
+        return f"'{key}' goes in [sites.<site>]."
+    if key in keys_of(ParentTable):
+        return f"'{key}' goes in the table of a parent, in [sites.<site>.offset]."
+    if like := nearest(key, keys_of(table)):
+        return f"did you mean '{like[0]}'?"
+    if table is SiteTable and isinstance(value, dict):
+        return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
+    return f"the valid keys are {listed(keys_of(table))}."
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A name that the config gives, and where."""
+
+    name: str
+    place: Place
+
+
+class ParentRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the config says of one parent of a site.
+
+    `place` is the parent's key in an offset table, else its string. `keep` is False for
+    `parent = false`: the pair is dropped from the chain. `value` is the stripped source of the
+    expression to offset by; `parent` is then only a label. `center` is a number, or the stripped
+    source of an expression. Both parse with `ast.parse(..., mode="eval")`.
+    """
+
+    parent: str
+    place: Place
+    keep: bool = True
+    value: str | None = None
+    value_place: Place | None = None
+    center: float | str | None = None
+    center_place: Place | None = None
+    overrides: Mapping[str, Any] = {}
+
+
+class SiteRule(msgspec.Struct, frozen=True, kw_only=True):
+    """[sites.<name>]. `parents` is empty where the site is only in a chain."""
+
+    name: str
+    place: Place
+    parents: tuple[ParentRule, ...] = ()
+    overrides: Mapping[str, Any] = {}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A config that has been read and checked. `text` is the decoded file, without a BOM."""
+
+    path: str
+    text: str
+    functions: tuple[Named, ...] = ()
+    chains: tuple[tuple[Named, ...], ...] = ()
+    defaults: Settings = Settings()
+    sites: Mapping[str, SiteRule] = {}
+
+    def source_line(self, place: Place) -> str:
+        """The line of the config at `place`, without its end; empty past the end of the file."""
+        return line_of(self.text, place.line)
+
+    def rule(self, child: str, parent: str) -> ParentRule | None:
+        """What an `offset` says of the pair; None where only a chain makes it."""
+        site = self.sites.get(child)
+        if site is None:
+            return None
+        return next((rule for rule in site.parents if rule.parent == parent), None)
+
+    def settings(self, child: str, parent: str) -> Settings:
+        """The settings of one pair: [defaults], then the site's, then the parent's own."""
+        site = self.sites.get(child)
+        rule = self.rule(child, parent)
+        overrides = {**(site.overrides if site else {}), **(rule.overrides if rule else {})}
+        return msgspec.structs.replace(self.defaults, **overrides)
+
+    def place_of_pair(self, child: str, parent: str) -> Place:
+        """The most specific place that asks for the pair.
+
+        The parent in the child's `offset`, else the child's entry in a chain that has both, else
+        whatever else names the child, else the start of the file.
+        """
+        rule = self.rule(child, parent)
+        if rule is not None:
+            return rule.place
+        with_parent = [c for c in self.chains if parent in {entry.name for entry in c}]
+        for chain in (*with_parent, *self.chains):
+            for entry in chain:
+                if entry.name == child:
+                    return entry.place
+        site = self.sites.get(child)
+        return site.place if site else Place(self.path, 1, 1)
+
+
+def line_of(text: str, line: int) -> str:
+    """The 1-based `line` of `text`; only a line feed, after a carriage return or not, ends one."""
+    lines = text.split("\n")
+    return lines[line - 1].removesuffix("\r") if 0 < line <= len(lines) else ""

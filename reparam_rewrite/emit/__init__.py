@@ -1,0 +1,107 @@
+"""Plan and source in, bytes out: the only place that builds code."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from reparam_rewrite.decoding import Source
+from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.emit.code import Code, Writer
+from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
+from reparam_rewrite.emit.imports import add_imports
+from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.values import Plan, Rewrite
+from reparam_rewrite.survey.moment import Moment
+from reparam_rewrite.survey.values import Survey
+
+__all__ = ["emit"]
+
+
+def emit(plan: Plan, survey: Survey, source: Source, width: int) -> bytes:
+    """The source with the plan carried out; `width` is the line length to keep to.
+
+    Raises `Refusal` if LibCST would not give the file's other bytes back as they are.
+    """
+    module = parse(source)
+    spelling = Spelling(survey, Names([*survey.identifiers, *generated(plan)]))
+    edits: dict[int, Edit] = {}
+    for keep in plan.keeps:
+        at(edits, keep.after).after.append((f"{keep.name} = {keep.variable}",))
+    for rewrite in plan.rewrites:
+        moment = Moment(survey, survey.functions[rewrite.function], rewrite.declare)
+        room_declared = width - indent_of(rewrite, rewrite.declare, source)
+        room_shifted = width - indent_of(rewrite, rewrite.shift, source)
+        code = Writer(rewrite, spelling, moment).code(room_declared, room_shifted)
+        place(edits, rewrite, code)
+    try:
+        edited = Editor(module, edits, survey.statements, width).run()
+    except Mismatch:
+        raise Refusal(
+            Diagnostic(
+                source.path,
+                "Python and LibCST read this file differently, so nothing can be edited safely",
+                "please report this file.",
+            )
+        ) from None
+    return add_imports(edited, spelling.new, width).bytes
+
+
+def parse(source: Source) -> cst.Module:
+    """The concrete tree of a file that LibCST gives back byte for byte."""
+    try:
+        module = cst.parse_module(source.data)
+    except (cst.ParserSyntaxError, UnicodeDecodeError, RecursionError) as error:
+        detail = str(error).strip().splitlines() or [type(error).__name__]
+        raise Refusal(
+            Diagnostic(source.path, f"LibCST can't parse this file: {detail[0]}")
+        ) from None
+    if module.bytes != source.data:
+        raise Refusal(
+            Diagnostic(
+                source.path,
+                "LibCST would not give this file back unchanged (a form feed at the start of a "
+                "line, or lone carriage returns)",
+                "take those characters out.",
+            )
+        )
+    return module
+
+
+def generated(plan: Plan) -> list[str]:
+    """Every variable that the plan makes up."""
+    names = [keep.name for keep in plan.keeps]
+    for rewrite in plan.rewrites:
+        names += [rewrite.loc, rewrite.reparam]
+        names += [term.coefficient.variable for term in rewrite.terms]
+        if rewrite.runtime is not None:
+            names += [rewrite.runtime.prior, rewrite.runtime.bijector, rewrite.runtime.shape]
+    return names
+
+
+def at(edits: dict[int, Edit], number: int) -> Edit:
+    return edits.setdefault(number, Edit())
+
+
+def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
+    """Put the generated code of one child at its statements."""
+    at(edits, rewrite.declare).before.extend(code.declarations)
+    at(edits, rewrite.shift).before.extend(code.shift)
+    if rewrite.join is not None:
+        at(edits, rewrite.join).join = code.handler
+    else:
+        at(edits, rewrite.site.statement).wrap = code.handler
+    if code.prior:
+        edit = at(edits, rewrite.site.statement)
+        edit.prior = code.prior
+        assert rewrite.site.prior_segment is not None
+        edit.prior_text = rewrite.site.prior_segment.text
+
+
+def indent_of(rewrite: Rewrite, statement: int, source: Source) -> int:
+    """How far the site's statement, or a `with` around it, is indented."""
+    for frame in rewrite.site.frames:
+        if frame.statement == statement:
+            return frame.indent
+    start = rewrite.site.statement_segment.start
+    return start - max(source.text.rfind("\n", 0, start), source.text.rfind("\r", 0, start)) - 1

@@ -1,0 +1,227 @@
+"""A planned rewrite as lines of NumPyro. Text only: what is written here is what is reviewed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reparam_rewrite.emit import layout
+from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.expressions import grouped, is_arithmetic
+from reparam_rewrite.plan.values import Coefficient, Rewrite, Term, Value
+from reparam_rewrite.survey.moment import Moment
+
+
+@dataclass(frozen=True)
+class Code:
+    """The generated code of one child, as statements of one or more lines without indent.
+
+    `declarations` go before the statement `Rewrite.declare`, `shift` before `Rewrite.shift`;
+    `handler` is the item of the `with`. `prior` replaces the distribution in the statement.
+    """
+
+    declarations: tuple[tuple[str, ...], ...]
+    shift: tuple[tuple[str, ...], ...]
+    handler: str
+    prior: str = ""
+
+
+class Writer:
+    """Writes the code of one rewrite, in the spelling of its file."""
+
+    def __init__(self, rewrite: Rewrite, spelling: Spelling, moment: Moment) -> None:
+        self._rewrite = rewrite
+        self._spelling = spelling
+        self._moment = moment
+        name = rewrite.site.name_segment.text
+        self._quote = "'" if name.lstrip("rRuUbBfF").startswith("'") else '"'
+
+    def code(self, room_declared: int, room_shifted: int) -> Code:
+        """`room_...`: what the line length leaves to statements at the two places."""
+        rewrite = self._rewrite
+        declarations: list[tuple[str, ...]] = []
+        shift: list[tuple[str, ...]] = []
+        runtime = rewrite.runtime
+        if runtime is not None:
+            # The shape is asked where params are declared, the support where the shift is made.
+            if runtime.asks_shape:
+                declarations += self._asked(room_declared)
+            else:
+                shift += self._asked(room_shifted)
+        for term in rewrite.terms:
+            if term.coefficient.variable:
+                line = f"{term.coefficient.variable} = {self._param(term.coefficient)}"
+                declarations.append(tuple(layout.call(line, room_declared)))
+        shift.append(tuple(layout.sum_of(rewrite.loc, self._terms(), room_shifted)))
+        line = f"{rewrite.reparam} = {self._transform()}"
+        shift.append(tuple(layout.call(line, room_shifted)))
+        handler = self._spell("numpyro.handlers.reparam")
+        key = rewrite.site.name_segment.text
+        hoisted = runtime is not None and runtime.hoisted
+        return Code(
+            tuple(declarations),
+            tuple(shift),
+            f"{handler}(config={{{key}: {rewrite.reparam}}})",
+            runtime.prior if runtime is not None and hoisted else "",
+        )
+
+    def _spell(self, dotted: str) -> str:
+        return self._spelling.of(dotted, self._moment)
+
+    def _jnp(self, function: str) -> str:
+        return f"{self._spell('jax.numpy')}.{function}"
+
+    def _string(self, text: str) -> str:
+        """A string literal with the quotes of the site's own name."""
+        shown = repr(text)
+        if self._quote not in text and shown[1:-1] == text:
+            return f"{self._quote}{text}{self._quote}"
+        return shown
+
+    # -- run time ------------------------------------------------------------------------------
+
+    def _asked(self, room: int) -> list[tuple[str, ...]]:
+        """``a_prior = make_prior()`` and what is asked of it."""
+        rewrite, runtime = self._rewrite, self._rewrite.runtime
+        assert runtime is not None
+        assert rewrite.site.prior_segment is not None
+        statements: list[list[str]] = []
+        if runtime.hoisted:
+            prior = rewrite.site.prior_segment.text
+            one_line = layout.joined(prior.replace("\r\n", "\n"))
+            if one_line is None:
+                statements.append(continued(f"{runtime.prior} = {prior}"))
+            else:
+                statements.append(layout.call(f"{runtime.prior} = {one_line}", room))
+        shape = f"{runtime.prior}.shape()"
+        if runtime.plates:
+            sizes = tuple_of(runtime.plates)
+            broadcast = self._jnp("broadcast_shapes")
+            shape = (
+                f"{broadcast}({sizes}, {runtime.prior}.batch_shape) + {runtime.prior}.event_shape"
+            )
+        if runtime.bijector:
+            biject = self._spell("numpyro.distributions.transforms.biject_to")
+            line = f"{runtime.bijector} = {biject}({runtime.prior}.support)"
+            statements.append(layout.call(line, room))
+            shape = f"{runtime.bijector}.inverse_shape({shape})"
+        if runtime.shape:
+            parts = [part for part in shape.split(" + ") if part]
+            terms = [part if n == 0 else f"+ {part}" for n, part in enumerate(parts)]
+            line = f"{runtime.shape} = {shape}"
+            if runtime.bijector:
+                statements.append(layout.call(line, room))
+            else:
+                statements.append(layout.sum_of(runtime.shape, terms, room))
+        return [tuple(lines) for lines in statements]
+
+    def _shape(self) -> str:
+        """The child's shape as an expression."""
+        rewrite = self._rewrite
+        if rewrite.sizes is not None:
+            return tuple_of(rewrite.sizes)
+        assert rewrite.runtime is not None
+        return rewrite.runtime.shape or f"{rewrite.runtime.prior}.shape()"
+
+    # -- terms ---------------------------------------------------------------------------------
+
+    def _terms(self) -> list[str]:
+        """The summands of the offset, each after the first with its sign."""
+        found = []
+        for position, term in enumerate(self._rewrite.terms):
+            text = self._term(term)
+            if position:
+                text = f"- {text[1:]}" if text.startswith("-") else f"+ {text}"
+            found.append(text)
+        return found
+
+    def _term(self, term: Term) -> str:
+        """``coefficient * value``; a literal coefficient of 1 is the value itself."""
+        value, coefficient = self._value(term.value), term.coefficient
+        if coefficient.param:
+            return f"{coefficient.variable or self._param(coefficient)} * {grouped(value)}"
+        if coefficient.init == 1:
+            return value if is_arithmetic(value) else f"({value})"
+        if coefficient.init == -1:
+            return f"-{grouped(value)}"
+        return f"{coefficient.init!r} * {grouped(value)}"
+
+    def _param(self, coefficient: Coefficient) -> str:
+        """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``"""
+        return (
+            f"{self._spell('numpyro.param')}"
+            f"({self._string(coefficient.param)}, {self._init(coefficient)})"
+        )
+
+    def _init(self, coefficient: Coefficient) -> str:
+        init, sizes = float(coefficient.init), coefficient.sizes
+        if sizes == ():
+            return repr(init)
+        if sizes is None:
+            shape = self._shape()
+        else:
+            shape = sizes[0] if len(sizes) == 1 else tuple_of(sizes)
+        if init in (0, 1):
+            return f"{self._jnp('zeros' if init == 0 else 'ones')}({shape})"
+        return f"{self._jnp('full')}({shape}, {init!r})"
+
+    def _value(self, value: Value) -> str:
+        """The parent's value, reduced, lined up, centred and guarded, in that order."""
+        text = value.expression
+        if value.reduce:
+            axes = ""
+            if value.axes:
+                axis = value.axes[0] if len(value.axes) == 1 else tuple(value.axes)
+                axes = f", axis={axis}"
+            keep = ", keepdims=True" if value.keepdims else ""
+            text = f"{self._jnp(value.reduce)}({text}{axes}{keep})"
+        if value.order:
+            order = "" if value.order == (1, 0) else f", {value.order}"
+            text = f"{self._jnp('transpose')}({text}{order})"
+        if value.index:
+            text = f"{grouped(text)}{value.index}"
+        if value.center:
+            text = text if is_arithmetic(text) else f"({text})"
+            if value.center.startswith("-") and is_number(value.center):
+                text = f"{text} + {value.center[1:]}"
+            else:
+                text = f"{text} - {grouped(value.center)}"
+        if value.guarded:
+            text = f"{self._jnp('broadcast_to')}({text}, {self._shape()})"
+        return text
+
+    def _transform(self) -> str:
+        """The reparameterizer: a shift, in unconstrained space if the child is constrained."""
+        explicit = self._spell("numpyro.infer.reparam.ExplicitReparam")
+        affine = self._spell("numpyro.distributions.transforms.AffineTransform")
+        shift = f"{affine}({self._rewrite.loc}, 1)"
+        runtime = self._rewrite.runtime
+        if runtime is not None and runtime.bijector:
+            return f"{explicit}([{runtime.bijector}.inv, {shift}])"
+        support = ""
+        if runtime is not None and runtime.bijects:
+            support = f"{runtime.prior}.support"
+        elif self._rewrite.constraint:
+            constraints = self._spell("numpyro.distributions.constraints")
+            support = f"{constraints}.{self._rewrite.constraint}"
+        if not support:
+            return f"{explicit}({shift})"
+        biject = self._spell("numpyro.distributions.transforms.biject_to")
+        return f"{explicit}([{biject}({support}).inv, {shift}])"
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def tuple_of(sizes: tuple[str, ...]) -> str:
+    """``()``, ``(n,)``, ``(n, m)``"""
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def continued(text: str) -> list[str]:
+    """A statement of several lines, kept as it is written."""
+    return text.replace("\r\n", "\n").split("\n")

@@ -1,0 +1,71 @@
+"""How does this file call what the generated code needs? By its own imports, else by new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reparam_rewrite.plan.names import Names
+from reparam_rewrite.survey.moment import Moment
+from reparam_rewrite.survey.values import Survey
+
+#: Where the generated code takes its names from, in the order in which styles are tried: the
+#: dotted name itself, then the modules through which it may be reached.
+THROUGH = {
+    "numpyro.param": ("numpyro",),
+    "numpyro.handlers.reparam": ("numpyro.handlers", "numpyro"),
+    "numpyro.infer.reparam.ExplicitReparam": (),
+    "numpyro.distributions.transforms.AffineTransform": (),
+    "numpyro.distributions.transforms.biject_to": (),
+    "numpyro.distributions.constraints": (),
+    "jax.numpy": (),
+}
+
+#: The same object under another name.
+SYNONYMS = {
+    "numpyro.distributions.transforms.biject_to": ("numpyro.distributions.biject_to",),
+}
+
+
+@dataclass
+class Spelling:
+    """Spells dotted names for one file, and remembers the imports that this takes.
+
+    `new` maps a dotted name to the name it must be imported as.
+    """
+
+    survey: Survey
+    names: Names
+    new: dict[str, str] = field(default_factory=dict)
+
+    def of(self, dotted: str, moment: Moment) -> str:
+        """The expression for `dotted` where `moment` is."""
+        for candidate in (dotted, *SYNONYMS.get(dotted, ())):
+            found = self._visible(candidate, moment)
+            if found:
+                return found
+        for module in THROUGH[dotted]:
+            found = self._visible(module, moment)
+            if found:
+                return found + dotted[len(module) :]
+        if dotted in self.new:
+            return self.new[dotted]
+        if dotted == "numpyro.handlers.reparam":
+            return self._import("numpyro.handlers", "handlers") + ".reparam"
+        last = dotted.rpartition(".")[2]
+        return self._import(dotted, "jnp" if dotted == "jax.numpy" else last)
+
+    def _import(self, dotted: str, wanted: str) -> str:
+        if dotted not in self.new:
+            self.new[dotted] = self.names.new(wanted)
+        return self.new[dotted]
+
+    def _visible(self, dotted: str, moment: Moment) -> str | None:
+        """A name that stands for `dotted` here, a local import before one of the module."""
+        for name in sorted(moment.function.imports):
+            binding = moment.binding(name)
+            if binding is not None and binding.qualified == dotted and binding.certain:
+                return name
+        for name, known in self.survey.aliases.items():
+            if known == dotted and name not in moment.function.hidden:
+                return name
+        return None

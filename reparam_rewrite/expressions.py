@@ -1,0 +1,50 @@
+"""Small questions about Python expressions given as text."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+
+ATOMS = (
+    ast.Name,
+    ast.Attribute,
+    ast.Call,
+    ast.Subscript,
+    ast.Constant,
+    ast.List,
+    ast.Dict,
+    ast.JoinedStr,
+)
+
+
+def is_atom(text: str) -> bool:
+    """Can anything be put before or behind the expression without changing how it groups?"""
+    node = ast.parse(text.strip(), mode="eval").body
+    return isinstance(node, ATOMS)
+
+
+def is_arithmetic(text: str) -> bool:
+    """Is it a sum or tighter, so that ``text - center`` and ``text + x`` group as written?"""
+    node = ast.parse(text.strip(), mode="eval").body
+    return isinstance(node, (*ATOMS, ast.UnaryOp)) or (
+        isinstance(node, ast.BinOp)
+        and isinstance(
+            node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.FloorDiv, ast.Mod, ast.Pow)
+        )
+    )
+
+
+def grouped(text: str) -> str:
+    """The expression, in parentheses unless it is an atom."""
+    return text if is_atom(text) else f"({text})"
+
+
+def identifier(name: str) -> str:
+    """A Python identifier that recalls a site's name: ``"a b"`` gives ``a_b``."""
+    found = re.sub(r"\W+", "_", name).strip("_") or "site"
+    if found[0].isdigit():
+        found = f"site_{found}"
+    if keyword.iskeyword(found) or not found.isidentifier():
+        found = f"{found}_" if f"{found}_".isidentifier() else "site"
+    return found

@@ -1,0 +1,230 @@
+"""The border to the disk: files are read whole, and written whole or not at all.
+
+No error of the operating system leaves these functions; each is a `Refusal` that says what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from reparam_rewrite.decoding import Source, decode
+from reparam_rewrite.diagnostics import Diagnostic, Refusal, nearest
+from reparam_rewrite.diffs import unified_diff
+from reparam_rewrite.line_length import line_length
+
+__all__ = [
+    "Source",
+    "line_length",
+    "read_bytes",
+    "read_source",
+    "refuse_same_file",
+    "unified_diff",
+    "write_output",
+]
+
+STDIN = "-"
+
+TO_STDOUT = "choose another path, or leave out -o to print the result."
+
+
+def read_source(path: str, stdin: BinaryIO | None = None) -> Source:
+    """The Python file at `path`; "-" reads `stdin`, by default the process's standard input.
+
+    Raises `Refusal` as `read_bytes` and `decode` do.
+    """
+    if path != STDIN:
+        return decode(path, read_bytes(path, "model"))
+    return decode("<stdin>", read_stdin(stdin))
+
+
+def read_stdin(stdin: BinaryIO | None) -> bytes:
+    """All of `stdin`. Raises `Refusal` if it is closed or cannot be read."""
+    # sys.stdin is None after `<&-`.
+    stream = getattr(sys.stdin, "buffer", None) if stdin is None else stdin
+    try:
+        if stream is None:
+            raise ValueError("it is closed")
+        data: bytes = stream.read()
+    except (OSError, ValueError) as error:
+        reason = os_reason(error) if isinstance(error, OSError) else "it is closed"
+        message = f"cannot read standard input: {reason}"
+        raise Refusal(Diagnostic("<stdin>", message, "give the model's path.")) from None
+    return data
+
+
+def read_bytes(path: str, what: str) -> bytes:
+    """The bytes of the regular file at `path`; `what` is its part in the program ("config").
+
+    Raises `Refusal` for a missing file (with the nearest names of its folder), a folder, a pipe
+    or device (without opening it), a lack of permission, and whatever else stops the reading.
+    """
+    refuse_unusable(path, what)
+    try:
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            hint = f"give the path of the {what} file inside it."
+            raise Refusal(Diagnostic(path, f"the {what} is a folder", hint))
+        if not stat.S_ISREG(mode):
+            hint = "pipe it in with the path -." if what == "model" else "save it as a file first."
+            raise Refusal(Diagnostic(path, f"the {what} is not a regular file", hint))
+        # Should a pipe take the file's place just now, opening it must not wait for a writer.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise Refusal(missing(path, what)) from None
+    except OSError as error:
+        hint = "make it readable (chmod u+r)." if error.errno == errno.EACCES else ""
+        message = f"cannot read the {what}: {os_reason(error)}"
+        raise Refusal(Diagnostic(path, message, hint)) from None
+
+
+def missing(path: str, what: str) -> Diagnostic:
+    """There is no file at `path`: what its folder has instead, or why it has nothing."""
+    file = Path(path)
+    if file.is_symlink():
+        target = os.path.realpath(path)
+        return Diagnostic(path, f"the {what} is a link to '{target}', which does not exist")
+    if not file.parent.is_dir():
+        hint = f"there is no folder '{file.parent}'."
+        return Diagnostic(path, f"the {what} does not exist", hint)
+    with suppress(OSError):
+        names = [entry.name for entry in file.parent.iterdir() if entry.is_file()]
+        if found := nearest(file.name, names):
+            hint = f"did you mean {' or '.join(repr(name) for name in found)}?"
+            return Diagnostic(path, f"the {what} does not exist", hint)
+    return Diagnostic(path, f"the {what} does not exist")
+
+
+def refuse_same_file(model: str, output: str) -> None:
+    """Refuse an output that is the model itself, however the two paths are spelt.
+
+    By device and inode, so links of both kinds and file systems that ignore case are seen. A
+    model on standard input is compared too: `reparam-rewrite - -o model.py < model.py`.
+    """
+    refuse_unusable(output, "output")
+    with suppress(OSError, ValueError):  # one of them does not exist: they are not the same
+        found = os.fstat(0) if model == STDIN else Path(model).stat()
+        if os.path.samestat(found, Path(output).stat()) and stat.S_ISREG(found.st_mode):
+            message = "the output is the model itself, which is never overwritten"
+            raise Refusal(Diagnostic(output, message, TO_STDOUT))
+
+
+def write_output(path: str, data: bytes) -> bool:
+    """Make `data` the bytes of the file at `path`; False if they were already, and nothing is done.
+
+    The file is replaced in one step, so that it is never seen half-written: a reader finds the old
+    bytes or the new. Its mode is kept, and a symbolic link stays and its target is written. (Of
+    several hard links to one file, only `path` gets the new bytes.)
+
+    Raises `Refusal`, with the old file untouched and nothing left beside it, if the folder is
+    missing or not writable, the file read-only (also for root, who could), `path` a folder, pipe
+    or device, or the bytes cannot be stored.
+    """
+    refuse_unusable(path, "output")
+    try:
+        target = Path(os.path.realpath(path))
+        before = existing(path, target)
+        if before and target.read_bytes() == data:
+            return False
+        refuse_read_only(path, target, before)
+        replace(target, data, before)
+    except OSError as error:
+        message = f"cannot write the output: {os_reason(error)}"
+        full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+        hint = f"make room, or {TO_STDOUT}" if full else TO_STDOUT
+        raise Refusal(Diagnostic(path, message, hint)) from None
+    return True
+
+
+def existing(path: str, target: Path) -> os.stat_result | None:
+    """The regular file at `target`, None if there is none; `Refusal` if something else is there."""
+    if path.endswith((os.sep, os.altsep or os.sep)) or target.is_dir():
+        hint = "give the path of a file inside it."
+        raise Refusal(Diagnostic(path, "the output is a folder", hint))
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise Refusal(Diagnostic(path, "the output is not a regular file", TO_STDOUT))
+    return found
+
+
+def refuse_read_only(path: str, target: Path, before: os.stat_result | None) -> None:
+    """Refuse a target that is write-protected, or whose folder is missing or write-protected.
+
+    The bits are looked at beside `os.access`, which grants root everything: a file without a
+    `w` was protected on purpose.
+    """
+    if before and not (before.st_mode & 0o222 and os.access(target, os.W_OK)):
+        hint = f"make it writable (chmod u+w), or {TO_STDOUT}"
+        raise Refusal(Diagnostic(path, "the output is read-only", hint))
+    folder = target.parent
+    if not folder.is_dir():  # a file in its place was found before, as "not a directory"
+        spelt = folder if Path(path).is_symlink() else Path(path).parent
+        hint = f"create it first (mkdir -p), or {TO_STDOUT}"
+        raise Refusal(Diagnostic(path, f"there is no folder '{spelt}'", hint))
+    if not (folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK | os.X_OK)):
+        hint = f"make it writable (chmod u+w), or {TO_STDOUT}"
+        raise Refusal(Diagnostic(path, "the output's folder is read-only", hint))
+
+
+def replace(target: Path, data: bytes, before: os.stat_result | None) -> None:
+    """Write `data` beside `target` and move it there. Raises OSError, and then leaves nothing."""
+    # Not tempfile's: the mode of those is 0600, where a new file should have what the umask leaves.
+    temporary = target.parent / f".reparam-rewrite-{os.urandom(8).hex()}.tmp"
+    try:
+        # A file that others may not read is not to be readable for the while it is being written.
+        write_new(temporary, data, 0o600 if before else 0o666)
+        if before:
+            temporary.chmod(stat.S_IMODE(before.st_mode))
+            with suppress(OSError, AttributeError):  # for root alone, and not on Windows
+                os.chown(temporary, before.st_uid, before.st_gid)
+        temporary.replace(target)
+    except BaseException:  # also Ctrl-C
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_folder(target.parent)
+
+
+def write_new(file: Path, data: bytes, mode: int) -> None:
+    """Create `file` with `data` on the disk itself, as far as it can be told. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(file, flags, mode), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the new name survive a power cut, where the system can."""
+    with suppress(OSError):  # no folder can be opened on Windows, some not synced on networks
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def refuse_unusable(path: str, what: str) -> None:
+    """Refuse a path that no file can have, which the system would answer with a ValueError."""
+    try:
+        usable = path != "" and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise Refusal(Diagnostic(None, f"{path!a} cannot be the path of the {what}"))
+
+
+def os_reason(error: OSError) -> str:
+    """What the system said, as a clause."""
+    reason = error.strerror or str(error)
+    return reason[:1].lower() + reason[1:]

@@ -1,0 +1,170 @@
+"""Survey and config in, `Plan` out: what will be done to each configured site, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reparam_rewrite.config_values import Config
+from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.plan.checks import Problem, child_problems, parent_problems
+from reparam_rewrite.plan.choose import choose
+from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.offset import Context, Stop, offset, param_name
+from reparam_rewrite.plan.pairs import Child, Pair, children
+from reparam_rewrite.plan.values import Account, Plan, Rewrite
+from reparam_rewrite.survey.values import Function, Handler, Site, Survey
+
+__all__ = ["plan"]
+
+
+def plan(survey: Survey, config: Config) -> Plan:
+    """Decide everything before anything is edited.
+
+    Raises `Refusal` with every reason that was found, in the order of the files.
+    """
+    functions = [(function, children(function, config)) for function in choose(survey, config)]
+    functions = [(function, found) for function, found in functions if found]
+    accounts = tuple(
+        account_of(survey, function, child) for function, found in functions for child in found
+    )
+    if functions and all(was_rewritten(function, found) for function, found in functions):
+        return Plan((), (), accounts, already=True)
+    problems: list[Problem] = []
+    rewrites: list[Rewrite] = []
+    keeps = []
+    if not functions:
+        first = next(named for chain in config.chains for named in chain)
+        problems.append(nothing_to_do(first.place))
+    for function, found in functions:
+        problems += name_clashes(function, found)
+        names = Names.of_function(survey.identifiers)
+        context = Context(survey, function, names)
+        for child in found:
+            wrong = list(problems_of(survey, function, child, found))
+            problems += wrong
+            if wrong:
+                continue
+            try:
+                rewrites.append(offset(context, child))
+            except Stop as stop:
+                problems.append(stop.problem)
+        keeps += context.keeps.values()
+    if problems:
+        raise Refusal(diagnosed(survey, config, problems))
+    return Plan(tuple(rewrites), tuple(keeps), accounts)
+
+
+def nothing_to_do(place: Place) -> Problem:
+    return Problem(
+        place,
+        "none of the chain's sites is sampled after another: there is nothing to offset",
+        "list the sites of one function.",
+    )
+
+
+def problems_of(
+    survey: Survey, function: Function, child: Child, found: list[Child]
+) -> Iterable[Problem]:
+    yield from child_problems(survey, function, child)
+    for pair in child.pairs:
+        if pair.site is None:
+            if pair.rule is None or pair.rule.value is None:
+                yield Problem(
+                    pair.place,
+                    f"'{function.name}' samples no site '{pair.parent}'",
+                    "every parent must be sampled in the same function as its child.",
+                )
+            continue
+        backwards = any(
+            other.site.name == pair.parent
+            and any(back.parent == child.site.name for back in other.pairs)
+            for other in found
+        )
+        yield from parent_problems(function, child, pair, backwards)
+
+
+def was_rewritten(function: Function, found: list[Child]) -> bool:
+    """Is every child under a handler already, with every coefficient declared?"""
+    params = set(function.params)
+    for child in found:
+        if not is_handled(child.site):
+            return False
+        if not {name for pair in child.pairs if (name := param_name(pair))} <= params:
+            return False
+    return True
+
+
+def is_handled(site: Site) -> bool:
+    return any(
+        isinstance(item, Handler)
+        and item.qualified == "numpyro.handlers.reparam"
+        and item.sites is not None
+        and site.name in item.sites
+        for frame in site.frames
+        for item in frame.items
+    )
+
+
+def name_clashes(function: Function, found: list[Child]) -> Iterable[Problem]:
+    """A coefficient named like another one, or like anything the model has."""
+    sites = {site.name for site in function.sites}
+    bases = {f"{child.site.name}_base" for child in found}
+    seen: dict[str, Pair] = {}
+    for child in found:
+        for pair in child.pairs:
+            name = param_name(pair)
+            if not name:
+                continue
+            other = seen.setdefault(name, pair)
+            hint = "give it another name: { name = \"...\" }, or use {child} and {parent} in it."
+            if other is not pair:
+                yield Problem(
+                    pair.place,
+                    f"the coefficient of '{pair.parent}' in '{pair.child}' would be named "
+                    f"'{name}', as that of '{other.parent}' in '{other.child}' is",
+                    hint,
+                )
+            elif name in sites | bases | function.named | set(function.params):
+                yield Problem(
+                    pair.place,
+                    f"the coefficient of '{pair.parent}' in '{pair.child}' would be named "
+                    f"'{name}', which the model has already",
+                    hint,
+                )
+
+
+def account_of(survey: Survey, function: Function, child: Child) -> Account:
+    return Account(
+        path=survey.path,
+        line=child.site.place.line,
+        site=child.site.name,
+        function=function.name,
+        parents=tuple(pair.parent for pair in child.pairs),
+        config=child.place,
+        details=tuple(shape_text(child.site)),
+    )
+
+
+def shape_text(site: Site) -> Iterable[str]:
+    """The child's shape in the words of the source, for the verbose account."""
+    if site.shape is None:
+        yield "shape asked at run time"
+    else:
+        sizes = [axis.size or "?" for axis in site.shape]
+        yield f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def diagnosed(survey: Survey, config: Config, problems: list[Problem]) -> list[Diagnostic]:
+    """Problems as messages with their source lines, each once, model before config."""
+    diagnostics = []
+    for problem in dict.fromkeys(problems):
+        in_config = problem.place.path == config.path
+        line = config.source_line(problem.place) if in_config else survey.line(problem.place)
+        diagnostics.append(Diagnostic(problem.place, problem.message, problem.hint, line))
+    return sorted(diagnostics, key=lambda d: (in_order(config, d), d.message))
+
+
+def in_order(config: Config, diagnostic: Diagnostic) -> tuple[bool, int, int]:
+    place = diagnostic.place
+    assert isinstance(place, Place)
+    return place.path == config.path, place.line, place.column

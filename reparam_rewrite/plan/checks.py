@@ -1,0 +1,267 @@
+"""Every reason not to rewrite, one function each.
+
+A check yields `Problem`s: what is wrong, where, and the way out. All are gathered before anything
+is refused, so that a person sees the whole list at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reparam_rewrite.diagnostics import Place, listed
+from reparam_rewrite.plan.pairs import Child, Pair
+from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason to refuse; `place` is in the model or in the config."""
+
+    place: Place
+    message: str
+    hint: str
+
+
+def child_problems(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:
+    """Everything that speaks against touching a child at all."""
+    for check in (
+        not_observed,
+        has_density,
+        sampled_once,
+        plain_call,
+        runs_once,
+        no_handler,
+        not_addressed,
+        not_subsampled,
+        base_is_free,
+    ):
+        yield from check(survey, function, child.site)
+
+
+def not_observed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``y = sample("y", Normal(mu, 1), obs=data)`` as a child."""
+    if site.observed:
+        yield Problem(
+            site.place,
+            f"'{site.name}' is observed: there is nothing to reparameterize",
+            "only latent sites can be offset; take it out of the config.",
+        )
+
+
+def has_density(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``sample("k", Poisson(3))``, ``sample("x", Delta(0))`` or ZeroSumNormal as a child."""
+    family, kind = site.prior.family, site.prior.support.kind
+    if kind == "discrete":
+        yield Problem(
+            site.place,
+            f"'{site.name}' is discrete ({family}): it can't be shifted",
+            "only continuous latent sites can be offset; take it out of the config.",
+        )
+    elif kind == "atomic":
+        yield Problem(
+            site.place,
+            f"'{site.name}' has a {family} prior, which isn't a density: it can't be shifted",
+            "take it out of the config.",
+        )
+    elif kind == "zero_sum":
+        yield Problem(
+            site.place,
+            f"'{site.name}' sums to zero (ZeroSumNormal): an offset would break that",
+            "leave it as it is, or give it a Normal prior.",
+        )
+
+
+def sampled_once(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """The same name sampled in both branches of an ``if``."""
+    places = [other.place for other in function.find(site.name)]
+    if len(places) > 1:
+        lines = " and ".join(str(place.line) for place in places)
+        yield Problem(
+            places[1],
+            f"'{site.name}' is sampled in more than one place (lines {lines})",
+            "sample it in one place; its prior may depend on the branch.",
+        )
+
+
+def plain_call(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``infer=``, ``obs_mask=``, ``sample_shape=``, a call in a lambda, ``a = 1; b = sample(...)``."""
+    for message, hint in site.obstacles:
+        yield Problem(site.place, f"'{site.name}' {message}", hint)
+    if not site.obstacles and site.prior_segment is None:
+        yield Problem(
+            site.place,
+            f"'{site.name}' has no distribution that can be read",
+            "give the distribution as the second argument.",
+        )
+    if not site.alone:
+        yield Problem(
+            site.place,
+            f"'{site.name}' shares its line with another statement",
+            "give it a line of its own.",
+        )
+
+
+def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``for k in range(3): a = sample("a", ...)``."""
+    for frame in site.frames:
+        if frame.kind in ("for", "while"):
+            yield Problem(
+                site.place,
+                f"'{site.name}' is sampled in a loop (line {frame.line})",
+                "sites in loops aren't rewritten; a plate does the same without one.",
+            )
+            return
+
+
+def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``with handlers.reparam(config={"a": LocScaleReparam(0)}): a = sample("a", ...)``."""
+    hint = "take that handler out, or this site out of the config."
+    for frame in site.frames:
+        for item in frame.items:
+            if not isinstance(item, Handler) or item.qualified != "numpyro.handlers.reparam":
+                continue
+            if item.sites is None or site.name in item.sites:
+                yield Problem(
+                    site.place,
+                    f"'{site.name}' already has a reparam handler (line {frame.line})"
+                    if item.sites is not None
+                    else f"'{site.name}' is inside a reparam handler whose config can't be read "
+                    f"(line {frame.line})",
+                    hint,
+                )
+                return
+    for call in survey.addressed:
+        if call.handler != "reparam" or not speaks_of(call.target, function, survey):
+            continue
+        if call.sites is None or site.name in call.sites:
+            what = (
+                f"'{site.name}' already has a reparam handler"
+                if call.sites is not None
+                else f"'{site.name}' may already have a reparam handler, whose config can't be read"
+            )
+            yield Problem(call.place, what, hint)
+            return
+
+
+def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``condition(model, {"a": 0.0})``: it would no longer find the site."""
+    for call in survey.addressed:
+        if call.handler == "reparam" or not speaks_of(call.target, function, survey):
+            continue
+        if call.sites is not None and site.name in call.sites:
+            yield Problem(
+                call.place,
+                f"'{site.name}' is addressed by name by this {call.handler}, which would be "
+                "ignored once the site is sampled as its base",
+                f"address '{site.name}_base' on the rewritten model, elsewhere.",
+            )
+            return
+    for frame in site.frames:
+        for item in frame.items:
+            if not isinstance(item, Handler) or item.sites is None:
+                continue
+            if item.qualified != "numpyro.handlers.reparam" and site.name in item.sites:
+                yield Problem(
+                    site.place,
+                    f"'{site.name}' is addressed by name by the handler in line {frame.line}",
+                    "take this site out of the config.",
+                )
+
+
+def speaks_of(target: str | None, function: Function, survey: Survey) -> bool:
+    """May a call whose first argument is `target` be about `function`?"""
+    own = function.name.rpartition(".")[2]
+    return target is None or target == own or target not in survey.functions
+
+
+def not_subsampled(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``with plate("n", n, subsample_size=m): a = sample("a", ...)``."""
+    for frame in site.frames:
+        for plate in frame.plates:
+            if plate.subsampled:
+                yield Problem(
+                    site.place,
+                    f"'{site.name}' is in the subsampled plate '{plate.name}' "
+                    f"(line {plate.place.line})",
+                    "a site in a subsampled plate isn't rewritten; take subsample_size out.",
+                )
+                return
+
+
+def base_is_free(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """A site called ``a_base`` beside the child ``a``."""
+    base = f"{site.name}_base"
+    taken = {other.name for other in function.sites} | function.named | set(function.params)
+    if base in taken:
+        yield Problem(
+            site.place,
+            f"'{site.name}' would be sampled as '{base}', which the model has already",
+            "rename that site.",
+        )
+
+
+def parent_problems(function: Function, child: Child, pair: Pair, backwards: bool) -> Iterator[Problem]:
+    """Everything that speaks against a site as a parent; `pair.site` is set.
+
+    `backwards`: the config also asks for the child as a parent of the parent.
+    """
+    parent = pair.site
+    assert parent is not None
+    value_hint = f"give an expression instead: {pair.parent} = {{ value = \"...\" }}."
+    if len(function.find(parent.name)) > 1:
+        lines = listed(str(other.place.line) for other in function.find(parent.name))
+        yield Problem(
+            pair.place,
+            f"'{parent.name}' is sampled in more than one place (lines {lines})".replace("'", "'"),
+            value_hint,
+        )
+        return
+    if parent.statement >= child.site.statement:
+        if backwards:
+            yield Problem(
+                pair.place,
+                f"'{child.site.name}' and '{parent.name}' would each be offset by the other",
+                "an offset can only use what was sampled before; keep one of the two.",
+            )
+        else:
+            yield Problem(
+                pair.place,
+                f"'{parent.name}' is sampled after '{child.site.name}' (line "
+                f"{parent.place.line}, after line {child.site.place.line})",
+                "an offset can only use what was sampled before; swap the two or drop one.",
+            )
+        return
+    if not is_before(parent.path, child.site.path):
+        frame = branch_of(parent, child.site)
+        yield Problem(
+            pair.place,
+            f"'{parent.name}' is sampled in another branch than '{child.site.name}' "
+            f"({frame.kind} in line {frame.line}): it may have no value there",
+            value_hint,
+        )
+        return
+    if parent.prior.support.kind == "discrete" and not parent.observed:
+        yield Problem(
+            pair.place,
+            f"'{parent.name}' is discrete ({parent.prior.family}): when NumPyro enumerates it, its "
+            "value has more dims than the model shows",
+            value_hint,
+        )
+    if parent.variable is None:
+        yield Problem(
+            pair.place,
+            f"the value of '{parent.name}' isn't bound to a name (line {parent.place.line})",
+            f"write it as a statement of its own, x = numpyro.sample(...), or {value_hint}",
+        )
+
+
+def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Is everything in `other` reached only through `path`?"""
+    return other[: len(path)] == path
+
+
+def branch_of(parent: Site, child: Site) -> Frame:
+    """The first branch that the parent is in and the child isn't."""
+    blocks = set(child.path)
+    return next(frame for frame in parent.frames if frame.block not in (None, *blocks))

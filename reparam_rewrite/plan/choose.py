@@ -1,0 +1,108 @@
+"""Which functions does a config speak of?"""
+
+from __future__ import annotations
+
+from reparam_rewrite.config_values import Config, Named
+from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed, nearest
+from reparam_rewrite.plan.pairs import named_sites
+from reparam_rewrite.survey.values import Function, Survey
+
+
+def choose(survey: Survey, config: Config) -> list[Function]:
+    """The functions to rewrite, in the order of the file.
+
+    Those that `functions` lists; without it the only one that samples the configured sites.
+    Raises `Refusal` if a listed function doesn't exist, if none samples a configured site, or if
+    several do.
+    """
+    if config.functions:
+        chosen = listed_functions(survey, config)
+    else:
+        chosen = [only_function(survey, config)]
+    unknown = [
+        named
+        for named in named_sites(config)
+        if not any(function.find(named.name) for function in chosen)
+    ]
+    if unknown:
+        raise Refusal([unknown_site(config, named, chosen) for named in unknown])
+    return chosen
+
+
+def listed_functions(survey: Survey, config: Config) -> list[Function]:
+    problems = []
+    for named in config.functions:
+        if named.name in survey.functions:
+            continue
+        near = nearest(named.name, survey.functions) or [
+            name for name in survey.functions if name.rpartition(".")[2] == named.name
+        ]
+        hint = f"did you mean {listed(near)}?" if near else "it has " + (
+            listed(survey.functions) or "no functions at all"
+        ) + "."
+        problems.append(
+            Diagnostic(
+                named.place,
+                f"{survey.path} has no function '{named.name}'",
+                hint,
+                config.source_line(named.place),
+            )
+        )
+    if problems:
+        raise Refusal(problems)
+    wanted = {named.name for named in config.functions}
+    return [function for name, function in survey.functions.items() if name in wanted]
+
+
+def only_function(survey: Survey, config: Config) -> Function:
+    """The function that samples most of the configured sites; all of them, if one does."""
+    wanted = {named.name for named in named_sites(config)}
+    score = {
+        name: len(wanted & {site.name for site in function.sites})
+        for name, function in survey.functions.items()
+    }
+    best = max(score.values(), default=0)
+    if not best:
+        functions = list(survey.functions.values())
+        raise Refusal([unknown_site(config, named, functions) for named in named_sites(config)])
+    found = [survey.functions[name] for name, count in score.items() if count == best]
+    if len(found) > 1:
+        first = next(iter(named_sites(config)))
+        names = listed(function.name for function in found)
+        lines = ", ".join(f"{survey.path}:{function.place.line}" for function in found)
+        raise Refusal(
+            Diagnostic(
+                first.place,
+                f"{names} all sample the configured sites ({lines})"
+                if len(found) > 2
+                else f"both {names} sample the configured sites ({lines})",
+                f'say which: functions = ["{found[0].name}"] at the top of {config.path}.',
+                config.source_line(first.place),
+            )
+        )
+    return found[0]
+
+
+def unknown_site(config: Config, named: Named, functions: list[Function]) -> Diagnostic:
+    known = sorted({site.name for function in functions for site in function.sites})
+    where = (
+        f"'{functions[0].name}' samples"
+        if len(functions) == 1
+        else "the functions of the model file sample"
+    )
+    near = nearest(named.name, known)
+    if near:
+        hint = f"did you mean {listed(near)}?"
+    elif known:
+        hint = f"it samples {listed(known)}."
+    else:
+        hint = "only numpyro.sample calls inside functions count, with the name as a string."
+    unreadable = sum(len(function.unreadable) for function in functions)
+    if unreadable:
+        hint += f" ({unreadable} more have names that aren't plain strings: they can't be matched.)"
+    return Diagnostic(
+        named.place,
+        f"{where} no site '{named.name}'",
+        hint,
+        config.source_line(named.place),
+    )

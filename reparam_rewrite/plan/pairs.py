@@ -1,0 +1,104 @@
+"""Which sites does a config offset, by which parents? Chains are spelled out here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reparam_rewrite.config_values import Config, Named, ParentRule, Settings
+from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.survey.values import Function, Site
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A parent of a child, with its settings. `site` is None for a `value`."""
+
+    child: str
+    parent: str
+    settings: Settings
+    rule: ParentRule | None
+    place: Place
+    site: Site | None
+
+
+@dataclass(frozen=True)
+class Child:
+    """A site to be offset, and where the config says so first."""
+
+    site: Site
+    place: Place
+    pairs: tuple[Pair, ...]
+
+
+def named_sites(config: Config) -> list[Named]:
+    """Every site that the config names, each once, in the order of the file."""
+    found: dict[str, Named] = {}
+    for chain in config.chains:
+        for named in chain:
+            found.setdefault(named.name, named)
+    for rule in config.sites.values():
+        found.setdefault(rule.name, Named(rule.name, rule.place))
+        for parent in rule.parents:
+            if parent.keep and parent.value is None:
+                found.setdefault(parent.parent, Named(parent.parent, parent.place))
+    return sorted(found.values(), key=lambda named: (named.place.line, named.place.column))
+
+
+def place_of(config: Config, child: str) -> Place:
+    """Where the config first asks for something to be done to `child`."""
+    if child in config.sites:
+        return config.sites[child].place
+    return next(named.place for named in named_sites(config) if named.name == child)
+
+
+def children(function: Function, config: Config) -> list[Child]:
+    """The sites of `function` to be offset, in sampling order, each with its parents.
+
+    Parents come in sampling order, then values in the order of the config. A site of a chain that
+    nothing precedes is no child.
+    """
+    found = []
+    for site in function.sites:
+        if found and any(child.site.name == site.name for child in found):
+            continue  # sampled twice: refused as a child, with both places
+        pairs = pairs_of(function, config, site)
+        if pairs:
+            found.append(Child(site, place_of(config, site.name), tuple(pairs)))
+    return found
+
+
+def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
+    rule = config.sites.get(child.name)
+    rules = {parent.parent: parent for parent in rule.parents} if rule else {}
+    wanted = dict.fromkeys(name for name, parent in rules.items() if parent.keep)
+    dropped = {name for name, parent in rules.items() if not parent.keep}
+    for chain in config.chains:
+        names = {named.name for named in chain}
+        if child.name in names:
+            earlier = [site for site in function.sites if site.statement < child.statement]
+            for site in earlier:
+                if site.name in names - dropped and site.name != child.name:
+                    wanted.setdefault(site.name)
+    pairs = []
+    for name in wanted:
+        said = rules.get(name)
+        is_value = said is not None and said.value is not None
+        found = [] if is_value else function.find(name)
+        pairs.append(
+            Pair(
+                child.name,
+                name,
+                config.settings(child.name, name),
+                said,
+                config.place_of_pair(child.name, name),
+                found[0] if found else None,
+            )
+        )
+    order = {name: position for position, name in enumerate(wanted)}
+    return sorted(
+        pairs,
+        key=lambda pair: (
+            pair.site is None,
+            pair.site.index if pair.site else order[pair.parent],
+        ),
+    )

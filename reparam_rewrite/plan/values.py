@@ -1,0 +1,134 @@
+"""What a plan says: the values that `plan` makes and `emit` writes out.
+
+Everything is decided here; nothing in these values needs the config or a parser to be understood.
+Expressions are Python source. Positions are statement numbers of the survey.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.survey.values import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A parent's value in the shape that the child needs.
+
+    Applied in this order: `reduce` ("mean" or "sum") over `axes` (empty: over all of them), then
+    `order` (a permutation of the axes, empty: as they are), then `index` ("[:, None]"), then
+    minus `center`. `guarded`: broadcast to the child's shape, which fails where it would widen.
+    """
+
+    expression: str
+    reduce: str = ""
+    axes: tuple[int, ...] = ()
+    keepdims: bool = False
+    order: tuple[int, ...] = ()
+    index: str = ""
+    center: str = ""
+    guarded: bool = False
+
+    @property
+    def plain(self) -> bool:
+        return replace(self, expression="") == Value("")
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """The factor of a parent: the `numpyro.param` named `param`, or a literal if that is empty.
+
+    `sizes` is its shape, () for a scalar, None for the child's shape as known at run time.
+    `variable` holds it where it can't be declared in the offset itself.
+    """
+
+    init: float
+    param: str = ""
+    sizes: tuple[str, ...] | None = ()
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One summand of an offset; `label` is the parent's name in the config."""
+
+    label: str
+    coefficient: Coefficient
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the generated code must ask of the prior. Names are empty where they aren't needed.
+
+    `prior`: the variable that holds the distribution; `hoisted`: it is made for this, so the
+    distribution moves there. `bijects`: the support is the prior's; `bijector` holds
+    `biject_to(prior.support)` where it is needed twice. `asks_shape`: the child's shape, in
+    unconstrained space, is the prior's too, broadcast with that of its `plates`; `shape` holds it
+    where `prior.shape()` isn't it.
+    """
+
+    prior: str
+    hoisted: bool
+    bijects: bool
+    asks_shape: bool
+    bijector: str = ""
+    shape: str = ""
+    plates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One child and how it is offset.
+
+    `sizes` is its shape, None where `runtime` tells it. `constraint` is the member of
+    `numpyro.distributions.constraints` to unconstrain by, empty on the real line. Statements:
+    params are declared before `declare`, the offset is computed before `shift` (`declare` or
+    deeper), and the handler becomes the first item of the `with` numbered `join`, or wraps the
+    statement where that is None.
+    """
+
+    site: Site
+    function: str
+    terms: tuple[Term, ...]
+    sizes: tuple[str, ...] | None
+    declare: int
+    shift: int
+    join: int | None
+    loc: str
+    reparam: str
+    constraint: str = ""
+    runtime: Runtime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """``mu_site = mu`` after the statement that samples mu, which is bound to something else later."""
+
+    after: int
+    name: str
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One line of the report: a configured site, what offsets it, and where that is said."""
+
+    path: str
+    line: int
+    site: str
+    function: str
+    parents: tuple[str, ...]
+    config: Place
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is to be done to a file. `already`: it was rewritten before, so nothing is."""
+
+    rewrites: tuple[Rewrite, ...]
+    keeps: tuple[Keep, ...]
+    accounts: tuple[Account, ...]
+    already: bool = False

@@ -1,0 +1,36 @@
+"""The pipeline: a source and a config in, the rewritten bytes and an account out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reparam_rewrite.config_values import Config
+from reparam_rewrite.decoding import Source
+from reparam_rewrite.plan.values import Account
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What became of a file. `already`: it had been rewritten before, and `data` is its own."""
+
+    data: bytes
+    accounts: tuple[Account, ...]
+    already: bool
+
+
+def rewrite(source: Source, config: Config, width: int) -> Rewrite:
+    """Rewrite a model as its config says; `width` is the line length of generated code.
+
+    Raises `Refusal` with all the reasons if anything in the config can't be done.
+    """
+    # LibCST is half of the program's start-up: a config with errors never gets to it.
+    from reparam_rewrite.plan import plan
+    from reparam_rewrite.survey import survey
+
+    surveyed = survey(source.path, source.text)
+    planned = plan(surveyed, config)
+    if planned.already:
+        return Rewrite(source.data, planned.accounts, already=True)
+    from reparam_rewrite.emit import emit
+
+    return Rewrite(emit(planned, surveyed, source, width), planned.accounts, already=False)

@@ -1,0 +1,96 @@
+"""Source text in, `Survey` out: what the file's functions sample, and under which plates.
+
+The file is read with `ast`, which is fast and knows every position; LibCST comes in only where
+code is written. Statement numbers are what the two have in common.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.index import Index, index
+from reparam_rewrite.survey.text import Text
+from reparam_rewrite.survey.values import Addressed, Function, Survey
+from reparam_rewrite.survey.walk import ADDRESSING, Walk, addressed_sites, argument
+
+__all__ = ["survey"]
+
+
+def survey(path: str, text: str) -> Survey:
+    """Read a file's models.
+
+    `path` is only for messages; `text` is the decoded file without a byte order mark.
+
+    Raises `Refusal` if the text is not Python.
+    """
+    source = Text(path, text)
+    found = index(parse(path, text))
+    functions: dict[str, Function] = {}
+    for scoped in found.functions:
+        # A name that is defined twice stands for the last definition, as in Python.
+        functions[scoped.name] = Walk(found, source, scoped).run()
+    return Survey(
+        path=path,
+        functions=functions,
+        identifiers=frozenset(found.identifiers),
+        aliases=found.aliases,
+        constants=frozenset(found.constants),
+        addressed=tuple(addressed(found, source)),
+        statements=tuple(found.kinds),
+        lines=tuple(line.rstrip("\r\0") for line in source.lines),
+    )
+
+
+def parse(path: str, text: str) -> ast.Module:
+    """The tree of a file. Raises `Refusal` with the position that Python gives."""
+    try:
+        with warnings.catch_warnings():
+            # An invalid escape in the model is the model's own business.
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        line, column = error.lineno or 1, max(1, error.offset or 1)
+        shown = (error.text or "").rstrip("\r\n")
+        raise Refusal(
+            Diagnostic(
+                Place(path, line, column),
+                f"not valid Python: {error.msg}",
+                "the model must parse before it can be rewritten.",
+                shown,
+            )
+        ) from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise Refusal(
+            Diagnostic(path, f"Python can't parse this file: {error}")
+        ) from None
+
+
+def addressed(found: Index, source: Text) -> list[Addressed]:
+    """The calls outside a `with` that address sites of a function by name."""
+    calls = []
+    for node in found.handler_calls:
+        dotted = dotted_name(found, node.func)
+        if dotted is None or dotted.rpartition(".")[2] not in ADDRESSING:
+            continue
+        first = argument(node, 0, "fn")
+        target = first.id if isinstance(first, ast.Name) else None
+        calls.append(
+            Addressed(
+                dotted.rpartition(".")[2],
+                addressed_sites(found, dotted, node),
+                target,
+                source.place(node),
+            )
+        )
+    return calls
+
+
+def dotted_name(found: Index, node: ast.expr) -> str | None:
+    """The dotted name of an expression by the file's imports alone."""
+    if isinstance(node, ast.Attribute):
+        base = dotted_name(found, node.value)
+        return canonical(f"{base}.{node.attr}") if base else None
+    return found.aliases.get(node.id) if isinstance(node, ast.Name) else None

@@ -1,0 +1,147 @@
+"""One look at the whole tree: statement numbers, functions, imports, names in use."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from reparam_rewrite.survey.imports import bound_by
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass
+class Scoped:
+    """A function's node with its dotted name and the functions around it, outermost first."""
+
+    name: str
+    node: FunctionNode
+    around: tuple[FunctionNode, ...]
+
+
+@dataclass
+class Index:
+    """What is known of a tree before any function is read."""
+
+    numbers: dict[ast.stmt, int] = field(default_factory=dict)
+    kinds: list[str] = field(default_factory=list)
+    functions: list[Scoped] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
+    module_names: set[str] = field(default_factory=set)
+    identifiers: set[str] = field(default_factory=set)
+    dictionaries: dict[str, list[ast.expr]] = field(default_factory=dict)
+    handler_calls: list[ast.Call] = field(default_factory=list)
+
+    def last_of(self, node: ast.stmt) -> int:
+        """The number of the last statement inside `node`, or its own."""
+        last = node
+        while blocks := list(blocks_of(last)):
+            last = blocks[-1][-1]
+        return self.numbers[last]
+
+
+def blocks_of(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    """The statement lists of a compound statement, in the order in which they are written."""
+    for name in ("body", "handlers", "cases", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if not isinstance(block, list) or not block:
+            continue
+        if name in ("handlers", "cases"):
+            for part in block:
+                yield part.body
+        else:
+            yield block
+
+
+def index(tree: ast.Module) -> Index:
+    found = Index()
+    number_block(found, tree.body, "", ())
+    read_names(found, tree)
+    read_module(found, tree)
+    return found
+
+
+def number_block(
+    found: Index, block: list[ast.stmt], prefix: str, around: tuple[FunctionNode, ...]
+) -> None:
+    """Number the statements of a block and all below, and note the functions among them."""
+    for node in block:
+        found.numbers[node] = len(found.kinds)
+        found.kinds.append(type(node).__name__)
+        inner_prefix, inner_around = prefix, around
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.functions.append(Scoped(prefix + node.name, node, around))
+            inner_prefix, inner_around = f"{prefix}{node.name}.", (*around, node)
+        elif isinstance(node, ast.ClassDef):
+            inner_prefix = f"{prefix}{node.name}."
+        for inner in blocks_of(node):
+            number_block(found, inner, inner_prefix, inner_around)
+
+
+def read_names(found: Index, tree: ast.Module) -> None:
+    """Every identifier of the file, and the calls that may address sites by name."""
+    names = found.identifiers
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Call):
+            function = node.func
+            called = getattr(function, "attr", None) or getattr(function, "id", None)
+            if called in ("condition", "substitute", "do", "reparam"):
+                found.handler_calls.append(node)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names.update(name for name, _ in bound_by(node))
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            names.update(node.names)
+        elif isinstance(node, ast.Assign):
+            if isinstance(node.value, (ast.Dict, ast.DictComp)):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        found.dictionaries.setdefault(target.id, []).append(node.value)
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            names.add(node.name)
+
+
+def read_module(found: Index, tree: ast.Module) -> None:
+    """What the names of the module stand for: imports, and numbers that are bound once."""
+    imported: dict[str, set[str]] = {}
+    numbers: dict[str, int] = {}
+    bound: dict[str, int] = {}
+    stack: list[ast.AST] = list(reversed(tree.body))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name, dotted in bound_by(node):
+                imported.setdefault(name, set()).add(dotted)
+            continue
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bound[node.name] = bound.get(node.name, 0) + 1
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
+            bound[node.id] = bound.get(node.id, 0) + 1
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and type(node.value.value) in (int, float)
+        ):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    numbers[target.id] = numbers.get(target.id, 0) + 1
+        stack.extend(reversed(list(ast.iter_child_nodes(node))))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            for name in node.names:
+                bound[name] = bound.get(name, 0) + 2
+    found.module_names = {*imported, *bound}
+    found.aliases = {
+        name: next(iter(dotted))
+        for name, dotted in imported.items()
+        if len(dotted) == 1 and name not in bound
+    }
+    found.constants = {name for name in numbers if bound.get(name) == 1}

@@ -1,0 +1,45 @@
+"""A function as it stands before one statement: what an expression written there would mean."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.values import Binding, Function, Survey
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The `Scope` of an expression that would be evaluated before `statement`."""
+
+    survey: Survey
+    function: Function
+    statement: int
+
+    def resolve(self, node: ast.expr) -> str | None:
+        if isinstance(node, ast.Attribute):
+            base = self.resolve(node.value)
+            return canonical(f"{base}.{node.attr}") if base else None
+        if not isinstance(node, ast.Name):
+            return None
+        if node.id in self.function.hidden:
+            binding = self.binding(node.id)
+            return binding.qualified if binding else None
+        return self.survey.aliases.get(node.id)
+
+    def binding(self, name: str) -> Binding | None:
+        return self.function.timeline.before(name, self.statement)
+
+    def is_constant(self, name: str) -> bool:
+        return name in self.survey.constants and name not in self.function.hidden
+
+    def literal_key(self, node: ast.expr) -> str:
+        return f"literal in the config {id(node)}"
+
+    def is_bound(self, name: str) -> bool:
+        """Can `name` be read here without a NameError?"""
+        if name in self.function.timeline:
+            binding = self.binding(name)
+            return binding is not None and binding.certain
+        return name in self.function.visible

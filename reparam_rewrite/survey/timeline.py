@@ -1,0 +1,94 @@
+"""Which binding of a local name holds before which statement."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+from reparam_rewrite.survey.values import Binding, Read
+
+
+class Timeline:
+    """The bindings of a function's local names, in the order of its statements.
+
+    Branches need no tree: where an `else` starts, the names that the `if` bound are set back, and
+    where both end, they are set to what can be said of both. So one list a name is enough, and
+    a look-up is a bisection however long the function is.
+    """
+
+    def __init__(self) -> None:
+        self._moments: dict[str, list[int]] = {}
+        self._bindings: dict[str, list[Binding | None]] = {}
+        self._now: dict[str, Binding | None] = {}
+        self._version = 0
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._now
+
+    def names(self) -> Iterator[str]:
+        return iter(self._now)
+
+    def version(self) -> int:
+        self._version += 1
+        return self._version
+
+    def bind(self, name: str, statement: int, binding: Binding | None) -> None:
+        """Let `name` stand for `binding` after `statement`; None: it isn't bound."""
+        self._moments.setdefault(name, []).append(statement)
+        self._bindings.setdefault(name, []).append(binding)
+        self._now[name] = binding
+
+    def forget(self, names: Iterable[str], statement: int, *, certain: bool = False) -> None:
+        """From after `statement` on nothing is known of `names` but that they may be bound."""
+        for name in sorted(names):
+            self.bind(name, statement, Binding(self.version(), certain=certain))
+
+    def now(self, name: str) -> Binding | None:
+        return self._now.get(name)
+
+    def before(self, name: str, statement: int) -> Binding | None:
+        """The binding of `name` that holds when `statement` starts, None if there is none."""
+        moments = self._moments.get(name)
+        if not moments:
+            return None
+        found = bisect_left(moments, statement) - 1
+        return self._bindings[name][found] if found >= 0 else None
+
+    def holds(self, reads: Iterable[Read], statement: int) -> bool:
+        """Do all `reads` mean before `statement` what they meant where they were read?"""
+        for read in reads:
+            binding = self.before(read.name, statement)
+            if binding is None or binding.version != read.version or not binding.certain:
+                return False
+        return True
+
+    def snapshot(self) -> dict[str, Binding | None]:
+        return dict(self._now)
+
+    def restore(self, snapshot: dict[str, Binding | None], statement: int) -> None:
+        """Set every name back to `snapshot`, as at the start of another branch."""
+        for name, binding in list(self._now.items()):
+            if snapshot.get(name) is not binding:
+                self.bind(name, statement, snapshot.get(name))
+
+    def join(self, ends: list[dict[str, Binding | None]], statement: int) -> None:
+        """After branches that end as `ends` say, keep what holds in all of them."""
+        if not ends:
+            return
+        for name in {name: None for end in ends for name in end}:
+            found = [end.get(name) for end in ends]
+            first = found[0]
+            if all(binding is first for binding in found):
+                if self._now.get(name) is not first:
+                    self.bind(name, statement, first)
+                continue
+            shapes = {binding.shape if binding else None for binding in found}
+            self.bind(
+                name,
+                statement,
+                Binding(
+                    self.version(),
+                    shape=shapes.pop() if len(shapes) == 1 else None,
+                    certain=all(binding is not None and binding.certain for binding in found),
+                ),
+            )

@@ -1,0 +1,245 @@
+"""What a survey says: the values that `survey` makes and `plan` reads.
+
+Nothing here knows how a file is parsed or what a config asks for. Statements are numbered in the
+order in which they are written, from 0; a number names one statement of the file and, since code
+runs downwards between branches, also a moment: "before statement 12".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reparam_rewrite.diagnostics import Place
+
+if TYPE_CHECKING:
+    from reparam_rewrite.survey.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A local name together with the one binding of it that an expression was read under."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One dimension of a value.
+
+    `size` is a Python expression, None where it can't be written a second time (it has a call
+    that may do something). `plate` is the identity of the plate that makes the axis; `size_key`
+    that of the size: equal keys are the same number. Two integer literals have two keys.
+    """
+
+    size: str | None
+    size_key: str | None = None
+    plate: str | None = None
+    reads: frozenset[Read] = frozenset()
+
+    @property
+    def unit(self) -> bool:
+        return self.size == "1" and self.plate is None
+
+    def same(self, other: Axis) -> bool:
+        """Is this the same axis: by the plate's name if both have one, else by the size?"""
+        if self.plate is not None and other.plate is not None:
+            return self.plate == other.plate
+        return self.size_key is not None and self.size_key == other.size_key
+
+
+UNIT = Axis("1")
+
+#: The axes of a value from left to right; where a shape can't be read, None stands in its place.
+Shape = tuple[Axis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """A `numpyro.plate`. `dim` is None where it can't be told."""
+
+    axis: Axis
+    name: str
+    dim: int | None
+    subsampled: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Where a distribution lives.
+
+    `kind` is "real" (nothing to do before a shift), "fixed" (`constraint` names the member of
+    `numpyro.distributions.constraints`), "runtime" (only the distribution object can tell) or
+    "discrete". `reshapes`: the unconstrained value may have another shape than the value.
+    """
+
+    kind: str
+    constraint: str = ""
+    reshapes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A distribution expression. `batch` and `event` are None where they can't be read."""
+
+    family: str | None
+    support: Support
+    batch: Shape | None
+    event: Shape | None
+
+
+UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One item of a `with` that isn't a plate.
+
+    `qualified` is its dotted name, if it has one. `sites` are those that a handler such as
+    `reparam` addresses by name, None where its dictionary can't be read.
+    """
+
+    qualified: str | None
+    text: str
+    sites: frozenset[str] | None = frozenset()
+
+    @property
+    def opaque(self) -> bool:
+        """May it be a plate, or change the shape of what is sampled inside?"""
+        if self.qualified is None or self.qualified == "numpyro.handlers.mask":
+            return True
+        return not self.qualified.startswith(("numpyro.handlers.", "jax.", "warnings."))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A block that a statement stands in, `with` or a branch.
+
+    `kind` is "with", "if", "for", "while", "try" or "match". `block` tells two branches of
+    one statement apart; a `with` always runs its body, so it has none.
+    """
+
+    kind: str
+    statement: int
+    line: int
+    indent: int  # in characters
+    block: int | None = None
+    items: tuple[Plate | Handler, ...] = ()
+    sole: bool = False  # the body is one simple statement on lines of its own
+
+    @property
+    def plates(self) -> tuple[Plate, ...]:
+        return tuple(item for item in self.items if isinstance(item, Plate))
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of the file's text: `[start, end)` in characters."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One `numpyro.sample` call with a name that can be read.
+
+    `variable` is a name bound to exactly the site's value by its own statement, else None.
+    `shape` is None where it can't be read. `obstacles` are the reasons, in the user's words, why
+    the call itself can't be reparameterized, each with its way out.
+    """
+
+    index: int
+    name: str
+    name_segment: Segment
+    prior_segment: Segment | None
+    prior: Prior
+    prior_reads: frozenset[Read]
+    prior_is_pure: bool
+    place: Place
+    statement: int
+    statement_segment: Segment
+    alone: bool  # the statement has its lines to itself
+    frames: tuple[Frame, ...]
+    variable: str | None
+    observed: bool
+    shape: Shape | None
+    plate_shape: Shape | None
+    obstacles: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def path(self) -> tuple[int, ...]:
+        """The branches that must be taken to get here."""
+        return tuple(frame.block for frame in self.frames if frame.block is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a local name stands for from some statement on.
+
+    `certain` is False where the name may be unbound. A binding that says nothing else stands for
+    a value that can't be told from the source.
+    """
+
+    version: int
+    site: int | None = None
+    shape: Shape | None = None
+    prior: Prior | None = None
+    plate: Plate | None = None
+    qualified: str | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """A call such as `condition(model, {"a": 0.0})`, outside a `with`.
+
+    `sites` is None where the dictionary can't be read, `target` where it isn't a function's name.
+    """
+
+    handler: str
+    sites: frozenset[str] | None
+    target: str | None
+    place: Place
+
+
+@dataclass
+class Function:
+    """A function, method or nested function; `name` is dotted ("Forecaster.model")."""
+
+    name: str
+    place: Place
+    timeline: Timeline
+    visible: frozenset[str]  # names of enclosing scopes, the module and builtins
+    hidden: frozenset[str]  # module-level names that its own or enclosing names hide
+    first: int  # its own `def` statement
+    last: int  # the last statement of its body
+    sites: list[Site] = field(default_factory=list)
+    params: list[str] = field(default_factory=list)
+    imports: set[str] = field(default_factory=set)  # names that its own imports bind
+    named: set[str] = field(default_factory=set)  # plates and deterministic sites
+    unreadable: list[Place] = field(default_factory=list)  # samples whose name isn't a literal
+
+    def find(self, name: str) -> list[Site]:
+        return [site for site in self.sites if site.name == name]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All that was read from a file."""
+
+    path: str
+    functions: dict[str, Function]
+    identifiers: frozenset[str]  # every name used anywhere in the file
+    aliases: dict[str, str]  # module-level name -> dotted name it was imported as
+    constants: frozenset[str]  # module-level names that are one number
+    addressed: tuple[Addressed, ...]
+    statements: tuple[str, ...]  # the class of each statement in `ast`, by number
+    lines: tuple[str, ...] = ()
+
+    def line(self, place: Place) -> str:
+        """The source line at a place, for a message."""
+        return self.lines[place.line - 1] if place.line <= len(self.lines) else ""

@@ -1,0 +1,186 @@
+"""Where each key and value of a TOML text stands, which `tomllib` does not say.
+
+The scanner trusts its input: it is run on text that `tomllib` has accepted, so it looks only for
+the few marks that structure a document and checks nothing. The grammar is https://toml.io/en/v1.0.0;
+line ends and comments inside inline tables, new in TOML 1.1, are skipped like any other.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from bisect import bisect_right
+from typing import NamedTuple
+
+Position = tuple[int, int]
+KeyPath = tuple[str | int, ...]
+
+
+class KeyPlace(NamedTuple):
+    """Where a key and its value start: (line, column), both 1-based, columns in characters.
+
+    An element of an array has no key: `key` is where the element starts. A table that a header
+    or a dotted key makes has no value of its own: `value` is where its key starts.
+    """
+
+    key: Position
+    value: Position
+
+
+# Possessive quantifiers: what has been scanned is never scanned again.
+_SPACE = re.compile(r"[ \t]*+")
+_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+_BARE = re.compile(r"[A-Za-z0-9_-]++")
+_SCALAR = re.compile(r"[^,\]}\r\n#]++")
+# The closing quotes of a multi-line string may have one or two quotes of its text before them.
+_STRING = re.compile(
+    r'"""(?:[^"\\]++|\\.|"(?!""))*+"{3,5}+'
+    r"|'''(?:[^']++|'(?!''))*+'{3,5}+"
+    r'|"(?:[^"\\]++|\\.)*+"'
+    r"|'[^']*+'",
+    re.DOTALL,
+)
+
+
+def places(text: str) -> dict[KeyPath, KeyPlace]:
+    """The place of every key path of `text`, a document that `tomllib.loads` accepts.
+
+    A path is made of keys and of indices into arrays, arrays of tables included:
+    `[[x]]` over `a = [{b = 1}]` gives `("x",)`, `("x", 0)`, `("x", 0, "a")`, `("x", 0, "a", 0)` and
+    `("x", 0, "a", 0, "b")`. A table that a longer header only implies is placed where it is named
+    there, unless it has a header of its own.
+    """
+    scanner = _Scanner(text)
+    scanner.document()
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def position(offset: int) -> Position:
+        line = bisect_right(starts, offset)
+        return line, offset - starts[line - 1] + 1
+
+    return {
+        path: KeyPlace(position(key), position(value))
+        for path, (key, value) in scanner.offsets.items()
+    }
+
+
+def header(*keys: str) -> str:
+    """`[a."b c"]`: the header of the table at a path of keys, for messages."""
+    return f"[{'.'.join(key if _BARE.fullmatch(key) else _quoted(key) for key in keys)}]"
+
+
+def _quoted(key: str) -> str:
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+class _Scanner:
+    """One pass over `text`; `offsets` gathers where the key and the value of each path start."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.offsets: dict[KeyPath, tuple[int, int]] = {}
+        self.tables_in: dict[KeyPath, int] = {}  # how many [[path]] there were so far
+
+    def skip(self, pattern: re.Pattern[str]) -> str:
+        """Step over what `pattern` matches here, and return it."""
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            raise ValueError(f"not TOML at offset {self.at}")
+        self.at = found.end()
+        return found.group()
+
+    def step(self, mark: str) -> bool:
+        """Step over `mark` if it stands here."""
+        here = self.text.startswith(mark, self.at)
+        if here:
+            self.at += len(mark)
+        return here
+
+    def document(self) -> None:
+        table: KeyPath = ()
+        self.skip(_BLANK)
+        while self.at < len(self.text):
+            if self.step("[["):
+                table = self.header(array=True)
+            elif self.step("["):
+                table = self.header(array=False)
+            else:
+                self.pair(table)
+            self.skip(_BLANK)
+
+    def header(self, array: bool) -> KeyPath:
+        """What follows `[` or `[[`; returns the path of the table that it opens."""
+        *above, (last, offset) = self.key()
+        path: KeyPath = ()
+        for part, implied in above:
+            path = (*path, part)
+            self.offsets.setdefault(path, (implied, implied))
+            if path in self.tables_in:
+                path = (*path, self.tables_in[path] - 1)
+        path = (*path, last)
+        if array:
+            self.offsets.setdefault(path, (offset, offset))
+            count = self.tables_in.get(path, 0)
+            self.tables_in[path] = count + 1
+            path = (*path, count)
+        self.offsets[path] = (offset, offset)
+        self.step("]]" if array else "]")
+        return path
+
+    def key(self) -> list[tuple[str, int]]:
+        """A key, dotted or not: its parts and where each starts. Stops at `=` or `]`."""
+        parts = []
+        while True:
+            self.skip(_SPACE)
+            start = self.at
+            if self.text[start] in "\"'":
+                parts.append((_unquoted(self.skip(_STRING)), start))
+            else:
+                parts.append((self.skip(_BARE), start))
+            self.skip(_SPACE)
+            if not self.step("."):
+                return parts
+
+    def pair(self, table: KeyPath) -> None:
+        """`key = value`, in a table or an inline table."""
+        *above, (last, offset) = self.key()
+        path = table
+        for part, implied in above:
+            path = (*path, part)
+            self.offsets.setdefault(path, (implied, implied))
+        self.step("=")
+        self.skip(_SPACE)
+        path = (*path, last)
+        self.offsets[path] = (offset, self.at)
+        self.value(path)
+
+    def value(self, path: KeyPath) -> None:
+        """A value and, for an array or an inline table, all that is in it."""
+        if self.step("["):
+            index = 0
+            while self.inside("]"):
+                self.offsets[(*path, index)] = (self.at, self.at)
+                self.value((*path, index))
+                index += 1
+        elif self.step("{"):
+            while self.inside("}"):
+                self.pair(path)
+        else:
+            self.skip(_STRING if self.text[self.at] in "\"'" else _SCALAR)
+
+    def inside(self, closing: str) -> bool:
+        """Go to the next element of a bracketed value: False if it was closed instead."""
+        self.skip(_BLANK)
+        if self.step(","):
+            self.skip(_BLANK)
+        return not self.step(closing)
+
+
+def _unquoted(token: str) -> str:
+    """The key that a quoted token spells."""
+    if token.startswith("'") or "\\" not in token:
+        return token[1:-1]
+    spelled: str = tomllib.loads(f"key = {token}")["key"]
+    return spelled
