@@ -107,7 +107,7 @@ def run(
     loudness: int,
     screen: Screen,
 ) -> int:
-    """Read, rewrite, then write or compare. Raises `Refusal`; nothing is written before it could."""
+    """Read, rewrite, then write or compare. Raises `Refusal`; nothing is written before that."""
     from pathlib import Path
 
     from reparam_rewrite.config import read_config
@@ -132,7 +132,7 @@ def run(
     if output is not None and to_file:
         refuse_same_file(model, output)
         refuse_same_file(config, output)
-    result = rewrite(source, settings, line_length(Path(".") if model == "-" else Path(model)))
+    result = rewrite(source, settings, line_length(Path() if model == "-" else Path(model)))
 
     old, old_path, new_path = source.data, Path(source.path), Path(source.path)
     if output is not None and to_file:
@@ -147,7 +147,7 @@ def run(
     report(result, loudness, screen)
     if output is None or not to_file:
         if not diff:
-            screen.bytes(result.data)
+            screen.write(result.data)
         return DONE
     stale = not new_path.exists() or old != result.data
     if check:
@@ -191,7 +191,7 @@ class Screen:
             return self._color == "always"
         if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             return False
-        return bool(getattr(stream, "isatty", lambda: False)())
+        return stream is not None and stream.isatty()
 
     def note(self, text: str) -> None:
         click.echo(text, err=True)
@@ -200,9 +200,7 @@ class Screen:
         lines = str(diagnostic).split("\n")
         if self._colored(sys.stderr):
             place = f"{diagnostic.place}:" if diagnostic.place else ""
-            lines[0] = click.style(place, bold=True) + click.style(
-                lines[0][len(place) :], fg="red"
-            )
+            lines[0] = click.style(place, bold=True) + click.style(lines[0][len(place) :], fg="red")
             lines[1:] = [
                 click.style(line, fg="cyan") if line.startswith("hint: ") else line
                 for line in lines[1:]
@@ -213,7 +211,7 @@ class Screen:
             ]
         click.echo("\n".join(lines), err=True, color=True)
 
-    def bytes(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Bytes as they are to standard output."""
         stream = click.get_binary_stream("stdout")
         stream.write(data)
@@ -222,9 +220,9 @@ class Screen:
     def diff(self, data: bytes) -> None:
         """A diff, coloured line by line on a terminal."""
         if not self._colored(sys.stdout):
-            self.bytes(data)
+            self.write(data)
             return
         colors = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
         for line in data.split(b"\n")[: -1 if data.endswith(b"\n") else None]:
             color = b"\x1b[1m" if line[:4] in (b"diff", b"--- ", b"+++ ") else colors.get(line[:1])
-            self.bytes(color + line + b"\x1b[0m\n" if color else line + b"\n")
+            self.write(color + line + b"\x1b[0m\n" if color else line + b"\n")

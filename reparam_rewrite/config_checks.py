@@ -11,11 +11,14 @@ from collections.abc import Callable
 from keyword import iskeyword
 from math import isfinite
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from reparam_rewrite.diagnostics import nearest
+
+if TYPE_CHECKING:
+    import ast
 
 
 class Wrong(ValueError):
@@ -105,15 +108,12 @@ def expression(key: str, value: str) -> str:
     """Python source that can be put in parentheses wherever the child is sampled."""
     # Most configs have no expression, and ast takes a while to import.
     import ast
-    import warnings
 
     source = value.strip()
     if not source:
         raise Wrong(f"'{key}' is empty", "a Python expression is needed, such as 'x_bar * beta'.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of doubtful escapes: the model's file is the place
-            tree = ast.parse(source, mode="eval")
+        tree = _quietly_parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = _lowered(error.msg if isinstance(error, SyntaxError) else str(error))
         raise Wrong(f"'{key}' is not a Python expression: {reason or 'too deep'}") from None
@@ -132,10 +132,23 @@ def expression(key: str, value: str) -> str:
     if isinstance(tree.body, ast.Tuple):
         raise Wrong(f"'{key}' is a tuple, not a number or an array")
     try:
-        ast.parse(f"({source})", mode="eval")
+        _quietly_parsed(f"({source})")
     except SyntaxError:  # the comment swallowed the parenthesis
         raise Wrong(f"'{key}' may not end in a comment") from None
     return source
+
+
+def _quietly_parsed(source: str) -> ast.Expression:
+    """The tree of an expression, without Python's warnings of what is doubtful in it.
+
+    They would name no place in the config, and turn into errors under `python -W error`.
+    """
+    import ast
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source, mode="eval")
 
 
 def _center(key: str, value: float | str) -> float | str:

@@ -40,10 +40,10 @@ class Diagnostic:
     def __str__(self) -> str:
         """The message as printed without colour::
 
-            model.py:12:9: 'a' is observed
-                a = numpyro.sample("a", dist.Normal(0, 1), obs=y)
-                    ^
-            hint: only latent sites can be offset.
+        model.py:12:9: 'a' is observed
+            a = numpyro.sample("a", dist.Normal(0, 1), obs=y)
+                ^
+        hint: only latent sites can be offset.
         """
         head = f"{self.place}: {self.message}" if self.place else self.message
         lines = [head]

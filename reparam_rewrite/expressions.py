@@ -24,15 +24,17 @@ def is_atom(text: str) -> bool:
     return isinstance(node, ATOMS)
 
 
+BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
+
+
 def is_arithmetic(text: str) -> bool:
     """Is it a sum or tighter, so that ``text - center`` and ``text + x`` group as written?"""
     node = ast.parse(text.strip(), mode="eval").body
-    return isinstance(node, (*ATOMS, ast.UnaryOp)) or (
-        isinstance(node, ast.BinOp)
-        and isinstance(
-            node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.FloorDiv, ast.Mod, ast.Pow)
-        )
-    )
+    if isinstance(node, ast.UnaryOp):
+        return not isinstance(node.op, ast.Not)
+    if isinstance(node, ast.BinOp):
+        return not isinstance(node.op, BITWISE)
+    return isinstance(node, ATOMS)
 
 
 def grouped(text: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.decoding import Source
 from reparam_rewrite.plan.values import Account
 
 
-@dataclass(frozen=True)
-class Rewrite:
+class Rewrite(Struct, frozen=True):
     """What became of a file. `already`: it had been rewritten before, and `data` is its own."""
 
     data: bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.spelling import Spelling
@@ -11,8 +11,11 @@ from reparam_rewrite.plan.values import Coefficient, Rewrite, Term, Value
 from reparam_rewrite.survey.moment import Moment
 
 
-@dataclass(frozen=True)
-class Code:
+#: Each of one or more lines, without the indent of its first.
+Statements = list[tuple[str, ...]]
+
+
+class Code(Struct, frozen=True):
     """The generated code of one child, as statements of one or more lines without indent.
 
     `declarations` go before the statement `Rewrite.declare`, `shift` before `Rewrite.shift`;
@@ -38,8 +41,8 @@ class Writer:
     def code(self, room_declared: int, room_shifted: int) -> Code:
         """`room_...`: what the line length leaves to statements at the two places."""
         rewrite = self._rewrite
-        declarations: list[tuple[str, ...]] = []
-        shift: list[tuple[str, ...]] = []
+        declarations: Statements = []
+        shift: Statements = []
         runtime = rewrite.runtime
         if runtime is not None:
             # The shape is asked where params are declared, the support where the shift is made.
@@ -47,11 +50,9 @@ class Writer:
                 declarations += self._asked(room_declared)
             else:
                 shift += self._asked(room_shifted)
-        for term in rewrite.terms:
-            if term.coefficient.variable:
-                line = f"{term.coefficient.variable} = {self._param(term.coefficient)}"
-                declarations.append(tuple(layout.call(line, room_declared)))
-        shift.append(tuple(layout.sum_of(rewrite.loc, self._terms(), room_shifted)))
+        declared, summed = self._offset(room_declared, room_shifted)
+        declarations += declared
+        shift += summed
         line = f"{rewrite.reparam} = {self._transform()}"
         shift.append(tuple(layout.call(line, room_shifted)))
         handler = self._spell("numpyro.handlers.reparam")
@@ -63,6 +64,29 @@ class Writer:
             f"{handler}(config={{{key}: {rewrite.reparam}}})",
             runtime.prior if runtime is not None and hoisted else "",
         )
+
+    def _offset(self, room_declared: int, room_shifted: int) -> tuple[Statements, Statements]:
+        """The coefficients that get statements of their own, and the sum of the terms.
+
+        Coefficients are declared in the sum itself, unless that is deeper than params may be, or
+        a line would get too long.
+        """
+        rewrite = self._rewrite
+        if rewrite.shift == rewrite.declare:
+            lines = layout.sum_of(rewrite.loc, self._terms(named=False), room_shifted)
+            if lines is not None:
+                return [], [tuple(lines)]
+        declared: Statements = []
+        for term in rewrite.terms:
+            if term.coefficient.param:
+                line = f"{term.coefficient.variable} = {self._param(term.coefficient)}"
+                declared.append(tuple(layout.call(line, room_declared)))
+        terms = self._terms(named=True)
+        lines = layout.sum_of(rewrite.loc, terms, room_shifted)
+        if lines is not None:
+            return declared, [tuple(lines)]
+        added = layout.added_up(rewrite.loc, terms, room_shifted)
+        return declared, [tuple(lines) for lines in added]
 
     def _spell(self, dotted: str) -> str:
         return self._spelling.of(dotted, self._moment)
@@ -79,7 +103,7 @@ class Writer:
 
     # -- run time ------------------------------------------------------------------------------
 
-    def _asked(self, room: int) -> list[tuple[str, ...]]:
+    def _asked(self, room: int) -> Statements:
         """``a_prior = make_prior()`` and what is asked of it."""
         rewrite, runtime = self._rewrite, self._rewrite.runtime
         assert runtime is not None
@@ -105,13 +129,11 @@ class Writer:
             statements.append(layout.call(line, room))
             shape = f"{runtime.bijector}.inverse_shape({shape})"
         if runtime.shape:
-            parts = [part for part in shape.split(" + ") if part]
-            terms = [part if n == 0 else f"+ {part}" for n, part in enumerate(parts)]
             line = f"{runtime.shape} = {shape}"
             if runtime.bijector:
                 statements.append(layout.call(line, room))
             else:
-                statements.append(layout.sum_of(runtime.shape, terms, room))
+                statements.append(layout.parenthesized(runtime.shape, shape, room))
         return [tuple(lines) for lines in statements]
 
     def _shape(self) -> str:
@@ -124,21 +146,25 @@ class Writer:
 
     # -- terms ---------------------------------------------------------------------------------
 
-    def _terms(self) -> list[str]:
-        """The summands of the offset, each after the first with its sign."""
+    def _terms(self, *, named: bool) -> list[str]:
+        """The summands of the offset, each after the first with its sign.
+
+        `named`: the coefficients are variables, rather than declared on the spot.
+        """
         found = []
         for position, term in enumerate(self._rewrite.terms):
-            text = self._term(term)
+            text = self._term(term, named=named)
             if position:
                 text = f"- {text[1:]}" if text.startswith("-") else f"+ {text}"
             found.append(text)
         return found
 
-    def _term(self, term: Term) -> str:
+    def _term(self, term: Term, *, named: bool) -> str:
         """``coefficient * value``; a literal coefficient of 1 is the value itself."""
         value, coefficient = self._value(term.value), term.coefficient
         if coefficient.param:
-            return f"{coefficient.variable or self._param(coefficient)} * {grouped(value)}"
+            xi = coefficient.variable if named else self._param(coefficient)
+            return f"{xi} * {grouped(value)}"
         if coefficient.init == 1:
             return value if is_arithmetic(value) else f"({value})"
         if coefficient.init == -1:
@@ -156,10 +182,7 @@ class Writer:
         init, sizes = float(coefficient.init), coefficient.sizes
         if sizes == ():
             return repr(init)
-        if sizes is None:
-            shape = self._shape()
-        else:
-            shape = sizes[0] if len(sizes) == 1 else tuple_of(sizes)
+        shape = sizes[0] if sizes and len(sizes) == 1 else self._shape()
         if init in (0, 1):
             return f"{self._jnp('zeros' if init == 0 else 'ones')}({shape})"
         return f"{self._jnp('full')}({shape}, {init!r})"

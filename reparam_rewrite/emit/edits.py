@@ -7,17 +7,16 @@ that its bytes come out as they went in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import libcst as cst
+from msgspec import Struct
 
 from reparam_rewrite.emit import layout
 
 Lines = tuple[str, ...]
 
 
-@dataclass
-class Edit:
+class Edit(Struct):
     """What happens at one statement. Statements are given as lines without indent.
 
     `join` are `with` items to put first in the statement, a `with`, if they fit there; if they
@@ -26,8 +25,8 @@ class Edit:
     call of the site `site`.
     """
 
-    before: list[Lines] = field(default_factory=list)
-    after: list[Lines] = field(default_factory=list)
+    before: list[Lines] = []
+    after: list[Lines] = []
     join: str = ""
     wrap: str = ""
     prior: str = ""

@@ -13,11 +13,13 @@ ImportStatement = cst.Import | cst.ImportFrom
 
 def add_imports(module: cst.Module, new: dict[str, str], width: int) -> cst.Module:
     """The module with imports for `new`: dotted names, each with the name to import it as."""
-    body = list(module.body)
+    body: list[cst.BaseStatement] = list(module.body)
     for dotted, name in sorted(new.items()):
         package, _, last = dotted.rpartition(".")
         if dotted in ("jax.numpy", "numpyro"):
-            body = insert(body, f"import {dotted}" + (f" as {name}" if name != dotted else ""), module)
+            body = insert(
+                body, f"import {dotted}" + (f" as {name}" if name != dotted else ""), module
+            )
             continue
         alias = last if last == name else f"{last} as {name}"
         extended = extend(body, package, alias, width)
@@ -94,9 +96,7 @@ def member_key(text: str) -> tuple[int, str, str]:
 # -- one more import -----------------------------------------------------------------------------
 
 
-def insert(
-    body: list[cst.BaseStatement], line: str, module: cst.Module
-) -> list[cst.BaseStatement]:
+def insert(body: list[cst.BaseStatement], line: str, module: cst.Module) -> list[cst.BaseStatement]:
     """The new import in the block of imports that has NumPyro or JAX, where sorting puts it."""
     new = cst.parse_statement(line, config=module.config_for_parsing)
     assert isinstance(new, cst.SimpleStatementLine)

@@ -11,29 +11,34 @@ CLOSING = ")]}"
 STEP = 4
 
 
-def sum_of(target: str, terms: list[str], room: int) -> list[str]:
+def sum_of(target: str, terms: list[str], room: int) -> list[str] | None:
     """``target = term + term``: on one line, else one term a line inside parentheses.
 
-    A term after the first starts with its sign.
+    A term after the first starts with its sign. None where black would tear a term apart: it
+    only keeps the parentheses around three terms or more, and only while each fits on a line.
     """
     line = f"{target} = {' '.join(terms)}"
     if len(line) <= room:
         return [line]
-    lines = []
-    for term in terms:
-        lines += factors(term, room - STEP)
-    return [f"{target} = (", *indented(lines), ")"]
+    if len(terms) < 3 or any(len(term) > room - STEP for term in terms):
+        return None
+    return [f"{target} = (", *indented(terms), ")"]
 
 
-def factors(term: str, room: int) -> list[str]:
-    """A term of a sum, broken before ``*`` if it must be."""
-    if len(term) <= room:
-        return [term]
-    parts = split(term, " * ")
-    lines = []
-    for position, part in enumerate(parts):
-        lines += call(f"* {part}" if position else part, room)
-    return lines
+def added_up(target: str, terms: list[str], room: int) -> list[list[str]]:
+    """A sum as statements of its own, ``target = term`` and ``target += term``."""
+    first, *rest = terms
+    statements = [call(f"{target} = {first}", room)]
+    for term in rest:
+        sign, value = term[0], term[2:]
+        statements.append(call(f"{target} {sign}= {value}", room))
+    return statements
+
+
+def parenthesized(target: str, expression: str, room: int) -> list[str]:
+    """An assignment of an expression that doesn't end in a bracket."""
+    line = f"{target} = {expression}"
+    return [line] if len(line) <= room else [f"{target} = (", *indented([expression]), ")"]
 
 
 def call(text: str, room: int) -> list[str]:

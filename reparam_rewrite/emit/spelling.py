@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.survey.moment import Moment
@@ -26,8 +26,7 @@ SYNONYMS = {
 }
 
 
-@dataclass
-class Spelling:
+class Spelling(Struct):
     """Spells dotted names for one file, and remembers the imports that this takes.
 
     `new` maps a dotted name to the name it must be imported as.
@@ -35,7 +34,7 @@ class Spelling:
 
     survey: Survey
     names: Names
-    new: dict[str, str] = field(default_factory=dict)
+    new: dict[str, str] = {}
 
     def of(self, dotted: str, moment: Moment) -> str:
         """The expression for `dotted` where `moment` is."""

@@ -11,7 +11,7 @@ from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.offset import Context, Stop, offset, param_name
 from reparam_rewrite.plan.pairs import Child, Pair, children
-from reparam_rewrite.plan.values import Account, Plan, Rewrite
+from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
 
 __all__ = ["plan"]
@@ -31,7 +31,7 @@ def plan(survey: Survey, config: Config) -> Plan:
         return Plan((), (), accounts, already=True)
     problems: list[Problem] = []
     rewrites: list[Rewrite] = []
-    keeps = []
+    keeps: list[Keep] = []
     if not functions:
         first = next(named for chain in config.chains for named in chain)
         problems.append(nothing_to_do(first.place))
@@ -116,7 +116,7 @@ def name_clashes(function: Function, found: list[Child]) -> Iterable[Problem]:
             if not name:
                 continue
             other = seen.setdefault(name, pair)
-            hint = "give it another name: { name = \"...\" }, or use {child} and {parent} in it."
+            hint = 'give it another name: { name = "..." }, or use {child} and {parent} in it.'
             if other is not pair:
                 yield Problem(
                     pair.place,

@@ -6,7 +6,7 @@ comes out of here can widen the child: the result broadcasts into the child's sh
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from reparam_rewrite.plan.values import Value
 from reparam_rewrite.survey.values import Axis, Shape
@@ -122,9 +122,7 @@ def match(axis: Axis, position: int, child: Shape) -> int | None:
         bare = [at for at in found if child[at].plate is None]
         found = bare if len(bare) == 1 and len(found) > 1 else found
     if len(found) > 1:
-        raise Unaligned(
-            f"the child has {len(found)} axes that could be its axis {described(axis)}"
-        )
+        raise Unaligned(f"the child has {len(found)} axes that could be its axis {described(axis)}")
     return found[0] if found else None
 
 

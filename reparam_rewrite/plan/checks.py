@@ -7,15 +7,15 @@ is refused, so that a person sees the whole list at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place, listed
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A reason to refuse; `place` is in the model or in the config."""
 
     place: Place
@@ -85,7 +85,7 @@ def sampled_once(survey: Survey, function: Function, site: Site) -> Iterator[Pro
 
 
 def plain_call(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
-    """``infer=``, ``obs_mask=``, ``sample_shape=``, a call in a lambda, ``a = 1; b = sample(...)``."""
+    """``infer=``, ``obs_mask=``, a call in a lambda, ``n = 1; a = sample(...)``."""
     for message, hint in site.obstacles:
         yield Problem(site.place, f"'{site.name}' {message}", hint)
     if not site.obstacles and site.prior_segment is None:
@@ -201,14 +201,16 @@ def base_is_free(survey: Survey, function: Function, site: Site) -> Iterator[Pro
         )
 
 
-def parent_problems(function: Function, child: Child, pair: Pair, backwards: bool) -> Iterator[Problem]:
+def parent_problems(
+    function: Function, child: Child, pair: Pair, backwards: bool
+) -> Iterator[Problem]:
     """Everything that speaks against a site as a parent; `pair.site` is set.
 
     `backwards`: the config also asks for the child as a parent of the parent.
     """
     parent = pair.site
     assert parent is not None
-    value_hint = f"give an expression instead: {pair.parent} = {{ value = \"...\" }}."
+    value_hint = f'give an expression instead: {pair.parent} = {{ value = "..." }}.'
     if len(function.find(parent.name)) > 1:
         lines = listed(str(other.place.line) for other in function.find(parent.name))
         yield Problem(

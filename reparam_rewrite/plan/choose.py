@@ -37,9 +37,11 @@ def listed_functions(survey: Survey, config: Config) -> list[Function]:
         near = nearest(named.name, survey.functions) or [
             name for name in survey.functions if name.rpartition(".")[2] == named.name
         ]
-        hint = f"did you mean {listed(near)}?" if near else "it has " + (
-            listed(survey.functions) or "no functions at all"
-        ) + "."
+        hint = (
+            f"did you mean {listed(near)}?"
+            if near
+            else "it has " + (listed(survey.functions) or "no functions at all") + "."
+        )
         problems.append(
             Diagnostic(
                 named.place,

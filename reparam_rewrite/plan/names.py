@@ -6,7 +6,6 @@ import builtins
 import keyword
 from collections.abc import Iterable
 
-
 #: What the generated code may have to import.
 IMPORTED = (
     "AffineTransform",

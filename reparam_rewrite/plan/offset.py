@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.diagnostics import Place, listed, nearest
 from reparam_rewrite.expressions import identifier
@@ -25,14 +27,13 @@ class Stop(Exception):
         self.problem = problem
 
 
-@dataclass
-class Context:
+class Context(Struct):
     """What the offsets of one function share: names in use, and values that must be kept."""
 
     survey: Survey
     function: Function
     names: Names
-    keeps: dict[int, Keep] = field(default_factory=dict)  # by the index of the site
+    keeps: dict[int, Keep] = {}  # by the index of the site
 
     def keep(self, site: Site) -> Keep:
         assert site.variable is not None
@@ -42,8 +43,7 @@ class Context:
         return self.keeps[site.index]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """What one term is made of before its place is known."""
 
     pair: Pair
@@ -81,7 +81,6 @@ def offset(context: Context, child: Child) -> Rewrite:
     runtime = None
     if asks_shape or bijects:
         runtime = ask(names, base, site, bijects=bijects, shape=asks_shape)
-    apart = shift != declare
     terms = []
     for source, value in zip(sources, values, strict=True):
         if source.pair.site is not None:
@@ -89,7 +88,7 @@ def offset(context: Context, child: Child) -> Rewrite:
             named = context.keep(parent).name if parent.index in kept else parent.variable
             value = replace(value, expression=named or "")
         coefficient = coefficient_of(source.pair, sizes if is_elementwise(source.pair) else ())
-        if apart and coefficient.param:
+        if coefficient.param:
             coefficient = replace(coefficient, variable=names.new(identifier(coefficient.param)))
         terms.append(Term(source.pair.parent, coefficient, value))
     return Rewrite(
@@ -295,7 +294,9 @@ def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
     where = f"where '{site.name}' is sampled ({site.place.path}:{site.place.line})"
     if name in moment.function.timeline:
         return Problem(
-            place, f"'{name}' has no value {where}, or may have none", "it is bound later, or elsewhere."
+            place,
+            f"'{name}' has no value {where}, or may have none",
+            "it is bound later, or elsewhere.",
         )
     known = [known for known in moment.function.timeline.names() if moment.is_bound(known)]
     near = nearest(name, [*known, *moment.survey.aliases])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reparam_rewrite.config_values import Config, Named, ParentRule, Settings
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.values import Function, Site
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A parent of a child, with its settings. `site` is None for a `value`."""
 
     child: str
@@ -21,8 +20,7 @@ class Pair:
     site: Site | None
 
 
-@dataclass(frozen=True)
-class Child:
+class Child(Struct, frozen=True):
     """A site to be offset, and where the config says so first."""
 
     site: Site
@@ -57,7 +55,7 @@ def children(function: Function, config: Config) -> list[Child]:
     Parents come in sampling order, then values in the order of the config. A site of a chain that
     nothing precedes is no child.
     """
-    found = []
+    found: list[Child] = []
     for site in function.sites:
         if found and any(child.site.name == site.name for child in found):
             continue  # sampled twice: refused as a child, with both places

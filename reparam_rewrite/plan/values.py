@@ -6,14 +6,14 @@ Expressions are Python source. Positions are statement numbers of the survey.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.values import Site
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """A parent's value in the shape that the child needs.
 
     Applied in this order: `reduce` ("mean" or "sum") over `axes` (empty: over all of them), then
@@ -35,12 +35,11 @@ class Value:
         return replace(self, expression="") == Value("")
 
 
-@dataclass(frozen=True, slots=True)
-class Coefficient:
+class Coefficient(Struct, frozen=True):
     """The factor of a parent: the `numpyro.param` named `param`, or a literal if that is empty.
 
     `sizes` is its shape, () for a scalar, None for the child's shape as known at run time.
-    `variable` holds it where it can't be declared in the offset itself.
+    `variable` is free to hold it where it isn't declared in the offset itself.
     """
 
     init: float
@@ -49,8 +48,7 @@ class Coefficient:
     variable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """One summand of an offset; `label` is the parent's name in the config."""
 
     label: str
@@ -58,8 +56,7 @@ class Term:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """What the generated code must ask of the prior. Names are empty where they aren't needed.
 
     `prior`: the variable that holds the distribution; `hoisted`: it is made for this, so the
@@ -78,8 +75,7 @@ class Runtime:
     plates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(Struct, frozen=True):
     """One child and how it is offset.
 
     `sizes` is its shape, None where `runtime` tells it. `constraint` is the member of
@@ -102,17 +98,15 @@ class Rewrite:
     runtime: Runtime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """``mu_site = mu`` after the statement that samples mu, which is bound to something else later."""
+class Keep(Struct, frozen=True):
+    """``mu_site = mu`` after the statement that samples mu: the name is bound again later."""
 
     after: int
     name: str
     variable: str
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One line of the report: a configured site, what offsets it, and where that is said."""
 
     path: str
@@ -124,8 +118,7 @@ class Account:
     details: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """All that is to be done to a file. `already`: it was rewritten before, so nothing is."""
 
     rewrites: tuple[Rewrite, ...]

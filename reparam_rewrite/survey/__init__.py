@@ -63,9 +63,7 @@ def parse(path: str, text: str) -> ast.Module:
             )
         ) from None
     except (RecursionError, MemoryError, ValueError) as error:
-        raise Refusal(
-            Diagnostic(path, f"Python can't parse this file: {error}")
-        ) from None
+        raise Refusal(Diagnostic(path, f"Python can't parse this file: {error}")) from None
 
 
 def addressed(found: Index, source: Text) -> list[Addressed]:

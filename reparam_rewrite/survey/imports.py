@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 # What `from numpyro import *` binds that matters here.
-STAR = {
+STAR: dict[str, tuple[str, ...] | None] = {
     "numpyro": ("deterministic", "handlers", "param", "plate", "plate_stack", "sample"),
     "numpyro.distributions": None,
 }

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from reparam_rewrite.survey.imports import bound_by
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass
-class Scoped:
+class Scoped(Struct):
     """A function's node with its dotted name and the functions around it, outermost first."""
 
     name: str
@@ -20,19 +20,18 @@ class Scoped:
     around: tuple[FunctionNode, ...]
 
 
-@dataclass
-class Index:
+class Index(Struct):
     """What is known of a tree before any function is read."""
 
-    numbers: dict[ast.stmt, int] = field(default_factory=dict)
-    kinds: list[str] = field(default_factory=list)
-    functions: list[Scoped] = field(default_factory=list)
-    aliases: dict[str, str] = field(default_factory=dict)
-    constants: set[str] = field(default_factory=set)
-    module_names: set[str] = field(default_factory=set)
-    identifiers: set[str] = field(default_factory=set)
-    dictionaries: dict[str, list[ast.expr]] = field(default_factory=dict)
-    handler_calls: list[ast.Call] = field(default_factory=list)
+    numbers: dict[ast.stmt, int] = {}
+    kinds: list[str] = []
+    functions: list[Scoped] = []
+    aliases: dict[str, str] = {}
+    constants: set[str] = set()
+    module_names: set[str] = set()
+    identifiers: set[str] = set()
+    dictionaries: dict[str, list[ast.expr]] = {}
+    handler_calls: list[ast.Call] = []
 
     def last_of(self, node: ast.stmt) -> int:
         """The number of the last statement inside `node`, or its own."""

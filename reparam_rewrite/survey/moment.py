@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reparam_rewrite.survey.imports import canonical
 from reparam_rewrite.survey.values import Binding, Function, Survey
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """The `Scope` of an expression that would be evaluated before `statement`."""
 
     survey: Survey

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reparam_rewrite.survey.families import FAMILIES, Family
 from reparam_rewrite.survey.shapes import (
@@ -19,8 +20,17 @@ DISTRIBUTIONS = "numpyro.distributions."
 
 #: Supports whose unconstrained values have another shape, so that no axis can be carried over.
 RESHAPING = frozenset(
-    "simplex zero_sum corr_cholesky corr_matrix positive_definite positive_semidefinite "
-    "lower_cholesky scaled_unit_lower_cholesky sphere".split()
+    [
+        "simplex",
+        "zero_sum",
+        "corr_cholesky",
+        "corr_matrix",
+        "positive_definite",
+        "positive_semidefinite",
+        "lower_cholesky",
+        "scaled_unit_lower_cholesky",
+        "sphere",
+    ]
 )
 
 #: Supports that are the real line already, whatever the number of event dims.

@@ -10,25 +10,108 @@ from typing import Protocol
 
 from reparam_rewrite.survey.values import UNIT, Axis, Binding, Read, Shape
 
-ARRAY_MODULES = ("jax.numpy.", "numpy.", "jax.nn.", "jax.scipy.special.", "scipy.special.", "jax.lax.")
+ARRAY_MODULES = (
+    "jax.numpy.",
+    "numpy.",
+    "jax.nn.",
+    "jax.scipy.special.",
+    "scipy.special.",
+    "jax.lax.",
+)
 
 #: Functions that work element by element: the result broadcasts their positional arguments.
 ELEMENTWISE = frozenset(
-    "abs absolute add arccos arcsin arctan arctan2 array asarray cbrt clip cos cosh degrees "
-    "divide elu erf exp expit exp2 expm1 float32 float64 float_power floor gammaln gelu int32 "
-    "log log10 log1p log2 log_ndtr log_sigmoid logaddexp logit maximum minimum multiply ndtr "
-    "negative positive power radians reciprocal relu round sigmoid sign sin sinh softplus sqrt "
-    "square subtract tan tanh where xlog1py xlogy".split()
+    [
+        "abs",
+        "absolute",
+        "add",
+        "arccos",
+        "arcsin",
+        "arctan",
+        "arctan2",
+        "array",
+        "asarray",
+        "cbrt",
+        "clip",
+        "cos",
+        "cosh",
+        "degrees",
+        "divide",
+        "elu",
+        "erf",
+        "exp",
+        "expit",
+        "exp2",
+        "expm1",
+        "float32",
+        "float64",
+        "float_power",
+        "floor",
+        "gammaln",
+        "gelu",
+        "int32",
+        "log",
+        "log10",
+        "log1p",
+        "log2",
+        "log_ndtr",
+        "log_sigmoid",
+        "logaddexp",
+        "logit",
+        "maximum",
+        "minimum",
+        "multiply",
+        "ndtr",
+        "negative",
+        "positive",
+        "power",
+        "radians",
+        "reciprocal",
+        "relu",
+        "round",
+        "sigmoid",
+        "sign",
+        "sin",
+        "sinh",
+        "softplus",
+        "sqrt",
+        "square",
+        "subtract",
+        "tan",
+        "tanh",
+        "where",
+        "xlog1py",
+        "xlogy",
+    ]
 )
 
 #: Functions whose first argument is the shape of the result.
-SHAPED = frozenset("zeros ones full empty".split())
+SHAPED = frozenset(["zeros", "ones", "full", "empty"])
 
 #: Functions that reduce to a scalar when no axis is given.
-REDUCTIONS = frozenset("amax amin max mean median min prod std sum var".split())
+REDUCTIONS = frozenset(
+    ["amax", "amin", "max", "mean", "median", "min", "prod", "std", "sum", "var"]
+)
 
 #: Calls that give the same value each time, whatever else the program does.
-PURE_BUILTINS = frozenset("abs bool float int len max min range round sum tuple list".split())
+PURE_BUILTINS = frozenset(
+    ["abs", "bool", "float", "int", "len", "max", "min", "range", "round", "sum", "tuple", "list"]
+)
+
+
+#: What may mean something else, or do something, when it is written a second time.
+UNREPEATABLE = (
+    ast.NamedExpr,
+    ast.Await,
+    ast.Yield,
+    ast.YieldFrom,
+    ast.Lambda,
+    ast.Starred,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 class Scope(Protocol):
@@ -99,8 +182,7 @@ def is_repeatable(scope: Scope, node: ast.AST) -> bool:
     for part in ast.walk(node):
         if isinstance(
             part,
-            (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.Starred)
-            + (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+            UNREPEATABLE,
         ):
             return False
         if isinstance(part, ast.Call) and not is_pure_call(scope, part):
@@ -119,7 +201,7 @@ def is_pure_call(scope: Scope, call: ast.Call) -> bool:
         )
     # A method of a pure value: `dist.Normal(0, 1).expand([n])`, `x.mean()`.
     return isinstance(call.func, ast.Attribute) and call.func.attr in (
-        "expand expand_by mask max mean min reshape sum to_event".split()
+        ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]
     )
 
 

@@ -7,8 +7,9 @@ runs downwards between branches, also a moment: "before statement 12".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place
 
@@ -16,16 +17,14 @@ if TYPE_CHECKING:
     from reparam_rewrite.survey.timeline import Timeline
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A local name together with the one binding of it that an expression was read under."""
 
     name: str
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """One dimension of a value.
 
     `size` is a Python expression, None where it can't be written a second time (it has a call
@@ -55,8 +54,7 @@ UNIT = Axis("1")
 Shape = tuple[Axis, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plate:
+class Plate(Struct, frozen=True):
     """A `numpyro.plate`. `dim` is None where it can't be told."""
 
     axis: Axis
@@ -66,8 +64,7 @@ class Plate:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
+class Support(Struct, frozen=True):
     """Where a distribution lives.
 
     `kind` is "real" (nothing to do before a shift), "fixed" (`constraint` names the member of
@@ -80,8 +77,7 @@ class Support:
     reshapes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
+class Prior(Struct, frozen=True):
     """A distribution expression. `batch` and `event` are None where they can't be read."""
 
     family: str | None
@@ -93,8 +89,7 @@ class Prior:
 UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """One item of a `with` that isn't a plate.
 
     `qualified` is its dotted name, if it has one. `sites` are those that a handler such as
@@ -113,8 +108,7 @@ class Handler:
         return not self.qualified.startswith(("numpyro.handlers.", "jax.", "warnings."))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """A block that a statement stands in, `with` or a branch.
 
     `kind` is "with", "if", "for", "while", "try" or "match". `block` tells two branches of
@@ -134,8 +128,7 @@ class Frame:
         return tuple(item for item in self.items if isinstance(item, Plate))
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A piece of the file's text: `[start, end)` in characters."""
 
     start: int
@@ -143,8 +136,7 @@ class Segment:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """One `numpyro.sample` call with a name that can be read.
 
     `variable` is a name bound to exactly the site's value by its own statement, else None.
@@ -176,8 +168,7 @@ class Site:
         return tuple(frame.block for frame in self.frames if frame.block is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """What a local name stands for from some statement on.
 
     `certain` is False where the name may be unbound. A binding that says nothing else stands for
@@ -193,8 +184,7 @@ class Binding:
     certain: bool = True
 
 
-@dataclass(frozen=True)
-class Addressed:
+class Addressed(Struct, frozen=True):
     """A call such as `condition(model, {"a": 0.0})`, outside a `with`.
 
     `sites` is None where the dictionary can't be read, `target` where it isn't a function's name.
@@ -206,8 +196,7 @@ class Addressed:
     place: Place
 
 
-@dataclass
-class Function:
+class Function(Struct):
     """A function, method or nested function; `name` is dotted ("Forecaster.model")."""
 
     name: str
@@ -217,18 +206,17 @@ class Function:
     hidden: frozenset[str]  # module-level names that its own or enclosing names hide
     first: int  # its own `def` statement
     last: int  # the last statement of its body
-    sites: list[Site] = field(default_factory=list)
-    params: list[str] = field(default_factory=list)
-    imports: set[str] = field(default_factory=set)  # names that its own imports bind
-    named: set[str] = field(default_factory=set)  # plates and deterministic sites
-    unreadable: list[Place] = field(default_factory=list)  # samples whose name isn't a literal
+    sites: list[Site] = []
+    params: list[str] = []
+    imports: set[str] = set()  # names that its own imports bind
+    named: set[str] = set()  # plates and deterministic sites
+    unreadable: list[Place] = []  # samples whose name isn't a literal
 
     def find(self, name: str) -> list[Site]:
         return [site for site in self.sites if site.name == name]
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """All that was read from a file."""
 
     path: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
@@ -34,8 +36,7 @@ from reparam_rewrite.survey.values import (
 ADDRESSING = ("reparam", "condition", "substitute", "do")
 
 
-@dataclass(frozen=True)
-class FoundCall:
+class FoundCall(Struct, frozen=True):
     """A call inside a statement, and whether it is sure to run exactly once, now."""
 
     node: ast.Call
@@ -220,9 +221,7 @@ class Walk:
                 self._calls(node, node.subject, header=True)
                 for case in node.cases:
                     self._timeline.forget(bound_names(case.pattern), self._number(node))
-                self._branches(
-                    node, "match", [case.body for case in node.cases], exhaustive=False
-                )
+                self._branches(node, "match", [case.body for case in node.cases], exhaustive=False)
             case ast.For() | ast.AsyncFor():
                 self._calls(node, node.iter, header=True)
                 self._loop(node, "for")

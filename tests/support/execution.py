@@ -93,6 +93,9 @@ def double_precision() -> AbstractContextManager[Any]:
     return enable_x64()
 
 
+#: What makes XLA compile faster and the program slower.
+HASTY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
 #: The key of a trace under which the returned value is: not a name that a site may have.
 RETURN = "<return>"
 
@@ -116,21 +119,39 @@ def traced(
     return {**trace, RETURN: {"type": "return", "value": arrays}}
 
 
-def traced_at_once(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
-    """The same, compiled as a whole: a tenth of the time of compiling each operation by itself."""
+def structure(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
+    """A trace of which only these values are computed: observed, plates, params, discrete latents.
+
+    The values of other sites are a shape and a dtype. That and compiling the run as a whole takes
+    a hundredth of the time of a plain trace, which compiles each operation by itself.
+    """
     sites: dict[str, Site] = {}
 
     def run(key: jax.Array) -> Values:
         sites.update(traced(model, args, kwargs, key=key))
-        return {
-            name: {"value": site["value"]}
-            | ({"args": site["args"]} if site["type"] == "param" else {})
-            for name, site in sites.items()
-        }
+        del sites[RETURN]
+        values = {}
+        for name, site in sites.items():
+            value = site["value"]
+            if site["type"] == "param":
+                values[name] = {"value": value, "args": site["args"]}
+            elif site["type"] == "deterministic" or (is_latent(site) and not is_discrete(site)):
+                site["value"] = jax.ShapeDtypeStruct(jnp.shape(value), jnp.result_type(value))
+            else:
+                values[name] = {"value": value}
+        return values
 
-    # Nothing else of a site is a number: its distribution is asked for support and shape only.
-    values = jax.jit(run)(jax.random.key(0))
-    return {name: {**site, **values[name]} for name, site in sites.items()}
+    values = jax.jit(run)(cheap_key(0))
+    return {name: {**site, **values.get(name, {})} for name, site in sites.items()}
+
+
+def cheap_key(seed: int) -> jax.Array:
+    """A key whose random numbers are weaker than the default's, but compile in half the time."""
+    return jax.random.key(seed, impl="unsafe_rbg")
+
+
+def is_discrete(site: Site) -> bool:
+    return bool(site["fn"].support.is_discrete)
 
 
 def is_latent(site: Site) -> bool:
@@ -171,9 +192,9 @@ def assert_equivalent(
     """
     kwargs = dict(kwargs or {})
     with double_precision():
-        plain_trace = traced_at_once(plain, args, kwargs)
+        plain_trace = structure(plain, args, kwargs)
         try:
-            generated_trace = traced_at_once(generated, args, kwargs)
+            generated_trace = structure(generated, args, kwargs)
         except Exception as error:
             raise AssertionError(f"the generated model does not run: {error}") from error
         base_of = _match_sites(plain_trace, generated_trace, bases or {})
@@ -181,19 +202,20 @@ def assert_equivalent(
         change = _Change(plain, generated, args, kwargs, plain_trace, generated_trace, base_of)
 
         @jax.jit
-        def at(key: jax.Array) -> tuple[dict[str, Any], Values]:
-            u, params = change.draw(key)
+        def at(u: Values, unconstrained: Values) -> tuple[dict[str, Any], Values]:
+            params = change.constrained(unconstrained)
             effects = change.effects(u, params, new) if coefficients_matter else {}
             return change.compare(u, params), effects
 
-        for point, key in enumerate(jax.random.split(jax.random.key(seed), points)):
-            compared, effects = jax.device_get(at(key))
+        rng = np.random.default_rng(seed)
+        for point in range(points):
+            compared, effects = jax.device_get(at(*change.draw(rng)))
             _check_point(f"point {point} (seed {seed})", change, compared, rtol)
         _check_effects(effects, some=change.subsampled)
 
 
 def _match_sites(plain: Trace, generated: Trace, bases: Mapping[str, str]) -> dict[str, str]:
-    """Check the sites of the two traces; return the site sampled for each latent of the plain one."""
+    """Check the sites; return the name of the site sampled for each latent of the plain model."""
     base_of: dict[str, str] = {}
     for name, site in plain.items():
         if site["type"] not in ("sample", "deterministic", "plate"):
@@ -288,7 +310,7 @@ class _Change:
         self.fixed = {
             name: site["value"]
             for name, site in plain_trace.items()
-            if site["type"] == "plate" or (is_latent(site) and site["fn"].support.is_discrete)
+            if site["type"] == "plate" or (is_latent(site) and is_discrete(site))
         }
         self.base_of = {n: base for n, base in base_of.items() if n not in self.fixed}
         self.domains = {}
@@ -297,19 +319,21 @@ class _Change:
             to_support = biject_to(site["fn"].support)
             self.domains[name] = to_support.inverse_shape(jnp.shape(site["value"]))
 
-    def draw(self, key: jax.Array) -> tuple[Values, Values]:
-        """Random unconstrained values for the latents, random (constrained) ones for the params."""
-        shapes = {
-            name: biject_to(_constraint(site)).inverse_shape(jnp.shape(_full_value(site)))
-            for name, site in self.params.items()
-        }
-        keys = iter(jax.random.split(key, len(self.domains) + len(shapes)))
-        u = {n: jax.random.normal(next(keys), shape) for n, shape in self.domains.items()}
+    def draw(self, rng: np.random.Generator) -> tuple[Values, Values]:
+        """Random unconstrained values for the latents and for the params.
+
+        By numpy: each call of jax's generator inside a compiled function costs time to compile.
+        """
+        u = {name: rng.normal(size=shape) for name, shape in self.domains.items()}
         params = {}
-        for name, shape in shapes.items():
-            to_constraint = biject_to(_constraint(self.params[name]))
-            params[name] = to_constraint(jax.random.normal(next(keys), shape))
+        for name, site in self.params.items():
+            to_constraint = biject_to(_constraint(site))
+            shape = to_constraint.inverse_shape(jnp.shape(_full_value(site)))
+            params[name] = rng.normal(size=shape)
         return u, params
+
+    def constrained(self, params: Values) -> Values:
+        return {n: biject_to(_constraint(self.params[n]))(value) for n, value in params.items()}
 
     def values(self, u: Values, params: Values) -> Values:
         """All values of the generated model, base sites and the sites they imply."""
@@ -357,7 +381,7 @@ class _Change:
         def mixture(coefficients: Values) -> jax.Array:
             values = self.values(u, {**params, **coefficients})
             flat = ravel_pytree({name: values[name] for name in self.base_of})[0]
-            return flat @ jax.random.normal(jax.random.key(1), flat.shape)
+            return flat @ np.random.default_rng(1).normal(size=flat.shape)
 
         return jax.grad(mixture)({name: params[name] for name in new})
 
@@ -474,8 +498,10 @@ def assert_infers(
             found["NUTS"] = mcmc.get_samples()
         return found
 
-    # Compiled as a whole, for the time's sake.
-    for algorithm, values in jax.device_get(jax.jit(run)(jax.random.key(seed))).items():
+    # Compiled as a whole, and badly: nearly all of the time goes to the compiler.
+    key = cheap_key(seed)
+    program = jax.jit(run).lower(key).compile(compiler_options=HASTY)
+    for algorithm, values in jax.device_get(program(key)).items():
         for name, value in values.items():
             assert np.isfinite(value).all(), f"{algorithm}: {name} is not finite: {value}"
         for name, site in trace.items():
@@ -497,7 +523,7 @@ def log_density_jaxpr(
     functions and where a param is declared leave no trace. Initial values of params are dropped
     with all else that the density does not depend on; constants count by their bytes.
     """
-    trace = traced_at_once(model, args, dict(kwargs or {}))
+    trace = structure(model, args, dict(kwargs or {}))
 
     def inputs(kept: Callable[[Site], bool], value: Callable[[Site], Any]) -> Values:
         # Arrays even for `param("alpha", 0.0)`, whose weak type would show in the program.
