@@ -91,11 +91,11 @@ def nearest(wrong: str, known: Iterable[str]) -> list[str]:
     return [folded[name] for name in found]
 
 
-def listed(names: Iterable[str], limit: int = 8) -> str:
+def listed(names: Iterable[str], limit: int = 8, last: str = "and") -> str:
     """`'a', 'b' and 'c'`, cut after `limit` names."""
     quoted = [f"'{name}'" for name in names]
     if len(quoted) > limit:
         quoted = [*quoted[:limit], f"{len(quoted) - limit} more"]
     if len(quoted) <= 1:
         return "".join(quoted)
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"

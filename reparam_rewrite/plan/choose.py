@@ -38,7 +38,7 @@ def listed_functions(survey: Survey, config: Config) -> list[Function]:
             name for name in survey.functions if name.rpartition(".")[2] == named.name
         ]
         hint = (
-            f"did you mean {listed(near)}?"
+            f"did you mean {listed(near, last='or')}?"
             if near
             else "it has " + (listed(survey.functions) or "no functions at all") + "."
         )
@@ -94,7 +94,7 @@ def unknown_site(config: Config, named: Named, functions: list[Function]) -> Dia
     )
     near = nearest(named.name, known)
     if near:
-        hint = f"did you mean {listed(near)}?"
+        hint = f"did you mean {listed(near, last='or')}?"
     elif known:
         hint = f"it samples {listed(known)}."
     else:

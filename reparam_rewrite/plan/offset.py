@@ -300,7 +300,11 @@ def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
         )
     known = [known for known in moment.function.timeline.names() if moment.is_bound(known)]
     near = nearest(name, [*known, *moment.survey.aliases])
-    hint = f"did you mean {listed(near)}?" if near else f"known there: {listed(sorted(known))}."
+    hint = (
+        f"did you mean {listed(near, last='or')}?"
+        if near
+        else f"known there: {listed(sorted(known))}."
+    )
     return Problem(place, f"there is no name '{name}' {where}", hint)
 
 

@@ -10,6 +10,10 @@ from reparam_rewrite.survey.imports import canonical
 from reparam_rewrite.survey.values import Binding, Function, Survey
 
 
+#: By this name an expression of the config may use jax.numpy, whether the file imports it or not.
+JNP = "jnp"
+
+
 class Moment(Struct, frozen=True):
     """The `Scope` of an expression that would be evaluated before `statement`."""
 
@@ -26,7 +30,16 @@ class Moment(Struct, frozen=True):
         if node.id in self.function.hidden:
             binding = self.binding(node.id)
             return binding.qualified if binding else None
+        if node.id == JNP and self.may_import_jnp:
+            return "jax.numpy"
         return self.survey.aliases.get(node.id)
+
+    @property
+    def may_import_jnp(self) -> bool:
+        """The generated code has jax.numpy as jnp, unless the file has it, or the name, already."""
+        return (
+            JNP not in self.survey.identifiers and "jax.numpy" not in self.survey.aliases.values()
+        )
 
     def binding(self, name: str) -> Binding | None:
         return self.function.timeline.before(name, self.statement)
@@ -42,4 +55,4 @@ class Moment(Struct, frozen=True):
         if name in self.function.timeline:
             binding = self.binding(name)
             return binding is not None and binding.certain
-        return name in self.function.visible
+        return name in self.function.visible or (name == JNP and self.may_import_jnp)

@@ -1,0 +1,33 @@
+"""The cases in fixtures/ and the program as a function of text. Imports neither jax nor numpyro."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reparam_rewrite.config import read_config
+from reparam_rewrite.decoding import decode
+from reparam_rewrite.rewriting import Rewrite, rewrite
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+#: Every folder is a case: adding one is all that it takes to have it tested.
+CASES = sorted(folder for folder in FIXTURES.iterdir() if (folder / "model.py").exists())
+
+#: Black's and ruff's own default, which the fixtures are written in.
+WIDTH = 88
+
+
+def rewritten(
+    model: str | bytes, config: str | bytes, width: int = WIDTH, *, path: str = "model.py"
+) -> Rewrite:
+    """Rewrite a source as the command line would. Raises `Refusal`."""
+    source = model.encode() if isinstance(model, str) else model
+    settings = config.encode() if isinstance(config, str) else config
+    return rewrite(decode(path, source), read_config(settings, "offsets.toml"), width)
+
+
+def rewritten_case(case: Path, config: str | bytes | None = None) -> Rewrite:
+    """Rewrite a fixture's model, with its own config or another."""
+    if config is None:
+        config = (case / "offsets.toml").read_bytes()
+    return rewritten((case / "model.py").read_bytes(), config)

@@ -1,0 +1,139 @@
+"""The README is true: its commands run, and give what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from reparam_rewrite.config import read_config
+from tests.support.cases import FIXTURES, rewritten_case
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+GRAND_MEAN = FIXTURES / "grand_mean"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def run(
+    command: str, folder: Path, extra: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command line of the README, with the scripts of the Python that runs the tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **(extra or {})}
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+def test_before_is_the_fixture() -> None:
+    before = blocks("python")[0]
+    assert before in (GRAND_MEAN / "model.py").read_text()
+    assert blocks("toml")[0] in (GRAND_MEAN / "offsets.toml").read_text()
+
+
+def test_after_is_what_the_fixture_becomes() -> None:
+    generated = (GRAND_MEAN / "model_reparam.py").read_text()
+    for line in blocks("diff")[0].splitlines():
+        assert (line[1:] in generated.splitlines()) is not line.startswith("-"), line
+
+
+def test_setup_commands_are_those_of_ci() -> None:
+    install, _, tests = blocks("sh")[0].splitlines()
+    ci = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert install in ci
+    assert tests in ci
+
+
+def test_main_command_shows_the_diff_of_the_tensor_fixture(tmp_path: Path) -> None:
+    result = run(blocks("sh")[0].splitlines()[1], ROOT)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(
+        "diff --git a/fixtures/tensor/model.py b/fixtures/tensor/model.py\n"
+    )
+    shutil.copytree(FIXTURES / "tensor", tmp_path / "fixtures" / "tensor")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "apply"], cwd=tmp_path, input=result.stdout, text=True, check=True)
+    changed = (tmp_path / "fixtures" / "tensor" / "model.py").read_bytes()
+    assert changed == (FIXTURES / "tensor" / "model_reparam.py").read_bytes()
+
+
+@pytest.mark.parametrize("shown", blocks("console"), ids=["writes", "refuses"])
+def test_console_sessions(shown: str, tmp_path: Path) -> None:
+    command, _, output = shown.partition("\n")
+    for name in ("model.py", "offsets.toml"):
+        shutil.copy(GRAND_MEAN / name, tmp_path / name)
+    (tmp_path / "typo.toml").write_text('[sites.a]\noffset = "sigma_mu"\n')
+    result = run(command.removeprefix("$ "), tmp_path)
+    assert result.stderr == output
+    assert result.stdout == ""
+
+
+def test_the_config_page_is_a_valid_config() -> None:
+    page = next(block for block in blocks("toml") if "functions" in block)
+    config = read_config(page.encode(), "offsets.toml")
+    assert config.defaults == read_config(b'chain = ["a", "b"]', "x.toml").defaults
+    (value,) = [p for p in config.sites["b"].parents if p.parent == "x"]
+    assert (value.value, value.center) == ("x_bar * beta", 20.0)
+
+
+def test_the_page_shows_every_key() -> None:
+    from reparam_rewrite.config_values import ConfigTable, ParentTable, SiteTable
+
+    page = next(block for block in blocks("toml") if "functions" in block)
+    for table in (ConfigTable, SiteTable, ParentTable):
+        for key in table.__struct_fields__:
+            assert re.search(rf"\b{key}\b", page), key
+
+
+def test_a_parent_on_another_scale() -> None:
+    config = '[sites.a.offset]\ntau = { value = "jnp.log(sigma_a)" }'
+    generated = rewritten_case(GRAND_MEAN, config).data.decode()
+    assert 'numpyro.param("xi_a_tau", jnp.zeros(n_a)) * jnp.log(sigma_a)' in generated
+
+
+def test_the_pre_commit_hook_writes_once_and_then_passes(tmp_path: Path) -> None:
+    for name in ("model.py", "offsets.toml"):
+        shutil.copy(GRAND_MEAN / name, tmp_path / name)
+    (tmp_path / ".pre-commit-config.yaml").write_text(blocks("yaml")[0])
+    home = {"PRE_COMMIT_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    identity = "git -c user.name=t -c user.email=t@example.org"
+    setup = run(f"git init -q && git add . && {identity} commit -qm start", tmp_path, home)
+    assert setup.returncode == 0, setup.stderr
+    first = run("pre-commit run --all-files && git add .", tmp_path, home)
+    generated = (tmp_path / "model_reparam.py").read_bytes()
+    assert generated == (GRAND_MEAN / "model_reparam.py").read_bytes(), first.stdout
+    run("git add .", tmp_path, home)
+    second = run("pre-commit run --all-files", tmp_path, home)
+    assert second.returncode == 0, second.stdout
+    # A change of the config alone is seen, and fails the commit until it is staged.
+    with (tmp_path / "offsets.toml").open("a") as config:
+        config.write("init = 0.5\n")
+    run("git add .", tmp_path, home)
+    third = run("pre-commit run", tmp_path, home)
+    assert third.returncode == 1, third.stdout
+    assert "files were modified by this hook" in third.stdout
+    assert b"jnp.full(n_a, 0.5)" in (tmp_path / "model_reparam.py").read_bytes()
+
+
+def test_the_maths_of_the_sign() -> None:
+    """The formulas of the page against what NumPyro computes."""
+    from tests.support.execution import load_model, traced
+
+    formulas = textwrap.dedent(README.partition("*base site*:\n")[2].partition("\nNumPyro")[0])
+    assert "a      = a_base - sum_p xi_p * p" in formulas
+    config = '[sites.a]\noffset = "mu"\nlearn = false\ninit = 0.25'
+    args, kwargs = load_model(GRAND_MEAN / "example.py", "example_args")()
+    generated = load_model(rewritten_case(GRAND_MEAN, config).data)
+    trace = traced(generated, args, kwargs)
+    a, base, mu = (trace[name]["value"] for name in ("a", "a_base", "mu"))
+    assert abs(a - (base - 0.25 * mu)).max() < 1e-5
