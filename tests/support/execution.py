@@ -21,6 +21,7 @@ Importing this module imports jax and numpyro.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import math
@@ -94,7 +95,10 @@ def double_precision() -> AbstractContextManager[Any]:
 
 
 #: What makes XLA compile faster and the program slower.
-HASTY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+HASTY: dict[str, Any] = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+}
 
 #: The key of a trace under which the returned value is: not a name that a site may have.
 RETURN = "<return>"
@@ -190,7 +194,8 @@ def assert_equivalent(
 
     Raises AssertionError that says which site or point differs, with figures.
     """
-    kwargs = dict(kwargs or {})
+    # jax may remember by its identity an array that was a float32 constant in an earlier run.
+    args, kwargs = jax.tree.map(copy.copy, (tuple(args), dict(kwargs or {})))
     with double_precision():
         plain_trace = structure(plain, args, kwargs)
         try:
@@ -249,8 +254,8 @@ def _match_sites(plain: Trace, generated: Trace, bases: Mapping[str, str]) -> di
         else:
             assert is_latent(other), f"site {name!r} was latent and is not any more"
             sampled = base_of[name] = name
-        old, new = (_plates(site), _plates(generated[sampled]))
-        assert old == new, f"site {sampled!r} is in the plates {new}, {name!r} was in {old}"
+        were, are = _plates(site), _plates(generated[sampled])
+        assert were == are, f"site {sampled!r} is in the plates {are}, {name!r} was in {were}"
 
     known = {*plain, *base_of.values()}
     for name, site in generated.items():
@@ -303,8 +308,10 @@ class _Change:
         self.plain, self.generated, self.args, self.kwargs = plain, generated, args, kwargs
         self.params = {n: s for n, s in generated_trace.items() if s["type"] == "param"}
         self.deterministic = [n for n, s in plain_trace.items() if s["type"] == "deterministic"]
+        # The arguments of a plate are its size and its subsample size or None.
         self.subsampled = any(
-            s["type"] == "plate" and s["args"][0] != s["args"][1] for s in plain_trace.values()
+            site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
+            for site in plain_trace.values()
         )
         # What has no density to transform: the same in both models, at the first trace's values.
         self.fixed = {
@@ -364,13 +371,12 @@ class _Change:
                     for name in self.base_of
                 },
                 "same": {
-                    name: (plain[name]["value"], generated[name]["value"])
+                    name: tuple(jax.tree.leaves(t[name]["value"]) for t in (plain, generated))
                     for name in [*self.deterministic, RETURN]
                 },
             }
-            return ravel_pytree({name: _unconstrained(plain[name]) for name in self.base_of})[
-                0
-            ], more
+            v, _ = ravel_pytree({name: _unconstrained(plain[name]) for name in self.base_of})
+            return v, more
 
         jacobian, more = jax.jacfwd(v_and_more, has_aux=True)(flat)
         return {**more, "jacobian": jacobian}
@@ -419,8 +425,9 @@ def _check_point(where: str, change: _Change, at: dict[str, Any], rtol: float) -
     for name, supported in at["supported"].items():
         assert supported, f"site {name!r} has a value outside of its support at {where}"
     for name, (old, new) in at["same"].items():
-        for one, other in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True):
-            what = "the returned value" if name == RETURN else f"site {name!r}"
+        what = "the returned value" if name == RETURN else f"site {name!r}"
+        assert len(old) == len(new), f"{what} has {len(new)} arrays, it had {len(old)}"
+        for one, other in zip(old, new, strict=True):
             same = np.shape(one) == np.shape(other) and np.allclose(one, other, rtol, rtol)
             assert same, f"{what} is {other} and was {one} at {where}"
     old, new = at["plain"], at["generated"]
@@ -526,10 +533,10 @@ def log_density_jaxpr(
     trace = structure(model, args, dict(kwargs or {}))
 
     def inputs(kept: Callable[[Site], bool], value: Callable[[Site], Any]) -> Values:
-        # Arrays even for `param("alpha", 0.0)`, whose weak type would show in the program.
-        return {
-            n: jnp.array(value(s), jnp.result_type(value(s))) for n, s in trace.items() if kept(s)
-        }
+        # Only shapes and dtypes matter. `param("alpha", 0.0)` is an array here as any other: that
+        # its type is weak would show in the program.
+        values = {name: value(site) for name, site in trace.items() if kept(site)}
+        return {n: jnp.zeros(jnp.shape(v), jnp.result_type(v)) for n, v in values.items()}
 
     params = inputs(lambda site: site["type"] == "param", _full_value)
     values = inputs(is_latent, lambda site: site["value"])
