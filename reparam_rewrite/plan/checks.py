@@ -64,6 +64,12 @@ def has_density(survey: Survey, function: Function, site: Site) -> Iterator[Prob
             f"'{site.name}' has a {family} prior, which isn't a density: it can't be shifted",
             "take it out of the config.",
         )
+    elif kind == "sphere":
+        yield Problem(
+            site.place,
+            f"'{site.name}' lives on a sphere ({family}), which has no unconstrained space",
+            "take it out of the config; ProjectedNormalReparam is what suits it.",
+        )
     elif kind == "zero_sum":
         yield Problem(
             site.place,

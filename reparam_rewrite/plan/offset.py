@@ -16,7 +16,7 @@ from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.values import Coefficient, Keep, Rewrite, Runtime, Term, Value
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.shapes import broadcast, shape_of
-from reparam_rewrite.survey.values import Function, Handler, Read, Shape, Site, Survey
+from reparam_rewrite.survey.values import Axis, Function, Handler, Read, Shape, Site, Survey
 
 
 class Stop(Exception):
@@ -77,7 +77,7 @@ def offset(context: Context, child: Child) -> Rewrite:
         check_prior_can_move(context, site, prior_at, child)
 
     # Nothing can fail from here on: names may be taken.
-    names, base = context.names, identifier(site.name)
+    names, base, support = context.names, identifier(site.name), site.prior.support
     runtime = None
     if asks_shape or bijects:
         runtime = ask(names, base, site, bijects=bijects, shape=asks_shape)
@@ -101,7 +101,7 @@ def offset(context: Context, child: Child) -> Rewrite:
         join=joinable(site, shift),
         loc=names.new(f"{base}_loc"),
         reparam=names.new(f"{base}_reparam"),
-        constraint=site.prior.support.constraint,
+        constraint=support.constraint if support.kind == "fixed" else "",
         runtime=runtime,
     )
 
@@ -312,10 +312,15 @@ def known_shape(
     context: Context, site: Site, declare: int
 ) -> tuple[Shape | None, tuple[str, ...] | None]:
     """The child's axes, and its sizes as they can be written before `declare`; None: not known."""
-    if site.shape is None or site.prior.support.reshapes:
+    support = site.prior.support
+    if support.reshapes:
+        # In unconstrained space all event dims are one vector, of a length only the prior knows.
+        if not support.constraint or site.batch is None:
+            return None, None
+        return (*site.batch, Axis(None)), None
+    if site.shape is None:
         return None, None
-    sizes = written(context, site.shape, declare)
-    return (site.shape, sizes)
+    return site.shape, written(context, site.shape, declare)
 
 
 def written(context: Context, shape: Shape, moment: int) -> tuple[str, ...] | None:

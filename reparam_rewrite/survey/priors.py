@@ -18,7 +18,7 @@ from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Prior, Shape, Support
 
 DISTRIBUTIONS = "numpyro.distributions."
 
-#: Supports whose unconstrained values have another shape, so that no axis can be carried over.
+#: Supports whose unconstrained values are vectors of another length, in place of all event dims.
 RESHAPING = frozenset(
     [
         "simplex",
@@ -29,7 +29,6 @@ RESHAPING = frozenset(
         "positive_semidefinite",
         "lower_cholesky",
         "scaled_unit_lower_cholesky",
-        "sphere",
     ]
 )
 
@@ -37,14 +36,22 @@ RESHAPING = frozenset(
 REAL = frozenset(("real", "real_vector", "real_matrix"))
 
 
+#: Arguments that say how a distribution is made and are no part of its batch shape.
+NOT_ARRAYS = frozenset(["dimension", "sample_method", "is_sparse"])
+
+
 def support_of(family: Family) -> Support:
     if family.support in ("discrete", "atomic"):
         return Support(family.support)
     if family.support in REAL:
         return Support("real")
-    if family.support == "dependent" or family.support in RESHAPING:
-        # The bijection itself is asked of the distribution at run time; of an elementwise
-        # family at least the shape is known.
+    if family.support == "sphere":
+        return Support("sphere")
+    # Where the bijection is asked of the distribution at run time, of an elementwise family at
+    # least the shape is known.
+    if family.support in RESHAPING:
+        return Support("runtime", family.support, reshapes=True)
+    if family.support == "dependent":
         return Support("runtime", reshapes=family.event_dim != 0)
     return Support("fixed", family.support)
 
@@ -82,6 +89,8 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
     sizes = dict(family.arguments)
     for argument, value in given.items():
         if isinstance(value, ast.Constant) and (value.value is None or value.value is False):
+            continue
+        if argument in NOT_ARRAYS:
             continue
         dims = sizes[argument]
         if dims is None:

@@ -69,7 +69,7 @@ class Support(Struct, frozen=True):
 
     `kind` is "real" (nothing to do before a shift), "fixed" (`constraint` names the member of
     `numpyro.distributions.constraints`), "runtime" (only the distribution object can tell) or
-    "discrete". `reshapes`: the unconstrained value may have another shape than the value.
+    "discrete", or the name of a support that nothing can be shifted in. `reshapes`: the unconstrained value may have another shape than the value.
     """
 
     kind: str
@@ -140,7 +140,8 @@ class Site(Struct, frozen=True):
     """One `numpyro.sample` call with a name that can be read.
 
     `variable` is a name bound to exactly the site's value by its own statement, else None.
-    `shape` is None where it can't be read. `obstacles` are the reasons, in the user's words, why
+    `shape`, its part `batch` and the
+    plates' part of that are None where they can't be read. `obstacles` are the reasons, in the user's words, why
     the call itself can't be reparameterized, each with its way out.
     """
 
@@ -159,6 +160,7 @@ class Site(Struct, frozen=True):
     variable: str | None
     observed: bool
     shape: Shape | None
+    batch: Shape | None
     plate_shape: Shape | None
     obstacles: tuple[tuple[str, str], ...] = ()
 

@@ -478,10 +478,8 @@ class Walk:
         prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
         observed = not is_none(argument(node, 2, "obs"))
         plates = self._plate_shape()
-        shape: Shape | None = None
-        if prior.event is not None and not observed:
-            batch = broadcast(plates, prior.batch)
-            shape = None if batch is None else (*batch, *prior.event)
+        batch = None if observed else broadcast(plates, prior.batch)
+        shape = None if batch is None or prior.event is None else (*batch, *prior.event)
         site = Site(
             index=len(self.function.sites),
             name=name.value,
@@ -498,6 +496,7 @@ class Walk:
             variable=variable_of(statement, node),
             observed=observed,
             shape=shape,
+            batch=batch,
             plate_shape=plates,
             obstacles=tuple(obstacles(call, header)),
         )
