@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
-from reparam_rewrite.plan.checks import Problem, child_problems, parent_problems
+from reparam_rewrite.plan.checks import child_problems, parent_problems
 from reparam_rewrite.plan.choose import choose
+from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.offset import Context, Stop, offset, param_name
+from reparam_rewrite.plan.offset import offset, param_name
 from reparam_rewrite.plan.pairs import Child, Pair, children
+from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
 

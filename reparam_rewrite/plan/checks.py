@@ -8,19 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
-from reparam_rewrite.diagnostics import Place, listed
+from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.plan.pairs import Child, Pair
+from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey
-
-
-class Problem(Struct, frozen=True):
-    """A reason to refuse; `place` is in the model or in the config."""
-
-    place: Place
-    message: str
-    hint: str
 
 
 def child_problems(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:
@@ -82,10 +73,9 @@ def sampled_once(survey: Survey, function: Function, site: Site) -> Iterator[Pro
     """The same name sampled in both branches of an ``if``."""
     places = [other.place for other in function.find(site.name)]
     if len(places) > 1:
-        lines = " and ".join(str(place.line) for place in places)
         yield Problem(
             places[1],
-            f"'{site.name}' is sampled in more than one place (lines {lines})",
+            f"'{site.name}' is sampled in more than one place ({lines_of(places)})",
             "sample it in one place; its prior may depend on the branch.",
         )
 
@@ -106,6 +96,12 @@ def plain_call(survey: Survey, function: Function, site: Site) -> Iterator[Probl
             f"'{site.name}' shares its line with another statement",
             "give it a line of its own.",
         )
+
+
+def lines_of(places: list[Place]) -> str:
+    """``lines 7, 9 and 12``"""
+    *others, last = [str(place.line) for place in places]
+    return f"lines {', '.join(others)} and {last}"
 
 
 def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
@@ -158,9 +154,9 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
         if call.sites is not None and site.name in call.sites:
             yield Problem(
                 call.place,
-                f"'{site.name}' is addressed by name by this {call.handler}, which would be "
-                "ignored once the site is sampled as its base",
-                f"address '{site.name}_base' on the rewritten model, elsewhere.",
+                f"'{site.name}' is addressed by name by this {call.handler} handler, which would "
+                "no longer find it: it would be sampled as its base",
+                f"take the handler out, and apply it to '{site.name}_base' of the rewritten model.",
             )
             return
     for frame in site.frames:
@@ -218,10 +214,10 @@ def parent_problems(
     assert parent is not None
     value_hint = f'give an expression instead: {pair.parent} = {{ value = "..." }}.'
     if len(function.find(parent.name)) > 1:
-        lines = listed(str(other.place.line) for other in function.find(parent.name))
+        lines = lines_of([other.place for other in function.find(parent.name)])
         yield Problem(
-            pair.place,
-            f"'{parent.name}' is sampled in more than one place (lines {lines})".replace("'", "'"),
+            pair.named,
+            f"'{parent.name}' is sampled in more than one place ({lines})",
             value_hint,
         )
         return
@@ -251,16 +247,16 @@ def parent_problems(
         return
     if parent.prior.support.kind == "discrete" and not parent.observed:
         yield Problem(
-            pair.place,
+            pair.named,
             f"'{parent.name}' is discrete ({parent.prior.family}): when NumPyro enumerates it, its "
             "value has more dims than the model shows",
             value_hint,
         )
     if parent.variable is None:
         yield Problem(
-            pair.place,
+            pair.named,
             f"the value of '{parent.name}' isn't bound to a name (line {parent.place.line})",
-            f"write it as a statement of its own, x = numpyro.sample(...), or {value_hint}",
+            "write it as a statement of its own: x = numpyro.sample(...).",
         )
 
 

@@ -66,6 +66,8 @@ def only_function(survey: Survey, config: Config) -> Function:
     best = max(score.values(), default=0)
     if not best:
         functions = list(survey.functions.values())
+        if not any(function.sites for function in functions):
+            raise Refusal(nothing_sampled(survey))
         raise Refusal([unknown_site(config, named, functions) for named in named_sites(config)])
     found = [survey.functions[name] for name, count in score.items() if count == best]
     if len(found) > 1:
@@ -85,6 +87,25 @@ def only_function(survey: Survey, config: Config) -> Function:
     return found[0]
 
 
+def nothing_sampled(survey: Survey) -> Diagnostic:
+    """The file has no site at all: that is said once, not for every site of the config."""
+    unreadable = [place for f in survey.functions.values() for place in f.unreadable]
+    if unreadable:
+        return Diagnostic(
+            unreadable[0],
+            "the model samples no site whose name is a plain string",
+            "only those can be named in a config; give the sites literal names.",
+            survey.line(unreadable[0]),
+        )
+    if not any(line.strip() for line in survey.lines):
+        return Diagnostic(survey.path, "the model is empty")
+    imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
+    if "numpyro" not in imported and not any(f.imports for f in survey.functions.values()):
+        return Diagnostic(survey.path, "the model doesn't import numpyro", "is it the right file?")
+    hint = 'only calls inside functions count: mu = numpyro.sample("mu", ...).'
+    return Diagnostic(survey.path, "the model samples no site in any function", hint)
+
+
 def unknown_site(config: Config, named: Named, functions: list[Function]) -> Diagnostic:
     known = sorted({site.name for function in functions for site in function.sites})
     where = (
@@ -96,7 +117,7 @@ def unknown_site(config: Config, named: Named, functions: list[Function]) -> Dia
     if near:
         hint = f"did you mean {listed(near, last='or')}?"
     elif known:
-        hint = f"it samples {listed(known)}."
+        hint = f"{'it samples' if len(functions) == 1 else 'they sample'} {listed(known)}."
     else:
         hint = "only numpyro.sample calls inside functions count, with the name as a string."
     unreadable = sum(len(function.unreadable) for function in functions)

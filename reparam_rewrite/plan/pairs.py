@@ -10,13 +10,18 @@ from reparam_rewrite.survey.values import Function, Site
 
 
 class Pair(Struct, frozen=True):
-    """A parent of a child, with its settings. `site` is None for a `value`."""
+    """A parent of a child, with its settings. `site` is None for a `value`.
+
+    `place` is where the config asks for the pair, `named` where it names the parent; in a chain
+    these are the entries of the child and of the parent.
+    """
 
     child: str
     parent: str
     settings: Settings
     rule: ParentRule | None
     place: Place
+    named: Place
     site: Site | None
 
 
@@ -47,6 +52,18 @@ def place_of(config: Config, child: str) -> Place:
     if child in config.sites:
         return config.sites[child].place
     return next(named.place for named in named_sites(config) if named.name == child)
+
+
+def place_named(config: Config, child: str, parent: str) -> Place:
+    """Where the config names `parent`, be it for `child` or, in a chain, for others too."""
+    rule = config.rule(child, parent)
+    if rule is not None:
+        return rule.place
+    for chain in config.chains:
+        places = {named.name: named.place for named in chain}
+        if child in places and parent in places:
+            return places[parent]
+    return config.place_of_pair(child, parent)
 
 
 def children(function: Function, config: Config) -> list[Child]:
@@ -89,6 +106,7 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
                 config.settings(child.name, name),
                 said,
                 config.place_of_pair(child.name, name),
+                place_named(config, child.name, name),
                 found[0] if found else None,
             )
         )

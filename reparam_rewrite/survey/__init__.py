@@ -10,11 +10,11 @@ import ast
 import warnings
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
-from reparam_rewrite.survey.imports import canonical
-from reparam_rewrite.survey.index import Index, index
+from reparam_rewrite.survey.addressing import addressed
+from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import Addressed, Function, Survey
-from reparam_rewrite.survey.walk import ADDRESSING, Walk, addressed_sites, argument
+from reparam_rewrite.survey.values import Function, Survey
+from reparam_rewrite.survey.walk import Walk
 
 __all__ = ["survey"]
 
@@ -64,31 +64,3 @@ def parse(path: str, text: str) -> ast.Module:
         ) from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise Refusal(Diagnostic(path, f"Python can't parse this file: {error}")) from None
-
-
-def addressed(found: Index, source: Text) -> list[Addressed]:
-    """The calls outside a `with` that address sites of a function by name."""
-    calls = []
-    for node in found.handler_calls:
-        dotted = dotted_name(found, node.func)
-        if dotted is None or dotted.rpartition(".")[2] not in ADDRESSING:
-            continue
-        first = argument(node, 0, "fn")
-        target = first.id if isinstance(first, ast.Name) else None
-        calls.append(
-            Addressed(
-                dotted.rpartition(".")[2],
-                addressed_sites(found, dotted, node),
-                target,
-                source.place(node),
-            )
-        )
-    return calls
-
-
-def dotted_name(found: Index, node: ast.expr) -> str | None:
-    """The dotted name of an expression by the file's imports alone."""
-    if isinstance(node, ast.Attribute):
-        base = dotted_name(found, node.value)
-        return canonical(f"{base}.{node.attr}") if base else None
-    return found.aliases.get(node.id) if isinstance(node, ast.Name) else None

@@ -32,6 +32,7 @@ class Index(Struct):
     identifiers: set[str] = set()
     dictionaries: dict[str, list[ast.expr]] = {}
     handler_calls: list[ast.Call] = []
+    decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
 
     def last_of(self, node: ast.stmt) -> int:
         """The number of the last statement inside `node`, or its own."""
@@ -94,6 +95,7 @@ def read_names(found: Index, tree: ast.Module) -> None:
             names.add(node.arg)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
+            found.decorated.update((part, node.name) for part in node.decorator_list)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(name for name, _ in bound_by(node))
         elif isinstance(node, (ast.Global, ast.Nonlocal)):

@@ -9,7 +9,6 @@ from msgspec import Struct
 from reparam_rewrite.survey.imports import canonical
 from reparam_rewrite.survey.values import Binding, Function, Survey
 
-
 #: By this name an expression of the config may use jax.numpy, whether the file imports it or not.
 JNP = "jnp"
 

@@ -7,8 +7,8 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.families import FAMILIES, Family
+from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import (
-    Scope,
     axis_of,
     broadcast,
     shape_argument,

@@ -6,18 +6,10 @@ Every function answers None as soon as anything isn't certain; the plan then ask
 from __future__ import annotations
 
 import ast
-from typing import Protocol
 
-from reparam_rewrite.survey.values import UNIT, Axis, Binding, Read, Shape
-
-ARRAY_MODULES = (
-    "jax.numpy.",
-    "numpy.",
-    "jax.nn.",
-    "jax.scipy.special.",
-    "scipy.special.",
-    "jax.lax.",
-)
+from reparam_rewrite.survey.purity import ARRAY_MODULES, is_repeatable, reads_of
+from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.values import UNIT, Axis, Shape
 
 #: Functions that work element by element: the result broadcasts their positional arguments.
 ELEMENTWISE = frozenset(
@@ -93,42 +85,6 @@ REDUCTIONS = frozenset(
     ["amax", "amin", "max", "mean", "median", "min", "prod", "std", "sum", "var"]
 )
 
-#: Calls that give the same value each time, whatever else the program does.
-PURE_BUILTINS = frozenset(
-    ["abs", "bool", "float", "int", "len", "max", "min", "range", "round", "sum", "tuple", "list"]
-)
-
-
-#: What may mean something else, or do something, when it is written a second time.
-UNREPEATABLE = (
-    ast.NamedExpr,
-    ast.Await,
-    ast.Yield,
-    ast.YieldFrom,
-    ast.Lambda,
-    ast.Starred,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
-)
-
-
-class Scope(Protocol):
-    """What the reader of an expression must know of the place where it stands."""
-
-    def resolve(self, node: ast.expr) -> str | None:
-        """The dotted name that an expression was imported as."""
-
-    def binding(self, name: str) -> Binding | None:
-        """What a local name stands for here."""
-
-    def is_constant(self, name: str) -> bool:
-        """Is this a module-level name bound once, to a number?"""
-
-    def literal_key(self, node: ast.expr) -> str:
-        """A key that no other literal has."""
-
 
 def unified(left: Axis, right: Axis) -> Axis | None:
     """One axis broadcast against another; None if the source doesn't say that they fit."""
@@ -164,45 +120,6 @@ def broadcast(*shapes: Shape | None) -> Shape | None:
             axes[-back] = axis
         result = tuple(axes)
     return result
-
-
-def reads_of(scope: Scope, node: ast.AST) -> frozenset[Read]:
-    """The local names that an expression reads, under their present bindings."""
-    found = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            binding = scope.binding(part.id)
-            if binding is not None:
-                found.add(Read(part.id, binding.version))
-    return frozenset(found)
-
-
-def is_repeatable(scope: Scope, node: ast.AST) -> bool:
-    """Can the expression be written a second time, or elsewhere, and mean the same?"""
-    for part in ast.walk(node):
-        if isinstance(
-            part,
-            UNREPEATABLE,
-        ):
-            return False
-        if isinstance(part, ast.Call) and not is_pure_call(scope, part):
-            return False
-    return True
-
-
-def is_pure_call(scope: Scope, call: ast.Call) -> bool:
-    """Does the call do nothing but compute: a builtin, an array function, a distribution?"""
-    if isinstance(call.func, ast.Name) and call.func.id in PURE_BUILTINS:
-        return scope.binding(call.func.id) is None and scope.resolve(call.func) is None
-    dotted = scope.resolve(call.func)
-    if dotted is not None:
-        return dotted.startswith((*ARRAY_MODULES, "numpyro.distributions.")) and not (
-            dotted.startswith("numpy.random.")
-        )
-    # A method of a pure value: `dist.Normal(0, 1).expand([n])`, `x.mean()`.
-    return isinstance(call.func, ast.Attribute) and call.func.attr in (
-        ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]
-    )
 
 
 def axis_of(scope: Scope, size: ast.expr, text: str, plate: str | None = None) -> Axis:

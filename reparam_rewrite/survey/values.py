@@ -55,10 +55,15 @@ Shape = tuple[Axis, ...]
 
 
 class Plate(Struct, frozen=True):
-    """A `numpyro.plate`. `dim` is None where it can't be told."""
+    """A `numpyro.plate`.
+
+    `name` is its name if that is `literal`, else the expression. `dim` is None where it can't be
+    told.
+    """
 
     axis: Axis
     name: str
+    literal: bool
     dim: int | None
     subsampled: bool
     place: Place
@@ -68,8 +73,9 @@ class Support(Struct, frozen=True):
     """Where a distribution lives.
 
     `kind` is "real" (nothing to do before a shift), "fixed" (`constraint` names the member of
-    `numpyro.distributions.constraints`), "runtime" (only the distribution object can tell) or
-    "discrete", or the name of a support that nothing can be shifted in. `reshapes`: the unconstrained value may have another shape than the value.
+    `numpyro.distributions.constraints`), "runtime" (only the distribution object can tell), or
+    says why nothing can be shifted: "discrete", "atomic", "sphere", "zero_sum". `reshapes`: the
+    unconstrained value may have another shape than the value.
     """
 
     kind: str
@@ -140,9 +146,9 @@ class Site(Struct, frozen=True):
     """One `numpyro.sample` call with a name that can be read.
 
     `variable` is a name bound to exactly the site's value by its own statement, else None.
-    `shape`, its part `batch` and the
-    plates' part of that are None where they can't be read. `obstacles` are the reasons, in the user's words, why
-    the call itself can't be reparameterized, each with its way out.
+    `shape`, its part `batch` and the plates' part of that are None where they can't be read.
+    `obstacles` are the reasons, in the user's words, why the call itself can't be
+    reparameterized, each with its way out.
     """
 
     index: int

@@ -4,128 +4,37 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.addressing import addressed_sites
+from reparam_rewrite.survey.bindings import bound_names, imports_of, own_names
+from reparam_rewrite.survey.calls import (
+    FoundCall,
+    argument,
+    assignment,
+    calls_in,
+    is_none,
+    obstacles,
+    variable_of,
+)
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
+from reparam_rewrite.survey.plates import plate_of, plate_shape
 from reparam_rewrite.survey.priors import prior_of
-from reparam_rewrite.survey.shapes import (
-    axis_of,
-    broadcast,
-    is_repeatable,
-    reads_of,
-    shape_of,
-)
+from reparam_rewrite.survey.purity import is_repeatable, reads_of
+from reparam_rewrite.survey.shapes import broadcast, shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import Timeline
 from reparam_rewrite.survey.values import (
-    UNIT,
     UNKNOWN_PRIOR,
     Binding,
     Frame,
     Function,
     Handler,
     Plate,
-    Shape,
     Site,
 )
-
-ADDRESSING = ("reparam", "condition", "substitute", "do")
-
-
-class FoundCall(Struct, frozen=True):
-    """A call inside a statement, and whether it is sure to run exactly once, now."""
-
-    node: ast.Call
-    conditional: bool
-    deferred: bool
-
-
-def calls_in(root: ast.AST) -> Iterator[FoundCall]:
-    """All calls of an expression, with what decides whether they run."""
-    stack: list[tuple[ast.AST, bool, bool]] = [(root, False, False)]
-    while stack:
-        node, conditional, deferred = stack.pop()
-        if isinstance(node, ast.Call):
-            yield FoundCall(node, conditional, deferred)
-        if isinstance(node, ast.Lambda):
-            stack += [(default, conditional, deferred) for default in node.args.defaults]
-            stack.append((node.body, conditional, True))
-        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-            stack += [(child, conditional, True) for child in ast.iter_child_nodes(node)]
-        elif isinstance(node, ast.IfExp):
-            stack.append((node.test, conditional, deferred))
-            stack += [(part, True, deferred) for part in (node.body, node.orelse)]
-        elif isinstance(node, ast.BoolOp):
-            stack.append((node.values[0], conditional, deferred))
-            stack += [(value, True, deferred) for value in node.values[1:]]
-        else:
-            stack += [
-                (child, conditional, deferred)
-                for child in ast.iter_child_nodes(node)
-                if not isinstance(child, ast.stmt)
-            ]
-
-
-def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
-    if len(call.args) > position:
-        return call.args[position]
-    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
-
-
-def is_none(node: ast.expr | None) -> bool:
-    return node is None or (isinstance(node, ast.Constant) and node.value is None)
-
-
-def bound_names(node: ast.AST) -> set[str]:
-    """The names that a statement and all in it may bind in its own scope."""
-    found: set[str] = set()
-    stack: list[ast.AST] = [node]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, ast.Name):
-            if isinstance(part.ctx, (ast.Store, ast.Del)):
-                found.add(part.id)
-        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(part.name)
-            stack += part.decorator_list
-            continue
-        elif isinstance(part, ast.Lambda):
-            continue
-        elif isinstance(part, (ast.Import, ast.ImportFrom)):
-            found.update(name for name, _ in bound_by(part))
-        elif isinstance(part, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and part.name:
-            found.add(part.name)
-        elif isinstance(part, ast.MatchMapping) and part.rest:
-            found.add(part.rest)
-        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(
-            part.ctx, ast.Load
-        ):
-            # `self.n = 3` changes what `self.n` means.
-            root: ast.expr = part
-            while isinstance(root, (ast.Attribute, ast.Subscript)):
-                root = root.value
-            if isinstance(root, ast.Name):
-                found.add(root.id)
-        stack += ast.iter_child_nodes(part)
-    return found
-
-
-def own_names(node: FunctionNode) -> set[str]:
-    """The local names of a function: its arguments and all that it binds."""
-    names = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
-    stores: set[str] = set()
-    outer: set[str] = set()
-    for statement in node.body:
-        stores |= bound_names(statement)
-        for part in ast.walk(statement):
-            if isinstance(part, (ast.Global, ast.Nonlocal)):
-                outer.update(part.names)
-    # `x.y = 1` alone doesn't make x local, but it does change what x stands for, so it stays.
-    return names | stores - outer
 
 
 class Walk:
@@ -326,69 +235,18 @@ class Walk:
         return Handler(None, ast.unparse(node))
 
     def _plate(self, call: ast.Call) -> Plate | None:
-        """``numpyro.plate("n_a", n_a, dim=-2)``; its dim is taken here, where it is made."""
-        if self.resolve(call.func) != "numpyro.plate":
+        plate = plate_of(self, self._text, call, self._frames)
+        if plate is None:
             return None
-        name, size = argument(call, 0, "name"), argument(call, 1, "size")
-        if name is None or size is None or any(isinstance(a, ast.Starred) for a in call.args):
-            return None
-        if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            label, identity = name.value, repr(name.value)
-            self.function.named.add(label)
-        else:
-            reads = reads_of(self, name)
-            versions = ",".join(sorted(f"{read.name}@{read.version}" for read in reads))
-            label, identity = ast.unparse(name), f"{ast.unparse(name)} {versions}"
-        axis = axis_of(self, size, self._text.segment(size).text, identity)
-        if isinstance(size, ast.Name):
-            self._is_scalar(size.id)
-        return Plate(
-            axis=axis,
-            name=label,
-            dim=self._plate_dim(argument(call, 3, "dim")),
-            subsampled=not is_none(argument(call, 2, "subsample_size")),
-            place=self._text.place(call),
-        )
-
-    def _is_scalar(self, name: str) -> None:
-        """A plate's size is a number, whatever is known of the name otherwise."""
-        binding = self.binding(name)
-        if binding is not None and binding.shape is None:
+        if plate.literal:
+            self.function.named.add(plate.name)
+        size = argument(call, 1, "size")
+        binding = self.binding(size.id) if isinstance(size, ast.Name) else None
+        if isinstance(size, ast.Name) and binding is not None and binding.shape is None:
+            # A plate's size is a number, whatever else is known of the name.
             number = self._frames[-1].statement if self._frames else self.function.first
-            self._timeline.bind(name, number, replace(binding, shape=()))
-
-    def _plate_dim(self, given: ast.expr | None) -> int | None:
-        if given is not None and not is_none(given):
-            try:
-                dim = ast.literal_eval(given)
-            except ValueError:
-                return None
-            return dim if type(dim) is int and dim < 0 else None
-        occupied = set()
-        for frame in self._frames:
-            for item in frame.items:
-                if isinstance(item, Handler) and item.opaque:
-                    return None
-                if isinstance(item, Plate):
-                    if item.dim is None:
-                        return None
-                    occupied.add(item.dim)
-        return next(-d for d in range(1, len(occupied) + 2) if -d not in occupied)
-
-    def _plate_shape(self) -> Shape | None:
-        """The batch shape that the plates around this statement ask for."""
-        axes: dict[int, Plate] = {}
-        for frame in self._frames:
-            for item in frame.items:
-                if isinstance(item, Handler) and item.opaque:
-                    return None
-                if isinstance(item, Plate):
-                    if item.dim is None or item.dim in axes:
-                        return None
-                    axes[item.dim] = item
-        if not axes:
-            return ()
-        return tuple(axes[d].axis if d in axes else UNIT for d in range(min(axes), 0))
+            self._timeline.bind(size.id, number, replace(binding, shape=()))
+        return plate
 
     # -- simple statements ---------------------------------------------------------------------
 
@@ -477,7 +335,7 @@ class Walk:
             return None
         prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
         observed = not is_none(argument(node, 2, "obs"))
-        plates = self._plate_shape()
+        plates = plate_shape(self._frames)
         batch = None if observed else broadcast(plates, prior.batch)
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
         site = Site(
@@ -502,109 +360,3 @@ class Walk:
         )
         self.function.sites.append(site)
         return site
-
-
-def imports_of(node: FunctionNode) -> dict[str, str]:
-    """The imports in a function's own body."""
-    found: dict[str, str] = {}
-    for statement in ast.walk(node):
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            found.update(bound_by(statement))
-    return found
-
-
-def assignment(node: ast.stmt) -> tuple[list[ast.expr], ast.expr | None]:
-    """The targets and the value of a statement that binds names to a value."""
-    if isinstance(node, ast.Assign):
-        return node.targets, node.value
-    if isinstance(node, ast.AnnAssign) and node.value is not None:
-        return [node.target], node.value
-    return [], None
-
-
-def variable_of(statement: ast.stmt, call: ast.Call) -> str | None:
-    """The name that ``a = numpyro.sample(...)`` binds to just the sampled value."""
-    targets, value = assignment(statement)
-    if value is not call:
-        return None
-    return next((target.id for target in targets if isinstance(target, ast.Name)), None)
-
-
-def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
-    """Why a call can't be reparameterized where it stands, each with the way out."""
-    given = {keyword.arg for keyword in call.node.keywords}
-    if len(call.node.args) > 3:
-        given |= set(("rng_key", "sample_shape", "infer", "obs_mask")[: len(call.node.args) - 3])
-    own_line = "give it a statement of its own."
-    if None in given or any(isinstance(arg, ast.Starred) for arg in call.node.args):
-        yield "is sampled with * or ** arguments", "write the arguments out."
-    if header:
-        yield "is sampled in the header of a statement", own_line
-    if call.deferred:
-        yield "is sampled in a lambda or a comprehension", own_line
-    if call.conditional:
-        yield "is sampled in a conditional expression", own_line
-    if "infer" in given:
-        yield (
-            "has infer=, which ExplicitReparam doesn't hand on",
-            "remove infer= or leave this site as it is.",
-        )
-    if "obs_mask" in given:
-        yield (
-            "has obs_mask=, which splits the site in two",
-            "leave this site as it is.",
-        )
-    if "sample_shape" in given:
-        yield (
-            "has sample_shape=, which ExplicitReparam drops",
-            "use .expand_by(sample_shape) on the distribution.",
-        )
-
-
-def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozenset[str] | None:
-    """The site names in the dictionary of a handler; None if it can't be read."""
-    if dotted is None or not dotted.startswith("numpyro.handlers."):
-        return frozenset()
-    handler = dotted.rpartition(".")[2]
-    if handler not in ADDRESSING:
-        return frozenset()
-    keyword = "config" if handler == "reparam" else "data"
-    data = argument(call, 1, keyword)
-    if data is None:
-        return None
-    candidates = [data]
-    if isinstance(data, ast.Name):
-        candidates = index.dictionaries.get(data.id, [])
-        if not candidates:
-            return None
-    names: set[str] = set()
-    for candidate in candidates:
-        keys = keys_of(candidate)
-        if keys is None:
-            return None
-        names |= keys
-    return frozenset(names)
-
-
-def keys_of(node: ast.expr) -> set[str] | None:
-    """The keys of ``{"a": 1}``, ``dict(a=1)`` or ``{name: f(name) for name in ["a", "b"]}``."""
-    if isinstance(node, ast.Dict):
-        keys = node.keys
-    elif isinstance(node, ast.DictComp):
-        loop = node.generators[0]
-        if len(node.generators) > 1 or not isinstance(loop.iter, (ast.List, ast.Tuple)):
-            return None
-        if ast.unparse(node.key) != ast.unparse(loop.target):
-            return None
-        keys = list(loop.iter.elts)
-    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dict" and not node.args:
-        named = {keyword.arg for keyword in node.keywords}
-        return None if None in named else {name for name in named if name}
-    else:
-        return None
-    names = set()
-    for key in keys:
-        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
-            return None
-        names.add(key.value)
-    return names

@@ -1,0 +1,109 @@
+"""Where does the generated code of a child go?"""
+
+from __future__ import annotations
+
+from reparam_rewrite.plan.checks import is_before
+from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.sources import Source
+from reparam_rewrite.survey.values import Handler, Site
+
+
+def candidates(site: Site) -> tuple[int, list[int]]:
+    """Before which statement params are declared, and before which the offset may be computed.
+
+    Params go before the outermost `with` that is, or may be, a plate; without one, to the
+    offset. The offset goes as far out as its parents allow, between there and the statement::
+
+        xi_a_mu = numpyro.param("xi_a_mu", jnp.zeros(n))     # declare
+        with numpyro.plate("n", n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            a_loc = xi_a_mu * mu                             # shift
+            ...
+    """
+    outermost = next(
+        (
+            position
+            for position, frame in enumerate(site.frames)
+            if frame.plates or any(isinstance(i, Handler) and i.opaque for i in frame.items)
+        ),
+        None,
+    )
+    if outermost is None:
+        return site.statement, [site.statement]
+    inside = [frame.statement for frame in site.frames[outermost:] if frame.kind == "with"]
+    return inside[0], [*inside, site.statement]
+
+
+def path_before(site: Site, statement: int) -> tuple[int, ...]:
+    """The branches that have been taken when `statement`, which holds the site, starts."""
+    return tuple(
+        frame.block
+        for frame in site.frames
+        if frame.block is not None and frame.statement < statement
+    )
+
+
+def place_offset(
+    context: Context, site: Site, sources: list[Source], moments: list[int]
+) -> tuple[int, set[int]]:
+    """The outermost moment at which all that the offset reads is there.
+
+    Also the parents, by index, that are read under another name since their variable is bound to
+    something else by then.
+    """
+    timeline = context.function.timeline
+    for may_keep in (False, True):
+        for moment in moments:
+            kept = set()
+            for source in sources:
+                if not timeline.holds(source.reads, moment):
+                    break
+                parent = source.pair.site
+                if parent is None or holds_site(context, parent, moment):
+                    continue
+                if not may_keep or not can_keep(parent, site, moment):
+                    break
+                kept.add(parent.index)
+            else:
+                return moment, kept
+    pair = next(
+        (
+            source.pair
+            for source in sources
+            if source.pair.site is not None and not can_keep(source.pair.site, site, moments[-1])
+        ),
+        sources[0].pair,
+    )
+    raise Stop(
+        Problem(
+            pair.place,
+            f"'{pair.parent}' shares its line with another statement, so its value can't be kept "
+            f"for the offset of '{site.name}'",
+            "give it a line of its own.",
+        )
+    )
+
+
+def holds_site(context: Context, parent: Site, moment: int) -> bool:
+    """Is the parent's variable still just its value when `moment` comes?"""
+    assert parent.variable is not None
+    binding = context.function.timeline.before(parent.variable, moment)
+    return binding is not None and binding.certain and binding.site == parent.index
+
+
+def can_keep(parent: Site, child: Site, moment: int) -> bool:
+    before = parent.statement < moment and is_before(parent.path, path_before(child, moment))
+    return before and parent.alone
+
+
+def joinable(site: Site, shift: int) -> int | None:
+    """The `with` whose first item the handler can be: it holds this statement and plates only.
+
+    The handler would be outside of any other item of that `with`, a scope for instance.
+    """
+    if not site.frames:
+        return None
+    last = site.frames[-1]
+    fits = last.kind == "with" and last.sole and len(last.plates) == len(last.items)
+    return last.statement if fits and last.items and shift <= last.statement else None

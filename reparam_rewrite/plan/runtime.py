@@ -1,0 +1,85 @@
+"""What must the generated code ask of the prior when it runs, and may it?"""
+
+from __future__ import annotations
+
+from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.values import Runtime
+from reparam_rewrite.survey.values import Shape, Site
+
+
+def written(context: Context, shape: Shape, moment: int) -> tuple[str, ...] | None:
+    """The sizes of a shape as expressions that hold at `moment`."""
+    sizes = []
+    for axis in shape:
+        if axis.size is None or not context.function.timeline.holds(axis.reads, moment):
+            return None
+        sizes.append(axis.size)
+    return tuple(sizes)
+
+
+def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None:
+    """The plates' part of the shape must be known; the prior tells the rest."""
+    way_out = 'use coefficient = "shared" and parents that are scalars.'
+    if site.plate_shape is None:
+        frame = next(frame for frame in site.frames if frame.kind == "with")
+        raise Stop(
+            Problem(
+                site.place,
+                f"the shape of '{site.name}' can't be told: the with in line {frame.line} holds "
+                "something that isn't a plate with a known dim",
+                way_out,
+            )
+        )
+    if written(context, site.plate_shape, declare) is None:
+        raise Stop(
+            Problem(
+                site.place,
+                f"the size of a plate of '{site.name}' isn't known before its outermost with",
+                f"bind the size to a name first, or {way_out}",
+            )
+        )
+
+
+def check_prior_can_move(context: Context, site: Site, moment: int) -> None:
+    """The prior is made before `moment` instead of in the statement; that must change nothing."""
+    moves = moment != site.statement
+    if moves and not context.function.timeline.holds(site.prior_reads, moment):
+        raise Stop(
+            Problem(
+                site.place,
+                f"the shape or support of '{site.name}' can't be read from the source, and its "
+                "prior can't be made before its plate: it uses names that are bound inside",
+                "bind those names before the plate, or use a prior whose shape and support show.",
+            )
+        )
+    if moves and not site.prior_is_pure:
+        raise Stop(
+            Problem(
+                site.place,
+                f"the shape or support of '{site.name}' can't be read from the source, and its "
+                "prior can't be made before its plate: it makes calls that may sample",
+                "bind the prior to a name before the plate.",
+            )
+        )
+
+
+def ask(names: Names, base: str, site: Site, *, bijects: bool, shape: bool) -> Runtime:
+    """The variables that hold what only the prior can tell."""
+    assert site.prior_segment is not None
+    text = site.prior_segment.text
+    hoisted = not text.isidentifier()
+    plates: tuple[str, ...] = ()
+    if site.plate_shape:
+        plates = tuple(axis.size or "" for axis in site.plate_shape)
+    reshapes = site.prior.support.reshapes and bijects
+    return Runtime(
+        prior=names.new(f"{base}_prior") if hoisted else text,
+        hoisted=hoisted,
+        bijects=bijects,
+        asks_shape=shape,
+        bijector=names.new(f"{base}_bijector") if reshapes and shape else "",
+        shape=names.new(f"{base}_shape") if shape and (plates or reshapes) else "",
+        plates=plates,
+    )

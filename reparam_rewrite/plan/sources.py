@@ -1,0 +1,104 @@
+"""What does a term of an offset read: a site's value, or an expression of the config?"""
+
+from __future__ import annotations
+
+import ast
+
+from msgspec import Struct
+
+from reparam_rewrite.diagnostics import Place, listed, nearest
+from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.pairs import Pair
+from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.survey.moment import Moment
+from reparam_rewrite.survey.shapes import shape_of
+from reparam_rewrite.survey.values import Read, Shape, Site
+
+
+class Source(Struct, frozen=True):
+    """What one term is made of before its place is known."""
+
+    pair: Pair
+    reads: frozenset[Read]
+    expression: str = ""  # of a `value`
+    shape: Shape | None = None
+    center: str = ""
+    center_shape: Shape | None = ()
+
+
+def source_of(context: Context, site: Site, pair: Pair) -> Source:
+    """Read the parent: its names, its shape, its centre."""
+    moment = Moment(context.survey, context.function, site.statement)
+    rule = pair.rule
+    reads: frozenset[Read] = frozenset()
+    expression, shape = "", pair.site.shape if pair.site else None
+    if rule is not None and rule.value is not None:
+        expression = rule.value
+        place = rule.value_place or rule.place
+        reads |= read_names(moment, expression, place, site)
+        shape = shape_of(moment, parsed(expression))
+    center, center_shape = "", ()
+    if rule is not None and rule.center is not None:
+        if isinstance(rule.center, str):
+            center = one_line(rule.center)
+            reads |= read_names(moment, center, rule.center_place or rule.place, site)
+            center_shape = shape_of(moment, parsed(center))  # type: ignore[assignment]
+        elif rule.center:
+            center = repr(rule.center)
+    return Source(pair, reads, one_line(expression), shape, center, center_shape)
+
+
+def parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def one_line(text: str) -> str:
+    """An expression as it is written, if it is written on one line; else in one."""
+    return ast.unparse(parsed(text)) if "\n" in text or "#" in text else text
+
+
+def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset[Read]:
+    """The local names that an expression of the config reads before the child's statement.
+
+    Raises `Stop` for a name that isn't bound there, and for a call that samples.
+    """
+    tree = parsed(text)
+    own = {
+        part.id
+        for part in ast.walk(tree)
+        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
+    } | {part.arg for part in ast.walk(tree) if isinstance(part, ast.arg)}
+    reads = set()
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Call):
+            dotted = moment.resolve(part.func)
+            if dotted in ("numpyro.sample", "numpyro.param", "numpyro.plate"):
+                raise Stop(
+                    Problem(place, f"an offset can't call {dotted}", "use what the model samples.")
+                )
+        if not isinstance(part, ast.Name) or part.id in own:
+            continue
+        if not moment.is_bound(part.id):
+            raise Stop(unbound(moment, part.id, place, site))
+        binding = moment.binding(part.id)
+        if binding is not None:
+            reads.add(Read(part.id, binding.version))
+    return frozenset(reads)
+
+
+def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
+    where = f"where '{site.name}' is sampled ({site.place.path}:{site.place.line})"
+    if name in moment.function.timeline:
+        return Problem(
+            place,
+            f"'{name}' has no value {where}, or may have none",
+            "it is bound later, or elsewhere.",
+        )
+    known = [known for known in moment.function.timeline.names() if moment.is_bound(known)]
+    near = nearest(name, [*known, *moment.survey.aliases])
+    hint = (
+        f"did you mean {listed(near, last='or')}?"
+        if near
+        else f"known there: {listed(sorted(known))}."
+    )
+    return Problem(place, f"there is no name '{name}' {where}", hint)

@@ -1,0 +1,90 @@
+"""Which sites do handlers address by name? ``condition(model, {"a": 0.0})``"""
+
+from __future__ import annotations
+
+import ast
+
+from reparam_rewrite.survey.calls import argument
+from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.index import Index
+from reparam_rewrite.survey.text import Text
+from reparam_rewrite.survey.values import Addressed
+
+ADDRESSING = ("reparam", "condition", "substitute", "do")
+
+
+def addressed(found: Index, source: Text) -> list[Addressed]:
+    """The calls outside a `with` that address sites of a function by name."""
+    calls = []
+    for node in found.handler_calls:
+        dotted = dotted_name(found, node.func)
+        if dotted is None or dotted.rpartition(".")[2] not in ADDRESSING:
+            continue
+        first = argument(node, 0, "fn")
+        target = first.id if isinstance(first, ast.Name) else found.decorated.get(node)
+        calls.append(
+            Addressed(
+                dotted.rpartition(".")[2],
+                addressed_sites(found, dotted, node),
+                target,
+                source.place(node),
+            )
+        )
+    return calls
+
+
+def dotted_name(found: Index, node: ast.expr) -> str | None:
+    """The dotted name of an expression by the file's imports alone."""
+    if isinstance(node, ast.Attribute):
+        base = dotted_name(found, node.value)
+        return canonical(f"{base}.{node.attr}") if base else None
+    return found.aliases.get(node.id) if isinstance(node, ast.Name) else None
+
+
+def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozenset[str] | None:
+    """The site names in the dictionary of a handler; None if it can't be read."""
+    if dotted is None or not dotted.startswith("numpyro.handlers."):
+        return frozenset()
+    handler = dotted.rpartition(".")[2]
+    if handler not in ADDRESSING:
+        return frozenset()
+    keyword = "config" if handler == "reparam" else "data"
+    data = argument(call, 1, keyword)
+    if data is None:
+        return None
+    candidates = [data]
+    if isinstance(data, ast.Name):
+        candidates = index.dictionaries.get(data.id, [])
+        if not candidates:
+            return None
+    names: set[str] = set()
+    for candidate in candidates:
+        keys = keys_of(candidate)
+        if keys is None:
+            return None
+        names |= keys
+    return frozenset(names)
+
+
+def keys_of(node: ast.expr) -> set[str] | None:
+    """The keys of ``{"a": 1}``, ``dict(a=1)`` or ``{name: f(name) for name in ["a", "b"]}``."""
+    if isinstance(node, ast.Dict):
+        keys = node.keys
+    elif isinstance(node, ast.DictComp):
+        loop = node.generators[0]
+        if len(node.generators) > 1 or not isinstance(loop.iter, (ast.List, ast.Tuple)):
+            return None
+        if ast.unparse(node.key) != ast.unparse(loop.target):
+            return None
+        keys = list(loop.iter.elts)
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dict" and not node.args:
+        named = {keyword.arg for keyword in node.keywords}
+        return None if None in named else {name for name in named if name}
+    else:
+        return None
+    names = set()
+    for key in keys:
+        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+            return None
+        names.add(key.value)
+    return names

@@ -1,0 +1,65 @@
+"""Which names does a statement, or a function, bind?"""
+
+from __future__ import annotations
+
+import ast
+
+from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.index import FunctionNode
+
+
+def bound_names(node: ast.AST) -> set[str]:
+    """The names that a statement and all in it may bind in its own scope."""
+    found: set[str] = set()
+    stack: list[ast.AST] = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, ast.Name):
+            if isinstance(part.ctx, (ast.Store, ast.Del)):
+                found.add(part.id)
+        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(part.name)
+            stack += part.decorator_list
+            continue
+        elif isinstance(part, ast.Lambda):
+            continue
+        elif isinstance(part, (ast.Import, ast.ImportFrom)):
+            found.update(name for name, _ in bound_by(part))
+        elif isinstance(part, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and part.name:
+            found.add(part.name)
+        elif isinstance(part, ast.MatchMapping) and part.rest:
+            found.add(part.rest)
+        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(
+            part.ctx, ast.Load
+        ):
+            # `self.n = 3` changes what `self.n` means.
+            root: ast.expr = part
+            while isinstance(root, (ast.Attribute, ast.Subscript)):
+                root = root.value
+            if isinstance(root, ast.Name):
+                found.add(root.id)
+        stack += ast.iter_child_nodes(part)
+    return found
+
+
+def own_names(node: FunctionNode) -> set[str]:
+    """The local names of a function: its arguments and all that it binds."""
+    names = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
+    stores: set[str] = set()
+    outer: set[str] = set()
+    for statement in node.body:
+        stores |= bound_names(statement)
+        for part in ast.walk(statement):
+            if isinstance(part, (ast.Global, ast.Nonlocal)):
+                outer.update(part.names)
+    # `x.y = 1` alone doesn't make x local, but it does change what x stands for, so it stays.
+    return names | stores - outer
+
+
+def imports_of(node: FunctionNode) -> dict[str, str]:
+    """The imports in a function's own body."""
+    found: dict[str, str] = {}
+    for statement in ast.walk(node):
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            found.update(bound_by(statement))
+    return found

@@ -1,0 +1,100 @@
+"""What a `numpyro.sample` call says of itself: arguments, target, and what stands in the way."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+
+class FoundCall(Struct, frozen=True):
+    """A call inside a statement, and whether it is sure to run exactly once, now."""
+
+    node: ast.Call
+    conditional: bool
+    deferred: bool
+
+
+def calls_in(root: ast.AST) -> Iterator[FoundCall]:
+    """All calls of an expression, with what decides whether they run."""
+    stack: list[tuple[ast.AST, bool, bool]] = [(root, False, False)]
+    while stack:
+        node, conditional, deferred = stack.pop()
+        if isinstance(node, ast.Call):
+            yield FoundCall(node, conditional, deferred)
+        if isinstance(node, ast.Lambda):
+            stack += [(default, conditional, deferred) for default in node.args.defaults]
+            stack.append((node.body, conditional, True))
+        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            stack += [(child, conditional, True) for child in ast.iter_child_nodes(node)]
+        elif isinstance(node, ast.IfExp):
+            stack.append((node.test, conditional, deferred))
+            stack += [(part, True, deferred) for part in (node.body, node.orelse)]
+        elif isinstance(node, ast.BoolOp):
+            stack.append((node.values[0], conditional, deferred))
+            stack += [(value, True, deferred) for value in node.values[1:]]
+        else:
+            stack += [
+                (child, conditional, deferred)
+                for child in ast.iter_child_nodes(node)
+                if not isinstance(child, ast.stmt)
+            ]
+
+
+def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    if len(call.args) > position:
+        return call.args[position]
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+
+
+def is_none(node: ast.expr | None) -> bool:
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
+def assignment(node: ast.stmt) -> tuple[list[ast.expr], ast.expr | None]:
+    """The targets and the value of a statement that binds names to a value."""
+    if isinstance(node, ast.Assign):
+        return node.targets, node.value
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        return [node.target], node.value
+    return [], None
+
+
+def variable_of(statement: ast.stmt, call: ast.Call) -> str | None:
+    """The name that ``a = numpyro.sample(...)`` binds to just the sampled value."""
+    targets, value = assignment(statement)
+    if value is not call:
+        return None
+    return next((target.id for target in targets if isinstance(target, ast.Name)), None)
+
+
+def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
+    """Why a call can't be reparameterized where it stands, each with the way out."""
+    given = {keyword.arg for keyword in call.node.keywords}
+    if len(call.node.args) > 3:
+        given |= set(("rng_key", "sample_shape", "infer", "obs_mask")[: len(call.node.args) - 3])
+    own_line = "give it a statement of its own."
+    if None in given or any(isinstance(arg, ast.Starred) for arg in call.node.args):
+        yield "is sampled with * or ** arguments", "write the arguments out."
+    if header:
+        yield "is sampled in the header of a statement", own_line
+    if call.deferred:
+        yield "is sampled in a lambda or a comprehension", own_line
+    if call.conditional:
+        yield "is sampled in a conditional expression", own_line
+    if "infer" in given:
+        yield (
+            "has infer=, which ExplicitReparam doesn't hand on",
+            "remove infer= or leave this site as it is.",
+        )
+    if "obs_mask" in given:
+        yield (
+            "has obs_mask=, which splits the site in two",
+            "leave this site as it is.",
+        )
+    if "sample_shape" in given:
+        yield (
+            "has sample_shape=, which ExplicitReparam drops",
+            "use .expand_by(sample_shape) on the distribution.",
+        )

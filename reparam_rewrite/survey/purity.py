@@ -1,0 +1,77 @@
+"""Can an expression be written a second time, or elsewhere, and mean the same?"""
+
+from __future__ import annotations
+
+import ast
+
+from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.values import Read
+
+#: Calls that give the same value each time, whatever else the program does.
+PURE_BUILTINS = frozenset(
+    ["abs", "bool", "float", "int", "len", "max", "min", "range", "round", "sum", "tuple", "list"]
+)
+
+
+#: What may mean something else, or do something, when it is written a second time.
+UNREPEATABLE = (
+    ast.NamedExpr,
+    ast.Await,
+    ast.Yield,
+    ast.YieldFrom,
+    ast.Lambda,
+    ast.Starred,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
+
+#: Modules whose functions only compute.
+ARRAY_MODULES = (
+    "jax.numpy.",
+    "numpy.",
+    "jax.nn.",
+    "jax.scipy.special.",
+    "scipy.special.",
+    "jax.lax.",
+)
+
+
+def reads_of(scope: Scope, node: ast.AST) -> frozenset[Read]:
+    """The local names that an expression reads, under their present bindings."""
+    found = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            binding = scope.binding(part.id)
+            if binding is not None:
+                found.add(Read(part.id, binding.version))
+    return frozenset(found)
+
+
+def is_repeatable(scope: Scope, node: ast.AST) -> bool:
+    """Can the expression be written a second time, or elsewhere, and mean the same?"""
+    for part in ast.walk(node):
+        if isinstance(
+            part,
+            UNREPEATABLE,
+        ):
+            return False
+        if isinstance(part, ast.Call) and not is_pure_call(scope, part):
+            return False
+    return True
+
+
+def is_pure_call(scope: Scope, call: ast.Call) -> bool:
+    """Does the call do nothing but compute: a builtin, an array function, a distribution?"""
+    if isinstance(call.func, ast.Name) and call.func.id in PURE_BUILTINS:
+        return scope.binding(call.func.id) is None and scope.resolve(call.func) is None
+    dotted = scope.resolve(call.func)
+    if dotted is not None:
+        return dotted.startswith((*ARRAY_MODULES, "numpyro.distributions.")) and not (
+            dotted.startswith("numpy.random.")
+        )
+    # A method of a pure value: `dist.Normal(0, 1).expand([n])`, `x.mean()`.
+    return isinstance(call.func, ast.Attribute) and call.func.attr in (
+        ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]
+    )

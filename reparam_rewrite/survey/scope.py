@@ -1,0 +1,24 @@
+"""What the reader of an expression must know of the place where it stands."""
+
+from __future__ import annotations
+
+import ast
+from typing import Protocol
+
+from reparam_rewrite.survey.values import Binding
+
+
+class Scope(Protocol):
+    """What the reader of an expression must know of the place where it stands."""
+
+    def resolve(self, node: ast.expr) -> str | None:
+        """The dotted name that an expression was imported as."""
+
+    def binding(self, name: str) -> Binding | None:
+        """What a local name stands for here."""
+
+    def is_constant(self, name: str) -> bool:
+        """Is this a module-level name bound once, to a number?"""
+
+    def literal_key(self, node: ast.expr) -> str:
+        """A key that no other literal has."""
