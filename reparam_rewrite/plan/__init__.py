@@ -41,8 +41,9 @@ def plan(survey: Survey, config: Config) -> Plan:
         problems += name_clashes(function, found)
         names = Names.of_function(survey.identifiers)
         context = Context(survey, function, names)
+        asked = {(pair.child, pair.parent) for child in found for pair in child.pairs}
         for child in found:
-            wrong = list(problems_of(survey, function, child, found))
+            wrong = list(problems_of(survey, function, child, asked))
             problems += wrong
             if wrong:
                 continue
@@ -65,8 +66,9 @@ def nothing_to_do(place: Place) -> Problem:
 
 
 def problems_of(
-    survey: Survey, function: Function, child: Child, found: list[Child]
+    survey: Survey, function: Function, child: Child, asked: set[tuple[str, str]]
 ) -> Iterable[Problem]:
+    """What speaks against a child; `asked` are all pairs, as child and parent."""
     yield from child_problems(survey, function, child)
     for pair in child.pairs:
         if pair.site is None:
@@ -77,21 +79,16 @@ def problems_of(
                     "every parent must be sampled in the same function as its child.",
                 )
             continue
-        backwards = any(
-            other.site.name == pair.parent
-            and any(back.parent == child.site.name for back in other.pairs)
-            for other in found
-        )
+        backwards = (pair.parent, pair.child) in asked
         yield from parent_problems(function, child, pair, backwards)
 
 
 def was_rewritten(function: Function, found: list[Child]) -> bool:
     """Is every child under a handler already, with every coefficient declared?"""
-    params = set(function.params)
     for child in found:
         if not is_handled(child.site):
             return False
-        if not {name for pair in child.pairs if (name := param_name(pair))} <= params:
+        if not {name for pair in child.pairs if (name := param_name(pair))} <= function.params:
             return False
     return True
 
@@ -109,8 +106,7 @@ def is_handled(site: Site) -> bool:
 
 def name_clashes(function: Function, found: list[Child]) -> Iterable[Problem]:
     """A coefficient named like another one, or like anything the model has."""
-    sites = {site.name for site in function.sites}
-    bases = {f"{child.site.name}_base" for child in found}
+    taken = function.taken | {f"{child.site.name}_base" for child in found}
     seen: dict[str, Pair] = {}
     for child in found:
         for pair in child.pairs:
@@ -126,7 +122,7 @@ def name_clashes(function: Function, found: list[Child]) -> Iterable[Problem]:
                     f"'{name}', as that of '{other.parent}' in '{other.child}' is",
                     hint,
                 )
-            elif name in sites | bases | function.named | set(function.params):
+            elif name in taken:
                 yield Problem(
                     pair.place,
                     f"the coefficient of '{pair.parent}' in '{pair.child}' would be named "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey
@@ -154,8 +155,8 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
         if call.sites is not None and site.name in call.sites:
             yield Problem(
                 call.place,
-                f"'{site.name}' is addressed by name by this {call.handler} handler, which would "
-                "no longer find it: it would be sampled as its base",
+                f"this {call.handler} handler addresses '{site.name}' by name and would no longer "
+                f"find it, as '{site.name}_base' is sampled instead",
                 f"take the handler out, and apply it to '{site.name}_base' of the rewritten model.",
             )
             return
@@ -194,8 +195,7 @@ def not_subsampled(survey: Survey, function: Function, site: Site) -> Iterator[P
 def base_is_free(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """A site called ``a_base`` beside the child ``a``."""
     base = f"{site.name}_base"
-    taken = {other.name for other in function.sites} | function.named | set(function.params)
-    if base in taken:
+    if base in function.taken:
         yield Problem(
             site.place,
             f"'{site.name}' would be sampled as '{base}', which the model has already",
@@ -250,13 +250,15 @@ def parent_problems(
             pair.named,
             f"'{parent.name}' is discrete ({parent.prior.family}): when NumPyro enumerates it, its "
             "value has more dims than the model shows",
-            value_hint,
+            "leave it out, or if it is never enumerated, give it as an expression: "
+            f'{pair.parent} = {{ value = "{parent.variable or "..."}" }}.',
         )
     if parent.variable is None:
         yield Problem(
-            pair.named,
-            f"the value of '{parent.name}' isn't bound to a name (line {parent.place.line})",
-            "write it as a statement of its own: x = numpyro.sample(...).",
+            parent.place,
+            f"the value of '{parent.name}' isn't bound to a name: nothing can be offset by it",
+            "make it a statement of its own: "
+            f'{identifier(parent.name)} = numpyro.sample("{parent.name}", ...).',
         )
 
 

@@ -102,7 +102,7 @@ def nothing_sampled(survey: Survey) -> Diagnostic:
     imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
     if "numpyro" not in imported and not any(f.imports for f in survey.functions.values()):
         return Diagnostic(survey.path, "the model doesn't import numpyro", "is it the right file?")
-    hint = 'only calls inside functions count: mu = numpyro.sample("mu", ...).'
+    hint = "only calls inside functions count, of a numpyro.sample that the file imports."
     return Diagnostic(survey.path, "the model samples no site in any function", hint)
 
 
@@ -121,8 +121,10 @@ def unknown_site(config: Config, named: Named, functions: list[Function]) -> Dia
     else:
         hint = "only numpyro.sample calls inside functions count, with the name as a string."
     unreadable = sum(len(function.unreadable) for function in functions)
-    if unreadable:
-        hint += f" ({unreadable} more have names that aren't plain strings: they can't be matched.)"
+    if unreadable == 1:
+        hint += " (The name of one more isn't a plain string: it can't be matched.)"
+    elif unreadable:
+        hint += f" (The names of {unreadable} more aren't plain strings: they can't be matched.)"
     return Diagnostic(
         named.place,
         f"{where} no site '{named.name}'",

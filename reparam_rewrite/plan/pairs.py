@@ -72,14 +72,14 @@ def children(function: Function, config: Config) -> list[Child]:
     Parents come in sampling order, then values in the order of the config. A site of a chain that
     nothing precedes is no child.
     """
-    found: list[Child] = []
+    found: dict[str, Child] = {}
     for site in function.sites:
-        if found and any(child.site.name == site.name for child in found):
+        if site.name in found:
             continue  # sampled twice: refused as a child, with both places
         pairs = pairs_of(function, config, site)
         if pairs:
-            found.append(Child(site, place_of(config, site.name), tuple(pairs)))
-    return found
+            found[site.name] = Child(site, place_of(config, site.name), tuple(pairs))
+    return list(found.values())
 
 
 def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
@@ -90,10 +90,9 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
     for chain in config.chains:
         names = {named.name for named in chain}
         if child.name in names:
-            earlier = [site for site in function.sites if site.statement < child.statement]
-            for site in earlier:
-                if site.name in names - dropped and site.name != child.name:
-                    wanted.setdefault(site.name)
+            for name in names - dropped - {child.name}:
+                if any(site.statement < child.statement for site in function.find(name)):
+                    wanted.setdefault(name)
     pairs = []
     for name in wanted:
         said = rules.get(name)

@@ -215,13 +215,20 @@ class Function(Struct):
     first: int  # its own `def` statement
     last: int  # the last statement of its body
     sites: list[Site] = []
-    params: list[str] = []
+    by_name: dict[str, list[Site]] = {}
+    params: set[str] = set()
+    taken: set[str] = set()  # names of sites of every kind: latent, param, plate, deterministic
     imports: set[str] = set()  # names that its own imports bind
-    named: set[str] = set()  # plates and deterministic sites
     unreadable: list[Place] = []  # samples whose name isn't a literal
 
     def find(self, name: str) -> list[Site]:
-        return [site for site in self.sites if site.name == name]
+        """The sites of that name, in the order in which they are written."""
+        return self.by_name.get(name, [])
+
+    def add(self, site: Site) -> None:
+        self.sites.append(site)
+        self.by_name.setdefault(site.name, []).append(site)
+        self.taken.add(site.name)
 
 
 class Survey(Struct, frozen=True):

@@ -239,7 +239,7 @@ class Walk:
         if plate is None:
             return None
         if plate.literal:
-            self.function.named.add(plate.name)
+            self.function.taken.add(plate.name)
         size = argument(call, 1, "size")
         binding = self.binding(size.id) if isinstance(size, ast.Name) else None
         if isinstance(size, ast.Name) and binding is not None and binding.shape is None:
@@ -321,10 +321,9 @@ class Walk:
             elif dotted in ("numpyro.param", "numpyro.deterministic", "numpyro.module"):
                 name = argument(call.node, 0, "name")
                 if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                    self.function.taken.add(name.value)
                     if dotted == "numpyro.param":
-                        self.function.params.append(name.value)
-                    else:
-                        self.function.named.add(name.value)
+                        self.function.params.add(name.value)
         return found
 
     def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
@@ -358,5 +357,5 @@ class Walk:
             plate_shape=plates,
             obstacles=tuple(obstacles(call, header)),
         )
-        self.function.sites.append(site)
+        self.function.add(site)
         return site
