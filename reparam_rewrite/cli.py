@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import IO, TYPE_CHECKING
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
     from reparam_rewrite.rewriting import Rewrite
 
 DONE, CHANGED, FAILED = 0, 1, 2
+# What shells report of a program that Ctrl-C (SIGINT) or a closed pipe (SIGPIPE) ended. Not 1,
+# which is what click makes of both: that would mean that --check found a change.
+INTERRUPTED, CUT_OFF = 130, 141
 
 EPILOG = """\b
 Examples:
-  reparam-rewrite model.py --config offsets.toml                     print the rewritten model
-  reparam-rewrite model.py --config offsets.toml -o model_reparam.py write it
-  reparam-rewrite model.py --config offsets.toml --diff              show what changes
-  reparam-rewrite model.py --config offsets.toml -o model_reparam.py --check
-                                                                     is it up to date?
+  Print the rewritten model, or write it to a file:
+    reparam-rewrite model.py --config offsets.toml
+    reparam-rewrite model.py --config offsets.toml -o model_reparam.py
+  Show what changes, or tell whether the file is up to date:
+    reparam-rewrite model.py --config offsets.toml --diff
+    reparam-rewrite model.py --config offsets.toml -o model_reparam.py --check
 
 \b
 Exit status:
@@ -36,7 +41,69 @@ Exit status:
 """
 
 
+class Program(click.Command):
+    """A command that ends with one of the exit codes above, and never with a traceback."""
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        screen = Screen("auto")
+        try:
+            status = super().main(*arguments, **{**options, "standalone_mode": False})
+        except click.UsageError as error:
+            screen.error(mistake(error))
+            status = FAILED
+        except click.Abort:
+            screen.note("interrupted")
+            status = INTERRUPTED
+        except OSError as error:  # of --help and --version
+            screen.error(unwritable(error))
+            status = FAILED
+        sys.exit(status)
+
+
+def mistake(error: click.UsageError) -> Diagnostic:
+    """What click says of the arguments, in the form of every other message."""
+    from reparam_rewrite.diagnostics import Diagnostic, nearest
+
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        if error.param.name == "model":
+            return Diagnostic(
+                None,
+                "no MODEL is given",
+                "name the file to rewrite: reparam-rewrite model.py --config offsets.toml",
+            )
+        return Diagnostic(
+            None,
+            f"no --{error.param.name} is given",
+            "name the TOML file with the offsets: --config FILE.",
+        )
+    if isinstance(error, click.NoSuchOption):
+        options = [name for param in main.params for name in param.opts if name.startswith("--")]
+        near = nearest(error.option_name.lstrip("-"), [name[2:] for name in options])
+        hint = f"did you mean --{near[0]}?" if near else "--help lists all of them."
+        return Diagnostic(None, f"there is no option {error.option_name}", hint)
+    said = error.format_message().rstrip(".")
+    return Diagnostic(None, said[:1].lower() + said[1:], "--help shows how to call it.")
+
+
+def unwritable(error: OSError | None) -> Diagnostic:
+    """Standard output took nothing, for the reason `error`, or None if it was closed before."""
+    from reparam_rewrite.diagnostics import Diagnostic
+    from reparam_rewrite.files import os_reason
+
+    discard(sys.stdout)
+    reason = os_reason(error) if error else "it is closed"
+    message = f"cannot write to standard output: {reason}"
+    return Diagnostic(None, message, "redirect it to a place that can be written.")
+
+
+def discard(stream: IO[str] | None) -> None:
+    """Drop what `stream` still holds: Python would try again at exit, and complain."""
+    with suppress(OSError, AttributeError):  # None, or no file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
+
+
 @click.command(
+    cls=Program,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -55,9 +122,7 @@ Exit status:
     help="Colour; auto is on a terminal, unless NO_COLOR is set.",
 )
 @click.version_option(__version__, "--version", "-V", message="reparam-rewrite %(version)s")
-@click.pass_context
 def main(
-    context: click.Context,
     model: str,
     config: str,
     output: str | None,
@@ -66,7 +131,7 @@ def main(
     quiet: bool,
     verbose: bool,
     color: str,
-) -> None:
+) -> int:
     """Rewrite the NumPyro model in MODEL with the offsets that a config asks for.
 
     MODEL is a Python file, or - for standard input. It is never changed: the rewritten model goes
@@ -77,25 +142,26 @@ def main(
 
     screen = Screen(color)
     try:
-        status = run(model, config, output, diff, check, 0 if quiet else 1 + verbose, screen)
+        return run(model, config, output, diff, check, 0 if quiet else 1 + verbose, screen)
     except Refusal as refusal:
         for diagnostic in refusal.diagnostics:
             screen.error(diagnostic)
-        status = FAILED
-    except BrokenPipeError:
-        raise  # click ends quietly, as a filter should
+    except BrokenPipeError:  # `| head` has seen enough
+        discard(sys.stdout)
+        return CUT_OFF
+    except RecursionError:
+        message = "an expression, or an if with many elif, is nested too deeply to be read"
+        screen.error(Diagnostic(None if model == "-" else model, message, "take it apart."))
     except Exception as error:
+        hint = "nothing was written. Please report this; -v shows the traceback."
         if verbose:
-            raise
-        screen.error(
-            Diagnostic(
-                None if model == "-" else model,
-                f"internal error: {type(error).__name__}: {error}",
-                "nothing was written. Please report this; -v shows the traceback.",
-            )
-        )
-        status = FAILED
-    context.exit(status)
+            import traceback
+
+            screen.note(traceback.format_exc().rstrip())
+            hint = "nothing was written. Please report this, with the traceback above."
+        message = f"internal error: {type(error).__name__}: {error}"
+        screen.error(Diagnostic(None if model == "-" else model, message, hint))
+    return FAILED
 
 
 def run(
@@ -131,40 +197,48 @@ def run(
     source = read_source(model)
     if output is not None and to_file:
         refuse_same_file(model, output)
-        refuse_same_file(config, output)
+        refuse_same_file(config, output, "config")
     result = rewrite(source, settings, line_length(Path() if model == "-" else Path(model)))
+    account = accounted(result, loudness)
 
-    old, old_path, new_path = source.data, Path(source.path), Path(source.path)
-    if output is not None and to_file:
-        new_path = Path(output)
-        exists = new_path.exists()
-        old = read_bytes(output, "output") if exists else b""
-        if diff:
-            screen.diff(unified_diff(old, result.data, new_path if exists else None, new_path))
-    elif diff:
-        screen.diff(unified_diff(old, result.data, old_path, new_path))
-
-    report(result, loudness, screen)
     if output is None or not to_file:
-        if not diff:
+        path = Path(source.path)
+        if diff:
+            screen.diff(unified_diff(source.data, result.data, path, path))
+        else:
             screen.write(result.data)
+        screen.account(account)
         return DONE
-    stale = not new_path.exists() or old != result.data
-    if check:
-        if stale and loudness:
-            screen.note(f"{output} would change")
-        return CHANGED if stale else DONE
-    if not diff:
-        written = write_output(output, result.data)
-        if loudness:
-            screen.note(f"wrote {output}" if written else f"{output} is up to date")
-    return DONE
+
+    # Unlike Path.exists, without an error for a path that is too long: to write there gives it.
+    exists = os.path.exists(output)  # noqa: PTH110
+    old = read_bytes(output, "output") if exists else b""
+    stale = not exists or old != result.data
+    if diff:
+        path = Path(output)
+        screen.diff(unified_diff(old, result.data, path if exists else None, path))
+    elif not check:
+        write_output(output, result.data)
+    if loudness and not stale:
+        account.append(f"{output} is up to date")
+    elif loudness and check:
+        account.append(f"{output} would change" if exists else f"{output} does not exist yet")
+    elif loudness and not diff:
+        account.append(f"wrote {output}")
+    screen.account(account)
+    return CHANGED if check and stale else DONE
 
 
-def report(result: Rewrite, loudness: int, screen: Screen) -> None:
-    """The account of every configured site, to standard error."""
+def accounted(result: Rewrite, loudness: int) -> list[str]:
+    """A line for every configured site; none at `loudness` 0, longer ones at 2."""
     if not loudness:
-        return
+        return []
+    if result.already:
+        return [
+            f"{result.accounts[0].path} is rewritten already: nothing changed. "
+            "To apply another config, rewrite the plain model."
+        ]
+    lines = []
     for account in result.accounts:
         line = (
             f"{account.path}:{account.line} {account.site} <- {', '.join(account.parents)} "
@@ -172,12 +246,8 @@ def report(result: Rewrite, loudness: int, screen: Screen) -> None:
         )
         if loudness > 1:
             line += f" in {account.function}, {'; '.join(account.details)}"
-        screen.note(line)
-    if result.already:
-        screen.note(
-            f"{result.accounts[0].path} is rewritten already: nothing changed. "
-            "To apply another config, rewrite the plain model."
-        )
+        lines.append(line)
+    return lines
 
 
 class Screen:
@@ -194,28 +264,51 @@ class Screen:
         return stream is not None and stream.isatty()
 
     def note(self, text: str) -> None:
-        click.echo(text, err=True)
+        """A line to standard error; if that is gone, there is nobody to tell."""
+        try:
+            click.echo(text, err=True, color=True)
+        except OSError:
+            discard(sys.stderr)
+
+    def account(self, lines: list[str]) -> None:
+        from reparam_rewrite.diagnostics import printable
+
+        for line in lines:
+            self.note(printable(line))
 
     def error(self, diagnostic: Diagnostic) -> None:
-        lines = str(diagnostic).split("\n")
+        head, *rest = str(diagnostic).split("\n")
         if self._colored(sys.stderr):
             place = f"{diagnostic.place}:" if diagnostic.place else ""
-            lines[0] = click.style(place, bold=True) + click.style(lines[0][len(place) :], fg="red")
-            lines[1:] = [
-                click.style(line, fg="cyan") if line.startswith("hint: ") else line
-                for line in lines[1:]
+            head = click.style(place, bold=True) + click.style(head[len(place) :], fg="red")
+            rest = [
+                click.style(line, fg="red", bold=True)
+                if line.strip() == "^"
+                else click.style(line, fg="cyan")
+                if line.startswith("hint: ")
+                else line
+                for line in rest
             ]
-            lines[1:] = [
-                click.style(line, fg="red", bold=True) if line.strip() == "^" else line
-                for line in lines[1:]
-            ]
-        click.echo("\n".join(lines), err=True, color=True)
+        self.note("\n".join([head, *rest]))
 
     def write(self, data: bytes) -> None:
-        """Bytes as they are to standard output."""
-        stream = click.get_binary_stream("stdout")
-        stream.write(data)
-        stream.flush()
+        """Bytes as they are to standard output. Raises `Refusal` and BrokenPipeError."""
+        from reparam_rewrite.diagnostics import Refusal
+
+        if sys.stdout is None:  # as after `>&-`
+            raise Refusal(unwritable(None))
+        try:
+            rest = memoryview(data)
+            while rest:
+                # Under `python -u` a write stops where a pipe breaks or a disk is full, and only
+                # the next one says why.
+                written = sys.stdout.buffer.write(rest)
+                rest = rest[written:]
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Refusal(unwritable(error)) from None
 
     def diff(self, data: bytes) -> None:
         """A diff, coloured line by line on a terminal."""
@@ -223,6 +316,8 @@ class Screen:
             self.write(data)
             return
         colors = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
+        lines = []
         for line in data.split(b"\n")[: -1 if data.endswith(b"\n") else None]:
             color = b"\x1b[1m" if line[:4] in (b"diff", b"--- ", b"+++ ") else colors.get(line[:1])
-            self.write(color + line + b"\x1b[0m\n" if color else line + b"\n")
+            lines.append(color + line + b"\x1b[0m\n" if color else line + b"\n")
+        self.write(b"".join(lines))

@@ -46,12 +46,12 @@ class Diagnostic:
         hint: only latent sites can be offset.
         """
         head = f"{self.place}: {self.message}" if self.place else self.message
-        lines = [head]
+        lines = [printable(head)]
         if self.source.strip() and isinstance(self.place, Place):
             text, caret = excerpt(self.source, self.place.column)
             lines += [f"    {text}", f"    {caret}^"]
         if self.hint:
-            lines.append(f"hint: {self.hint}")
+            lines.append(printable(f"hint: {self.hint}"))
         return "\n".join(lines)
 
 
@@ -81,6 +81,18 @@ def excerpt(source: str, column: int) -> tuple[str, str]:
     padding = "".join("\t" if char == "\t" else " " for char in before)
     shown = "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
     return shown, padding
+
+
+def printable(line: str) -> str:
+    """`line` with control characters as Python writes them: a path or a name may hold any.
+
+    A line break would end the message, and an escape sequence might colour all that follows.
+    """
+    return line if line.isprintable() else "".join(map(escaped, line))
+
+
+def escaped(char: str) -> str:
+    return char if char.isprintable() else ascii(char)[1:-1]
 
 
 def nearest(wrong: str, known: Iterable[str]) -> list[str]:

@@ -71,7 +71,8 @@ def read_bytes(path: str, what: str) -> bytes:
             hint = f"give the path of the {what} file inside it."
             raise Refusal(Diagnostic(path, f"the {what} is a folder", hint))
         if not stat.S_ISREG(mode):
-            hint = "pipe it in with the path -." if what == "model" else "save it as a file first."
+            hints = {"model": "pipe it in with the path -.", "output": TO_STDOUT}
+            hint = hints.get(what, "save it as a file first.")
             raise Refusal(Diagnostic(path, f"the {what} is not a regular file", hint))
         # Should a pipe take the file's place just now, opening it must not wait for a writer.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -102,17 +103,17 @@ def missing(path: str, what: str) -> Diagnostic:
     return Diagnostic(path, f"the {what} does not exist")
 
 
-def refuse_same_file(model: str, output: str) -> None:
-    """Refuse an output that is the model itself, however the two paths are spelt.
+def refuse_same_file(given: str, output: str, what: str = "model") -> None:
+    """Refuse an output that is the model (or the config) itself, however the paths are spelt.
 
     By device and inode, so links of both kinds and file systems that ignore case are seen. A
     model on standard input is compared too: `reparam-rewrite - -o model.py < model.py`.
     """
     refuse_unusable(output, "output")
     with suppress(OSError, ValueError):  # one of them does not exist: they are not the same
-        found = os.fstat(0) if model == STDIN else Path(model).stat()
+        found = os.fstat(0) if given == STDIN else Path(given).stat()
         if os.path.samestat(found, Path(output).stat()) and stat.S_ISREG(found.st_mode):
-            message = "the output is the model itself, which is never overwritten"
+            message = f"the output is the {what} itself, which is never overwritten"
             raise Refusal(Diagnostic(output, message, TO_STDOUT))
 
 

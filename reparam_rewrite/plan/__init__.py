@@ -13,6 +13,7 @@ from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.offset import offset, param_name
 from reparam_rewrite.plan.pairs import Child, Pair, children
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.traces import together
 from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
 
@@ -37,8 +38,8 @@ def plan(survey: Survey, config: Config) -> Plan:
     if not functions:
         first = next(named for chain in config.chains for named in chain)
         problems.append(nothing_to_do(first.place))
+    problems += name_clashes(survey, functions)
     for function, found in functions:
-        problems += name_clashes(function, found)
         names = Names.of_function(survey.identifiers)
         context = Context(survey, function, names)
         asked = {(pair.child, pair.parent) for child in found for pair in child.pairs}
@@ -104,31 +105,31 @@ def is_handled(site: Site) -> bool:
     )
 
 
-def name_clashes(function: Function, found: list[Child]) -> Iterable[Problem]:
-    """A coefficient named like another one, or like anything the model has."""
-    taken = function.taken | {f"{child.site.name}_base" for child in found}
-    seen: dict[str, Pair] = {}
-    for child in found:
-        for pair in child.pairs:
-            name = param_name(pair)
-            if not name:
-                continue
-            other = seen.setdefault(name, pair)
-            hint = 'give it another name: { name = "..." }, or use {child} and {parent} in it.'
-            if other is not pair:
-                yield Problem(
-                    pair.place,
-                    f"the coefficient of '{pair.parent}' in '{pair.child}' would be named "
-                    f"'{name}', as that of '{other.parent}' in '{other.child}' is",
-                    hint,
+def name_clashes(
+    survey: Survey, functions: list[tuple[Function, list[Child]]]
+) -> Iterable[Problem]:
+    """A coefficient named like another one, or like anything else that its model has."""
+    hint = 'give it another name: { name = "..." }, or use {child} and {parent} in it.'
+    seen: dict[tuple[str, str], Pair] = {}  # by function and name
+    for function, found in functions:
+        others = together(survey, function)
+        taken = {name for other in others for name in survey.functions[other].taken}
+        taken |= {f"{child.site.name}_base" for child in found}
+        for child in found:
+            for pair in child.pairs:
+                name = param_name(pair)
+                if not name:
+                    continue
+                clash = next((seen[o, name] for o in sorted(others) if (o, name) in seen), None)
+                seen.setdefault((function.name, name), pair)
+                what = (
+                    f"the coefficient of '{pair.parent}' in '{pair.child}' would be named '{name}'"
                 )
-            elif name in taken:
-                yield Problem(
-                    pair.place,
-                    f"the coefficient of '{pair.parent}' in '{pair.child}' would be named "
-                    f"'{name}', which the model has already",
-                    hint,
-                )
+                if clash is not None:
+                    other = f"as that of '{clash.parent}' in '{clash.child}' is"
+                    yield Problem(pair.place, f"{what}, {other}", hint)
+                elif name in taken:
+                    yield Problem(pair.place, f"{what}, which the model has already", hint)
 
 
 def account_of(survey: Survey, function: Function, child: Child) -> Account:

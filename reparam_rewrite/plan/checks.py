@@ -221,7 +221,15 @@ def parent_problems(
             value_hint,
         )
         return
-    if parent.statement >= child.site.statement:
+    if parent.statement == child.site.statement:
+        yield Problem(
+            pair.place,
+            f"'{parent.name}' is sampled in the same statement as '{child.site.name}' (line "
+            f"{parent.place.line})",
+            "give each a statement of its own.",
+        )
+        return
+    if parent.statement > child.site.statement:
         if backwards:
             yield Problem(
                 pair.place,

@@ -19,6 +19,7 @@ def choose(survey: Survey, config: Config) -> list[Function]:
         chosen = listed_functions(survey, config)
     else:
         chosen = [only_function(survey, config)]
+    refuse_redefined(survey, chosen)
     unknown = [
         named
         for named in named_sites(config)
@@ -27,6 +28,26 @@ def choose(survey: Survey, config: Config) -> list[Function]:
     if unknown:
         raise Refusal([unknown_site(config, named, chosen) for named in unknown])
     return chosen
+
+
+def refuse_redefined(survey: Survey, functions: list[Function]) -> None:
+    """``if FAST: def model(): ...`` and ``else: def model(): ...``"""
+    problems = []
+    for function in functions:
+        lines = survey.redefined.get(function.name)
+        if lines:
+            *others, last = [str(line) for line in lines]
+            problems.append(
+                Diagnostic(
+                    function.place,
+                    f"'{function.name}' is defined in more than one place "
+                    f"(lines {', '.join(others)} and {last})",
+                    "give each definition a name of its own.",
+                    survey.line(function.place),
+                )
+            )
+    if problems:
+        raise Refusal(problems)
 
 
 def listed_functions(survey: Survey, config: Config) -> list[Function]:
@@ -57,14 +78,15 @@ def listed_functions(survey: Survey, config: Config) -> list[Function]:
 
 
 def only_function(survey: Survey, config: Config) -> Function:
-    """The function that samples most of the configured sites; all of them, if one does."""
+    """The function that samples most of the configured children and, among equals, parents."""
     wanted = {named.name for named in named_sites(config)}
+    offset = {named.name for chain in config.chains for named in chain} | {*config.sites}
     score = {
-        name: len(wanted & {site.name for site in function.sites})
+        name: (len(offset & {*function.by_name}), len(wanted & {*function.by_name}))
         for name, function in survey.functions.items()
     }
-    best = max(score.values(), default=0)
-    if not best:
+    best = max(score.values(), default=(0, 0))
+    if not any(best):
         functions = list(survey.functions.values())
         if not any(function.sites for function in functions):
             raise Refusal(nothing_sampled(survey))

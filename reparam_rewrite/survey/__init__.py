@@ -37,6 +37,8 @@ def survey(path: str, text: str) -> Survey:
         functions=functions,
         identifiers=frozenset(found.identifiers),
         aliases=found.aliases,
+        certain=frozenset(found.certain),
+        redefined=found.redefined,
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, source)),
         statements=tuple(found.kinds),

@@ -1,23 +1,26 @@
-"""Which sites do handlers address by name? ``condition(model, {"a": 0.0})``"""
+"""Which sites do handlers address by name? ``condition(model, {"a": 0.0})``
+
+Only dictionaries and lists that are written in the file count: a handler that gets its names from
+elsewhere can't be judged here.
+"""
 
 from __future__ import annotations
 
 import ast
 
 from reparam_rewrite.survey.calls import argument
-from reparam_rewrite.survey.imports import canonical
-from reparam_rewrite.survey.index import Index
+from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Addressed
 
-ADDRESSING = ("reparam", "condition", "substitute", "do")
+ADDRESSING = ("reparam", "condition", "substitute", "do", "block")
 
 
 def addressed(found: Index, source: Text) -> list[Addressed]:
     """The calls outside a `with` that address sites of a function by name."""
     calls = []
     for node in found.handler_calls:
-        dotted = dotted_name(found, node.func)
+        dotted = dotted_name(found.aliases, node.func)
         if dotted is None or dotted.rpartition(".")[2] not in ADDRESSING:
             continue
         first = argument(node, 0, "fn")
@@ -33,14 +36,6 @@ def addressed(found: Index, source: Text) -> list[Addressed]:
     return calls
 
 
-def dotted_name(found: Index, node: ast.expr) -> str | None:
-    """The dotted name of an expression by the file's imports alone."""
-    if isinstance(node, ast.Attribute):
-        base = dotted_name(found, node.value)
-        return canonical(f"{base}.{node.attr}") if base else None
-    return found.aliases.get(node.id) if isinstance(node, ast.Name) else None
-
-
 def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozenset[str] | None:
     """The site names in the dictionary of a handler; None if it can't be read."""
     if dotted is None or not dotted.startswith("numpyro.handlers."):
@@ -48,16 +43,26 @@ def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozens
     handler = dotted.rpartition(".")[2]
     if handler not in ADDRESSING:
         return frozenset()
+    if handler == "block":
+        given = [argument(call, 2, "hide"), argument(call, 4, "expose")]
+        lists = [part.elts for part in given if isinstance(part, (ast.List, ast.Tuple, ast.Set))]
+        return frozenset(
+            item.value
+            for items in lists
+            for item in items
+            if isinstance(item, ast.Constant) and isinstance(item.value, str)
+        )
     keyword = "config" if handler == "reparam" else "data"
     data = argument(call, 1, keyword)
     if data is None:
         return None
     candidates = [data]
+    names: set[str] = set()
     if isinstance(data, ast.Name):
         candidates = index.dictionaries.get(data.id, [])
-        if not candidates:
+        names |= index.keys.get(data.id, set())
+        if not candidates and not names:
             return None
-    names: set[str] = set()
     for candidate in candidates:
         keys = keys_of(candidate)
         if keys is None:

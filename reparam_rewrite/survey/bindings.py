@@ -63,3 +63,28 @@ def imports_of(node: FunctionNode) -> dict[str, str]:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             found.update(bound_by(statement))
     return found
+
+
+def sizes_in(node: FunctionNode) -> set[str]:
+    """The names that are used where only a number can stand, and are bound only once.
+
+    ``plate("i", n)``, ``num_steps=n``, ``range(n)``, ``jnp.zeros((n, k))``, ``.expand([n])``
+    """
+    found: set[str] = set()
+    stored: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
+            stored.add(part.id)
+        if not isinstance(part, ast.Call):
+            continue
+        called = getattr(part.func, "attr", None) or getattr(part.func, "id", None)
+        sizes = [keyword.value for keyword in part.keywords if keyword.arg in ("num_steps", "size")]
+        if called == "plate":
+            sizes += part.args[1:2]
+        elif called == "range":
+            sizes += part.args
+        elif called in ("zeros", "ones", "full", "empty", "expand", "expand_by", "reshape"):
+            for argument in part.args[:1]:
+                sizes += argument.elts if isinstance(argument, (ast.Tuple, ast.List)) else []
+        found.update(size.id for size in sizes if isinstance(size, ast.Name))
+    return found - stored

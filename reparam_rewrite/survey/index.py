@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.imports import bound_by, canonical
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -27,10 +27,13 @@ class Index(Struct):
     kinds: list[str] = []
     functions: list[Scoped] = []
     aliases: dict[str, str] = {}
+    certain: set[str] = set()  # names that an unconditional import of the module binds
+    redefined: dict[str, list[int]] = {}  # functions by name, with the lines of all definitions
     constants: set[str] = set()
     module_names: set[str] = set()
     identifiers: set[str] = set()
     dictionaries: dict[str, list[ast.expr]] = {}
+    keys: dict[str, set[str]] = {}  # name["key"] = ...
     handler_calls: list[ast.Call] = []
     decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
 
@@ -58,8 +61,12 @@ def blocks_of(node: ast.AST) -> Iterator[list[ast.stmt]]:
 def index(tree: ast.Module) -> Index:
     found = Index()
     number_block(found, tree.body, "", ())
-    read_names(found, tree)
     read_module(found, tree)
+    read_names(found, tree)
+    lines: dict[str, list[int]] = {}
+    for scoped in found.functions:
+        lines.setdefault(scoped.name, []).append(scoped.node.lineno)
+    found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
 
 
@@ -83,13 +90,16 @@ def number_block(
 def read_names(found: Index, tree: ast.Module) -> None:
     """Every identifier of the file, and the calls that may address sites by name."""
     names = found.identifiers
+    addressing = {
+        name for name, dotted in found.aliases.items() if dotted.startswith("numpyro.handlers.")
+    } | {"block", "condition", "do", "reparam", "substitute"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
         elif isinstance(node, ast.Call):
             function = node.func
             called = getattr(function, "attr", None) or getattr(function, "id", None)
-            if called in ("condition", "substitute", "do", "reparam"):
+            if called in addressing:
                 found.handler_calls.append(node)
         elif isinstance(node, ast.arg):
             names.add(node.arg)
@@ -101,12 +111,25 @@ def read_names(found: Index, tree: ast.Module) -> None:
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             names.update(node.names)
         elif isinstance(node, ast.Assign):
-            if isinstance(node.value, (ast.Dict, ast.DictComp)):
-                for target in node.targets:
-                    if isinstance(target, ast.Name):
-                        found.dictionaries.setdefault(target.id, []).append(node.value)
+            read_dictionary(found, node)
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             names.add(node.name)
+
+
+def read_dictionary(found: Index, node: ast.Assign) -> None:
+    """``data = {"a": 1.0}`` and ``data["a"] = 1.0``"""
+    for target in node.targets:
+        if isinstance(target, ast.Name) and isinstance(
+            node.value, (ast.Dict, ast.DictComp, ast.Call)
+        ):
+            found.dictionaries.setdefault(target.id, []).append(node.value)
+        elif (
+            isinstance(target, ast.Subscript)
+            and isinstance(target.value, ast.Name)
+            and isinstance(target.slice, ast.Constant)
+            and isinstance(target.slice.value, str)
+        ):
+            found.keys.setdefault(target.value.id, set()).add(target.slice.value)
 
 
 def read_module(found: Index, tree: ast.Module) -> None:
@@ -114,6 +137,7 @@ def read_module(found: Index, tree: ast.Module) -> None:
     imported: dict[str, set[str]] = {}
     numbers: dict[str, int] = {}
     bound: dict[str, int] = {}
+    renamed: list[tuple[str, ast.expr]] = []
     stack: list[ast.AST] = list(reversed(tree.body))
     while stack:
         node = stack.pop()
@@ -124,16 +148,21 @@ def read_module(found: Index, tree: ast.Module) -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             bound[node.name] = bound.get(node.name, 0) + 1
             continue
+        if isinstance(node, ast.Try):
+            # ``except ImportError: numpyro = None``: where the name is used it is the module.
+            stack += [*node.body, *node.orelse, *node.finalbody]
+            continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
             bound[node.id] = bound.get(node.id, 0) + 1
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and type(node.value.value) in (int, float)
-        ):
+        if isinstance(node, ast.Assign):
             for target in node.targets:
-                if isinstance(target, ast.Name):
-                    numbers[target.id] = numbers.get(target.id, 0) + 1
+                if not isinstance(target, ast.Name):
+                    continue
+                if isinstance(node.value, ast.Constant):
+                    if type(node.value.value) in (int, float):
+                        numbers[target.id] = numbers.get(target.id, 0) + 1
+                else:
+                    renamed.append((target.id, node.value))
         stack.extend(reversed(list(ast.iter_child_nodes(node))))
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):
@@ -145,4 +174,22 @@ def read_module(found: Index, tree: ast.Module) -> None:
         for name, dotted in imported.items()
         if len(dotted) == 1 and name not in bound
     }
+    for name, value in renamed:
+        dotted_value = dotted_name(found.aliases, value)
+        if bound.get(name) == 1 and name not in imported and dotted_value is not None:
+            found.aliases[name] = dotted_value  # sample = numpyro.sample
+    found.certain = {
+        name
+        for statement in tree.body
+        if isinstance(statement, (ast.Import, ast.ImportFrom))
+        for name, _ in bound_by(statement)
+    }
     found.constants = {name for name in numbers if bound.get(name) == 1}
+
+
+def dotted_name(aliases: dict[str, str], node: ast.expr) -> str | None:
+    """The dotted name of an expression by the module's imports alone."""
+    if isinstance(node, ast.Attribute):
+        base = dotted_name(aliases, node.value)
+        return canonical(f"{base}.{node.attr}") if base else None
+    return aliases.get(node.id) if isinstance(node, ast.Name) else None

@@ -85,7 +85,7 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
     if name == "GaussianRandomWalk":
         return random_walk(scope, unread, given)
     batches: list[Shape | None] = []
-    event: Shape | None = () if family.event_dim == 0 else None
+    events: list[Shape | None] = []
     sizes = dict(family.arguments)
     for argument, value in given.items():
         if isinstance(value, ast.Constant) and (value.value is None or value.value is False):
@@ -100,9 +100,13 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
             return unread
         batches.append(shape[: len(shape) - dims])
         if dims >= family.event_dim > 0:
-            event = shape[len(shape) - family.event_dim :]
+            events.append(shape[len(shape) - family.event_dim :])
         elif dims:
             return unread
+    event: Shape | None = ()
+    if family.event_dim:
+        # ``MultivariateNormal(jnp.zeros(1), cov)``: a mean of one element is broadcast too.
+        event = broadcast(*events) if events else None
     return replace(unread, batch=broadcast(*batches), event=event)
 
 

@@ -219,6 +219,8 @@ class Function(Struct):
     params: set[str] = set()
     taken: set[str] = set()  # names of sites of every kind: latent, param, plate, deterministic
     imports: set[str] = set()  # names that its own imports bind
+    roots: set[str] = set()  # names through which it calls NumPyro
+    calls: set[str] = set()  # the last names of all that it calls
     unreadable: list[Place] = []  # samples whose name isn't a literal
 
     def find(self, name: str) -> list[Site]:
@@ -238,7 +240,9 @@ class Survey(Struct, frozen=True):
     functions: dict[str, Function]
     identifiers: frozenset[str]  # every name used anywhere in the file
     aliases: dict[str, str]  # module-level name -> dotted name it was imported as
+    certain: frozenset[str]  # those of them that are imported whatever happens
     constants: frozenset[str]  # module-level names that are one number
+    redefined: dict[str, list[int]]  # functions that are defined at several lines
     addressed: tuple[Addressed, ...]
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
     lines: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import builtins
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.addressing import addressed_sites
-from reparam_rewrite.survey.bindings import bound_names, imports_of, own_names
+from reparam_rewrite.survey.bindings import bound_names, imports_of, own_names, sizes_in
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
@@ -91,8 +91,10 @@ class Walk:
 
     def run(self) -> Function:
         arguments = self._node.args
+        numbers = sizes_in(self._node)
         for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-            self._bind(part.arg, self.function.first)
+            shape = () if part.arg in numbers else None
+            self._bind(part.arg, self.function.first, shape=shape)
         for extra in (arguments.vararg, arguments.kwarg):
             if extra:
                 self._bind(extra.arg, self.function.first)
@@ -240,12 +242,6 @@ class Walk:
             return None
         if plate.literal:
             self.function.taken.add(plate.name)
-        size = argument(call, 1, "size")
-        binding = self.binding(size.id) if isinstance(size, ast.Name) else None
-        if isinstance(size, ast.Name) and binding is not None and binding.shape is None:
-            # A plate's size is a number, whatever else is known of the name.
-            number = self._frames[-1].statement if self._frames else self.function.first
-            self._timeline.bind(size.id, number, replace(binding, shape=()))
         return plate
 
     # -- simple statements ---------------------------------------------------------------------
@@ -302,6 +298,9 @@ class Walk:
             prior = prior_of(self, value)
             if prior is not UNKNOWN_PRIOR:
                 return Binding(version, prior=prior)
+        dotted = self.resolve(value)
+        if dotted is not None and dotted.startswith("numpyro"):
+            return Binding(version, qualified=dotted)  # sample = numpyro.sample
         return Binding(version, shape=shape_of(self, value))
 
     # -- sites ---------------------------------------------------------------------------------
@@ -314,6 +313,14 @@ class Walk:
         calls = sorted(calls_in(root), key=lambda c: (c.node.lineno, c.node.col_offset))
         for call in calls:
             dotted = self.resolve(call.node.func)
+            parts = call.node.func
+            if isinstance(parts, (ast.Name, ast.Attribute)):
+                self.function.calls.add(parts.id if isinstance(parts, ast.Name) else parts.attr)
+            if dotted is not None and dotted.startswith("numpyro."):
+                while isinstance(parts, ast.Attribute):
+                    parts = parts.value
+                if isinstance(parts, ast.Name):
+                    self.function.roots.add(parts.id)
             if dotted == "numpyro.sample":
                 site = self._site(statement, call, header)
                 if site is not None:
