@@ -567,10 +567,21 @@ PARENTS = [
         model=model('b = numpyro.sample("b", dist.Normal(0, 1)); b = b + 1\n' + A),
         config=BY_B,
         says="""
-            offsets.toml:2:10: 'b' shares its line with another statement, so its value can't be kept for the offset of 'a'
-                offset = "b"
-                         ^
+            model.py:6:9: 'b' shares its line with another statement, so its value can't be kept for the offset of 'a'
+                b = numpyro.sample("b", dist.Normal(0, 1)); b = b + 1
+                    ^
             hint: give it a line of its own.
+        """,
+    ),
+    Mistake(
+        "every pair of the chain dropped",
+        model=model(B + A),
+        config='chain = ["b", "a"]\n[sites.a.offset]\nb = false',
+        says="""
+            offsets.toml:3:1: every offset that the chain asks for is dropped: there is nothing to do
+                b = false
+                ^
+            hint: keep one of them.
         """,
     ),
     Mistake(
@@ -671,7 +682,7 @@ AXES = [
         model=model('with numpyro.plate("j", 3):\n    ' + B + A),
         config=BY_B + 'reduce = "error"\n',
         says="""
-            offsets.toml:2:10: 'b' can't be lined up with 'a': the child has no axis of plate 'j'
+            offsets.toml:2:10: 'b' can't be lined up with 'a': the child has no axis of plate 'j', and reduce is "error"
                 offset = "b"
                          ^
             hint: say how: b = { value = "jnp.mean(b)" }, for example.

@@ -36,8 +36,7 @@ def plan(survey: Survey, config: Config) -> Plan:
     rewrites: list[Rewrite] = []
     keeps: list[Keep] = []
     if not functions:
-        first = next(named for chain in config.chains for named in chain)
-        problems.append(nothing_to_do(first.place))
+        problems.append(nothing_to_do(config))
     problems += name_clashes(survey, functions)
     for function, found in functions:
         names = Names.of_function(survey.identifiers)
@@ -58,9 +57,19 @@ def plan(survey: Survey, config: Config) -> Plan:
     return Plan(tuple(rewrites), tuple(keeps), accounts)
 
 
-def nothing_to_do(place: Place) -> Problem:
+def nothing_to_do(config: Config) -> Problem:
+    """``chain = ["mu", "a"]`` with ``mu = false`` in a's offset, or with the two in two models."""
+    dropped = [
+        parent for rule in config.sites.values() for parent in rule.parents if not parent.keep
+    ]
+    if dropped:
+        return Problem(
+            dropped[0].place,
+            "every offset that the chain asks for is dropped: there is nothing to do",
+            "keep one of them.",
+        )
     return Problem(
-        place,
+        next(named.place for chain in config.chains for named in chain),
         "none of the chain's sites is sampled after another: there is nothing to offset",
         "list the sites of one function.",
     )

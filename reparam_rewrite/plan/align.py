@@ -45,7 +45,7 @@ def align(expression: str, parent: Shape, child: Shape, reduce: str) -> Value:
         if target is None and not axis.unit
     ]
     if lost and reduce == "error":
-        raise Unaligned(f"the child has no axis {described(parent[lost[0]])}")
+        raise Unaligned(f'the child has no axis {described(parent[lost[0]])}, and reduce is "error"')
     if not kept:
         return to_scalar(expression, parent, lost, reduce)
     reduced = Value(expression, reduce, counted(lost, len(parent))) if lost else Value(expression)

@@ -67,18 +67,16 @@ def place_offset(
                 kept.add(parent.index)
             else:
                 return moment, kept
-    pair = next(
-        (
-            source.pair
-            for source in sources
-            if source.pair.site is not None and not can_keep(source.pair.site, site, moments[-1])
-        ),
-        sources[0].pair,
+    # What is left is a parent whose value would have to be kept behind a semicolon.
+    parent = next(
+        source.pair.site
+        for source in sources
+        if source.pair.site is not None and not can_keep(source.pair.site, site, moments[-1])
     )
     raise Stop(
         Problem(
-            pair.place,
-            f"'{pair.parent}' shares its line with another statement, so its value can't be kept "
+            parent.place,
+            f"'{parent.name}' shares its line with another statement, so its value can't be kept "
             f"for the offset of '{site.name}'",
             "give it a line of its own.",
         )
