@@ -45,9 +45,30 @@ def align(expression: str, parent: Shape, child: Shape, reduce: str) -> Value:
         if target is None and not axis.unit
     ]
     if lost and reduce == "error":
-        raise Unaligned(f'the child has no axis {described(parent[lost[0]])}, and reduce is "error"')
+        raise Unaligned(
+            f'the child has no axis {described(parent[lost[0]])}, and reduce is "error"'
+        )
     if not kept:
         return to_scalar(expression, parent, lost, reduce)
+    value = lined_up(expression, parent, child, targets, lost, reduce)
+    sure = all(
+        child[target].same_size(axis)
+        for axis, target in zip(parent, targets, strict=True)
+        if target is not None
+    )
+    # One plate name may stand for two sizes; then the child's shape has the last word.
+    return value if sure else replace(value, guarded=True)
+
+
+def lined_up(
+    expression: str,
+    parent: Shape,
+    child: Shape,
+    targets: list[int | None],
+    lost: list[int],
+    reduce: str,
+) -> Value:
+    """Reduce the lost axes, in the way that needs the least indexing afterwards."""
     reduced = Value(expression, reduce, counted(lost, len(parent))) if lost else Value(expression)
     left = [target for position, target in enumerate(targets) if position not in lost]
     if in_place(left, child):

@@ -57,7 +57,10 @@ def place_offset(
         for moment in moments:
             kept = set()
             for source in sources:
-                if not timeline.holds(source.reads, moment):
+                # At the statement itself the names mean what they were read as.
+                if moment != moments[-1] and not source.movable:
+                    break
+                if moment != moments[-1] and not timeline.holds(source.reads, moment):
                     break
                 parent = source.pair.site
                 if parent is None or holds_site(context, parent, moment):

@@ -11,6 +11,7 @@ from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.survey.moment import Moment
+from reparam_rewrite.survey.purity import is_repeatable
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.values import Read, Shape, Site
 
@@ -24,6 +25,7 @@ class Source(Struct, frozen=True):
     shape: Shape | None = None
     center: str = ""
     center_shape: Shape | None = ()
+    movable: bool = True  # it may be computed before the statement, if its names allow
 
 
 def source_of(context: Context, site: Site, pair: Pair) -> Source:
@@ -45,7 +47,9 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
             center_shape = shape_of(moment, parsed(center))  # type: ignore[assignment]
         elif rule.center:
             center = repr(rule.center)
-    return Source(pair, reads, one_line(expression), shape, center, center_shape)
+    texts = [text for text in (expression, center) if text]
+    movable = all(is_repeatable(moment, parsed(text)) for text in texts)
+    return Source(pair, reads, one_line(expression), shape, center, center_shape, movable)
 
 
 def parsed(text: str) -> ast.expr:

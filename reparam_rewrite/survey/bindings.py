@@ -88,3 +88,10 @@ def sizes_in(node: FunctionNode) -> set[str]:
                 sizes += argument.elts if isinstance(argument, (ast.Tuple, ast.List)) else []
         found.update(size.id for size in sizes if isinstance(size, ast.Name))
     return found - stored
+
+
+def rebound_inside(node: FunctionNode) -> set[str]:
+    """The names that functions inside of this one declare `nonlocal`: any call may bind them."""
+    return {
+        name for part in ast.walk(node) if isinstance(part, ast.Nonlocal) for name in part.names
+    }

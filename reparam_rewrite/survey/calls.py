@@ -69,6 +69,10 @@ def variable_of(statement: ast.stmt, call: ast.Call) -> str | None:
     return next((target.id for target in targets if isinstance(target, ast.Name)), None)
 
 
+def has_sample_shape(call: ast.Call) -> bool:
+    return argument(call, 4, "sample_shape") is not None
+
+
 def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
     """Why a call can't be reparameterized where it stands, each with the way out."""
     given = {keyword.arg for keyword in call.node.keywords}

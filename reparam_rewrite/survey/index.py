@@ -30,6 +30,7 @@ class Index(Struct):
     certain: set[str] = set()  # names that an unconditional import of the module binds
     redefined: dict[str, list[int]] = {}  # functions by name, with the lines of all definitions
     constants: set[str] = set()
+    globals: set[str] = set()  # names that some function declares global
     module_names: set[str] = set()
     identifiers: set[str] = set()
     dictionaries: dict[str, list[ast.expr]] = {}
@@ -166,6 +167,7 @@ def read_module(found: Index, tree: ast.Module) -> None:
         stack.extend(reversed(list(ast.iter_child_nodes(node))))
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):
+            found.globals.update(node.names)
             for name in node.names:
                 bound[name] = bound.get(name, 0) + 2
     found.module_names = {*imported, *bound}

@@ -55,3 +55,6 @@ class Moment(Struct, frozen=True):
             binding = self.binding(name)
             return binding is not None and binding.certain
         return name in self.function.visible or (name == JNP and self.may_import_jnp)
+
+    def is_unstable(self, name: str) -> bool:
+        return name in self.function.unstable

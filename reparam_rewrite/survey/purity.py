@@ -52,10 +52,9 @@ def reads_of(scope: Scope, node: ast.AST) -> frozenset[Read]:
 def is_repeatable(scope: Scope, node: ast.AST) -> bool:
     """Can the expression be written a second time, or elsewhere, and mean the same?"""
     for part in ast.walk(node):
-        if isinstance(
-            part,
-            UNREPEATABLE,
-        ):
+        if isinstance(part, UNREPEATABLE):
+            return False
+        if isinstance(part, ast.Name) and scope.is_unstable(part.id):
             return False
         if isinstance(part, ast.Call) and not is_pure_call(scope, part):
             return False
@@ -75,3 +74,23 @@ def is_pure_call(scope: Scope, call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in (
         ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]
     )
+
+
+def touched_by(scope: Scope, call: ast.Call) -> set[str]:
+    """The names of values that a call may change: its object's, and those that it is given.
+
+    ``xs.append(x)``, ``self.shrink()``, ``update(d)``
+    """
+    dotted = scope.resolve(call.func)
+    if is_pure_call(scope, call) or (dotted is not None and dotted.startswith("numpyro.")):
+        return set()
+    parts = [*call.args, *(keyword.value for keyword in call.keywords)]
+    if isinstance(call.func, ast.Attribute) and dotted is None:
+        parts.append(call.func.value)
+    found = set()
+    for part in parts:
+        while isinstance(part, (ast.Attribute, ast.Subscript, ast.Starred)):
+            part = part.value
+        if isinstance(part, ast.Name):
+            found.add(part.id)
+    return found

@@ -22,3 +22,6 @@ class Scope(Protocol):
 
     def literal_key(self, node: ast.expr) -> str:
         """A key that no other literal has."""
+
+    def is_unstable(self, name: str) -> bool:
+        """May any call bind this name anew: is it `nonlocal` or `global` in some function?"""

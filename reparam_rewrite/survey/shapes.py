@@ -94,16 +94,12 @@ def unified(left: Axis, right: Axis) -> Axis | None:
         return left
     if left.plate is None and right.plate is not None:
         left, right = right, left
-    if left.plate is not None:
-        if right.plate is not None and right.plate != left.plate:
-            return None
-        # A plate's size is the size: NumPyro checks that what it holds fits it.
-        return Axis(left.size, left.size_key or right.size_key, left.plate, left.reads)
-    if left.size_key is not None and left.size_key == right.size_key:
-        return left
-    if left.size is not None and left.size == right.size and left.size.isdigit():
-        return left
-    return None
+    if right.plate is not None and right.plate != left.plate:
+        return None
+    # NumPyro lets a plate of size 1 hold anything, so a plate alone says nothing of the size.
+    if not left.same_size(right):
+        return None
+    return Axis(left.size, left.size_key or right.size_key, left.plate, left.reads)
 
 
 def broadcast(*shapes: Shape | None) -> Shape | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from reparam_rewrite.survey.values import Binding, Read
 
 
@@ -16,7 +18,8 @@ class Timeline:
     a look-up is a bisection however long the function is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unstable: frozenset[str] = frozenset()) -> None:
+        self._unstable = unstable
         self._moments: dict[str, list[int]] = {}
         self._bindings: dict[str, list[Binding | None]] = {}
         self._now: dict[str, Binding | None] = {}
@@ -38,6 +41,12 @@ class Timeline:
         self._bindings.setdefault(name, []).append(binding)
         self._now[name] = binding
 
+    def touch(self, name: str, statement: int) -> None:
+        """`statement` may change the value of `name` in place, if that can be changed at all."""
+        known = self._now.get(name)
+        if known is not None and known.site is None and known.shape is None and not known.plate:
+            self.bind(name, statement, replace(known, version=self.version()))
+
     def forget(self, names: Iterable[str], statement: int, *, certain: bool = False) -> None:
         """From after `statement` on nothing is known of `names` but that they may be bound."""
         for name in sorted(names):
@@ -57,6 +66,8 @@ class Timeline:
     def holds(self, reads: Iterable[Read], statement: int) -> bool:
         """Do all `reads` mean before `statement` what they meant where they were read?"""
         for read in reads:
+            if read.name in self._unstable:
+                return False
             binding = self.before(read.name, statement)
             if binding is None or binding.version != read.version or not binding.certain:
                 return False

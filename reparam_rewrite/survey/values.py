@@ -47,6 +47,12 @@ class Axis(Struct, frozen=True):
             return self.plate == other.plate
         return self.size_key is not None and self.size_key == other.size_key
 
+    def same_size(self, other: Axis) -> bool:
+        """Are the two sizes sure to be equal? A plate's name alone doesn't make them so."""
+        if self.size_key is not None and self.size_key == other.size_key:
+            return True
+        return self.size is not None and self.size.isdigit() and self.size == other.size
+
 
 UNIT = Axis("1")
 
@@ -95,6 +101,12 @@ class Prior(Struct, frozen=True):
 UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None, None)
 
 
+#: A mask broadcasts the distribution; the others give sites values of any shape.
+RESHAPING_HANDLERS = frozenset(
+    f"numpyro.handlers.{name}" for name in ("condition", "do", "mask", "replay", "substitute")
+)
+
+
 class Handler(Struct, frozen=True):
     """One item of a `with` that isn't a plate.
 
@@ -109,7 +121,7 @@ class Handler(Struct, frozen=True):
     @property
     def opaque(self) -> bool:
         """May it be a plate, or change the shape of what is sampled inside?"""
-        if self.qualified is None or self.qualified == "numpyro.handlers.mask":
+        if self.qualified is None or self.qualified in RESHAPING_HANDLERS:
             return True
         return not self.qualified.startswith(("numpyro.handlers.", "jax.", "warnings."))
 
@@ -212,6 +224,7 @@ class Function(Struct):
     timeline: Timeline
     visible: frozenset[str]  # names of enclosing scopes, the module and builtins
     hidden: frozenset[str]  # module-level names that its own or enclosing names hide
+    unstable: frozenset[str]  # names that other functions may bind anew
     first: int  # its own `def` statement
     last: int  # the last statement of its body
     sites: list[Site] = []

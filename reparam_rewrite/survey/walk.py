@@ -8,12 +8,19 @@ import builtins
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.addressing import addressed_sites
-from reparam_rewrite.survey.bindings import bound_names, imports_of, own_names, sizes_in
+from reparam_rewrite.survey.bindings import (
+    bound_names,
+    imports_of,
+    own_names,
+    rebound_inside,
+    sizes_in,
+)
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
     assignment,
     calls_in,
+    has_sample_shape,
     is_none,
     obstacles,
     variable_of,
@@ -22,7 +29,7 @@ from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
 from reparam_rewrite.survey.plates import plate_of, plate_shape
 from reparam_rewrite.survey.priors import prior_of
-from reparam_rewrite.survey.purity import is_repeatable, reads_of
+from reparam_rewrite.survey.purity import is_repeatable, reads_of, touched_by
 from reparam_rewrite.survey.shapes import broadcast, shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import Timeline
@@ -47,7 +54,8 @@ class Walk:
         self._locals = own_names(scoped.node)
         self._outer = [own_names(node) for node in reversed(scoped.around)]
         self._outer_imports = [imports_of(node) for node in reversed(scoped.around)]
-        self._timeline = Timeline()
+        unstable = frozenset(index.globals | rebound_inside(scoped.node))
+        self._timeline = Timeline(unstable)
         self._frames: list[Frame] = []
         self._blocks = 0
         visible = {*index.module_names, *dir(builtins)}.union(*self._outer)
@@ -57,6 +65,7 @@ class Walk:
             timeline=self._timeline,
             visible=frozenset(visible),
             hidden=frozenset(self._locals.union(*self._outer)),
+            unstable=unstable,
             first=index.numbers[scoped.node],
             last=index.last_of(scoped.node),
         )
@@ -83,6 +92,9 @@ class Walk:
     def is_constant(self, name: str) -> bool:
         hidden = name in self._locals or any(name in names for names in self._outer)
         return name in self._index.constants and not hidden
+
+    def is_unstable(self, name: str) -> bool:
+        return name in self.function.unstable
 
     def literal_key(self, node: ast.expr) -> str:
         return f"literal {node.lineno}:{node.col_offset}"
@@ -152,10 +164,6 @@ class Walk:
             for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
                 self._calls(node, default, header=True)
         self._bind(node.name, number)
-        for part in ast.walk(node):
-            if isinstance(part, ast.Nonlocal):
-                # Any later call may rebind these; nothing stays known of them.
-                self._timeline.forget(set(part.names) & self._locals, self._index.last_of(node))
 
     def _branches(
         self, node: ast.stmt, kind: str, blocks: list[list[ast.stmt]], *, exhaustive: bool
@@ -310,6 +318,7 @@ class Walk:
     ) -> dict[ast.Call, Site]:
         """Record the sites and the params of one expression or simple statement."""
         found: dict[ast.Call, Site] = {}
+        touched: set[str] = set()
         calls = sorted(calls_in(root), key=lambda c: (c.node.lineno, c.node.col_offset))
         for call in calls:
             dotted = self.resolve(call.node.func)
@@ -321,6 +330,7 @@ class Walk:
                     parts = parts.value
                 if isinstance(parts, ast.Name):
                     self.function.roots.add(parts.id)
+            touched |= touched_by(self, call.node)
             if dotted == "numpyro.sample":
                 site = self._site(statement, call, header)
                 if site is not None:
@@ -331,6 +341,8 @@ class Walk:
                     self.function.taken.add(name.value)
                     if dotted == "numpyro.param":
                         self.function.params.add(name.value)
+        for changed in sorted(touched & self._locals):
+            self._timeline.touch(changed, self._number(statement))
         return found
 
     def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
@@ -342,7 +354,8 @@ class Walk:
         prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
         observed = not is_none(argument(node, 2, "obs"))
         plates = plate_shape(self._frames)
-        batch = None if observed else broadcast(plates, prior.batch)
+        told = not observed and not has_sample_shape(node)
+        batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
         site = Site(
             index=len(self.function.sites),
