@@ -128,7 +128,7 @@ def value_of(source: Source, child: Shape | None) -> Value:
                     f'{source.pair.parent} = {{ value = "jnp.mean({expression})" }}, for example.',
                 )
             ) from None
-    guarded = source.center_shape != () and not fits(source.center_shape, child)
+    guarded = value.guarded or not (source.center_shape == () or fits(source.center_shape, child))
     return replace(value, center=source.center, guarded=guarded)
 
 
