@@ -1,0 +1,95 @@
+"""What may import what: the seams of the pipeline, and the start-up that they keep short."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.cases import FIXTURES
+
+PACKAGE = Path(__file__).parents[1] / "reparam_rewrite"
+
+
+def imports_of(*places: str) -> set[str]:
+    """All modules that the files below these places import, wherever in the file."""
+    found: set[str] = set()
+    for place in places:
+        path = PACKAGE / place
+        for file in [path] if path.suffix else sorted(path.rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Import):
+                    found.update(alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found.add(node.module)
+    return found
+
+
+def touches(modules: set[str], *names: str) -> set[str]:
+    return {m for m in modules if any(m == name or m.startswith(f"{name}.") for name in names)}
+
+
+@pytest.mark.parametrize(
+    ("places", "unknown"),
+    [
+        (["cli.py"], ["libcst"]),
+        (["config.py", "config_tables.py", "config_values.py"], ["libcst", "jax", "numpyro"]),
+        (["survey"], ["libcst", "reparam_rewrite.config", "reparam_rewrite.config_values"]),
+        (["plan"], ["libcst", "reparam_rewrite.files"]),
+        (["emit"], ["reparam_rewrite.config", "reparam_rewrite.config_values"]),
+        (["files.py", "diffs.py"], ["libcst", "reparam_rewrite.config"]),
+        ([""], ["jax", "jaxlib", "numpyro", "numpy", "libcst.matchers", "libcst.codemod"]),
+    ],
+    ids=lambda value: " ".join(value) or "package",
+)
+def test_who_knows_nothing_of_what(places: list[str], unknown: list[str]) -> None:
+    assert not touches(imports_of(*places), *unknown)
+
+
+def modules_after(*arguments: str) -> set[str]:
+    """The modules that a run of the command line has imported when it ends."""
+    program = (
+        "import sys\n"
+        "sys.argv[0] = 'reparam-rewrite'\n"
+        "from reparam_rewrite.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True
+    )
+    return set(result.stderr.split("\n"))
+
+
+HEAVY = ("jax", "numpyro", "numpy", "libcst.matchers", "libcst.codemod", "libcst.metadata")
+
+
+def test_a_rewrite_imports_nothing_heavy(tmp_path: Path) -> None:
+    case = FIXTURES / "grand_mean"
+    command = [str(case / "model.py"), "--config", str(case / "offsets.toml")]
+    modules = modules_after(*command, "-o", str(tmp_path / "out.py"))
+    assert "libcst" in modules
+    # libcst itself imports its metadata package.
+    assert not modules & set(HEAVY[:-1])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["model.py", "--config", "missing.toml"],
+        [str(FIXTURES / "grand_mean" / "model.py"), "--config", "broken.toml"],
+    ],
+    ids=["help", "version", "no config", "broken config"],
+)
+def test_what_needs_no_parser_imports_none(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken.toml").write_text("chian = []")
+    assert not {"libcst", *HEAVY} & modules_after(*arguments)
