@@ -3427,8 +3427,8 @@ BYTES = {
     "CR only": Shape(
         BASE_TEXT.replace("\n", "\r").encode(),
         refused=[
-            "LibCST would not give this file back unchanged (a form feed at the start "
-            "of a line, or lone carriage returns)"
+            "LibCST would not give this file back unchanged: it loses a form feed at the start "
+            "of a line, a lone carriage return, or a blank line above a last comment"
         ],
     ),
     "tabs": Shape(
@@ -3462,8 +3462,8 @@ BYTES = {
     "a form feed before code": Shape(
         BASE_TEXT.replace("def", "\x0cdef").encode(),
         refused=[
-            "LibCST would not give this file back unchanged (a form feed at the start "
-            "of a line, or lone carriage returns)"
+            "LibCST would not give this file back unchanged: it loses a form feed at the start "
+            "of a line, a lone carriage return, or a blank line above a last comment"
         ],
     ),
     "latin-1": Shape(
@@ -4092,6 +4092,9 @@ TRICKS = {
     "two children, one in the other's prior": flow(
         'a = numpyro.sample("a", dist.Normal(numpyro.sample("b", dist.Normal(0, 1)), 1))',
         config='[sites.a]\noffset="mu"\n[sites.b]\noffset="mu"',
+        refused=[
+            "'a' shares its statement with another rewritten site, and its prior would have to move"
+        ],
     ),
     "a child in the prior of its parent": flow(
         'b = numpyro.sample("b", dist.Normal(numpyro.sample("a", dist.Normal(0, 1)), 1))',

@@ -10,6 +10,7 @@ from reparam_rewrite.emit.code import Code, Writer
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
 from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.emit.statements import Prior
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.values import Plan, Rewrite
 from reparam_rewrite.survey.moment import Moment
@@ -30,8 +31,8 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int) -> bytes:
         at(edits, keep.after).after.append((f"{keep.name} = {keep.variable}",))
     for rewrite in plan.rewrites:
         moment = Moment(survey, survey.functions[rewrite.function], rewrite.declare)
-        room_declared = width - indent_of(rewrite, rewrite.declare, source)
-        room_shifted = width - indent_of(rewrite, rewrite.shift, source)
+        room_declared = width - indent_of(rewrite, rewrite.declare)
+        room_shifted = width - indent_of(rewrite, rewrite.shift)
         code = Writer(rewrite, spelling, moment).code(room_declared, room_shifted)
         place(edits, rewrite, code)
     try:
@@ -60,9 +61,9 @@ def parse(source: Source) -> cst.Module:
         raise Refusal(
             Diagnostic(
                 source.path,
-                "LibCST would not give this file back unchanged (a form feed at the start of a "
-                "line, or lone carriage returns)",
-                "take those characters out.",
+                "LibCST would not give this file back unchanged: it loses a form feed at the start "
+                "of a line, a lone carriage return, or a blank line above a last comment",
+                "take those out.",
             )
         )
     return module
@@ -88,20 +89,18 @@ def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
     at(edits, rewrite.declare).before.extend(code.declarations)
     at(edits, rewrite.shift).before.extend(code.shift)
     if rewrite.join is not None:
-        at(edits, rewrite.join).join = code.handler
+        at(edits, rewrite.join).join.append(code.handler)
     else:
-        at(edits, rewrite.site.statement).wrap = code.handler
+        at(edits, rewrite.site.statement).wrap.append(code.handler)
     if code.prior:
-        edit = at(edits, rewrite.site.statement)
-        edit.prior = code.prior
         assert rewrite.site.prior_segment is not None
-        edit.prior_text = rewrite.site.prior_segment.text
+        prior = Prior(code.prior, rewrite.site.prior_segment.text, rewrite.site.name_segment.text)
+        at(edits, rewrite.site.statement).priors.append(prior)
 
 
-def indent_of(rewrite: Rewrite, statement: int, source: Source) -> int:
+def indent_of(rewrite: Rewrite, statement: int) -> int:
     """How far the site's statement, or a `with` around it, is indented."""
     for frame in rewrite.site.frames:
         if frame.statement == statement:
             return frame.indent
-    start = rewrite.site.statement_segment.start
-    return start - max(source.text.rfind("\n", 0, start), source.text.rfind("\r", 0, start)) - 1
+    return rewrite.site.indent

@@ -6,13 +6,13 @@ from msgspec import Struct
 
 from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
 from reparam_rewrite.plan.values import Coefficient, Rewrite, Term, Value
 from reparam_rewrite.survey.moment import Moment
 
-
 #: Each of one or more lines, without the indent of its first.
-Statements = list[tuple[str, ...]]
+Statements = list[layout.Lines]
 
 
 class Code(Struct, frozen=True):
@@ -54,7 +54,7 @@ class Writer:
         declarations += declared
         shift += summed
         line = f"{rewrite.reparam} = {self._transform()}"
-        shift.append(tuple(layout.call(line, room_shifted)))
+        shift.append(layout.statement(line, room_shifted))
         handler = self._spell("numpyro.handlers.reparam")
         key = rewrite.site.name_segment.text
         hoisted = runtime is not None and runtime.hoisted
@@ -75,18 +75,17 @@ class Writer:
         if rewrite.shift == rewrite.declare:
             lines = layout.sum_of(rewrite.loc, self._terms(named=False), room_shifted)
             if lines is not None:
-                return [], [tuple(lines)]
+                return [], [lines]
         declared: Statements = []
         for term in rewrite.terms:
             if term.coefficient.param:
                 line = f"{term.coefficient.variable} = {self._param(term.coefficient)}"
-                declared.append(tuple(layout.call(line, room_declared)))
+                declared.append(layout.statement(line, room_declared))
         terms = self._terms(named=True)
         lines = layout.sum_of(rewrite.loc, terms, room_shifted)
         if lines is not None:
-            return declared, [tuple(lines)]
-        added = layout.added_up(rewrite.loc, terms, room_shifted)
-        return declared, [tuple(lines) for lines in added]
+            return declared, [lines]
+        return declared, layout.added_up(rewrite.loc, terms, room_shifted)
 
     def _spell(self, dotted: str) -> str:
         return self._spelling.of(dotted, self._moment)
@@ -108,14 +107,14 @@ class Writer:
         rewrite, runtime = self._rewrite, self._rewrite.runtime
         assert runtime is not None
         assert rewrite.site.prior_segment is not None
-        statements: list[list[str]] = []
+        statements: Statements = []
         if runtime.hoisted:
-            prior = rewrite.site.prior_segment.text
-            one_line = layout.joined(prior.replace("\r\n", "\n"))
+            prior = rewrite.site.prior_segment.text.replace("\r\n", "\n")
+            one_line = layout.joined(prior)
             if one_line is None:
-                statements.append(continued(f"{runtime.prior} = {prior}"))
+                statements.append(layout.kept(runtime.prior, prior, room))
             else:
-                statements.append(layout.call(f"{runtime.prior} = {one_line}", room))
+                statements.append(layout.statement(f"{runtime.prior} = {one_line}", room))
         shape = f"{runtime.prior}.shape()"
         if runtime.plates:
             sizes = tuple_of(runtime.plates)
@@ -126,15 +125,11 @@ class Writer:
         if runtime.bijector:
             biject = self._spell("numpyro.distributions.transforms.biject_to")
             line = f"{runtime.bijector} = {biject}({runtime.prior}.support)"
-            statements.append(layout.call(line, room))
+            statements.append(layout.statement(line, room))
             shape = f"{runtime.bijector}.inverse_shape({shape})"
         if runtime.shape:
-            line = f"{runtime.shape} = {shape}"
-            if runtime.bijector:
-                statements.append(layout.call(line, room))
-            else:
-                statements.append(layout.parenthesized(runtime.shape, shape, room))
-        return [tuple(lines) for lines in statements]
+            statements.append(layout.statement(f"{runtime.shape} = {shape}", room))
+        return statements
 
     def _shape(self) -> str:
         """The child's shape as an expression."""
@@ -189,7 +184,10 @@ class Writer:
 
     def _value(self, value: Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
-        text = value.expression
+        text = tidied(value.expression, self._quote)
+        center = tidied(value.center, self._quote)
+        if uses_jnp(text) or uses_jnp(value.center):
+            self._spell("jax.numpy")  # imports it as jnp where the file doesn't have it
         if value.reduce:
             axes = ""
             if value.axes:
@@ -202,12 +200,12 @@ class Writer:
             text = f"{self._jnp('transpose')}({text}{order})"
         if value.index:
             text = f"{grouped(text)}{value.index}"
-        if value.center:
+        if center:
             text = text if is_arithmetic(text) else f"({text})"
-            if value.center.startswith("-") and is_number(value.center):
-                text = f"{text} + {value.center[1:]}"
+            if center.startswith("-") and is_number(center):
+                text = f"{text} + {center[1:]}"
             else:
-                text = f"{text} - {grouped(value.center)}"
+                text = f"{text} - {grouped(center)}"
         if value.guarded:
             text = f"{self._jnp('broadcast_to')}({text}, {self._shape()})"
         return text
@@ -232,6 +230,10 @@ class Writer:
         return f"{explicit}([{biject}({support}).inv, {shift}])"
 
 
+def uses_jnp(text: str) -> bool:
+    return "jnp." in text
+
+
 def is_number(text: str) -> bool:
     try:
         float(text)
@@ -243,8 +245,3 @@ def is_number(text: str) -> bool:
 def tuple_of(sizes: tuple[str, ...]) -> str:
     """``()``, ``(n,)``, ``(n, m)``"""
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-
-
-def continued(text: str) -> list[str]:
-    """A statement of several lines, kept as it is written."""
-    return text.replace("\r\n", "\n").split("\n")

@@ -2,162 +2,204 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 
 import libcst as cst
+from msgspec import Struct
 
-from reparam_rewrite.emit import layout
+from reparam_rewrite.emit.import_names import (
+    alias_text,
+    dotted_of,
+    is_welcome,
+    member_key,
+    with_name,
+)
 
 ImportStatement = cst.Import | cst.ImportFrom
+Body = list[cst.BaseStatement]
+
+#: Packages that a block of third-party imports is known by, the surest first.
+THIRD_PARTY = ("numpyro", "jax", "numpy", "scipy", "pandas", "arviz", "matplotlib", "optax", "flax")
 
 
 def add_imports(module: cst.Module, new: dict[str, str], width: int) -> cst.Module:
     """The module with imports for `new`: dotted names, each with the name to import it as."""
-    body: list[cst.BaseStatement] = list(module.body)
     for dotted, name in sorted(new.items()):
         package, _, last = dotted.rpartition(".")
+        renamed = "" if last == name else f" as {name}"
         if dotted in ("jax.numpy", "numpyro"):
-            body = insert(
-                body, f"import {dotted}" + (f" as {name}" if name != dotted else ""), module
-            )
+            line = f"import {dotted}" + (f" as {name}" if name != dotted else "")
+            module = insert(module, line)
             continue
-        alias = last if last == name else f"{last} as {name}"
-        extended = extend(body, package, alias, width)
-        body = extended or insert(body, f"from {package} import {alias}", module)
-    return module.with_changes(body=body)
+        alias = f"{last}{renamed}"
+        extended = extend(module, package, alias, width)
+        module = extended or insert(module, f"from {package} import {alias}")
+    return module
+
+
+def head_of(module: cst.Module) -> int:
+    """How many statements stand before the first definition: imports behind it come too late."""
+    for position, statement in enumerate(module.body):
+        if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+            return position
+    return len(module.body)
 
 
 def import_of(statement: cst.BaseStatement) -> ImportStatement | None:
-    """The import that a line consists of, if it is one."""
+    """The import that a line consists of, if it is one that may be sorted."""
     if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
         small = statement.body[0]
+        comment = statement.trailing_whitespace.comment
+        if comment is not None and "isort:" in comment.value:
+            return None
         if isinstance(small, (cst.Import, cst.ImportFrom)):
             return small
     return None
 
 
-def dotted_of(node: cst.BaseExpression | None) -> str:
-    if isinstance(node, cst.Attribute):
-        return f"{dotted_of(node.value)}.{node.attr.value}"
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-# -- one more name in an import that is there ----------------------------------------------------
-
-
-def extend(
-    body: Sequence[cst.BaseStatement], package: str, alias: str, width: int
-) -> list[cst.BaseStatement] | None:
+def extend(module: cst.Module, package: str, alias: str, width: int) -> cst.Module | None:
     """``from package import a, b`` with one more name; None if there is no such statement."""
-    for position, statement in enumerate(body):
+    for position, statement in enumerate(module.body[: head_of(module)]):
         found = import_of(statement)
         if not isinstance(found, cst.ImportFrom) or found.relative:
             continue
         if dotted_of(found.module) != package or isinstance(found.names, cst.ImportStar):
             continue
-        assert isinstance(statement, cst.SimpleStatementLine)
-        code = cst.Module([]).code_for_node(found)
-        if "#" in code or "\\" in code:
-            continue  # comments belong to names: leave them where they are
-        texts = [alias_text(name) for name in found.names]
-        if texts == sorted(texts, key=member_key):
-            texts = sorted([*texts, alias], key=member_key)
-        else:
-            texts.append(alias)
-        exploded = "\n" in code
-        line = f"from {package} import {', '.join(texts)}"
-        if exploded or len(line) > width:
-            indent = " " * layout.STEP
-            line = "\n".join(
-                [f"from {package} import (", *(f"{indent}{text}," for text in texts), ")"]
-            )
-        new = cst.parse_statement(line)
-        assert isinstance(new, cst.SimpleStatementLine)
-        changed = statement.with_changes(body=new.body)
-        return [*body[:position], changed, *body[position + 1 :]]
+        if is_welcome(alias, found.names):
+            assert isinstance(statement, cst.SimpleStatementLine)
+            changed = with_name(statement, alias, module, width)
+            if changed is not None:
+                return replaced(module, position, position + 1, [changed])
     return None
 
 
-def alias_text(alias: cst.ImportAlias) -> str:
-    name = dotted_of(alias.name)
-    if alias.asname is None:
-        return name
-    assert isinstance(alias.asname.name, cst.Name)
-    return f"{name} as {alias.asname.name.value}"
-
-
-def member_key(text: str) -> tuple[int, str, str]:
-    """isort's order of names: constants, classes, the rest; each without regard to case."""
-    name = text.partition(" ")[0]
-    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
-    return kind, name.lower(), name
+def replaced(module: cst.Module, start: int, end: int, new: Sequence[cst.CSTNode]) -> cst.Module:
+    return module.with_changes(body=[*module.body[:start], *new, *module.body[end:]])
 
 
 # -- one more import -----------------------------------------------------------------------------
 
 
-def insert(body: list[cst.BaseStatement], line: str, module: cst.Module) -> list[cst.BaseStatement]:
+class Block(Struct, frozen=True):
+    """A run of imports without blank lines: ``body[start:end]``."""
+
+    start: int
+    end: int
+    imports: tuple[ImportStatement, ...]
+
+    @property
+    def tops(self) -> set[str]:
+        """The packages it imports from, "" for relative imports."""
+        return {key_of(found)[1].partition(".")[0] for found in self.imports}
+
+
+def insert(module: cst.Module, line: str) -> cst.Module:
     """The new import in the block of imports that has NumPyro or JAX, where sorting puts it."""
     new = cst.parse_statement(line, config=module.config_for_parsing)
     assert isinstance(new, cst.SimpleStatementLine)
-    block = third_party_block(body)
+    blocks = blocks_of(module)
+    block = third_party(blocks)
     if block is None:
-        return insert_first(body, new)
-    start, end = block
-    keys = [sort_key(import_of(body[position])) for position in range(start, end)]
-    own = sort_key(import_of(new))
-    for key_of in (straight_first, by_module):
-        ordered = [key_of(key) for key in keys]
-        if ordered == sorted(ordered):
-            later = [at for at, key in enumerate(ordered) if key > key_of(own)]
-            position = start + later[0] if later else end
-            return insert_at(body, new, position, start)
-    return insert_at(body, new, end, start)
+        return insert_block(module, new, blocks)
+    order = order_of(blocks)
+    block = section(block, blocks, module, order)
+    found = import_of(new)
+    assert found is not None
+    own = order(key_of(found))
+    keys = [order(key_of(other)) for other in block.imports]
+    position = block.end
+    if keys == sorted(keys):
+        position = block.start + sum(key < own for key in keys)
+    return insert_at(module, new, position, block)
 
 
-Key = tuple[bool, str]
+Key = tuple[bool, str, tuple[int, str, str]]
+Order = Callable[[Key], tuple[object, ...]]
 
 
-def sort_key(node: ImportStatement | None) -> Key:
-    """Is it a ``from`` import, and of which module?"""
-    if isinstance(node, cst.ImportFrom):
-        return True, "." * len(node.relative) + dotted_of(node.module).lower()
-    assert isinstance(node, cst.Import)
-    return False, dotted_of(node.names[0].name).lower()
+def key_of(found: ImportStatement) -> Key:
+    """Is it a ``from`` import, of which module, and what is its first name?"""
+    if isinstance(found, cst.ImportFrom):
+        star = isinstance(found.names, cst.ImportStar)
+        first = "*" if isinstance(found.names, cst.ImportStar) else alias_text(found.names[0])
+        member = (-1, "", "") if star else member_key(first)
+        return True, "." * len(found.relative) + dotted_of(found.module).lower(), member
+    return False, dotted_of(found.names[0].name).lower(), (-1, "", "")
 
 
-def straight_first(key: Key) -> tuple[bool, str]:
+def straight_first(key: Key) -> tuple[object, ...]:
     """isort's order: ``import x`` before ``from x import y``."""
     return key
 
 
-def by_module(key: Key) -> tuple[str, bool]:
-    """The other order in use: by module, whatever the form."""
-    return key[1], key[0]
+def by_module(key: Key) -> tuple[object, ...]:
+    """The other order in use (force-sort-within-sections): by module, whatever the form."""
+    return key[1], key[0], key[2]
 
 
-def third_party_block(body: Sequence[cst.BaseStatement]) -> tuple[int, int] | None:
-    """The run of imports without blank lines that has NumPyro's first, or else JAX's, or any."""
-    blocks: list[tuple[int, int]] = []
-    start: int | None = None
-    for position, statement in enumerate(body):
-        is_import = import_of(statement) is not None and not is_future(statement)
-        if is_import and start is not None and has_blank_line(statement):
-            blocks.append((start, position))
-            start = position
-        elif is_import and start is None:
-            start = position
-        elif not is_import and start is not None:
-            blocks.append((start, position))
-            start = None
-    if start is not None:
-        blocks.append((start, len(body)))
-    for wanted in ("numpyro", "jax", ""):
-        for first, end in blocks:
-            names = [sort_key(import_of(body[at]))[1] for at in range(first, end)]
-            if any(not wanted or name.partition(".")[0] == wanted for name in names):
-                return first, end
+def order_of(blocks: Sequence[Block]) -> Order:
+    """The order that all blocks of the file are in; isort's own if they are in none."""
+    keys = [[key_of(found) for found in block.imports] for block in blocks]
+    for order in (straight_first, by_module):
+        if all(block == sorted(block, key=order) for block in keys):
+            return order
+    return straight_first
+
+
+def blocks_of(module: cst.Module) -> list[Block]:
+    """The runs of imports at the head of the file."""
+    blocks: list[Block] = []
+    start, found = 0, list[ImportStatement]()
+    head = module.body[: head_of(module)]
+    for position, statement in enumerate([*head, None]):
+        imported = None if statement is None or is_future(statement) else import_of(statement)
+        ends = imported is None or (statement is not None and has_blank_line(statement))
+        if found and ends:
+            blocks.append(Block(start, position, tuple(found)))
+            found = []
+        if imported is not None:
+            start = start if found else position
+            found.append(imported)
+    return blocks
+
+
+def third_party(blocks: Sequence[Block]) -> Block | None:
+    """The block that NumPyro's imports belong to."""
+    for package in THIRD_PARTY:
+        for block in blocks:
+            if package in block.tops:
+                return block
+    for block in blocks:
+        if not is_standard(block) and "" not in block.tops:
+            return block
     return None
+
+
+def section(block: Block, blocks: Sequence[Block], module: cst.Module, order: Order) -> Block:
+    """The block with its neighbours of the same section: sorters set off what has a comment.
+
+    ::
+
+        import jax
+
+        # The language of the model
+        import numpyro
+    """
+    for other in blocks:
+        first, second = sorted((block, other), key=lambda part: part.start)
+        if first.end != second.start or is_standard(other) or "" in other.tops:
+            continue
+        _, *above = leading_lines(module.body[second.start])
+        imports = (*first.imports, *second.imports)
+        keys = [order(key_of(found)) for found in imports]
+        if keys == sorted(keys) and above and all(line.comment for line in above):
+            block = Block(first.start, second.end, imports)
+    return block
+
+
+def is_standard(block: Block) -> bool:
+    return block.tops <= sys.stdlib_module_names
 
 
 def is_future(statement: cst.BaseStatement) -> bool:
@@ -165,43 +207,85 @@ def is_future(statement: cst.BaseStatement) -> bool:
     return isinstance(found, cst.ImportFrom) and dotted_of(found.module) == "__future__"
 
 
+def leading_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
+    assert isinstance(statement, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
+    return statement.leading_lines
+
+
 def has_blank_line(statement: cst.BaseStatement) -> bool:
-    lines = getattr(statement, "leading_lines", ())
-    return any(line.comment is None for line in lines)
+    return any(line.comment is None for line in leading_lines(statement))
 
 
 def insert_at(
-    body: list[cst.BaseStatement], new: cst.SimpleStatementLine, position: int, start: int
-) -> list[cst.BaseStatement]:
-    """A new first line of a block takes the blank lines above it; comments stay with theirs."""
-    if position == start and position < len(body):
-        old = body[position]
-        assert isinstance(old, cst.SimpleStatementLine)
-        blank = 0
-        while blank < len(old.leading_lines) and old.leading_lines[blank].comment is None:
-            blank += 1
-        new = new.with_changes(leading_lines=old.leading_lines[:blank])
-        rest = old.with_changes(leading_lines=old.leading_lines[blank:])
-        return [*body[:position], new, rest, *body[position + 1 :]]
-    return [*body[:position], new, *body[position:]]
+    module: cst.Module, new: cst.SimpleStatementLine, position: int, block: Block
+) -> cst.Module:
+    """A new first line of a block goes below the blank lines; comments stay with theirs."""
+    if position > block.start:
+        return replaced(module, position, position, [new])
+    old = module.body[position]
+    header, above, own = parted(module, position, keep=True)
+    first = new.with_changes(leading_lines=above)
+    if own:
+        own = [cst.EmptyLine(indent=False), *own]  # as sorters set off a comment
+    module = module.with_changes(header=header)
+    return replaced(module, position, position + 1, [first, old.with_changes(leading_lines=own)])
 
 
-def insert_first(
-    body: list[cst.BaseStatement], new: cst.SimpleStatementLine
-) -> list[cst.BaseStatement]:
-    """A file without imports: behind its docstring and ``from __future__`` imports."""
-    position = 0
-    while position < len(body) and (is_docstring(body[position]) or is_future(body[position])):
-        position += 1
-    blank = cst.EmptyLine(indent=False)
+def parted(
+    module: cst.Module, position: int, *, keep: bool
+) -> tuple[list[cst.EmptyLine], list[cst.EmptyLine], list[cst.EmptyLine]]:
+    """The header of the file, the lines above a statement up to the last blank one, and its own.
+
+    LibCST counts all that stands above the first statement as the header. Comments that begin the
+    file are about the file, `keep`, or about the statement, if no blank line comes between.
+    """
+    header = list(module.header)
     if position:
+        return (header, *at_last_blank(list(leading_lines(module.body[position]))))
+    marks = sum(is_mark(line) for line in header[:2])
+    above, own = at_last_blank([*header[marks:], *leading_lines(module.body[0])])
+    if keep and not above:
+        return [*header[:marks], *own], [], []
+    return [*header[:marks], *above], [], own
+
+
+def is_mark(line: cst.EmptyLine) -> bool:
+    """``#!/usr/bin/env python`` or a declaration of the encoding"""
+    return line.comment is not None and (
+        line.comment.value.startswith("#!") or "coding" in line.comment.value
+    )
+
+
+def at_last_blank(lines: list[cst.EmptyLine]) -> tuple[list[cst.EmptyLine], list[cst.EmptyLine]]:
+    cut = max((at + 1 for at, line in enumerate(lines) if line.comment is None), default=0)
+    return lines[:cut], lines[cut:]
+
+
+def insert_block(
+    module: cst.Module, new: cst.SimpleStatementLine, blocks: Sequence[Block]
+) -> cst.Module:
+    """A block of its own: behind the docstring, ``from __future__`` and the standard library's."""
+    blank = cst.EmptyLine(indent=False)
+    position = 0
+    for at, statement in enumerate(module.body[: head_of(module)]):
+        if (at == position and is_docstring(statement)) or is_future(statement):
+            position = at + 1
+    standard = [block.end for block in blocks if is_standard(block)]
+    position = max([position, *standard])
+    if position == len(module.body):
+        return replaced(module, position, position, [new.with_changes(leading_lines=[blank])])
+    following = module.body[position]
+    if position == 0:
+        header, _, own = parted(module, 0, keep=False)
+        module = module.with_changes(header=header)
+    else:
         new = new.with_changes(leading_lines=[blank])
-    rest = list(body[position:])
-    if rest and not has_blank_line(rest[0]):
-        first = rest[0]
-        lines = getattr(first, "leading_lines", ())
-        rest[0] = first.with_changes(leading_lines=[blank, *lines])
-    return [*body[:position], new, *rest]
+        own = list(leading_lines(following))
+    wanted = 2 if isinstance(following, (cst.FunctionDef, cst.ClassDef)) else 1
+    if own and own[0].comment is None:
+        wanted = 0
+    following = following.with_changes(leading_lines=[*[blank] * wanted, *own])
+    return replaced(module, position, position + 1, [new, following])
 
 
 def is_docstring(statement: cst.BaseStatement) -> bool:

@@ -65,6 +65,9 @@ class Spelling(Struct):
             if binding is not None and binding.qualified == dotted and binding.certain:
                 return name
         for name, known in self.survey.aliases.items():
-            if known == dotted and name not in moment.function.hidden:
+            if known != dotted or name in moment.function.hidden:
+                continue
+            # An import under an `if` may not have run, unless the site goes through it too.
+            if name in self.survey.certain or name in moment.function.roots:
                 return name
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from reparam_rewrite.config_values import Config
@@ -52,6 +53,7 @@ def plan(survey: Survey, config: Config) -> Plan:
             except Stop as stop:
                 problems.append(stop.problem)
         keeps += context.keeps.values()
+    problems += hoisted_from_company(rewrites)
     if problems:
         raise Refusal(diagnosed(survey, config, problems))
     return Plan(tuple(rewrites), tuple(keeps), accounts)
@@ -91,6 +93,20 @@ def problems_of(
             continue
         backwards = (pair.parent, pair.child) in asked
         yield from parent_problems(function, child, pair, backwards)
+
+
+def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
+    """``a = sample("a", Normal(sample("b", ...), x))`` with both rewritten, and a's prior moved."""
+    count = Counter((rewrite.function, rewrite.site.statement) for rewrite in rewrites)
+    for rewrite in rewrites:
+        moved = rewrite.runtime is not None and rewrite.runtime.hoisted
+        if moved and count[rewrite.function, rewrite.site.statement] > 1:
+            yield Problem(
+                rewrite.site.place,
+                f"'{rewrite.site.name}' shares its statement with another rewritten site, and its "
+                "prior would have to move",
+                "give each a statement of its own.",
+            )
 
 
 def was_rewritten(function: Function, found: list[Child]) -> bool:

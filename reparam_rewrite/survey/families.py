@@ -14,7 +14,8 @@ class Family(NamedTuple):
     `support` is the name in `numpyro.distributions.constraints` where the class fixes it, else
     "dependent" (bounds or sizes come from the arguments), "discrete" or "atomic" (not a density
     on an open set). `arguments` are the names of the constructor's parameters in order, each with
-    the number of its event dims, or None where that isn't known. `event_dim` is None where the arguments decide it.
+    the number of its event dims, or None where that isn't known. `event_dim` is None where the
+    arguments decide it.
     """
 
     support: str

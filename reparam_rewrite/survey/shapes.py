@@ -265,14 +265,14 @@ def shape_of_call(scope: Scope, node: ast.Call) -> Shape | None:
     if name in ("array", "asarray") and node.args and not keywords - {"dtype"}:
         return shape_of_literal(scope, node.args[0])
     if name in SHAPED and node.args and not keywords - {"dtype", "fill_value"}:
-        return shape_argument(scope, node.args[0]) or shape_of_size_name(scope, node.args[0])
+        return sizes_given(scope, node.args[0])
     if name in ("zeros_like", "ones_like", "full_like") and node.args and not keywords - {"dtype"}:
         return shape_of(scope, node.args[0])
     if name == "eye" and len(node.args) == 1 and not keywords:
-        axis = shape_argument(scope, node.args[0]) or shape_of_size_name(scope, node.args[0])
+        axis = sizes_given(scope, node.args[0])
         return None if axis is None else axis * 2
     if name == "arange" and len(node.args) == 1 and not keywords - {"dtype"}:
-        return shape_argument(scope, node.args[0]) or shape_of_size_name(scope, node.args[0])
+        return sizes_given(scope, node.args[0])
     if name in REDUCTIONS and len(node.args) == 1 and not keywords:
         return ()
     if name in ELEMENTWISE and node.args and not keywords - {"dtype"}:
@@ -280,11 +280,12 @@ def shape_of_call(scope: Scope, node: ast.Call) -> Shape | None:
     return None
 
 
-def shape_of_size_name(scope: Scope, node: ast.expr) -> Shape | None:
-    """``jnp.zeros(n)`` where n is known to be a number: a constant, or ``n = len(y)``."""
-    if isinstance(node, ast.Name) and shape_of(scope, node) == ():
+def sizes_given(scope: Scope, node: ast.expr) -> Shape | None:
+    """The axes that ``jnp.zeros(...)`` is asked for, also by the name of a number."""
+    shape = shape_argument(scope, node)
+    if shape is None and isinstance(node, ast.Name) and shape_of(scope, node) == ():
         return (axis_of(scope, node, node.id),)
-    return None
+    return shape
 
 
 def shape_of_method(scope: Scope, node: ast.Call) -> Shape | None:

@@ -172,7 +172,7 @@ class Site(Struct, frozen=True):
     prior_is_pure: bool
     place: Place
     statement: int
-    statement_segment: Segment
+    indent: int  # of the statement, in characters
     alone: bool  # the statement has its lines to itself
     frames: tuple[Frame, ...]
     variable: str | None

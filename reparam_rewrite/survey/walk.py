@@ -367,7 +367,7 @@ class Walk:
             prior_is_pure=prior_node is not None and is_repeatable(self, prior_node),
             place=self._text.place(node),
             statement=self._number(statement),
-            statement_segment=self._text.segment(statement),
+            indent=statement.col_offset,
             alone=header or self._text.stands_alone(statement),
             frames=tuple(self._frames),
             variable=variable_of(statement, node),

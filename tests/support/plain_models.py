@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-WORDS = "a b mu tau eta beta item group slope trend effect weekly baseline interaction".split()
+WORDS = ["a", "b", "mu", "tau", "eta", "beta", "item", "group", "slope", "trend", "effect"]
+WORDS += ["weekly", "baseline", "interaction"]
 SIZES = ["n", "n_a", "num_groups", "data.shape[0]", "number_of_observations_per_group"]
 PRIORS = [
     "dist.Normal(0, 1)",
@@ -35,7 +36,7 @@ PRIORS = [
     "dist.Normal(0, loc + {scale} * jnp.exp(low - high) + jnp.log(jnp.abs(loc) + high) / 2)",
     "dist.Normal(0, {scale} if high > low else 1.0)",
 ]
-TARGETS = ["{name} = ", "{name} = ", "{name} = ", "{name}: jax.Array = ", "{name} = x = "]
+AWKWARD_TARGETS = ["{name}: jax.Array = ", "{name} = x = "]
 OPTIONS = [
     "",
     'coefficient = "shared"',
@@ -53,6 +54,7 @@ VALUES = [
     "jnp.log(high) * loc",
     "weights @ design_matrix.T",
     "lookup[{parent!r}]",
+    "loc*high**2",
     "jnp.mean(weights, axis=0) / jnp.sqrt(number_of_observations_per_group)",
     "high if loc else low",
     "-loc",
@@ -66,8 +68,12 @@ class Case(NamedTuple):
     config: str
 
 
-def case(rng: random.Random) -> Case:
-    """One model; format it before use."""
+def case(rng: random.Random, *, awkward: bool = True) -> Case:
+    """One model; format it before use.
+
+    `awkward`: its samples may also have an annotation, a second target or a comment inside the
+    call, which no one could break the lines of but black itself.
+    """
     names: list[str] = []
     for _ in range(rng.randint(2, 7)):
         name = "_".join(rng.choices(WORDS, k=rng.choice([1, 1, 2, 2, 3, 4])))
@@ -78,7 +84,7 @@ def case(rng: random.Random) -> Case:
     indent = "    " * depth
     used: set[str] = set()
     for name in names:
-        lines += [f"{indent}{line}" for line in site(rng, name, used)]
+        lines += [f"{indent}{line}" for line in site(rng, name, used, awkward)]
     lines.append(f"{indent}return loc")
     return Case("\n".join(lines) + "\n", config(rng, names, opening_name(depth)))
 
@@ -117,16 +123,18 @@ def opening(depth: int) -> list[str]:
     return [*HEADER.splitlines()[:-1], *heads[depth]]
 
 
-def site(rng: random.Random, name: str, used: set[str]) -> list[str]:
+def site(rng: random.Random, name: str, used: set[str], awkward: bool) -> list[str]:
     """The statement that samples a site, in its plates."""
     scale = rng.choice(["1.0", "scale", "a_rather_long_scale_name", "jnp.exp(scale)"])
     size = rng.choice(SIZES)
     prior = rng.choice(PRIORS).format(scale=scale, size=size, name=name)
-    target = rng.choice(TARGETS).format(name=name)
+    target = f"{name} = "
+    if awkward and rng.random() < 0.4:
+        target = rng.choice(AWKWARD_TARGETS).format(name=name)
     call = f'{target}numpyro.sample("{name}", {prior})'
     if rng.random() < 0.08:
         call = f'{target}numpyro.sample("{name}", fn={prior})'
-    if rng.random() < 0.08:
+    if awkward and rng.random() < 0.08:
         call = f'{target}numpyro.sample(\n"{name}",  # the name\n{prior},\n)'
     if rng.random() < 0.08:
         call = f'{target}numpyro.sample("{name}", {prior},)'
@@ -157,9 +165,10 @@ def with_header(rng: random.Random, used: set[str]) -> tuple[list[str], str]:
     for _ in range(rng.choice([1, 1, 1, 2, 2, 3])):
         plate = unused(rng, used)
         size = rng.choice(SIZES)
-        dim = rng.choice(["", "", f", dim={-len(used)}"])
+        held = rng.random() < 0.25
+        dim = f", dim={-len(used)}" if held else rng.choice(["", "", f", dim={-len(used)}"])
         text = f'numpyro.plate("{plate}", {size}{dim})'
-        if rng.random() < 0.25:
+        if held:
             before.append(f"plate_{plate} = {text}")
             text = f"plate_{plate}"
         elif rng.random() < 0.2:

@@ -1,0 +1,226 @@
+"""One statement with its edit: what goes before it, the handler around it, the prior out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+from msgspec import Struct
+
+from reparam_rewrite.emit import layout
+
+Lines = layout.Lines
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+
+
+class Prior(Struct, frozen=True):
+    """The distribution `text` of the site whose name is written `site`, held by `variable`."""
+
+    variable: str
+    text: str
+    site: str
+
+
+class Edit(Struct):
+    """What happens at one statement. Statements are given as lines without indent.
+
+    `join` are `with` items to put first in the statement, a `with`, as far as they fit there;
+    the rest goes around the only statement of its body. `wrap` are `with` items around the
+    statement, the outermost first. `priors` are distributions in the statement that variables
+    take the place of.
+    """
+
+    before: list[Lines] = []
+    after: list[Lines] = []
+    join: list[str] = []
+    wrap: list[str] = []
+    priors: list[Prior] = []
+
+
+class Mismatch(Exception):
+    """The two parsers see different statements; nothing can be edited safely."""
+
+
+class Rewriter:
+    """Carries out edits in the style of a module; `width` is the line length to keep to."""
+
+    def __init__(self, module: cst.Module, width: int) -> None:
+        self._module = module
+        self._width = width
+
+    def edited(self, node: Statement, edit: Edit, indent: str) -> list[Statement]:
+        before = self._parsed(edit.before)
+        for prior in edit.priors:
+            node = self._with_prior(node, prior, indent)
+        if edit.wrap:
+            node = self._wrapped(node, edit.wrap, indent, indent)
+        if before:
+            # Comments and blank lines above the statement stay above what now belongs to it.
+            before[0] = before[0].with_changes(leading_lines=node.leading_lines)
+            node = node.with_changes(leading_lines=[])
+        return [*before, node, *self._parsed(edit.after)]
+
+    def _parsed(self, statements: Sequence[Lines]) -> list[Statement]:
+        """Generated statements, with the line ends and the indent of the file."""
+        if not statements:
+            return []
+        step = self._module.default_indent
+        found: list[str] = []
+        for lines in statements:
+            if layout.has_long_string(lines):
+                found += lines
+            else:
+                found += (stepped(line, step) for line in lines)
+        text = self._module.default_newline.join([*found, ""])
+        parsed = cst.parse_module(text, config=self._module.config_for_parsing)
+        return list(parsed.body)
+
+    def _expression(self, text: str) -> cst.BaseExpression:
+        return cst.parse_expression(text, config=self._module.config_for_parsing)
+
+    def joined(self, node: cst.With, item: str, indent: str) -> cst.With | None:
+        """``with handler, plate:``; None if its line would get too long."""
+        if isinstance(node.lpar, cst.LeftParen):
+            return self._with_first_line(node, item, indent)
+        return self._with_first_item(node, item, indent)
+
+    def _with_first_item(self, node: cst.With, item: str, indent: str) -> cst.With | None:
+        """``with plate:`` with one more item, if that fits on its line."""
+        header = self._header(node)
+        if "\n" in header or len(f"{indent}{item}, {header}") > self._width:
+            return None
+        first = cst.WithItem(
+            self._expression(item), comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        )
+        return node.with_changes(items=[first, *node.items])
+
+    def _header(self, node: cst.With) -> str:
+        """``with plate:  # comment``, without rendering the body."""
+        assert isinstance(node.body, cst.IndentedBlock)
+        bare = node.with_changes(leading_lines=[], body=cst.SimpleStatementSuite([cst.Pass()]))
+        header = self._module.code_for_node(bare).rstrip()
+        comment = self._module.code_for_node(node.body.header).rstrip()
+        return header.removesuffix("pass").rstrip() + comment
+
+    def _with_first_line(self, node: cst.With, item: str, indent: str) -> cst.With | None:
+        """``with (`` and one item a line, one more; comments stay above or behind what they say.
+
+        ::
+
+            with (  # plates          with (  # plates
+                # items                   handler,
+                plate_i,                  # items
+            ):                            plate_i,
+                                      ):
+        """
+        assert isinstance(node.lpar, cst.LeftParen)
+        space = node.lpar.whitespace_after
+        if not isinstance(space, cst.ParenthesizedWhitespace):
+            return None
+        if len(f"{indent}{self._module.default_indent}{item},") > self._width:
+            return None
+        newline = cst.TrailingWhitespace(newline=space.first_line.newline)
+        first = cst.WithItem(
+            self._expression(item),
+            comma=cst.Comma(whitespace_after=space.with_changes(first_line=newline)),
+        )
+        return node.with_changes(
+            lpar=node.lpar.with_changes(whitespace_after=space.with_changes(empty_lines=[])),
+            items=[first, *node.items],
+        )
+
+    def _wrapped(
+        self, node: Statement, items: Sequence[str], indent: str, old_indent: str
+    ) -> cst.With:
+        """``with handler:`` around a statement, one step deeper for each of them."""
+        item, *others = items
+        lines = layout.statement(f"with {item}:", self._width - len(indent))
+        (header,) = self._parsed([(*lines, " " * layout.STEP + "pass")])
+        assert isinstance(header, cst.With) and isinstance(header.body, cst.IndentedBlock)
+        inner = node.with_changes(leading_lines=[])
+        deeper = indent + self._module.default_indent
+        if others:
+            inner = self._wrapped(inner, others, deeper, old_indent)
+        else:
+            inner = self._narrowed(inner, old_indent, deeper)
+        return header.with_changes(
+            leading_lines=node.leading_lines, body=header.body.with_changes(body=[inner])
+        )
+
+    def _narrowed(self, node: Statement, old_indent: str, indent: str) -> Statement:
+        """A statement one step deeper, laid out anew if it was laid out as black would before."""
+        code, comment = self._code(node)
+        lines = code.split("\n")
+        # Continued lines are shown without the indent that they are written with.
+        longest = max(*map(len, lines), len(lines[-1]) + comment)
+        if longest + len(indent) <= self._width:
+            return node
+        one_line = layout.joined(code)
+        if one_line is None:
+            return node
+        if layout.statement(one_line, self._width - len(old_indent), comment) != tuple(lines):
+            return node
+        return self._laid_out(node, one_line, comment, indent)
+
+    def _code(self, node: Statement) -> tuple[str, int]:
+        """A simple statement's code without indent and comment, and the length of that comment."""
+        if not isinstance(node, cst.SimpleStatementLine):
+            raise Mismatch
+        bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
+        comment = self._module.code_for_node(node.trailing_whitespace).rstrip()
+        code = self._module.code_for_node(bare).replace(self._module.default_newline, "\n")
+        return code.rstrip("\n"), len(comment)
+
+    def _laid_out(self, node: Statement, one_line: str, comment: int, indent: str) -> Statement:
+        (new,) = self._parsed([layout.statement(one_line, self._width - len(indent), comment)])
+        assert isinstance(new, cst.SimpleStatementLine)
+        return node.with_changes(body=new.body)
+
+    def _spelt(self, node: cst.BaseExpression) -> str:
+        """An expression's code without the parentheses around it, and without blanks."""
+        code = squeezed(self._module.code_for_node(node))
+        around = len(node.lpar) if not isinstance(node, cst.Tuple) else 0
+        return code[around : len(code) - around]
+
+    def _with_prior(self, node: Statement, prior: Prior, indent: str) -> Statement:
+        """``sample("a", make_prior())`` as ``sample("a", a_prior)``."""
+        wanted = squeezed(prior.text)
+        found = [
+            arg.value
+            for call in calls_in(node)
+            if any(self._spelt(arg.value) == squeezed(prior.site) for arg in call.args)
+            for arg in call.args
+            if self._spelt(arg.value) == wanted
+        ]
+        if len(found) != 1:
+            raise Mismatch
+        (old,) = found
+        name = cst.Name(prior.variable, lpar=old.lpar, rpar=old.rpar)
+        changed = node.deep_replace(old, name)
+        assert isinstance(changed, cst.SimpleStatementLine)
+        code, comment = self._code(changed)
+        if "\n" not in code and len(indent) + len(code) + comment <= self._width:
+            return changed
+        one_line = layout.joined(code)
+        return changed if one_line is None else self._laid_out(changed, one_line, comment, indent)
+
+
+def squeezed(code: str) -> str:
+    """Code without its blanks and line ends, which depend on where it stands."""
+    return "".join(code.split())
+
+
+def stepped(line: str, step: str) -> str:
+    """A line indented by blanks, with the indent of the file instead."""
+    code = line.lstrip(" ")
+    steps, rest = divmod(len(line) - len(code), layout.STEP)
+    return step * steps + " " * rest + code
+
+
+def calls_in(node: cst.CSTNode) -> Iterator[cst.Call]:
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, cst.Call):
+            yield part
+        stack += part.children
