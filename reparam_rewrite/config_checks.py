@@ -155,11 +155,34 @@ def _center(key: str, value: float | str) -> float | str:
     return expression(key, value) if isinstance(value, str) else finite(key, value)
 
 
+def _scale(key: str, value: float | str) -> float | str:
+    if isinstance(value, str):
+        return expression(key, value)
+    if finite(key, value) <= 0:
+        raise Wrong(f"'{key}' must be above 0, not {value}")
+    return value
+
+
+def _dim(key: str, value: int) -> int:
+    if value >= 0:
+        raise Wrong(f"'{key}' counts from the right: -1 is the last axis, not {value}")
+    return value
+
+
+def in_unit_interval(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise Wrong(f"a power must be from 0 to 1, not {value}")
+    return value
+
+
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "init": finite,
     "name": template,
     "value": expression,
     "center": _center,
+    "scale": _scale,
+    "dim": _dim,
+    "smooth": finite,
 }
 """What a key's type alone does not say, by key."""
 

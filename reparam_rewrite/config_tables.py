@@ -8,17 +8,29 @@ an earlier problem in other words is skipped.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from reparam_rewrite.config_checks import Wrong, checked, found, function_name, site_name
+from reparam_rewrite.config_checks import (
+    Wrong,
+    checked,
+    found,
+    function_name,
+    in_unit_interval,
+    site_name,
+)
 from reparam_rewrite.config_values import (
+    BasisRule,
+    BasisTable,
     Config,
     ConfigTable,
     Named,
     ParentRule,
     ParentTable,
+    PowerTable,
+    ScaleRule,
+    ScaleTable,
     Settings,
     SiteRule,
     SiteTable,
@@ -124,13 +136,78 @@ class Reader:
         overrides = self.settings(keys, raw, Settings)
         parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
         in_no_chain = self.companions is not None and name not in self.companions
-        if "offset" not in raw and in_no_chain and len(self.problems) == before:
+        does = raw.keys() & {"offset", "scale", "basis"}
+        if not does and in_no_chain and len(self.problems) == before:
             self.wrong(
                 place,
                 f"{header(*keys)} configures nothing: '{name}' has no 'offset' and is in no chain",
                 "add an offset, or add the site to a chain.",
             )
-        return SiteRule(name=name, place=place, parents=parents, overrides=overrides)
+        return SiteRule(
+            name=name,
+            place=place,
+            parents=parents,
+            scale=self.scale(name, raw["scale"]) if "scale" in raw else None,
+            basis=self.basis(name, raw["basis"]) if "basis" in raw else None,
+            overrides=overrides,
+        )
+
+    def scale(self, child: str, raw: Any) -> ScaleRule | None:
+        """``0.5``, ``"1 / sigma"``, ``{ init = 1.0 }`` or ``{ by = "sigma", power = 0.5 }``"""
+        keys = ("sites", child, "scale")
+        place = self.value_place(*keys)
+        if not isinstance(raw, dict):
+            value = self.attempt(place, checked, "scale", float | str, raw)
+            return None if value is None else ScaleRule(place=place, value=value)
+        before = len(self.problems)
+        self.unknown_keys(keys, raw, ScaleTable)
+        given = self.values(keys, raw, ScaleTable, skip=("power",))
+        if given.get("init", 1.0) <= 0:
+            self.wrong(self.value_place(*keys, "init"), "a scale must be above 0")
+        power: float | PowerTable = 1.0
+        if isinstance(raw.get("power"), dict):
+            inner = (*keys, "power")
+            self.unknown_keys(inner, raw["power"], PowerTable)
+            learned = PowerTable(**self.values(inner, raw["power"], PowerTable))
+            if "init" in raw["power"]:
+                self.attempt(self.value_place(*inner, "init"), in_unit_interval, learned.init)
+            power = learned
+        elif "power" in raw:
+            power_place = self.value_place(*keys, "power")
+            power = self.attempt(power_place, checked, "power", float, raw["power"]) or 0.0
+            self.attempt(power_place, in_unit_interval, power)
+        by = given.pop("by", "")
+        if "by" in raw:
+            self.attempt(self.value_place(*keys, "by"), self.parent_name(child), raw["by"])
+            for key in given:
+                hint = "with 'by' the scale is a power of that site; only 'power' can be learned."
+                self.wrong(self.key_place(*keys, key), f"'{key}' does nothing beside 'by'", hint)
+        elif "power" in raw:
+            hint = 'write { by = "sigma", power = 0.5 }.'
+            self.wrong(self.key_place(*keys, "power"), "'power' needs 'by'", hint)
+        if len(self.problems) > before:
+            return None
+        return ScaleRule(place=place, table=ScaleTable(**given), by=by, power=power)
+
+    def basis(self, child: str, raw: Any) -> BasisRule | None:
+        """``"dct"``, ``"haar"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
+        keys = ("sites", child, "basis")
+        place = self.value_place(*keys)
+        if not isinstance(raw, dict):
+            kind = self.attempt(place, checked, "basis", Literal["dct", "haar"], raw)
+            return None if kind is None else BasisRule(place=place, table=BasisTable(kind=kind))
+        before = len(self.problems)
+        self.unknown_keys(keys, raw, BasisTable)
+        given = self.values(keys, raw, BasisTable)
+        if "kind" not in raw:
+            self.wrong(place, "the basis has no 'kind'", 'write kind = "dct" or "haar".')
+        elif given.get("kind") == "dct" and "flip" in given:
+            self.wrong(self.key_place(*keys, "flip"), "'flip' belongs to the basis \"haar\"")
+        elif given.get("kind") == "haar" and "smooth" in given:
+            self.wrong(self.key_place(*keys, "smooth"), "'smooth' belongs to the basis \"dct\"")
+        if len(self.problems) > before:
+            return None
+        return BasisRule(place=place, table=BasisTable(**given))
 
     def parents(self, child: str, raw: Any) -> tuple[ParentRule, ...]:
         """The `offset` of a site, in any of its forms."""
@@ -218,10 +295,20 @@ class Reader:
         self.wrong(place, message, f"did you mean '{like[0]}'?" if like else "")
 
     def settings(self, keys: Keys, raw: dict[str, Any], struct: type[Settings]) -> dict[str, Any]:
-        """What `raw` gives of the keys of `struct`, checked."""
+        """What `raw` gives of the keys of a pair's settings, checked."""
+        return self.values(keys, raw, struct)
+
+    def values(
+        self,
+        keys: Keys,
+        raw: dict[str, Any],
+        struct: type[msgspec.Struct],
+        skip: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
+        """What `raw` gives of the keys of `struct` but those to `skip`, checked."""
         given = {}
         for key, kind in keys_of(struct).items():
-            if key in raw:
+            if key in raw and key not in skip:
                 place = self.value_place(*keys, key)
                 value = self.attempt(place, checked, key, kind, raw[key])
                 if value is not None:

@@ -57,6 +57,44 @@ class ParentTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = UNSET
 
 
+class PowerTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A learned power, in [0, 1]: 0 is the site as written, 1 non-centred."""
+
+    init: Annotated[float, Meta(description="Where it starts, from 0 to 1.")] = 0.5
+    coefficient: Annotated[
+        Literal["elementwise", "shared"], Meta(description="One per element, or one for all.")
+    ] = "shared"
+    name: Annotated[str, Meta(description="The param site.")] = "power_{child}_{parent}"
+
+
+class ScaleTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A learned scale, or with `by` a power of a site's value."""
+
+    init: Annotated[float, Meta(description="Where a learned scale starts, above 0.")] = 1.0
+    coefficient: Annotated[
+        Literal["elementwise", "shared"], Meta(description="One per element, or one for all.")
+    ] = "elementwise"
+    name: Annotated[str, Meta(description="The param site.")] = "scale_{child}"
+    by: Annotated[
+        str | UnsetType, Meta(description="The site whose value the child is divided by.")
+    ] = UNSET
+    power: Annotated[
+        float | PowerTable | UnsetType,
+        Meta(description="To which power: a number from 0 to 1, or a table to learn it."),
+    ] = UNSET
+
+
+class BasisTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A basis with settings of its own."""
+
+    kind: Annotated[Literal["dct", "haar"], Meta(description="Which basis.")]
+    dim: Annotated[int, Meta(description="The event axis, from the right: -1 is the last.")] = -1
+    smooth: Annotated[float, Meta(description="For dct: 1 makes white noise of a random walk.")] = (
+        0.0
+    )
+    flip: Annotated[bool, Meta(description="For haar: from the other end.")] = False
+
+
 class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[sites.<child>]: one reparameterized site."""
 
@@ -66,6 +104,14 @@ class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True)
         | dict[str, Annotated[bool, Meta(extra_json_schema={"const": False})] | ParentTable]
         | UnsetType,
         Meta(description="A parent, several, or a table of them; false drops one of the chain."),
+    ] = UNSET
+    scale: Annotated[
+        float | str | ScaleTable | UnsetType,
+        Meta(description="What the child is multiplied by, before the offset is added."),
+    ] = UNSET
+    basis: Annotated[
+        Literal["dct", "haar"] | BasisTable | UnsetType,
+        Meta(description="The basis of an event axis that is sampled in, after the offset."),
     ] = UNSET
 
 
@@ -137,12 +183,35 @@ class ParentRule(msgspec.Struct, frozen=True, kw_only=True):
     overrides: Mapping[str, Any] = {}
 
 
+class ScaleRule(msgspec.Struct, frozen=True, kw_only=True):
+    """The `scale` of a site.
+
+    A number or the source of an expression in `value`; else `by`, a site's name, to the power
+    of minus `power`, which is a number or a table; else a learned one as in `table`.
+    """
+
+    place: Place
+    value: float | str | None = None
+    table: ScaleTable = ScaleTable()
+    by: str = ""
+    power: float | PowerTable = 1.0
+
+
+class BasisRule(msgspec.Struct, frozen=True, kw_only=True):
+    """The `basis` of a site."""
+
+    place: Place
+    table: BasisTable
+
+
 class SiteRule(msgspec.Struct, frozen=True, kw_only=True):
-    """[sites.<name>]. `parents` is empty where the site is only in a chain."""
+    """[sites.<name>]. `parents` is empty where the site is only in a chain, or has no offset."""
 
     name: str
     place: Place
     parents: tuple[ParentRule, ...] = ()
+    scale: ScaleRule | None = None
+    basis: BasisRule | None = None
     overrides: Mapping[str, Any] = {}
 
 

@@ -484,12 +484,96 @@ o.toml:2:1: unknown key 'ofset' in [sites.a]
 hint: did you mean 'offset'?""",
     ),
     (
-        '[sites."a b"]\nbasis = "dct"',
+        '[sites."a b"]\nquux = "dct"',
         """\
-o.toml:2:1: unknown key 'basis' in [sites."a b"]
-    basis = "dct"
+o.toml:2:1: unknown key 'quux' in [sites."a b"]
+    quux = "dct"
     ^
-hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name' and 'offset'.""",
+hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', \
+'offset', 'scale' and 'basis'.""",
+    ),
+    (
+        "[sites.a]\nscale = 0\n[sites.b]\nscale = -1.5\n[sites.c]\nscale = true",
+        """\
+o.toml:2:9: 'scale' must be above 0, not 0.0
+    scale = 0
+            ^
+o.toml:4:9: 'scale' must be above 0, not -1.5
+    scale = -1.5
+            ^
+o.toml:6:9: 'scale' must be a number or a string, not a boolean
+    scale = true
+            ^""",
+    ),
+    (
+        '[sites.a]\nscale = "1 /"',
+        """\
+o.toml:2:9: 'scale' is not a Python expression: invalid syntax
+    scale = "1 /"
+            ^""",
+    ),
+    (
+        "[sites.a]\nscale = { init = 0 }\n[sites.b]\nscale = { innit = 1.0 }",
+        """\
+o.toml:2:18: a scale must be above 0
+    scale = { init = 0 }
+                     ^
+o.toml:4:11: unknown key 'innit' in [sites.b.scale]
+    scale = { innit = 1.0 }
+              ^
+hint: did you mean 'init'?""",
+    ),
+    (
+        '[sites.a]\nscale = { by = "s", power = 2 }\n[sites.b]\nscale = { power = 0.5 }',
+        """\
+o.toml:2:29: a power must be from 0 to 1, not 2.0
+    scale = { by = "s", power = 2 }
+                                ^
+o.toml:4:11: 'power' needs 'by'
+    scale = { power = 0.5 }
+              ^
+hint: write { by = "sigma", power = 0.5 }.""",
+    ),
+    (
+        '[sites.a]\nscale = { by = "a" }\n[sites.b]\nscale = { by = "s", init = 2.0 }',
+        """\
+o.toml:2:16: 'a' cannot be offset by itself
+    scale = { by = "a" }
+                   ^
+o.toml:4:21: 'init' does nothing beside 'by'
+    scale = { by = "s", init = 2.0 }
+                        ^
+hint: with 'by' the scale is a power of that site; only 'power' can be learned.""",
+    ),
+    (
+        '[sites.a]\nscale = { by = "s", power = { init = -0.1 } }',
+        """\
+o.toml:2:38: a power must be from 0 to 1, not -0.1
+    scale = { by = "s", power = { init = -0.1 } }
+                                         ^""",
+    ),
+    (
+        '[sites.a]\nbasis = "dtc"\n[sites.b]\nbasis = { dim = -1 }',
+        """\
+o.toml:2:9: 'basis' must be 'dct' or 'haar', not 'dtc'
+    basis = "dtc"
+            ^
+hint: did you mean 'dct'?
+o.toml:4:9: the basis has no 'kind'
+    basis = { dim = -1 }
+            ^
+hint: write kind = "dct" or "haar".""",
+    ),
+    (
+        '[sites.a]\nbasis = { kind = "dct", dim = 0 }\n'
+        '[sites.b]\nbasis = { kind = "haar", smooth = 1 }',
+        """\
+o.toml:2:31: 'dim' counts from the right: -1 is the last axis, not 0
+    basis = { kind = "dct", dim = 0 }
+                                  ^
+o.toml:4:26: 'smooth' belongs to the basis "dct"
+    basis = { kind = "haar", smooth = 1 }
+                             ^""",
     ),
     (
         '[sites.enc.loc]\noffset = "mu"',
@@ -772,7 +856,9 @@ def test_problems_are_in_the_order_of_the_file() -> None:
 def test_every_key_is_described_in_a_json_schema() -> None:
     schema = msgspec.json.schema(ConfigTable)
     tables = {name: table["properties"] for name, table in schema["$defs"].items()}
-    assert set(tables) == {"ConfigTable", "Settings", "SiteTable", "ParentTable"}
+    pairs = {"Settings", "ParentTable"}
+    sites = {"SiteTable", "ScaleTable", "PowerTable", "BasisTable"}
+    assert set(tables) == {"ConfigTable"} | pairs | sites
     described = [
         bool(key.get("description")) for table in tables.values() for key in table.values()
     ]

@@ -75,6 +75,10 @@ def generated(plan: Plan) -> list[str]:
     for rewrite in plan.rewrites:
         names += [rewrite.loc, rewrite.reparam]
         names += [term.coefficient.variable for term in rewrite.terms]
+        if rewrite.scale is not None:
+            names.append(rewrite.scale.variable)
+            if rewrite.scale.coefficient is not None:
+                names.append(rewrite.scale.coefficient.variable)
         if rewrite.runtime is not None:
             names += [rewrite.runtime.prior, rewrite.runtime.bijector, rewrite.runtime.shape]
     return names

@@ -8,7 +8,7 @@ from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
-from reparam_rewrite.plan.values import Coefficient, Rewrite, Term, Value
+from reparam_rewrite.plan.values import Basis, Coefficient, Rewrite, Scale, Term, Value
 from reparam_rewrite.survey.moment import Moment
 
 #: Each of one or more lines, without the indent of its first.
@@ -50,10 +50,16 @@ class Writer:
                 declarations += self._asked(room_declared)
             else:
                 shift += self._asked(room_shifted)
-        declared, summed = self._offset(room_declared, room_shifted)
-        declarations += declared
-        shift += summed
-        line = f"{rewrite.reparam} = {self._transform()}"
+        if rewrite.terms:
+            declared, summed = self._offset(room_declared, room_shifted)
+            declarations += declared
+            shift += summed
+        scale = "1"
+        if rewrite.scale is not None:
+            declared, scaled, scale = self._scaling(rewrite.scale, room_declared, room_shifted)
+            declarations += declared
+            shift += scaled
+        line = f"{rewrite.reparam} = {self._reparameterizer(scale)}"
         shift.append(layout.statement(line, room_shifted))
         handler = self._spell("numpyro.handlers.reparam")
         key = rewrite.site.name_segment.text
@@ -166,12 +172,12 @@ class Writer:
             return f"-{grouped(value)}"
         return f"{coefficient.init!r} * {grouped(value)}"
 
-    def _param(self, coefficient: Coefficient) -> str:
-        """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``"""
-        return (
-            f"{self._spell('numpyro.param')}"
-            f"({self._string(coefficient.param)}, {self._init(coefficient)})"
-        )
+    def _param(self, coefficient: Coefficient, constraint: str = "") -> str:
+        """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, within a constraint if one is given."""
+        arguments = f"{self._string(coefficient.param)}, {self._init(coefficient)}"
+        if constraint:
+            arguments += f", constraint={self._constraint(constraint)}"
+        return f"{self._spell('numpyro.param')}({arguments})"
 
     def _init(self, coefficient: Coefficient) -> str:
         init, sizes = float(coefficient.init), coefficient.sizes
@@ -210,24 +216,78 @@ class Writer:
             text = f"{self._jnp('broadcast_to')}({text}, {self._shape()})"
         return text
 
-    def _transform(self) -> str:
-        """The reparameterizer: a shift, in unconstrained space if the child is constrained."""
+    # -- the transform -------------------------------------------------------------------------
+
+    def _scaling(
+        self, scale: Scale, room_declared: int, room_shifted: int
+    ) -> tuple[Statements, Statements, str]:
+        """The param of a scale, the statement that computes it, and how it is called then."""
+        declared: Statements = []
+        coefficient = scale.coefficient
+        if scale.value is None:
+            if coefficient is None:
+                return [], [], repr(scale.literal)
+            line = f"{scale.variable} = {self._param(coefficient, 'positive')}"
+            return [layout.statement(line, room_declared)], [], scale.variable
+        text = self._value(scale.value)
+        # Black hugs the operator between names and numbers only.
+        power = "**" if text.replace(".", "").isidentifier() else " ** "
+        if coefficient is not None:
+            line = f"{coefficient.variable} = {self._param(coefficient, 'unit_interval')}"
+            declared.append(layout.statement(line, room_declared))
+            text = f"{grouped(text)}{power}-{coefficient.variable}"
+        elif scale.power == 0:
+            return [], [], "1"
+        elif scale.power == 1:
+            text = f"1 / {grouped(text)}"
+        elif scale.power is not None:
+            text = f"{grouped(text)}{power}-{scale.power!r}"
+        line = f"{scale.variable} = {text}"
+        return declared, [layout.statement(line, room_shifted)], scale.variable
+
+    def _reparameterizer(self, scale: str) -> str:
+        """``ExplicitReparam`` of what happens to the child, from left to right.
+
+        Into unconstrained space if the child is constrained, then scaled and shifted, then into
+        another basis.
+        """
+        rewrite = self._rewrite
+        parts = []
+        support = self._bijector()
+        if support:
+            parts.append(f"{support}.inv")
+        if rewrite.terms or rewrite.scale is not None:
+            affine = self._spell("numpyro.distributions.transforms.AffineTransform")
+            parts.append(f"{affine}({rewrite.loc if rewrite.terms else 0}, {scale})")
+        if rewrite.basis is not None:
+            parts.append(self._basis(rewrite.basis))
         explicit = self._spell("numpyro.infer.reparam.ExplicitReparam")
-        affine = self._spell("numpyro.distributions.transforms.AffineTransform")
-        shift = f"{affine}({self._rewrite.loc}, 1)"
+        return f"{explicit}({parts[0] if len(parts) == 1 else '[' + ', '.join(parts) + ']'})"
+
+    def _bijector(self) -> str:
+        """The bijection from unconstrained space to the child's support, empty on the real line."""
         runtime = self._rewrite.runtime
         if runtime is not None and runtime.bijector:
-            return f"{explicit}([{runtime.bijector}.inv, {shift}])"
-        support = ""
+            return runtime.bijector
         if runtime is not None and runtime.bijects:
             support = f"{runtime.prior}.support"
         elif self._rewrite.constraint:
-            constraints = self._spell("numpyro.distributions.constraints")
-            support = f"{constraints}.{self._rewrite.constraint}"
-        if not support:
-            return f"{explicit}({shift})"
-        biject = self._spell("numpyro.distributions.transforms.biject_to")
-        return f"{explicit}([{biject}({support}).inv, {shift}])"
+            support = self._constraint(self._rewrite.constraint)
+        else:
+            return ""
+        return f"{self._spell('numpyro.distributions.transforms.biject_to')}({support})"
+
+    def _constraint(self, name: str) -> str:
+        return f"{self._spell('numpyro.distributions.constraints')}.{name}"
+
+    def _basis(self, basis: Basis) -> str:
+        name = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}[basis.kind]
+        arguments = f"dim={basis.dim}"
+        if basis.smooth:
+            arguments += f", smooth={basis.smooth!r}"
+        if basis.flip:
+            arguments += ", flip=True"
+        return f"{self._spell(f'numpyro.distributions.transforms.{name}')}({arguments})"
 
 
 def uses_jnp(text: str) -> bool:

@@ -16,6 +16,8 @@ THROUGH = {
     "numpyro.infer.reparam.ExplicitReparam": (),
     "numpyro.distributions.transforms.AffineTransform": (),
     "numpyro.distributions.transforms.biject_to": (),
+    "numpyro.distributions.transforms.DiscreteCosineTransform": (),
+    "numpyro.distributions.transforms.HaarTransform": (),
     "numpyro.distributions.constraints": (),
     "jax.numpy": (),
 }

@@ -12,8 +12,9 @@ from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.offset import offset, param_name
-from reparam_rewrite.plan.pairs import Child, Pair, children
+from reparam_rewrite.plan.pairs import Child, children
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.traces import together
 from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
@@ -82,7 +83,8 @@ def problems_of(
 ) -> Iterable[Problem]:
     """What speaks against a child; `asked` are all pairs, as child and parent."""
     yield from child_problems(survey, function, child)
-    for pair in child.pairs:
+    by = [child.by] if child.by is not None else []
+    for pair in [*child.pairs, *by]:
         if pair.site is None:
             if pair.rule is None or pair.rule.value is None:
                 yield Problem(
@@ -114,7 +116,7 @@ def was_rewritten(function: Function, found: list[Child]) -> bool:
     for child in found:
         if not is_handled(child.site):
             return False
-        if not {name for pair in child.pairs if (name := param_name(pair))} <= function.params:
+        if not {name for name, _, _ in params_of(child)} <= function.params:
             return False
     return True
 
@@ -135,26 +137,32 @@ def name_clashes(
 ) -> Iterable[Problem]:
     """A coefficient named like another one, or like anything else that its model has."""
     hint = 'give it another name: { name = "..." }, or use {child} and {parent} in it.'
-    seen: dict[tuple[str, str], Pair] = {}  # by function and name
+    seen: dict[tuple[str, str], str] = {}  # what has it, by function and name
     for function, found in functions:
         others = together(survey, function)
         taken = {name for other in others for name in survey.functions[other].taken}
         taken |= {f"{child.site.name}_base" for child in found}
         for child in found:
-            for pair in child.pairs:
-                name = param_name(pair)
-                if not name:
-                    continue
+            for name, place, label in params_of(child):
                 clash = next((seen[o, name] for o in sorted(others) if (o, name) in seen), None)
-                seen.setdefault((function.name, name), pair)
-                what = (
-                    f"the coefficient of '{pair.parent}' in '{pair.child}' would be named '{name}'"
-                )
+                seen.setdefault((function.name, name), label)
+                what = f"{label} would be named '{name}'"
                 if clash is not None:
-                    other = f"as that of '{clash.parent}' in '{clash.child}' is"
-                    yield Problem(pair.place, f"{what}, {other}", hint)
+                    as_other = clash.replace("the coefficient of", "that of")
+                    yield Problem(place, f"{what}, as {as_other} is", hint)
                 elif name in taken:
-                    yield Problem(pair.place, f"{what}, which the model has already", hint)
+                    yield Problem(place, f"{what}, which the model has already", hint)
+
+
+def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
+    """The params that a child asks for: name, place, and what they are in words."""
+    for pair in child.pairs:
+        name = param_name(pair)
+        if name:
+            yield name, pair.place, f"the coefficient of '{pair.parent}' in '{pair.child}'"
+    name = scale_param(child)
+    if name and child.scale is not None:
+        yield name, child.scale.place, f"the scale of '{child.site.name}'"
 
 
 def account_of(survey: Survey, function: Function, child: Child) -> Account:
@@ -163,10 +171,19 @@ def account_of(survey: Survey, function: Function, child: Child) -> Account:
         line=child.site.place.line,
         site=child.site.name,
         function=function.name,
-        parents=tuple(pair.parent for pair in child.pairs),
+        parents=tuple(described(child)),
         config=child.place,
         details=tuple(shape_text(child.site)),
     )
+
+
+def described(child: Child) -> Iterable[str]:
+    """What is done to a child, in the words of the account."""
+    yield from (pair.parent for pair in child.pairs)
+    if child.scale is not None:
+        yield f"scale by {child.scale.by}" if child.scale.by else "scale"
+    if child.basis is not None:
+        yield f"{child.basis.table.kind} basis"
 
 
 def shape_text(site: Site) -> Iterable[str]:

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 #: What the generated code may have to import.
 IMPORTED = (
     "AffineTransform",
+    "DiscreteCosineTransform",
     "ExplicitReparam",
+    "HaarTransform",
     "biject_to",
     "constraints",
     "handlers",

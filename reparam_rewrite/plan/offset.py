@@ -16,6 +16,7 @@ from reparam_rewrite.plan.runtime import (
     check_shape_can_be_asked,
     written,
 )
+from reparam_rewrite.plan.scaling import basis_of, check_basis, is_elementwise_scale, scale_of
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import Coefficient, Rewrite, Term, Value
 from reparam_rewrite.survey.shapes import broadcast
@@ -28,14 +29,17 @@ def offset(context: Context, child: Child) -> Rewrite:
     Raises `Stop`, before any name is taken.
     """
     site = child.site
+    check_basis(site, child)
     sources = [source_of(context, site, pair) for pair in child.pairs]
+    scaling = [source_of(context, site, child.by)] if child.by is not None else []
     declare, moments = candidates(site)
-    shift, kept = place_offset(context, site, sources, moments)
+    shift, kept = place_offset(context, site, [*sources, *scaling], moments)
     shape, sizes = known_shape(context, site, declare)
-    values = [value_of(source, shape) for source in sources]
-    asks_shape = sizes is None and any(
-        value.guarded or is_elementwise(source.pair)
-        for value, source in zip(values, sources, strict=True)
+    values = [value_of(source, shape) for source in [*sources, *scaling]]
+    asks_shape = sizes is None and (
+        any(value.guarded for value in values)
+        or any(is_elementwise(source.pair) for source in sources)
+        or (child.scale is not None and is_elementwise_scale(child.scale))
     )
     bijects = site.prior.support.kind == "runtime"
     prior_at = declare if asks_shape else shift
@@ -49,12 +53,12 @@ def offset(context: Context, child: Child) -> Rewrite:
     runtime = None
     if asks_shape or bijects:
         runtime = ask(names, base, site, bijects=bijects, shape=asks_shape)
+    values = [
+        named(context, source, value, kept)
+        for source, value in zip([*sources, *scaling], values, strict=True)
+    ]
     terms = []
-    for source, value in zip(sources, values, strict=True):
-        if source.pair.site is not None:
-            parent = source.pair.site
-            named = context.keep(parent).name if parent.index in kept else parent.variable
-            value = replace(value, expression=named or "")
+    for source, value in zip(sources, values, strict=False):
         coefficient = coefficient_of(source.pair, sizes if is_elementwise(source.pair) else ())
         if coefficient.param:
             coefficient = replace(coefficient, variable=names.new(identifier(coefficient.param)))
@@ -71,7 +75,18 @@ def offset(context: Context, child: Child) -> Rewrite:
         reparam=names.new(f"{base}_reparam"),
         constraint=support.constraint if support.kind == "fixed" else "",
         runtime=runtime,
+        scale=scale_of(context, child, values[-1] if scaling else None, sizes),
+        basis=basis_of(child),
     )
+
+
+def named(context: Context, source: Source, value: Value, kept: set[int]) -> Value:
+    """The value by the name that it has where the offset is computed."""
+    parent = source.pair.site
+    if parent is None:
+        return value
+    variable = context.keep(parent).name if parent.index in kept else parent.variable
+    return replace(value, expression=variable or "")
 
 
 def is_elementwise(pair: Pair) -> bool:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from reparam_rewrite.config_values import Config, Named, ParentRule, Settings
+from reparam_rewrite.config_values import (
+    BasisRule,
+    Config,
+    Named,
+    ParentRule,
+    ScaleRule,
+    Settings,
+)
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.values import Function, Site
 
@@ -31,6 +38,9 @@ class Child(Struct, frozen=True):
     site: Site
     place: Place
     pairs: tuple[Pair, ...]
+    scale: ScaleRule | None = None
+    basis: BasisRule | None = None
+    by: Pair | None = None  # the parent that the scale is a power of, or its expression
 
 
 def named_sites(config: Config) -> list[Named]:
@@ -44,6 +54,8 @@ def named_sites(config: Config) -> list[Named]:
         for parent in rule.parents:
             if parent.keep and parent.value is None:
                 found.setdefault(parent.parent, Named(parent.parent, parent.place))
+        if rule.scale is not None and rule.scale.by:
+            found.setdefault(rule.scale.by, Named(rule.scale.by, rule.scale.place))
     return sorted(found.values(), key=lambda named: (named.place.line, named.place.column))
 
 
@@ -77,9 +89,29 @@ def children(function: Function, config: Config) -> list[Child]:
         if site.name in found:
             continue  # sampled twice: refused as a child, with both places
         pairs = pairs_of(function, config, site)
-        if pairs:
-            found[site.name] = Child(site, place_of(config, site.name), tuple(pairs))
+        rule = config.sites.get(site.name)
+        scale, basis = (rule.scale, rule.basis) if rule else (None, None)
+        if pairs or scale or basis:
+            by = None if scale is None else scaling_pair(function, config, site.name, scale)
+            place = place_of(config, site.name)
+            found[site.name] = Child(site, place, tuple(pairs), scale, basis, by)
     return list(found.values())
+
+
+def scaling_pair(function: Function, config: Config, child: str, scale: ScaleRule) -> Pair | None:
+    """What a scale is made of as a parent like any other, so that it is read and placed alike."""
+    if scale.by:
+        found = function.find(scale.by)
+        site = found[0] if found else None
+        settings = config.settings(child, scale.by)
+        return Pair(child, scale.by, settings, None, scale.place, scale.place, site)
+    if isinstance(scale.value, str):
+        rule = ParentRule(
+            parent="scale", place=scale.place, value=scale.value, value_place=scale.place
+        )
+        settings = config.settings(child, "scale")
+        return Pair(child, "scale", settings, rule, scale.place, scale.place, None)
+    return None
 
 
 def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:

@@ -56,6 +56,30 @@ class Term(Struct, frozen=True):
     value: Value
 
 
+class Scale(Struct, frozen=True):
+    """What a child is multiplied by before its offset is added; `variable` holds it.
+
+    `value` alone: an expression. `coefficient` alone: a positive param. Both, or `value` and
+    `power`: the value to the power of minus the coefficient or `power`. None of them: the number
+    `literal`.
+    """
+
+    variable: str
+    literal: float = 1.0
+    value: Value | None = None
+    power: float | None = None
+    coefficient: Coefficient | None = None
+
+
+class Basis(Struct, frozen=True):
+    """The basis that a child is sampled in, "dct" or "haar", with its arguments as in NumPyro."""
+
+    kind: str
+    dim: int
+    smooth: float = 0.0
+    flip: bool = False
+
+
 class Runtime(Struct, frozen=True):
     """What the generated code must ask of the prior. Names are empty where they aren't needed.
 
@@ -96,6 +120,8 @@ class Rewrite(Struct, frozen=True):
     reparam: str
     constraint: str = ""
     runtime: Runtime | None = None
+    scale: Scale | None = None
+    basis: Basis | None = None
 
 
 class Keep(Struct, frozen=True):
