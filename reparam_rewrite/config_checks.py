@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import msgspec
 
 from reparam_rewrite.diagnostics import nearest
+from reparam_rewrite.reparameterizers import REFUSED, REPARAMETERIZERS
 
 if TYPE_CHECKING:
     import ast
@@ -175,6 +176,26 @@ def in_unit_interval(value: float) -> float:
     return value
 
 
+def _reparameterizer(key: str, value: str) -> str:
+    if value in REFUSED:
+        raise Wrong(f"{value} can't be used: {REFUSED[value]}")
+    if value not in REPARAMETERIZERS:
+        like = nearest(value, REPARAMETERIZERS)
+        known = ", ".join(REPARAMETERIZERS)
+        hint = f"did you mean '{like[0]}'?" if like else f"there are {known}."
+        raise Wrong(f"there is no reparameterizer '{value}'", hint)
+    return value
+
+
+def reparam_argument(name: str, key: str) -> str:
+    """The name of an argument of a reparameterizer."""
+    known = REPARAMETERIZERS[name].arguments
+    if key not in known:
+        hint = f"it takes {' and '.join(known)}." if known else "it takes none."
+        raise Wrong(f"{name} has no argument '{key}'", hint)
+    return key
+
+
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "init": finite,
     "name": template,
@@ -183,6 +204,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "scale": _scale,
     "dim": _dim,
     "smooth": finite,
+    "reparam": _reparameterizer,
+    "transform": expression,
 }
 """What a key's type alone does not say, by key."""
 

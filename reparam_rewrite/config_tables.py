@@ -18,6 +18,7 @@ from reparam_rewrite.config_checks import (
     found,
     function_name,
     in_unit_interval,
+    reparam_argument,
     site_name,
 )
 from reparam_rewrite.config_values import (
@@ -29,6 +30,7 @@ from reparam_rewrite.config_values import (
     ParentRule,
     ParentTable,
     PowerTable,
+    ReparamRule,
     ScaleRule,
     ScaleTable,
     Settings,
@@ -136,7 +138,7 @@ class Reader:
         overrides = self.settings(keys, raw, Settings)
         parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
         in_no_chain = self.companions is not None and name not in self.companions
-        does = raw.keys() & {"offset", "scale", "basis"}
+        does = raw.keys() & {"offset", "scale", "basis", "reparam"}
         if not does and in_no_chain and len(self.problems) == before:
             self.wrong(
                 place,
@@ -149,6 +151,7 @@ class Reader:
             parents=parents,
             scale=self.scale(name, raw["scale"]) if "scale" in raw else None,
             basis=self.basis(name, raw["basis"]) if "basis" in raw else None,
+            reparam=self.reparam(name, raw),
             overrides=overrides,
         )
 
@@ -208,6 +211,48 @@ class Reader:
         if len(self.problems) > before:
             return None
         return BasisRule(place=place, table=BasisTable(**given))
+
+    def reparam(self, child: str, raw: dict[str, Any]) -> ReparamRule | None:
+        """``reparam = "LocScaleReparam"`` with ``args``, or ExplicitReparam with a transform."""
+        keys = ("sites", child)
+        for key in ("args", "transform"):
+            if key in raw and "reparam" not in raw:
+                hint = 'name the class: reparam = "LocScaleReparam".'
+                self.wrong(self.key_place(*keys, key), f"'{key}' needs 'reparam'", hint)
+        if "reparam" not in raw:
+            return None
+        place = self.value_place(*keys, "reparam")
+        name = self.attempt(place, checked, "reparam", str, raw["reparam"])
+        if name is None:
+            return None
+        for key in ("offset", "scale", "basis"):
+            if key in raw:
+                hint = f"{name} takes the whole site; leave one of the two out."
+                self.wrong(self.key_place(*keys, key), f"'{key}' can't go with 'reparam'", hint)
+        if self.companions is not None and child in self.companions:
+            hint = "take the site out of the chain, or leave 'reparam' out."
+            self.wrong(place, f"'{child}' is in a chain, so it can't have 'reparam' too", hint)
+        args = raw.get("args", {})
+        if not self.is_table((*keys, "args"), args):
+            return None
+        for key in args:
+            argument_place = self.key_place(*keys, "args", key)
+            self.attempt(argument_place, reparam_argument, name, key)
+        transform = ""
+        if ("transform" in raw) is not (name == "ExplicitReparam"):
+            hint = 'write transform = "dist.transforms.SoftplusTransform().inv", for example.'
+            message = "'ExplicitReparam' and 'transform' go together"
+            self.wrong(place, message, hint)
+        if "transform" in raw:
+            place_of = self.value_place(*keys, "transform")
+            transform = self.attempt(place_of, checked, "transform", str, raw["transform"]) or ""
+        return ReparamRule(
+            place=place,
+            name=name,
+            args=args,
+            transform=transform,
+            transform_place=self.value_place(*keys, "transform") if "transform" in raw else None,
+        )
 
     def parents(self, child: str, raw: Any) -> tuple[ParentRule, ...]:
         """The `offset` of a site, in any of its forms."""

@@ -113,6 +113,16 @@ class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Literal["dct", "haar"] | BasisTable | UnsetType,
         Meta(description="The basis of an event axis that is sampled in, after the offset."),
     ] = UNSET
+    reparam: Annotated[
+        str | UnsetType,
+        Meta(description="Another reparameterizer of numpyro.infer.reparam, by its class name."),
+    ] = UNSET
+    args: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="The arguments of that reparameterizer.")
+    ] = UNSET
+    transform: Annotated[
+        str | UnsetType, Meta(description='The transform of reparam = "ExplicitReparam".')
+    ] = UNSET
 
 
 class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -204,6 +214,16 @@ class BasisRule(msgspec.Struct, frozen=True, kw_only=True):
     table: BasisTable
 
 
+class ReparamRule(msgspec.Struct, frozen=True, kw_only=True):
+    """The `reparam` of a site: a class name, its arguments, or the source of a transform."""
+
+    place: Place
+    name: str
+    args: Mapping[str, Any] = {}
+    transform: str = ""
+    transform_place: Place | None = None
+
+
 class SiteRule(msgspec.Struct, frozen=True, kw_only=True):
     """[sites.<name>]. `parents` is empty where the site is only in a chain, or has no offset."""
 
@@ -212,6 +232,7 @@ class SiteRule(msgspec.Struct, frozen=True, kw_only=True):
     parents: tuple[ParentRule, ...] = ()
     scale: ScaleRule | None = None
     basis: BasisRule | None = None
+    reparam: ReparamRule | None = None
     overrides: Mapping[str, Any] = {}
 
 

@@ -490,7 +490,7 @@ o.toml:2:1: unknown key 'quux' in [sites."a b"]
     quux = "dct"
     ^
 hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', \
-'offset', 'scale' and 'basis'.""",
+'offset', 'scale', 'basis', 'reparam', 'args' and 'transform'.""",
     ),
     (
         "[sites.a]\nscale = 0\n[sites.b]\nscale = -1.5\n[sites.c]\nscale = true",
@@ -504,6 +504,50 @@ o.toml:4:9: 'scale' must be above 0, not -1.5
 o.toml:6:9: 'scale' must be a number or a string, not a boolean
     scale = true
             ^""",
+    ),
+    (
+        '[sites.a]\nreparam = "LocScaleReparm"\n[sites.b]\nreparam = "NeuTraReparam"',
+        """\
+o.toml:2:11: there is no reparameterizer 'LocScaleReparm'
+    reparam = "LocScaleReparm"
+              ^
+hint: did you mean 'LocScaleReparam'?
+o.toml:4:11: NeuTraReparam can't be used: it needs a guide that was trained before, which a source \
+file doesn't have
+    reparam = "NeuTraReparam"
+              ^""",
+    ),
+    (
+        '[sites.a]\nreparam = "HaarReparam"\nargs = { dmi = -1 }\noffset = "mu"',
+        """\
+o.toml:3:10: HaarReparam has no argument 'dmi'
+    args = { dmi = -1 }
+             ^
+hint: it takes dim and flip.
+o.toml:4:1: 'offset' can't go with 'reparam'
+    offset = "mu"
+    ^
+hint: HaarReparam takes the whole site; leave one of the two out.""",
+    ),
+    (
+        '[sites.a]\nargs = { dim = -1 }\nscale = 2\n[sites.b]\nreparam = "ExplicitReparam"',
+        """\
+o.toml:2:1: 'args' needs 'reparam'
+    args = { dim = -1 }
+    ^
+hint: name the class: reparam = "LocScaleReparam".
+o.toml:5:11: 'ExplicitReparam' and 'transform' go together
+    reparam = "ExplicitReparam"
+              ^
+hint: write transform = "dist.transforms.SoftplusTransform().inv", for example.""",
+    ),
+    (
+        'chain = ["mu", "a"]\n[sites.a]\nreparam = "CircularReparam"',
+        """\
+o.toml:3:11: 'a' is in a chain, so it can't have 'reparam' too
+    reparam = "CircularReparam"
+              ^
+hint: take the site out of the chain, or leave 'reparam' out.""",
     ),
     (
         '[sites.a]\nscale = "1 /"',

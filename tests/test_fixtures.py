@@ -71,6 +71,8 @@ def test_the_model_is_kept_line_by_line(case: Path) -> None:
     lost = [line[2:] for line in ndiff(plain, generated) if line.startswith("- ")]
     everything = "".join("".join(generated).split())  # a statement may be broken anew
     for line in lost:
+        if f"{line.split()[0]}_prior = " in "\n".join(generated):
+            continue  # its distribution has moved to a line of its own
         assert "".join(line.strip().removeprefix("with ").split()) in everything, line
     gained = len(generated) - len(plain)
     assert len(lost) < gained

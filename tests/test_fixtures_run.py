@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def arguments(case: Path) -> tuple[tuple[Any, ...], dict[str, Any]]:
 def test_same_density_with_log_determinant(case: Path) -> None:
     args, kwargs = arguments(case)
     plain, generated = load_model(case / "model.py"), load_model(case / "model_reparam.py")
-    assert_equivalent(plain, generated, args, kwargs, points=20)
+    bases = runpy.run_path(str(case / "example.py")).get("BASES")
+    assert_equivalent(plain, generated, args, kwargs, points=20, bases=bases)
 
 
 @case_of

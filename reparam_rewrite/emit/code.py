@@ -8,7 +8,7 @@ from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
-from reparam_rewrite.plan.values import Basis, Coefficient, Rewrite, Scale, Term, Value
+from reparam_rewrite.plan.values import Basis, Coefficient, Other, Rewrite, Scale, Term, Value
 from reparam_rewrite.survey.moment import Moment
 
 #: Each of one or more lines, without the indent of its first.
@@ -59,7 +59,8 @@ class Writer:
             declared, scaled, scale = self._scaling(rewrite.scale, room_declared, room_shifted)
             declarations += declared
             shift += scaled
-        line = f"{rewrite.reparam} = {self._reparameterizer(scale)}"
+        made = self._other(rewrite.other) if rewrite.other else self._explicit(scale)
+        line = f"{rewrite.reparam} = {made}"
         shift.append(layout.statement(line, room_shifted))
         handler = self._spell("numpyro.handlers.reparam")
         key = rewrite.site.name_segment.text
@@ -245,7 +246,11 @@ class Writer:
         line = f"{scale.variable} = {text}"
         return declared, [layout.statement(line, room_shifted)], scale.variable
 
-    def _reparameterizer(self, scale: str) -> str:
+    def _other(self, other: Other) -> str:
+        """``LocScaleReparam(centered=0.0)``"""
+        return f"{self._spell(f'numpyro.infer.reparam.{other.name}')}({other.arguments})"
+
+    def _explicit(self, scale: str) -> str:
         """``ExplicitReparam`` of what happens to the child, from left to right.
 
         Into unconstrained space if the child is constrained, then scaled and shifted, then into

@@ -13,13 +13,6 @@ from reparam_rewrite.survey.values import Survey
 THROUGH = {
     "numpyro.param": ("numpyro",),
     "numpyro.handlers.reparam": ("numpyro.handlers", "numpyro"),
-    "numpyro.infer.reparam.ExplicitReparam": (),
-    "numpyro.distributions.transforms.AffineTransform": (),
-    "numpyro.distributions.transforms.biject_to": (),
-    "numpyro.distributions.transforms.DiscreteCosineTransform": (),
-    "numpyro.distributions.transforms.HaarTransform": (),
-    "numpyro.distributions.constraints": (),
-    "jax.numpy": (),
 }
 
 #: The same object under another name.
@@ -44,7 +37,7 @@ class Spelling(Struct):
             found = self._visible(candidate, moment)
             if found:
                 return found
-        for module in THROUGH[dotted]:
+        for module in THROUGH.get(dotted, ()):
             found = self._visible(module, moment)
             if found:
                 return found + dotted[len(module) :]

@@ -11,7 +11,7 @@ from reparam_rewrite.plan.checks import child_problems, parent_problems
 from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.offset import offset, param_name
+from reparam_rewrite.plan.offset import offset, other, param_name
 from reparam_rewrite.plan.pairs import Child, children
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.scaling import scale_param
@@ -50,7 +50,8 @@ def plan(survey: Survey, config: Config) -> Plan:
             if wrong:
                 continue
             try:
-                rewrites.append(offset(context, child))
+                rewrite = other if child.reparam is not None else offset
+                rewrites.append(rewrite(context, child))
             except Stop as stop:
                 problems.append(stop.problem)
         keeps += context.keeps.values()
@@ -116,7 +117,8 @@ def was_rewritten(function: Function, found: list[Child]) -> bool:
     for child in found:
         if not is_handled(child.site):
             return False
-        if not {name for name, _, _ in params_of(child)} <= function.params:
+        declared = {name for name, _, _ in params_of(child)} if child.reparam is None else set()
+        if not declared <= function.params:
             return False
     return True
 
@@ -163,6 +165,9 @@ def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
     name = scale_param(child)
     if name and child.scale is not None:
         yield name, child.scale.place, f"the scale of '{child.site.name}'"
+    rule = child.reparam
+    if rule is not None and rule.name == "LocScaleReparam" and "centered" not in rule.args:
+        yield f"{child.site.name}_centered", rule.place, f"the centring of '{child.site.name}'"
 
 
 def account_of(survey: Survey, function: Function, child: Child) -> Account:
@@ -184,6 +189,8 @@ def described(child: Child) -> Iterable[str]:
         yield f"scale by {child.scale.by}" if child.scale.by else "scale"
     if child.basis is not None:
         yield f"{child.basis.table.kind} basis"
+    if child.reparam is not None:
+        yield child.reparam.name
 
 
 def shape_text(site: Site) -> Iterable[str]:

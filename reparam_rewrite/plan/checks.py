@@ -12,6 +12,7 @@ from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey
 
 
@@ -26,9 +27,11 @@ def child_problems(survey: Survey, function: Function, child: Child) -> Iterator
         no_handler,
         not_addressed,
         not_subsampled,
-        base_is_free,
     ):
+        if check is has_density and child.reparam is not None:
+            continue  # NumPyro's reparameterizers know best what they suit
         yield from check(survey, function, child.site)
+    yield from base_is_free(function, child)
 
 
 def not_observed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
@@ -192,9 +195,11 @@ def not_subsampled(survey: Survey, function: Function, site: Site) -> Iterator[P
                 return
 
 
-def base_is_free(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+def base_is_free(function: Function, child: Child) -> Iterator[Problem]:
     """A site called ``a_base`` beside the child ``a``."""
-    base = f"{site.name}_base"
+    site = child.site
+    template = "{}_base" if child.reparam is None else REPARAMETERIZERS[child.reparam.name].base
+    base = template.format(site.name)
     if base in function.taken:
         yield Problem(
             site.place,

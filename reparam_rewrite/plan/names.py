@@ -6,11 +6,12 @@ import builtins
 import keyword
 from collections.abc import Iterable
 
+from reparam_rewrite.reparameterizers import REPARAMETERIZERS
+
 #: What the generated code may have to import.
 IMPORTED = (
     "AffineTransform",
     "DiscreteCosineTransform",
-    "ExplicitReparam",
     "HaarTransform",
     "biject_to",
     "constraints",
@@ -30,7 +31,7 @@ class Names:
     @classmethod
     def of_function(cls, identifiers: Iterable[str]) -> Names:
         """For variables: the names of imports to come are taken too."""
-        return cls((*identifiers, *IMPORTED))
+        return cls((*identifiers, *IMPORTED, *REPARAMETERIZERS))
 
     def new(self, wanted: str) -> str:
         """`wanted`, or `wanted_2`, `wanted_3`, ... if that is taken."""

@@ -18,9 +18,36 @@ from reparam_rewrite.plan.runtime import (
 )
 from reparam_rewrite.plan.scaling import basis_of, check_basis, is_elementwise_scale, scale_of
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import Coefficient, Rewrite, Term, Value
+from reparam_rewrite.plan.values import Coefficient, Other, Rewrite, Term, Value
+from reparam_rewrite.survey.priors import RESHAPING
 from reparam_rewrite.survey.shapes import broadcast
 from reparam_rewrite.survey.values import Axis, Shape, Site
+
+
+def other(context: Context, child: Child) -> Rewrite:
+    """The rewrite of a child that another reparameterizer of NumPyro takes care of.
+
+    Raises `Stop`, before any name is taken.
+    """
+    site, rule = child.site, child.reparam
+    assert rule is not None
+    sources = [source_of(context, site, child.by)] if child.by is not None else []
+    declare, moments = candidates(site)
+    shift, _ = place_offset(context, site, sources, moments)
+    arguments = ", ".join(f"{key}={value!r}" for key, value in rule.args.items())
+    base = identifier(site.name)
+    return Rewrite(
+        site=site,
+        function=context.function.name,
+        terms=(),
+        sizes=None,
+        declare=declare,
+        shift=shift,
+        join=joinable(site, shift),
+        loc="",
+        reparam=context.names.new(f"{base}_reparam"),
+        other=Other(rule.name, sources[0].expression if sources else arguments),
+    )
 
 
 def offset(context: Context, child: Child) -> Rewrite:
@@ -35,7 +62,7 @@ def offset(context: Context, child: Child) -> Rewrite:
     declare, moments = candidates(site)
     shift, kept = place_offset(context, site, [*sources, *scaling], moments)
     shape, sizes = known_shape(context, site, declare)
-    values = [value_of(source, shape) for source in [*sources, *scaling]]
+    values = [value_of(source, site, shape) for source in [*sources, *scaling]]
     asks_shape = sizes is None and (
         any(value.guarded for value in values)
         or any(is_elementwise(source.pair) for source in sources)
@@ -122,11 +149,13 @@ def known_shape(
     return site.shape, written(context, site.shape, declare)
 
 
-def value_of(source: Source, child: Shape | None) -> Value:
+def value_of(source: Source, site: Site, child: Shape | None) -> Value:
     """The parent's value in the child's axes; what can't be told is left to run time."""
     expression, shape = source.expression, source.shape
     if source.pair.site is not None:
         expression = source.pair.site.variable or ""
+    if child is None and shape != () and site.prior.support.constraint in RESHAPING:
+        raise Stop(unaligned(source, "its unconstrained shape can't be read", expression))
     if shape is None or (child is None and shape != ()):
         return Value(expression, center=source.center, guarded=True)
     if child is None:
@@ -135,16 +164,18 @@ def value_of(source: Source, child: Shape | None) -> Value:
         try:
             value = align(expression, shape, child, source.pair.settings.reduce)
         except Unaligned as error:
-            raise Stop(
-                Problem(
-                    source.pair.place,
-                    f"'{source.pair.parent}' can't be lined up with '{source.pair.child}': {error}",
-                    "say how: "
-                    f'{source.pair.parent} = {{ value = "jnp.mean({expression})" }}, for example.',
-                )
-            ) from None
+            raise Stop(unaligned(source, str(error), expression)) from None
     guarded = value.guarded or not (source.center_shape == () or fits(source.center_shape, child))
     return replace(value, center=source.center, guarded=guarded)
+
+
+def unaligned(source: Source, reason: str, expression: str) -> Problem:
+    pair = source.pair
+    return Problem(
+        pair.place,
+        f"'{pair.parent}' can't be lined up with '{pair.child}': {reason}",
+        f'say how: {pair.parent} = {{ value = "jnp.mean({expression})" }}, for example.',
+    )
 
 
 def fits(shape: Shape | None, child: Shape | None) -> bool:

@@ -9,8 +9,10 @@ from reparam_rewrite.config_values import (
     Config,
     Named,
     ParentRule,
+    ReparamRule,
     ScaleRule,
     Settings,
+    SiteRule,
 )
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.values import Function, Site
@@ -40,7 +42,8 @@ class Child(Struct, frozen=True):
     pairs: tuple[Pair, ...]
     scale: ScaleRule | None = None
     basis: BasisRule | None = None
-    by: Pair | None = None  # the parent that the scale is a power of, or its expression
+    reparam: ReparamRule | None = None
+    by: Pair | None = None  # what the scale or the transform is made of
 
 
 def named_sites(config: Config) -> list[Named]:
@@ -90,28 +93,38 @@ def children(function: Function, config: Config) -> list[Child]:
             continue  # sampled twice: refused as a child, with both places
         pairs = pairs_of(function, config, site)
         rule = config.sites.get(site.name)
-        scale, basis = (rule.scale, rule.basis) if rule else (None, None)
-        if pairs or scale or basis:
-            by = None if scale is None else scaling_pair(function, config, site.name, scale)
-            place = place_of(config, site.name)
-            found[site.name] = Child(site, place, tuple(pairs), scale, basis, by)
+        if rule is None:
+            rule = SiteRule(name=site.name, place=place_of(config, site.name)) if pairs else None
+        if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+            found[site.name] = Child(
+                site,
+                place_of(config, site.name),
+                tuple(pairs),
+                rule.scale,
+                rule.basis,
+                rule.reparam,
+                making_pair(function, config, rule),
+            )
     return list(found.values())
 
 
-def scaling_pair(function: Function, config: Config, child: str, scale: ScaleRule) -> Pair | None:
-    """What a scale is made of as a parent like any other, so that it is read and placed alike."""
-    if scale.by:
+def making_pair(function: Function, config: Config, rule: SiteRule) -> Pair | None:
+    """What a scale or transform is made of, as a parent, so that it is read and placed alike."""
+    scale, reparam = rule.scale, rule.reparam
+    if scale is not None and scale.by:
         found = function.find(scale.by)
         site = found[0] if found else None
-        settings = config.settings(child, scale.by)
-        return Pair(child, scale.by, settings, None, scale.place, scale.place, site)
-    if isinstance(scale.value, str):
-        rule = ParentRule(
-            parent="scale", place=scale.place, value=scale.value, value_place=scale.place
-        )
-        settings = config.settings(child, "scale")
-        return Pair(child, "scale", settings, rule, scale.place, scale.place, None)
-    return None
+        settings = config.settings(rule.name, scale.by)
+        return Pair(rule.name, scale.by, settings, None, scale.place, scale.place, site)
+    if scale is not None and isinstance(scale.value, str):
+        label, text, place = "scale", scale.value, scale.place
+    elif reparam is not None and reparam.transform:
+        label, text = "transform", reparam.transform
+        place = reparam.transform_place or reparam.place
+    else:
+        return None
+    made = ParentRule(parent=label, place=place, value=text, value_place=place)
+    return Pair(rule.name, label, config.settings(rule.name, label), made, place, place, None)
 
 
 def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:

@@ -80,6 +80,13 @@ class Basis(Struct, frozen=True):
     flip: bool = False
 
 
+class Other(Struct, frozen=True):
+    """Another reparameterizer: its class name, and its arguments as code."""
+
+    name: str
+    arguments: str
+
+
 class Runtime(Struct, frozen=True):
     """What the generated code must ask of the prior. Names are empty where they aren't needed.
 
@@ -122,6 +129,7 @@ class Rewrite(Struct, frozen=True):
     runtime: Runtime | None = None
     scale: Scale | None = None
     basis: Basis | None = None
+    other: Other | None = None
 
 
 class Keep(Struct, frozen=True):
