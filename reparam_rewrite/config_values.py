@@ -164,7 +164,7 @@ def hint_for_unknown(key: str, value: object, above: Keys, table: type[msgspec.S
         return f"did you mean '{like[0]}'?"
     if table is SiteTable and isinstance(value, dict):
         return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
-    return f"the valid keys are {listed(keys_of(table))}."
+    return f"the valid keys are {listed(keys_of(table), limit=20)}."
 
 
 class Named(msgspec.Struct, frozen=True):
