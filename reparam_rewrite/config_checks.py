@@ -64,12 +64,36 @@ def _or(words: list[str]) -> str:
 
 def checked(key: str, kind: Any, raw: object) -> Any:
     """The value of `key`, whose type is declared as `kind`, as the program uses it."""
+    declared = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if key == "coefficient" and get_origin(declared) in (Union, UnionType):
+        return _structure(key, raw)
     check = CHECKS.get(key)
     try:
         value = msgspec.convert(raw, kind)
     except msgspec.ValidationError:
         raise _mistyped(key, kind, raw) from None
     return check(key, value) if check else value
+
+
+STRUCTURES = ("elementwise", "shared", "matrix")
+
+
+def _structure(key: str, raw: object) -> str | list[str]:
+    """``"elementwise"``, ``"shared"``, ``"matrix"`` or ``["i"]``"""
+    known = _or([f"'{name}'" for name in STRUCTURES] + ["an array of axes"])
+    if isinstance(raw, str):
+        if raw in STRUCTURES:
+            return raw
+        like = nearest(raw, STRUCTURES)
+        hint = f"did you mean '{like[0]}'?" if like else ""
+        raise Wrong(f"'{key}' must be {known}, not '{raw}'", hint)
+    if isinstance(raw, list):
+        if not raw or not all(isinstance(axis, str) and axis for axis in raw):
+            raise Wrong(f"'{key}' must name axes of the child: plates, or sizes as written")
+        if len(set(raw)) < len(raw):
+            raise Wrong(f"'{key}' names an axis twice")
+        return raw
+    raise Wrong(f"'{key}' must be {known}, not {found(raw)}")
 
 
 def _mistyped(key: str, kind: Any, raw: object) -> Wrong:

@@ -22,6 +22,7 @@ from reparam_rewrite.config_checks import (
     site_name,
 )
 from reparam_rewrite.config_values import (
+    AxesRule,
     BasisRule,
     BasisTable,
     Config,
@@ -85,7 +86,22 @@ class Reader:
             chains=chains,
             defaults=Settings(**defaults),
             sites={rule.name: rule for rule in rules if rule},
+            axes=self.axes(),
         )
+
+    def axes(self) -> dict[str, AxesRule]:
+        """``axes = { A = ["i", "t"] }``"""
+        found = {}
+        for site, raw in self.table("axes").items():
+            place = self.value_place("axes", site)
+            if not isinstance(raw, list) or not all(isinstance(name, str) for name in raw):
+                message = f"the axes of '{site}' must be an array of strings"
+                self.wrong(place, message, f'write {site} = ["i", "t"].')
+            elif len(set(raw)) < len(raw):
+                self.wrong(place, f"the axes of '{site}' have one name twice")
+            else:
+                found[site] = AxesRule(place=place, names=tuple(raw))
+        return found
 
     def functions(self) -> tuple[Named, ...]:
         raw = self.raw.get("functions")

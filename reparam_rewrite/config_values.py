@@ -26,8 +26,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How one offset is made. Valid in [defaults], for a site and for a parent."""
 
     coefficient: Annotated[
-        Literal["elementwise", "shared"],
-        Meta(description="One coefficient per element of the child, or one scalar."),
+        Literal["elementwise", "shared", "matrix"] | list[str],
+        Meta(
+            description="One coefficient per element of the child, one scalar, one per element "
+            "of the named axes, or a weight for every pair of elements."
+        ),
     ] = "elementwise"
     init: Annotated[
         float, Meta(description="The coefficient's initial value: 0 is the model as written.")
@@ -137,6 +140,10 @@ class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="Sites that are each offset by all of them that were sampled before."),
     ] = UNSET
     defaults: Annotated[Settings | UnsetType, Meta(description="For every offset.")] = UNSET
+    axes: Annotated[
+        dict[str, list[str]] | UnsetType,
+        Meta(description="By site name, what its axes are called, from left to right."),
+    ] = UNSET
     sites: Annotated[dict[str, SiteTable] | UnsetType, Meta(description="By site name.")] = UNSET
 
 
@@ -236,6 +243,13 @@ class SiteRule(msgspec.Struct, frozen=True, kw_only=True):
     overrides: Mapping[str, Any] = {}
 
 
+class AxesRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the axes of a site are called: equal names are one axis, whatever the source says."""
+
+    place: Place
+    names: tuple[str, ...]
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A config that has been read and checked. `text` is the decoded file, without a BOM."""
 
@@ -245,6 +259,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     chains: tuple[tuple[Named, ...], ...] = ()
     defaults: Settings = Settings()
     sites: Mapping[str, SiteRule] = {}
+    axes: Mapping[str, AxesRule] = {}
 
     def source_line(self, place: Place) -> str:
         """The line of the config at `place`, without its end; empty past the end of the file."""

@@ -250,7 +250,7 @@ hint: did you mean 'chain'?""",
 o.toml:1:2: unknown key 'verify'
     [verify]
      ^
-hint: the valid keys are 'functions', 'chain', 'defaults' and 'sites'.""",
+hint: the valid keys are 'functions', 'chain', 'defaults', 'axes' and 'sites'.""",
     ),
     (
         'init = 1.0\nchain = ["mu", "a"]',
@@ -373,7 +373,8 @@ SETTINGS = [
         'chain = ["mu", "a"]\n'
         '[defaults]\ncoefficient = "elementwize"\nreduce = 3\ninit = "1"\nlearn = 1',
         """\
-o.toml:3:15: 'coefficient' must be 'elementwise' or 'shared', not 'elementwize'
+o.toml:3:15: 'coefficient' must be 'elementwise', 'shared', 'matrix' or an array of axes, \
+not 'elementwize'
     coefficient = "elementwize"
                   ^
 hint: did you mean 'elementwise'?

@@ -166,7 +166,9 @@ class Writer:
         value, coefficient = self._value(term.value), term.coefficient
         if coefficient.param:
             xi = coefficient.variable if named else self._param(coefficient)
-            return f"{xi} * {grouped(value)}"
+            if coefficient.contract in ("", "@"):
+                return f"{xi} {coefficient.contract or '*'} {grouped(value)}"
+            return f'{self._jnp("einsum")}("{coefficient.contract}", {xi}, {value})'
         if coefficient.init == 1:
             return value if is_arithmetic(value) else f"({value})"
         if coefficient.init == -1:
@@ -184,7 +186,7 @@ class Writer:
         init, sizes = float(coefficient.init), coefficient.sizes
         if sizes == ():
             return repr(init)
-        shape = sizes[0] if sizes and len(sizes) == 1 else self._shape()
+        shape = self._shape() if sizes is None else shape_argument(sizes)
         if init in (0, 1):
             return f"{self._jnp('zeros' if init == 0 else 'ones')}({shape})"
         return f"{self._jnp('full')}({shape}, {init!r})"
@@ -305,6 +307,11 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def shape_argument(sizes: tuple[str, ...]) -> str:
+    """``n`` or ``(n, m)``, as `jnp.zeros` takes it."""
+    return sizes[0] if len(sizes) == 1 else tuple_of(sizes)
 
 
 def tuple_of(sizes: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.plan.axes import with_axes
 from reparam_rewrite.plan.checks import child_problems, parent_problems
 from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.context import Context, Stop
@@ -27,7 +28,8 @@ def plan(survey: Survey, config: Config) -> Plan:
 
     Raises `Refusal` with every reason that was found, in the order of the files.
     """
-    functions = [(function, children(function, config)) for function in choose(survey, config)]
+    chosen = [with_axes(function, config) for function in choose(survey, config)]
+    functions = [(function, children(function, config)) for function in chosen]
     functions = [(function, found) for function, found in functions if found]
     accounts = tuple(
         account_of(survey, function, child) for function, found in functions for child in found

@@ -18,6 +18,7 @@ from reparam_rewrite.plan.runtime import (
 )
 from reparam_rewrite.plan.scaling import basis_of, check_basis, is_elementwise_scale, scale_of
 from reparam_rewrite.plan.sources import Source, source_of
+from reparam_rewrite.plan.structure import matrix, sizes_by_axes
 from reparam_rewrite.plan.values import Coefficient, Other, Rewrite, Term, Value
 from reparam_rewrite.survey.priors import RESHAPING
 from reparam_rewrite.survey.shapes import broadcast
@@ -63,6 +64,7 @@ def offset(context: Context, child: Child) -> Rewrite:
     shift, kept = place_offset(context, site, [*sources, *scaling], moments)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(source, site, shape) for source in [*sources, *scaling]]
+    structures = [structure_of(context, source, shape, sizes, declare) for source in sources]
     asks_shape = sizes is None and (
         any(value.guarded for value in values)
         or any(is_elementwise(source.pair) for source in sources)
@@ -85,8 +87,8 @@ def offset(context: Context, child: Child) -> Rewrite:
         for source, value in zip([*sources, *scaling], values, strict=True)
     ]
     terms = []
-    for source, value in zip(sources, values, strict=False):
-        coefficient = coefficient_of(source.pair, sizes if is_elementwise(source.pair) else ())
+    for source, value, structure in zip(sources, values, structures, strict=False):
+        coefficient = coefficient_of(source.pair, *structure)
         if coefficient.param:
             coefficient = replace(coefficient, variable=names.new(identifier(coefficient.param)))
         terms.append(Term(source.pair.parent, coefficient, value))
@@ -120,11 +122,42 @@ def is_elementwise(pair: Pair) -> bool:
     return pair.settings.learn and pair.settings.coefficient == "elementwise"
 
 
-def coefficient_of(pair: Pair, sizes: tuple[str, ...] | None) -> Coefficient:
+def coefficient_of(pair: Pair, sizes: tuple[str, ...] | None, contract: str) -> Coefficient:
     settings = pair.settings
     if not settings.learn:
         return Coefficient(settings.init)
-    return Coefficient(settings.init, param_name(pair), sizes)
+    return Coefficient(settings.init, param_name(pair), sizes, contract=contract)
+
+
+def structure_of(
+    context: Context,
+    source: Source,
+    shape: Shape | None,
+    sizes: tuple[str, ...] | None,
+    declare: int,
+) -> tuple[tuple[str, ...] | None, str]:
+    """The sizes of a coefficient, None for the child's at run time, and its contraction."""
+    pair = source.pair
+    structure = pair.settings.coefficient
+    if structure == "matrix":
+        return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
+    if structure == "shared" or not pair.settings.learn:
+        return (), ""
+    if isinstance(structure, list):
+        return sizes_by_axes(pair, shape, sizes), ""
+    return sizes, ""
+
+
+def written_axes(
+    context: Context, source: Source, shape: Shape | None, declare: int
+) -> dict[Axis, str]:
+    """The axes of a child and its parent whose sizes can be written before `declare`."""
+    found = {}
+    for axis in (*(shape or ()), *(source.shape or ())):
+        size = written(context, (axis,), declare)
+        if size is not None:
+            found[axis] = size[0]
+    return found
 
 
 def param_name(pair: Pair) -> str:
@@ -154,6 +187,8 @@ def value_of(source: Source, site: Site, child: Shape | None) -> Value:
     expression, shape = source.expression, source.shape
     if source.pair.site is not None:
         expression = source.pair.site.variable or ""
+    if source.pair.settings.coefficient == "matrix":
+        return Value(expression, center=source.center)  # it is contracted as it is
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:
         raise Stop(unaligned(source, "its unconstrained shape can't be read", expression))
     if shape is None or (child is None and shape != ()):

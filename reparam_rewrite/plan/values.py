@@ -39,13 +39,16 @@ class Coefficient(Struct, frozen=True):
     """The factor of a parent: the `numpyro.param` named `param`, or a literal if that is empty.
 
     `sizes` is its shape, () for a scalar, None for the child's shape as known at run time.
-    `variable` is free to hold it where it isn't declared in the offset itself.
+    `variable` is free to hold it where it isn't declared in the offset itself. `contract` are the
+    subscripts of the einsum of it with the parent's value, "@" where that is a matrix product;
+    empty: it is multiplied element by element.
     """
 
     init: float
     param: str = ""
     sizes: tuple[str, ...] | None = ()
     variable: str = ""
+    contract: str = ""
 
 
 class Term(Struct, frozen=True):
