@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from numpyro.infer.autoguide import AutoDiagonalNormal, AutoNormal
 
 from tests.support.cases import CASES, FIXTURES, rewritten_case
 from tests.support.execution import (
@@ -37,7 +38,14 @@ def test_same_density_with_log_determinant(case: Path) -> None:
 @case_of
 def test_nuts_and_both_guides_run(case: Path) -> None:
     args, kwargs = arguments(case)
-    assert_infers(load_model(case / "model_reparam.py"), args, kwargs)
+    example = runpy.run_path(str(case / "example.py"))
+    assert_infers(
+        load_model(case / "model_reparam.py"),
+        args,
+        kwargs,
+        guides=example.get("GUIDES", (AutoNormal, AutoDiagonalNormal)),
+        nuts=example.get("NUTS", True),
+    )
 
 
 @pytest.mark.parametrize("name", ["conditional", "grand_mean", "tensor"])

@@ -541,7 +541,7 @@ CONFIGS = [
         "none of the choices",
         config='[sites.a]\noffset = "mu"\ncoefficient = "share"\n',
         says="""
-            offsets.toml:3:15: 'coefficient' must be 'elementwise' or 'shared', not 'share'
+            offsets.toml:3:15: 'coefficient' must be 'elementwise', 'shared', 'matrix' or an array of axes, not 'share'
                 coefficient = "share"
                               ^
             hint: did you mean 'shared'?

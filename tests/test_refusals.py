@@ -280,25 +280,16 @@ PLACES = [
         """,
     ),
     Mistake(
-        "subsampled plate",
-        model=after_mu('with numpyro.plate("n", n, subsample_size=5):\n    ' + A),
-        says="""
-            model.py:8:13: 'a' is in the subsampled plate 'n' (line 7)
-                a = numpyro.sample("a", dist.Normal(0, 1))
-                    ^
-            hint: a site in a subsampled plate isn't rewritten; take subsample_size out.
-        """,
-    ),
-    Mistake(
-        "outer plate subsampled",
+        "subsampled plate, and a shape that the source doesn't tell",
         model=after_mu(
-            'with numpyro.plate("i", n, 5, -2):\n    with numpyro.plate("j", n):\n        ' + A
+            'with numpyro.plate("n", n, subsample_size=5):\n'
+            '    a = numpyro.sample("a", dist.Normal(n.real, 1))'
         ),
         says="""
-            model.py:9:17: 'a' is in the subsampled plate 'i' (line 7)
-                a = numpyro.sample("a", dist.Normal(0, 1))
+            model.py:8:9: 'a' is in a subsampled plate, and not all shapes can be read from the source
+                a = numpyro.sample("a", dist.Normal(n.real, 1))
                     ^
-            hint: a site in a subsampled plate isn't rewritten; take subsample_size out.
+            hint: use coefficient = "shared" and parents whose shapes show.
         """,
     ),
 ]

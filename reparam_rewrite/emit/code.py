@@ -178,6 +178,8 @@ class Writer:
     def _param(self, coefficient: Coefficient, constraint: str = "") -> str:
         """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, within a constraint if one is given."""
         arguments = f"{self._string(coefficient.param)}, {self._init(coefficient)}"
+        if coefficient.event_dim is not None:
+            arguments += f", event_dim={coefficient.event_dim}"
         if constraint:
             arguments += f", constraint={self._constraint(constraint)}"
         return f"{self._spell('numpyro.param')}({arguments})"
@@ -298,7 +300,7 @@ class Writer:
 
 
 def uses_jnp(text: str) -> bool:
-    return "jnp." in text
+    return "jnp" in text
 
 
 def is_number(text: str) -> bool:

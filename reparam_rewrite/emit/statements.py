@@ -186,11 +186,11 @@ class Rewriter:
         """``sample("a", make_prior())`` as ``sample("a", a_prior)``."""
         wanted = squeezed(prior.text)
         found = [
-            arg.value
+            value
             for call in calls_in(node)
             if any(self._spelt(arg.value) == squeezed(prior.site) for arg in call.args)
-            for arg in call.args
-            if self._spelt(arg.value) == wanted
+            for value in distribution_of(call)
+            if self._spelt(value) == wanted
         ]
         if len(found) != 1:
             raise Mismatch
@@ -203,6 +203,12 @@ class Rewriter:
             return changed
         one_line = layout.joined(code)
         return changed if one_line is None else self._laid_out(changed, one_line, comment, indent)
+
+
+def distribution_of(call: cst.Call) -> list[cst.BaseExpression]:
+    """The second argument of a call, or the one called fn."""
+    second = [arg.value for arg in call.args[1:2] if arg.keyword is None]
+    return second or [a.value for a in call.args if a.keyword and a.keyword.value == "fn"]
 
 
 def squeezed(code: str) -> str:

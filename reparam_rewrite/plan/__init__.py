@@ -117,7 +117,7 @@ def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
 def was_rewritten(function: Function, found: list[Child]) -> bool:
     """Is every child under a handler already, with every coefficient declared?"""
     for child in found:
-        if not is_handled(child.site):
+        if not is_handled(child.site, explicit=child.reparam is None):
             return False
         declared = {name for name, _, _ in params_of(child)} if child.reparam is None else set()
         if not declared <= function.params:
@@ -125,12 +125,14 @@ def was_rewritten(function: Function, found: list[Child]) -> bool:
     return True
 
 
-def is_handled(site: Site) -> bool:
+def is_handled(site: Site, *, explicit: bool) -> bool:
+    """Is it under a reparam handler, and is that an `ExplicitReparam` if it must be?"""
     return any(
         isinstance(item, Handler)
         and item.qualified == "numpyro.handlers.reparam"
         and item.sites is not None
         and site.name in item.sites
+        and (item.explicit or not explicit)
         for frame in site.frames
         for item in frame.items
     )

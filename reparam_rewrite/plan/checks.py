@@ -26,11 +26,13 @@ def child_problems(survey: Survey, function: Function, child: Child) -> Iterator
         runs_once,
         no_handler,
         not_addressed,
-        not_subsampled,
     ):
         if check is has_density and child.reparam is not None:
             continue  # NumPyro's reparameterizers know best what they suit
         yield from check(survey, function, child.site)
+    yield from runs_as_written(survey, function, child.site)
+    yield from no_guide(survey, function, child.site)
+    yield from volume_counts(child)
     yield from base_is_free(function, child)
 
 
@@ -181,16 +183,62 @@ def speaks_of(target: str | None, function: Function, survey: Survey) -> bool:
     return target is None or target == own or target not in survey.functions
 
 
-def not_subsampled(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
-    """``with plate("n", n, subsample_size=m): a = sample("a", ...)``."""
+def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``with plate("n", n): effect()`` and ``scan(step, ...)``: axes that don't show."""
+    last = function.name.rpartition(".")[2]
+    if last in survey.enclosed:
+        yield Problem(
+            site.place,
+            f"'{site.name}' is sampled in '{last}', which is given to scan, cond or the like (line "
+            f"{survey.enclosed[last]})",
+            "sites there aren't rewritten; take it out of the config.",
+        )
+    for other in survey.functions.values():
+        if last in other.calls_in_plates:
+            yield Problem(
+                site.place,
+                f"'{site.name}' is sampled in '{last}', which is called under a plate (line "
+                f"{other.calls_in_plates[last]}): it has axes that don't show here",
+                "sample it where the plate is; take it out of the config otherwise.",
+            )
+            return
+
+
+def no_guide(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """A guide written by hand samples the child too, and would have to sample its base."""
+    for other in survey.functions.values():
+        if other is not function and "guide" in other.name.lower() and other.find(site.name):
+            yield Problem(
+                other.find(site.name)[0].place,
+                f"the guide '{other.name}' samples '{site.name}' too, which the model would sample "
+                f"as '{site.name}_base'",
+                "use an autoguide, or take the site out of the config.",
+            )
+            return
+
+
+def volume_counts(child: Child) -> Iterator[Problem]:
+    """A handler that weighs a site's log density weighs the determinant of its map as well.
+
+    ``with handlers.mask(mask=m): sigma = sample("sigma", HalfNormal(1))``, and the same under
+    `handlers.scale` or in a subsampled plate: only a shift of a real-valued site has none.
+    """
+    site = child.site
+    if child.reparam is not None or (site.prior.support.kind == "real" and child.scale is None):
+        return
     for frame in site.frames:
-        for plate in frame.plates:
-            if plate.subsampled:
+        for item in frame.items:
+            if isinstance(item, Handler):
+                weighs = item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale")
+            else:
+                weighs = item.subsampled
+            if weighs:
+                what = "has a scale" if child.scale is not None else "isn't known to be real-valued"
                 yield Problem(
                     site.place,
-                    f"'{site.name}' is in the subsampled plate '{plate.name}' "
-                    f"(line {plate.place.line})",
-                    "a site in a subsampled plate isn't rewritten; take subsample_size out.",
+                    f"'{site.name}' {what}, and the with in line {frame.line} would weigh the "
+                    "determinant of its map too: the posterior would change",
+                    "only offsets of real-valued sites are safe there.",
                 )
                 return
 
@@ -258,6 +306,7 @@ def parent_problems(
             value_hint,
         )
         return
+    yield from same_subsample(child.site, pair, parent)
     if parent.prior.support.kind == "discrete" and not parent.observed:
         yield Problem(
             pair.named,
@@ -273,6 +322,22 @@ def parent_problems(
             "make it a statement of its own: "
             f'{identifier(parent.name)} = numpyro.sample("{parent.name}", ...).',
         )
+
+
+def same_subsample(site: Site, pair: Pair, parent: Site) -> Iterator[Problem]:
+    """``with plate("n", n, subsample_size=m): mu = ...`` and ``a`` elsewhere."""
+    own = {plate.place for frame in site.frames for plate in frame.plates}
+    for frame in parent.frames:
+        for plate in frame.plates:
+            if plate.subsampled and plate.place not in own:
+                yield Problem(
+                    pair.place,
+                    f"'{parent.name}' is in the subsampled plate '{plate.name}' (line "
+                    f"{plate.place.line}) and '{site.name}' isn't: it would be offset by what was "
+                    "drawn this time",
+                    "sample both under one plate, or drop the pair.",
+                )
+                return
 
 
 def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:

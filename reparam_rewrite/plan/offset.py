@@ -61,6 +61,9 @@ def offset(context: Context, child: Child) -> Rewrite:
     sources = [source_of(context, site, pair) for pair in child.pairs]
     scaling = [source_of(context, site, child.by)] if child.by is not None else []
     declare, moments = candidates(site)
+    inside = has_full_size_param(site, child)
+    if inside:
+        declare, moments = site.statement, [site.statement]
     shift, kept = place_offset(context, site, [*sources, *scaling], moments)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(source, site, shape) for source in [*sources, *scaling]]
@@ -72,6 +75,8 @@ def offset(context: Context, child: Child) -> Rewrite:
     )
     bijects = site.prior.support.kind == "runtime"
     prior_at = declare if asks_shape else shift
+    if is_subsampled(site) and (asks_shape or any(value.guarded for value in values)):
+        raise Stop(shape_of_subsample(site))
     if asks_shape:
         check_shape_can_be_asked(context, site, declare)
     if asks_shape or bijects:
@@ -89,6 +94,8 @@ def offset(context: Context, child: Child) -> Rewrite:
     terms = []
     for source, value, structure in zip(sources, values, structures, strict=False):
         coefficient = coefficient_of(source.pair, *structure)
+        if inside and coefficient.sizes:
+            coefficient = replace(coefficient, event_dim=len(site.prior.event or ()))
         if coefficient.param:
             coefficient = replace(coefficient, variable=names.new(identifier(coefficient.param)))
         terms.append(Term(source.pair.parent, coefficient, value))
@@ -99,12 +106,18 @@ def offset(context: Context, child: Child) -> Rewrite:
         sizes=sizes,
         declare=declare,
         shift=shift,
-        join=joinable(site, shift),
+        join=None if inside else joinable(site, shift),
         loc=names.new(f"{base}_loc"),
         reparam=names.new(f"{base}_reparam"),
         constraint=support.constraint if support.kind == "fixed" else "",
         runtime=runtime,
-        scale=scale_of(context, child, values[-1] if scaling else None, sizes),
+        scale=scale_of(
+            context,
+            child,
+            values[-1] if scaling else None,
+            sizes,
+            len(site.prior.event or ()) if inside else None,
+        ),
         basis=basis_of(child),
     )
 
@@ -116,6 +129,32 @@ def named(context: Context, source: Source, value: Value, kept: set[int]) -> Val
         return value
     variable = context.keep(parent).name if parent.index in kept else parent.variable
     return replace(value, expression=variable or "")
+
+
+def is_subsampled(site: Site) -> bool:
+    return any(plate.subsampled for frame in site.frames for plate in frame.plates)
+
+
+def has_full_size_param(site: Site, child: Child) -> bool:
+    """Is there a param of which a subsampled plate must take its part, so that it stands inside?
+
+    ::
+
+        with numpyro.plate("n", n, subsample_size=m):
+            a_loc = numpyro.param("xi_a_mu", jnp.zeros(n), event_dim=0) * mu
+    """
+    return is_subsampled(site) and (
+        any(pair.settings.learn and pair.settings.coefficient != "shared" for pair in child.pairs)
+        or (child.scale is not None and is_elementwise_scale(child.scale))
+    )
+
+
+def shape_of_subsample(site: Site) -> Problem:
+    return Problem(
+        site.place,
+        f"'{site.name}' is in a subsampled plate, and not all shapes can be read from the source",
+        'use coefficient = "shared" and parents whose shapes show.',
+    )
 
 
 def is_elementwise(pair: Pair) -> bool:
@@ -191,7 +230,15 @@ def value_of(source: Source, site: Site, child: Shape | None) -> Value:
         return Value(expression, center=source.center)  # it is contracted as it is
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:
         raise Stop(unaligned(source, "its unconstrained shape can't be read", expression))
+    if source.pair.site is None:
+        # An expression is taken as it is written: it is never reduced, and never widens.
+        sure = fits(shape, child) and fits(source.center_shape, child)
+        return Value(expression, center=source.center, guarded=not sure)
     if shape is None or (child is None and shape != ()):
+        if source.pair.settings.reduce == "error":
+            raise Stop(
+                unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)
+            )
         return Value(expression, center=source.center, guarded=True)
     if child is None:
         value = Value(expression)
@@ -200,7 +247,7 @@ def value_of(source: Source, site: Site, child: Shape | None) -> Value:
             value = align(expression, shape, child, source.pair.settings.reduce)
         except Unaligned as error:
             raise Stop(unaligned(source, str(error), expression)) from None
-    guarded = value.guarded or not (source.center_shape == () or fits(source.center_shape, child))
+    guarded = value.guarded or not fits(source.center_shape, child)
     return replace(value, center=source.center, guarded=guarded)
 
 
@@ -215,6 +262,8 @@ def unaligned(source: Source, reason: str, expression: str) -> Problem:
 
 def fits(shape: Shape | None, child: Shape | None) -> bool:
     """Is broadcasting against the child sure not to widen it?"""
+    if shape == ():
+        return True
     if shape is None or child is None or len(shape) > len(child):
         return False
     return broadcast(shape, child) == child

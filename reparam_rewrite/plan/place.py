@@ -89,8 +89,11 @@ def place_offset(
 def holds_site(context: Context, parent: Site, moment: int) -> bool:
     """Is the parent's variable still just its value when `moment` comes?"""
     assert parent.variable is not None
-    binding = context.function.timeline.before(parent.variable, moment)
-    return binding is not None and binding.certain and binding.site == parent.index
+    timeline = context.function.timeline
+    binding = timeline.before(parent.variable, moment)
+    if binding is None or not binding.certain or timeline.is_unstable(parent.variable):
+        return False
+    return binding.site == parent.index
 
 
 def can_keep(parent: Site, child: Site, moment: int) -> bool:

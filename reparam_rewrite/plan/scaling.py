@@ -38,9 +38,16 @@ def is_elementwise_scale(rule: ScaleRule) -> bool:
 
 
 def scale_of(
-    context: Context, child: Child, value: Value | None, sizes: tuple[str, ...] | None
+    context: Context,
+    child: Child,
+    value: Value | None,
+    sizes: tuple[str, ...] | None,
+    event_dim: int | None,
 ) -> Scale | None:
-    """The scale of a child; `value` is that of the site or expression that it is made of."""
+    """The scale of a child; `value` is that of the site or expression that it is made of.
+
+    `event_dim` is set inside of a subsampled plate.
+    """
     rule = child.scale
     if rule is None:
         return None
@@ -55,6 +62,7 @@ def scale_of(
             name,
             sizes if structure == "elementwise" else (),
             context.names.new(identifier(name)),
+            event_dim=event_dim if structure == "elementwise" else None,
         )
     if value is None:
         literal = rule.value if isinstance(rule.value, float) else 1.0

@@ -41,7 +41,8 @@ class Coefficient(Struct, frozen=True):
     `sizes` is its shape, () for a scalar, None for the child's shape as known at run time.
     `variable` is free to hold it where it isn't declared in the offset itself. `contract` are the
     subscripts of the einsum of it with the parent's value, "@" where that is a matrix product;
-    empty: it is multiplied element by element.
+    empty: it is multiplied element by element. `event_dim` is set inside of a subsampled plate,
+    which takes its part of the full-size param.
     """
 
     init: float
@@ -49,6 +50,7 @@ class Coefficient(Struct, frozen=True):
     sizes: tuple[str, ...] | None = ()
     variable: str = ""
     contract: str = ""
+    event_dim: int | None = None
 
 
 class Term(Struct, frozen=True):

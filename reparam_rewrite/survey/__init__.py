@@ -7,6 +7,7 @@ code is written. Statement numbers are what the two have in common.
 from __future__ import annotations
 
 import ast
+import builtins
 import warnings
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
@@ -29,9 +30,10 @@ def survey(path: str, text: str) -> Survey:
     source = Text(path, text)
     found = index(parse(path, text))
     functions: dict[str, Function] = {}
+    shared = frozenset(found.module_names), frozenset(dir(builtins))
     for scoped in found.functions:
         # A name that is defined twice stands for the last definition, as in Python.
-        functions[scoped.name] = Walk(found, source, scoped).run()
+        functions[scoped.name] = Walk(found, source, scoped, shared).run()
     return Survey(
         path=path,
         functions=functions,
@@ -39,6 +41,7 @@ def survey(path: str, text: str) -> Survey:
         aliases=found.aliases,
         certain=frozenset(found.certain),
         redefined=found.redefined,
+        enclosed=found.enclosed,
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, source)),
         statements=tuple(found.kinds),

@@ -93,3 +93,20 @@ def keys_of(node: ast.expr) -> set[str] | None:
             return None
         names.add(key.value)
     return names
+
+
+def is_explicit(index: Index, call: ast.Call) -> bool:
+    """``reparam(config={"a": a_reparam})`` where ``a_reparam = ExplicitReparam(...)``"""
+    config = argument(call, 1, "config")
+    values = config.values if isinstance(config, ast.Dict) else []
+    made = [
+        node
+        for value in values
+        for node in (
+            index.dictionaries.get(value.id, []) if isinstance(value, ast.Name) else [value]
+        )
+    ]
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ExplicitReparam")
+        for node in made
+    )

@@ -78,9 +78,10 @@ def sizes_in(node: FunctionNode) -> set[str]:
         if not isinstance(part, ast.Call):
             continue
         called = getattr(part.func, "attr", None) or getattr(part.func, "id", None)
-        sizes = [keyword.value for keyword in part.keywords if keyword.arg in ("num_steps", "size")]
+        sizes = [keyword.value for keyword in part.keywords if keyword.arg == "num_steps"]
         if called == "plate":
             sizes += part.args[1:2]
+            sizes += [keyword.value for keyword in part.keywords if keyword.arg == "size"]
         elif called == "range":
             sizes += part.args
         elif called in ("zeros", "ones", "full", "empty", "expand", "expand_by", "reshape"):

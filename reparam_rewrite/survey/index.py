@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.imports import bound_by, canonical
 
+#: What runs a function in its own way: more than once, on slices, or under a trace of its own.
+RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", "switch"])
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -27,7 +30,8 @@ class Index(Struct):
     kinds: list[str] = []
     functions: list[Scoped] = []
     aliases: dict[str, str] = {}
-    certain: set[str] = set()  # names that an unconditional import of the module binds
+    certain: set[str] = set()  # names that the head of the module imports, whatever happens
+    enclosed: dict[str, int] = {}  # functions given to scan, cond, vmap..., with the line
     redefined: dict[str, list[int]] = {}  # functions by name, with the lines of all definitions
     constants: set[str] = set()
     globals: set[str] = set()  # names that some function declares global
@@ -102,6 +106,12 @@ def read_names(found: Index, tree: ast.Module) -> None:
             called = getattr(function, "attr", None) or getattr(function, "id", None)
             if called in addressing:
                 found.handler_calls.append(node)
+            if called in RUNNERS:
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                for argument in given:
+                    last = getattr(argument, "attr", None) or getattr(argument, "id", None)
+                    if last:
+                        found.enclosed.setdefault(last, node.lineno)
         elif isinstance(node, ast.arg):
             names.add(node.arg)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -113,6 +123,8 @@ def read_names(found: Index, tree: ast.Module) -> None:
             names.update(node.names)
         elif isinstance(node, ast.Assign):
             read_dictionary(found, node)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names.add(node.rest)
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             names.add(node.name)
 
@@ -180,12 +192,11 @@ def read_module(found: Index, tree: ast.Module) -> None:
         dotted_value = dotted_name(found.aliases, value)
         if bound.get(name) == 1 and name not in imported and dotted_value is not None:
             found.aliases[name] = dotted_value  # sample = numpyro.sample
-    found.certain = {
-        name
-        for statement in tree.body
-        if isinstance(statement, (ast.Import, ast.ImportFrom))
-        for name, _ in bound_by(statement)
-    }
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            break  # what is imported below may come after the first call
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            found.certain.update(name for name, _ in bound_by(statement))
     found.constants = {name for name in numbers if bound.get(name) == 1}
 
 

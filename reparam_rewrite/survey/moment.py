@@ -47,14 +47,16 @@ class Moment(Struct, frozen=True):
         return name in self.survey.constants and name not in self.function.hidden
 
     def literal_key(self, node: ast.expr) -> str:
-        return f"literal in the config {id(node)}"
+        return f"literal in the config {node.lineno}:{node.col_offset}"
 
     def is_bound(self, name: str) -> bool:
         """Can `name` be read here without a NameError?"""
         if name in self.function.timeline:
             binding = self.binding(name)
             return binding is not None and binding.certain
-        return name in self.function.visible or (name == JNP and self.may_import_jnp)
+        if any(name in names for names in self.function.visible):
+            return True
+        return name == JNP and self.may_import_jnp
 
     def is_unstable(self, name: str) -> bool:
         return name in self.function.unstable

@@ -26,8 +26,9 @@ def plate_of(scope: Scope, text: Text, call: ast.Call, frames: Sequence[Frame]) 
     else:
         versions = ",".join(sorted(f"{r.name}@{r.version}" for r in reads_of(scope, name)))
         label, identity = ast.unparse(name), f"{ast.unparse(name)} {versions}"
+    written = text.segment(size).text
     return Plate(
-        axis=axis_of(scope, size, text.segment(size).text, identity),
+        axis=axis_of(scope, size, ast.unparse(size) if "\n" in written else written, identity),
         name=label,
         literal=literal,
         dim=dim_of(argument(call, 3, "dim"), frames),

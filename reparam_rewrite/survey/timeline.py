@@ -25,6 +25,10 @@ class Timeline:
         self._now: dict[str, Binding | None] = {}
         self._version = 0
 
+    def is_unstable(self, name: str) -> bool:
+        """May any call bind the name anew?"""
+        return name in self._unstable
+
     def __contains__(self, name: str) -> bool:
         return name in self._now
 
@@ -66,7 +70,7 @@ class Timeline:
     def holds(self, reads: Iterable[Read], statement: int) -> bool:
         """Do all `reads` mean before `statement` what they meant where they were read?"""
         for read in reads:
-            if read.name in self._unstable:
+            if self.is_unstable(read.name):
                 return False
             binding = self.before(read.name, statement)
             if binding is None or binding.version != read.version or not binding.certain:

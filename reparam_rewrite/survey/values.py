@@ -117,6 +117,7 @@ class Handler(Struct, frozen=True):
     qualified: str | None
     text: str
     sites: frozenset[str] | None = frozenset()
+    explicit: bool = False  # a `reparam` whose dictionary has an ExplicitReparam
 
     @property
     def opaque(self) -> bool:
@@ -222,7 +223,7 @@ class Function(Struct):
     name: str
     place: Place
     timeline: Timeline
-    visible: frozenset[str]  # names of enclosing scopes, the module and builtins
+    visible: tuple[frozenset[str], ...]  # names of enclosing scopes, the module and builtins
     hidden: frozenset[str]  # module-level names that its own or enclosing names hide
     unstable: frozenset[str]  # names that other functions may bind anew
     first: int  # its own `def` statement
@@ -234,6 +235,7 @@ class Function(Struct):
     imports: set[str] = set()  # names that its own imports bind
     roots: set[str] = set()  # names through which it calls NumPyro
     calls: set[str] = set()  # the last names of all that it calls
+    calls_in_plates: dict[str, int] = {}  # those of them under what may be a plate, with the line
     unreadable: list[Place] = []  # samples whose name isn't a literal
 
     def find(self, name: str) -> list[Site]:
@@ -256,6 +258,7 @@ class Survey(Struct, frozen=True):
     certain: frozenset[str]  # those of them that are imported whatever happens
     constants: frozenset[str]  # module-level names that are one number
     redefined: dict[str, list[int]]  # functions that are defined at several lines
+    enclosed: dict[str, int]  # functions that are given to scan, cond, vmap..., with the line
     addressed: tuple[Addressed, ...]
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
     lines: tuple[str, ...] = ()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import builtins
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.addressing import addressed_sites
+from reparam_rewrite.survey.addressing import addressed_sites, is_explicit
 from reparam_rewrite.survey.bindings import (
     bound_names,
     imports_of,
@@ -44,10 +43,17 @@ from reparam_rewrite.survey.values import (
 )
 
 
+def is_plate(item: Plate | Handler) -> bool:
+    """Is it, or may it be, a plate?"""
+    return isinstance(item, Plate) or item.opaque
+
+
 class Walk:
     """Reads one function; also the `Scope` that expressions are read in."""
 
-    def __init__(self, index: Index, text: Text, scoped: Scoped) -> None:
+    def __init__(
+        self, index: Index, text: Text, scoped: Scoped, shared: tuple[frozenset[str], ...]
+    ) -> None:
         self._index = index
         self._text = text
         self._node = scoped.node
@@ -58,12 +64,11 @@ class Walk:
         self._timeline = Timeline(unstable)
         self._frames: list[Frame] = []
         self._blocks = 0
-        visible = {*index.module_names, *dir(builtins)}.union(*self._outer)
         self.function = Function(
             name=scoped.name,
             place=text.place(scoped.node),
             timeline=self._timeline,
-            visible=frozenset(visible),
+            visible=(*shared, *map(frozenset, self._outer)),
             hidden=frozenset(self._locals.union(*self._outer)),
             unstable=unstable,
             first=index.numbers[scoped.node],
@@ -164,6 +169,9 @@ class Walk:
             for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
                 self._calls(node, default, header=True)
         self._bind(node.name, number)
+        for decorator in node.decorator_list:
+            if isinstance(decorator, ast.Call) and self._plate(decorator):
+                self.function.calls_in_plates.setdefault(node.name, decorator.lineno)
 
     def _branches(
         self, node: ast.stmt, kind: str, blocks: list[list[ast.stmt]], *, exhaustive: bool
@@ -241,7 +249,7 @@ class Walk:
                 return plate
             dotted = self.resolve(node.func)
             addressed = addressed_sites(self._index, dotted, node)
-            return Handler(dotted, ast.unparse(node), addressed)
+            return Handler(dotted, ast.unparse(node), addressed, is_explicit(self._index, node))
         return Handler(None, ast.unparse(node))
 
     def _plate(self, call: ast.Call) -> Plate | None:
@@ -324,7 +332,10 @@ class Walk:
             dotted = self.resolve(call.node.func)
             parts = call.node.func
             if isinstance(parts, (ast.Name, ast.Attribute)):
-                self.function.calls.add(parts.id if isinstance(parts, ast.Name) else parts.attr)
+                last = parts.id if isinstance(parts, ast.Name) else parts.attr
+                self.function.calls.add(last)
+                if any(is_plate(item) for frame in self._frames for item in frame.items):
+                    self.function.calls_in_plates.setdefault(last, call.node.lineno)
             if dotted is not None and dotted.startswith("numpyro."):
                 while isinstance(parts, ast.Attribute):
                     parts = parts.value
