@@ -286,7 +286,7 @@ PLACES = [
             '    a = numpyro.sample("a", dist.Normal(n.real, 1))'
         ),
         says="""
-            model.py:8:9: 'a' is in a subsampled plate, and not all shapes can be read from the source
+            model.py:8:13: 'a' is in a subsampled plate, and not all shapes can be read from the source
                 a = numpyro.sample("a", dist.Normal(n.real, 1))
                     ^
             hint: use coefficient = "shared" and parents whose shapes show.

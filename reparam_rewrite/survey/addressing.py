@@ -107,6 +107,9 @@ def is_explicit(index: Index, call: ast.Call) -> bool:
         )
     ]
     return any(
-        isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ExplicitReparam")
+        isinstance(node, ast.Call)
+        and (dotted_name(index.aliases, node.func) or ast.unparse(node.func)).endswith(
+            "ExplicitReparam"
+        )
         for node in made
     )

@@ -45,7 +45,9 @@ from reparam_rewrite.survey.values import (
 
 def is_plate(item: Plate | Handler) -> bool:
     """Is it, or may it be, a plate?"""
-    return isinstance(item, Plate) or item.opaque
+    if isinstance(item, Plate):
+        return True
+    return item.qualified is None or (item.opaque and "numpyro.handlers." not in item.qualified)
 
 
 class Walk:
