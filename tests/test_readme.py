@@ -95,6 +95,26 @@ def test_the_page_shows_every_key() -> None:
             assert re.search(rf"\b{key}\b", page), key
 
 
+ROWS = re.findall(r"^\| `([a-z, ]+)` \| `(.*)` \| `(.*)` \|$", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("keys", "config", "written"), ROWS, ids=[row[1] for row in ROWS])
+def test_what_a_key_writes(keys: str, config: str, written: str) -> None:
+    generated = rewritten_case(FIXTURES / "tensor", config.replace("`, `", "\n")).data.decode()
+    assert written in [line.strip() for line in generated.splitlines()]
+    assert all(re.search(rf"\b{key}\b", config) for key in keys.split(", "))
+
+
+def test_every_key_has_such_a_line() -> None:
+    from reparam_rewrite import config_values as values
+
+    shown = {key for keys, _, _ in ROWS for key in keys.split(", ")}
+    tables = (values.ConfigTable, values.SiteTable, values.ParentTable)
+    tables += (values.ScaleTable, values.BasisTable)
+    keys = {key for table in tables for key in table.__struct_fields__}
+    assert keys - shown == {"functions", "defaults", "sites"}
+
+
 def test_a_parent_on_another_scale() -> None:
     config = '[sites.a.offset]\ntau = { value = "jnp.log(sigma_a)" }'
     generated = rewritten_case(GRAND_MEAN, config).data.decode()
