@@ -247,6 +247,7 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
         if loudness > 1:
             line += f" in {account.function}, {'; '.join(account.details)}"
         lines.append(line)
+        lines += [f"{account.path}:{account.line} note: {note}" for note in account.notes]
     return lines
 
 

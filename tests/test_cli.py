@@ -709,3 +709,22 @@ def test_model_that_is_too_deep(
         "model.py: an expression, or an if with many elif, is nested too deeply to be read\n"
         "hint: take it apart.\n",
     )
+
+
+def test_a_shape_that_is_left_to_run_time_is_said(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(
+        "import jax.numpy as jnp\n"
+        "import numpyro\n"
+        "import numpyro.distributions as dist\n\n\n"
+        "def model(group):\n"
+        '    v = numpyro.sample("v", dist.Normal(jnp.zeros(3), 1))\n'
+        '    a = numpyro.sample("a", dist.Normal(v[group], 1))\n'
+    )
+    (tmp_path / "offsets.toml").write_text('[sites.a]\noffset = "v"\n')
+    command = [sys.executable, "-m", "reparam_rewrite", "model.py", "--config", "offsets.toml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == (
+        "model.py:8 a <- v (offsets.toml:1)\n"
+        "model.py:8 note: 'v' must broadcast to 'a' when the model runs: "
+        "the source doesn't tell both shapes\n"
+    )

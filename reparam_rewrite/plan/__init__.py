@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 from reparam_rewrite.plan.axes import with_axes
@@ -60,7 +62,23 @@ def plan(survey: Survey, config: Config) -> Plan:
     problems += hoisted_from_company(rewrites)
     if problems:
         raise Refusal(diagnosed(survey, config, problems))
-    return Plan(tuple(rewrites), tuple(keeps), accounts)
+    return Plan(tuple(rewrites), tuple(keeps), tuple(noted(accounts, rewrites)))
+
+
+def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Account]:
+    """The accounts, with a word on every parent that is left to run time."""
+    left = {
+        (rewrite.function, rewrite.site.name): [
+            f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
+            "source doesn't tell both shapes"
+            for term in rewrite.terms
+            if term.value.guarded
+        ]
+        for rewrite in rewrites
+    }
+    for account in accounts:
+        notes = left.get((account.function, account.site), [])
+        yield replace(account, notes=tuple(notes))
 
 
 def nothing_to_do(config: Config) -> Problem:

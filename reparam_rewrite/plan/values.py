@@ -146,7 +146,10 @@ class Keep(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """One line of the report: a configured site, what offsets it, and where that is said."""
+    """One line of the report: a configured site, what offsets it, and where that is said.
+
+    `notes` are what the person should know beside, in words.
+    """
 
     path: str
     line: int
@@ -155,6 +158,7 @@ class Account(Struct, frozen=True):
     parents: tuple[str, ...]
     config: Place
     details: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Plan(Struct, frozen=True):
