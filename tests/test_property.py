@@ -1,0 +1,303 @@
+"""Random models with random configs: each is rewritten into an equivalent model, or refused.
+
+A generated model must have the density of the plain one and the sites, shapes and plates it had,
+each child must be shifted by what the config asks for, axes lined up by their names, and black
+must leave the generated file alone. There are two other ends that a case may come to: a refusal,
+and an error when the generated model runs, raised by a `broadcast_to` that stands where the
+source doesn't tell a shape.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import black
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, note, seed, settings
+from hypothesis import strategies as st
+from numpyro import handlers
+from numpyro.distributions import biject_to
+from numpyro.primitives import Messenger
+
+from reparam_rewrite.diagnostics import Refusal
+from tests.support.cases import rewritten
+from tests.support.execution import (
+    HASTY,
+    assert_equivalent,
+    cheap_key,
+    double_precision,
+    load_model,
+    traced,
+)
+from tests.support.random_configs import Ambiguous, Case, Pair, Scale, fits, place, random_case
+from tests.support.random_models import UNIT, Axes, Site
+
+#: The two ends of a case besides a refusal.
+EQUIVALENT = "rewritten"
+GUARDED = "stopped by broadcast_to at run time"
+
+#: Most of the models of a run must be rewritten, and most of those must run as they are.
+MOST_REFUSED, MOST_GUARDED = 0.25, 0.2
+
+
+class Tempered(Messenger):  # type: ignore[misc]
+    """The model reads a fifth of each coefficient, and the fifth root of each scale.
+
+    The helper draws params from normal distributions. Sums of eight exponentials with such
+    coefficients would leave the range in which densities can be compared to many digits.
+    """
+
+    def __init__(self, model: Callable[..., Any], case: Case) -> None:
+        super().__init__(model)
+        self.coefficients = case.coefficients
+        self.scales = {scale.param for scale in case.scales.values()}
+
+    def postprocess_message(self, message: dict[str, Any]) -> None:
+        if message["type"] == "param":
+            message["value"] = self.read(message["name"], message["value"])
+
+    def read(self, name: str, value: Any) -> Any:
+        """What the model reads of a param."""
+        if name in self.coefficients:
+            return value / 5
+        return value**0.2 if name in self.scales else value
+
+
+def outcome(case: Case) -> str:
+    """What became of a case: `EQUIVALENT`, `GUARDED` or the reason of its first refusal."""
+    plain = black.format_str(case.model, mode=black.Mode())
+    note(str(case))
+    try:
+        result = rewritten(plain, case.config)
+    except Refusal as refusal:
+        return reason(refusal)
+    source = result.data.decode()
+    note(source)
+    assert black.format_str(source, mode=black.Mode()) == source, "black would change it"
+    assert rewritten(source, case.config).already, "a second pass would change it"
+
+    args = tuple(case.args.values())
+    generated = Tempered(load_model(source), case)
+    try:
+        assert_equivalent(
+            load_model(plain),
+            generated,
+            args,
+            points=3,
+            coefficients=case.params,
+            coefficients_matter=case.all_matter,
+        )
+    except AssertionError as error:
+        if error.__cause__ is not None and is_guard(case, source, error.__cause__):
+            return GUARDED
+        raise
+    assert_offsets(case, load_model(plain), generated)
+    return EQUIVALENT
+
+
+def reason(refusal: Refusal) -> str:
+    """The first message without its names and numbers."""
+    message = re.sub(r"(?<!\w)'[^']*'", "_", refusal.diagnostics[0].message)
+    return "refused: " + re.sub(r"\d+", "0", message)
+
+
+def is_guard(case: Case, source: str, error: BaseException) -> bool:
+    """Is it an error of a `broadcast_to` in the offset of a child whose shapes aren't all told?"""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or 0 for frame in frames if frame.filename.startswith("<loaded_model")]
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, (ast.Assign, ast.AugAssign)) or not lines:
+            continue
+        if node.lineno <= lines[-1] <= (node.end_lineno or 0):
+            target = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+            pairs = [p for p in case.pairs if target.startswith(variable(p.child) + "_loc")]
+            untold = [pair for pair in pairs if not is_told(case, pair)]
+            return bool(untold) and "broadcast_to(" in ast.unparse(node)
+    return False
+
+
+def variable(name: str) -> str:
+    return re.sub(r"\W", "_", name)
+
+
+def is_told(case: Case, pair: Pair) -> bool:
+    """Does the source tell the shapes of a parent and its child?"""
+    return case.sites[pair.child].told and (bool(pair.value) or case.sites[pair.parent].told)
+
+
+# -- offsets -------------------------------------------------------------------------------------
+
+
+def assert_offsets(case: Case, plain: Any, generated: Tempered) -> None:
+    """Assert that each child is scaled and shifted by what the config asks for, elementwise."""
+    args = tuple(case.args.values())
+    children = [*dict.fromkeys([*(pair.child for pair in case.pairs), *case.scales])]
+    rng = np.random.default_rng(1)
+
+    def params(site: dict[str, Any]) -> Any:
+        if site["type"] != "param":
+            return None
+        return rng.uniform(0.2, 0.9, jnp.shape(site["args"][0]))
+
+    def run() -> dict[str, Any]:
+        model = handlers.substitute(generated, substitute_fn=params)
+        trace = traced(model, args, {}, key=cheap_key(1))
+        kept = ("sample", "deterministic", "param")
+        values = {name: site["value"] for name, site in trace.items() if site["type"] in kept}
+        found = traced(plain, args, {}, values, key=cheap_key(1))
+        values = {name: generated.read(name, value) for name, value in values.items()}
+        bases = {}
+        for child in children:
+            free = biject_to(found[child]["fn"].support).inv(values[child])
+            bases[child] = values[f"{child}_base"], list(expected(case, child, values, free))
+        return bases
+
+    with double_precision():
+        compiled = jax.jit(run).lower().compile(compiler_options=HASTY)
+        bases = jax.device_get(compiled())
+    for child, (found, wanted) in bases.items():
+        if child in case.bases:
+            continue  # what the bases do is NumPyro's
+        fine = [np.allclose(found, base, rtol=1e-6, atol=1e-7) for base in wanted]
+        assert any(fine), f"the base of {child!r} is {found}, not {' or '.join(map(str, wanted))}"
+
+
+def expected(case: Case, child: str, values: dict[str, Any], free: Any) -> Iterator[Any]:
+    """The base site; where a shape isn't told, also with the parents broadcast as they are."""
+    site, shape = case.sites[child], jnp.shape(free)
+    names = {"jnp": jnp, "jax": jax, "sites": values, **case.args}
+    for assignment in case.assignments[: site.past]:
+        exec(assignment, names)
+    for by_name in (True, False):
+        try:
+            base = free * factor(case, case.scales.get(child, Scale()), values, names, by_name)
+            for pair in (pair for pair in case.pairs if pair.child == child):
+                base += term(case, pair, values, names, shape, by_name)
+            assert jnp.shape(base) == shape
+            yield base
+        except Ambiguous:
+            assert not by_name or not all(is_told(case, p) for p in case.pairs if p.child == child)
+
+
+def factor(
+    case: Case, scale: Scale, values: dict[str, Any], names: dict[str, Any], by_name: bool
+) -> Any:
+    """What the child is multiplied by."""
+    found = eval(scale.text, names)
+    if scale.param:
+        found = found * values[scale.param]
+    if scale.by:
+        power = values[scale.power] if scale.power in values else float(scale.power)
+        found = found * parent_value(case, scale.by, values, by_name) ** -power
+    return found
+
+
+def term(
+    case: Case,
+    pair: Pair,
+    values: dict[str, Any],
+    names: dict[str, Any],
+    shape: tuple[int, ...],
+    by_name: bool,
+) -> Any:
+    """One summand of the offset."""
+    structure = pair.settings["coefficient"]
+    if structure == "matrix":
+        value = values[pair.parent]
+    elif pair.value:
+        value = eval(pair.value, names)
+    else:
+        value = parent_value(case, pair, values, by_name)
+    if pair.center:
+        value = value - eval(pair.center, names)
+    if structure == "matrix":
+        parent, child = case.sites[pair.parent], case.sites[pair.child]
+        return weighted(values[pair.param], value, parent.axes, child.free)
+    if not pair.param:
+        return pair.settings["init"] * value
+    coefficient = values[pair.param]
+    whole = {"elementwise": shape, "shared": ()}.get(str(structure), jnp.shape(coefficient))
+    assert jnp.shape(coefficient) == whole, f"{pair.param} has shape {jnp.shape(coefficient)}"
+    return coefficient * value
+
+
+def parent_value(case: Case, pair: Pair, values: dict[str, Any], by_name: bool) -> Any:
+    parent, child = case.sites[pair.parent], case.sites[pair.child]
+    value = values[pair.parent]
+    if by_name or is_told(case, pair):
+        return lined_up(value, parent, child, pair.settings["reduce"])
+    if not fits(parent.axes, child.free):
+        raise Ambiguous
+    return value
+
+
+def lined_up(value: Any, parent: Site, child: Site, reduce: str) -> Any:
+    """A value in the axes of the child: by the names of plates, by sizes, else reduced."""
+    axes = parent.axes
+    assert jnp.shape(value) == tuple(axis.size for axis in axes)
+    places = [place(axis, child.free) for axis in axes]
+    lost = [at for at, target in enumerate(places) if target is None]
+    reduced = tuple(at for at in lost if axes[at] != UNIT)
+    value = (jnp.sum if reduce == "sum" else jnp.mean)(value, axis=reduced, keepdims=True)
+    value = jnp.squeeze(value, tuple(lost))
+    kept = [target for target in places if target is not None]
+    if len(set(kept)) != len(kept):
+        raise Ambiguous
+    value = jnp.transpose(value, np.argsort(kept))
+    return jnp.expand_dims(value, [at for at in range(len(child.free)) if at not in kept])
+
+
+def weighted(weights: Any, value: Any, parent: Axes, child: Axes) -> Any:
+    """A matrix of weights times the parent, over the axes that only the parent has."""
+    places = [place(axis, child) for axis in parent]
+    of_parent = [len(child) + at if to is None else to for at, to in enumerate(places)]
+    own = [at for at in range(len(child)) if at not in places]
+    own += [letter for letter in of_parent if letter >= len(child)]
+    return jnp.einsum(weights, own, value, of_parent, list(range(len(child))))
+
+
+# -- tests ---------------------------------------------------------------------------------------
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+def test_random_models() -> None:
+    @settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=SLOW)
+    @given(st.randoms(use_true_random=False))
+    def run(rng: random.Random) -> None:
+        found[outcome(random_case(rng, most=5))] += 1
+
+    found: Counter[str] = Counter()
+    run()
+    assert_mostly_rewritten(found)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", range(8))
+def test_many_random_models(share: int) -> None:
+    @seed(share)
+    @settings(max_examples=250, database=None, deadline=None, suppress_health_check=SLOW)
+    @given(st.randoms(use_true_random=False))
+    def run(rng: random.Random) -> None:
+        found[outcome(random_case(rng))] += 1
+
+    found: Counter[str] = Counter()
+    run()
+    assert_mostly_rewritten(found)
+
+
+def assert_mostly_rewritten(found: Counter[str]) -> None:
+    for end, count in found.most_common():
+        print(f"{count:5} {end}")
+    refused = sum(count for end, count in found.items() if end.startswith("refused"))
+    assert refused <= MOST_REFUSED * found.total(), found
+    assert found[GUARDED] <= MOST_GUARDED * found.total(), found
