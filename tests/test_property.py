@@ -35,6 +35,7 @@ from tests.support.execution import (
     assert_equivalent,
     cheap_key,
     double_precision,
+    is_latent,
     load_model,
     traced,
 )
@@ -143,13 +144,17 @@ def assert_offsets(case: Case, plain: Any, generated: Tempered) -> None:
     children = [*dict.fromkeys([*(pair.child for pair in case.pairs), *case.scales])]
     rng = np.random.default_rng(1)
 
-    def params(site: dict[str, Any]) -> Any:
-        if site["type"] != "param":
+    def drawn(site: dict[str, Any]) -> Any:
+        """Of params and latent sites; samplers of NumPyro's take seconds to compile."""
+        if site["type"] == "param":
+            return rng.uniform(0.2, 0.9, jnp.shape(site["args"][0]))
+        if not is_latent(site):
             return None
-        return rng.uniform(0.2, 0.9, jnp.shape(site["args"][0]))
+        to_support = biject_to(site["fn"].support)
+        return to_support(rng.normal(size=to_support.inverse_shape(site["fn"].shape())))
 
     def run() -> dict[str, Any]:
-        model = handlers.substitute(generated, substitute_fn=params)
+        model = handlers.substitute(generated, substitute_fn=drawn)
         trace = traced(model, args, {}, key=cheap_key(1))
         kept = ("sample", "deterministic", "param")
         values = {name: site["value"] for name, site in trace.items() if site["type"] in kept}

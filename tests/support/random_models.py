@@ -167,7 +167,7 @@ class Builder:
         self.path: tuple[int, ...] = ()
         self.indent = 1
         self.numbers = itertools.count(1)
-        self.held: dict[str, tuple[int, tuple[int, ...]]] = {}  # letter: dim and path
+        self.held: dict[str, tuple[int, tuple[int, ...], Axis]] = {}  # letter: dim, path, axis
         self.dims: dict[str, int] = {}
         self.fixed_dims = self.chance(0.8)
         sizes = rng.sample([2, 3, 4], 3)
@@ -399,9 +399,10 @@ class Builder:
         elif family == "TruncatedNormal":
             given["loc"] = self.expression(target, "small")
             given["scale"] = self.expression(target, "shape")
-            bounds = self.bounds(target)
-            for bound in self.rng.choice([["low"], ["high"], ["low", "high"]]):
-                given[bound] = bounds[bound]
+            chosen = self.rng.choice([["low"], ["high"], ["low", "high"]])
+            # NumPyro stacks two bounds: they must be of one shape.
+            bounds = self.bounds(target, alike=len(chosen) == 2)
+            given |= {bound: bounds[bound] for bound in chosen}
         elif family == "LKJCholesky":
             axis = self.axis("k")
             own = (axis, axis)
@@ -448,10 +449,11 @@ class Builder:
         computed = len(bounds) == 2 and not all(map(is_literal, bounds))
         return Prior(text, family, batch, own, told, computed)
 
-    def bounds(self, target: Axes) -> dict[str, Code]:
-        """``low`` and ``high``, the one below the other."""
+    def bounds(self, target: Axes, *, alike: bool = False) -> dict[str, Code]:
+        """``low`` and ``high``, the one below the other; `alike`: of one shape."""
         # A site with computed bounds is always rewritten, and one that is weighted can't be.
         style = self.rng.choice(["literal", "literal"] + ["one", "both"] * (not self.weighted))
+        style = "both" if alike and style == "one" else style
         low = Code(self.rng.choice(["0", "-1.0", "-2"]))
         high = Code(self.rng.choice(["1", "2.5"]))
         if style == "both":
@@ -571,12 +573,12 @@ class Builder:
     def plate(self, letter: str, plates: dict[int, Axis], items: list[str]) -> None:
         """Add a plate to a `with`."""
         name = self.plate_names[letter]
-        dim, path = self.held.get(letter, (0, ()))
-        axis = self.axis(letter, name)
+        dim, path, axis = self.held.get(letter, (0, (), UNIT))
         if dim and dim not in plates and path == self.path[: len(path)] and self.chance(0.7):
             plates[dim] = axis
             items.append(f"plate_{letter}")
             return
+        axis = self.axis(letter, name)
         dim = self.dims.get(letter, 0) if self.fixed_dims else 0
         automatic = next(-dim for dim in itertools.count(1) if -dim not in plates)
         if not dim:
@@ -593,7 +595,7 @@ class Builder:
         if is_held:
             self.line(f"plate_{letter} = {text}")
             text = f"plate_{letter}"
-            self.held[letter] = dim, self.path
+            self.held[letter] = dim, self.path, axis
         elif self.chance(0.05):
             text += f" as {letter}_index"
         plates[dim] = axis
