@@ -9,10 +9,11 @@ from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.emit.code import Code, Writer
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
+from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.emit.statements import Prior
 from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.values import Plan, Rewrite
+from reparam_rewrite.plan.values import Plan, Rewrite, Threading
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.values import Survey
 
@@ -29,11 +30,17 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int) -> bytes:
     edits: dict[int, Edit] = {}
     for keep in plan.keeps:
         at(edits, keep.after).after.append((f"{keep.name} = {keep.variable}",))
+    for threading in plan.threads:
+        thread(edits, threading, width)
     for rewrite in plan.rewrites:
-        moment = Moment(survey, survey.functions[rewrite.function], rewrite.declare)
-        room_declared = width - indent_of(rewrite, rewrite.declare)
+        within = Moment(survey, survey.functions[rewrite.function], rewrite.shift)
+        declared_in = within.function
+        indent = indent_of(rewrite, rewrite.declare)
+        if rewrite.scanned is not None:
+            declared_in, indent = within.runner, rewrite.scanned.indent
+        moment = Moment(survey, declared_in, rewrite.declare)
         room_shifted = width - indent_of(rewrite, rewrite.shift)
-        code = Writer(rewrite, spelling, moment).code(room_declared, room_shifted)
+        code = Writer(rewrite, spelling, moment, within).code(width - indent, room_shifted)
         place(edits, rewrite, code)
     try:
         edited = Editor(module, edits, survey.statements, width).run()
@@ -72,6 +79,8 @@ def parse(source: Source) -> cst.Module:
 def generated(plan: Plan) -> list[str]:
     """Every variable that the plan makes up."""
     names = [keep.name for keep in plan.keeps]
+    for threading in plan.threads:
+        names += [threading.packed, *(name for _, name in threading.carried)]
     for rewrite in plan.rewrites:
         names += [rewrite.loc, rewrite.reparam]
         names += [term.coefficient.variable for term in rewrite.terms]
@@ -79,9 +88,33 @@ def generated(plan: Plan) -> list[str]:
             names.append(rewrite.scale.variable)
             if rewrite.scale.coefficient is not None:
                 names.append(rewrite.scale.coefficient.variable)
+        if rewrite.scanned is not None:
+            names.append(rewrite.scanned.base)
         if rewrite.runtime is not None:
             names += [rewrite.runtime.prior, rewrite.runtime.bijector, rewrite.runtime.shape]
     return names
+
+
+def thread(edits: dict[int, Edit], threading: Threading, width: int) -> None:
+    """Send coefficients and values through a scan, and give each step its part of them."""
+    expressions = tuple(expression for expression, _ in threading.carried)
+    names = [name for _, name in threading.carried]
+    beside = not threading.packed
+    at(edits, threading.call).passed.append(Passed(threading.body, expressions, beside))
+    source = threading.argument
+    if threading.packed:
+        source = threading.packed
+        at(edits, threading.definition).renamed = Renamed(threading.argument, source)
+    else:
+        names.insert(0, threading.argument)
+    if names == [source]:
+        return
+    line = f"{', '.join(names)} = {source}"
+    room = width - threading.indent
+    lines = (
+        [line] if len(line) <= room else ["(", *(f"    {name}," for name in names), f") = {source}"]
+    )
+    at(edits, threading.first).before.append(tuple(lines))
 
 
 def at(edits: dict[int, Edit], number: int) -> Edit:
@@ -92,7 +125,10 @@ def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
     """Put the generated code of one child at its statements."""
     at(edits, rewrite.declare).before.extend(code.declarations)
     at(edits, rewrite.shift).before.extend(code.shift)
-    if rewrite.join is not None:
+    at(edits, rewrite.site.statement).after[:0] = code.after
+    if code.moved is not None:
+        at(edits, rewrite.site.statement).moved = code.moved
+    elif rewrite.join is not None:
         at(edits, rewrite.join).join.append(code.handler)
     else:
         at(edits, rewrite.site.statement).wrap.append(code.handler)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reparam_rewrite.emit import layout
+from reparam_rewrite.emit.scanning import Moved
 from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
-from reparam_rewrite.plan.values import Basis, Coefficient, Other, Rewrite, Scale, Term, Value
+from reparam_rewrite.plan.values import (
+    Basis,
+    Coefficient,
+    Other,
+    Rewrite,
+    Scale,
+    Scanned,
+    Term,
+    Value,
+)
 from reparam_rewrite.survey.moment import Moment
 
 #: Each of one or more lines, without the indent of its first.
@@ -19,22 +29,30 @@ class Code(Struct, frozen=True):
     """The generated code of one child, as statements of one or more lines without indent.
 
     `declarations` go before the statement `Rewrite.declare`, `shift` before `Rewrite.shift`;
-    `handler` is the item of the `with`. `prior` replaces the distribution in the statement.
+    `handler` is the item of the `with`. `prior` replaces the distribution in the statement. In a
+    scan there is no handler: the statement is `moved`, and `after` comes after it.
     """
 
     declarations: tuple[tuple[str, ...], ...]
     shift: tuple[tuple[str, ...], ...]
-    handler: str
+    handler: str = ""
     prior: str = ""
+    moved: Moved | None = None
+    after: tuple[tuple[str, ...], ...] = ()
 
 
 class Writer:
     """Writes the code of one rewrite, in the spelling of its file."""
 
-    def __init__(self, rewrite: Rewrite, spelling: Spelling, moment: Moment) -> None:
+    def __init__(
+        self, rewrite: Rewrite, spelling: Spelling, moment: Moment, within: Moment
+    ) -> None:
+        """`moment` is where params are declared, `within` where the child is sampled."""
         self._rewrite = rewrite
         self._spelling = spelling
         self._moment = moment
+        # A scan's body is a function of its own: what is imported there may be another thing.
+        self._within = within if rewrite.scanned is not None else moment
         name = rewrite.site.name_segment.text
         self._quote = "'" if name.lstrip("rRuUbBfF").startswith("'") else '"'
 
@@ -54,6 +72,8 @@ class Writer:
             declared, summed = self._offset(room_declared, room_shifted)
             declarations += declared
             shift += summed
+        if rewrite.scanned is not None:
+            return self._scanned(rewrite.scanned, declarations, shift, room_shifted)
         scale = "1"
         if rewrite.scale is not None:
             declared, scaled, scale = self._scaling(rewrite.scale, room_declared, room_shifted)
@@ -70,6 +90,22 @@ class Writer:
             tuple(shift),
             f"{handler}(config={{{key}: {rewrite.reparam}}})",
             runtime.prior if runtime is not None and hoisted else "",
+        )
+
+    def _scanned(
+        self, scanned: Scanned, declarations: Statements, shift: Statements, room: int
+    ) -> Code:
+        """The base is sampled from the moved distribution, and the site computed from it."""
+        site, loc = self._rewrite.site, self._rewrite.loc
+        deterministic = self._spell("numpyro.deterministic", self._within)
+        name = site.name_segment.text
+        line = f"{site.variable} = {deterministic}({name}, {scanned.base} - {loc})"
+        base = self._string(f"{site.name}_base")
+        return Code(
+            tuple(declarations),
+            tuple(shift),
+            moved=Moved(name, base, scanned.base, loc, scanned.position),
+            after=(layout.statement(line, room),),
         )
 
     def _offset(self, room_declared: int, room_shifted: int) -> tuple[Statements, Statements]:
@@ -94,11 +130,11 @@ class Writer:
             return declared, [lines]
         return declared, layout.added_up(rewrite.loc, terms, room_shifted)
 
-    def _spell(self, dotted: str) -> str:
-        return self._spelling.of(dotted, self._moment)
+    def _spell(self, dotted: str, moment: Moment | None = None) -> str:
+        return self._spelling.of(dotted, moment or self._moment)
 
-    def _jnp(self, function: str) -> str:
-        return f"{self._spell('jax.numpy')}.{function}"
+    def _jnp(self, function: str, moment: Moment | None = None) -> str:
+        return f"{self._spell('jax.numpy', moment)}.{function}"
 
     def _string(self, text: str) -> str:
         """A string literal with the quotes of the site's own name."""
@@ -166,9 +202,10 @@ class Writer:
         value, coefficient = self._value(term.value), term.coefficient
         if coefficient.param:
             xi = coefficient.variable if named else self._param(coefficient)
+            xi = coefficient.step or xi
             if coefficient.contract in ("", "@"):
                 return f"{xi} {coefficient.contract or '*'} {grouped(value)}"
-            return f'{self._jnp("einsum")}("{coefficient.contract}", {xi}, {value})'
+            return f'{self._jnp("einsum", self._within)}("{coefficient.contract}", {xi}, {value})'
         if coefficient.init == 1:
             return value if is_arithmetic(value) else f"({value})"
         if coefficient.init == -1:
@@ -198,17 +235,19 @@ class Writer:
         text = tidied(value.expression, self._quote)
         center = tidied(value.center, self._quote)
         if uses_jnp(text) or uses_jnp(value.center):
-            self._spell("jax.numpy")  # imports it as jnp where the file doesn't have it
+            self._spell(
+                "jax.numpy", self._within
+            )  # imports it as jnp where the file doesn't have it
         if value.reduce:
             axes = ""
             if value.axes:
                 axis = value.axes[0] if len(value.axes) == 1 else tuple(value.axes)
                 axes = f", axis={axis}"
             keep = ", keepdims=True" if value.keepdims else ""
-            text = f"{self._jnp(value.reduce)}({text}{axes}{keep})"
+            text = f"{self._jnp(value.reduce, self._within)}({text}{axes}{keep})"
         if value.order:
             order = "" if value.order == (1, 0) else f", {value.order}"
-            text = f"{self._jnp('transpose')}({text}{order})"
+            text = f"{self._jnp('transpose', self._within)}({text}{order})"
         if value.index:
             text = f"{grouped(text)}{value.index}"
         if center:

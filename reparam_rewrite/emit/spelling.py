@@ -11,6 +11,7 @@ from reparam_rewrite.survey.values import Survey
 #: Where the generated code takes its names from, in the order in which styles are tried: the
 #: dotted name itself, then the modules through which it may be reached.
 THROUGH = {
+    "numpyro.deterministic": ("numpyro",),
     "numpyro.param": ("numpyro",),
     "numpyro.handlers.reparam": ("numpyro.handlers", "numpyro"),
 }

@@ -8,6 +8,7 @@ import libcst as cst
 from msgspec import Struct
 
 from reparam_rewrite.emit import layout
+from reparam_rewrite.emit.scanning import Moved, Passed, Renamed, moved, passed, renamed
 
 Lines = layout.Lines
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
@@ -27,7 +28,8 @@ class Edit(Struct):
     `join` are `with` items to put first in the statement, a `with`, as far as they fit there;
     the rest goes around the only statement of its body. `wrap` are `with` items around the
     statement, the outermost first. `priors` are distributions in the statement that variables
-    take the place of.
+    take the place of. `moved`, `passed` and `renamed` change a sample, a call of scan and the
+    `def` of its body.
     """
 
     before: list[Lines] = []
@@ -35,6 +37,9 @@ class Edit(Struct):
     join: list[str] = []
     wrap: list[str] = []
     priors: list[Prior] = []
+    moved: Moved | None = None
+    passed: list[Passed] = []
+    renamed: Renamed | None = None
 
 
 class Mismatch(Exception):
@@ -52,6 +57,13 @@ class Rewriter:
         before = self._parsed(edit.before)
         for prior in edit.priors:
             node = self._with_prior(node, prior, indent)
+        if edit.moved is not None:
+            node = self._moved(node, edit.moved, indent)
+        for scan in edit.passed:
+            node = self._passed(node, scan, indent)
+        if edit.renamed is not None:
+            assert isinstance(node, cst.FunctionDef)
+            node = renamed(node, edit.renamed)
         if edit.wrap:
             node = self._wrapped(node, edit.wrap, indent, indent)
         if before:
@@ -187,8 +199,7 @@ class Rewriter:
         wanted = squeezed(prior.text)
         found = [
             value
-            for call in calls_in(node)
-            if any(self._spelt(arg.value) == squeezed(prior.site) for arg in call.args)
+            for call in self._samples(node, prior.site)
             for value in distribution_of(call)
             if self._spelt(value) == wanted
         ]
@@ -196,13 +207,40 @@ class Rewriter:
             raise Mismatch
         (old,) = found
         name = cst.Name(prior.variable, lpar=old.lpar, rpar=old.rpar)
-        changed = node.deep_replace(old, name)
-        assert isinstance(changed, cst.SimpleStatementLine)
-        code, comment = self._code(changed)
+        return self._refitted(node.deep_replace(old, name), indent)
+
+    def _samples(self, node: Statement, site: str) -> Iterator[cst.Call]:
+        """The calls that a site's name, as it is written, is given to."""
+        for call in calls_in(node):
+            if any(self._spelt(arg.value) == squeezed(site) for arg in call.args):
+                yield call
+
+    def _moved(self, node: Statement, edit: Moved, indent: str) -> Statement:
+        """``z_base = sample("z_base", Normal(m + z_loc, s))``"""
+        found = list(self._samples(node, edit.site))
+        if len(found) != 1 or not isinstance(node, cst.SimpleStatementLine):
+            raise Mismatch
+        return self._refitted(moved(node, found[0], edit), indent)
+
+    def _passed(self, node: Statement, edit: Passed, indent: str) -> Statement:
+        """``scan(step, init, (xs, xi_z_mu))``"""
+        found = [
+            call
+            for call in calls_in(node)
+            if any(isinstance(a.value, cst.Name) and a.value.value == edit.body for a in call.args)
+        ]
+        if len(found) != 1 or not isinstance(node, cst.SimpleStatementLine):
+            raise Mismatch
+        return self._refitted(node.deep_replace(found[0], passed(found[0], edit)), indent)
+
+    def _refitted(self, node: cst.CSTNode, indent: str) -> Statement:
+        """A changed statement, on as few lines as it needs."""
+        assert isinstance(node, cst.SimpleStatementLine)
+        code, comment = self._code(node)
         if "\n" not in code and len(indent) + len(code) + comment <= self._width:
-            return changed
+            return node
         one_line = layout.joined(code)
-        return changed if one_line is None else self._laid_out(changed, one_line, comment, indent)
+        return node if one_line is None else self._laid_out(node, one_line, comment, indent)
 
 
 def distribution_of(call: cst.Call) -> list[cst.BaseExpression]:

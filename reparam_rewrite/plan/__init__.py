@@ -18,8 +18,9 @@ from reparam_rewrite.plan.offset import offset, other, param_name
 from reparam_rewrite.plan.pairs import Child, children
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.scaling import scale_param
+from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
 from reparam_rewrite.plan.traces import together
-from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite
+from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite, Threading
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
 
 __all__ = ["plan"]
@@ -30,23 +31,25 @@ def plan(survey: Survey, config: Config) -> Plan:
 
     Raises `Refusal` with every reason that was found, in the order of the files.
     """
-    chosen = [with_axes(function, config) for function in choose(survey, config)]
-    functions = [(function, children(function, config)) for function in chosen]
-    functions = [(function, found) for function, found in functions if found]
+    chosen = choose(survey, config)
+    functions = with_children(chosen, config)
     accounts = tuple(
         account_of(survey, function, child) for function, found in functions for child in found
     )
     if functions and all(was_rewritten(function, found) for function, found in functions):
         return Plan((), (), accounts, already=True)
+    functions = with_children([with_axes(function, config) for function in chosen], config)
     problems: list[Problem] = []
     rewrites: list[Rewrite] = []
     keeps: list[Keep] = []
+    threads: list[Threading] = []
     if not functions:
         problems.append(nothing_to_do(config))
     problems += name_clashes(survey, functions)
     for function, found in functions:
         names = Names.of_function(survey.identifiers)
         context = Context(survey, function, names)
+        scans: dict[str, ScanContext] = {}
         asked = {(pair.child, pair.parent) for child in found for pair in child.pairs}
         for child in found:
             wrong = list(problems_of(survey, function, child, asked))
@@ -54,15 +57,34 @@ def plan(survey: Survey, config: Config) -> Plan:
             if wrong:
                 continue
             try:
-                rewrite = other if child.reparam is not None else offset
-                rewrites.append(rewrite(context, child))
+                rewrites.append(rewritten(context, scans, child))
             except Stop as stop:
                 problems.append(stop.problem)
-        keeps += context.keeps.values()
+        for used in (context, *(scan.body for scan in scans.values())):
+            keeps += used.keeps.values()
+        threads += (scan.threading() for scan in scans.values() if scan.carried)
     problems += hoisted_from_company(rewrites)
     if problems:
         raise Refusal(diagnosed(survey, config, problems))
-    return Plan(tuple(rewrites), tuple(keeps), tuple(noted(accounts, rewrites)))
+    return Plan(tuple(rewrites), tuple(keeps), tuple(noted(accounts, rewrites)), tuple(threads))
+
+
+def with_children(chosen: list[Function], config: Config) -> list[tuple[Function, list[Child]]]:
+    """The functions that have a site to be rewritten, with those sites."""
+    found = [(function, children(function, config)) for function in chosen]
+    return [(function, sites) for function, sites in found if sites]
+
+
+def rewritten(context: Context, scans: dict[str, ScanContext], child: Child) -> Rewrite:
+    """The rewrite of one child; `scans` are known by their bodies. Raises `Stop`."""
+    scan = child.site.scan
+    if scan is None:
+        return other(context, child) if child.reparam is not None else offset(context, child)
+    if scan.body not in scans:
+        function = context.survey.functions[scan.body]
+        body = Context(context.survey, function, context.names)
+        scans[scan.body] = ScanContext(scan, context, body)
+    return offset_in_scan(scans[scan.body], child)
 
 
 def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Account]:
@@ -145,7 +167,7 @@ def was_rewritten(function: Function, found: list[Child]) -> bool:
 
 def is_handled(site: Site, *, explicit: bool) -> bool:
     """Is it under a reparam handler, and is that an `ExplicitReparam` if it must be?"""
-    return any(
+    return site.shifted or any(
         isinstance(item, Handler)
         and item.qualified == "numpyro.handlers.reparam"
         and item.sites is not None

@@ -112,7 +112,7 @@ def lines_of(places: list[Place]) -> str:
 
 def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``for k in range(3): a = sample("a", ...)``."""
-    for frame in site.frames:
+    for frame in site.all_frames:
         if frame.kind in ("for", "while"):
             yield Problem(
                 site.place,
@@ -125,7 +125,9 @@ def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Proble
 def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``with handlers.reparam(config={"a": LocScaleReparam(0)}): a = sample("a", ...)``."""
     hint = "take that handler out, or this site out of the config."
-    for frame in site.frames:
+    if site.shifted:
+        yield Problem(site.place, f"'{site.name}' is sampled with an offset already", hint)
+    for frame in site.all_frames:
         for item in frame.items:
             if not isinstance(item, Handler) or item.qualified != "numpyro.handlers.reparam":
                 continue
@@ -165,7 +167,7 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
                 f"take the handler out, and apply it to '{site.name}_base' of the rewritten model.",
             )
             return
-    for frame in site.frames:
+    for frame in site.all_frames:
         for item in frame.items:
             if not isinstance(item, Handler) or item.sites is None:
                 continue
@@ -184,15 +186,8 @@ def speaks_of(target: str | None, function: Function, survey: Survey) -> bool:
 
 
 def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
-    """``with plate("n", n): effect()`` and ``scan(step, ...)``: axes that don't show."""
+    """``with plate("n", n): effect()``: axes that don't show."""
     last = function.name.rpartition(".")[2]
-    if last in survey.enclosed:
-        yield Problem(
-            site.place,
-            f"'{site.name}' is sampled in '{last}', which is given to scan, cond or the like (line "
-            f"{survey.enclosed[last]})",
-            "sites there aren't rewritten; take it out of the config.",
-        )
     for other in survey.functions.values():
         if last in other.calls_in_plates:
             yield Problem(
@@ -274,7 +269,7 @@ def parent_problems(
             value_hint,
         )
         return
-    if parent.statement == child.site.statement:
+    if parent.order == child.site.order:
         yield Problem(
             pair.place,
             f"'{parent.name}' is sampled in the same statement as '{child.site.name}' (line "
@@ -282,7 +277,7 @@ def parent_problems(
             "give each a statement of its own.",
         )
         return
-    if parent.statement > child.site.statement:
+    if parent.order > child.site.order:
         if backwards:
             yield Problem(
                 pair.place,
@@ -315,7 +310,9 @@ def parent_problems(
             "leave it out, or if it is never enumerated, give it as an expression: "
             f'{pair.parent} = {{ value = "{parent.variable or "..."}" }}.',
         )
-    if parent.variable is None:
+    same_scan = parent.scan is not None and parent.scan == child.site.scan
+    variable = parent.step.variable if same_scan and parent.step else parent.variable
+    if variable is None:
         yield Problem(
             parent.place,
             f"the value of '{parent.name}' isn't bound to a name: nothing can be offset by it",
@@ -326,8 +323,8 @@ def parent_problems(
 
 def same_subsample(site: Site, pair: Pair, parent: Site) -> Iterator[Problem]:
     """``with plate("n", n, subsample_size=m): mu = ...`` and ``a`` elsewhere."""
-    own = {plate.place for frame in site.frames for plate in frame.plates}
-    for frame in parent.frames:
+    own = {plate.place for frame in site.all_frames for plate in frame.plates}
+    for frame in parent.all_frames:
         for plate in frame.plates:
             if plate.subsampled and plate.place not in own:
                 yield Problem(
@@ -348,4 +345,4 @@ def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:
 def branch_of(parent: Site, child: Site) -> Frame:
     """The first branch that the parent is in and the child isn't."""
     blocks = set(child.path)
-    return next(frame for frame in parent.frames if frame.block not in (None, *blocks))
+    return next(frame for frame in parent.all_frames if frame.block not in (None, *blocks))

@@ -20,6 +20,7 @@ def choose(survey: Survey, config: Config) -> list[Function]:
     else:
         chosen = [only_function(survey, config)]
     refuse_redefined(survey, chosen)
+    refuse_enclosed(survey, chosen, config)
     unknown = [
         named
         for named in named_sites(config)
@@ -50,6 +51,30 @@ def refuse_redefined(survey: Survey, functions: list[Function]) -> None:
         raise Refusal(problems)
 
 
+def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -> None:
+    """``cond(x > 0, first, second, None)`` where `first` samples what is configured."""
+    problems = []
+    for function in functions:
+        last = function.name.rpartition(".")[2]
+        if last not in survey.enclosed:
+            continue
+        named = {named.name for named in named_sites(config)}
+        site = next((site for site in function.sites if site.name in named), None)
+        place = site.place if site is not None else function.place
+        what = f"'{site.name}' is sampled in '{last}', which" if site is not None else f"'{last}'"
+        problems.append(
+            Diagnostic(
+                place,
+                f"{what} is given to scan, cond or the like (line {survey.enclosed[last]})",
+                "sites there are only rewritten in a scan of NumPyro's without reverse= and "
+                "history=, whose body is a function defined beside it and used nowhere else.",
+                survey.line(place),
+            )
+        )
+    if problems:
+        raise Refusal(problems)
+
+
 def listed_functions(survey: Survey, config: Config) -> list[Function]:
     problems = []
     for named in config.functions:
@@ -73,7 +98,11 @@ def listed_functions(survey: Survey, config: Config) -> list[Function]:
         )
     if problems:
         raise Refusal(problems)
-    wanted = {named.name for named in config.functions}
+    wanted = {
+        # The sites of a scan's body are those of the function that calls scan.
+        survey.functions[named.name].runner or named.name
+        for named in config.functions
+    }
     return [function for name, function in survey.functions.items() if name in wanted]
 
 
@@ -84,6 +113,7 @@ def only_function(survey: Survey, config: Config) -> Function:
     score = {
         name: (len(offset & {*function.by_name}), len(wanted & {*function.by_name}))
         for name, function in survey.functions.items()
+        if not function.runner
     }
     best = max(score.values(), default=(0, 0))
     if not any(best):

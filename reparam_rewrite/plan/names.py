@@ -15,6 +15,7 @@ IMPORTED = (
     "HaarTransform",
     "biject_to",
     "constraints",
+    "deterministic",
     "handlers",
     "jnp",
     "numpyro",

@@ -136,7 +136,7 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
         names = {named.name for named in chain}
         if child.name in names:
             for name in names - dropped - {child.name}:
-                if any(site.statement < child.statement for site in function.find(name)):
+                if any(site.order < child.order for site in function.find(name)):
                     wanted.setdefault(name)
     pairs = []
     for name in wanted:

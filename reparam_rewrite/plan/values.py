@@ -42,7 +42,8 @@ class Coefficient(Struct, frozen=True):
     `variable` is free to hold it where it isn't declared in the offset itself. `contract` are the
     subscripts of the einsum of it with the parent's value, "@" where that is a matrix product;
     empty: it is multiplied element by element. `event_dim` is set inside of a subsampled plate,
-    which takes its part of the full-size param.
+    which takes its part of the full-size param. `step` holds the part that is one step's of a
+    scan, if there is one.
     """
 
     init: float
@@ -51,6 +52,7 @@ class Coefficient(Struct, frozen=True):
     variable: str = ""
     contract: str = ""
     event_dim: int | None = None
+    step: str = ""
 
 
 class Term(Struct, frozen=True):
@@ -111,6 +113,37 @@ class Runtime(Struct, frozen=True):
     plates: tuple[str, ...] = ()
 
 
+class Scanned(Struct, frozen=True):
+    """How a child in the body of a scan is offset: by its distribution's `loc`.
+
+    `indent` is that of the statement that calls scan. `base` is the variable for the base site,
+    and `position` tells which argument of the distribution is its `loc`.
+    """
+
+    indent: int
+    base: str
+    position: int
+
+
+class Threading(Struct, frozen=True):
+    """What goes through the `xs` of a scan for the children in its body.
+
+    The statement `call` calls scan with the function `body`, whose `def` is the statement
+    `definition`. `carried` are expressions, each with the name that holds a step's part of it
+    from the statement `first` on, which is indented by `indent`. They come with the slices in the
+    parameter `argument`, or if nothing came in that, in its place in `packed`.
+    """
+
+    call: int
+    body: str
+    definition: int
+    first: int
+    indent: int
+    argument: str
+    packed: str
+    carried: tuple[tuple[str, str], ...]
+
+
 class Rewrite(Struct, frozen=True):
     """One child and how it is offset.
 
@@ -135,6 +168,7 @@ class Rewrite(Struct, frozen=True):
     scale: Scale | None = None
     basis: Basis | None = None
     other: Other | None = None
+    scanned: Scanned | None = None
 
 
 class Keep(Struct, frozen=True):
@@ -167,4 +201,5 @@ class Plan(Struct, frozen=True):
     rewrites: tuple[Rewrite, ...]
     keeps: tuple[Keep, ...]
     accounts: tuple[Account, ...]
+    threads: tuple[Threading, ...] = ()
     already: bool = False

@@ -33,7 +33,11 @@ def survey(path: str, text: str) -> Survey:
     shared = frozenset(found.module_names), frozenset(dir(builtins))
     for scoped in found.functions:
         # A name that is defined twice stands for the last definition, as in Python.
-        functions[scoped.name] = Walk(found, source, scoped, shared).run()
+        if scoped.name in functions and functions[scoped.name].runner:
+            continue  # it was read where it is run
+        walk = Walk(found, source, scoped, shared)
+        functions[scoped.name] = walk.run()
+        functions.update(walk.bodies)
     return Survey(
         path=path,
         functions=functions,

@@ -68,7 +68,8 @@ def imports_of(node: FunctionNode) -> dict[str, str]:
 def sizes_in(node: FunctionNode) -> set[str]:
     """The names that are used where only a number can stand, and are bound only once.
 
-    ``plate("i", n)``, ``num_steps=n``, ``range(n)``, ``jnp.zeros((n, k))``, ``.expand([n])``
+    ``plate("i", n)``, ``num_steps=n``, ``range(n)``, ``jnp.zeros((n, k))``, ``.expand([n])``,
+    ``scan(..., length=n)``
     """
     found: set[str] = set()
     stored: set[str] = set()
@@ -82,8 +83,11 @@ def sizes_in(node: FunctionNode) -> set[str]:
         if called == "plate":
             sizes += part.args[1:2]
             sizes += [keyword.value for keyword in part.keywords if keyword.arg == "size"]
-        elif called == "range":
+        elif called in ("range", "arange", "eye"):
             sizes += part.args
+        elif called == "scan":
+            sizes += part.args[3:4]
+            sizes += [keyword.value for keyword in part.keywords if keyword.arg == "length"]
         elif called in ("zeros", "ones", "full", "empty", "expand", "expand_by", "reshape"):
             for argument in part.args[:1]:
                 sizes += argument.elts if isinstance(argument, (ast.Tuple, ast.List)) else []

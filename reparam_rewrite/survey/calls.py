@@ -69,6 +69,16 @@ def variable_of(statement: ast.stmt, call: ast.Call) -> str | None:
     return next((target.id for target in targets if isinstance(target, ast.Name)), None)
 
 
+def is_assignment(statement: ast.stmt, call: ast.Call) -> bool:
+    """Is it ``a = numpyro.sample(...)``, with one name and nothing else?"""
+    return (
+        isinstance(statement, ast.Assign)
+        and statement.value is call
+        and len(statement.targets) == 1
+        and isinstance(statement.targets[0], ast.Name)
+    )
+
+
 def has_sample_shape(call: ast.Call) -> bool:
     return argument(call, 4, "sample_shape") is not None
 

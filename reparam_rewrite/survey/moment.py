@@ -41,7 +41,14 @@ class Moment(Struct, frozen=True):
         )
 
     def binding(self, name: str) -> Binding | None:
+        if name not in self.function.timeline and self.function.runner:
+            return self.runner.timeline.before(name, self.function.run_at)
         return self.function.timeline.before(name, self.statement)
+
+    @property
+    def runner(self) -> Function:
+        """The function whose scan runs this one."""
+        return self.survey.functions[self.function.runner]
 
     def is_constant(self, name: str) -> bool:
         return name in self.survey.constants and name not in self.function.hidden
@@ -52,6 +59,9 @@ class Moment(Struct, frozen=True):
     def is_bound(self, name: str) -> bool:
         """Can `name` be read here without a NameError?"""
         if name in self.function.timeline:
+            binding = self.binding(name)
+            return binding is not None and binding.certain
+        if self.function.runner and name in self.runner.timeline:
             binding = self.binding(name)
             return binding is not None and binding.certain
         if any(name in names for names in self.function.visible):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 from msgspec.structs import replace
 
@@ -18,12 +19,15 @@ class Timeline:
     a look-up is a bisection however long the function is.
     """
 
-    def __init__(self, unstable: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, unstable: frozenset[str] = frozenset(), versions: Iterator[int] | None = None
+    ) -> None:
         self._unstable = unstable
+        # Shared with a function whose names are read here, so that no two bindings are alike.
+        self.versions = count(1) if versions is None else versions
         self._moments: dict[str, list[int]] = {}
         self._bindings: dict[str, list[Binding | None]] = {}
         self._now: dict[str, Binding | None] = {}
-        self._version = 0
 
     def is_unstable(self, name: str) -> bool:
         """May any call bind the name anew?"""
@@ -36,8 +40,7 @@ class Timeline:
         return iter(self._now)
 
     def version(self) -> int:
-        self._version += 1
-        return self._version
+        return next(self.versions)
 
     def bind(self, name: str, statement: int, binding: Binding | None) -> None:
         """Let `name` stand for `binding` after `statement`; None: it isn't bound."""

@@ -155,13 +155,40 @@ class Segment(Struct, frozen=True):
     text: str
 
 
+class Scan(Struct, frozen=True):
+    """A call of `numpyro.contrib.control_flow.scan` whose body is a function beside it.
+
+    `body` is the dotted name of that function, `definition` its statement and `first` the first
+    one inside of it but for a docstring. `argument` is its second parameter, which takes the
+    slices of `xs`; `passes`: there are such slices, or the body reads the parameter. `length` is
+    the axis that the calls of the body make, of unknown size where the source doesn't tell it.
+    """
+
+    body: str
+    statement: int
+    indent: int  # of the statement, in characters
+    place: Place
+    length: Axis
+    definition: int
+    first: int
+    inner_indent: int  # of the body, in characters
+    argument: str
+    passes: bool
+
+
 class Site(Struct, frozen=True):
     """One `numpyro.sample` call with a name that can be read.
+
+    A site of a scan's body is seen twice: as what one call of the body samples, by the function
+    that is the body, and as all of them stacked, by the function that calls scan. The latter has
+    `scan`, and the former as `step`.
 
     `variable` is a name bound to exactly the site's value by its own statement, else None.
     `shape`, its part `batch` and the plates' part of that are None where they can't be read.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
-    reparameterized, each with its way out.
+    reparameterized, each with its way out. `assigns`: the statement is nothing but
+    ``variable = numpyro.sample(...)``. `located`: the distribution has a `loc` that an offset can
+    be added to. `shifted`: it is sampled with an offset in its `loc` already.
     """
 
     index: int
@@ -182,11 +209,26 @@ class Site(Struct, frozen=True):
     batch: Shape | None
     plate_shape: Shape | None
     obstacles: tuple[tuple[str, str], ...] = ()
+    assigns: bool = False
+    located: bool = False
+    shifted: bool = False
+    scan: Scan | None = None
+    step: Site | None = None
+
+    @property
+    def all_frames(self) -> tuple[Frame, ...]:
+        """The blocks that it stands in; those of a scan's body are inside those of the scan."""
+        return self.frames if self.step is None else (*self.frames, *self.step.frames)
 
     @property
     def path(self) -> tuple[int, ...]:
         """The branches that must be taken to get here."""
-        return tuple(frame.block for frame in self.frames if frame.block is not None)
+        return tuple(frame.block for frame in self.all_frames if frame.block is not None)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sites with less are sampled before, in another statement."""
+        return self.statement, -1 if self.step is None else self.step.statement
 
 
 class Binding(Struct, frozen=True):
@@ -203,6 +245,7 @@ class Binding(Struct, frozen=True):
     plate: Plate | None = None
     qualified: str | None = None
     certain: bool = True
+    parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
 
 
 class Addressed(Struct, frozen=True):
@@ -237,6 +280,8 @@ class Function(Struct):
     calls: set[str] = set()  # the last names of all that it calls
     calls_in_plates: dict[str, int] = {}  # those of them under what may be a plate, with the line
     unreadable: list[Place] = []  # samples whose name isn't a literal
+    runner: str = ""  # the function whose scan runs this one
+    run_at: int = 0  # the statement of that scan
 
     def find(self, name: str) -> list[Site]:
         """The sites of that name, in the order in which they are written."""
@@ -246,6 +291,13 @@ class Function(Struct):
         self.sites.append(site)
         self.by_name.setdefault(site.name, []).append(site)
         self.taken.add(site.name)
+
+    def amend(self, site: Site) -> None:
+        """Put `site` in the place of the one with its index."""
+        self.sites[site.index] = site
+        self.by_name.clear()
+        for known in self.sites:
+            self.by_name.setdefault(known.name, []).append(known)
 
 
 class Survey(Struct, frozen=True):

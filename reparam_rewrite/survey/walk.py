@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
@@ -20,6 +21,7 @@ from reparam_rewrite.survey.calls import (
     assignment,
     calls_in,
     has_sample_shape,
+    is_assignment,
     is_none,
     obstacles,
     variable_of,
@@ -29,6 +31,19 @@ from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
 from reparam_rewrite.survey.plates import plate_of, plate_shape
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of, touched_by
+from reparam_rewrite.survey.scans import (
+    SCAN,
+    Outputs,
+    body_of,
+    first_of,
+    is_located,
+    length_of,
+    numbered,
+    parameters,
+    reads_argument,
+    returns_once,
+    stacked,
+)
 from reparam_rewrite.survey.shapes import broadcast, shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import Timeline
@@ -39,6 +54,8 @@ from reparam_rewrite.survey.values import (
     Function,
     Handler,
     Plate,
+    Scan,
+    Shape,
     Site,
 )
 
@@ -54,8 +71,20 @@ class Walk:
     """Reads one function; also the `Scope` that expressions are read in."""
 
     def __init__(
-        self, index: Index, text: Text, scoped: Scoped, shared: tuple[frozenset[str], ...]
+        self,
+        index: Index,
+        text: Text,
+        scoped: Scoped,
+        shared: tuple[frozenset[str], ...],
+        runner: Walk | None = None,
     ) -> None:
+        """`runner` has just come to a scan whose body this function is."""
+        self._shared = shared
+        self._runner = runner
+        self._scans: dict[ast.Call, Outputs] = {}
+        self._returned: tuple[Outputs, Outputs] = (None, None)
+        #: The bodies of the scans that were followed, read.
+        self.bodies: dict[str, Function] = {}
         self._index = index
         self._text = text
         self._node = scoped.node
@@ -63,9 +92,9 @@ class Walk:
         self._outer = [own_names(node) for node in reversed(scoped.around)]
         self._outer_imports = [imports_of(node) for node in reversed(scoped.around)]
         unstable = frozenset(index.globals | rebound_inside(scoped.node))
-        self._timeline = Timeline(unstable)
+        self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
-        self._blocks = 0
+        self._blocks: int = runner._blocks if runner else 0
         self.function = Function(
             name=scoped.name,
             place=text.place(scoped.node),
@@ -94,7 +123,11 @@ class Walk:
         return self._index.aliases.get(node.id)
 
     def binding(self, name: str) -> Binding | None:
-        return self._timeline.now(name) if name in self._locals else None
+        if name in self._locals:
+            return self._timeline.now(name)
+        found = self._runner.binding(name) if self._runner else None
+        # Sites are numbered function by function.
+        return replace(found, site=None) if found is not None else None
 
     def is_constant(self, name: str) -> bool:
         hidden = name in self._locals or any(name in names for names in self._outer)
@@ -108,12 +141,16 @@ class Walk:
 
     # -- statements ----------------------------------------------------------------------------
 
-    def run(self) -> Function:
+    def run(self, **given: Binding) -> Function:
+        """`given`: what arguments are known to stand for."""
         arguments = self._node.args
         numbers = sizes_in(self._node)
         for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             shape = () if part.arg in numbers else None
-            self._bind(part.arg, self.function.first, shape=shape)
+            if part.arg in given:
+                self._timeline.bind(part.arg, self.function.first, given[part.arg])
+            else:
+                self._bind(part.arg, self.function.first, shape=shape)
         for extra in (arguments.vararg, arguments.kwarg):
             if extra:
                 self._bind(extra.arg, self.function.first)
@@ -273,6 +310,8 @@ class Walk:
             return
         targets, value = assignment(node)
         sites = self._calls(node, node)
+        if isinstance(node, ast.Return):
+            self._returned = self._outputs(node.value)
         if value is None:
             self._forget(bound_names(node), number)
             if isinstance(node, ast.Delete):
@@ -291,9 +330,17 @@ class Walk:
         for name in names:
             if name in self._locals:
                 self._timeline.bind(name, number, meaning)
+        outputs = self._scan_outputs(value)
+        for target in targets if outputs is not None else []:
+            self._bind_outputs(target, outputs, number)
 
     def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr, number: int) -> None:
         """``n, k = X.shape`` binds numbers."""
+        parts = self._parts(value)
+        if parts is not None and len(parts) == len(target.elts):
+            for name, shape in zip(target.elts, parts, strict=True):
+                if isinstance(name, ast.Name) and name.id in self._locals:
+                    self._bind(name.id, number, shape=shape)
         if isinstance(value, ast.Attribute) and value.attr == "shape":
             for name in target.elts:
                 if isinstance(name, ast.Name) and name.id in self._locals:
@@ -319,7 +366,7 @@ class Walk:
         dotted = self.resolve(value)
         if dotted is not None and dotted.startswith("numpyro"):
             return Binding(version, qualified=dotted)  # sample = numpyro.sample
-        return Binding(version, shape=shape_of(self, value))
+        return Binding(version, shape=shape_of(self, value), parts=self._parts(value))
 
     # -- sites ---------------------------------------------------------------------------------
 
@@ -348,12 +395,18 @@ class Walk:
                 site = self._site(statement, call, header)
                 if site is not None:
                     found[call.node] = site
+            elif dotted in SCAN and not (call.conditional or call.deferred):
+                self._scan(statement, call.node, header)
             elif dotted in ("numpyro.param", "numpyro.deterministic", "numpyro.module"):
                 name = argument(call.node, 0, "name")
                 if isinstance(name, ast.Constant) and isinstance(name.value, str):
                     self.function.taken.add(name.value)
                     if dotted == "numpyro.param":
                         self.function.params.add(name.value)
+                    if dotted == "numpyro.deterministic" and self._runner:
+                        shifted = self._shifted(statement, call.node, name.value)
+                        if shifted is not None:
+                            found[call.node] = shifted
         for changed in sorted(touched & self._locals):
             self._timeline.touch(changed, self._number(statement))
         return found
@@ -389,6 +442,145 @@ class Walk:
             batch=batch,
             plate_shape=plates,
             obstacles=tuple(obstacles(call, header)),
+            assigns=is_assignment(statement, node),
+            located=prior_node is not None
+            and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
         )
         self.function.add(site)
+        return site
+
+    # -- scans ---------------------------------------------------------------------------------
+
+    def _scan(self, statement: ast.stmt, call: ast.Call, header: bool) -> None:
+        """Read the body of a scan, if it can be followed, and add what it samples."""
+        scoped = body_of(self._index, self._node, self.function.name, call)
+        if scoped is None or self._runner is not None:
+            return
+        xs, init = argument(call, 2, "xs"), argument(call, 1, "init")
+        scan = Scan(
+            body=scoped.name,
+            statement=self._number(statement),
+            indent=statement.col_offset,
+            place=self._text.place(call),
+            length=length_of(self, call),
+            definition=self._number(scoped.node),
+            first=self._number(first_of(scoped.node)),
+            inner_indent=first_of(scoped.node).col_offset,
+            argument=parameters(scoped.node)[1],
+            passes=not is_none(xs) or reads_argument(scoped.node),
+        )
+        walk = Walk(self._index, self._text, scoped, self._shared, self)
+        carry, slices = parameters(scoped.node)
+        body = walk.run(
+            **{carry: self._parameter(init, sliced=False), slices: self._parameter(xs, sliced=True)}
+        )
+        body.runner, body.run_at = self.function.name, scan.statement
+        self._blocks = walk._blocks
+        self.bodies[scoped.name] = body
+        carried, outputs = walk._returned if returns_once(scoped.node) else (None, None)
+        for index, shape in self._carried(carried, init):
+            if body.sites[index].shape is None:
+                body.amend(replace(body.sites[index], shape=shape))
+        indices = {}
+        for site in body.sites:
+            indices[site.index] = len(self.function.sites)
+            own = replace(
+                site,
+                index=len(self.function.sites),
+                statement=scan.statement,
+                indent=statement.col_offset,
+                alone=header or self._text.stands_alone(statement),
+                frames=tuple(self._frames),
+                variable=None,
+                plate_shape=None,
+            )
+            self.function.add(stacked(own, site, scan))
+        self.function.taken |= body.taken
+        self.function.params |= body.params
+        self._scans[call] = numbered(outputs, indices)
+
+    def _carried(
+        self, carried: Outputs, init: ast.expr | None
+    ) -> Iterator[tuple[int, Shape | None]]:
+        """The sites that a body hands on have the shapes of the `init` in their place."""
+        if isinstance(carried, int) and init is not None:
+            yield carried, shape_of(self, init)
+        parts = self._parts(init) if isinstance(carried, tuple) and init is not None else None
+        if isinstance(carried, tuple) and parts is not None and len(parts) == len(carried):
+            for site, shape in zip(carried, parts, strict=True):
+                if isinstance(site, int):
+                    yield site, shape
+
+    def _parameter(self, node: ast.expr | None, *, sliced: bool) -> Binding:
+        """What a body's parameter stands for, given the scan's `init`, or else its `xs`."""
+
+        def one(whole: Shape | None) -> Shape | None:
+            return whole[1:] if whole and sliced else None if sliced else whole
+
+        version = self._timeline.version()
+        if node is None or is_none(node):
+            return Binding(version)
+        parts = self._parts(node)
+        if parts is not None:
+            return Binding(version, parts=tuple(map(one, parts)))
+        return Binding(version, shape=one(shape_of(self, node)))
+
+    def _parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
+        """The shapes of the elements of a tuple."""
+        if isinstance(node, ast.Tuple):
+            if any(isinstance(part, ast.Starred) for part in node.elts):
+                return None
+            return tuple(shape_of(self, part) for part in node.elts)
+        binding = self.binding(node.id) if isinstance(node, ast.Name) else None
+        return None if binding is None else binding.parts
+
+    def _outputs(self, node: ast.expr | None) -> tuple[Outputs, Outputs]:
+        """The sites that a body hands on, and those that it gives back."""
+        if not isinstance(node, ast.Tuple) or len(node.elts) != 2:
+            return None, None
+        first, second = node.elts
+        return self._structure(first), self._structure(second)
+
+    def _structure(self, node: ast.expr) -> Outputs:
+        if isinstance(node, ast.Tuple):
+            return tuple(map(self._structure, node.elts))
+        binding = self.binding(node.id) if isinstance(node, ast.Name) else None
+        own = isinstance(node, ast.Name) and node.id in self._locals
+        return binding.site if binding is not None and own else None
+
+    def _scan_outputs(self, value: ast.expr) -> Outputs:
+        """What ``scan(...)`` or ``scan(...)[1]`` gives back."""
+        if isinstance(value, ast.Call) and value in self._scans:
+            return None, self._scans[value]
+        second = isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant)
+        if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Call) and second:
+            found = isinstance(value.slice, ast.Constant) and value.slice.value == 1
+            return self._scans.get(value.value) if found else None
+        return None
+
+    def _bind_outputs(self, target: ast.expr, outputs: Outputs, number: int) -> None:
+        """Let the names of a target stand for the stacked sites that they are bound to."""
+        if isinstance(target, (ast.Tuple, ast.List)) and isinstance(outputs, tuple):
+            if len(target.elts) == len(outputs):
+                for part, output in zip(target.elts, outputs, strict=True):
+                    self._bind_outputs(part, output, number)
+        elif isinstance(target, ast.Name) and isinstance(outputs, int):
+            site = self.function.sites[outputs]
+            if target.id in self._locals:
+                self._bind(target.id, number, site=site.index, shape=site.shape)
+                self.function.amend(replace(site, variable=target.id))
+
+    def _shifted(self, statement: ast.stmt, call: ast.Call, name: str) -> Site | None:
+        """``z = deterministic("z", z_base - z_loc)`` after ``z_base = sample("z_base", ...)``."""
+        value = argument(call, 1, "value")
+        if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Sub):
+            return None
+        binding = self.binding(value.left.id) if isinstance(value.left, ast.Name) else None
+        if binding is None or binding.site is None:
+            return None
+        site = self.function.sites[binding.site]
+        if site.name != f"{name}_base":
+            return None
+        site = replace(site, name=name, shifted=True, variable=variable_of(statement, call))
+        self.function.amend(site)
         return site

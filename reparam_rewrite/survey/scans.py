@@ -1,0 +1,162 @@
+"""Calls of `numpyro.contrib.control_flow.scan`: their bodies, their steps, what they give back."""
+
+from __future__ import annotations
+
+import ast
+
+from msgspec.structs import replace
+
+from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.families import FAMILIES
+from reparam_rewrite.survey.index import FunctionNode, Index, Scoped
+from reparam_rewrite.survey.priors import DISTRIBUTIONS
+from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.shapes import axis_of, shape_of
+from reparam_rewrite.survey.values import Axis, Scan, Site
+
+SCAN = ("numpyro.contrib.control_flow.scan", "numpyro.contrib.control_flow.scan.scan")
+
+#: What a body returns second, or the target that it is bound to: a site, by its index, or a tuple.
+Outputs = int | tuple["Outputs", ...] | None
+
+#: Families that are only moved by an addition to their `loc`.
+LOCATED = frozenset(
+    [
+        "AsymmetricLaplace",
+        "Cauchy",
+        "Gumbel",
+        "Laplace",
+        "Logistic",
+        "LowRankMultivariateNormal",
+        "MultivariateNormal",
+        "MultivariateStudentT",
+        "Normal",
+        "SoftLaplace",
+        "StudentT",
+    ]
+)
+
+
+def body_of(index: Index, node: FunctionNode, name: str, call: ast.Call) -> Scoped | None:
+    """The function that a scan in `node`, called `name`, runs; None if it can't be followed.
+
+    It must be a plain ``def step(carry, x)`` in `node`, defined once and used nowhere else.
+    """
+    given = argument(call, 0, "f")
+    if not isinstance(given, ast.Name) or not is_plain(call):
+        return None
+    found = [
+        scoped
+        for scoped in index.functions
+        if scoped.name == f"{name}.{given.id}" and scoped.around[-1:] == (node,)
+    ]
+    used = [part for part in ast.walk(node) if isinstance(part, ast.Name) and part.id == given.id]
+    if len(found) != 1 or len(used) != 1:
+        return None
+    (scoped,) = found
+    body = scoped.node
+    arguments = body.args
+    plain = not (arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults)
+    count = len(arguments.posonlyargs) + len(arguments.args)
+    if not isinstance(body, ast.FunctionDef) or body.decorator_list or not plain or count != 2:
+        return None
+    if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in ast.walk(body)):
+        return None
+    return scoped
+
+
+def is_plain(call: ast.Call) -> bool:
+    """Are all arguments written out, and those of scan that can be followed?
+
+    With `history` it calls the body otherwise. With `reverse` NumPyro gives the steps the values
+    of a sample site in one order, and records those of a deterministic one in the other.
+    """
+    names = {keyword.arg for keyword in call.keywords}
+    starred = any(isinstance(part, ast.Starred) for part in call.args)
+    return len(call.args) <= 4 and not starred and names <= {"f", "init", "xs", "length"}
+
+
+def reads_argument(node: FunctionNode) -> bool:
+    """Does a body do anything with its slices?"""
+    slices = parameters(node)[1]
+    return any(isinstance(part, ast.Name) and part.id == slices for part in ast.walk(node))
+
+
+def parameters(node: FunctionNode) -> tuple[str, str]:
+    """The names of a body's carry and of its slices."""
+    first, second = [*node.args.posonlyargs, *node.args.args]
+    return first.arg, second.arg
+
+
+def first_of(node: FunctionNode) -> ast.stmt:
+    """The first statement of a body that isn't its docstring."""
+    first = node.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return node.body[1] if is_text and len(node.body) > 1 else first
+
+
+def returns_once(node: FunctionNode) -> bool:
+    return sum(isinstance(part, ast.Return) for part in ast.walk(node)) == 1
+
+
+def length_of(scope: Scope, call: ast.Call) -> Axis:
+    """How many steps a scan makes: its `length`, else that of its `xs`."""
+    given = argument(call, 3, "length")
+    if given is not None and not is_none(given):
+        return axis_of(scope, given, ast.unparse(given))
+    xs = argument(call, 2, "xs")
+    while isinstance(xs, (ast.Tuple, ast.List)) and xs.elts:
+        xs = xs.elts[0]
+    if xs is None or is_none(xs):
+        return Axis(None)
+    shape = shape_of(scope, xs)
+    if shape:
+        return shape[0]
+    if isinstance(xs, ast.Name) and shape is None:
+        size = ast.parse(f"{xs.id}.shape[0]", mode="eval").body
+        return axis_of(scope, size, ast.unparse(size))
+    return Axis(None)
+
+
+def numbered(outputs: Outputs, indices: dict[int, int]) -> Outputs:
+    """Outputs by the indices that the sites have in the function that calls scan."""
+    if isinstance(outputs, tuple):
+        return tuple(numbered(output, indices) for output in outputs)
+    return None if outputs is None else indices[outputs]
+
+
+def stacked(outer: Site, site: Site, scan: Scan) -> Site:
+    """All that a scan samples of a site; `outer` is the site as it stands where the scan does."""
+    return replace(
+        outer,
+        shape=None if site.shape is None else (scan.length, *site.shape),
+        batch=None if site.batch is None else (scan.length, *site.batch),
+        scan=scan,
+        step=site,
+    )
+
+
+def is_located(scope: Scope, node: ast.expr, *, in_plate: bool) -> bool:
+    """May an offset be added to the `loc` of a distribution expression, and shift just that?
+
+    ``dist.Normal(z, 1)``, also with ``.to_event(1)`` and, outside of plates, ``.expand([n])``,
+    since either leaves room for a `loc` of the shape of the site.
+    """
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        methods = {"to_event"} if in_plate else {"to_event", "expand"}
+        if not isinstance(node.func.value, ast.Call) or node.func.attr not in methods:
+            break
+        node = node.func.value
+    if not isinstance(node, ast.Call):
+        return False
+    dotted = scope.resolve(node.func) or ""
+    name = dotted[len(DISTRIBUTIONS) :]
+    if not dotted.startswith(DISTRIBUTIONS) or name not in LOCATED:
+        return False
+    unclear = any(isinstance(part, ast.Starred) for part in node.args)
+    return not unclear and all(keyword.arg is not None for keyword in node.keywords)
+
+
+def loc_position(family: str) -> int:
+    """Which argument of a family's constructor is its `loc`."""
+    return [name for name, _ in FAMILIES[family].arguments].index("loc")
