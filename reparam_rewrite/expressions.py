@@ -42,6 +42,18 @@ def grouped(text: str) -> str:
     return text if is_atom(text) else f"({text})"
 
 
+def ungrouped(text: str) -> str:
+    """The expression without the parentheses that hold all of it."""
+    if not text.startswith("(") or not text.endswith(")"):
+        return text
+    try:
+        inner = ast.parse(text[1:-1].strip(), mode="eval").body
+    except SyntaxError:
+        return text  # ``(a) * (b)``
+    same = not isinstance(inner, (ast.Tuple, ast.NamedExpr, ast.Yield, ast.Starred))
+    return text[1:-1].strip() if same else text
+
+
 def identifier(name: str) -> str:
     """A Python identifier that recalls a site's name: ``"a b"`` gives ``a_b``."""
     found = re.sub(r"\W+", "_", name).strip("_") or "site"

@@ -123,6 +123,13 @@ def test_a_sum_of_two_is_added_up_where_black_would_tear_it() -> None:
     assert layout.added_up("a_loc", TERMS, 40)[-1] == ("a_loc -= 0.5 * c",)
 
 
+def test_black_wants_no_parentheses_around_a_right_side() -> None:
+    assert layout.sum_of("a_loc", ["(x if y else z)"], 88) == ("a_loc = x if y else z",)
+    terms = ["(b - c)", "- (d - e)", "+ (f) * (g)"]
+    lines = [("a_loc = b - c",), ("a_loc -= d - e",), ("a_loc += (f) * (g)",)]
+    assert layout.added_up("a_loc", terms, 88) == lines
+
+
 JOINED = [
     ("f(\n    a,\n    b\n)", "f(a, b)"),
     ("f(\n    a,\n)", "f(a,)"),

@@ -10,11 +10,13 @@ source doesn't tell a shape.
 from __future__ import annotations
 
 import ast
+import itertools
 import random
 import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import black
@@ -163,7 +165,7 @@ def assert_offsets(case: Case, plain: Any, generated: Tempered) -> None:
         bases = {}
         for child in children:
             free = biject_to(found[child]["fn"].support).inv(values[child])
-            bases[child] = values[f"{child}_base"], list(expected(case, child, values, free))
+            bases[child] = values[f"{child}_base"], expected(case, child, values, free)
         return bases
 
     with double_precision():
@@ -172,37 +174,36 @@ def assert_offsets(case: Case, plain: Any, generated: Tempered) -> None:
     for child, (found, wanted) in bases.items():
         if child in case.bases:
             continue  # what the bases do is NumPyro's
-        fine = [np.allclose(found, base, rtol=1e-6, atol=1e-7) for base in wanted]
-        assert any(fine), f"the base of {child!r} is {found}, not {' or '.join(map(str, wanted))}"
+        fixed, choices = wanted
+        ways = itertools.islice(itertools.product(*choices), 10_000)
+        fine = (np.allclose(found, sum(way, fixed), rtol=1e-6, atol=1e-7) for way in ways)
+        assert any(fine), f"the base of {child!r} is {found}, not {fixed} and one each of {choices}"
 
 
-def expected(case: Case, child: str, values: dict[str, Any], free: Any) -> Iterator[Any]:
-    """The base site; where a shape isn't told, also with the parents broadcast as they are."""
+def expected(case: Case, child: str, values: dict[str, Any], free: Any) -> tuple[Any, list[Any]]:
+    """The base site: the scaled child, and the terms of its offset, as each may be read."""
     site, shape = case.sites[child], jnp.shape(free)
     names = {"jnp": jnp, "jax": jax, "sites": values, **case.args}
     for assignment in case.assignments[: site.past]:
         exec(assignment, names)
-    for by_name in (True, False):
-        try:
-            base = free * factor(case, case.scales.get(child, Scale()), values, names, by_name)
-            for pair in (pair for pair in case.pairs if pair.child == child):
-                base += term(case, pair, values, names, shape, by_name)
-            assert jnp.shape(base) == shape
-            yield base
-        except Ambiguous:
-            assert not by_name or not all(is_told(case, p) for p in case.pairs if p.child == child)
+    base = free * factor(case, case.scales.get(child, Scale()), values, names)
+    assert jnp.shape(base) == shape
+    choices = []
+    for pair in (pair for pair in case.pairs if pair.child == child):
+        terms = list(term(case, pair, values, names, shape))
+        assert terms, f"no way to read {pair}"
+        choices.append(terms)
+    return base, choices
 
 
-def factor(
-    case: Case, scale: Scale, values: dict[str, Any], names: dict[str, Any], by_name: bool
-) -> Any:
+def factor(case: Case, scale: Scale, values: dict[str, Any], names: dict[str, Any]) -> Any:
     """What the child is multiplied by."""
     found = eval(scale.text, names)
     if scale.param:
         found = found * values[scale.param]
     if scale.by:
         power = values[scale.power] if scale.power in values else float(scale.power)
-        found = found * parent_value(case, scale.by, values, by_name) ** -power
+        found = found * next(parent_values(case, scale.by, values)) ** -power
     return found
 
 
@@ -212,44 +213,66 @@ def term(
     values: dict[str, Any],
     names: dict[str, Any],
     shape: tuple[int, ...],
-    by_name: bool,
-) -> Any:
-    """One summand of the offset."""
+) -> Iterator[Any]:
+    """One summand of the offset, in every way that it may be read."""
     structure = pair.settings["coefficient"]
     if structure == "matrix":
-        value = values[pair.parent]
+        found = iter([values[pair.parent]])
     elif pair.value:
-        value = eval(pair.value, names)
+        found = iter([eval(pair.value, names)])
     else:
-        value = parent_value(case, pair, values, by_name)
-    if pair.center:
-        value = value - eval(pair.center, names)
-    if structure == "matrix":
-        parent, child = case.sites[pair.parent], case.sites[pair.child]
-        return weighted(values[pair.param], value, parent.axes, child.free)
-    if not pair.param:
-        return pair.settings["init"] * value
-    coefficient = values[pair.param]
-    whole = {"elementwise": shape, "shared": ()}.get(str(structure), jnp.shape(coefficient))
-    assert jnp.shape(coefficient) == whole, f"{pair.param} has shape {jnp.shape(coefficient)}"
-    return coefficient * value
+        found = parent_values(case, pair, values)
+    for value in found:
+        if pair.center:
+            value = value - eval(pair.center, names)
+        if structure == "matrix":
+            parent, child = case.sites[pair.parent], case.sites[pair.child]
+            yield weighted(values[pair.param], value, parent.axes, child.free)
+        elif not pair.param:
+            yield pair.settings["init"] * value
+        else:
+            coefficient = values[pair.param]
+            whole = {"elementwise": shape, "shared": ()}.get(str(structure), jnp.shape(coefficient))
+            assert jnp.shape(coefficient) == whole, f"{pair.param}: {jnp.shape(coefficient)}"
+            yield coefficient * value
 
 
-def parent_value(case: Case, pair: Pair, values: dict[str, Any], by_name: bool) -> Any:
+def parent_values(case: Case, pair: Pair, values: dict[str, Any]) -> Iterator[Any]:
+    """The parent lined up by its axes.
+
+    Where the source doesn't tell a shape, it may also be broadcast as it is, or only those axes
+    be lined up that show: plates and event dims.
+    """
     parent, child = case.sites[pair.parent], case.sites[pair.child]
-    value = values[pair.parent]
-    if by_name or is_told(case, pair):
-        return lined_up(value, parent, child, pair.settings["reduce"])
-    if not fits(parent.axes, child.free):
-        raise Ambiguous
-    return value
+    value, reduce = values[pair.parent], pair.settings["reduce"]
+    with suppress(Ambiguous):
+        yield lined_up(value, parent.axes, child.free, reduce)
+    if is_told(case, pair):
+        return
+    if fits(parent.axes, child.free):
+        yield value
+    with suppress(Ambiguous):
+        shown = visible(parent.axes, parent), visible(child.free, child)
+        yield lined_up(value, *shown, reduce)
 
 
-def lined_up(value: Any, parent: Site, child: Site, reduce: str) -> Any:
+def visible(axes: Axes, site: Site) -> Axes:
+    """The axes of a site, those of no plate and no event with keys that no other has."""
+    if site.told:
+        return axes
+    events = len(axes) - site.event_dims
+    return tuple(
+        axis
+        if axis.plate or axis == UNIT or at >= events
+        else axis._replace(key=f"{site.name} {at}")
+        for at, axis in enumerate(axes)
+    )
+
+
+def lined_up(value: Any, axes: Axes, child: Axes, reduce: str) -> Any:
     """A value in the axes of the child: by the names of plates, by sizes, else reduced."""
-    axes = parent.axes
     assert jnp.shape(value) == tuple(axis.size for axis in axes)
-    places = [place(axis, child.free) for axis in axes]
+    places = [place(axis, child) for axis in axes]
     lost = [at for at, target in enumerate(places) if target is None]
     reduced = tuple(at for at in lost if axes[at] != UNIT)
     value = (jnp.sum if reduce == "sum" else jnp.mean)(value, axis=reduced, keepdims=True)
@@ -258,7 +281,7 @@ def lined_up(value: Any, parent: Site, child: Site, reduce: str) -> Any:
     if len(set(kept)) != len(kept):
         raise Ambiguous
     value = jnp.transpose(value, np.argsort(kept))
-    return jnp.expand_dims(value, [at for at in range(len(child.free)) if at not in kept])
+    return jnp.expand_dims(value, [at for at in range(len(child)) if at not in kept])
 
 
 def weighted(weights: Any, value: Any, parent: Axes, child: Axes) -> Any:

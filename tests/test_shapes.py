@@ -1977,7 +1977,7 @@ SHAPES_OF_PRIORS = {
         """,
         args=(X3,),
         config='[sites.a]\noffset = "v"',
-        fails="roadcast",
+        offsets={"a": "xi_a_v * jnp.mean(v)"},
     ),
     "an indexed parent": Shape(
         """
@@ -2020,6 +2020,114 @@ SHAPES_OF_PRIORS = {
         refused=[
             "'v' can't be lined up with 'a': the child has 2 axes that could be its axis of size n"
         ],
+    ),
+    "an axis of a Dirichlet that to_event made": Shape(
+        """
+        def model(n, m):
+            with numpyro.plate("i", n):
+                v = numpyro.sample("v", dist.Normal(0, 1))
+            a = numpyro.sample("a", dist.Dirichlet(jnp.ones(3)).expand([m, 1, n]).to_event(1))
+        """,
+        args=(2, 4),
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * v[:, None]"},
+    ),
+    "a Dirichlet whose to_event hides all axes": Shape(
+        """
+        def model(n, m):
+            with numpyro.plate("i", n):
+                v = numpyro.sample("v", dist.Normal(0, 1))
+            a = numpyro.sample("a", dist.Dirichlet(jnp.ones(3)).expand([m, n]).to_event())
+        """,
+        args=(2, 4),
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * v[:, None]"},
+    ),
+    "a parent of unknown shape in another plate": Shape(
+        """
+        def model(n, x):
+            with numpyro.plate("i", n):
+                v = numpyro.sample("v", dist.Normal(x, 1))
+            with numpyro.plate("j", 2):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        args=(2, np.zeros(2)),
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * jnp.mean(v)"},
+    ),
+    "a random walk of unknown scale, of another size": Shape(
+        """
+        def model(n, x):
+            v = numpyro.sample("v", dist.GaussianRandomWalk(x, num_steps=n))
+            a = numpyro.sample("a", dist.Normal(0, 1).expand([2]))
+        """,
+        args=(2, 1.0),
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * jnp.mean(v)"},
+    ),
+    "a parent of unknown shape and a child without axes": Shape(
+        """
+        def model(n, x):
+            v = numpyro.sample("v", dist.Normal(x, 1))
+            a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        args=(2, np.zeros(2)),
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * jnp.mean(v)"},
+    ),
+    "a parent of unknown shape with one of the child's plates": Shape(
+        """
+        def model(n, x):
+            with numpyro.plate("i", n):
+                v = numpyro.sample("v", dist.Normal(x, 1))
+                with numpyro.plate("j", 3):
+                    w = numpyro.sample("w", dist.Normal(x, 1))
+                    a = numpyro.sample("a", dist.Normal(0, 1).expand([4, 1, 1]))
+                    b = numpyro.sample("b", dist.Normal(0, 1).expand([n]).to_event(0))
+            c = numpyro.sample("c", dist.GaussianRandomWalk(1.0, num_steps=n))
+        """,
+        args=(2, np.zeros(2)),
+        config='[sites.a]\noffset = ["v", "w"]\n[sites.c]\noffset = ["v", "w"]',
+        offsets={
+            "a": "xi_a_v * v + xi_a_w * w",
+            "c": "xi_c_v * v + xi_c_w * jnp.mean(w, 0)",
+        },
+    ),
+    "a parent with an axis more than shows": Shape(
+        """
+        def model(n, x):
+            with numpyro.plate("i", n):
+                v = numpyro.sample("v", dist.Normal(x, 1))
+            with numpyro.plate("i", n):
+                a = numpyro.sample("a", dist.Normal(0, 1).expand([3, n]))
+        """,
+        args=(2, np.zeros((3, 2))),
+        config='[sites.a]\noffset = "v"',
+        fails="Incompatible shapes|broadcast",
+    ),
+    "a parent of unknown shape that fills a free dim": Shape(
+        """
+        def model(n, x):
+            with numpyro.plate("i", n, dim=-2):
+                v = numpyro.sample("v", dist.Normal(x, 1))
+            with numpyro.plate("i", n, dim=-2), numpyro.plate("j", 3, dim=-1):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        args=(2, np.zeros((2, 3))),
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * jnp.mean(v, -1, keepdims=True)"},
+    ),
+    "a parent of unknown shape in the same plate": Shape(
+        """
+        def model(n, x):
+            with numpyro.plate("i", n):
+                v = numpyro.sample("v", dist.Normal(x, 1))
+            with numpyro.plate("i", n):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        args=(2, np.zeros(2)),
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * v"},
     ),
     "an event dim matches a plate by its size": Shape(
         """
@@ -2111,7 +2219,7 @@ SHAPES_OF_PRIORS = {
         """,
         args=(np.zeros((2, 3)),),
         config='[sites.a]\noffset = "v"',
-        fails="roadcast",
+        offsets={"a": "xi_a_v * jnp.mean(v)"},
     ),
     "an unknown parent of a child in its plate": Shape(
         """
@@ -3540,7 +3648,7 @@ TRICKS = {
         """,
         args=(np.ones(3),),
         config='[sites.a]\noffset = "v"',
-        fails="roadcast",
+        offsets={"a": "xi_a_v * jnp.mean(v)"},
     ),
     "a parent observed with more dims, in a sum": Shape(
         """

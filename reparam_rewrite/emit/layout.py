@@ -9,6 +9,7 @@ from __future__ import annotations
 from reparam_rewrite.emit.breaking import broken
 from reparam_rewrite.emit.lines import STEP
 from reparam_rewrite.emit.tokens import tokens_of
+from reparam_rewrite.expressions import ungrouped
 
 __all__ = ["STEP", "Lines", "added_up", "has_long_string", "joined", "kept", "statement", "sum_of"]
 
@@ -30,6 +31,8 @@ def sum_of(target: str, terms: list[str], room: int) -> Lines | None:
 
     A term after the first starts with its sign. None where black would tear a term apart.
     """
+    if len(terms) == 1:
+        terms = [ungrouped(terms[0])]
     lines = statement(f"{target} = {' '.join(terms)}", room)
     if len(lines) > 1 and [line.strip() for line in lines[1:-1]] != terms:
         return None
@@ -39,8 +42,8 @@ def sum_of(target: str, terms: list[str], room: int) -> Lines | None:
 def added_up(target: str, terms: list[str], room: int) -> list[Lines]:
     """A sum as statements of its own, ``target = term`` and ``target += term``."""
     first, *rest = terms
-    signed = [f"{target} {term[0]}= {term[2:]}" for term in rest]
-    return [statement(text, room) for text in (f"{target} = {first}", *signed)]
+    signed = [f"{target} {term[0]}= {ungrouped(term[2:])}" for term in rest]
+    return [statement(text, room) for text in (f"{target} = {ungrouped(first)}", *signed)]
 
 
 def joined(code: str) -> str | None:

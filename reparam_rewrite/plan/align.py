@@ -60,6 +60,24 @@ def align(expression: str, parent: Shape, child: Shape, reduce: str) -> Value:
     return value if sure else replace(value, guarded=True)
 
 
+def from_right(value: Value, dims: int) -> Value:
+    """Axes counted from the right, for a parent that may have more than `dims` of them."""
+    axes = tuple(axis if axis < 0 else axis - dims for axis in value.axes)
+    return replace(value, axes=axes)
+
+
+def as_wide(value: Value, dims: int, width: int) -> Value:
+    """A parent of `dims` axes with new ones on the left until it has `width`.
+
+    If it has more axes than that after all, it is wider than the child, and fails.
+    """
+    items = value.index[1:-1].split(", ") if value.index else []
+    dims -= 0 if value.keepdims else len(value.axes)
+    dims += items.count("None") - items.count("0")
+    items = ["None"] * (width - dims) + items
+    return replace(value, index=f"[{', '.join(items)}]" if items else "")
+
+
 def lined_up(
     expression: str,
     parent: Shape,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
-from reparam_rewrite.plan.align import Unaligned, align
+from reparam_rewrite.plan.align import Unaligned, align, as_wide, from_right
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
@@ -20,6 +20,7 @@ from reparam_rewrite.plan.scaling import basis_of, check_basis, is_elementwise_s
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.structure import matrix, sizes_by_axes
 from reparam_rewrite.plan.values import Coefficient, Other, Rewrite, Term, Value
+from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.priors import RESHAPING
 from reparam_rewrite.survey.shapes import broadcast
 from reparam_rewrite.survey.values import Axis, Shape, Site
@@ -212,13 +213,24 @@ def known_shape(
     """The child's axes, and its sizes as they can be written before `declare`; None: not known."""
     support = site.prior.support
     if support.reshapes:
-        # In unconstrained space all event dims are one vector, of a length only the prior knows.
-        if not support.constraint or site.batch is None:
-            return None, None
-        return (*site.batch, Axis(None)), None
+        return unconstrained_shape(site), None
     if site.shape is None:
         return None, None
     return site.shape, written(context, site.shape, declare)
+
+
+def unconstrained_shape(site: Site) -> Shape | None:
+    """The axes of a child whose support is of vectors or matrices, in unconstrained space.
+
+    The event dims of its family become one vector, of a length that only the prior knows; those
+    that `to_event` added stay: ``Dirichlet(c).expand([n]).to_event(1)`` has ``(n, ?)``.
+    """
+    family, event = FAMILIES.get(site.prior.family or ""), site.prior.event or ()
+    if family is None or not site.prior.support.constraint or site.batch is None:
+        return None
+    # Where the event isn't known, as that of ``LKJCholesky(3)``, it can't have been added to.
+    added = event[: max(0, len(event) - (family.event_dim or 0))]
+    return (*site.batch, *added, Axis(None))
 
 
 def value_of(source: Source, site: Site, child: Shape | None) -> Value:
@@ -239,7 +251,7 @@ def value_of(source: Source, site: Site, child: Shape | None) -> Value:
             raise Stop(
                 unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)
             )
-        return Value(expression, center=source.center, guarded=True)
+        return replace(at_run_time(source, site, child), center=source.center)
     if child is None:
         value = Value(expression)
     else:
@@ -249,6 +261,47 @@ def value_of(source: Source, site: Site, child: Shape | None) -> Value:
             raise Stop(unaligned(source, str(error), expression)) from None
     guarded = value.guarded or not fits(source.center_shape, child)
     return replace(value, center=source.center, guarded=guarded)
+
+
+def at_run_time(source: Source, site: Site, child: Shape | None) -> Value:
+    """The parent's value where not all of the two shapes can be read; `child` is what is known.
+
+    Axes that show, those of plates and events, are lined up; others are averaged if none does,
+    else they make it fail. If no axis of the parent shows, it is broadcast as it is.
+    """
+    parent, reduce = source.pair.site, source.pair.settings.reduce
+    assert parent is not None
+    expression = parent.variable or ""
+    if child == ():
+        return Value(expression, reduce)
+    axes = source.shape if source.shape is not None else visible_axes(parent)
+    there = child if child is not None else visible_axes(site)
+    if not axes or not there:
+        return Value(expression, guarded=True)
+    try:
+        value = align(expression, axes, there, reduce)
+    except Unaligned as error:
+        raise Stop(unaligned(source, str(error), expression)) from None
+    if value.reduce and not value.axes:
+        return value
+    if source.shape is None:
+        value = from_right(value, len(axes))
+    if source.shape is None and child is not None:
+        value = as_wide(value, len(axes), len(child))
+    return replace(value, guarded=True)
+
+
+def visible_axes(site: Site) -> Shape | None:
+    """The plates and event dims of a site whose shape can't be read; None if they don't show.
+
+    Where no plate is, a batch dim may be.
+    """
+    if not site.told or site.plate_shape is None or site.prior.event is None:
+        return None
+    if site.prior.support.reshapes:
+        return None
+    axes = (*site.plate_shape, *site.prior.event)
+    return tuple(Axis(None) if axis.unit else axis for axis in axes)
 
 
 def unaligned(source: Source, reason: str, expression: str) -> Problem:

@@ -78,7 +78,7 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
     support = support_of(family)
     if name == "ZeroSumNormal":
         support = Support("zero_sum")
-    unread = Prior(name, support, None, None)
+    unread = Prior(name, support, None, () if family.event_dim == 0 else None)
     given = arguments(family, call)
     if given is None or family.event_dim is None:
         return unread

@@ -184,7 +184,8 @@ class Site(Struct, frozen=True):
     `scan`, and the former as `step`.
 
     `variable` is a name bound to exactly the site's value by its own statement, else None.
-    `shape`, its part `batch` and the plates' part of that are None where they can't be read.
+    `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
+    those of a site that isn't `told`, as it has an `obs` or a `sample_shape`.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
     reparameterized, each with its way out. `assigns`: the statement is nothing but
     ``variable = numpyro.sample(...)``. `located`: the distribution has a `loc` that an offset can
@@ -208,6 +209,7 @@ class Site(Struct, frozen=True):
     shape: Shape | None
     batch: Shape | None
     plate_shape: Shape | None
+    told: bool = True
     obstacles: tuple[tuple[str, str], ...] = ()
     assigns: bool = False
     located: bool = False

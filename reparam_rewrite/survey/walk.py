@@ -441,6 +441,7 @@ class Walk:
             shape=shape,
             batch=batch,
             plate_shape=plates,
+            told=told,
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),
             located=prior_node is not None
