@@ -305,12 +305,78 @@ SHAPES = [
     a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
     b_loc = numpyro.param("xi_b_mu", jnp.zeros(n)) * mu
     b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))
-    with numpyro.handlers.reparam(config={"b": b_reparam}), numpyro.plate("n", n):
-        with numpyro.handlers.reparam(config={"a": a_reparam}):
+    with numpyro.plate("n", n):
+        with numpyro.handlers.reparam(config={"a": a_reparam, "b": b_reparam}):
             c = numpyro.sample("a", dist.Normal(0, 1)) + numpyro.sample("b", dist.Normal(0, 1))
 """,
         width=96,
         config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',
+    ),
+    Shape(
+        "two_in_one_with_share_a_handler",
+        """\
+    with numpyro.plate("n", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+        # About b.
+        b = numpyro.sample("b", dist.Normal(a, 1))
+        c = a + b
+""",
+        """\
+    a_loc = numpyro.param("xi_a_mu", jnp.zeros(n)) * mu
+    a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
+    b_loc = numpyro.param("xi_b_mu", jnp.zeros(n)) * mu
+    b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))
+    with numpyro.handlers.reparam(config={"a": a_reparam, "b": b_reparam}), numpyro.plate("n", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+        # About b.
+        b = numpyro.sample("b", dist.Normal(a, 1))
+        c = a + b
+""",
+        width=100,
+        config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',
+    ),
+    Shape(
+        "two_in_one_with_share_nothing_that_does_not_fit",
+        """\
+    with numpyro.plate("n", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+        b = numpyro.sample("b", dist.Normal(0, 1))
+""",
+        """\
+    a_loc = numpyro.param("xi_a_mu", jnp.zeros(n)) * mu
+    a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
+    b_loc = numpyro.param("xi_b_mu", jnp.zeros(n)) * mu
+    b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))
+    with numpyro.plate("n", n):
+        with numpyro.handlers.reparam(config={"a": a_reparam}):
+            a = numpyro.sample("a", dist.Normal(0, 1))
+        with numpyro.handlers.reparam(config={"b": b_reparam}):
+            b = numpyro.sample("b", dist.Normal(0, 1))
+""",
+        width=88,
+        config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',
+    ),
+    Shape(
+        "a_second_site_that_needs_the_first_has_a_handler_of_its_own",
+        """\
+    with numpyro.plate("n", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+        b = numpyro.sample("b", dist.Normal(0, 1))
+""",
+        """\
+    a_loc = numpyro.param("xi_a_mu", jnp.zeros(n)) * mu
+    a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
+    xi_b_a = numpyro.param("xi_b_a", jnp.zeros(n))
+    with numpyro.plate("n", n):
+        with numpyro.handlers.reparam(config={"a": a_reparam}):
+            a = numpyro.sample("a", dist.Normal(0, 1))
+        b_loc = xi_b_a * a
+        b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))
+        with numpyro.handlers.reparam(config={"b": b_reparam}):
+            b = numpyro.sample("b", dist.Normal(0, 1))
+""",
+        width=100,
+        config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "a"',
     ),
     Shape(
         "hoists_the_prior_with_its_comment",

@@ -128,9 +128,9 @@ def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
     at(edits, rewrite.site.statement).after[:0] = code.after
     if code.moved is not None:
         at(edits, rewrite.site.statement).moved = code.moved
-    elif rewrite.join is not None:
+    if code.handler is not None and rewrite.join is not None:
         at(edits, rewrite.join).join.append(code.handler)
-    else:
+    elif code.handler is not None:
         at(edits, rewrite.site.statement).wrap.append(code.handler)
     if code.prior:
         assert rewrite.site.prior_segment is not None

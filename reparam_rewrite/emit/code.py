@@ -7,6 +7,7 @@ from msgspec import Struct
 from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.scanning import Moved
 from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
 from reparam_rewrite.plan.values import (
@@ -29,13 +30,13 @@ class Code(Struct, frozen=True):
     """The generated code of one child, as statements of one or more lines without indent.
 
     `declarations` go before the statement `Rewrite.declare`, `shift` before `Rewrite.shift`;
-    `handler` is the item of the `with`. `prior` replaces the distribution in the statement. In a
+    `handler` is what goes into the `with`. `prior` replaces the distribution in the statement. In a
     scan there is no handler: the statement is `moved`, and `after` comes after it.
     """
 
     declarations: tuple[tuple[str, ...], ...]
     shift: tuple[tuple[str, ...], ...]
-    handler: str = ""
+    handler: Handled | None = None
     prior: str = ""
     moved: Moved | None = None
     after: tuple[tuple[str, ...], ...] = ()
@@ -88,7 +89,7 @@ class Writer:
         return Code(
             tuple(declarations),
             tuple(shift),
-            f"{handler}(config={{{key}: {rewrite.reparam}}})",
+            Handled(handler, key, rewrite.reparam, rewrite.site.statement),
             runtime.prior if runtime is not None and hoisted else "",
         )
 

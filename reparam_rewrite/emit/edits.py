@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import libcst as cst
 
-from reparam_rewrite.emit.statements import Edit, Mismatch, Rewriter, Statement
+from reparam_rewrite.emit.statements import Edit, Mismatch, Rewriter, Statement, handler_of
 
 __all__ = ["Edit", "Editor", "Mismatch"]
 
@@ -65,19 +65,15 @@ class Editor:
         return [changed]
 
     def _joined(self, node: Statement, number: int, indent: str) -> cst.With:
-        """``with handler, plate:``; what doesn't fit goes around the statement inside."""
+        """``with handler, plate:``; what doesn't fit goes around the statements inside."""
         if not isinstance(node, cst.With):
             raise Mismatch
-        left = []
-        for item in reversed(self._edits[number].join):
-            joined = self._rewriter.joined(node, item, indent)
-            if joined is None:
-                left.append(item)
-            else:
-                node = joined
-        if left:
-            inside = self._edits.setdefault(number + 1, Edit())
-            inside.wrap = [*reversed(left), *inside.wrap]
+        sites = self._edits[number].join
+        joined = self._rewriter.joined(node, handler_of(sites), indent)
+        if joined is not None:
+            return joined
+        for site in sites:
+            self._edits.setdefault(site.statement, Edit()).wrap.append(site)
         return node
 
     def _take(self, node: cst.CSTNode) -> int:

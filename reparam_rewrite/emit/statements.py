@@ -22,20 +22,39 @@ class Prior(Struct, frozen=True):
     site: str
 
 
+class Handled(Struct, frozen=True):
+    """A site that a reparam handler takes care of.
+
+    `handler` is how that is called here, `key` the site's name as it is written and `reparam` the
+    variable that holds the reparameterizer. `statement` is the one that samples the site.
+    """
+
+    handler: str
+    key: str
+    reparam: str
+    statement: int
+
+
+def handler_of(sites: Sequence[Handled]) -> str:
+    """``handlers.reparam(config={"a": a_reparam, "b": b_reparam})``"""
+    config = ", ".join(f"{site.key}: {site.reparam}" for site in sites)
+    return f"{sites[0].handler}(config={{{config}}})"
+
+
 class Edit(Struct):
     """What happens at one statement. Statements are given as lines without indent.
 
-    `join` are `with` items to put first in the statement, a `with`, as far as they fit there;
-    the rest goes around the only statement of its body. `wrap` are `with` items around the
-    statement, the outermost first. `priors` are distributions in the statement that variables
+    `join` are sites whose handler is put first in the statement, a `with`, if it fits there;
+    else each has one around its own statement. `wrap` are sites of the statement whose handler
+    is put around it. `priors` are distributions in the statement that variables
     take the place of. `moved`, `passed` and `renamed` change a sample, a call of scan and the
     `def` of its body.
     """
 
     before: list[Lines] = []
     after: list[Lines] = []
-    join: list[str] = []
-    wrap: list[str] = []
+    join: list[Handled] = []
+    wrap: list[Handled] = []
     priors: list[Prior] = []
     moved: Moved | None = None
     passed: list[Passed] = []
@@ -65,7 +84,7 @@ class Rewriter:
             assert isinstance(node, cst.FunctionDef)
             node = renamed(node, edit.renamed)
         if edit.wrap:
-            node = self._wrapped(node, edit.wrap, indent, indent)
+            node = self._wrapped(node, handler_of(edit.wrap), indent)
         if before:
             # Comments and blank lines above the statement stay above what now belongs to it.
             before[0] = before[0].with_changes(leading_lines=node.leading_lines)
@@ -141,20 +160,13 @@ class Rewriter:
             items=[first, *node.items],
         )
 
-    def _wrapped(
-        self, node: Statement, items: Sequence[str], indent: str, old_indent: str
-    ) -> cst.With:
-        """``with handler:`` around a statement, one step deeper for each of them."""
-        item, *others = items
+    def _wrapped(self, node: Statement, item: str, indent: str) -> cst.With:
+        """``with handler:`` around a statement, which goes one step deeper."""
         lines = layout.statement(f"with {item}:", self._width - len(indent))
         (header,) = self._parsed([(*lines, " " * layout.STEP + "pass")])
         assert isinstance(header, cst.With) and isinstance(header.body, cst.IndentedBlock)
         inner = node.with_changes(leading_lines=[])
-        deeper = indent + self._module.default_indent
-        if others:
-            inner = self._wrapped(inner, others, deeper, old_indent)
-        else:
-            inner = self._narrowed(inner, old_indent, deeper)
+        inner = self._narrowed(inner, indent, indent + self._module.default_indent)
         return header.with_changes(
             leading_lines=node.leading_lines, body=header.body.with_changes(body=[inner])
         )

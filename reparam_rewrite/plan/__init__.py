@@ -19,6 +19,7 @@ from reparam_rewrite.plan.pairs import Child, children
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
+from reparam_rewrite.plan.sharing import sharing
 from reparam_rewrite.plan.traces import together
 from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite, Threading
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
@@ -66,7 +67,8 @@ def plan(survey: Survey, config: Config) -> Plan:
     problems += hoisted_from_company(rewrites)
     if problems:
         raise Refusal(diagnosed(survey, config, problems))
-    return Plan(tuple(rewrites), tuple(keeps), tuple(noted(accounts, rewrites)), tuple(threads))
+    accounts = tuple(noted(accounts, rewrites))
+    return Plan(tuple(sharing(rewrites)), tuple(keeps), accounts, tuple(threads))
 
 
 def with_children(chosen: list[Function], config: Config) -> list[tuple[Function, list[Child]]]:
