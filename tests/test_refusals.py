@@ -99,20 +99,10 @@ CHILDREN = [
         """,
     ),
     Mistake(
-        "sample_shape=",
-        model=after_mu('a = numpyro.sample("a", dist.Normal(0, 1), sample_shape=(n,))'),
-        says="""
-            model.py:7:9: 'a' has sample_shape=, which ExplicitReparam drops
-                a = numpyro.sample("a", dist.Normal(0, 1), sample_shape=(n,))
-                    ^
-            hint: use .expand_by(sample_shape) on the distribution.
-        """,
-    ),
-    Mistake(
         "sample_shape by position",
         model=after_mu('a = numpyro.sample("a", dist.Normal(0, 1), None, None, (n,))'),
         says="""
-            model.py:7:9: 'a' has sample_shape=, which ExplicitReparam drops
+            model.py:7:9: 'a' has a sample_shape, which ExplicitReparam drops
                 a = numpyro.sample("a", dist.Normal(0, 1), None, None, (n,))
                     ^
             hint: use .expand_by(sample_shape) on the distribution.
@@ -532,24 +522,13 @@ PARENTS = [
         """,
     ),
     Mistake(
-        "not bound to a name",
-        model=model('b = 1 + numpyro.sample("b", dist.Normal(0, 1))\n' + A),
+        "sampled with another on one line",
+        model=model('c = 1; b = 1 + numpyro.sample("b", dist.Normal(0, 1))\n' + A),
         config=BY_B,
         says="""
-            model.py:6:13: the value of 'b' isn't bound to a name: nothing can be offset by it
-                b = 1 + numpyro.sample("b", dist.Normal(0, 1))
-                        ^
-            hint: make it a statement of its own: b = numpyro.sample("b", ...).
-        """,
-    ),
-    Mistake(
-        "not bound at all",
-        model=model('numpyro.sample("b", dist.Normal(0, 1))\n' + A),
-        config=BY_B,
-        says="""
-            model.py:6:5: the value of 'b' isn't bound to a name: nothing can be offset by it
-                numpyro.sample("b", dist.Normal(0, 1))
-                ^
+            model.py:6:20: the value of 'b' isn't bound to a name: nothing can be offset by it
+                c = 1; b = 1 + numpyro.sample("b", dist.Normal(0, 1))
+                               ^
             hint: make it a statement of its own: b = numpyro.sample("b", ...).
         """,
     ),

@@ -320,6 +320,12 @@ REWRITTEN = {
         config=Z_BY_MU,
         offsets={"z": BY_STEP},
     ),
+    "a parent whose shape isn't told": scanned(
+        before='v = numpyro.sample("v", dist.Normal(x, 1))',
+        args=(3, np.arange(4.0)),
+        config='[sites.z]\noffset = "v"',
+        offsets={"z": "xi_z_v * jnp.mean(v)"},
+    ),
     "an observed site beside": scanned(
         'z = numpyro.sample("z", dist.Normal(z_prev, 1))\n'
         'numpyro.sample("y", dist.Normal(z, 1), obs=y)',
@@ -448,12 +454,6 @@ REFUSED = {
             "the shape of 'z', which a scan samples (line 16), can't be written before that, for "
             "its coefficients of 'mu'"
         ],
-    ),
-    "a parent whose shape isn't told": scanned(
-        before='v = numpyro.sample("v", dist.Normal(x, 1))',
-        args=(3, np.arange(4.0)),
-        config='[sites.z]\noffset = "v"',
-        refused=["'v' isn't known to fit 'z', which a scan samples (line 16): it may be wider"],
     ),
     "a parent that the scan doesn't give back": scanned(
         bind="",

@@ -786,7 +786,7 @@ REASSIGNED |= {
             mu = 2 * numpyro.sample("mu", dist.Normal(0, 1)) + 1
             a = numpyro.sample("a", dist.Normal(mu, 1))
         """,
-        refused=["the value of 'mu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "never bound": Shape(
         """
@@ -794,7 +794,7 @@ REASSIGNED |= {
             numpyro.sample("mu", dist.Normal(0, 1))
             a = numpyro.sample("a", dist.Normal(0, 1))
         """,
-        refused=["the value of 'mu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "two names at once": Shape(
         """
@@ -1642,8 +1642,8 @@ PLATES = {
                 a = numpyro.sample("a", dist.Normal(0, 1))
         """,
         refused=[
-            "the shape of 'a' can't be told: the with in line 11 holds something that "
-            "isn't a plate with a known dim"
+            "'a' is sampled after a context was entered without a with (line 12): its plates and "
+            "handlers can't be told"
         ],
     ),
     "plate.__enter__ by hand": Shape(
@@ -1655,7 +1655,10 @@ PLATES = {
             a = numpyro.sample("a", dist.Normal(0, 1))
             p.__exit__(None, None, None)
         """,
-        config='[sites.a]\noffset = "mu"\ncoefficient = "shared"',
+        refused=[
+            "'a' is sampled after a context was entered without a with (line 10): its plates and "
+            "handlers can't be told"
+        ],
     ),
     "zero and one sized plates": Shape(
         """
@@ -1778,7 +1781,7 @@ SHAPES_OF_PRIORS = {
     ),
     "sample_shape": prior(
         "dist.Normal(0, 1), sample_shape=(3,)",
-        refused=["'a' has sample_shape=, which ExplicitReparam drops"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "an argument of unknown shape": prior(
         "dist.Normal(x, 1)",
@@ -2838,7 +2841,7 @@ CONFIGS = {
         """,
         args=(),
         function="Model.model",
-        refused=["the value of 'mu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "values on self that change": Shape(
         """
@@ -2856,7 +2859,7 @@ CONFIGS = {
         """,
         args=(),
         function="Model.model",
-        refused=["the value of 'mu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "sizes on self that change": Shape(
         """
@@ -3122,7 +3125,7 @@ FLOWS = {
     ),
     "in a for's else": flow(
         f"for k in []:\n    pass\nelse:\n    a = {S}",
-        refused=["'a' is sampled in a loop (line 9)"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "in a with suppress": flow(
         f"import contextlib\nwith contextlib.suppress(ValueError):\n    a = {S}",
@@ -3148,6 +3151,10 @@ FLOWS = {
         '    nu = numpyro.sample("nu", dist.Normal(0, 1))\n'
         f"a = {S}",
         config='[sites.a]\noffset = "nu"',
+        refused=[
+            "'nu' is sampled in another branch than 'a' (with in line 10): it may have no value "
+            "there"
+        ],
     ),
     "after an early return": flow(
         f"if not n:\n    return None\na = {S}\nreturn a",
@@ -3245,29 +3252,29 @@ FLOWS = {
     "parent and child in a dict": flow(
         f'd = {{}}\nd["nu"] = numpyro.sample("nu", dist.Normal(0, 1))\nd["a"] = {S}',
         config='[sites.a]\noffset = "nu"',
-        refused=["the value of 'nu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_nu * nu"},
     ),
     "parent in a dict that is emptied": flow(
         f'd = {{}}\nd["nu"] = numpyro.sample("nu", dist.Normal(0, 1))\nd.clear()\nd["a"] = {S}',
         config='[sites.a]\noffset = "nu"',
-        refused=["the value of 'nu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_nu * nu"},
     ),
     "parent in a dict whose key changes": flow(
         'd = {}\nk = "nu"\nd[k] = numpyro.sample("nu", dist.Normal(0, 1))\n'
         f'k = "x"\nd[k] = 3.0\na = {S}',
         config='[sites.a]\noffset = "nu"',
-        refused=["the value of 'nu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_nu * nu"},
     ),
     "parent in a dict that is reassigned": flow(
         'd = {}\nd["nu"] = numpyro.sample("nu", dist.Normal(0, 1))\n'
         f"d = {{'nu': 5.0}}\na = {S}",
         config='[sites.a]\noffset = "nu"',
-        refused=["the value of 'nu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_nu * nu"},
     ),
     "parent in a dict that is updated": flow(
         f'd = {{}}\nd["nu"] = numpyro.sample("nu", dist.Normal(0, 1))\nd[\'nu\'] += 1\na = {S}',
         config='[sites.a]\noffset = "nu"',
-        refused=["the value of 'nu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_nu * nu"},
     ),
     "an attribute target": flow(
         f"class C: pass\nc = C()\nc.a = {S}",
@@ -3281,7 +3288,7 @@ FLOWS = {
     "parent unpacked from a vector": flow(
         f'v, w = numpyro.sample("v", dist.Normal(jnp.zeros(2), 1))\na = {S}',
         config='[sites.a]\noffset = "v"',
-        refused=["the value of 'v' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_v * jnp.mean(v)"},
     ),
     "a starred target": flow(
         'a, *b = numpyro.sample("a", dist.Normal(jnp.zeros(3), 1))',
@@ -4093,12 +4100,12 @@ TRICKS = {
     "parent by a bare walrus": flow(
         f'(nu := numpyro.sample("nu", dist.Normal(0, 1)))\na = {S}',
         config='[sites.a]\noffset = "nu"',
-        refused=["the value of 'nu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_nu * nu"},
     ),
     "parent by an augmented assignment": flow(
         f'nu = 3.0\nnu += numpyro.sample("nu", dist.Normal(0, 1))\na = {S}',
         config='[sites.a]\noffset = "nu"',
-        refused=["the value of 'nu' isn't bound to a name: nothing can be offset by it"],
+        offsets={"a": "xi_a_nu * nu"},
     ),
     "parent bound to an attribute and a name": flow(
         f'class C: pass\nc = C()\nc.nu = nu = numpyro.sample("nu", dist.Normal(0, 1))\na = {S}',

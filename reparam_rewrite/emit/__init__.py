@@ -11,7 +11,7 @@ from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
-from reparam_rewrite.emit.statements import Prior
+from reparam_rewrite.emit.statements import Named, Prior
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.values import Plan, Rewrite, Threading
 from reparam_rewrite.survey.moment import Moment
@@ -29,7 +29,10 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int) -> bytes:
     spelling = Spelling(survey, Names([*survey.identifiers, *generated(plan)]))
     edits: dict[int, Edit] = {}
     for keep in plan.keeps:
-        at(edits, keep.after).after.append((f"{keep.name} = {keep.variable}",))
+        if keep.variable:
+            at(edits, keep.after).after.append((f"{keep.name} = {keep.variable}",))
+        else:
+            at(edits, keep.after).named.append(Named(keep.site, keep.name))
     for threading in plan.threads:
         thread(edits, threading, width)
     for rewrite in plan.rewrites:
@@ -126,6 +129,8 @@ def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
     at(edits, rewrite.declare).before.extend(code.declarations)
     at(edits, rewrite.shift).before.extend(code.shift)
     at(edits, rewrite.site.statement).after[:0] = code.after
+    if rewrite.site.expands:
+        at(edits, rewrite.site.statement).expanded.append(rewrite.site.name_segment.text)
     if code.moved is not None:
         at(edits, rewrite.site.statement).moved = code.moved
     if code.handler is not None and rewrite.join is not None:

@@ -22,6 +22,13 @@ class Prior(Struct, frozen=True):
     site: str
 
 
+class Named(Struct, frozen=True):
+    """The value of the site whose name is written `site` gets a `variable`."""
+
+    site: str
+    variable: str
+
+
 class Handled(Struct, frozen=True):
     """A site that a reparam handler takes care of.
 
@@ -46,7 +53,8 @@ class Edit(Struct):
 
     `join` are sites whose handler is put first in the statement, a `with`, if it fits there;
     else each has one around its own statement. `wrap` are sites of the statement whose handler
-    is put around it. `priors` are distributions in the statement that variables
+    is put around it. `expanded` are sites whose `sample_shape` becomes an `expand_by`, `named`
+    those whose values get a name. `priors` are distributions in the statement that variables
     take the place of. `moved`, `passed` and `renamed` change a sample, a call of scan and the
     `def` of its body.
     """
@@ -55,6 +63,8 @@ class Edit(Struct):
     after: list[Lines] = []
     join: list[Handled] = []
     wrap: list[Handled] = []
+    expanded: list[str] = []
+    named: list[Named] = []
     priors: list[Prior] = []
     moved: Moved | None = None
     passed: list[Passed] = []
@@ -74,6 +84,10 @@ class Rewriter:
 
     def edited(self, node: Statement, edit: Edit, indent: str) -> list[Statement]:
         before = self._parsed(edit.before)
+        for site in edit.expanded:
+            node = self._expanded(node, site, indent)
+        for named in edit.named:
+            node = self._named(node, named, indent)
         for prior in edit.priors:
             node = self._with_prior(node, prior, indent)
         if edit.moved is not None:
@@ -221,6 +235,41 @@ class Rewriter:
         name = cst.Name(prior.variable, lpar=old.lpar, rpar=old.rpar)
         return self._refitted(node.deep_replace(old, name), indent)
 
+    def _expanded(self, node: Statement, site: str, indent: str) -> Statement:
+        """``sample("a", prior, sample_shape=(n,))`` as ``sample("a", prior.expand_by((n,)))``."""
+        (call,) = self._samples(node, site)
+        args = [arg for arg in call.args if not is_called(arg, "sample_shape")]
+        (shape,) = [arg.value for arg in call.args if is_called(arg, "sample_shape")]
+        args[-1] = args[-1].with_changes(comma=call.args[-1].comma)
+        if isinstance(args[-1].comma, cst.Comma) and len(args) < len(call.args):
+            last = call.args[-1].whitespace_after_arg
+            args[-1] = args[-1].with_changes(whitespace_after_arg=last)
+        (old,) = distribution_of(call)
+        base = old
+        if not isinstance(base, (cst.Call, cst.Name, cst.Attribute, cst.Subscript)):
+            base = old.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        method = cst.Call(cst.Attribute(base, cst.Name("expand_by")), [cst.Arg(shape)])
+        args = [arg.with_changes(value=method) if arg.value is old else arg for arg in args]
+        return self._refitted(node.deep_replace(call, call.with_changes(args=args)), indent)
+
+    def _named(self, node: Statement, edit: Named, indent: str) -> Statement:
+        """``mu = sample("mu", ...)``, ``x[0] = mu = sample(...)``, ``2 * (mu := sample(...))``"""
+        (call,) = self._samples(node, edit.site)
+        assert isinstance(node, cst.SimpleStatementLine)
+        (small,) = node.body
+        name = cst.Name(edit.variable)
+        changed: cst.CSTNode
+        if isinstance(small, cst.Expr) and small.value is call:
+            assign = cst.Assign([cst.AssignTarget(name)], call)
+            changed = node.with_changes(body=[assign.with_changes(semicolon=small.semicolon)])
+        elif isinstance(small, cst.Assign) and small.value is call:
+            targets = [*small.targets, cst.AssignTarget(name)]
+            changed = node.with_changes(body=[small.with_changes(targets=targets)])
+        else:
+            bound = cst.NamedExpr(name, call, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+            changed = node.deep_replace(call, bound)
+        return self._refitted(changed, indent)
+
     def _samples(self, node: Statement, site: str) -> Iterator[cst.Call]:
         """The calls that a site's name, as it is written, is given to."""
         for call in calls_in(node):
@@ -253,6 +302,10 @@ class Rewriter:
             return node
         one_line = layout.joined(code)
         return node if one_line is None else self._laid_out(node, one_line, comment, indent)
+
+
+def is_called(arg: cst.Arg, name: str) -> bool:
+    return arg.keyword is not None and arg.keyword.value == name
 
 
 def distribution_of(call: cst.Call) -> list[cst.BaseExpression]:

@@ -12,8 +12,12 @@ from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.traces import calls_of, reached, running
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
-from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey
+from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey, weighs
+
+#: Handlers that treat some sites otherwise than others.
+CHOOSING = frozenset(["block", "condition", "do", "substitute"])
 
 
 def child_problems(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:
@@ -26,13 +30,16 @@ def child_problems(survey: Survey, function: Function, child: Child) -> Iterator
         runs_once,
         no_handler,
         not_addressed,
+        not_entered,
+        no_filter,
     ):
         if check is has_density and child.reparam is not None:
             continue  # NumPyro's reparameterizers know best what they suit
         yield from check(survey, function, child.site)
     yield from runs_as_written(survey, function, child.site)
     yield from no_guide(survey, function, child.site)
-    yield from volume_counts(child)
+    yield from volume_counts(survey, function, child)
+    yield from own_density(survey, child.site)
     yield from base_is_free(function, child)
 
 
@@ -159,6 +166,14 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
     for call in survey.addressed:
         if call.handler == "reparam" or not speaks_of(call.target, function, survey):
             continue
+        if call.sites is None and call.displayed:
+            yield Problem(
+                call.place,
+                f"this {call.handler} handler may address '{site.name}' by name: the keys of its "
+                "dictionary are put together",
+                "write its keys out.",
+            )
+            return
         if call.sites is not None and site.name in call.sites:
             yield Problem(
                 call.place,
@@ -197,6 +212,75 @@ def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[
                 "sample it where the plate is; take it out of the config otherwise.",
             )
             return
+        if other is not function and other.has_plates and last in other.mentions:
+            yield Problem(
+                site.place,
+                f"'{site.name}' is sampled in '{last}', which may be called under a plate of "
+                f"'{other.name}', where it is handed on (line {other.mentions[last]})",
+                "call it by its name, outside of plates.",
+            )
+            return
+
+
+def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """``stack.enter_context(numpyro.plate("n", n))`` before a site."""
+    helpers = reached(calls_of(survey), {function.name}) - {function.name}
+    for name in sorted(helpers):
+        other = survey.functions[name]
+        if other.entered is not None:
+            yield Problem(
+                site.place,
+                f"'{site.name}' is sampled in a function that calls '{name}', which enters a "
+                f"context without a with (line {other.entered[1]}): its plates can't be told",
+                "use with statements.",
+            )
+            return
+    if function.entered is not None and function.entered[0] <= site.statement:
+        yield Problem(
+            site.place,
+            f"'{site.name}' is sampled after a context was entered without a with (line "
+            f"{function.entered[1]}): its plates and handlers can't be told",
+            "use with statements.",
+        )
+
+
+def no_filter(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
+    """Handlers that choose sites in a way that can't be read: they would meet the base site.
+
+    ``block(hide_fn=...)``, ``substitute(substitute_fn=...)``, ``lift()``
+    """
+    for frame in site.all_frames:
+        for item in frame.items:
+            if not isinstance(item, Handler):
+                continue
+            if item.qualified is None:
+                called = item.text.partition("(")[0].rpartition(".")[2]
+                yield from chooses(survey, site, called, frame.line)
+                continue
+            last = item.qualified.rpartition(".")[2]
+            if not item.qualified.startswith("numpyro.handlers."):
+                continue
+            if last in ("lift", "replay") or (last in CHOOSING and not item.sites):
+                yield Problem(
+                    site.place,
+                    f"'{site.name}' is sampled inside of a {last} handler (line {frame.line}), "
+                    f"which may treat '{site.name}_base' and the params otherwise",
+                    "take that handler out, or this site out of the config.",
+                )
+                return
+
+
+def chooses(survey: Survey, site: Site, called: str, line: int) -> Iterator[Problem]:
+    """``with known(a=1.0):`` where `known` makes a handler that treats some sites otherwise."""
+    for other in survey.functions.values():
+        found = sorted(other.calls & {*CHOOSING, "lift", "replay"})
+        if other.name.rpartition(".")[2] == called and found:
+            yield Problem(
+                site.place,
+                f"'{site.name}' is sampled inside of what '{called}' makes (line {line}), a "
+                f"{found[0]} handler, which may address it by name",
+                "take that handler out, or this site out of the config.",
+            )
 
 
 def no_guide(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
@@ -212,7 +296,7 @@ def no_guide(survey: Survey, function: Function, site: Site) -> Iterator[Problem
             return
 
 
-def volume_counts(child: Child) -> Iterator[Problem]:
+def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:
     """A handler that weighs a site's log density weighs the determinant of its map as well.
 
     ``with handlers.mask(mask=m): sigma = sample("sigma", HalfNormal(1))``, and the same under
@@ -221,21 +305,63 @@ def volume_counts(child: Child) -> Iterator[Problem]:
     site = child.site
     if child.reparam is not None or (site.prior.support.kind == "real" and child.scale is None):
         return
-    for frame in site.frames:
-        for item in frame.items:
-            if isinstance(item, Handler):
-                weighs = item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale")
-            else:
-                weighs = item.subsampled
-            if weighs:
-                what = "has a scale" if child.scale is not None else "isn't known to be real-valued"
-                yield Problem(
-                    site.place,
-                    f"'{site.name}' {what}, and the with in line {frame.line} would weigh the "
-                    "determinant of its map too: the posterior would change",
-                    "only offsets of real-valued sites are safe there.",
+    line = next(
+        (frame.line for frame in site.frames if any(weighs(item) for item in frame.items)), None
+    )
+    where = f"the with in line {line} would" if line is not None else ""
+    for name in running(survey, function):
+        last = name.rpartition(".")[2]
+        for other in survey.functions.values():
+            if not where and last in other.calls_weighed:
+                where = (
+                    f"the with in line {other.calls_weighed[last]}, where '{last}' is called, may"
                 )
-                return
+    for call in survey.weighed:
+        if not where and may_run(survey, call.target, function):
+            where = f"the {call.handler} handler in line {call.place.line} would"
+    if where:
+        what = "has a scale" if child.scale is not None else "isn't known to be real-valued"
+        yield Problem(
+            site.place,
+            f"'{site.name}' {what}, and {where} weigh the determinant of its map too: the "
+            "posterior would change",
+            "only offsets of real-valued sites are safe there.",
+        )
+
+
+def may_run(survey: Survey, target: str | None, function: Function) -> bool:
+    """May what a handler is given, a function by its name or something else, run `function`?"""
+    names = [name for name in survey.functions if name.rpartition(".")[2] == target]
+    if not names:
+        return True
+    above = running(survey, function)
+    return any(name in above for name in names)
+
+
+def own_density(survey: Survey, site: Site) -> Iterator[Problem]:
+    """``class Tilted(dist.LogNormal)`` with a `log_prob`, and FoldedDistribution.
+
+    NumPyro takes a transformed distribution apart when it is transformed again, and forgets a
+    `log_prob` of its own.
+    """
+    family, text = site.prior.family, site.prior_segment.text if site.prior_segment else ""
+    if family == "FoldedDistribution":
+        yield Problem(
+            site.place,
+            f"'{site.name}' has a FoldedDistribution, which NumPyro can't transform again",
+            "take it out of the config.",
+        )
+    elif family is None and survey.densities:
+        # A name may stand for anything; a call of something else is something else.
+        name = next((name for name in sorted(survey.densities) if name in text), "")
+        name = name or (min(survey.densities) if "(" not in text else "")
+        if name:
+            yield Problem(
+                site.place,
+                f"'{site.name}' may have the prior {name}, a class of this file with a log_prob "
+                "of its own, which NumPyro forgets where it transforms it",
+                "take it out of the config.",
+            )
 
 
 def base_is_free(function: Function, child: Child) -> Iterator[Problem]:
@@ -311,8 +437,10 @@ def parent_problems(
             f'{pair.parent} = {{ value = "{parent.variable or "..."}" }}.',
         )
     same_scan = parent.scan is not None and parent.scan == child.site.scan
-    variable = parent.step.variable if same_scan and parent.step else parent.variable
-    if variable is None:
+    own = parent.step if same_scan and parent.step else parent
+    # What a scan gives back has no call of its own that could be given a name.
+    nameable = own.nameable and (same_scan or parent.scan is None)
+    if own.variable is None and not nameable:
         yield Problem(
             parent.place,
             f"the value of '{parent.name}' isn't bound to a name: nothing can be offset by it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Keep
@@ -27,8 +28,11 @@ class Context(Struct):
     keeps: dict[int, Keep] = {}  # by the index of the site
 
     def keep(self, site: Site) -> Keep:
-        assert site.variable is not None
         if site.index not in self.keeps:
-            name = self.names.new(f"{site.variable}_site")
-            self.keeps[site.index] = Keep(site.statement, name, site.variable)
+            variable, base = site.variable or "", identifier(site.name)
+            # A value without a name has the site's, if nothing else in the file has.
+            free = not variable and self.names.is_free(base)
+            name = self.names.new(base if free else f"{variable or base}_site")
+            literal = site.name_segment.text
+            self.keeps[site.index] = Keep(site.statement, name, variable, literal)
         return self.keeps[site.index]

@@ -34,6 +34,9 @@ class Names:
         """For variables: the names of imports to come are taken too."""
         return cls((*identifiers, *IMPORTED, *REPARAMETERIZERS))
 
+    def is_free(self, name: str) -> bool:
+        return name not in self._taken
+
     def new(self, wanted: str) -> str:
         """`wanted`, or `wanted_2`, `wanted_3`, ... if that is taken."""
         name, count = wanted, 1

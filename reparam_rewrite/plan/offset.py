@@ -78,6 +78,8 @@ def offset(context: Context, child: Child) -> Rewrite:
     prior_at = declare if asks_shape else shift
     if is_subsampled(site) and (asks_shape or any(value.guarded for value in values)):
         raise Stop(shape_of_subsample(site))
+    if any(value.guarded for value in values) and any(f.kind == "try" for f in site.frames):
+        raise Stop(swallowed(site))
     if asks_shape:
         check_shape_can_be_asked(context, site, declare)
     if asks_shape or bijects:
@@ -155,6 +157,15 @@ def shape_of_subsample(site: Site) -> Problem:
         site.place,
         f"'{site.name}' is in a subsampled plate, and not all shapes can be read from the source",
         'use coefficient = "shared" and parents whose shapes show.',
+    )
+
+
+def swallowed(site: Site) -> Problem:
+    return Problem(
+        site.place,
+        f"'{site.name}' is sampled in a try, which may swallow the error of a parent that doesn't "
+        "fit when the model runs",
+        "sample it outside, or use parents whose shapes show.",
     )
 
 

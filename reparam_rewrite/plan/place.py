@@ -88,7 +88,8 @@ def place_offset(
 
 def holds_site(context: Context, parent: Site, moment: int) -> bool:
     """Is the parent's variable still just its value when `moment` comes?"""
-    assert parent.variable is not None
+    if parent.variable is None:
+        return False
     timeline = context.function.timeline
     binding = timeline.before(parent.variable, moment)
     if binding is None or not binding.certain or timeline.is_unstable(parent.variable):
@@ -98,7 +99,7 @@ def holds_site(context: Context, parent: Site, moment: int) -> bool:
 
 def can_keep(parent: Site, child: Site, moment: int) -> bool:
     before = parent.statement < moment and is_before(parent.path, path_before(child, moment))
-    return before and parent.alone
+    return before and (parent.alone if parent.variable is not None else parent.nameable)
 
 
 def joinable(site: Site, shift: int) -> int | None:

@@ -172,11 +172,16 @@ class Rewrite(Struct, frozen=True):
 
 
 class Keep(Struct, frozen=True):
-    """``mu_site = mu`` after the statement that samples mu: the name is bound again later."""
+    """``mu_site = mu`` after the statement that samples mu: the name is bound again later.
+
+    Without a `variable` the sampled value has no name: it is given this one in the statement,
+    ``params["mu"] = mu = numpyro.sample("mu", ...)``. `site` is the site's name as it is written.
+    """
 
     after: int
     name: str
     variable: str
+    site: str
 
 
 class Account(Struct, frozen=True):

@@ -11,7 +11,7 @@ import builtins
 import warnings
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
-from reparam_rewrite.survey.addressing import addressed
+from reparam_rewrite.survey.addressing import addressed, weighed
 from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Function, Survey
@@ -48,6 +48,8 @@ def survey(path: str, text: str) -> Survey:
         enclosed=found.enclosed,
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, source)),
+        weighed=tuple(weighed(found, source)),
+        densities=frozenset(found.densities),
         statements=tuple(found.kinds),
         lines=tuple(line.rstrip("\r\0") for line in source.lines),
     )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.survey.calls import argument
+from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Addressed
+
+WEIGHING = ("numpyro.handlers.mask", "numpyro.handlers.scale")
 
 ADDRESSING = ("reparam", "condition", "substitute", "do", "block")
 
@@ -31,8 +33,30 @@ def addressed(found: Index, source: Text) -> list[Addressed]:
                 addressed_sites(found, dotted, node),
                 target,
                 source.place(node),
+                is_displayed(found, node),
             )
         )
+    return calls
+
+
+def is_displayed(index: Index, call: ast.Call) -> bool:
+    """``condition(model, data=DATA)`` where ``DATA = {...}`` stands in the file."""
+    data = argument(call, 1, "data")
+    values = index.dictionaries.get(data.id, []) if isinstance(data, ast.Name) else [data]
+    return any(isinstance(value, (ast.Dict, ast.DictComp)) for value in values)
+
+
+def weighed(found: Index, source: Text) -> list[Addressed]:
+    """``handlers.scale(model, scale=0.5)``: the calls that weigh all that a function samples."""
+    calls = []
+    for node in found.handler_calls:
+        dotted = dotted_name(found.aliases, node.func) or ""
+        first = argument(node, 0, "fn")
+        decorates = found.decorated.get(node)
+        if dotted not in WEIGHING or (is_none(first) and decorates is None):
+            continue
+        target = first.id if isinstance(first, ast.Name) else decorates
+        calls.append(Addressed(dotted.rpartition(".")[2], frozenset(), target, source.place(node)))
     return calls
 
 

@@ -79,8 +79,22 @@ def is_assignment(statement: ast.stmt, call: ast.Call) -> bool:
     )
 
 
-def has_sample_shape(call: ast.Call) -> bool:
-    return argument(call, 4, "sample_shape") is not None
+def is_nameable(statement: ast.stmt, call: FoundCall, header: bool) -> bool:
+    """Can the call's value be given a name where it stands, for what comes after?"""
+    simple = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr))
+    return simple and not (header or call.conditional or call.deferred)
+
+
+def shape_asked(call: ast.Call) -> ast.expr | None:
+    """The `sample_shape` of a call, if it is given by name."""
+    given = (keyword.value for keyword in call.keywords if keyword.arg == "sample_shape")
+    return next(given, None)
+
+
+def expanded(prior: ast.expr, shape: ast.expr) -> ast.expr:
+    """``prior.expand_by(shape)``, where a call of sample has `sample_shape`."""
+    method = ast.copy_location(ast.Attribute(prior, "expand_by", ast.Load()), prior)
+    return ast.copy_location(ast.Call(method, [shape], []), prior)
 
 
 def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
@@ -107,8 +121,8 @@ def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
             "has obs_mask=, which splits the site in two",
             "leave this site as it is.",
         )
-    if "sample_shape" in given:
+    if len(call.node.args) > 4:
         yield (
-            "has sample_shape=, which ExplicitReparam drops",
+            "has a sample_shape, which ExplicitReparam drops",
             "use .expand_by(sample_shape) on the distribution.",
         )

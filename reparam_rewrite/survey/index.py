@@ -40,6 +40,7 @@ class Index(Struct):
     dictionaries: dict[str, list[ast.expr]] = {}
     keys: dict[str, set[str]] = {}  # name["key"] = ...
     handler_calls: list[ast.Call] = []
+    densities: set[str] = set()  # classes that inherit a density and define another
     decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
 
     def last_of(self, node: ast.stmt) -> int:
@@ -97,7 +98,7 @@ def read_names(found: Index, tree: ast.Module) -> None:
     names = found.identifiers
     addressing = {
         name for name, dotted in found.aliases.items() if dotted.startswith("numpyro.handlers.")
-    } | {"block", "condition", "do", "reparam", "substitute"}
+    } | {"block", "condition", "do", "mask", "reparam", "scale", "substitute"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
@@ -117,6 +118,8 @@ def read_names(found: Index, tree: ast.Module) -> None:
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
             found.decorated.update((part, node.name) for part in node.decorator_list)
+            if isinstance(node, ast.ClassDef) and has_own_density(node):
+                found.densities.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(name for name, _ in bound_by(node))
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
@@ -127,6 +130,13 @@ def read_names(found: Index, tree: ast.Module) -> None:
             names.add(node.rest)
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             names.add(node.name)
+
+
+def has_own_density(node: ast.ClassDef) -> bool:
+    """``class Tilted(dist.LogNormal)`` with a `log_prob`; a plain `Distribution` keeps its own."""
+    if all(ast.unparse(base).rpartition(".")[2] == "Distribution" for base in node.bases):
+        return False
+    return any(isinstance(part, ast.FunctionDef) and part.name == "log_prob" for part in node.body)
 
 
 def read_dictionary(found: Index, node: ast.Assign) -> None:

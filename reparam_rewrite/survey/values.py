@@ -101,6 +101,15 @@ class Prior(Struct, frozen=True):
 UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None, None)
 
 
+#: Modules whose context managers leave log densities alone.
+HARMLESS = (
+    "numpyro.handlers.",
+    "jax.",
+    "warnings.",
+    "contextlib.suppress",
+    "contextlib.nullcontext",
+)
+
 #: A mask broadcasts the distribution; the others give sites values of any shape.
 RESHAPING_HANDLERS = frozenset(
     f"numpyro.handlers.{name}" for name in ("condition", "do", "mask", "replay", "substitute")
@@ -125,6 +134,15 @@ class Handler(Struct, frozen=True):
         if self.qualified is None or self.qualified in RESHAPING_HANDLERS:
             return True
         return not self.qualified.startswith(("numpyro.handlers.", "jax.", "warnings."))
+
+
+def weighs(item: Plate | Handler) -> bool:
+    """May it multiply the log density of what is sampled inside? What isn't known may."""
+    if isinstance(item, Plate):
+        return item.subsampled
+    if item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale"):
+        return True
+    return item.qualified is None or not item.qualified.startswith(HARMLESS)
 
 
 class Frame(Struct, frozen=True):
@@ -188,8 +206,10 @@ class Site(Struct, frozen=True):
     those of a site that isn't `told`, as it has an `obs` or a `sample_shape`.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
     reparameterized, each with its way out. `assigns`: the statement is nothing but
-    ``variable = numpyro.sample(...)``. `located`: the distribution has a `loc` that an offset can
-    be added to. `shifted`: it is sampled with an offset in its `loc` already.
+    ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which the prior and its
+    segment have as an `expand_by`. `nameable`: the call stands in a simple statement, where it
+    runs once, so that its value can be given a name. `located`: the distribution has a `loc` that
+    an offset can be added to. `shifted`: it is sampled with an offset in its `loc` already.
     """
 
     index: int
@@ -212,6 +232,8 @@ class Site(Struct, frozen=True):
     told: bool = True
     obstacles: tuple[tuple[str, str], ...] = ()
     assigns: bool = False
+    expands: bool = False
+    nameable: bool = False
     located: bool = False
     shifted: bool = False
     scan: Scan | None = None
@@ -254,12 +276,14 @@ class Addressed(Struct, frozen=True):
     """A call such as `condition(model, {"a": 0.0})`, outside a `with`.
 
     `sites` is None where the dictionary can't be read, `target` where it isn't a function's name.
+    `displayed`: it stands in the file, with keys that are put together.
     """
 
     handler: str
     sites: frozenset[str] | None
     target: str | None
     place: Place
+    displayed: bool = False
 
 
 class Function(Struct):
@@ -281,6 +305,10 @@ class Function(Struct):
     roots: set[str] = set()  # names through which it calls NumPyro
     calls: set[str] = set()  # the last names of all that it calls
     calls_in_plates: dict[str, int] = {}  # those of them under what may be a plate, with the line
+    calls_weighed: dict[str, int] = {}  # those under what weighs a log density, with the line
+    mentions: dict[str, int] = {}  # names that it reads without calling them, with the line
+    has_plates: bool = False
+    entered: tuple[int, int] | None = None  # statement and line of the first context by hand
     unreadable: list[Place] = []  # samples whose name isn't a literal
     runner: str = ""  # the function whose scan runs this one
     run_at: int = 0  # the statement of that scan
@@ -314,6 +342,8 @@ class Survey(Struct, frozen=True):
     redefined: dict[str, list[int]]  # functions that are defined at several lines
     enclosed: dict[str, int]  # functions that are given to scan, cond, vmap..., with the line
     addressed: tuple[Addressed, ...]
+    weighed: tuple[Addressed, ...]  # mask(model, ...), scale(model, ...)
+    densities: frozenset[str]  # classes of the file that say their own log_prob
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
     lines: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from reparam_rewrite.expressions import grouped
 from reparam_rewrite.survey.addressing import addressed_sites, is_explicit
 from reparam_rewrite.survey.bindings import (
     bound_names,
@@ -20,10 +21,12 @@ from reparam_rewrite.survey.calls import (
     argument,
     assignment,
     calls_in,
-    has_sample_shape,
+    expanded,
     is_assignment,
+    is_nameable,
     is_none,
     obstacles,
+    shape_asked,
     variable_of,
 )
 from reparam_rewrite.survey.imports import bound_by, canonical
@@ -57,6 +60,7 @@ from reparam_rewrite.survey.values import (
     Scan,
     Shape,
     Site,
+    weighs,
 )
 
 
@@ -65,6 +69,10 @@ def is_plate(item: Plate | Handler) -> bool:
     if isinstance(item, Plate):
         return True
     return item.qualified is None or (item.opaque and "numpyro.handlers." not in item.qualified)
+
+
+#: What enters a context without a `with`, so that nothing shows where it ends.
+ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
 
 
 class Walk:
@@ -247,7 +255,9 @@ class Walk:
         if kind != "try":
             self._forget(changed, self._number(node))
         moment = self._number(node)
-        for block in blocks_of(node):
+        for position, block in enumerate(blocks_of(node)):
+            if kind != "try" and position:
+                kind = "else"  # of a loop: it runs once, if at all
             if kind == "try" and moment != self._number(node):
                 self._forget(changed, moment)
             self._branch(node, kind, block)
@@ -264,7 +274,11 @@ class Walk:
         body = node.body
         sole = len(body) == 1 and not any(blocks_of(body[0])) and self._text.stands_alone(body[0])
         sole = sole and isinstance(node, ast.With)
-        frame = Frame("with", number, node.lineno, node.col_offset, sole=sole)
+        block = None
+        if any(self._may_break_off(item.context_expr) for item in node.items):
+            self._blocks += 1
+            block = self._blocks
+        frame = Frame("with", number, node.lineno, node.col_offset, block, sole=sole)
         self._frames.append(frame)
         for item in node.items:
             self._calls(node, item.context_expr, header=True)
@@ -276,6 +290,13 @@ class Walk:
                     self._bind(item.optional_vars.id, number)
         self._block(body)
         self._frames.pop()
+        if block is not None:
+            self._forget(bound_names(node), self._index.last_of(node))
+
+    def _may_break_off(self, node: ast.expr) -> bool:
+        """``with contextlib.suppress(ValueError):``"""
+        dotted = self.resolve(node.func) if isinstance(node, ast.Call) else None
+        return dotted in ("contextlib.suppress", "pytest.raises")
 
     def _item(self, node: ast.expr) -> Plate | Handler:
         if isinstance(node, ast.Name):
@@ -295,6 +316,7 @@ class Walk:
         plate = plate_of(self, self._text, call, self._frames)
         if plate is None:
             return None
+        self.function.has_plates = True
         if plate.literal:
             self.function.taken.add(plate.name)
         return plate
@@ -383,8 +405,13 @@ class Walk:
             if isinstance(parts, (ast.Name, ast.Attribute)):
                 last = parts.id if isinstance(parts, ast.Name) else parts.attr
                 self.function.calls.add(last)
-                if any(is_plate(item) for frame in self._frames for item in frame.items):
+                items = [item for frame in self._frames for item in frame.items]
+                if any(map(is_plate, items)):
                     self.function.calls_in_plates.setdefault(last, call.node.lineno)
+                if any(map(weighs, items)):
+                    self.function.calls_weighed.setdefault(last, call.node.lineno)
+                if last in ENTERING and self.function.entered is None:
+                    self.function.entered = self._number(statement), call.node.lineno
             if dotted is not None and dotted.startswith("numpyro."):
                 while isinstance(parts, ast.Attribute):
                     parts = parts.value
@@ -407,6 +434,13 @@ class Walk:
                         shifted = self._shifted(statement, call.node, name.value)
                         if shifted is not None:
                             found[call.node] = shifted
+        called = {call.node.func for call in calls}
+        for part in ast.walk(root):
+            if isinstance(part, (ast.Name, ast.Attribute)) and part not in called:
+                last = part.id if isinstance(part, ast.Name) else part.attr
+                self.function.mentions.setdefault(last, part.lineno)
+                if last in ENTERING and self.function.entered is None:
+                    self.function.entered = self._number(statement), part.lineno
         for changed in sorted(touched & self._locals):
             self._timeline.touch(changed, self._number(statement))
         return found
@@ -417,17 +451,24 @@ class Walk:
         if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
             self.function.unreadable.append(self._text.place(node))
             return None
+        segment = None if prior_node is None else self._text.segment(prior_node)
+        asked = shape_asked(node)
+        expands = asked is not None and prior_node is not None and segment is not None
+        if asked is not None and prior_node is not None and segment is not None:
+            spread = f"{grouped(segment.text)}.expand_by({self._text.segment(asked).text})"
+            segment = replace(segment, text=spread)
+            prior_node = expanded(prior_node, asked)
         prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
         observed = not is_none(argument(node, 2, "obs"))
         plates = plate_shape(self._frames)
-        told = not observed and not has_sample_shape(node)
+        told = not observed and len(node.args) < 5
         batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
         site = Site(
             index=len(self.function.sites),
             name=name.value,
             name_segment=self._text.segment(name),
-            prior_segment=None if prior_node is None else self._text.segment(prior_node),
+            prior_segment=segment,
             prior=prior,
             prior_reads=frozenset() if prior_node is None else reads_of(self, prior_node),
             prior_is_pure=prior_node is not None and is_repeatable(self, prior_node),
@@ -444,6 +485,8 @@ class Walk:
             told=told,
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),
+            expands=expands,
+            nameable=is_nameable(statement, call, header) and self._text.stands_alone(statement),
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
         )

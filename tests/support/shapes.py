@@ -144,7 +144,24 @@ def statements(source: bytes, children: list[str]) -> Iterator[str]:
                 continue  # coefficients go through it
             texts = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
             if texts.isdisjoint(children):
-                yield ast.dump(node)
+                yield ast.dump(without_names(node))
+
+
+class WithoutNames(ast.NodeTransformer):
+    """What samples a parent may give its value a name: ``x = 2 * (mu := sample("mu", ...))``."""
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
+        return self.visit(node.value)  # type: ignore[no-any-return]
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        return ast.Expr(self.visit(node.value))
+
+
+def without_names(node: ast.stmt) -> ast.stmt:
+    """A statement that samples, without the names that it binds."""
+    if "sample(" not in ast.unparse(node):
+        return node
+    return WithoutNames().visit(node)  # type: ignore[no-any-return]
 
 
 def assert_offsets(shape: Shape, plain: Any, generated: Any) -> None:
