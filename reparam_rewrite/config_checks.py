@@ -234,13 +234,23 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
 """What a key's type alone does not say, by key."""
 
 
-def site_name(name: str) -> str:
-    """The literal name of a site."""
+def site_key(name: str) -> str:
+    """The name of a site, or a glob of several."""
     if not name:
         raise Wrong("the name of a site is empty")
-    if any(char in name for char in "*?["):
-        raise Wrong(f"'{name}' is a glob, which is not supported yet", "name each of the sites.")
     return name
+
+
+def site_name(name: str) -> str:
+    """The name of one site."""
+    if is_glob(site_key(name)):
+        hint = f"only [sites.<site>] takes a glob; name each of the sites that '{name}' is for."
+        raise Wrong(f"'{name}' is a glob, and one site must be named here", hint)
+    return name
+
+
+def is_glob(name: str) -> bool:
+    return any(char in name for char in "*?[")
 
 
 def function_name(name: str) -> str:

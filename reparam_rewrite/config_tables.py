@@ -19,6 +19,7 @@ from reparam_rewrite.config_checks import (
     function_name,
     in_unit_interval,
     reparam_argument,
+    site_key,
     site_name,
 )
 from reparam_rewrite.config_values import (
@@ -148,7 +149,7 @@ class Reader:
         keys = ("sites", name)
         place = self.key_place(*keys)
         before = len(self.problems)
-        if not self.is_table(keys, raw) or self.attempt(place, site_name, name) is None:
+        if not self.is_table(keys, raw) or self.attempt(place, site_key, name) is None:
             return None
         self.unknown_keys(keys, raw, SiteTable)
         overrides = self.settings(keys, raw, Settings)

@@ -57,6 +57,8 @@ def ungrouped(text: str) -> str:
 def identifier(name: str) -> str:
     """A Python identifier that recalls a site's name: ``"a b"`` gives ``a_b``."""
     found = re.sub(r"\W+", "_", name).strip("_") or "site"
+    if "{" in name:  # f"beta_{k}" gives beta_k
+        found = re.sub("__+", "_", found)
     if found[0].isdigit():
         found = f"site_{found}"
     if keyword.iskeyword(found) or not found.isidentifier():

@@ -361,10 +361,10 @@ o.toml:1:25: 'chain' must hold strings, not a boolean
 o.toml:2:3: 'a' is already in this array
     "a", "beta_*"]
     ^
-o.toml:2:8: 'beta_*' is a glob, which is not supported yet
+o.toml:2:8: 'beta_*' is a glob, and one site must be named here
     "a", "beta_*"]
          ^
-hint: name each of the sites.""",
+hint: only [sites.<site>] takes a glob; name each of the sites that 'beta_*' is for.""",
     ),
 ]
 
@@ -641,17 +641,13 @@ o.toml:3:9: [sites.b] must be a table, not an array
     (
         '[sites."beta_*"]\noffset = "mu"\n[sites.""]\noffset = "mu"\n[sites."a[0]"]',
         """\
-o.toml:1:8: 'beta_*' is a glob, which is not supported yet
-    [sites."beta_*"]
-           ^
-hint: name each of the sites.
 o.toml:3:8: the name of a site is empty
     [sites.""]
            ^
-o.toml:5:8: 'a[0]' is a glob, which is not supported yet
+o.toml:5:8: [sites."a[0]"] configures nothing: 'a[0]' has no 'offset' and is in no chain
     [sites."a[0]"]
            ^
-hint: name each of the sites.""",
+hint: give it an 'offset', or add it to a chain.""",
     ),
     (
         'chain = ["mu", "b"]\n[sites.a]\ninit = 1.0\n[sites.b]\ninit = 1.0',
@@ -712,10 +708,10 @@ o.toml:5:10: the 'offset' of 'c' is empty
     [sites.c.offset]
              ^
 hint: name what 'c' is offset by, or leave 'offset' out.
-o.toml:7:10: 'x?' is a glob, which is not supported yet
+o.toml:7:10: 'x?' is a glob, and one site must be named here
     offset = "x?"
              ^
-hint: name each of the sites.""",
+hint: only [sites.<site>] takes a glob; name each of the sites that 'x?' is for.""",
     ),
     (
         '[sites.a.offset]\na = {}\n"b*" = {}\n"" = {}\nc = true\n"d e" = "x"\ninit = 1.0',
@@ -723,10 +719,10 @@ hint: name each of the sites.""",
 o.toml:2:1: 'a' cannot be offset by itself
     a = {}
     ^
-o.toml:3:1: 'b*' is a glob, which is not supported yet
+o.toml:3:1: 'b*' is a glob, and one site must be named here
     "b*" = {}
     ^
-hint: name each of the sites.
+hint: only [sites.<site>] takes a glob; name each of the sites that 'b*' is for.
 o.toml:4:1: the name of a site is empty
     "" = {}
     ^

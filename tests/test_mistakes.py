@@ -586,13 +586,13 @@ CONFIGS = [
         """,
     ),
     Mistake(
-        "glob",
-        config='[sites."a*"]\noffset = "mu"\n',
+        "glob of a parent",
+        config='[sites.a]\noffset = "m*"\n',
         says="""
-            offsets.toml:1:8: 'a*' is a glob, which is not supported yet
-                [sites."a*"]
-                       ^
-            hint: name each of the sites.
+            offsets.toml:2:10: 'm*' is a glob, and one site must be named here
+                offset = "m*"
+                         ^
+            hint: only [sites.<site>] takes a glob; name each of the sites that 'm*' is for.
         """,
     ),
     Mistake(

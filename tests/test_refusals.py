@@ -739,25 +739,25 @@ FUNCTIONS = [
         """,
     ),
     Mistake(
-        "names that aren't strings",
+        "names that can't be told",
         model=model(
-            'mu = numpyro.sample(f"mu_{n}", dist.Normal(0, 1))\na = numpyro.sample(n, dist.Normal(0, 1))'
+            'mu = numpyro.sample(f"mu_{n:d}", dist.Normal(0, 1))\na = numpyro.sample(n(), dist.Normal(0, 1))'
         ),
         says="""
-            model.py:6:10: the model samples no site whose name is a plain string
-                mu = numpyro.sample(f"mu_{n}", dist.Normal(0, 1))
+            model.py:6:10: the model samples no site whose name can be told
+                mu = numpyro.sample(f"mu_{n:d}", dist.Normal(0, 1))
                      ^
             hint: only those can be named in a config; give the sites literal names.
         """,
     ),
     Mistake(
-        "some names that aren't strings",
-        model=after_mu('a = numpyro.sample(f"a_{n}", dist.Normal(0, 1))'),
+        "some names that can't be told",
+        model=after_mu('a = numpyro.sample(f"a_{n:d}", dist.Normal(0, 1))'),
         says="""
             offsets.toml:1:8: 'model' samples no site 'a'
                 [sites.a]
                        ^
-            hint: it samples 'mu'. (The name of one more isn't a plain string: it can't be matched.)
+            hint: it samples 'mu'. (The name of one more can't be told: it can't be matched.)
         """,
     ),
 ]

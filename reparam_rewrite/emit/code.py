@@ -54,8 +54,8 @@ class Writer:
         self._moment = moment
         # A scan's body is a function of its own: what is imported there may be another thing.
         self._within = within if rewrite.scanned is not None else moment
-        name = rewrite.site.name_segment.text
-        self._quote = "'" if name.lstrip("rRuUbBfF").startswith("'") else '"'
+        name = rewrite.site.name_segment.text.lstrip("rRuUbBfF")
+        self._quote = "'" if name.startswith("'") else '"'
 
     def code(self, room_declared: int, room_shifted: int) -> Code:
         """`room_...`: what the line length leaves to statements at the two places."""
@@ -215,7 +215,10 @@ class Writer:
 
     def _param(self, coefficient: Coefficient, constraint: str = "") -> str:
         """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, within a constraint if one is given."""
-        arguments = f"{self._string(coefficient.param)}, {self._init(coefficient)}"
+        name = self._string(coefficient.param)
+        if coefficient.computed:
+            name = f"f{self._quote}{coefficient.param}{self._quote}"
+        arguments = f"{name}, {self._init(coefficient)}"
         if coefficient.event_dim is not None:
             arguments += f", event_dim={coefficient.event_dim}"
         if constraint:

@@ -237,7 +237,7 @@ class Rewriter:
 
     def _expanded(self, node: Statement, site: str, indent: str) -> Statement:
         """``sample("a", prior, sample_shape=(n,))`` as ``sample("a", prior.expand_by((n,)))``."""
-        (call,) = self._samples(node, site)
+        call = self._sample(node, site)
         args = [arg for arg in call.args if not is_called(arg, "sample_shape")]
         (shape,) = [arg.value for arg in call.args if is_called(arg, "sample_shape")]
         args[-1] = args[-1].with_changes(comma=call.args[-1].comma)
@@ -254,7 +254,7 @@ class Rewriter:
 
     def _named(self, node: Statement, edit: Named, indent: str) -> Statement:
         """``mu = sample("mu", ...)``, ``x[0] = mu = sample(...)``, ``2 * (mu := sample(...))``"""
-        (call,) = self._samples(node, edit.site)
+        call = self._sample(node, edit.site)
         assert isinstance(node, cst.SimpleStatementLine)
         (small,) = node.body
         name = cst.Name(edit.variable)
@@ -276,12 +276,16 @@ class Rewriter:
             if any(self._spelt(arg.value) == squeezed(site) for arg in call.args):
                 yield call
 
+    def _sample(self, node: Statement, site: str) -> cst.Call:
+        found = list(self._samples(node, site))
+        if len(found) != 1:
+            raise Mismatch
+        return found[0]
+
     def _moved(self, node: Statement, edit: Moved, indent: str) -> Statement:
         """``z_base = sample("z_base", Normal(m + z_loc, s))``"""
-        found = list(self._samples(node, edit.site))
-        if len(found) != 1 or not isinstance(node, cst.SimpleStatementLine):
-            raise Mismatch
-        return self._refitted(moved(node, found[0], edit), indent)
+        assert isinstance(node, cst.SimpleStatementLine)
+        return self._refitted(moved(node, self._sample(node, edit.site), edit), indent)
 
     def _passed(self, node: Statement, edit: Passed, indent: str) -> Statement:
         """``scan(step, init, (xs, xi_z_mu))``"""

@@ -13,6 +13,7 @@ from reparam_rewrite.plan.axes import with_axes
 from reparam_rewrite.plan.checks import child_problems, parent_problems
 from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.offset import offset, other, param_name
 from reparam_rewrite.plan.pairs import Child, children
@@ -32,6 +33,7 @@ def plan(survey: Survey, config: Config) -> Plan:
 
     Raises `Refusal` with every reason that was found, in the order of the files.
     """
+    config = spelled_out(survey, config)
     chosen = choose(survey, config)
     functions = with_children(chosen, config)
     accounts = tuple(

@@ -14,6 +14,7 @@ from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.traces import calls_of, reached, running
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
+from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey, weighs
 
 #: Handlers that treat some sites otherwise than others.
@@ -120,7 +121,7 @@ def lines_of(places: list[Place]) -> str:
 def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``for k in range(3): a = sample("a", ...)``."""
     for frame in site.all_frames:
-        if frame.kind in ("for", "while"):
+        if frame.kind == "while" or (frame.kind == "for" and not site.computed):
             yield Problem(
                 site.place,
                 f"'{site.name}' is sampled in a loop (line {frame.line})",
@@ -138,7 +139,7 @@ def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Probl
         for item in frame.items:
             if not isinstance(item, Handler) or item.qualified != "numpyro.handlers.reparam":
                 continue
-            if item.sites is None or site.name in item.sites:
+            if item.sites is None or may_be(site.name, item.sites):
                 yield Problem(
                     site.place,
                     f"'{site.name}' already has a reparam handler (line {frame.line})"
@@ -151,7 +152,7 @@ def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Probl
     for call in survey.addressed:
         if call.handler != "reparam" or not speaks_of(call.target, function, survey):
             continue
-        if call.sites is None or site.name in call.sites:
+        if call.sites is None or may_be(site.name, call.sites):
             what = (
                 f"'{site.name}' already has a reparam handler"
                 if call.sites is not None
@@ -174,7 +175,7 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
                 "write its keys out.",
             )
             return
-        if call.sites is not None and site.name in call.sites:
+        if call.sites is not None and may_be(site.name, call.sites):
             yield Problem(
                 call.place,
                 f"this {call.handler} handler addresses '{site.name}' by name and would no longer "
@@ -186,7 +187,9 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
         for item in frame.items:
             if not isinstance(item, Handler) or item.sites is None:
                 continue
-            if item.qualified != "numpyro.handlers.reparam" and site.name in item.sites:
+            if item.qualified == "numpyro.handlers.reparam":
+                continue
+            if may_be(site.name, item.sites):
                 yield Problem(
                     site.place,
                     f"'{site.name}' is addressed by name by the handler in line {frame.line}",
@@ -286,14 +289,17 @@ def chooses(survey: Survey, site: Site, called: str, line: int) -> Iterator[Prob
 def no_guide(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """A guide written by hand samples the child too, and would have to sample its base."""
     for other in survey.functions.values():
-        if other is not function and "guide" in other.name.lower() and other.find(site.name):
-            yield Problem(
-                other.find(site.name)[0].place,
-                f"the guide '{other.name}' samples '{site.name}' too, which the model would sample "
-                f"as '{site.name}_base'",
-                "use an autoguide, or take the site out of the config.",
-            )
-            return
+        if other is function or "guide" not in other.name.lower():
+            continue
+        for twin in other.sites:
+            if may_be(site.name, [twin.name]):
+                yield Problem(
+                    twin.place,
+                    f"the guide '{other.name}' samples '{twin.name}' too, which the model would "
+                    f"sample as '{site.name}_base'",
+                    "use an autoguide, or take the site out of the config.",
+                )
+                return
 
 
 def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:

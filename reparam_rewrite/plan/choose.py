@@ -145,7 +145,7 @@ def nothing_sampled(survey: Survey) -> Diagnostic:
     if unreadable:
         return Diagnostic(
             unreadable[0],
-            "the model samples no site whose name is a plain string",
+            "the model samples no site whose name can be told",
             "only those can be named in a config; give the sites literal names.",
             survey.line(unreadable[0]),
         )
@@ -174,9 +174,9 @@ def unknown_site(config: Config, named: Named, functions: list[Function]) -> Dia
         hint = "only numpyro.sample calls inside functions count, with the name as a string."
     unreadable = sum(len(function.unreadable) for function in functions)
     if unreadable == 1:
-        hint += " (The name of one more isn't a plain string: it can't be matched.)"
+        hint += " (The name of one more can't be told: it can't be matched.)"
     elif unreadable:
-        hint += f" (The names of {unreadable} more aren't plain strings: they can't be matched.)"
+        hint += f" (The names of {unreadable} more can't be told: they can't be matched.)"
     return Diagnostic(
         named.place,
         f"{where} no site '{named.name}'",

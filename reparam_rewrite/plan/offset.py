@@ -36,6 +36,7 @@ def other(context: Context, child: Child) -> Rewrite:
     sources = [source_of(context, site, child.by)] if child.by is not None else []
     declare, moments = candidates(site)
     shift, _ = place_offset(context, site, sources, moments)
+    check_name(context, site, shift)
     arguments = ", ".join(f"{key}={value!r}" for key, value in rule.args.items())
     base = identifier(site.name)
     return Rewrite(
@@ -78,6 +79,10 @@ def offset(context: Context, child: Child) -> Rewrite:
     prior_at = declare if asks_shape else shift
     if is_subsampled(site) and (asks_shape or any(value.guarded for value in values)):
         raise Stop(shape_of_subsample(site))
+    check_name(context, site, min(declare, shift))
+    for source in sources:
+        if source.pair.site is not None:
+            check_name(context, source.pair.site, declare)
     if any(value.guarded for value in values) and any(f.kind == "try" for f in site.frames):
         raise Stop(swallowed(site))
     if asks_shape:
@@ -97,6 +102,9 @@ def offset(context: Context, child: Child) -> Rewrite:
     terms = []
     for source, value, structure in zip(sources, values, structures, strict=False):
         coefficient = coefficient_of(source.pair, *structure)
+        by = source.pair.site
+        if site.computed or (by is not None and by.computed):
+            coefficient = replace(coefficient, computed=True)
         if inside and coefficient.sizes:
             coefficient = replace(coefficient, event_dim=len(site.prior.event or ()))
         if coefficient.param:
@@ -158,6 +166,19 @@ def shape_of_subsample(site: Site) -> Problem:
         f"'{site.name}' is in a subsampled plate, and not all shapes can be read from the source",
         'use coefficient = "shared" and parents whose shapes show.',
     )
+
+
+def check_name(context: Context, site: Site, moment: int) -> None:
+    """A name that is put together is written again before `moment`, and must be the same there."""
+    if site.computed and not context.function.timeline.holds(site.name_reads, moment):
+        raise Stop(
+            Problem(
+                site.place,
+                f"the name of '{site.name}' is put together of what is bound later than its "
+                "coefficients are declared, or changes",
+                "bind what its name is made of before the outermost plate.",
+            )
+        )
 
 
 def swallowed(site: Site) -> Problem:

@@ -63,12 +63,17 @@ def scale_of(
             sizes if structure == "elementwise" else (),
             context.names.new(identifier(name)),
             event_dim=event_dim if structure == "elementwise" else None,
+            computed=child.site.computed or (child.by is not None and is_computed(child.by.site)),
         )
     if value is None:
         literal = rule.value if isinstance(rule.value, float) else 1.0
         return Scale(variable, literal, coefficient=coefficient)
     power = rule.power if rule.by and not isinstance(rule.power, PowerTable) else None
     return Scale(variable, value=value, power=power, coefficient=coefficient)
+
+
+def is_computed(site: Site | None) -> bool:
+    return site is not None and site.computed
 
 
 def check_basis(site: Site, child: Child) -> None:

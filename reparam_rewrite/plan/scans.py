@@ -127,6 +127,8 @@ def check_form(child: Child) -> None:
 
     if child.scale is not None or child.basis is not None or child.reparam is not None:
         raise stop("only offsets are written there", "take its scale, basis or reparam out.")
+    if site.computed or any(pair.site is not None and pair.site.computed for pair in child.pairs):
+        raise stop("names there must be plain strings", "write the name out.")
     if any(frame.kind == "with" for frame in site.frames):
         raise stop(
             "the scan stands in a with, whose plates or handlers reach into it",

@@ -43,7 +43,7 @@ class Coefficient(Struct, frozen=True):
     subscripts of the einsum of it with the parent's value, "@" where that is a matrix product;
     empty: it is multiplied element by element. `event_dim` is set inside of a subsampled plate,
     which takes its part of the full-size param. `step` holds the part that is one step's of a
-    scan, if there is one.
+    scan, if there is one. `computed`: the param's name is a template, ``xi_beta_{k}_mu``.
     """
 
     init: float
@@ -53,6 +53,7 @@ class Coefficient(Struct, frozen=True):
     contract: str = ""
     event_dim: int | None = None
     step: str = ""
+    computed: bool = False
 
 
 class Term(Struct, frozen=True):

@@ -10,6 +10,7 @@ import ast
 
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.index import Index, dotted_name
+from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Addressed
 
@@ -88,15 +89,19 @@ def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozens
         if not candidates and not names:
             return None
     for candidate in candidates:
-        keys = keys_of(candidate)
+        # Of a reparam handler in the same function, a key is called as a site is.
+        keys = keys_of(candidate, computed=handler == "reparam")
         if keys is None:
             return None
         names |= keys
     return frozenset(names)
 
 
-def keys_of(node: ast.expr) -> set[str] | None:
-    """The keys of ``{"a": 1}``, ``dict(a=1)`` or ``{name: f(name) for name in ["a", "b"]}``."""
+def keys_of(node: ast.expr, *, computed: bool = False) -> set[str] | None:
+    """The keys of ``{"a": 1}``, ``dict(a=1)`` or ``{name: f(name) for name in ["a", "b"]}``.
+
+    `computed`: also those that are put together, as templates.
+    """
     if isinstance(node, ast.Dict):
         keys = node.keys
     elif isinstance(node, ast.DictComp):
@@ -113,9 +118,10 @@ def keys_of(node: ast.expr) -> set[str] | None:
         return None
     names = set()
     for key in keys:
-        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+        template = template_of(key)
+        if template is None or (is_computed(key) and not computed):
             return None
-        names.add(key.value)
+        names.add(template)
     return names
 
 

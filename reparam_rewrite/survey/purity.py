@@ -70,6 +70,8 @@ def is_pure_call(scope: Scope, call: ast.Call) -> bool:
         return dotted.startswith((*ARRAY_MODULES, "numpyro.distributions.")) and not (
             dotted.startswith("numpy.random.")
         )
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
+        return call.func.attr == "format"
     # A method of a pure value: `dist.Normal(0, 1).expand([n])`, `x.mean()`.
     return isinstance(call.func, ast.Attribute) and call.func.attr in (
         ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]

@@ -201,6 +201,7 @@ class Site(Struct, frozen=True):
     that is the body, and as all of them stacked, by the function that calls scan. The latter has
     `scan`, and the former as `step`.
 
+    `computed`: the name is put together, of `name_reads`, and `name` is its template, `beta_{k}`.
     `variable` is a name bound to exactly the site's value by its own statement, else None.
     `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
     those of a site that isn't `told`, as it has an `obs` or a `sample_shape`.
@@ -238,6 +239,8 @@ class Site(Struct, frozen=True):
     shifted: bool = False
     scan: Scan | None = None
     step: Site | None = None
+    computed: bool = False
+    name_reads: frozenset[Read] = frozenset()
 
     @property
     def all_frames(self) -> tuple[Frame, ...]:

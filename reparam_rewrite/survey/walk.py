@@ -31,6 +31,7 @@ from reparam_rewrite.survey.calls import (
 )
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
+from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.plates import plate_of, plate_shape
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of, touched_by
@@ -254,6 +255,9 @@ class Walk:
         changed = bound_names(node)
         if kind != "try":
             self._forget(changed, self._number(node))
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            for name in bound_names(node.target) & self._locals:
+                self._bind(name, self._number(node))
         moment = self._number(node)
         for position, block in enumerate(blocks_of(node)):
             if kind != "try" and position:
@@ -426,12 +430,13 @@ class Walk:
                 self._scan(statement, call.node, header)
             elif dotted in ("numpyro.param", "numpyro.deterministic", "numpyro.module"):
                 name = argument(call.node, 0, "name")
-                if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                    self.function.taken.add(name.value)
+                template = template_of(name)
+                if template is not None:
+                    self.function.taken.add(template)
                     if dotted == "numpyro.param":
-                        self.function.params.add(name.value)
+                        self.function.params.add(template)
                     if dotted == "numpyro.deterministic" and self._runner:
-                        shifted = self._shifted(statement, call.node, name.value)
+                        shifted = self._shifted(statement, call.node, template)
                         if shifted is not None:
                             found[call.node] = shifted
         called = {call.node.func for call in calls}
@@ -448,7 +453,10 @@ class Walk:
     def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
         node = call.node
         name, prior_node = argument(node, 0, "name"), argument(node, 1, "fn")
-        if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+        template = template_of(name)
+        computed = is_computed(name)
+        unclear = name is None or template is None or (computed and not is_repeatable(self, name))
+        if name is None or template is None or unclear:
             self.function.unreadable.append(self._text.place(node))
             return None
         segment = None if prior_node is None else self._text.segment(prior_node)
@@ -466,7 +474,7 @@ class Walk:
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
         site = Site(
             index=len(self.function.sites),
-            name=name.value,
+            name=template,
             name_segment=self._text.segment(name),
             prior_segment=segment,
             prior=prior,
@@ -485,6 +493,8 @@ class Walk:
             told=told,
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),
+            computed=computed,
+            name_reads=reads_of(self, name) if computed else frozenset(),
             expands=expands,
             nameable=is_nameable(statement, call, header) and self._text.stands_alone(statement),
             located=prior_node is not None

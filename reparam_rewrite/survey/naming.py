@@ -1,0 +1,94 @@
+"""What is a site called whose name is put together when the model runs?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from string import Formatter
+
+
+def template_of(node: ast.expr | None) -> str | None:
+    """The name as a template: what is computed stands in braces. None where it can't be told.
+
+    ========================  ==================
+    ``"beta"``                ``beta``
+    ``f"beta_{k}"``           ``beta_{k}``
+    ``self.name + "_scale"``  ``{self.name}_scale``
+    ``"{}_b".format(name)``   ``{name}_b``
+    ``name``                  ``{name}``
+    ========================  ==================
+    """
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return joined([template_of_part(part) for part in parts])
+        case ast.Name() | ast.Attribute():
+            return braced(node)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return joined([template_of_part(left), template_of_part(right)])
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format"), keywords=[]
+        ):
+            return formatted(text, node.args)
+    return None
+
+
+def template_of_part(node: ast.expr) -> str | None:
+    """A part of an f-string or a sum; text with braces of its own would be taken for one."""
+    if isinstance(node, ast.Constant):
+        text = node.value if isinstance(node.value, str) else "{"
+        return None if set(text) & set("{}") else text
+    if isinstance(node, ast.FormattedValue):
+        plain = node.conversion == -1 and node.format_spec is None
+        return braced(node.value) if plain else None
+    return template_of(node)
+
+
+def braced(node: ast.expr) -> str | None:
+    """``{name}``; not what has quotes or braces of its own, which no f-string takes everywhere."""
+    text = ast.unparse(node)
+    return None if set(text) & set("\"'{}\\\n") else f"{{{text}}}"
+
+
+def joined(parts: list[str | None]) -> str | None:
+    known = [part for part in parts if part is not None]
+    return "".join(known) if len(known) == len(parts) else None
+
+
+def formatted(text: str, arguments: list[ast.expr]) -> str | None:
+    """``"{}_{}".format(a, b)``, with nothing but empty fields."""
+    parts: list[str | None] = []
+    left = list(arguments)
+    try:
+        fields = list(Formatter().parse(text))
+    except ValueError:
+        return None
+    for before, field, spec, conversion in fields:
+        parts.append(before)
+        if field is not None:
+            if field or spec or conversion or not left:
+                return None
+            parts.append(braced(left.pop(0)))
+    return None if left else joined(parts)
+
+
+def is_computed(node: ast.expr | None) -> bool:
+    """Is anything of the name computed?"""
+    if isinstance(node, ast.JoinedStr):
+        return any(isinstance(part, ast.FormattedValue) for part in node.values)
+    return not isinstance(node, ast.Constant)
+
+
+def may_be(name: str, others: Iterable[str]) -> bool:
+    """May a site be one of the others, where either is a template? ``beta_{k}`` and ``beta_0``"""
+    own = pattern(name)
+    return any(
+        name == other or own.fullmatch(other) or pattern(other).fullmatch(name) for other in others
+    )
+
+
+def pattern(template: str) -> re.Pattern[str]:
+    pieces = re.split(r"\{[^{}]*\}", template)
+    return re.compile(".*".join(map(re.escape, pieces)), re.DOTALL)
