@@ -647,7 +647,7 @@ o.toml:3:8: the name of a site is empty
 o.toml:5:8: [sites."a[0]"] configures nothing: 'a[0]' has no 'offset' and is in no chain
     [sites."a[0]"]
            ^
-hint: give it an 'offset', or add it to a chain.""",
+hint: add an offset, or add the site to a chain.""",
     ),
     (
         'chain = ["mu", "b"]\n[sites.a]\ninit = 1.0\n[sites.b]\ninit = 1.0',
