@@ -145,6 +145,17 @@ REFUSED = {
         '[sites."b_*"]\noffset = "mu"',
         refused=["'b_{x}' is sampled in more than one place (lines 9 and 11)"],
     ),
+    "text in the name that an f-string would read otherwise": named(
+        r'b = numpyro.sample(f"b\\{x}", dist.Normal(0, 1))',
+        '[sites."b*"]\noffset = "mu"',
+        refused=["'xi_b\\{x}_mu' can't be put together as the name of a param"],
+    ),
+    "a parent with braces in its name": named(
+        'nu = numpyro.sample("nu{1}", dist.Normal(0, 1))\n'
+        'b = numpyro.sample(f"b_{x}", dist.Normal(0, 1))',
+        '[sites."b_*"]\noffset = "nu{1}"',
+        refused=["'xi_b_{x}_nu{1}' can't be put together as the name of a param"],
+    ),
     "a while": named(
         'k = 0\nwhile k < 2:\n    b = numpyro.sample(f"b_{k}", dist.Normal(0, 1))\n    k += 1',
         '[sites."b_*"]\noffset = "mu"',

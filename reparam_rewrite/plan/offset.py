@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
@@ -16,7 +18,13 @@ from reparam_rewrite.plan.runtime import (
     check_shape_can_be_asked,
     written,
 )
-from reparam_rewrite.plan.scaling import basis_of, check_basis, is_elementwise_scale, scale_of
+from reparam_rewrite.plan.scaling import (
+    basis_of,
+    check_basis,
+    is_elementwise_scale,
+    scale_of,
+    scale_param,
+)
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.structure import matrix, sizes_by_axes
 from reparam_rewrite.plan.values import Coefficient, Other, Rewrite, Term, Value
@@ -79,6 +87,9 @@ def offset(context: Context, child: Child) -> Rewrite:
     prior_at = declare if asks_shape else shift
     if is_subsampled(site) and (asks_shape or any(value.guarded for value in values)):
         raise Stop(shape_of_subsample(site))
+    for param, pair in [(param_name(pair), pair) for pair in child.pairs]:
+        check_template(child, param, pair)
+    check_template(child, scale_param(child), child.by)
     check_name(context, site, min(declare, shift))
     for source in sources:
         if source.pair.site is not None:
@@ -177,6 +188,25 @@ def check_name(context: Context, site: Site, moment: int) -> None:
                 f"the name of '{site.name}' is put together of what is bound later than its "
                 "coefficients are declared, or changes",
                 "bind what its name is made of before the outermost plate.",
+            )
+        )
+
+
+def check_template(child: Child, param: str, pair: Pair | None) -> None:
+    """A param's name that is put together is an f-string, in which nothing else may be special."""
+    by = pair.site if pair is not None else None
+    sites = [child.site] if by is None else [child.site, by]
+    if not param or not any(site.computed for site in sites):
+        return
+    plain = [site.name for site in sites if not site.computed]
+    plain += [pair.parent] if pair is not None and by is None else []
+    text = re.sub(r"\{[^{}]*\}", "", param)
+    if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
+        raise Stop(
+            Problem(
+                pair.place if pair is not None else child.place,
+                f"'{param}' can't be put together as the name of a param",
+                'give it a name without quotes, braces and backslashes: { name = "..." }.',
             )
         )
 
