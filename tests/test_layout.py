@@ -379,6 +379,41 @@ SHAPES = [
         config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "a"',
     ),
     Shape(
+        "a_parent_without_a_name_gets_one",
+        """\
+    params = {}
+    params["b"] = numpyro.sample("b", dist.Normal(0, 1))  # in a dictionary
+    numpyro.sample("c", dist.Normal(0, 1))
+    x = 2 * numpyro.sample("d", dist.Normal(0, 1)) + 1
+    found = [numpyro.sample("e", dist.Normal(0, 1))]
+    a = numpyro.sample("a", dist.Normal(0, 1))
+""",
+        """\
+    params = {}
+    params["b"] = b = numpyro.sample("b", dist.Normal(0, 1))  # in a dictionary
+    c = numpyro.sample("c", dist.Normal(0, 1))
+    x = 2 * (d := numpyro.sample("d", dist.Normal(0, 1))) + 1
+    found = [e := numpyro.sample("e", dist.Normal(0, 1))]
+    a_loc = b + c + d + e
+    a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
+    with numpyro.handlers.reparam(config={"a": a_reparam}):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+""",
+        config='[sites.a]\noffset = ["b", "c", "d", "e"]\nlearn = false\ninit = 1.0',
+    ),
+    Shape(
+        "a_sample_shape_becomes_an_expand_by",
+        """\
+    a = numpyro.sample("a", dist.Normal(0, 1), sample_shape=(n, 2))
+""",
+        """\
+    a_loc = numpyro.param("xi_a_mu", jnp.zeros((n, 2))) * mu
+    a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
+    with numpyro.handlers.reparam(config={"a": a_reparam}):
+        a = numpyro.sample("a", dist.Normal(0, 1).expand_by((n, 2)))
+""",
+    ),
+    Shape(
         "hoists_the_prior_with_its_comment",
         """\
     # About a.

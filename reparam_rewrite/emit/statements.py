@@ -267,6 +267,8 @@ class Rewriter:
             changed = node.with_changes(body=[small.with_changes(targets=targets)])
         else:
             bound = cst.NamedExpr(name, call, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+            if is_sole_item(node, call):  # black takes these parentheses away
+                bound = cst.NamedExpr(name, call)
             changed = node.deep_replace(call, bound)
         return self._refitted(changed, indent)
 
@@ -306,6 +308,17 @@ class Rewriter:
             return node
         one_line = layout.joined(code)
         return node if one_line is None else self._laid_out(node, one_line, comment, indent)
+
+
+def is_sole_item(node: cst.CSTNode, value: cst.BaseExpression) -> bool:
+    """``[value]`` somewhere in a statement"""
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, cst.List) and [item.value for item in part.elements] == [value]:
+            return True
+        stack += part.children
+    return False
 
 
 def is_called(arg: cst.Arg, name: str) -> bool:
