@@ -421,6 +421,12 @@ REFUSED = {
         'z = w = numpyro.sample("z", dist.Normal(z_prev, 1))',
         refused=["'z' is sampled by a scan (line 16): it isn't a statement of its own there"],
     ),
+    "a subsampled plate in the body": scanned(
+        'with numpyro.plate("i", 4, subsample_size=2):\n'
+        '    z = numpyro.sample("z", dist.Normal(z_prev, 1))',
+        "scan(step, jnp.zeros(2), None, length=n)",
+        refused=["'z' is sampled by a scan (line 17): a subsampled plate stands around it there"],
+    ),
     "a scale": scanned(
         config=Z_BY_MU + "scale = 2.0",
         refused=["'z' is sampled by a scan (line 16): only offsets are written there"],

@@ -134,6 +134,11 @@ def check_form(child: Child) -> None:
             "the scan stands in a with, whose plates or handlers reach into it",
             "put the scan outside, or take the site out of the config.",
         )
+    if any(plate.subsampled for frame in step.frames for plate in frame.plates):
+        raise stop(
+            "a subsampled plate stands around it there",
+            "take the site out of the config.",
+        )
     if not step.located:
         raise stop(
             "an offset is added to the loc of its prior there, and its prior has none that can be "
