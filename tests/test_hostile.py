@@ -346,7 +346,8 @@ VALUES = {
         """,
         offsets={
             "a": "xi_a_mu * jnp.mean(mu)",
-            "b": "xi_b_mu * jnp.mean(mu) + xi_b_a * a",
+            # Two literal sizes are no axis that the two have in common.
+            "b": "xi_b_mu * jnp.mean(mu) + xi_b_a * jnp.mean(a)",
         },
     ),
     "an argument of a call": chained(

@@ -541,7 +541,7 @@ NAMES = {
             mu = numpyro.sample(f"mu", dist.Normal(0, 1))
             a = numpyro.sample(f"a", dist.Normal(0, 1))
         """,
-        refused=["the model samples no site whose name is a plain string"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "name in a variable": Shape(
         """

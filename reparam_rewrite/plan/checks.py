@@ -205,7 +205,7 @@ def speaks_of(target: str | None, function: Function, survey: Survey) -> bool:
 
 def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``with plate("n", n): effect()``: axes that don't show."""
-    last = function.name.rpartition(".")[2]
+    last = called_as(function)
     for other in survey.functions.values():
         if last in other.calls_in_plates:
             yield Problem(
@@ -223,6 +223,12 @@ def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[
                 "call it by its name, outside of plates.",
             )
             return
+
+
+def called_as(function: Function) -> str:
+    """The name that a call of it has: that of the class, for an ``__init__``."""
+    rest, _, last = function.name.rpartition(".")
+    return rest.rpartition(".")[2] if last == "__init__" and rest else last
 
 
 def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:

@@ -75,7 +75,9 @@ class Case:
     @property
     def all_matter(self) -> bool:
         """Must every element of every param have an effect?"""
-        return not any(not pair.value and self.sites[pair.parent].sparse for pair in self.pairs)
+        parents = [(pair, self.sites[pair.parent]) for pair in self.pairs if not pair.value]
+        # The mean over a simplex may be just what is subtracted from it.
+        return not any(site.sparse or (site.simplex and pair.center) for pair, site in parents)
 
     def __str__(self) -> str:
         return f"{self.model}\n--- offsets.toml\n{self.config}\n--- args\n{self.args}"

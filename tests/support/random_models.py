@@ -98,6 +98,7 @@ class Site:
     event_dims: int
     weighted: bool  # inside of a scale handler
     sparse: bool = False  # some of its elements are always zero
+    simplex: bool = False  # its elements sum to one
     computed_interval: bool = False  # between two bounds that aren't literals
 
 
@@ -491,6 +492,7 @@ class Builder:
             event_dims=event_dims,
             weighted=self.weighted,
             sparse=prior.family == "LKJCholesky",
+            simplex=prior.family == "Dirichlet",
             computed_interval=prior.computed_interval,
         )
         self.sites.append(site)
