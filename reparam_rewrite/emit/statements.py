@@ -315,8 +315,10 @@ def is_sole_item(node: cst.CSTNode, value: cst.BaseExpression) -> bool:
     stack = [node]
     while stack:
         part = stack.pop()
-        if isinstance(part, cst.List) and [item.value for item in part.elements] == [value]:
-            return True
+        if isinstance(part, cst.List) and len(part.elements) == 1:
+            (item,) = part.elements
+            if isinstance(item, cst.Element) and item.value is value:
+                return True
         stack += part.children
     return False
 
