@@ -2046,6 +2046,20 @@ SHAPES_OF_PRIORS = {
         config='[sites.a]\noffset = "v"',
         offsets={"a": "xi_a_v * v[:, None]"},
     ),
+    "a scale by a site whose offset has a matrix of weights": Shape(
+        """
+        def model(n):
+            v = numpyro.sample("v", dist.HalfNormal(1).expand([n]).to_event(1))
+            with numpyro.plate("i", 2):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        args=(3,),
+        config=(
+            '[sites.a]\noffset = "v"\ncoefficient = "matrix"\nscale = { by = "v", power = 1.0 }'
+        ),
+        full_size=(2, 3),
+        offsets={"a": "xi_a_v @ v + a / jnp.mean(v) - a"},
+    ),
     "a parent of unknown shape in another plate": Shape(
         """
         def model(n, x):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.config_values import (
     BasisRule,
@@ -114,7 +115,8 @@ def making_pair(function: Function, config: Config, rule: SiteRule) -> Pair | No
     if scale is not None and scale.by:
         found = function.find(scale.by)
         site = found[0] if found else None
-        settings = config.settings(rule.name, scale.by)
+        # The coefficient is that of the offset, which the scale has nothing to do with.
+        settings = replace(config.settings(rule.name, scale.by), coefficient="elementwise")
         return Pair(rule.name, scale.by, settings, None, scale.place, scale.place, site)
     if scale is not None and isinstance(scale.value, str):
         label, text, place = "scale", scale.value, scale.place
