@@ -41,7 +41,8 @@ def plan(survey: Survey, config: Config) -> Plan:
     )
     if functions and all(was_rewritten(function, found) for function, found in functions):
         return Plan((), (), accounts, already=True)
-    functions = with_children([with_axes(function, config) for function in chosen], config)
+    if config.axes:
+        functions = with_children([with_axes(function, config) for function in chosen], config)
     problems: list[Problem] = []
     rewrites: list[Rewrite] = []
     keeps: list[Keep] = []

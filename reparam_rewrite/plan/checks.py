@@ -233,6 +233,8 @@ def called_as(function: Function) -> str:
 
 def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``stack.enter_context(numpyro.plate("n", n))`` before a site."""
+    if all(other.entered is None for other in survey.functions.values()):
+        return  # the usual case, in which the calls need not be followed
     helpers = reached(calls_of(survey), {function.name}) - {function.name}
     for name in sorted(helpers):
         other = survey.functions[name]
@@ -321,9 +323,10 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
         (frame.line for frame in site.frames if any(weighs(item) for item in frame.items)), None
     )
     where = f"the with in line {line} would" if line is not None else ""
-    for name in running(survey, function):
+    weighing = [other for other in survey.functions.values() if other.calls_weighed]
+    for name in running(survey, function) if weighing else ():
         last = name.rpartition(".")[2]
-        for other in survey.functions.values():
+        for other in weighing:
             if not where and last in other.calls_weighed:
                 where = (
                     f"the with in line {other.calls_weighed[last]}, where '{last}' is called, may"
