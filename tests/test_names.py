@@ -49,6 +49,20 @@ REWRITTEN = {
         children=["b_1", "b_2"],
         offsets={"b_1": "xi_b_1_mu * mu", "b_2": "xi_b_2_mu * mu"},
     ),
+    "a name bound inside of the plate": named(
+        'with numpyro.plate("n", 3):\n    k = x\n    b = numpyro.sample(f"b_{k}", '
+        "dist.Normal(0, 1))",
+        '[sites."b_*"]\noffset = "mu"',
+        children=["b_p"],
+        offsets={"b_p": "xi_b_p_mu * mu"},
+    ),
+    "a loop inside of the plate": named(
+        'with numpyro.plate("n", 3):\n    for k in range(2):\n'
+        '        b = numpyro.sample(f"b_{k}", dist.Normal(0, 1))',
+        '[sites."b_*"]\noffset = "mu"',
+        children=["b_0", "b_1"],
+        offsets={"b_0": "xi_b_0_mu * mu", "b_1": "xi_b_1_mu * mu"},
+    ),
     "a table of its own before a glob": named(
         f"a = {A.format(chr(34) + 'b_1' + chr(34))}\nb = {A.format(chr(34) + 'b_2' + chr(34))}",
         '[sites."b_*"]\noffset = "mu"\n[sites.b_2]\noffset = "b_1"',
@@ -121,24 +135,6 @@ REWRITTEN = {
 }
 
 REFUSED = {
-    "a name bound inside of the plate": named(
-        'with numpyro.plate("n", 3):\n    k = x\n    b = numpyro.sample(f"b_{k}", '
-        "dist.Normal(0, 1))",
-        '[sites."b_*"]\noffset = "mu"',
-        refused=[
-            "the name of 'b_{k}' is put together of what is bound later than its coefficients are "
-            "declared, or changes"
-        ],
-    ),
-    "a loop inside of the plate": named(
-        'with numpyro.plate("n", 3):\n    for k in range(2):\n'
-        '        b = numpyro.sample(f"b_{k}", dist.Normal(0, 1))',
-        '[sites."b_*"]\noffset = "mu"',
-        refused=[
-            "the name of 'b_{k}' is put together of what is bound later than its coefficients are "
-            "declared, or changes"
-        ],
-    ),
     "one template at two places": named(
         'a = numpyro.sample(f"b_{x}", dist.Normal(0, 1))\nx = "q"\n'
         'b = numpyro.sample(f"b_{x}", dist.Normal(0, 1))',

@@ -15,7 +15,15 @@ from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.traces import calls_of, reached, running
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.naming import may_be
-from reparam_rewrite.survey.values import Frame, Function, Handler, Site, Survey, weighs
+from reparam_rewrite.survey.values import (
+    Addressed,
+    Frame,
+    Function,
+    Handler,
+    Site,
+    Survey,
+    weighs,
+)
 
 #: Handlers that treat some sites otherwise than others.
 CHOOSING = frozenset(["block", "condition", "do", "substitute"])
@@ -150,7 +158,7 @@ def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Probl
                 )
                 return
     for call in survey.addressed:
-        if call.handler != "reparam" or not speaks_of(call.target, function, survey):
+        if call.handler != "reparam" or not speaks_of(call, function, site, survey):
             continue
         if call.sites is None or may_be(site.name, call.sites):
             what = (
@@ -165,7 +173,7 @@ def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Probl
 def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``condition(model, {"a": 0.0})``: it would no longer find the site."""
     for call in survey.addressed:
-        if call.handler == "reparam" or not speaks_of(call.target, function, survey):
+        if call.handler == "reparam" or not speaks_of(call, function, site, survey):
             continue
         if call.sites is None and call.displayed:
             yield Problem(
@@ -197,10 +205,15 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
                 )
 
 
-def speaks_of(target: str | None, function: Function, survey: Survey) -> bool:
-    """May a call whose first argument is `target` be about `function`?"""
+def speaks_of(call: Addressed, function: Function, site: Site, survey: Survey) -> bool:
+    """May a handler be about a site: of the function that it is given, or that its block runs?"""
+    if call.runs is not None and not call.lines[0] <= site.place.line <= call.lines[1]:
+        if not call.runs:
+            return False
+        above = running(survey, function)
+        return any(name.rpartition(".")[2] in call.runs for name in above)
     own = function.name.rpartition(".")[2]
-    return target is None or target == own or target not in survey.functions
+    return call.target is None or call.target == own or call.target not in survey.functions
 
 
 def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:

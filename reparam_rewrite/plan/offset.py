@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.align import Unaligned, align, as_wide, from_right
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Context, Stop, TooEarly
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
 from reparam_rewrite.plan.problems import Problem
@@ -67,13 +67,29 @@ def offset(context: Context, child: Child) -> Rewrite:
     Raises `Stop`, before any name is taken.
     """
     site = child.site
+    _, moments = candidates(site)
+    if has_full_size_param(site, child):
+        moments = [site.statement]
+    first: TooEarly | None = None
+    for position in range(len(moments)):
+        try:
+            return offset_from(context, child, moments[position:])
+        except TooEarly as stop:
+            first = first or stop
+    assert first is not None
+    raise first
+
+
+def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
+    """The rewrite with the coefficients declared before the first of `moments`.
+
+    Raises `TooEarly` if a later one might do, and `Stop` otherwise; no name is taken then.
+    """
+    site, declare = child.site, moments[0]
     check_basis(site, child)
     sources = [source_of(context, site, pair) for pair in child.pairs]
     scaling = [source_of(context, site, child.by)] if child.by is not None else []
-    declare, moments = candidates(site)
     inside = has_full_size_param(site, child)
-    if inside:
-        declare, moments = site.statement, [site.statement]
     shift, kept = place_offset(context, site, [*sources, *scaling], moments)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(source, site, shape) for source in [*sources, *scaling]]
@@ -182,7 +198,7 @@ def shape_of_subsample(site: Site) -> Problem:
 def check_name(context: Context, site: Site, moment: int) -> None:
     """A name that is put together is written again before `moment`, and must be the same there."""
     if site.computed and not context.function.timeline.holds(site.name_reads, moment):
-        raise Stop(
+        raise TooEarly(
             Problem(
                 site.place,
                 f"the name of '{site.name}' is put together of what is bound later than its "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.plan.context import Context, Stop
+import ast
+
+from reparam_rewrite.plan.context import Context, Stop, TooEarly
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Runtime
@@ -33,7 +35,7 @@ def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None
             )
         )
     if written(context, site.plate_shape, declare) is None:
-        raise Stop(
+        raise TooEarly(
             Problem(
                 site.place,
                 f"the size of a plate of '{site.name}' isn't known before its outermost with",
@@ -44,9 +46,18 @@ def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None
 
 def check_prior_can_move(context: Context, site: Site, moment: int) -> None:
     """The prior is made before `moment` instead of in the statement; that must change nothing."""
+    if site.prior_segment is not None and is_binding(site.prior_segment.text):
+        raise Stop(
+            Problem(
+                site.place,
+                f"the shape or support of '{site.name}' can't be read from the source, and its "
+                "prior binds a name",
+                "bind it in a statement of its own.",
+            )
+        )
     moves = moment != site.statement
     if moves and not context.function.timeline.holds(site.prior_reads, moment):
-        raise Stop(
+        raise TooEarly(
             Problem(
                 site.place,
                 f"the shape or support of '{site.name}' can't be read from the source, and its "
@@ -55,7 +66,7 @@ def check_prior_can_move(context: Context, site: Site, moment: int) -> None:
             )
         )
     if moves and not site.prior_is_pure:
-        raise Stop(
+        raise TooEarly(
             Problem(
                 site.place,
                 f"the shape or support of '{site.name}' can't be read from the source, and its "
@@ -63,6 +74,11 @@ def check_prior_can_move(context: Context, site: Site, moment: int) -> None:
                 "bind the prior to a name before the plate.",
             )
         )
+
+
+def is_binding(text: str) -> bool:
+    """``prior := make_prior()``, which can't be assigned without parentheses around it"""
+    return ":=" in text and isinstance(ast.parse(f"({text})", mode="eval").body, ast.NamedExpr)
 
 
 def ask(names: Names, base: str, site: Site, *, bijects: bool, shape: bool) -> Runtime:
