@@ -28,6 +28,7 @@ def addressed(found: Index, source: Text) -> list[Addressed]:
             continue
         first = argument(node, 0, "fn")
         target = first.id if isinstance(first, ast.Name) else found.decorated.get(node)
+        block = found.entered.get(node, [])
         calls.append(
             Addressed(
                 dotted.rpartition(".")[2],
@@ -35,9 +36,45 @@ def addressed(found: Index, source: Text) -> list[Addressed]:
                 target,
                 source.place(node),
                 is_displayed(found, node),
+                run_by(found, block),
+                (block[0].lineno, block[-1].end_lineno or 0) if block else (0, 0),
             )
         )
     return calls
+
+
+#: What runs nothing of the file: distributions, arrays, and sites themselves.
+QUIET = ("jax.", "numpy.", "math.", "numpyro.distributions.")
+PRIMITIVES = frozenset(["deterministic", "factor", "param", "plate", "sample", "subsample"])
+
+
+def run_by(index: Index, block: list[ast.stmt]) -> frozenset[str] | None:
+    """The last names of the functions that a block may run; None if it may run any.
+
+    ``with reparam(config=config): theta = sample("theta", Normal(mu, tau))`` runs none.
+    """
+    if not block:
+        return None
+    defined = {scoped.node.name for scoped in index.functions}
+    called: list[str] = []
+    mentioned: list[str] = []
+    for node in (part for statement in block for part in ast.walk(statement)):
+        name = getattr(node, "id", None) or getattr(node, "attr", None)
+        if name in defined:
+            mentioned.append(name)
+        if not isinstance(node, ast.Call):
+            continue
+        dotted = dotted_name(index.aliases, node.func)
+        quiet = dotted is not None and dotted.startswith(QUIET)
+        if quiet or (dotted or "").removeprefix("numpyro.") in PRIMITIVES:
+            continue
+        if dotted is not None or not isinstance(node.func, ast.Name):
+            return None
+        if node.func.id not in defined:
+            return None  # an argument, for all that is known
+        called.append(node.func.id)
+    # What is named more often than called is handed on.
+    return frozenset(called) if len(mentioned) == len(called) else None
 
 
 def is_displayed(index: Index, call: ast.Call) -> bool:

@@ -29,6 +29,10 @@ class Index(Struct):
     numbers: dict[ast.stmt, int] = {}
     kinds: list[str] = []
     functions: list[Scoped] = []
+    by_last: dict[str, list[Scoped]] = {}  # functions by the last of their names
+    classes: dict[str, ast.ClassDef] = {}
+    attributes: dict[str, list[ast.expr | None]] = {}  # x.name = value, by the name
+    stored: dict[ast.expr, ast.expr] = {}  # the target of an assignment -> the value
     aliases: dict[str, str] = {}
     certain: set[str] = set()  # names that the head of the module imports, whatever happens
     enclosed: dict[str, int] = {}  # functions given to scan, cond, vmap..., with the line
@@ -42,6 +46,7 @@ class Index(Struct):
     handler_calls: list[ast.Call] = []
     densities: set[str] = set()  # classes that inherit a density and define another
     decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
+    entered: dict[ast.expr, list[ast.stmt]] = {}  # an item of a `with` -> the block inside
 
     def last_of(self, node: ast.stmt) -> int:
         """The number of the last statement inside `node`, or its own."""
@@ -71,6 +76,7 @@ def index(tree: ast.Module) -> Index:
     read_names(found, tree)
     lines: dict[str, list[int]] = {}
     for scoped in found.functions:
+        found.by_last.setdefault(scoped.node.name, []).append(scoped)
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
@@ -88,6 +94,7 @@ def number_block(
             found.functions.append(Scoped(prefix + node.name, node, around))
             inner_prefix, inner_around = f"{prefix}{node.name}.", (*around, node)
         elif isinstance(node, ast.ClassDef):
+            found.classes[prefix + node.name] = node
             inner_prefix = f"{prefix}{node.name}."
         for inner in blocks_of(node):
             number_block(found, inner, inner_prefix, inner_around)
@@ -113,6 +120,10 @@ def read_names(found: Index, tree: ast.Module) -> None:
                     last = getattr(argument, "attr", None) or getattr(argument, "id", None)
                     if last:
                         found.enclosed.setdefault(last, node.lineno)
+        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            found.attributes.setdefault(node.attr, []).append(found.stored.get(node))
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            found.entered.update((item.context_expr, node.body) for item in node.items)
         elif isinstance(node, ast.arg):
             names.add(node.arg)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -125,6 +136,7 @@ def read_names(found: Index, tree: ast.Module) -> None:
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             names.update(node.names)
         elif isinstance(node, ast.Assign):
+            found.stored.update((target, node.value) for target in node.targets)
             read_dictionary(found, node)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             names.add(node.rest)

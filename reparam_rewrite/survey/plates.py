@@ -5,28 +5,30 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.purity import reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import UNIT, Frame, Handler, Plate, Shape
+from reparam_rewrite.survey.values import UNIT, Axis, Frame, Handler, Plate, Shape
 
 
-def plate_of(scope: Scope, text: Text, call: ast.Call, frames: Sequence[Frame]) -> Plate | None:
-    """``numpyro.plate("n_a", n_a, dim=-2)``, made inside `frames`; None for any other call."""
+def plate_of(
+    scope: Scope, text: Text, call: ast.Call, frames: Sequence[Frame], *, made: bool = False
+) -> Plate | None:
+    """``numpyro.plate("n_a", n_a, dim=-2)``, made inside `frames`; None for any other call.
+
+    `made`: the call doesn't stand there, but is what a helper makes.
+    """
     if scope.resolve(call.func) != "numpyro.plate":
         return None
     name, size = argument(call, 0, "name"), argument(call, 1, "size")
     if name is None or size is None or any(isinstance(a, ast.Starred) for a in call.args):
         return None
-    literal = isinstance(name, ast.Constant) and isinstance(name.value, str)
-    if isinstance(name, ast.Constant) and isinstance(name.value, str):
-        label, identity = name.value, repr(name.value)
-    else:
-        versions = ",".join(sorted(f"{r.name}@{r.version}" for r in reads_of(scope, name)))
-        label, identity = ast.unparse(name), f"{ast.unparse(name)} {versions}"
-    written = text.segment(size).text
+    label, identity, literal = named(scope, name)
+    written = "\n" if made else text.segment(size).text
     return Plate(
         axis=axis_of(scope, size, ast.unparse(size) if "\n" in written else written, identity),
         name=label,
@@ -35,6 +37,52 @@ def plate_of(scope: Scope, text: Text, call: ast.Call, frames: Sequence[Frame]) 
         subsampled=not is_none(argument(call, 2, "subsample_size")),
         place=text.place(call),
     )
+
+
+def named(scope: Scope, name: ast.expr) -> tuple[str, str, bool]:
+    """What a plate is called, its identity, and whether its name is literal."""
+    if isinstance(name, ast.Constant) and isinstance(name.value, str):
+        return name.value, repr(name.value), True
+    versions = ",".join(sorted(f"{r.name}@{r.version}" for r in reads_of(scope, name)))
+    return ast.unparse(name), f"{ast.unparse(name)} {versions}", False
+
+
+def stack_of(scope: Scope, text: Text, call: ast.Call) -> tuple[Plate, ...]:
+    """``numpyro.plate_stack("p", [n, m])``: plates "p_1" of n and "p_0" of m; () if it isn't one.
+
+    Also () if the sizes aren't written out.
+    """
+    if scope.resolve(call.func) != "numpyro.plate_stack":
+        return ()
+    prefix, sizes = argument(call, 0, "prefix"), argument(call, 1, "sizes")
+    given = argument(call, 2, "rightmost_dim")
+    rightmost = -1 if given is None else dim_of(given, ())
+    if prefix is None or not isinstance(sizes, (ast.List, ast.Tuple)) or rightmost is None:
+        return ()
+    if any(isinstance(part, ast.Starred) for part in [*sizes.elts, *call.args]):
+        return ()
+    found = []
+    for position, size in enumerate(reversed(sizes.elts)):
+        label, identity, literal = named(scope, prefix)
+        axis = axis_of(scope, size, ast.unparse(size), f"{identity} stack {position}")
+        name = f"{label}_{position}"
+        if literal:
+            axis = replace(axis, plate=repr(name))
+        found.append(Plate(axis, name, literal, rightmost - position, False, text.place(call)))
+    return tuple(found)
+
+
+def plate_held(scope: Scope, text: Text, made: ast.Call, node: ast.Attribute) -> Plate | None:
+    """The plate that ``self.rows`` is, where ``self.rows = numpyro.plate("i", n)``, at rest."""
+    if scope.resolve(made.func) != "numpyro.plate":
+        return None
+    plate = plate_of(scope, text, made, ())
+    name = argument(made, 0, "name")
+    if plate is None or not isinstance(name, ast.Constant):
+        return None  # what a name is made of may be another thing here
+    size, reads = f"{ast.unparse(node)}.size", reads_of(scope, node)
+    versions = ",".join(sorted(f"{read.name}@{read.version}" for read in reads))
+    return replace(plate, axis=Axis(size, f"{size} {versions}", plate.axis.plate, reads))
 
 
 def dim_of(given: ast.expr | None, frames: Sequence[Frame]) -> int | None:

@@ -279,7 +279,9 @@ class Addressed(Struct, frozen=True):
     """A call such as `condition(model, {"a": 0.0})`, outside a `with`.
 
     `sites` is None where the dictionary can't be read, `target` where it isn't a function's name.
-    `displayed`: it stands in the file, with keys that are put together.
+    `displayed`: it stands in the file, with keys that are put together. `runs` are the functions
+    that the block of a `with` may run, by the last of their names; None: any. `lines` are those of
+    the block.
     """
 
     handler: str
@@ -287,6 +289,8 @@ class Addressed(Struct, frozen=True):
     target: str | None
     place: Place
     displayed: bool = False
+    runs: frozenset[str] | None = None
+    lines: tuple[int, int] = (0, 0)
 
 
 class Function(Struct):

@@ -29,10 +29,11 @@ from reparam_rewrite.survey.calls import (
     shape_asked,
     variable_of,
 )
+from reparam_rewrite.survey.helpers import made_by, self_of
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
 from reparam_rewrite.survey.naming import is_computed, template_of
-from reparam_rewrite.survey.plates import plate_of, plate_shape
+from reparam_rewrite.survey.plates import plate_held, plate_of, plate_shape, stack_of
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of, touched_by
 from reparam_rewrite.survey.scans import (
@@ -286,8 +287,8 @@ class Walk:
         self._frames.append(frame)
         for item in node.items:
             self._calls(node, item.context_expr, header=True)
-            found = self._item(item.context_expr)
-            self._frames[-1] = replace(self._frames[-1], items=(*self._frames[-1].items, found))
+            found = self._items(item.context_expr)
+            self._frames[-1] = replace(self._frames[-1], items=(*self._frames[-1].items, *found))
             if item.optional_vars is not None:
                 self._forget(bound_names(item.optional_vars), number)
                 if isinstance(item.optional_vars, ast.Name):
@@ -302,7 +303,19 @@ class Walk:
         dotted = self.resolve(node.func) if isinstance(node, ast.Call) else None
         return dotted in ("contextlib.suppress", "pytest.raises")
 
+    def _items(self, node: ast.expr) -> tuple[Plate | Handler, ...]:
+        if isinstance(node, ast.Call):
+            stack = stack_of(self, self._text, node)
+            if stack:
+                self.function.has_plates = True
+                self.function.taken.update(plate.name for plate in stack if plate.literal)
+                return stack
+        return (self._item(node),)
+
     def _item(self, node: ast.expr) -> Plate | Handler:
+        plate = self._plate_elsewhere(node)
+        if plate is not None:
+            return plate
         if isinstance(node, ast.Name):
             binding = self.binding(node.id)
             if binding is not None and binding.plate is not None:
@@ -316,8 +329,21 @@ class Walk:
             return Handler(dotted, ast.unparse(node), addressed, is_explicit(self._index, node))
         return Handler(None, ast.unparse(node))
 
-    def _plate(self, call: ast.Call) -> Plate | None:
-        plate = plate_of(self, self._text, call, self._frames)
+    def _plate_elsewhere(self, node: ast.expr) -> Plate | None:
+        """The plate that a helper of the file makes, or that an attribute of `self` is."""
+        made = self._made_by(node)
+        if isinstance(made, ast.Call):
+            return self._plate(made, made=True)
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+            return None
+        stored = self._index.attributes.get(node.attr, [])
+        if node.value.id != self_of(self._index, self.function.name) or len(stored) != 1:
+            return None
+        value = stored[0]
+        return plate_held(self, self._text, value, node) if isinstance(value, ast.Call) else None
+
+    def _plate(self, call: ast.Call, *, made: bool = False) -> Plate | None:
+        plate = plate_of(self, self._text, call, self._frames, made=made)
         if plate is None:
             return None
         self.function.has_plates = True
@@ -421,7 +447,7 @@ class Walk:
                     parts = parts.value
                 if isinstance(parts, ast.Name):
                     self.function.roots.add(parts.id)
-            touched |= touched_by(self, call.node)
+            touched |= self._touched_by(call.node)
             if dotted == "numpyro.sample":
                 site = self._site(statement, call, header)
                 if site is not None:
@@ -449,6 +475,19 @@ class Walk:
         for changed in sorted(touched & self._locals):
             self._timeline.touch(changed, self._number(statement))
         return found
+
+    def _made_by(self, node: ast.expr) -> ast.expr | None:
+        return made_by(self._index, self.function.name, self.function.hidden, node)
+
+    def _touched_by(self, call: ast.Call) -> set[str]:
+        touched = touched_by(self, call)
+        if not touched:
+            return touched
+        made = self._made_by(call)
+        if made is None:
+            return touched
+        parts = [part for part in ast.walk(made) if isinstance(part, ast.Call)]
+        return set().union(*(touched_by(self, part) for part in parts))
 
     def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
         node = call.node
