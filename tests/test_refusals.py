@@ -153,27 +153,10 @@ PLACES = [
         """,
     ),
     Mistake(
-        "both branches",
-        model=after_mu("if n:\n    " + A + "else:\n    " + A),
+        "in a branch and after it",
+        model=after_mu("if n:\n    " + A + A),
         says="""
-            model.py:10:13: 'a' is sampled in more than one place (lines 8 and 10)
-                a = numpyro.sample("a", dist.Normal(0, 1))
-                    ^
-            hint: sample it in one place; its prior may depend on the branch.
-        """,
-    ),
-    Mistake(
-        "three cases",
-        model=after_mu(
-            "match n:\n    case 1:\n        "
-            + A
-            + "    case 2:\n        "
-            + A
-            + "    case _:\n        "
-            + A
-        ),
-        says="""
-            model.py:11:17: 'a' is sampled in more than one place (lines 9, 11 and 13)
+            model.py:9:9: 'a' is sampled in more than one place (lines 8 and 9)
                 a = numpyro.sample("a", dist.Normal(0, 1))
                     ^
             hint: sample it in one place; its prior may depend on the branch.
@@ -210,12 +193,12 @@ PLACES = [
         """,
     ),
     Mistake(
-        "conditional expression",
-        model=after_mu('a = numpyro.sample("a", dist.Normal(0, 1)) if n else 0.0'),
+        "conditional expression in a sum",
+        model=after_mu('a = 1 + (numpyro.sample("a", dist.Normal(0, 1)) if n else 0.0)'),
         says="""
-            model.py:7:9: 'a' is sampled in a conditional expression
-                a = numpyro.sample("a", dist.Normal(0, 1)) if n else 0.0
-                    ^
+            model.py:7:14: 'a' is sampled in a conditional expression
+                a = 1 + (numpyro.sample("a", dist.Normal(0, 1)) if n else 0.0)
+                         ^
             hint: give it a statement of its own.
         """,
     ),
@@ -501,10 +484,10 @@ PARENTS = [
     ),
     Mistake(
         "sampled twice",
-        model=model("if n:\n    " + B + "else:\n    " + B + A),
+        model=model("if n:\n    " + B + B + A),
         config=BY_B,
         says="""
-            offsets.toml:2:10: 'b' is sampled in more than one place (lines 7 and 9)
+            offsets.toml:2:10: 'b' is sampled in more than one place (lines 7 and 8)
                 offset = "b"
                          ^
             hint: give an expression instead: b = { value = "..." }.

@@ -875,7 +875,6 @@ REASSIGNED |= {
                 mu = numpyro.sample("mu", dist.Normal(0, 2))
             a = numpyro.sample("a", dist.Normal(0, 1))
         """,
-        refused=["'mu' is sampled in more than one place (lines 9 and 11)"],
     ),
     "parent in one branch only": Shape(
         """
@@ -1083,6 +1082,132 @@ PLATES = {
         """,
         refused=[
             "the shape of 'a' can't be told: the with in line 10 holds something that "
+            "isn't a plate with a known dim"
+        ],
+    ),
+    "plate_stack with a dim, and a parent of one of its plates": Shape(
+        """
+        def model(n):
+            v = numpyro.sample("v", dist.Normal(jnp.zeros(n), 1).to_event(1))
+            with numpyro.plate("p_0", n, dim=-2):
+                mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate_stack("p", [2, n], -2):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "plate_stack of sizes that don't show": Shape(
+        """
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate_stack("p", n):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        args=([2, 3],),
+        refused=[
+            "the shape of 'a' can't be told: the with in line 9 holds something that "
+            "isn't a plate with a known dim"
+        ],
+    ),
+    "a plate from a helper with arguments by name and a default": Shape(
+        """
+        def rows(*, size, name="i", dim=-1):
+            "The rows."
+            return numpyro.plate(name, size + 1, dim=dim)
+
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with rows(size=n, dim=-2), rows(size=2 * n, name="j"):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "a plate from a helper whose global is hidden": Shape(
+        """
+        size = 2
+
+        def rows():
+            return numpyro.plate("i", size)
+
+        def model(n):
+            size = 5
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with rows():
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        refused=[
+            "the shape of 'a' can't be told: the with in line 15 holds something that "
+            "isn't a plate with a known dim"
+        ],
+    ),
+    "a plate from a helper that is decorated, or defined twice": Shape(
+        """
+        import contextlib
+
+        @contextlib.contextmanager
+        def rows(n):
+            yield
+
+        def columns(n):
+            return numpyro.plate("i", n)
+
+        def columns(n):
+            return numpyro.plate("i", n, dim=-2)
+
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with rows(n), columns(n):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        refused=[
+            "the shape of 'a' can't be told: the with in line 21 holds something that "
+            "isn't a plate with a known dim"
+        ],
+    ),
+    "plates that are attributes, properties and made by methods": Shape(
+        """
+        class Model:
+            def __init__(self, n):
+                self.n = n
+                self.rows = numpyro.plate("i", n, dim=-1)
+
+            @property
+            def columns(self):
+                return numpyro.plate("j", self.n + 1, dim=-2)
+
+            def slices(self, k):
+                return numpyro.plate("k", k, dim=-3)
+
+            def model(self):
+                mu = numpyro.sample("mu", dist.Normal(0, 1))
+                with self.columns:
+                    v = numpyro.sample("v", dist.Normal(0, 1))
+                with self.rows, self.columns, self.slices(2):
+                    a = numpyro.sample("a", dist.Normal(0, 1))
+
+        def model(n):
+            return Model(n).model()
+        """,
+        config=f'functions = ["Model.model"]\n{MU_VECTOR}',
+        offsets={"a": "xi_a_mu * mu + xi_a_v * v"},
+    ),
+    "a plate in an attribute that another method sets": Shape(
+        """
+        class Model:
+            def __init__(self, n):
+                self.rows = numpyro.plate("i", n)
+
+            def wide(self):
+                self.rows = numpyro.plate("i", 7, dim=-2)
+
+            def model(self):
+                mu = numpyro.sample("mu", dist.Normal(0, 1))
+                with self.rows:
+                    a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        config=f'functions = ["Model.model"]\n{A_BY_MU}',
+        refused=[
+            "the shape of 'a' can't be told: the with in line 16 holds something that "
             "isn't a plate with a known dim"
         ],
     ),
@@ -1570,6 +1695,31 @@ PLATES = {
         """,
         config=MU_VECTOR,
         offsets={"a": "xi_a_mu * mu + xi_a_v * v"},
+    ),
+    "a prior made of what is bound in nested plates": Shape(
+        """
+        def model(n, s):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate("i", n) as i:
+                t = s[i]
+                with numpyro.plate("j", 2) as j:
+                    u = jnp.log1p(jnp.arange(2.0))[j]
+                    a = numpyro.sample("a", dist.Gamma(t + u[:, None], 1))
+        """,
+        args=(3, jnp.ones(3)),
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "a prior made by a helper that samples, in a plate": Shape(
+        """
+        def make(name, x):
+            return dist.Normal(x, numpyro.sample(name, dist.HalfNormal(1)))
+
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate("i", n) as i:
+                a = numpyro.sample("a", make("s", mu))
+        """,
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "a plate as a decorator": Shape(
         """
@@ -3077,7 +3227,7 @@ FLOWS = {
     ),
     "in both branches": flow(
         f"if n:\n    a = {S}\nelse:\n    a = {S}",
-        refused=["'a' is sampled in more than one place (lines 10 and 12)"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "in elif": flow(
         f"if not n:\n    a = 0\nelif n:\n    a = {S}",
@@ -3201,7 +3351,94 @@ FLOWS = {
     ),
     "in a conditional expression": flow(
         f"a = {S} if n else 0",
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in the other part of a conditional expression": flow(
+        f"a = 0 if not n else {S}",
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in the part of a conditional expression that is not taken": flow(
+        f'a = numpyro.sample("a", dist.Normal(n["a"], 1)) if "a" in n else 0.0\nb = {B}',
+        args=({},),
+        config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',
+        children=["b"],
+        offsets={"b": "xi_b_mu * mu"},
+    ),
+    "in both parts of a conditional expression": flow(
+        f'a = {S} if n > 5 else numpyro.sample("a", dist.Normal(1, 2))',
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in conditional expressions inside of each other": flow(
+        f'a = {S} if n > 5 else numpyro.sample("a", dist.Normal(1, 2)) if n > 2 else 0.0',
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in a conditional expression that is returned": flow(
+        f"return {S} if n else 0.0",
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in a conditional expression over lines, with a comment behind": flow(
+        f"d = {{}}\nd['a'] = (\n    2 * {S}\n    if n\n    else 0.0\n)  # one",
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in a conditional expression with a comment inside": flow(
+        f"a = (\n    {S}  # one\n    if n\n    else 0.0\n)",
         refused=["'a' is sampled in a conditional expression"],
+    ),
+    "in a conditional expression, with a test that samples": flow(
+        f"a = {S} if {B} is not None else 0.0",
+        refused=["'a' is sampled in a conditional expression"],
+    ),
+    "in a conditional expression in a plate": flow(
+        f'with numpyro.plate("n", n):\n    a = {S} if n > 2 else mu',
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in a conditional expression, with a prior that only the branch can make": flow(
+        'p = {"a": dist.Normal(jnp.zeros(n), 1)}\nwith numpyro.plate("n", n):\n'
+        '    a = numpyro.sample("a", p["a"]) if "a" in p else mu',
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "a child and a parent in one conditional expression": flow(
+        f"c = {S} if n else {B}",
+        config='chain = ["mu", "a", "b"]',
+        children=["a"],
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in both branches, of a plate": flow(
+        f'with numpyro.plate("n", n):\n    if n > 5:\n        a = {S}\n    else:\n'
+        '        a = numpyro.sample("a", dist.HalfNormal(1))',
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in both branches, with the parent": flow(
+        f"if n > 5:\n    c = {B}\n    a = {S}\nelse:\n    c = 2 * {B}\n    a = {S}",
+        config='[sites.a]\noffset = "b"',
+        offsets={"a": "xi_a_b * b"},
+    ),
+    "the parent in both branches, changed": flow(
+        f"if n > 5:\n    b = {B}\nelse:\n    b = {B}\nb = 2 * b\na = {S}",
+        config='[sites.a]\noffset = "b"',
+        refused=["'b' is sampled in more than one place (lines 10 and 12)"],
+    ),
+    "the parent in both branches, by two names": flow(
+        f"if n > 5:\n    b = {B}\nelse:\n    c = {B}\na = {S}",
+        config='[sites.a]\noffset = "b"',
+        refused=["'b' is sampled in more than one place (lines 10 and 12)"],
+    ),
+    "observed in one of two branches": flow(
+        f'if n > 5:\n    a = numpyro.sample("a", dist.Normal(0, 1), obs=1.0)\nelse:\n    a = {S}',
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in three cases": flow(
+        f"match n:\n    case 1:\n        a = {S}\n    case 2:\n        a = {S}\n    case _:\n"
+        '        a = numpyro.sample("a", dist.Normal(1, 2))',
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "in both branches of a loop": flow(
+        f"for k in range(1):\n    if n > 5:\n        a = {S}\n    else:\n        a = {S}",
+        refused=["'a' is sampled in a loop (line 9)"] * 2,
+    ),
+    "in a branch and in a try": flow(
+        f"try:\n    a = {S}\nexcept ValueError:\n    a = {S}",
+        refused=["'a' is sampled in more than one place (lines 10 and 12)"],
     ),
     "in a boolean operator": flow(
         f"a = n and {S}",
@@ -3365,7 +3602,7 @@ FLOWS = {
     ),
     "sampled twice under control flow with other shapes": flow(
         f'if n > 5:\n    a = {S}\nelse:\n    a = numpyro.sample("a", dist.HalfNormal(jnp.ones(n)))',
-        refused=["'a' is sampled in more than one place (lines 10 and 12)"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "sampled by a with inside a with": flow(
         f'with numpyro.plate("i", 2):\n    x = 1\n    with numpyro.plate("j", n):\n        a = {S}',

@@ -126,26 +126,33 @@ def at(edits: dict[int, Edit], number: int) -> Edit:
 
 def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
     """Put the generated code of one child at its statements."""
-    at(edits, rewrite.declare).before.extend(code.declarations)
-    at(edits, rewrite.shift).before.extend(code.shift)
-    at(edits, rewrite.site.statement).after[:0] = code.after
-    if rewrite.site.expands:
-        at(edits, rewrite.site.statement).expanded.append(rewrite.site.name_segment.text)
+    site = rewrite.site
+    own = at(edits, site.statement)
+    for choice in site.choices:
+        own = own.parts.setdefault(choice, Edit())
+
+    def edit(statement: int) -> Edit:
+        return own if statement == site.statement else at(edits, statement)
+
+    edit(rewrite.declare).before.extend(code.declarations)
+    edit(rewrite.shift).before.extend(code.shift)
+    own.after[:0] = code.after
+    if site.expands:
+        own.expanded.append(site.name_segment.text)
     if code.moved is not None:
-        at(edits, rewrite.site.statement).moved = code.moved
+        own.moved = code.moved
     if code.handler is not None and rewrite.join is not None:
         at(edits, rewrite.join).join.append(code.handler)
     elif code.handler is not None:
-        at(edits, rewrite.site.statement).wrap.append(code.handler)
+        own.wrap.append(code.handler)
     if code.prior:
-        assert rewrite.site.prior_segment is not None
-        prior = Prior(code.prior, rewrite.site.prior_segment.text, rewrite.site.name_segment.text)
-        at(edits, rewrite.site.statement).priors.append(prior)
+        assert site.prior_segment is not None
+        own.priors.append(Prior(code.prior, site.prior_segment.text, site.name_segment.text))
 
 
 def indent_of(rewrite: Rewrite, statement: int) -> int:
     """How far the site's statement, or a `with` around it, is indented."""
-    for frame in rewrite.site.frames:
+    for frame in reversed(rewrite.site.frames):
         if frame.statement == statement:
             return frame.indent
     return rewrite.site.indent

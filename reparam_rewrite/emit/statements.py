@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.scanning import Moved, Passed, Renamed, moved, passed, renamed
+from reparam_rewrite.expressions import ungrouped
 
 Lines = layout.Lines
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
@@ -56,7 +57,8 @@ class Edit(Struct):
     is put around it. `expanded` are sites whose `sample_shape` becomes an `expand_by`, `named`
     those whose values get a name. `priors` are distributions in the statement that variables
     take the place of. `moved`, `passed` and `renamed` change a sample, a call of scan and the
-    `def` of its body.
+    `def` of its body. `parts` are the edits of the parts, "body" and "orelse", of the conditional
+    expression that the statement is about: it becomes an ``if``.
     """
 
     before: list[Lines] = []
@@ -69,6 +71,7 @@ class Edit(Struct):
     moved: Moved | None = None
     passed: list[Passed] = []
     renamed: Renamed | None = None
+    parts: dict[str, Edit] = {}
 
 
 class Mismatch(Exception):
@@ -83,6 +86,8 @@ class Rewriter:
         self._width = width
 
     def edited(self, node: Statement, edit: Edit, indent: str) -> list[Statement]:
+        if edit.parts:
+            node = self._split(node, edit, indent)
         before = self._parsed(edit.before)
         for site in edit.expanded:
             node = self._expanded(node, site, indent)
@@ -104,6 +109,67 @@ class Rewriter:
             before[0] = before[0].with_changes(leading_lines=node.leading_lines)
             node = node.with_changes(leading_lines=[])
         return [*before, node, *self._parsed(edit.after)]
+
+    def _split(self, node: Statement, edit: Edit, indent: str) -> cst.If:
+        """``x = sample(...) if c else 0.0`` as an ``if`` with a statement in either block.
+
+        A comment stays behind the part that is edited.
+        """
+        assert isinstance(node, cst.SimpleStatementLine)
+        (small,) = node.body
+        choice = getattr(small, "value", None)
+        if not isinstance(choice, cst.IfExp):
+            raise Mismatch
+        test = layout.joined(ungrouped(self._code_of(choice.test)))
+        if test is None:
+            raise Mismatch
+        lines = layout.statement(f"if {test}:", self._width - len(indent))
+        pass_ = " " * layout.STEP + "pass"
+        (found,) = self._parsed([(*lines, pass_, "else:", pass_)])
+        assert isinstance(found, cst.If) and isinstance(found.orelse, cst.Else)
+        inner = indent + self._module.default_indent
+        body = self._part(node, choice.body, edit, "body", inner)
+        orelse = self._part(node, choice.orelse, edit, "orelse", inner)
+        assert isinstance(found.body, cst.IndentedBlock)
+        otherwise: cst.If | cst.Else = found.orelse.with_changes(
+            body=found.body.with_changes(body=orelse)
+        )
+        return found.with_changes(
+            leading_lines=node.leading_lines,
+            body=found.body.with_changes(body=body),
+            orelse=otherwise,
+        )
+
+    def _part(
+        self,
+        node: cst.SimpleStatementLine,
+        value: cst.BaseExpression,
+        edit: Edit,
+        name: str,
+        indent: str,
+    ) -> list[Statement]:
+        """One block of what a conditional expression becomes: the statement with that value."""
+        (small,) = node.body
+        kept = name == next(iter(edit.parts))
+        behind = node.trailing_whitespace
+        if not kept:
+            behind = cst.TrailingWhitespace(newline=behind.newline)
+        if len(value.lpar) and not isinstance(value, (cst.Tuple, cst.GeneratorExp, cst.NamedExpr)):
+            value = value.with_changes(lpar=[], rpar=[])
+        part = node.with_changes(
+            leading_lines=[],
+            body=[small.with_changes(value=value)],
+            trailing_whitespace=behind,
+        )
+        code, comment = self._code(part)
+        one_line = layout.joined(code)
+        if one_line is None:
+            raise Mismatch
+        statement = self._laid_out(part, one_line, comment, indent)
+        return self.edited(statement, edit.parts.get(name, Edit()), indent)
+
+    def _code_of(self, node: cst.CSTNode) -> str:
+        return self._module.code_for_node(node).replace(self._module.default_newline, "\n")
 
     def _parsed(self, statements: Sequence[Lines]) -> list[Statement]:
         """Generated statements, with the line ends and the indent of the file."""

@@ -55,15 +55,20 @@ def plan(survey: Survey, config: Config) -> Plan:
         context = Context(survey, function, names)
         scans: dict[str, ScanContext] = {}
         asked = {(pair.child, pair.parent) for child in found for pair in child.pairs}
+        before: dict[str, frozenset[str]] = {}  # the names in use before a child's first place
         for child in found:
             wrong = list(problems_of(survey, function, child, asked))
             problems += wrong
             if wrong:
                 continue
+            # Only one of its places is ever come to: what is made up may have the same names.
+            context.names = names.rewound(before.setdefault(child.site.name, names.taken))
+            context.names.take(keep.name for keep in context.keeps.values())
             try:
                 rewrites.append(rewritten(context, scans, child))
             except Stop as stop:
                 problems.append(stop.problem)
+            names.take(context.names.taken)
         for used in (context, *(scan.body for scan in scans.values())):
             keeps += used.keeps.values()
         threads += (scan.threading() for scan in scans.values() if scan.carried)
@@ -147,16 +152,21 @@ def problems_of(
 
 def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
     """``a = sample("a", Normal(sample("b", ...), x))`` with both rewritten, and a's prior moved."""
-    count = Counter((rewrite.function, rewrite.site.statement) for rewrite in rewrites)
+    count = Counter(map(part_of, rewrites))
     for rewrite in rewrites:
         moved = rewrite.runtime is not None and rewrite.runtime.hoisted
-        if moved and count[rewrite.function, rewrite.site.statement] > 1:
+        if moved and count[part_of(rewrite)] > 1:
             yield Problem(
                 rewrite.site.place,
                 f"'{rewrite.site.name}' shares its statement with another rewritten site, and its "
                 "prior would have to move",
                 "give each a statement of its own.",
             )
+
+
+def part_of(rewrite: Rewrite) -> tuple[str, int, tuple[str, ...]]:
+    """The statement that samples a child, or the part of a conditional expression."""
+    return rewrite.function, rewrite.site.statement, rewrite.site.choices
 
 
 def was_rewritten(function: Function, found: list[Child]) -> bool:
@@ -198,6 +208,8 @@ def name_clashes(
                 clash = next((seen[o, name] for o in sorted(others) if (o, name) in seen), None)
                 seen.setdefault((function.name, name), label)
                 what = f"{label} would be named '{name}'"
+                if clash == label:
+                    continue  # in another branch
                 if clash is not None:
                     as_other = clash.replace("the coefficient of", "that of")
                     yield Problem(place, f"{what}, as {as_other} is", hint)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.expressions import identifier
+from reparam_rewrite.plan.alternatives import are_alternatives, is_before, nearest
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.traces import calls_of, reached, running
@@ -92,9 +93,9 @@ def has_density(survey: Survey, function: Function, site: Site) -> Iterator[Prob
 
 
 def sampled_once(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
-    """The same name sampled in both branches of an ``if``."""
+    """The same name sampled twice, other than in two branches of an ``if``."""
     places = [other.place for other in function.find(site.name)]
-    if len(places) > 1:
+    if len(places) > 1 and not are_alternatives(function.find(site.name)):
         yield Problem(
             places[1],
             f"'{site.name}' is sampled in more than one place ({lines_of(places)})",
@@ -415,7 +416,9 @@ def parent_problems(
     parent = pair.site
     assert parent is not None
     value_hint = f'give an expression instead: {pair.parent} = {{ value = "..." }}.'
-    if len(function.find(parent.name)) > 1:
+    found = function.find(parent.name)
+    own = are_alternatives(found) and nearest(found, child.site) is parent
+    if len(found) > 1 and not own:
         lines = lines_of([other.place for other in function.find(parent.name)])
         yield Problem(
             pair.named,
@@ -465,10 +468,10 @@ def parent_problems(
             f'{pair.parent} = {{ value = "{parent.variable or "..."}" }}.',
         )
     same_scan = parent.scan is not None and parent.scan == child.site.scan
-    own = parent.step if same_scan and parent.step else parent
+    step = parent.step if same_scan and parent.step else parent
     # What a scan gives back has no call of its own that could be given a name.
-    nameable = own.nameable and (same_scan or parent.scan is None)
-    if own.variable is None and not nameable:
+    nameable = step.nameable and (same_scan or parent.scan is None)
+    if step.variable is None and not nameable:
         yield Problem(
             parent.place,
             f"the value of '{parent.name}' isn't bound to a name: nothing can be offset by it",
@@ -491,11 +494,6 @@ def same_subsample(site: Site, pair: Pair, parent: Site) -> Iterator[Problem]:
                     "sample both under one plate, or drop the pair.",
                 )
                 return
-
-
-def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Is everything in `other` reached only through `path`?"""
-    return other[: len(path)] == path
 
 
 def branch_of(parent: Site, child: Site) -> Frame:

@@ -37,6 +37,17 @@ class Names:
     def is_free(self, name: str) -> bool:
         return name not in self._taken
 
+    @property
+    def taken(self) -> frozenset[str]:
+        return frozenset(self._taken)
+
+    def rewound(self, taken: Iterable[str]) -> Names:
+        """Names of which only `taken` are."""
+        return Names(taken)
+
+    def take(self, names: Iterable[str]) -> None:
+        self._taken.update(names)
+
     def new(self, wanted: str) -> str:
         """`wanted`, or `wanted_2`, `wanted_3`, ... if that is taken."""
         name, count = wanted, 1

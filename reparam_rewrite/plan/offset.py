@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.align import Unaligned, align, as_wide, from_right
+from reparam_rewrite.plan.alternatives import innermost_branch
 from reparam_rewrite.plan.context import Context, Stop, TooEarly
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
@@ -42,7 +43,7 @@ def other(context: Context, child: Child) -> Rewrite:
     site, rule = child.site, child.reparam
     assert rule is not None
     sources = [source_of(context, site, child.by)] if child.by is not None else []
-    declare, moments = candidates(site)
+    declare, moments = candidates(site, within=branch_of(context, site))
     shift, _ = place_offset(context, site, sources, moments)
     check_name(context, site, shift)
     arguments = ", ".join(f"{key}={value!r}" for key, value in rule.args.items())
@@ -67,7 +68,7 @@ def offset(context: Context, child: Child) -> Rewrite:
     Raises `Stop`, before any name is taken.
     """
     site = child.site
-    _, moments = candidates(site)
+    _, moments = candidates(site, within=branch_of(context, site))
     if has_full_size_param(site, child):
         moments = [site.statement]
     first: TooEarly | None = None
@@ -78,6 +79,12 @@ def offset(context: Context, child: Child) -> Rewrite:
             first = first or stop
     assert first is not None
     raise first
+
+
+def branch_of(context: Context, site: Site) -> int:
+    """The branch that all of a rewrite stays in, as the site is sampled in others too; or -1."""
+    several = len(context.function.find(site.name)) > 1
+    return innermost_branch(site) if several or site.choices else -1
 
 
 def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:

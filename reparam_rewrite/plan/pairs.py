@@ -16,6 +16,12 @@ from reparam_rewrite.config_values import (
     SiteRule,
 )
 from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.plan.alternatives import (
+    are_alternatives,
+    exclusive,
+    nearest,
+    shared_variable,
+)
 from reparam_rewrite.survey.values import Function, Site
 
 
@@ -88,33 +94,40 @@ def children(function: Function, config: Config) -> list[Child]:
     Parents come in sampling order, then values in the order of the config. A site of a chain that
     nothing precedes is no child.
     """
-    found: dict[str, Child] = {}
+    found: list[Child] = []
     for site in function.sites:
-        if site.name in found:
+        places = function.find(site.name)
+        several = len(places) > 1 and are_alternatives(places)
+        if any(child.site.name == site.name for child in found) and not several:
             continue  # sampled twice: refused as a child, with both places
+        if several and site.observed and not all(place.observed for place in places):
+            continue  # there is nothing to do where it is observed
         pairs = pairs_of(function, config, site)
         rule = config.sites.get(site.name)
         if rule is None:
             rule = SiteRule(name=site.name, place=place_of(config, site.name)) if pairs else None
         if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
-            found[site.name] = Child(
-                site,
-                place_of(config, site.name),
-                tuple(pairs),
-                rule.scale,
-                rule.basis,
-                rule.reparam,
-                making_pair(function, config, rule),
+            found.append(
+                Child(
+                    site,
+                    place_of(config, site.name),
+                    tuple(pairs),
+                    rule.scale,
+                    rule.basis,
+                    rule.reparam,
+                    making_pair(function, config, rule, site),
+                )
             )
-    return list(found.values())
+    return found
 
 
-def making_pair(function: Function, config: Config, rule: SiteRule) -> Pair | None:
+def making_pair(function: Function, config: Config, rule: SiteRule, child: Site) -> Pair | None:
     """What a scale or transform is made of, as a parent, so that it is read and placed alike."""
     scale, reparam = rule.scale, rule.reparam
     if scale is not None and scale.by:
         found = function.find(scale.by)
-        site = found[0] if found else None
+        own = nearest(found, child) if are_alternatives(found) else None
+        site = own or (found[0] if found else None)
         # The coefficient is that of the offset, which the scale has nothing to do with.
         settings = replace(config.settings(rule.name, scale.by), coefficient="elementwise")
         return Pair(rule.name, scale.by, settings, None, scale.place, scale.place, site)
@@ -129,6 +142,11 @@ def making_pair(function: Function, config: Config, rule: SiteRule) -> Pair | No
     return Pair(rule.name, label, config.settings(rule.name, label), made, place, place, None)
 
 
+def comes_before(site: Site, child: Site) -> bool:
+    """May a site of a chain have been sampled when `child` is?"""
+    return site.order < child.order and not exclusive(site, child)
+
+
 def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
     rule = config.sites.get(child.name)
     rules = {parent.parent: parent for parent in rule.parents} if rule else {}
@@ -138,22 +156,33 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
         names = {named.name for named in chain}
         if child.name in names:
             for name in names - dropped - {child.name}:
-                if any(site.order < child.order for site in function.find(name)):
+                if any(comes_before(site, child) for site in function.find(name)):
                     wanted.setdefault(name)
     pairs = []
     for name in wanted:
         said = rules.get(name)
         is_value = said is not None and said.value is not None
         found = [] if is_value else function.find(name)
+        place = config.place_of_pair(child.name, name)
+        site = found[0] if found else None
+        if len(found) > 1 and are_alternatives(found):
+            site = nearest(found, child) or site
+            variable = shared_variable(function, found, child)
+            if nearest(found, child) is None and variable is not None:
+                # Whichever of them was sampled, this is its value.
+                said = replace(
+                    said or ParentRule(parent=name, place=place), value=variable, value_place=place
+                )
+                site = None
         pairs.append(
             Pair(
                 child.name,
                 name,
                 config.settings(child.name, name),
                 said,
-                config.place_of_pair(child.name, name),
+                place,
                 place_named(config, child.name, name),
-                found[0] if found else None,
+                site,
             )
         )
     order = {name: position for position, name in enumerate(wanted)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.plan.checks import is_before
+from reparam_rewrite.plan.alternatives import is_before
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.survey.values import Handler, Site
 
 
-def candidates(site: Site) -> tuple[int, list[int]]:
+def candidates(site: Site, within: int = -1) -> tuple[int, list[int]]:
     """Before which statement params are declared, and before which the offset may be computed.
 
     Params go before the outermost `with` that is, or may be, a plate; without one, to the
@@ -20,6 +20,8 @@ def candidates(site: Site) -> tuple[int, list[int]]:
             mu = numpyro.sample("mu", dist.Normal(0, 1))
             a_loc = xi_a_mu * mu                             # shift
             ...
+
+    All of it goes inside of the block of the statement `within`, if one is given.
     """
     outermost = next(
         (
@@ -31,8 +33,13 @@ def candidates(site: Site) -> tuple[int, list[int]]:
     )
     if outermost is None:
         return site.statement, [site.statement]
-    inside = [frame.statement for frame in site.frames[outermost:] if frame.kind == "with"]
-    return inside[0], [*inside, site.statement]
+    inside = [
+        frame.statement
+        for frame in site.frames[outermost:]
+        if frame.kind == "with" and frame.statement > within
+    ]
+    moments = [*inside, site.statement]
+    return moments[0], moments
 
 
 def path_before(site: Site, statement: int) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from reparam_rewrite.plan.alternatives import innermost_branch
 from reparam_rewrite.plan.context import Context, Stop, TooEarly
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.problems import Problem
@@ -56,6 +57,16 @@ def check_prior_can_move(context: Context, site: Site, moment: int) -> None:
             )
         )
     moves = moment != site.statement
+    branch = innermost_branch(site)
+    if moves and moment <= branch < site.statement:
+        raise TooEarly(
+            Problem(
+                site.place,
+                f"the shape or support of '{site.name}' can't be read from the source, and its "
+                "prior can't be made before its plate: it is only made in a branch",
+                "bind the prior to a name before the plate.",
+            )
+        )
     if moves and not context.function.timeline.holds(site.prior_reads, moment):
         raise TooEarly(
             Problem(

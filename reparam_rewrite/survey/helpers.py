@@ -16,9 +16,7 @@ from reparam_rewrite.survey.index import FunctionNode, Index
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 
 
-def made_by(
-    index: Index, caller: str, hidden: Collection[str], node: ast.expr
-) -> ast.expr | None:
+def made_by(index: Index, caller: str, hidden: Collection[str], node: ast.expr) -> ast.expr | None:
     """What `node` stands for, a call of a helper or a property of `self`; None if it isn't one.
 
     `caller` is the dotted name of the function in which `node` stands, and `hidden` are the names
@@ -89,23 +87,23 @@ def returned_by(function: FunctionNode) -> ast.expr | None:
     return body[0].value
 
 
-def arguments(
-    function: FunctionNode, node: ast.expr, receiver: str
-) -> dict[str, ast.expr] | None:
+def arguments(function: FunctionNode, node: ast.expr, receiver: str) -> dict[str, ast.expr] | None:
     """What each parameter stands for in a call; None if the call can't be followed."""
     declared = function.args
     if declared.vararg or declared.kwarg:
         return None
     names = [part.arg for part in [*declared.posonlyargs, *declared.args]]
     keywords = [part.arg for part in declared.kwonlyargs]
-    defaults = dict(zip(names[len(names) - len(declared.defaults) :], declared.defaults, strict=True))
+    defaults = dict(
+        zip(names[len(names) - len(declared.defaults) :], declared.defaults, strict=True)
+    )
     defaults |= {
         name: value
         for name, value in zip(keywords, declared.kw_defaults, strict=True)
         if value is not None
     }
     given: dict[str, ast.expr] = {
-        name: value for name, value in defaults.items() if isinstance(value, ast.Constant)
+        name: value for name, value in defaults.items() if is_literal(value)
     }
     positional = list(node.args) if isinstance(node, ast.Call) else []
     if receiver:
@@ -118,6 +116,12 @@ def arguments(
             return None
         given[keyword.arg] = keyword.value
     return given if given.keys() >= {*names, *keywords} else None
+
+
+def is_literal(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    return isinstance(node, ast.Constant)
 
 
 class Substitution(ast.NodeTransformer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import chain, count
 
 from msgspec.structs import replace
 
@@ -101,6 +101,7 @@ class Timeline:
                     self.bind(name, statement, first)
                 continue
             shapes = {binding.shape if binding else None for binding in found}
+            sites = [sites_of(binding) for binding in found]
             self.bind(
                 name,
                 statement,
@@ -108,5 +109,13 @@ class Timeline:
                     self.version(),
                     shape=shapes.pop() if len(shapes) == 1 else None,
                     certain=all(binding is not None and binding.certain for binding in found),
+                    sites=tuple(dict.fromkeys(chain(*sites))) if all(sites) else (),
                 ),
             )
+
+
+def sites_of(binding: Binding | None) -> tuple[int, ...]:
+    """The sites of which a binding is one."""
+    if binding is None:
+        return ()
+    return binding.sites if binding.site is None else (binding.site,)

@@ -211,6 +211,8 @@ class Site(Struct, frozen=True):
     segment have as an `expand_by`. `nameable`: the call stands in a simple statement, where it
     runs once, so that its value can be given a name. `located`: the distribution has a `loc` that
     an offset can be added to. `shifted`: it is sampled with an offset in its `loc` already.
+    `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
+    stands in: "body" or "orelse", of one conditional expression in another.
     """
 
     index: int
@@ -241,6 +243,7 @@ class Site(Struct, frozen=True):
     step: Site | None = None
     computed: bool = False
     name_reads: frozenset[Read] = frozenset()
+    choices: tuple[str, ...] = ()
 
     @property
     def all_frames(self) -> tuple[Frame, ...]:
@@ -273,6 +276,7 @@ class Binding(Struct, frozen=True):
     qualified: str | None = None
     certain: bool = True
     parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
+    sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not
 
 
 class Addressed(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 
 from msgspec.structs import replace
@@ -77,6 +78,10 @@ def is_plate(item: Plate | Handler) -> bool:
 ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
 
 
+#: How much deeper a part of a conditional expression will stand, in a statement of its own.
+STEP = 4
+
+
 class Walk:
     """Reads one function; also the `Scope` that expressions are read in."""
 
@@ -104,6 +109,7 @@ class Walk:
         unstable = frozenset(index.globals | rebound_inside(scoped.node))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
+        self._choices: dict[ast.stmt, tuple[str, ...]] = {}
         self._blocks: int = runner._blocks if runner else 0
         self.function = Function(
             name=scoped.name,
@@ -208,7 +214,43 @@ class Walk:
             case ast.Try() | ast.TryStar():
                 self._loop(node, "try")
             case _:
-                self._simple(node)
+                split = self._split(node)
+                if split is None:
+                    self._simple(node)
+                else:
+                    self._statement(split)
+
+    def _split(self, node: ast.stmt) -> ast.If | None:
+        """``x = sample(...) if c else 0.0`` as the ``if`` statement that does the same.
+
+        Both have one number. Only where a statement of its own can be made of either part.
+        """
+        if not isinstance(node, (ast.Assign, ast.Return, ast.Expr)):
+            return None
+        value = node.value
+        if not isinstance(value, ast.IfExp) or not self._text.stands_alone(node):
+            return None
+        if self._samples(value.test) or not (self._samples(value.body, value.orelse)):
+            return None
+        text = self._text.segment(node).text
+        if "\n" in text and any(mark in text for mark in ("#", "\\", '"""', "'''")):
+            return None
+        blocks: list[list[ast.stmt]] = []
+        for choice, chosen in (("body", value.body), ("orelse", value.orelse)):
+            part = copy.copy(node)
+            part.value = chosen
+            self._index.numbers[part] = self._number(node)
+            self._choices[part] = (*self._choices.get(node, ()), choice)
+            blocks.append([part])
+        found = ast.copy_location(ast.If(value.test, *blocks), node)
+        found.col_offset += STEP * (1 + len(self._choices.get(node, ())))
+        self._index.numbers[found] = self._number(node)
+        return found
+
+    def _samples(self, *nodes: ast.expr) -> bool:
+        """Does an expression sample?"""
+        calls = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Call))
+        return any(self.resolve(call.func) == "numpyro.sample" for call in calls)
 
     def _definition(self, node: FunctionNode | ast.ClassDef) -> None:
         number = self._number(node)
@@ -363,7 +405,8 @@ class Walk:
         targets, value = assignment(node)
         sites = self._calls(node, node)
         if isinstance(node, ast.Return):
-            self._returned = self._outputs(node.value)
+            sure = node not in self._choices
+            self._returned = self._outputs(node.value) if sure else (None, None)
         if value is None:
             self._forget(bound_names(node), number)
             if isinstance(node, ast.Delete):
@@ -536,6 +579,7 @@ class Walk:
             name_reads=reads_of(self, name) if computed else frozenset(),
             expands=expands,
             nameable=is_nameable(statement, call, header) and self._text.stands_alone(statement),
+            choices=self._choices.get(statement, ()),
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
         )

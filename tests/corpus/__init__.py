@@ -16,8 +16,8 @@ the refusal speaks of the parent, up to two earlier parents are tried. A request
     [sites."a"]
     offset = "mu"
 
-A site called f"beta_{k}" is asked for as "beta_*", other names that aren't literals by their source
-text. Guides are left out, as are discrete families, and Delta and Unit, which have no density.
+A site called f"beta_{k}" is asked for as "beta_{k}", as are other names that are put together.
+Guides are left out, as are discrete families, and Delta and Unit, which have no density.
 
 The sources are public and aren't part of this project: get them from GitHub, each into a folder
 `owner+name`, and from PyPI, each unpacked into a folder of its own name, all below one folder.

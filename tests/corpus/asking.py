@@ -91,7 +91,7 @@ def attempt(source: Source, site: Site, parent: str, tried: list[str]) -> Outcom
     if data == source.data:
         broken = "the output is the input"
     return Outcome(
-        "rewritten", tried, lost=lost_lines(source, site, data), broken=broken, data=data
+        "rewritten", tried, lost=lost_lines(source, site, parent, data), broken=broken, data=data
     )
 
 
@@ -112,10 +112,13 @@ def normalised(message: str, site: Site, parent: str) -> str:
     return re.sub(r"\b\d+\b", "N", message)
 
 
-def lost_lines(source: Source, site: Site, data: bytes) -> tuple[str, ...]:
+def lost_lines(source: Source, site: Site, parent: str, data: bytes) -> tuple[str, ...]:
     """The lines that had to be kept, in their order, and aren't."""
     plain = source.data.split(b"\n")
     theirs = own_lines(source, site)
+    for other in site.earlier:
+        if other.key == parent:  # its value may be given a name
+            theirs |= set(range(other.statement.lineno, (other.statement.end_lineno or 0) + 1))
     kept = [line for number, line in enumerate(plain, 1) if number not in theirs]
     remaining = data.split(b"\n")
     lost = []

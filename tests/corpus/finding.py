@@ -9,6 +9,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from reparam_rewrite.survey.naming import template_of
+
 SAMPLE = frozenset(["numpyro.sample", "numpyro.primitives.sample"])
 
 DISCRETE = (
@@ -256,13 +258,11 @@ def argument(call: ast.Call, position: int, keyword: str) -> ast.expr | None:
 
 
 def named(node: ast.expr) -> tuple[str, str]:
-    """The kind of a name, and what a config would call it: f"beta_{k}" is "beta_*"."""
+    """The kind of a name, and what a config would call it: f"beta_{k}" is "beta_{k}"."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return "literal", node.value
-    if isinstance(node, ast.JoinedStr):
-        parts = [str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values]
-        return "f-string", "".join(parts)
-    return "variable" if isinstance(node, ast.Name) else "expression", ast.unparse(node)
+    kinds = {ast.JoinedStr: "f-string", ast.Name: "variable"}
+    return kinds.get(type(node), "expression"), template_of(node) or ast.unparse(node)
 
 
 def family_of(node: ast.expr | None, around: tuple[FunctionNode, ...]) -> str:

@@ -1,0 +1,63 @@
+"""Which sites are one, sampled in several branches of which one runs?
+
+::
+
+    if wide:
+        a = numpyro.sample("a", dist.Normal(0, 10))
+    else:
+        a = numpyro.sample("a", dist.Normal(0, 1))
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from reparam_rewrite.survey.values import Function, Site
+
+
+def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Is everything in `other` reached only through `path`?"""
+    return other[: len(path)] == path
+
+
+def exclusive(one: Site, other: Site) -> bool:
+    """Do the two stand in different branches of one ``if`` or ``match``?"""
+    branches = [[f for f in site.all_frames if f.block is not None] for site in (one, other)]
+    for first, second in zip(*branches, strict=False):
+        if first.block != second.block:
+            same = first.statement == second.statement and first.kind == second.kind
+            return same and first.kind in ("if", "match")
+    return False
+
+
+def are_alternatives(sites: list[Site]) -> bool:
+    """Is at most one of them sampled, whatever happens?"""
+    if any(site.scan is not None for site in sites):
+        return False
+    return all(exclusive(one, other) for one, other in combinations(sites, 2))
+
+
+def innermost_branch(site: Site) -> int:
+    """The statement of the innermost branch that a site stands in, -1 without one."""
+    return max((frame.statement for frame in site.frames if frame.block is not None), default=-1)
+
+
+def nearest(sites: list[Site], child: Site) -> Site | None:
+    """The one of alternatives that is sampled on the way to `child`."""
+    found = [site for site in sites if is_before(site.path, child.path)]
+    return found[0] if len(found) == 1 else None
+
+
+def shared_variable(function: Function, sites: list[Site], child: Site) -> str | None:
+    """The variable that is one of the alternatives where `child` is sampled, whichever ran."""
+    (variable, *others) = {site.variable for site in sites}
+    if others or variable is None or any(site.order >= child.order for site in sites):
+        return None
+    if any(site.prior.support.kind == "discrete" for site in sites):
+        return None
+    if any(plate.subsampled for s in sites for frame in s.frames for plate in frame.plates):
+        return None
+    binding = function.timeline.before(variable, child.statement)
+    if binding is None or not binding.certain:
+        return None
+    return variable if {*binding.sites} == {site.index for site in sites} else None
