@@ -1098,15 +1098,35 @@ PLATES = {
     ),
     "plate_stack of sizes that don't show": Shape(
         """
-        def model(n):
+        def model(sizes):
             mu = numpyro.sample("mu", dist.Normal(0, 1))
-            with numpyro.plate_stack("p", n):
+            with numpyro.plate_stack("p", sizes):
                 a = numpyro.sample("a", dist.Normal(0, 1))
         """,
         args=([2, 3],),
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "plate_stack of sizes that don't show, beside a plate": Shape(
+        """
+        def model(n, sizes):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate("n", n), numpyro.plate_stack("p", sizes, rightmost_dim=-3):
+                a = numpyro.sample("a", dist.HalfNormal(1))
+        """,
+        args=(4, (2, 3)),
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "plate_stack of sizes that don't show, to the right of a plate": Shape(
+        """
+        def model(n, sizes):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate("n", n, dim=-3), numpyro.plate_stack("p", sizes):
+                a = numpyro.sample("a", dist.HalfNormal(1))
+        """,
+        args=(4, (2, 3)),
         refused=[
-            "the shape of 'a' can't be told: the with in line 9 holds something that "
-            "isn't a plate with a known dim"
+            "the shape of 'a' can't be told: the with in line 9 holds something that isn't a plate "
+            "with a known dim"
         ],
     ),
     "a plate from a helper with arguments by name and a default": Shape(

@@ -25,7 +25,8 @@ def written(context: Context, shape: Shape, moment: int) -> tuple[str, ...] | No
 def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None:
     """The plates' part of the shape must be known; the prior tells the rest."""
     way_out = 'use coefficient = "shared" and parents that are scalars.'
-    if site.plate_shape is None:
+    plates = site.plate_shape if site.plate_shape is not None else site.stacked
+    if plates is None:
         frame = next(frame for frame in site.frames if frame.kind == "with")
         raise Stop(
             Problem(
@@ -35,7 +36,7 @@ def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None
                 way_out,
             )
         )
-    if written(context, site.plate_shape, declare) is None:
+    if written(context, plates, declare) is None:
         raise TooEarly(
             Problem(
                 site.place,
@@ -97,9 +98,8 @@ def ask(names: Names, base: str, site: Site, *, bijects: bool, shape: bool) -> R
     assert site.prior_segment is not None
     text = site.prior_segment.text
     hoisted = not text.isidentifier()
-    plates: tuple[str, ...] = ()
-    if site.plate_shape:
-        plates = tuple(axis.size or "" for axis in site.plate_shape)
+    around = site.plate_shape if site.plate_shape is not None else site.stacked
+    plates = tuple(axis.size or "" for axis in around or ())
     reshapes = site.prior.support.reshapes and bijects
     return Runtime(
         prior=names.new(f"{base}_prior") if hoisted else text,

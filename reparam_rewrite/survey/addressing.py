@@ -11,6 +11,7 @@ import ast
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.naming import is_computed, template_of
+from reparam_rewrite.survey.purity import PURE_METHODS
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Addressed
 
@@ -67,6 +68,8 @@ def run_by(index: Index, block: list[ast.stmt]) -> frozenset[str] | None:
         dotted = dotted_name(index.aliases, node.func)
         quiet = dotted is not None and dotted.startswith(QUIET)
         if quiet or (dotted or "").removeprefix("numpyro.") in PRIMITIVES:
+            continue
+        if isinstance(node.func, ast.Attribute) and node.func.attr in PURE_METHODS:
             continue
         if dotted is not None or not isinstance(node.func, ast.Name):
             return None

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from reparam_rewrite.expressions import grouped
 from reparam_rewrite.survey.calls import argument, is_none
-from reparam_rewrite.survey.purity import reads_of
+from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of
 from reparam_rewrite.survey.text import Text
@@ -50,16 +51,22 @@ def named(scope: Scope, name: ast.expr) -> tuple[str, str, bool]:
 def stack_of(scope: Scope, text: Text, call: ast.Call) -> tuple[Plate, ...]:
     """``numpyro.plate_stack("p", [n, m])``: plates "p_1" of n and "p_0" of m; () if it isn't one.
 
-    Also () if the sizes aren't written out.
+    Where the sizes aren't written out, one that stands for several.
     """
     if scope.resolve(call.func) != "numpyro.plate_stack":
         return ()
     prefix, sizes = argument(call, 0, "prefix"), argument(call, 1, "sizes")
     given = argument(call, 2, "rightmost_dim")
     rightmost = -1 if given is None else dim_of(given, ())
-    if prefix is None or not isinstance(sizes, (ast.List, ast.Tuple)) or rightmost is None:
+    if prefix is None or sizes is None or rightmost is None:
         return ()
-    if any(isinstance(part, ast.Starred) for part in [*sizes.elts, *call.args]):
+    if any(isinstance(part, ast.Starred) for part in call.args):
+        return ()
+    if not isinstance(sizes, (ast.List, ast.Tuple)):
+        written = f"*{grouped(ast.unparse(sizes))}" if is_repeatable(scope, sizes) else None
+        axis, name = Axis(written, reads=reads_of(scope, sizes)), ast.unparse(prefix)
+        return (Plate(axis, name, False, rightmost, False, text.place(call), several=True),)
+    if any(isinstance(part, ast.Starred) for part in sizes.elts):
         return ()
     found = []
     for position, size in enumerate(reversed(sizes.elts)):
@@ -110,6 +117,23 @@ def plate_shape(frames: Sequence[Frame]) -> Shape | None:
     return tuple(plates[d].axis if d in plates else UNIT for d in range(min(plates, default=0), 0))
 
 
+def stacked_shape(frames: Sequence[Frame]) -> Shape | None:
+    """The batch shape of plates with a `plate_stack` of unknown sizes to their left."""
+    plates = [item for frame in frames for item in frame.items if isinstance(item, Plate)]
+    several = [plate for plate in plates if plate.several]
+    others = [
+        replace(
+            frame, items=tuple(i for i in frame.items if not (isinstance(i, Plate) and i.several))
+        )
+        for frame in frames
+    ]
+    right = plate_shape(others)
+    if len(several) != 1 or right is None or several[0].dim is None:
+        return None
+    between = -1 - several[0].dim - len(right)
+    return (several[0].axis, *[UNIT] * between, *right) if between >= 0 else None
+
+
 def plates_by_dim(frames: Sequence[Frame]) -> dict[int, Plate] | None:
     """The plates of the frames by their dims; None where something may be an unknown plate."""
     found: dict[int, Plate] = {}
@@ -118,7 +142,7 @@ def plates_by_dim(frames: Sequence[Frame]) -> dict[int, Plate] | None:
             if isinstance(item, Handler):
                 if item.opaque:
                     return None
-            elif item.dim is None or item.dim in found:
+            elif item.several or item.dim is None or item.dim in found:
                 return None
             else:
                 found[item.dim] = item

@@ -13,6 +13,10 @@ PURE_BUILTINS = frozenset(
 )
 
 
+PURE_METHODS = frozenset(
+    ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]
+)
+
 #: What may mean something else, or do something, when it is written a second time.
 UNREPEATABLE = (
     ast.NamedExpr,
@@ -73,9 +77,7 @@ def is_pure_call(scope: Scope, call: ast.Call) -> bool:
     if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
         return call.func.attr == "format"
     # A method of a pure value: `dist.Normal(0, 1).expand([n])`, `x.mean()`.
-    return isinstance(call.func, ast.Attribute) and call.func.attr in (
-        ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]
-    )
+    return isinstance(call.func, ast.Attribute) and call.func.attr in PURE_METHODS
 
 
 def touched_by(scope: Scope, call: ast.Call) -> set[str]:

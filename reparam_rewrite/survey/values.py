@@ -64,7 +64,8 @@ class Plate(Struct, frozen=True):
     """A `numpyro.plate`.
 
     `name` is its name if that is `literal`, else the expression. `dim` is None where it can't be
-    told.
+    told. `several`: it is a `plate_stack` of sizes that don't show, ``*sizes``, from `dim` to the
+    left.
     """
 
     axis: Axis
@@ -73,6 +74,7 @@ class Plate(Struct, frozen=True):
     dim: int | None
     subsampled: bool
     place: Place
+    several: bool = False
 
 
 class Support(Struct, frozen=True):
@@ -204,7 +206,8 @@ class Site(Struct, frozen=True):
     `computed`: the name is put together, of `name_reads`, and `name` is its template, `beta_{k}`.
     `variable` is a name bound to exactly the site's value by its own statement, else None.
     `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
-    those of a site that isn't `told`, as it has an `obs` or a `sample_shape`.
+    those of a site that isn't `told`, as it has an `obs` or a `sample_shape`. `stacked` is the
+    plates' part where it can be written nonetheless, though not told how many axes it has.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
     reparameterized, each with its way out. `assigns`: the statement is nothing but
     ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which the prior and its
@@ -244,6 +247,7 @@ class Site(Struct, frozen=True):
     computed: bool = False
     name_reads: frozenset[Read] = frozenset()
     choices: tuple[str, ...] = ()
+    stacked: Shape | None = None
 
     @property
     def all_frames(self) -> tuple[Frame, ...]:

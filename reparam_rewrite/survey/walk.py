@@ -34,7 +34,13 @@ from reparam_rewrite.survey.helpers import made_by, self_of
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
 from reparam_rewrite.survey.naming import is_computed, template_of
-from reparam_rewrite.survey.plates import plate_held, plate_of, plate_shape, stack_of
+from reparam_rewrite.survey.plates import (
+    plate_held,
+    plate_of,
+    plate_shape,
+    stack_of,
+    stacked_shape,
+)
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of, touched_by
 from reparam_rewrite.survey.scans import (
@@ -572,6 +578,7 @@ class Walk:
             shape=shape,
             batch=batch,
             plate_shape=plates,
+            stacked=stacked_shape(self._frames) if plates is None else None,
             told=told,
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),

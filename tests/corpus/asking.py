@@ -133,9 +133,11 @@ def lost_lines(source: Source, site: Site, parent: str, data: bytes) -> tuple[st
 
 def own_lines(source: Source, site: Site) -> set[int]:
     """The lines that may change: the child's statement, headers of withs around it, imports."""
-    first = next(blocks_of(site.statement), None)  # of ``if sample(...) > 0:`` only the header
-    end = first[0].lineno - 1 if first else site.statement.end_lineno or 0
-    lines = set(range(site.statement.lineno, end + 1))
+    lines: set[int] = set()
+    for statement in site.statements:
+        first = next(blocks_of(statement), None)  # of ``if sample(...) > 0:`` only the header
+        end = first[0].lineno - 1 if first else statement.end_lineno or 0
+        lines |= set(range(statement.lineno, end + 1))
     for around in site.withs:
         end = max(item.context_expr.end_lineno or 0 for item in around.items)
         lines |= set(range(around.lineno, max(end, around.body[0].lineno - 1) + 1))

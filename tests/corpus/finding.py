@@ -49,8 +49,10 @@ class Site:
 
     key: what a config calls it. kind: "literal", "f-string", "variable" or "expression" of the
     name. nodes: the calls; a site may be sampled in several branches. statement: the simple
-    statement (or header) that the first call is in, `withs` the with statements around that.
-    around: the functions that it is in, outermost first.
+    statement (or header) that the first call is in, `statements` those of all calls, `withs` the
+    with statements around the first. around: the functions that it is in, outermost first.
+    branches: the blocks of if, for, while, try and match around the first call. elsewhere: is there
+    an earlier site, but only in branches that needn't have run?
     """
 
     function: str
@@ -64,6 +66,9 @@ class Site:
     position: tuple[int, int]
     around: tuple[FunctionNode, ...] = ()
     earlier: list[Site] = field(default_factory=list)
+    branches: tuple[int, ...] = ()
+    statements: list[ast.stmt] = field(default_factory=list)
+    elsewhere: bool = False
 
     @property
     def discrete(self) -> bool:
@@ -111,6 +116,7 @@ class Scope:
 
 class Finder:
     def __init__(self, tree: ast.Module) -> None:
+        self.branches: tuple[int, ...] = ()
         self.imports = imported(tree)
         self.found: list[Site] = []
 
@@ -138,8 +144,12 @@ class Finder:
         parts = [part for part in ast.iter_child_nodes(node) if id(part) not in inside]
         self.expressions(scope, node, parts, *withs)
         inner_withs = (*withs, node) if isinstance(node, (ast.With, ast.AsyncWith)) else withs
+        around = self.branches
         for block in blocks:
+            if not isinstance(node, (ast.With, ast.AsyncWith)):
+                self.branches = (*around, id(block))
             self.body(scope, block, *inner_withs)
+        self.branches = around
 
     def function(self, scope: Scope, node: FunctionNode) -> None:
         name = f"{scope.prefix}{node.name}"
@@ -178,6 +188,7 @@ class Finder:
         kind, key = named(name)
         if key in scope.own:
             scope.own[key].nodes.append(call)
+            scope.own[key].statements.append(statement)
             return
         site = Site(
             function=scope.function,
@@ -190,9 +201,15 @@ class Finder:
             observed=obs is not None and not (isinstance(obs, ast.Constant) and obs.value is None),
             position=(call.lineno, call.col_offset),
             around=scope.around,
+            branches=self.branches,
+            statements=[statement],
         )
         before = [*scope.outside, *scope.own.values()]
-        site.earlier = [other for other in reversed(before) if other.latent and other.key != key]
+        before = [other for other in reversed(before) if other.latent and other.key != key]
+        site.earlier = [
+            other for other in before if self.branches[: len(other.branches)] == other.branches
+        ]
+        site.elsewhere = bool(before) and not site.earlier
         scope.own[key] = site
         self.found.append(site)
 
