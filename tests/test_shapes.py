@@ -3095,7 +3095,7 @@ CONFIGS = {
             m = other()
             a = numpyro.sample("a", dist.Normal(0, 1))
         """,
-        refused=["'model' samples no site 'mu'"],
+        offsets={"a": "xi_a_mu * mu"},
     ),
     "a generator": Shape(
         """
@@ -3237,6 +3237,315 @@ def flow(code: str, **k: Any) -> Shape:
 
 S = 'numpyro.sample("a", dist.Normal(0, 1))'
 B = 'numpyro.sample("b", dist.Normal(0, 1))'
+
+
+def called(helpers: str, code: str, **k: Any) -> Shape:
+    """The child `a` in what these statements call, below `mu`; `n` is 3."""
+    body = textwrap.indent(textwrap.dedent(code).strip("\n"), "    ")
+    source = f'def model(n):\n    mu = numpyro.sample("mu", dist.Normal(0, 1))\n{body}\n'
+    k.setdefault("offsets", {"a": "xi_a_mu * mu"})
+    return Shape(f"{textwrap.dedent(helpers).strip()}\n\n\n{source}", **k)
+
+
+PRIOR = """
+def prior(name, n, scale=1.0):
+    with numpyro.plate(f"{name}_plate", n):
+        return numpyro.sample(name, dist.Normal(0, scale))
+"""
+
+HYPER = """
+def hyper(k):
+    with numpyro.plate("k", k):
+        v = numpyro.sample("v", dist.Normal(0, 1))
+    w = numpyro.sample("w", dist.HalfNormal(1))
+    return v, w
+"""
+
+BY_V_AND_W = '[sites.a]\noffset = ["v", "w"]'
+
+HELPERS = {
+    "a child by its name": called(PRIOR, 'a = prior("a", n)\nb = prior("b", n)'),
+    "a child by keywords": called(PRIOR, 'a = 2 * prior(scale=2.0, n=n, name="a") + mu'),
+    "a child of a computed size": called(PRIOR, 'a = prior("a", 2 * n)'),
+    "a child of a size that is bound in the helper": called(
+        """
+        def prior(name, n):
+            m = 2 * n
+            with numpyro.plate("i", m):
+                return numpyro.sample(name, dist.Normal(0, 1))
+        """,
+        'a = prior("a", n)',
+        offsets={},
+        refused=[
+            "the shape or support of 'a' can't be read from the source, and its prior is made by "
+            "'prior'"
+        ],
+    ),
+    "a child of a size that has a call": called(PRIOR, 'a = prior("a", int(n))'),
+    "a child in a plate": called(
+        PRIOR, 'with numpyro.plate("j", 2, dim=-2):\n    a = prior("a", n)'
+    ),
+    "a child as a statement": called(PRIOR, 'prior("a", n)'),
+    "a child that is returned": called(PRIOR, 'return prior("a", n)'),
+    "a child in a loop, by a name that is put together": called(
+        PRIOR,
+        'for k in range(2):\n    prior(f"a_{k}", n)',
+        config='[sites."a_*"]\noffset = "mu"',
+        children=["a_0", "a_1"],
+        offsets={"a_0": "xi_a_0_mu * mu", "a_1": "xi_a_1_mu * mu"},
+    ),
+    "a child whose name the helper puts together": called(
+        """
+        def prior(group, n):
+            return numpyro.sample(group + "_effect", dist.Normal(0, jnp.ones((n,))))
+        """,
+        'x = prior("a", n)',
+        config='[sites.a_effect]\noffset = "mu"',
+        offsets={"a_effect": "xi_a_effect_mu * mu"},
+    ),
+    "a child whose name the helper puts in an f-string": called(
+        """
+        def prior(group, n):
+            return numpyro.sample(f"{group}_effect", dist.Normal(0, 1).expand([n]))
+        """,
+        'x = prior("a", n)',
+        config='[sites.a_effect]\noffset = "mu"',
+        offsets={"a_effect": "xi_a_effect_mu * mu"},
+    ),
+    "a child with a prior that is an argument": called(
+        "def draw(name, prior):\n    return numpyro.sample(name, prior)\n",
+        'a = draw("a", dist.HalfNormal(jnp.ones((n,))))',
+    ),
+    "a child with a prior that is an argument of any shape": called(
+        "def draw(name, prior):\n    return numpyro.sample(name, prior)\n",
+        'p = [dist.HalfNormal(jnp.ones(n))]\na = draw("a", p[0])',
+        offsets={},
+        refused=[
+            "the shape or support of 'a' can't be read from the source, and its prior is made by "
+            "'draw'"
+        ],
+    ),
+    "a child of a helper of a helper": called(
+        PRIOR + "\n\ndef both(n):\n    prior('b', n)\n    return prior('a', n)\n", "x = both(n)"
+    ),
+    "a child that the helper may not sample": called(
+        """
+        def maybe(name, n):
+            if n > 2:
+                return numpyro.sample(name, dist.Normal(0, 1))
+            return 0.0
+        """,
+        'a = maybe("a", n)',
+    ),
+    "a child in one of two branches, by calls": called(
+        PRIOR, 'if n > 5:\n    a = prior("a", n)\nelse:\n    a = prior("a", n, 2.0)'
+    ),
+    "a child in both branches of the helper": called(
+        """
+        def noise(n):
+            if n > 2:
+                return numpyro.sample("a", dist.Normal(0, 1))
+            else:
+                return numpyro.sample("a", dist.Normal(0, 2))
+        """,
+        "a = noise(n)",
+        offsets={},
+        refused=["'a' is sampled in more than one place (lines 16 and 16)"],
+        config='functions = ["model"]\n[sites.a]\noffset = "mu"',
+    ),
+    "a child in a loop of the helper": called(
+        """
+        def noise(n):
+            for _ in range(1):
+                a = numpyro.sample("a", dist.Normal(0, 1))
+            return a
+        """,
+        "a = noise(n)",
+        offsets={},
+        refused=["'a' is sampled in a loop (line 8)"],
+        config='functions = ["model"]\n[sites.a]\noffset = "mu"',
+    ),
+    "a child with a sample_shape": called(
+        """
+        def noise(name, n):
+            return numpyro.sample(name, dist.Normal(0, 1), sample_shape=(n,))
+        """,
+        'a = noise("a", n)',
+        offsets={},
+        refused=[
+            "'a' is sampled by 'noise' with a sample_shape, which ExplicitReparam drops",
+        ],
+    ),
+    "a child in a scope of the helper": called(
+        """
+        def noise(name):
+            with numpyro.handlers.scope(prefix="s"):
+                return numpyro.sample(name, dist.Normal(0, 1))
+        """,
+        'a = noise("a")',
+        offsets={},
+        refused=["'a' is sampled by 'noise' inside of a handler of its own"],
+    ),
+    "a child in a subsampled plate of the helper": called(
+        """
+        def noise(name, n):
+            with numpyro.plate("n", n, subsample_size=2):
+                return numpyro.sample(name, dist.Normal(0, 1))
+        """,
+        'a = noise("a", n)',
+        offsets={},
+        refused=["'a' is sampled by 'noise' in a subsampled plate"],
+    ),
+    "a child in a scope around the call": called(
+        PRIOR,
+        'with numpyro.handlers.scope(prefix="s"):\n    a = prior("a", n)',
+        children=["s/a"],
+        offsets={},
+        coefficients=["s/xi_a_mu"],
+    ),
+    "a helper with a name of the model's": called(
+        """
+        def prior(name, mu):
+            a = 2.0
+            n = mu + a
+            return numpyro.sample(name, dist.Normal(n, 1))
+        """,
+        'a = prior("a", 1.0)',
+    ),
+    "a helper whose global the model hides": called(
+        "size = 2\n\n\ndef prior(name):\n"
+        "    return numpyro.sample(name, dist.Normal(jnp.zeros(size), 1))\n",
+        'size = 5\na = prior("a")',
+        offsets={},
+        refused=["'model' samples no site 'a'"],
+    ),
+    "a helper with arguments that aren't written out": called(
+        PRIOR,
+        'a = prior(*["a", n])',
+        offsets={},
+        refused=["'model' samples no site 'a'"],
+    ),
+    "a helper that is decorated": called(
+        "import functools\n\n\ndef twice(f):\n    return lambda *a: 2 * f(*a)\n\n\n@twice\n"
+        + PRIOR.strip(),
+        'a = prior("a", n)',
+        offsets={},
+        refused=["'model' samples no site 'a'"],
+    ),
+    "a helper that calls itself": called(
+        """
+        def prior(name, n):
+            if n > 5:
+                return prior(name, n - 1)
+            return numpyro.sample(name, dist.Normal(0, 1))
+        """,
+        'a = prior("a", n)',
+    ),
+    "a helper that is sampled itself": called(
+        PRIOR, 'a = prior("a", n)\nb = numpyro.sample("b", dist.Normal(prior("c", n), 1))'
+    ),
+    "parents in a tuple": called(
+        HYPER,
+        f"x, y = hyper(2)\na = {S}",
+        config=BY_V_AND_W,
+        offsets={"a": "xi_a_v * v.mean() + xi_a_w * w"},
+    ),
+    "parents in a tuple, lined up": called(
+        HYPER,
+        f'x, y = hyper(n)\nwith numpyro.plate("n", 2):\n    with numpyro.plate("k", n):\n'
+        f"        a = {S}",
+        config=BY_V_AND_W,
+        offsets={"a": "xi_a_v * v[:, None] + xi_a_w * w"},
+    ),
+    "a parent that is returned": called(
+        "def hyper():\n    return numpyro.sample('v', dist.Normal(0, 1))\n",
+        f"x = hyper()\na = {S}",
+        config='[sites.a]\noffset = "v"',
+        offsets={"a": "xi_a_v * v"},
+    ),
+    "a parent that is changed before it is returned": called(
+        "def hyper():\n    return 2 * numpyro.sample('v', dist.Normal(0, 1))\n",
+        f"x = hyper()\na = {S}",
+        config='[sites.a]\noffset = "v"',
+        offsets={},
+        refused=["'v' is sampled by 'hyper', and no name is bound to its value here (line 13)"],
+    ),
+    "a parent whose name is bound anew": called(
+        HYPER,
+        f"x, y = hyper(2)\ny = 5.0\na = {S}",
+        config=BY_V_AND_W,
+        offsets={"a": "xi_a_v * v.mean() + xi_a_w * w"},
+    ),
+    "parents in a dictionary": called(
+        HYPER.replace("return v, w", 'return {"v": v, "w": w}'),
+        f'x = hyper(2)\na = {S}\nx["w"] = 3.0',
+        config=BY_V_AND_W,
+        offsets={"a": "xi_a_v * v.mean() + xi_a_w * w"},
+    ),
+    "parents and child in one helper": called(
+        PRIOR + "\n\ndef both(n):\n    v = prior('v', n)\n    return prior('a', n)\n",
+        "x = both(n)",
+        config='functions = ["model"]\n[sites.a]\noffset = "v"',
+        offsets={},
+        refused=["'v' and 'a' are both sampled by what is called in line 19"],
+    ),
+    "a helper that returns early": called(
+        HYPER.replace("    with", "    if k > 5:\n        return 0.0, 0.0\n    with"),
+        f"x, y = hyper(2)\na = {S}",
+        config=BY_V_AND_W,
+        offsets={},
+        refused=[
+            "'v' is sampled by 'hyper', and no name is bound to its value here (line 18)",
+            "'w' is sampled by 'hyper', and no name is bound to its value here (line 18)",
+        ],
+    ),
+    "parents that a method of a base class holds": Shape(
+        """
+        class Base:
+            def __init__(self, n):
+                self.n = n
+
+            def hyper(self):
+                self.mu = numpyro.sample("mu", dist.Normal(0, 1))
+
+            def noise(self, name):
+                with numpyro.plate("n", self.n):
+                    return numpyro.sample(name, dist.Normal(0, 1))
+
+        class Model(Base):
+            def model(self):
+                self.hyper()
+                a = self.noise("a")
+                b = self.noise("b")
+                return a + b
+
+        def model(n):
+            return Model(n).model()
+        """,
+        config='functions = ["Model.model"]\n[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',
+        offsets={"a": "xi_a_mu * mu", "b": "xi_b_mu * mu"},
+    ),
+    "a method that two classes have": Shape(
+        """
+        class One:
+            def noise(self, name):
+                return numpyro.sample(name, dist.Normal(0, 1))
+
+            def model(self):
+                mu = numpyro.sample("mu", dist.Normal(0, 1))
+                a = self.noise("a")
+
+        class Two(One):
+            def noise(self, name):
+                return numpyro.sample(name, dist.Normal(jnp.zeros(3), 1))
+
+        def model(n):
+            return Two().model()
+        """,
+        config='functions = ["One.model"]\n[sites.a]\noffset = "mu"',
+        refused=["'One.model' samples no site 'a'"],
+    ),
+}
 
 FLOWS = {
     "in an if": flow(
@@ -4473,6 +4782,7 @@ SHAPES = {
         "shapes": SHAPES_OF_PRIORS,
         "families": FAMILIES,
         "config": CONFIGS,
+        "helpers": HELPERS,
         "flow": FLOWS,
         "bytes": BYTES,
         "tricks": TRICKS,

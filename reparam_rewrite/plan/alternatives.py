@@ -34,6 +34,9 @@ def are_alternatives(sites: list[Site]) -> bool:
     """Is at most one of them sampled, whatever happens?"""
     if any(site.scan is not None for site in sites):
         return False
+    called = [site.statement for site in sites if site.through]
+    if len({*called}) < len(called):
+        return False  # one handler is around all that a helper does
     return all(exclusive(one, other) for one, other in combinations(sites, 2))
 
 

@@ -426,6 +426,14 @@ def parent_problems(
             value_hint,
         )
         return
+    if parent.order == child.site.order and parent.through and child.site.through:
+        yield Problem(
+            pair.place,
+            f"'{parent.name}' and '{child.site.name}' are both sampled by what is called in line "
+            f"{parent.place.line}",
+            f'name that function: functions = ["{parent.through}"].',
+        )
+        return
     if parent.order == child.site.order:
         yield Problem(
             pair.place,
@@ -471,6 +479,14 @@ def parent_problems(
     step = parent.step if same_scan and parent.step else parent
     # What a scan gives back has no call of its own that could be given a name.
     nameable = step.nameable and (same_scan or parent.scan is None)
+    if step.variable is None and parent.through:
+        yield Problem(
+            pair.place,
+            f"'{parent.name}' is sampled by '{parent.through}', and no name is bound to its value "
+            f"here (line {parent.place.line})",
+            f"{value_hint[:-1]}, with what holds it.",
+        )
+        return
     if step.variable is None and not nameable:
         yield Problem(
             parent.place,

@@ -111,11 +111,16 @@ def only_function(survey: Survey, config: Config) -> Function:
     wanted = {named.name for named in named_sites(config)}
     offset = {named.name for chain in config.chains for named in chain} | {*config.sites}
     score = {
-        name: (len(offset & {*function.by_name}), len(wanted & {*function.by_name}))
+        name: (
+            len(offset & {*function.by_name}),
+            len(wanted & {*function.by_name}),
+            # A function that samples them itself, before one that calls it.
+            sum(site.name in wanted and not site.through for site in function.sites),
+        )
         for name, function in survey.functions.items()
         if not function.runner
     }
-    best = max(score.values(), default=(0, 0))
+    best = max(score.values(), default=(0, 0, 0))
     if not any(best):
         functions = list(survey.functions.values())
         if not any(function.sites for function in functions):

@@ -36,7 +36,10 @@ class Context(Struct):
             variable, base = site.variable or "", identifier(site.name)
             # A value without a name has the site's, if nothing else in the file has.
             free = not variable and self.names.is_free(base)
-            name = self.names.new(base if free else f"{variable or base}_site")
+            own = variable if variable.isidentifier() else base
+            if variable and not variable.isidentifier():
+                free = self.names.is_free(base)
+            name = self.names.new(base if free else f"{own or base}_site")
             literal = site.name_segment.text
             self.keeps[site.index] = Keep(site.statement, name, variable, literal)
         return self.keeps[site.index]

@@ -117,5 +117,7 @@ def joinable(site: Site, shift: int) -> int | None:
     if not site.frames:
         return None
     last = site.frames[-1]
+    if last.statement == site.statement:
+        return None  # it is in the helper that samples the site
     fits = last.kind == "with" and last.sole and len(last.plates) == len(last.items)
     return last.statement if fits and last.items and shift <= last.statement else None

@@ -24,6 +24,7 @@ def written(context: Context, shape: Shape, moment: int) -> tuple[str, ...] | No
 
 def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None:
     """The plates' part of the shape must be known; the prior tells the rest."""
+    check_prior_is_here(site)
     way_out = 'use coefficient = "shared" and parents that are scalars.'
     plates = site.plate_shape if site.plate_shape is not None else site.stacked
     if plates is None:
@@ -46,8 +47,23 @@ def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None
         )
 
 
+def check_prior_is_here(site: Site) -> None:
+    """``a = prior("a", n)``, where the distribution is made by the helper."""
+    if site.through:
+        raise Stop(
+            Problem(
+                site.place,
+                f"the shape or support of '{site.name}' can't be read from the source, and its "
+                f"prior is made by '{site.through}'",
+                'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
+                "and support show.",
+            )
+        )
+
+
 def check_prior_can_move(context: Context, site: Site, moment: int) -> None:
     """The prior is made before `moment` instead of in the statement; that must change nothing."""
+    check_prior_is_here(site)
     if site.prior_segment is not None and is_binding(site.prior_segment.text):
         raise Stop(
             Problem(

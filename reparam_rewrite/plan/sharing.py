@@ -28,7 +28,7 @@ def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
 def front(rewrite: Rewrite) -> int | None:
     """The `with` of plates that the child stands in, if its offset is computed before that."""
     frames = rewrite.site.frames
-    if not frames or rewrite.scanned is not None:
+    if not frames or rewrite.scanned is not None or rewrite.site.through:
         return rewrite.join
     last = frames[-1]
     plates = last.kind == "with" and last.items and len(last.plates) == len(last.items)

@@ -98,7 +98,11 @@ def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
             f"'{name}' has no value {where}, or may have none",
             "it is bound later, or elsewhere.",
         )
-    known = [known for known in moment.function.timeline.names() if moment.is_bound(known)]
+    known = [
+        known
+        for known in moment.function.timeline.names()
+        if known.isidentifier() and moment.is_bound(known)
+    ]
     near = nearest(name, [*known, *moment.survey.aliases])
     hint = (
         f"did you mean {listed(near, last='or')}?"

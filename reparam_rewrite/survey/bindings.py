@@ -8,8 +8,11 @@ from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import FunctionNode
 
 
-def bound_names(node: ast.AST) -> set[str]:
-    """The names that a statement and all in it may bind in its own scope."""
+def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
+    """The names that a statement and all in it may bind in its own scope.
+
+    `in_place`: also those whose values it may change.
+    """
     found: set[str] = set()
     stack: list[ast.AST] = [node]
     while stack:
@@ -29,8 +32,10 @@ def bound_names(node: ast.AST) -> set[str]:
             found.add(part.name)
         elif isinstance(part, ast.MatchMapping) and part.rest:
             found.add(part.rest)
-        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(
-            part.ctx, ast.Load
+        elif (
+            isinstance(part, (ast.Attribute, ast.Subscript))
+            and in_place
+            and not isinstance(part.ctx, ast.Load)
         ):
             # `self.n = 3` changes what `self.n` means.
             root: ast.expr = part

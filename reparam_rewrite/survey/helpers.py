@@ -1,7 +1,7 @@
-"""What does a helper of the file make? ``with rows(n):`` where `rows` returns a plate.
+"""What does a helper of the file make, or sample? ``with rows(n):``, ``a = prior("a", n)``
 
-Only helpers that are one ``return`` are followed. What they return is read as if it stood where
-they are called, with the arguments in the place of the parameters.
+What stands in it is read as if it stood where it is called, with the arguments in the place of the
+parameters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import builtins
 import copy
 from collections.abc import Collection
 
+from reparam_rewrite.survey.bindings import bound_names, own_names
 from reparam_rewrite.survey.index import FunctionNode, Index
+from reparam_rewrite.survey.purity import PURE_BUILTINS, UNREPEATABLE
 
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 
@@ -124,6 +126,79 @@ def is_literal(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant)
 
 
+def sampled_by(
+    index: Index, caller: str, hidden: Collection[str], call: ast.Call
+) -> tuple[str, list[ast.stmt]] | None:
+    """The body of the function that is called, as it would stand here, and its dotted name.
+
+    None if it samples nothing, or can't be followed. Its own names are written ``name@function``,
+    which nothing else is.
+    """
+    helper = helper_of(index, caller, hidden, call)
+    if helper is None or helper[0].name not in index.samplers or not is_plain(helper[0]):
+        return None
+    function, receiver = helper
+    given = arguments(function, call, receiver)
+    if given is None:
+        return None
+    stored = set().union(*(bound_names(part, in_place=False) for part in function.body))
+    bound: list[ast.stmt] = []
+    names: dict[str, ast.expr] = {}
+    for name in sorted(own_names(function)):
+        own = f"{name}@{function.name}"
+        if name in given and name not in stored and is_simple(given[name]):
+            names[name] = given[name]
+            continue
+        names[name] = ast.Name(own, ast.Load())
+        if name in given:
+            target = ast.Name(own, ast.Store())
+            assign = ast.Assign([target], copy.deepcopy(given[name]))
+            bound.append(ast.fix_missing_locations(ast.copy_location(assign, call)))
+    for part in (part for statement in function.body for part in ast.walk(statement)):
+        if isinstance(part, ast.Name) and part.id not in names and part.id in hidden:
+            return None
+    substitution = Substitution(names)
+    body = [substitution.visit(copy.deepcopy(statement)) for statement in function.body]
+    (name,) = (s.name for s in index.by_last[function.name] if s.node is function)
+    return name, [*bound, *body]
+
+
+def is_plain(function: FunctionNode) -> bool:
+    """Can its body stand elsewhere? Not if it has functions or scopes of its own, or is async."""
+    apart = (
+        ast.AsyncFunctionDef,
+        ast.Await,
+        ast.ClassDef,
+        ast.FunctionDef,
+        ast.Global,
+        ast.Lambda,
+        ast.Nonlocal,
+        ast.Yield,
+        ast.YieldFrom,
+    )
+    inside = (part for statement in function.body for part in ast.walk(statement))
+    return isinstance(function, ast.FunctionDef) and not any(isinstance(p, apart) for p in inside)
+
+
+def is_simple(node: ast.expr) -> bool:
+    """Is an argument the same wherever it is written: ``n``, ``self.n``, ``2 * len(x)``?"""
+    for part in ast.walk(node):
+        if isinstance(part, UNREPEATABLE):
+            return False
+        if isinstance(part, ast.Call):
+            called = part.func
+            if not isinstance(called, ast.Name) or called.id not in PURE_BUILTINS:
+                return False
+    return True
+
+
+def returned_at_end(function: list[ast.stmt]) -> ast.Return | None:
+    """The only ``return`` of a body, if that is its last statement."""
+    found = [p for statement in function for p in ast.walk(statement) if isinstance(p, ast.Return)]
+    last = function[-1] if function else None
+    return last if isinstance(last, ast.Return) and found == [last] else None
+
+
 class Substitution(ast.NodeTransformer):
     """Puts arguments in the place of parameters."""
 
@@ -131,4 +206,12 @@ class Substitution(ast.NodeTransformer):
         self._given = given
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        return copy.deepcopy(self._given.get(node.id, node))
+        if node.id not in self._given:
+            return node
+        made = copy.deepcopy(self._given[node.id])
+        if isinstance(made, ast.Name):
+            made.ctx = node.ctx
+        for part in ast.walk(made):
+            if isinstance(part, ast.expr):
+                ast.copy_location(part, node)
+        return made

@@ -41,6 +41,7 @@ class Index(Struct):
     globals: set[str] = set()  # names that some function declares global
     module_names: set[str] = set()
     identifiers: set[str] = set()
+    samplers: set[str] = set()  # functions that may sample, by the last of their names
     dictionaries: dict[str, list[ast.expr]] = {}
     keys: dict[str, set[str]] = {}  # name["key"] = ...
     handler_calls: list[ast.Call] = []
@@ -78,8 +79,30 @@ def index(tree: ast.Module) -> Index:
     for scoped in found.functions:
         found.by_last.setdefault(scoped.node.name, []).append(scoped)
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
+    found.samplers = samplers_of(found)
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
+
+
+def samplers_of(found: Index) -> set[str]:
+    """The functions that call something called sample, or such a function."""
+    sampling = {name for name, dotted in found.aliases.items() if dotted == "numpyro.sample"}
+    sampling.add("sample")
+    calls = {
+        scoped.node.name: {
+            getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+            for node in ast.walk(scoped.node)
+            if isinstance(node, ast.Call)
+        }
+        for scoped in found.functions
+    }
+    samplers: set[str] = set()
+    while more := {
+        name for name, called in calls.items() if name not in samplers and called & sampling
+    }:
+        samplers |= more
+        sampling |= more
+    return samplers
 
 
 def number_block(

@@ -40,6 +40,8 @@ def template_of_part(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant):
         text = node.value if isinstance(node.value, str) else "{"
         return None if set(text) & set("{}") else text
+    if isinstance(node, ast.FormattedValue) and is_text(node.value):
+        return template_of_part(node.value)
     if isinstance(node, ast.FormattedValue):
         plain = node.conversion == -1 and node.format_spec is None
         return braced(node.value) if plain else None
@@ -76,9 +78,16 @@ def formatted(text: str, arguments: list[ast.expr]) -> str | None:
 
 def is_computed(node: ast.expr | None) -> bool:
     """Is anything of the name computed?"""
-    if isinstance(node, ast.JoinedStr):
-        return any(isinstance(part, ast.FormattedValue) for part in node.values)
-    return not isinstance(node, ast.Constant)
+    for part in ast.walk(node) if node is not None else ():
+        if isinstance(part, ast.Name):
+            return True
+        if isinstance(part, ast.FormattedValue) and not is_text(part.value):
+            return True
+    return False
+
+
+def is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def may_be(name: str, others: Iterable[str]) -> bool:

@@ -17,7 +17,7 @@ from reparam_rewrite.survey.values import Axis, Scan, Site
 SCAN = ("numpyro.contrib.control_flow.scan", "numpyro.contrib.control_flow.scan.scan")
 
 #: What a body returns second, or the target that it is bound to: a site, by its index, or a tuple.
-Outputs = int | tuple["Outputs", ...] | None
+Outputs = int | tuple["Outputs", ...] | dict[str, "Outputs"] | None
 
 #: Families that are only moved by an addition to their `loc`.
 LOCATED = frozenset(
@@ -122,7 +122,7 @@ def numbered(outputs: Outputs, indices: dict[int, int]) -> Outputs:
     """Outputs by the indices that the sites have in the function that calls scan."""
     if isinstance(outputs, tuple):
         return tuple(numbered(output, indices) for output in outputs)
-    return None if outputs is None else indices[outputs]
+    return indices[outputs] if isinstance(outputs, int) else None
 
 
 def stacked(outer: Site, site: Site, scan: Scan) -> Site:

@@ -214,6 +214,8 @@ class Site(Struct, frozen=True):
     segment have as an `expand_by`. `nameable`: the call stands in a simple statement, where it
     runs once, so that its value can be given a name. `located`: the distribution has a `loc` that
     an offset can be added to. `shifted`: it is sampled with an offset in its `loc` already.
+    `through` is the function that samples it, if the statement only calls that: what is said of
+    the statement, the place and the names is then of the call and of what is bound around it.
     `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
     stands in: "body" or "orelse", of one conditional expression in another.
     """
@@ -248,6 +250,7 @@ class Site(Struct, frozen=True):
     name_reads: frozenset[Read] = frozenset()
     choices: tuple[str, ...] = ()
     stacked: Shape | None = None
+    through: str = ""
 
     @property
     def all_frames(self) -> tuple[Frame, ...]:

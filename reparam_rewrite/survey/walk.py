@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import grouped
@@ -30,7 +31,7 @@ from reparam_rewrite.survey.calls import (
     shape_asked,
     variable_of,
 )
-from reparam_rewrite.survey.helpers import made_by, self_of
+from reparam_rewrite.survey.helpers import made_by, returned_at_end, sampled_by, self_of
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped, blocks_of
 from reparam_rewrite.survey.naming import is_computed, template_of
@@ -88,6 +89,24 @@ ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_c
 STEP = 4
 
 
+NO_SITES: Mapping[ast.Call, Site] = {}
+
+
+class Followed(Struct):
+    """A call of a helper that is being read.
+
+    `name` is the helper's, `statement` and `call` are those of the function that is read itself,
+    `returned` is the helper's only ``return``, at its end, and `outputs` the sites in what that
+    gives back.
+    """
+
+    name: str
+    statement: ast.stmt
+    call: ast.Call
+    returned: ast.Return | None
+    outputs: Outputs = None
+
+
 class Walk:
     """Reads one function; also the `Scope` that expressions are read in."""
 
@@ -116,6 +135,9 @@ class Walk:
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
+        #: The calls that are being followed, from the outermost to the innermost.
+        self._following: list[Followed] = []
+        self._followed: dict[ast.Call, Outputs] = {}
         self._blocks: int = runner._blocks if runner else 0
         self.function = Function(
             name=scoped.name,
@@ -391,6 +413,7 @@ class Walk:
         return plate_held(self, self._text, value, node) if isinstance(value, ast.Call) else None
 
     def _plate(self, call: ast.Call, *, made: bool = False) -> Plate | None:
+        made = made or bool(self._following)
         plate = plate_of(self, self._text, call, self._frames, made=made)
         if plate is None:
             return None
@@ -410,7 +433,10 @@ class Walk:
             return
         targets, value = assignment(node)
         sites = self._calls(node, node)
-        if isinstance(node, ast.Return):
+        if self._following:
+            if isinstance(node, ast.Return) and node is self._following[-1].returned:
+                self._following[-1].outputs = self._structure(node.value, sites)
+        elif isinstance(node, ast.Return):
             sure = node not in self._choices
             self._returned = self._outputs(node.value) if sure else (None, None)
         if value is None:
@@ -496,12 +522,15 @@ class Walk:
                     parts = parts.value
                 if isinstance(parts, ast.Name):
                     self.function.roots.add(parts.id)
+            runs_now = not (header or call.conditional or call.deferred)
+            if dotted is None and runs_now and self._follow(statement, call.node):
+                continue
             touched |= self._touched_by(call.node)
             if dotted == "numpyro.sample":
                 site = self._site(statement, call, header)
                 if site is not None:
                     found[call.node] = site
-            elif dotted in SCAN and not (call.conditional or call.deferred):
+            elif dotted in SCAN and not (call.conditional or call.deferred or self._following):
                 self._scan(statement, call.node, header)
             elif dotted in ("numpyro.param", "numpyro.deterministic", "numpyro.module"):
                 name = argument(call.node, 0, "name")
@@ -590,8 +619,91 @@ class Walk:
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
         )
+        if self._following:
+            site = self._seen_from_outside(site, name, statement, node)
         self.function.add(site)
         return site
+
+    def _follow(self, statement: ast.stmt, call: ast.Call) -> bool:
+        """Read the body of a function that is called, if it can be followed and may sample."""
+        name = self.function.name
+        found = sampled_by(self._index, name, self.function.hidden, call)
+        running = [name, *(other.name for other in self._following)]
+        if found is None or found[0] in running:
+            return False
+        helper, body = found
+        outer = self._following[0] if self._following else None
+        number = self._number(statement)
+        for part in (part for node in body for part in ast.walk(node)):
+            if isinstance(part, ast.stmt):
+                self._index.numbers[part] = number
+            if isinstance(part, ast.Name) and "@" in part.id:
+                self._locals.add(part.id)
+        self._following.append(
+            Followed(
+                helper,
+                outer.statement if outer else statement,
+                outer.call if outer else call,
+                returned_at_end(body),
+            )
+        )
+        self._block(body)
+        self._followed[call] = self._following.pop().outputs
+        return True
+
+    def _seen_from_outside(
+        self, site: Site, name: ast.expr, statement: ast.stmt, call: ast.Call
+    ) -> Site:
+        """A site that a helper samples, as what its call does."""
+        outer, node = self._following[0], self._following[0].statement
+        text = f'"{site.name}"' if not site.computed else ast.unparse(name)
+        if not site.computed and set(site.name) & set('"\\\n\r\t{}'):
+            text = repr(site.name)
+        frames = [frame for frame in site.frames if frame.statement == site.statement]
+        obstacles = list(site.obstacles)
+        if any(isinstance(item, Handler) for frame in frames for item in frame.items):
+            obstacles.append(
+                (
+                    f"is sampled by '{outer.name}' inside of a handler of its own",
+                    "that handler would come before the one around the call.",
+                )
+            )
+        if any(plate.subsampled for frame in frames for plate in frame.plates):
+            obstacles.append(
+                (f"is sampled by '{outer.name}' in a subsampled plate", "sample it here.")
+            )
+        if site.expands:
+            obstacles.append(
+                (
+                    f"is sampled by '{outer.name}' with a sample_shape, which ExplicitReparam "
+                    "drops",
+                    "use .expand_by(sample_shape) on the distribution.",
+                )
+            )
+        return replace(
+            site,
+            name_segment=replace(site.name_segment, text=text),
+            place=self._text.place(outer.call),
+            indent=node.col_offset,
+            alone=self._text.stands_alone(node),
+            variable=self._attribute_of(statement, call),
+            obstacles=tuple(obstacles),
+            assigns=False,
+            nameable=False,
+            expands=False,
+            located=False,
+            through=outer.name,
+        )
+
+    def _attribute_of(self, statement: ast.stmt, call: ast.Call) -> str | None:
+        """``self.mu`` for ``self.mu = numpyro.sample(...)``, if nothing else sets it."""
+        targets, value = assignment(statement)
+        for target in targets if value is call else []:
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                stores = self._index.attributes.get(target.attr, [])
+                if len(stores) == 1 and "@" not in target.value.id:
+                    return ast.unparse(target)
+        return None
 
     # -- scans ---------------------------------------------------------------------------------
 
@@ -685,15 +797,28 @@ class Walk:
         first, second = node.elts
         return self._structure(first), self._structure(second)
 
-    def _structure(self, node: ast.expr) -> Outputs:
+    def _structure(
+        self, node: ast.expr | None, sites: Mapping[ast.Call, Site] = NO_SITES
+    ) -> Outputs:
+        """The sites that a value is made of; `sites` are what it samples itself."""
+        if isinstance(node, ast.Dict):
+            keys = [key.value if isinstance(key, ast.Constant) else None for key in node.keys]
+            values = [self._structure(value, sites) for value in node.values]
+            return {k: v for k, v in zip(keys, values, strict=True) if isinstance(k, str)}
         if isinstance(node, ast.Tuple):
-            return tuple(map(self._structure, node.elts))
+            return tuple(self._structure(part, sites) for part in node.elts)
+        if isinstance(node, ast.Call) and node in sites:
+            return sites[node].index
+        if isinstance(node, ast.Call) and node in self._followed:
+            return self._followed[node]
         binding = self.binding(node.id) if isinstance(node, ast.Name) else None
         own = isinstance(node, ast.Name) and node.id in self._locals
         return binding.site if binding is not None and own else None
 
     def _scan_outputs(self, value: ast.expr) -> Outputs:
-        """What ``scan(...)`` or ``scan(...)[1]`` gives back."""
+        """What ``scan(...)``, ``scan(...)[1]`` or a helper that was followed gives back."""
+        if isinstance(value, ast.Call) and value in self._followed:
+            return self._followed[value]
         if isinstance(value, ast.Call) and value in self._scans:
             return None, self._scans[value]
         second = isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant)
@@ -708,11 +833,18 @@ class Walk:
             if len(target.elts) == len(outputs):
                 for part, output in zip(target.elts, outputs, strict=True):
                     self._bind_outputs(part, output, number)
+        elif isinstance(target, ast.Name) and isinstance(outputs, dict):
+            for key, output in outputs.items():
+                if isinstance(output, int) and not self._following:
+                    site = self.function.sites[output]
+                    held = f'{target.id}["{key}"]' if key.isidentifier() else None
+                    self.function.amend(replace(site, variable=held if site.through else None))
         elif isinstance(target, ast.Name) and isinstance(outputs, int):
             site = self.function.sites[outputs]
             if target.id in self._locals:
                 self._bind(target.id, number, site=site.index, shape=site.shape)
-                self.function.amend(replace(site, variable=target.id))
+                if not self._following:
+                    self.function.amend(replace(site, variable=target.id))
 
     def _shifted(self, statement: ast.stmt, call: ast.Call, name: str) -> Site | None:
         """``z = deterministic("z", z_base - z_loc)`` after ``z_base = sample("z_base", ...)``."""

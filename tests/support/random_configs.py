@@ -236,7 +236,7 @@ class Configurer:
         arrays = [name for name, value in self.built.args.items() if np.ndim(value)]
         if arrays and self.chance(0.3):
             return f"jnp.mean({self.rng.choice(arrays)}) - 0.1"
-        found: float | str = self.rng.choice([0.35, -1.25, 2, "1 / 3"])
+        found: float | str = self.rng.choice([0.35, -1.25, 2, "1 / 7"])
         return found
 
     def value_rule(self, child: Site) -> Table | None:

@@ -313,7 +313,12 @@ class Builder:
         elif sort == "positive" and variable.large:
             forms = ["{}", "{}", "{}", "0.5 * {}", "jnp.sqrt({})", "1 / jnp.sqrt({})"]
         elif sort == "positive":
-            forms = ["jnp.exp({})", "jax.nn.softplus({})", "0.5 + jnp.abs({})", "(1 + {} ** 2)"]
+            forms = [
+                "jnp.exp(jnp.tanh({}))",
+                "0.1 + jax.nn.softplus({})",
+                "0.5 + jnp.abs({})",
+                "(1 + {} ** 2)",
+            ]
         else:
             forms = ["{}", "{}", "{}", "0.5 * {}", "-{}", "({} - 0.1)"]
         form = self.rng.choice(forms)
