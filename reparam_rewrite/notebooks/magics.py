@@ -32,7 +32,7 @@ REST = re.compile(r"[^\r\n]*?(?:\\(?:\r\n|\r|\n)[^\r\n]*?)*(?=[\r\n]|$)")
 #: Magics that need no percent sign, before what can't follow a name in Python.
 AUTOMAGIC = re.compile(
     r"(?:apt|apt-get|cat|cd|conda|config|cp|env|history|less|load|load_ext|ls|mamba|man|matplotlib"
-    r"|mkdir|more|mv|pip|pylab|reload_ext|rm|run|set_env|time|timeit|uv|who|whos)[ \t]+"
+    r"|mkdir|more|mv|pip|pycat|pylab|reload_ext|rm|run|set_env|time|timeit|uv|who|whos)[ \t]+"
     r"(?!(?:and|if|in|is|not|or)\b)(?:[A-Za-z_./~\"'{$]|--?[A-Za-z])"
 )
 

@@ -57,11 +57,13 @@ def in_cell(path: str, number: int) -> str:
 
 
 def read_cells(source: Source) -> list[Cell]:
-    """The cells of a notebook that hold Python, which `source` has as its JSON text.
+    """The cells of a notebook that hold Python.
 
     Cells of another language, by a cell magic such as ``%%bash`` or as the editor has it, are left
-    out. Raises `Refusal` for what isn't a notebook of format 4 whose language is Python, for cells
-    that Python couldn't read, and if nbformat isn't installed.
+    out, and so are broken ones that are tagged as such.
+
+    Raises `Refusal` for what isn't a notebook of format 4 whose language is Python, for cells that
+    Python couldn't read, and if nbformat isn't installed.
     """
     notebook = parsed(source)
     refuse_other_formats(source.path, notebook)
@@ -72,14 +74,18 @@ def read_cells(source: Source) -> list[Cell]:
     problems: list[Diagnostic] = []
     count = 0
     for number, (cell, span) in enumerate(zip(notebook["cells"], spans, strict=True), 1):
+        if cell["cell_type"] != "code" or span is None or not is_python(cell):
+            continue
         text = joined_text(cell["source"])
         head = heading(text)
-        if cell["cell_type"] != "code" or head is None or not is_python(cell):
+        if head is None:
             continue
         found = Cell(number, span, text, head, code_of(text[len(head) :], count))
         problem = problem_of(source.path, found)
         if problem is not None:
-            problems.append(problem)
+            if "raises-exception" not in cell["metadata"].get("tags", []):
+                problems.append(problem)
+            continue
         count += len(found.hidden.magics)
         cells.append(found)
     if problems:
@@ -92,9 +98,8 @@ def parsed(source: Source) -> dict[str, Any]:
     try:
         found = json.loads(source.text)
     except json.JSONDecodeError as error:
-        place = Place(source.path, error.lineno, error.colno)
         message = f"not a notebook, as it isn't JSON: {error.msg}"
-        raise Refusal(Diagnostic(place, message, source=source.line(error.lineno))) from None
+        raise Refusal(in_json(source, error.pos, message)) from None
     except ValueError as error:  # a number with too many digits
         message = f"not a notebook that Python can read: {error}"
         raise Refusal(Diagnostic(source.path, message)) from None
@@ -146,17 +151,23 @@ def refuse_other_languages(path: str, notebook: dict[str, Any]) -> None:
             raise Refusal(Diagnostic(path, f"a notebook in {language}, not in Python"))
 
 
-def source_spans(source: Source) -> list[Span]:
+def source_spans(source: Source) -> list[Span | None]:
     """Where the source of each cell stands in the JSON. Refuses keys that are there twice."""
     text = source.text
     try:
         cells = members(text, whole(text).start)["cells"]
-        return [members(text, cell.start)["source"] for cell in items(text, cells.start)]
+        return [members(text, cell.start).get("source") for cell in items(text, cells.start)]
     except Repeated as error:
-        before = physical_lines(text[: error.at])
-        place = Place(source.path, len(before), len(before[-1]) + 1)
         message = f"the key '{error.key}' is there twice: which one counts?"
-        raise Refusal(Diagnostic(place, message, SAVE, source.line(place.line))) from None
+        raise Refusal(in_json(source, error.at, message, SAVE)) from None
+
+
+def in_json(source: Source, at: int, message: str, hint: str = "") -> Diagnostic:
+    """A message about a place in the JSON, whose lines may be too long to show."""
+    before = physical_lines(source.text[:at])
+    place = Place(source.path, len(before), len(before[-1]) + 1)
+    line = source.line(place.line)
+    return Diagnostic(place, message, hint, line if len(line) <= 200 else "")
 
 
 def joined_text(source: str | list[str]) -> str:
@@ -199,7 +210,7 @@ def problem_of(path: str, cell: Cell) -> Diagnostic | None:
     return Diagnostic(
         cell.place(path, line, max(1, error.offset or 1)),
         f"not valid Python: {error.msg}",
-        "every code cell must parse before the notebook can be rewritten; a cell that isn't code "
-        "can be made a raw or a Markdown cell.",
+        "every code cell must parse before the notebook can be rewritten. If it is broken on "
+        "purpose, tag it raises-exception or make it a raw cell.",
         cell.line(line),
     )
