@@ -78,7 +78,7 @@ def part(joined: Joined, text: str) -> dict[Cell, str]:
                 raise ValueError(first)
             before = before.removeprefix(first)
         if not border or BORDER in before:
-            raise ValueError(border)
+            raise ValueError(f"{BORDER}{number + 1}")
         old = cell.hidden.text
         if before == ended(old, newline):
             continue
