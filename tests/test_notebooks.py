@@ -275,7 +275,7 @@ from numpyro.infer.reparam import ExplicitReparam"""
 def test_imports_that_nothing_places_go_to_the_top_of_the_model_s_cell(
     top: str, below: str | None
 ) -> None:
-    first = "import pandas\n!pip install numpyro"
+    first = "from __future__ import annotations\nimport pandas\n!pip install numpyro"
     unchanged, found = after(first, top + INSIDE)
     assert unchanged == first
     body = found[found.index("def model") :]

@@ -316,7 +316,7 @@ def insert_block(
     """
     blank = cst.EmptyLine(indent=False)
     position = head.start
-    for at, statement in enumerate(module.body[: head.end]):
+    for at, statement in enumerate(module.body[head.start : head.end], head.start):
         if (at == position and is_docstring(statement)) or is_future(statement):
             position = at + 1
     standard = [block.end for block in blocks if is_standard(block)]
