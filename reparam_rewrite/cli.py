@@ -134,9 +134,9 @@ def main(
 ) -> int:
     """Rewrite the NumPyro model in MODEL with the offsets that a config asks for.
 
-    MODEL is a Python file, or - for standard input. It is never changed: the rewritten model goes
-    to standard output, or to the file that -o names. What was done to every configured site goes
-    to standard error.
+    MODEL is a Python file, a Jupyter notebook (.ipynb), or - for Python on standard input. It is
+    never changed: the rewritten model goes to standard output, or to the file that -o names. What
+    was done to every configured site goes to standard error.
     """
     from reparam_rewrite.diagnostics import Diagnostic, Refusal
 
@@ -182,6 +182,7 @@ def run(
         line_length,
         read_bytes,
         read_source,
+        refuse_other_kind,
         refuse_same_file,
         unified_diff,
         write_output,
@@ -198,6 +199,7 @@ def run(
     if output is not None and to_file:
         refuse_same_file(model, output)
         refuse_same_file(config, output, "config")
+        refuse_other_kind(model, output)
     result = rewrite(source, settings, line_length(Path() if model == "-" else Path(model)))
     account = accounted(result, loudness)
 

@@ -1,7 +1,8 @@
 """Bytes of a Python file to text that can be turned back into the same bytes.
 
 The encoding is found as Python itself finds it (https://peps.python.org/pep-0263/): a byte order
-mark, a cookie such as `# -*- coding: latin-1 -*-` in the first two lines, else UTF-8.
+mark, a cookie such as `# -*- coding: latin-1 -*-` in the first two lines, else UTF-8. A notebook is
+UTF-8, as all JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ WIDE_MARKS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file as read.
+    """A Python file, or a notebook, as read.
 
     `path` is the path as the user spelt it, or "<stdin>"; `data` the bytes; `encoding` what
     `tokenize.detect_encoding` says of them ("utf-8-sig" where there is a byte order mark); `text`
@@ -65,6 +66,8 @@ def decode(path: str, data: bytes) -> Source:
     valid in it, NUL bytes, UTF-16 and UTF-32, a byte order mark against its cookie) and for text
     that would not encode to the same bytes again.
     """
+    if is_notebook(path):
+        return decode_notebook(path, data)
     refuse_wide(path, data)
     refuse_nul(path, data)
     encoding = find_encoding(path, data)
@@ -79,6 +82,23 @@ def decode(path: str, data: bytes) -> Source:
         message = f"as {encoding} the text of the file would be written back as other bytes"
         hint = f"{SAVE_AS_UTF8} and remove this declaration."
         raise cookie_refusal(path, data, message, hint)
+    return Source(path, data, encoding, text, first_newline(text))
+
+
+def is_notebook(path: str) -> bool:
+    """Does a path name a Jupyter notebook?"""
+    return path.lower().endswith(".ipynb")
+
+
+def decode_notebook(path: str, data: bytes) -> Source:
+    """The `Source` of a notebook. Raises `Refusal` if it isn't UTF-8."""
+    encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        place, line = located(path, error.object, error.start, encoding)
+        message = f"byte 0x{error.object[error.start]:02x} is not valid utf-8, as all notebooks are"
+        raise Refusal(Diagnostic(place, message, f"{SAVE_AS_UTF8}.", line)) from None
     return Source(path, data, encoding, text, first_newline(text))
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from reparam_rewrite.decoding import Source, decode
+from reparam_rewrite.decoding import Source, decode, is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, nearest
 from reparam_rewrite.diffs import unified_diff
 from reparam_rewrite.line_length import line_length
@@ -23,6 +23,7 @@ __all__ = [
     "line_length",
     "read_bytes",
     "read_source",
+    "refuse_other_kind",
     "refuse_same_file",
     "unified_diff",
     "write_output",
@@ -34,7 +35,9 @@ TO_STDOUT = "choose another path, or leave out -o to print the result."
 
 
 def read_source(path: str, stdin: BinaryIO | None = None) -> Source:
-    """The Python file at `path`; "-" reads `stdin`, by default the process's standard input.
+    """The Python file or the notebook at `path`; "-" reads Python from `stdin`.
+
+    That is by default the process's standard input.
 
     Raises `Refusal` as `read_bytes` and `decode` do.
     """
@@ -115,6 +118,16 @@ def refuse_same_file(given: str, output: str, what: str = "model") -> None:
         if os.path.samestat(found, Path(output).stat()) and stat.S_ISREG(found.st_mode):
             message = f"the output is the {what} itself, which is never overwritten"
             raise Refusal(Diagnostic(output, message, TO_STDOUT))
+
+
+def refuse_other_kind(given: str, output: str) -> None:
+    """Refuse an output that is a notebook where the model isn't one, or the other way round."""
+    if is_notebook(given) and not is_notebook(output):
+        message = "the model is a notebook, and so is what it is rewritten into"
+        raise Refusal(Diagnostic(output, message, "name an output that ends in .ipynb."))
+    if is_notebook(output) and not is_notebook(given):
+        message = "the model is Python, and what it is rewritten into is no notebook"
+        raise Refusal(Diagnostic(output, message, "name an output that ends in .py."))
 
 
 def write_output(path: str, data: bytes) -> bool:

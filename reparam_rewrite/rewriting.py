@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reparam_rewrite.config_values import Config
-from reparam_rewrite.decoding import Source
+from reparam_rewrite.decoding import Source, is_notebook
 from reparam_rewrite.plan.values import Account
 
 
@@ -20,8 +20,14 @@ class Rewrite(Struct, frozen=True):
 def rewrite(source: Source, config: Config, width: int) -> Rewrite:
     """Rewrite a model as its config says; `width` is the line length of generated code.
 
+    A source whose path ends in ".ipynb" is the JSON of a notebook, and so is what it becomes.
+
     Raises `Refusal` with all the reasons if anything in the config can't be done.
     """
+    if is_notebook(source.path):
+        from reparam_rewrite.notebooks import rewrite_notebook
+
+        return rewrite_notebook(source, config, width)
     # LibCST is half of the program's start-up: a config with errors never gets to it.
     from reparam_rewrite.plan import plan
     from reparam_rewrite.survey import survey

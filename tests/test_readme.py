@@ -14,6 +14,7 @@ import pytest
 
 from reparam_rewrite.config import read_config
 from tests.support.cases import FIXTURES, rewritten_case
+from tests.support.notebooks import notebook
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -67,11 +68,13 @@ def test_main_command_shows_the_diff_of_the_tensor_fixture(tmp_path: Path) -> No
     assert changed == (FIXTURES / "tensor" / "model_reparam.py").read_bytes()
 
 
-@pytest.mark.parametrize("shown", blocks("console"), ids=["writes", "refuses"])
+@pytest.mark.parametrize("shown", blocks("console"), ids=["writes", "refuses", "notebook"])
 def test_console_sessions(shown: str, tmp_path: Path) -> None:
     command, _, output = shown.partition("\n")
     for name in ("model.py", "offsets.toml"):
         shutil.copy(GRAND_MEAN / name, tmp_path / name)
+    imports, model = (GRAND_MEAN / "model.py").read_text().rstrip().split("\n\n\n")
+    (tmp_path / "model.ipynb").write_bytes(notebook("%pylab inline", imports, model))
     (tmp_path / "typo.toml").write_text('[sites.a]\noffset = "sigma_mu"\n')
     result = run(command.removeprefix("$ "), tmp_path)
     assert result.stderr == output

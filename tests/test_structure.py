@@ -41,6 +41,8 @@ def touches(modules: set[str], *names: str) -> set[str]:
         (["plan"], ["libcst", "reparam_rewrite.files"]),
         (["emit"], ["reparam_rewrite.config", "reparam_rewrite.config_values"]),
         (["files.py", "diffs.py"], ["libcst", "reparam_rewrite.config"]),
+        (["notebooks"], ["libcst", "reparam_rewrite.files"]),
+        (["survey", "plan", "emit", "files.py"], ["nbformat", "reparam_rewrite.notebooks"]),
         ([""], ["jax", "jaxlib", "numpyro", "numpy", "libcst.matchers", "libcst.codemod"]),
     ],
     ids=lambda value: " ".join(value) or "package",
@@ -65,7 +67,16 @@ def modules_after(*arguments: str) -> set[str]:
     return set(result.stderr.split("\n"))
 
 
-HEAVY = ("jax", "numpyro", "numpy", "libcst.matchers", "libcst.codemod", "libcst.metadata")
+HEAVY = (
+    "jax",
+    "numpyro",
+    "numpy",
+    "nbformat",
+    "reparam_rewrite.notebooks",
+    "libcst.matchers",
+    "libcst.codemod",
+    "libcst.metadata",
+)
 
 
 def test_a_rewrite_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -20,8 +20,10 @@ from reparam_rewrite.survey.values import Survey
 __all__ = ["emit"]
 
 
-def emit(plan: Plan, survey: Survey, source: Source, width: int) -> bytes:
+def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "") -> bytes:
     """The source with the plan carried out; `width` is the line length to keep to.
+
+    `cell` is the border of the first cell that is rewritten, if the source is that of a notebook.
 
     Raises `Refusal` if LibCST would not give the file's other bytes back as they are.
     """
@@ -55,7 +57,7 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int) -> bytes:
                 "please report this file.",
             )
         ) from None
-    return add_imports(edited, spelling.new, width).bytes
+    return add_imports(edited, spelling.new, width, cell).bytes
 
 
 def parse(source: Source) -> cst.Module:

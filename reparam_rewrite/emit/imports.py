@@ -15,6 +15,7 @@ from reparam_rewrite.emit.import_names import (
     member_key,
     with_name,
 )
+from reparam_rewrite.standins import BORDER, MAGIC, RESERVED
 
 ImportStatement = cst.Import | cst.ImportFrom
 Body = list[cst.BaseStatement]
@@ -23,27 +24,64 @@ Body = list[cst.BaseStatement]
 THIRD_PARTY = ("numpyro", "jax", "numpy", "scipy", "pandas", "arviz", "matplotlib", "optax", "flax")
 
 
-def add_imports(module: cst.Module, new: dict[str, str], width: int) -> cst.Module:
-    """The module with imports for `new`: dotted names, each with the name to import it as."""
+def add_imports(module: cst.Module, new: dict[str, str], width: int, cell: str = "") -> cst.Module:
+    """The module with imports for `new`: dotted names, each with the name to import it as.
+
+    `cell` is the border of the first cell that is rewritten, if the module is a notebook's.
+    """
     for dotted, name in sorted(new.items()):
+        head = head_of(module, cell)
         package, _, last = dotted.rpartition(".")
         renamed = "" if last == name else f" as {name}"
         if dotted in ("jax.numpy", "numpyro"):
             line = f"import {dotted}" + (f" as {name}" if name != dotted else "")
-            module = insert(module, line)
+            module = insert(module, line, head)
             continue
         alias = f"{last}{renamed}"
-        extended = extend(module, package, alias, width)
-        module = extended or insert(module, f"from {package} import {alias}")
+        extended = extend(module, package, alias, width, head)
+        module = extended or insert(module, f"from {package} import {alias}", head)
     return module
 
 
-def head_of(module: cst.Module) -> int:
-    """How many statements stand before the first definition: imports behind it come too late."""
-    for position, statement in enumerate(module.body):
-        if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
-            return position
-    return len(module.body)
+class Head(Struct, frozen=True):
+    """The statements that imports may stand among: those before `end`.
+
+    In a notebook, an import that nothing else places stands at `start` or below.
+    """
+
+    start: int
+    end: int
+
+
+def head_of(module: cst.Module, cell: str = "") -> Head:
+    """What stands before the first definition: imports behind it come too late.
+
+    In a notebook, before the first one of that cell: whoever runs it has run those above it.
+    """
+    borders = [at for at in range(len(module.body)) if cell and stands_in(module, at) == cell]
+    start = borders[0] + 1 if borders else 0
+    while start < len(module.body) and stands_in(module, start).startswith(MAGIC):
+        start += 1
+    for position, statement in enumerate(module.body[start:], start):
+        if isinstance(statement, (cst.FunctionDef, cst.ClassDef)) or is_border(module, position):
+            return Head(start, position)
+    return Head(start, len(module.body))
+
+
+def stands_in(module: cst.Module, position: int) -> str:
+    """The name that a statement consists of, or of whose call, if it stands in for something."""
+    statement = module.body[position]
+    if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
+        small = statement.body[0]
+        value = small.value if isinstance(small, cst.Expr) else None
+        name = value.func if isinstance(value, cst.Call) else value
+        if isinstance(name, cst.Name) and name.value.startswith(RESERVED):
+            return name.value
+    return ""
+
+
+def is_border(module: cst.Module, position: int) -> bool:
+    return stands_in(module, position).startswith(BORDER)
 
 
 def import_of(statement: cst.BaseStatement) -> ImportStatement | None:
@@ -58,9 +96,11 @@ def import_of(statement: cst.BaseStatement) -> ImportStatement | None:
     return None
 
 
-def extend(module: cst.Module, package: str, alias: str, width: int) -> cst.Module | None:
+def extend(
+    module: cst.Module, package: str, alias: str, width: int, head: Head
+) -> cst.Module | None:
     """``from package import a, b`` with one more name; None if there is no such statement."""
-    for position, statement in enumerate(module.body[: head_of(module)]):
+    for position, statement in enumerate(module.body[: head.end]):
         found = import_of(statement)
         if not isinstance(found, cst.ImportFrom) or found.relative:
             continue
@@ -94,14 +134,14 @@ class Block(Struct, frozen=True):
         return {key_of(found)[1].partition(".")[0] for found in self.imports}
 
 
-def insert(module: cst.Module, line: str) -> cst.Module:
+def insert(module: cst.Module, line: str, head: Head) -> cst.Module:
     """The new import in the block of imports that has NumPyro or JAX, where sorting puts it."""
     new = cst.parse_statement(line, config=module.config_for_parsing)
     assert isinstance(new, cst.SimpleStatementLine)
-    blocks = blocks_of(module)
-    block = third_party(blocks)
+    blocks = blocks_of(module, head)
+    block = third_party(blocks, head)
     if block is None:
-        return insert_block(module, new, blocks)
+        return insert_block(module, new, blocks, head)
     order = order_of(blocks)
     block = section(block, blocks, module, order)
     found = import_of(new)
@@ -147,12 +187,11 @@ def order_of(blocks: Sequence[Block]) -> Order:
     return straight_first
 
 
-def blocks_of(module: cst.Module) -> list[Block]:
+def blocks_of(module: cst.Module, head: Head) -> list[Block]:
     """The runs of imports at the head of the file."""
     blocks: list[Block] = []
     start, found = 0, list[ImportStatement]()
-    head = module.body[: head_of(module)]
-    for position, statement in enumerate([*head, None]):
+    for position, statement in enumerate([*module.body[: head.end], None]):
         imported = None if statement is None or is_future(statement) else import_of(statement)
         ends = imported is None or (statement is not None and has_blank_line(statement))
         if found and ends:
@@ -164,13 +203,17 @@ def blocks_of(module: cst.Module) -> list[Block]:
     return blocks
 
 
-def third_party(blocks: Sequence[Block]) -> Block | None:
-    """The block that NumPyro's imports belong to."""
+def third_party(blocks: Sequence[Block], head: Head) -> Block | None:
+    """The block that NumPyro's imports belong to.
+
+    A notebook may install NumPyro below its other imports.
+    """
+    near = [block for block in blocks if block.start >= head.start]
     for package in THIRD_PARTY:
-        for block in blocks:
+        for block in blocks if package == "numpyro" else near:
             if package in block.tops:
                 return block
-    for block in blocks:
+    for block in near:
         if not is_standard(block) and "" not in block.tops:
             return block
     return None
@@ -240,6 +283,9 @@ def parted(
     file are about the file, `keep`, or about the statement, if no blank line comes between.
     """
     header = list(module.header)
+    if position and is_border(module, position - 1):
+        above, own = at_last_blank(list(leading_lines(module.body[position])))
+        return (header, own, []) if keep and not above else (header, above, own)
     if position:
         return (header, *at_last_blank(list(leading_lines(module.body[position]))))
     marks = sum(is_mark(line) for line in header[:2])
@@ -262,12 +308,15 @@ def at_last_blank(lines: list[cst.EmptyLine]) -> tuple[list[cst.EmptyLine], list
 
 
 def insert_block(
-    module: cst.Module, new: cst.SimpleStatementLine, blocks: Sequence[Block]
+    module: cst.Module, new: cst.SimpleStatementLine, blocks: Sequence[Block], head: Head
 ) -> cst.Module:
-    """A block of its own: behind the docstring, ``from __future__`` and the standard library's."""
+    """A block of its own: behind the docstring, ``from __future__`` and the standard library's.
+
+    In a notebook, at the top of the cell that needs it.
+    """
     blank = cst.EmptyLine(indent=False)
-    position = 0
-    for at, statement in enumerate(module.body[: head_of(module)]):
+    position = head.start
+    for at, statement in enumerate(module.body[head.start : head.end], head.start):
         if (at == position and is_docstring(statement)) or is_future(statement):
             position = at + 1
     standard = [block.end for block in blocks if is_standard(block)]
@@ -275,9 +324,10 @@ def insert_block(
     if position == len(module.body):
         return replaced(module, position, position, [new.with_changes(leading_lines=[blank])])
     following = module.body[position]
-    if position == 0:
-        header, _, own = parted(module, 0, keep=False)
+    if position == 0 or is_border(module, position - 1):
+        header, above, own = parted(module, position, keep=False)
         module = module.with_changes(header=header)
+        new = new.with_changes(leading_lines=above)
     else:
         new = new.with_changes(leading_lines=[blank])
         own = list(leading_lines(following))

@@ -71,7 +71,7 @@ def quoted(text: str) -> str:
 
 def attempt(source: Source, site: Site, parent: str, tried: list[str]) -> Outcome:
     try:
-        data = rewritten(source.data, config_of(site, parent), path=source.name).data
+        data = rewritten(source.data, config_of(site, parent), path=source.module).data
     except Refusal as refusal:
         message = refusal.diagnostics[0].message
         reason = (

@@ -9,10 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Cells that start with one of these are Python all the same.
-PYTHON_MAGIC = ("%%time", "%%timeit", "%%capture", "%%prun")
-
-MAGIC = ("%", "!", "?")
+from reparam_rewrite.notebooks.magics import heading, hide
 
 
 @dataclass(frozen=True)
@@ -22,6 +19,11 @@ class Source:
     name: str
     data: bytes
     tree: ast.Module
+
+    @property
+    def module(self) -> str:
+        """The path in messages: what is read of a notebook is a module."""
+        return self.name.removesuffix(".ipynb") + ".py" * self.name.endswith(".ipynb")
 
 
 def sources(roots: Iterable[Path]) -> Iterator[Source | str]:
@@ -51,7 +53,7 @@ def parsed(data: bytes) -> ast.Module | None:
 
 
 def notebook(path: Path) -> bytes:
-    """The code cells, without magic lines and without cells that aren't Python."""
+    """The code cells that hold Python."""
     try:
         cells = json.loads(path.read_bytes()).get("cells", [])
     except ValueError:
@@ -89,20 +91,13 @@ def told_apart(data: bytes) -> bytes:
 
 
 def cell_text(cell: dict[str, object]) -> str:
-    """``%time mcmc.run(key)`` and ``!pip install numpyro`` are dropped."""
+    """The Python of a cell: ``%time mcmc.run(key)`` is a call of something else."""
     source = cell.get("source", "")
     text = source if isinstance(source, str) else "".join(source)  # type: ignore[arg-type]
-    if text.startswith("%%") and not text.startswith(PYTHON_MAGIC):
+    head = heading(text)
+    if head is None:
         return ""
-    lines = [line for line in text.splitlines() if not line.startswith(MAGIC)]
-    for kept in (lines, [without_magic(line) for line in lines]):
-        text = "\n".join(kept) + "\n" if kept else ""
-        if parsed(text.encode()) is not None:
-            return text
+    for code in (text[len(head) :], hide(text[len(head) :]).text):
+        if parsed(code.encode("utf-8", "replace")) is not None:
+            return code if code.endswith("\n") else f"{code}\n"
     return ""
-
-
-def without_magic(line: str) -> str:
-    """``    %config InlineBackend...``, the only line of a block -> ``    pass``"""
-    code = line.lstrip()
-    return line[: len(line) - len(code)] + "pass" if code.startswith(MAGIC) else line

@@ -442,7 +442,7 @@ def results(cases: list[Case], roots: list[Path]) -> Iterator[tuple[Case, str, s
             yield case, "broken", f"{type(error).__name__}: {error}"
             continue
         try:
-            generated = loaded(rewritten(data, case.config, path=case.source).data, case)
+            generated = loaded(rewritten(data, case.config).data, case)
         except Refusal as refusal:
             yield case, "refused", str(refusal)
             continue

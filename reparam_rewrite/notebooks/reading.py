@@ -1,0 +1,216 @@
+"""A notebook's JSON in, its cells of Python out; what can't be rewritten safely is refused.
+
+The form of a notebook: https://nbformat.readthedocs.io/en/latest/format_description.html
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from typing import Any
+
+from msgspec import Struct
+
+from reparam_rewrite.decoding import Source, physical_lines
+from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.notebooks.magics import Hidden, heading, hide
+from reparam_rewrite.notebooks.positions import Repeated, Span, items, members, whole
+from reparam_rewrite.standins import RESERVED
+
+INSTALL = 'install it: pip install "reparam-rewrite[notebooks]"'
+
+SAVE = "open it in Jupyter and save it, or convert it: jupyter nbconvert --to notebook FILE."
+
+
+class Cell(Struct, frozen=True):
+    """A code cell that holds Python.
+
+    `number` is its place among all cells, from 1, as Jupyter and ruff count them; `span` where its
+    source stands in the JSON. `head` are the lines of its cell magics, `hidden` the code below.
+    """
+
+    number: int
+    span: Span
+    text: str
+    head: str
+    hidden: Hidden
+
+    @property
+    def lines_above(self) -> int:
+        """How many lines of the cell its code stands below."""
+        return len(physical_lines(self.head)) - 1
+
+    def place(self, path: str, line: int, column: int) -> Place:
+        """A position in the cell."""
+        return Place(in_cell(path, self.number), line, column)
+
+    def line(self, number: int) -> str:
+        """A line of the cell, from 1; "" past the last."""
+        lines = physical_lines(self.text)
+        return lines[number - 1] if 1 <= number <= len(lines) else ""
+
+
+def in_cell(path: str, number: int) -> str:
+    """The path of a cell in messages, as ruff has it: ``model.ipynb:cell 4``."""
+    return f"{path}:cell {number}"
+
+
+def read_cells(source: Source) -> list[Cell]:
+    """The cells of a notebook that hold Python.
+
+    Cells of another language, by a cell magic such as ``%%bash`` or as the editor has it, are left
+    out, and so are broken ones that are tagged as such.
+
+    Raises `Refusal` for what isn't a notebook of format 4 whose language is Python, for cells that
+    Python couldn't read, and if nbformat isn't installed.
+    """
+    notebook = parsed(source)
+    refuse_other_formats(source.path, notebook)
+    validate(source.path, notebook)
+    refuse_other_languages(source.path, notebook)
+    spans = source_spans(source)
+    cells: list[Cell] = []
+    problems: list[Diagnostic] = []
+    count = 0
+    for number, (cell, span) in enumerate(zip(notebook["cells"], spans, strict=True), 1):
+        if cell["cell_type"] != "code" or span is None or not is_python(cell):
+            continue
+        text = joined_text(cell["source"])
+        head = heading(text)
+        if head is None:
+            continue
+        found = Cell(number, span, text, head, code_of(text[len(head) :], count))
+        problem = problem_of(source.path, found)
+        if problem is not None:
+            if "raises-exception" not in cell["metadata"].get("tags", []):
+                problems.append(problem)
+            continue
+        count += len(found.hidden.magics)
+        cells.append(found)
+    if problems:
+        raise Refusal(problems)
+    return cells
+
+
+def parsed(source: Source) -> dict[str, Any]:
+    """The JSON as a dictionary."""
+    try:
+        found = json.loads(source.text)
+    except json.JSONDecodeError as error:
+        message = f"not a notebook, as it isn't JSON: {error.msg}"
+        raise Refusal(in_json(source, error.pos, message)) from None
+    except ValueError as error:  # a number with too many digits
+        message = f"not a notebook that Python can read: {error}"
+        raise Refusal(Diagnostic(source.path, message)) from None
+    if not isinstance(found, dict) or "nbformat" not in found:
+        raise Refusal(Diagnostic(source.path, "not a notebook: it says no nbformat", SAVE))
+    return found
+
+
+def refuse_other_formats(path: str, notebook: dict[str, Any]) -> None:
+    version = notebook["nbformat"]
+    if version == 4:
+        return
+    if isinstance(version, int) and version < 4:
+        message = f"a notebook of format {version}, and only format 4 can be rewritten"
+        raise Refusal(Diagnostic(path, message, SAVE))
+    raise Refusal(Diagnostic(path, f"no notebook format {version!r} is known, only 4"))
+
+
+def validate(path: str, notebook: dict[str, Any]) -> None:
+    """Ask nbformat whether this is a notebook. Raises `Refusal` with what it says."""
+    try:
+        import nbformat
+    except ImportError:
+        message = "notebooks are read with nbformat, which isn't installed"
+        raise Refusal(Diagnostic(path, message, INSTALL)) from None
+    cells = notebook.get("cells")
+    for number, cell in enumerate(cells if isinstance(cells, list) else []):
+        # Editors leave ids out, which matters to them alone.
+        if isinstance(cell, dict) and notebook.get("nbformat_minor", 0) >= 5:
+            cell.setdefault("id", f"cell-{number}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            nbformat.validate(notebook, relax_add_props=True)
+    except nbformat.ValidationError as error:
+        where = list(getattr(error, "absolute_path", ()))
+        place = in_cell(path, where[1] + 1) if len(where) > 1 and where[0] == "cells" else path
+        said = str(error.message).split("\n")[0]
+        said = said if len(said) <= 200 else f"{said[:200]}..."
+        raise Refusal(Diagnostic(place, f"not a valid notebook: {said}", SAVE)) from None
+
+
+def refuse_other_languages(path: str, notebook: dict[str, Any]) -> None:
+    """``"kernelspec": {"language": "R"}``"""
+    metadata = notebook["metadata"]
+    for table, key in (("kernelspec", "language"), ("language_info", "name")):
+        language = metadata.get(table, {}).get(key)
+        if isinstance(language, str) and not language.lower().startswith("python"):
+            raise Refusal(Diagnostic(path, f"a notebook in {language}, not in Python"))
+
+
+def source_spans(source: Source) -> list[Span | None]:
+    """Where the source of each cell stands in the JSON. Refuses keys that are there twice."""
+    text = source.text
+    try:
+        cells = members(text, whole(text).start)["cells"]
+        return [members(text, cell.start).get("source") for cell in items(text, cells.start)]
+    except Repeated as error:
+        message = f"the key '{error.key}' is there twice: which one counts?"
+        raise Refusal(in_json(source, error.at, message, SAVE)) from None
+
+
+def in_json(source: Source, at: int, message: str, hint: str = "") -> Diagnostic:
+    """A message about a place in the JSON, whose lines may be too long to show."""
+    before = physical_lines(source.text[:at])
+    place = Place(source.path, len(before), len(before[-1]) + 1)
+    line = source.line(place.line)
+    return Diagnostic(place, message, hint, line if len(line) <= 200 else "")
+
+
+def joined_text(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def is_python(cell: dict[str, Any]) -> bool:
+    """Is the cell in the notebook's own language? VS Code lets each have another."""
+    editor = cell["metadata"].get("vscode", {})
+    return isinstance(editor, dict) and editor.get("languageId", "python") == "python"
+
+
+def code_of(text: str, first: int) -> Hidden:
+    """The code of a cell; what Python can read as it is has no magics."""
+    return Hidden(text) if syntax_error(text) is None else hide(text, first)
+
+
+def syntax_error(text: str) -> SyntaxError | ValueError | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        return error
+    return None
+
+
+def problem_of(path: str, cell: Cell) -> Diagnostic | None:
+    """Why a cell can't be read; None if it can."""
+    place = in_cell(path, cell.number)
+    if RESERVED in cell.text:
+        message = f"names with '{RESERVED}' in them are for the rewriter alone"
+        return Diagnostic(place, message, "call it something else.")
+    error = syntax_error(cell.hidden.text)
+    if error is None:
+        return None
+    if not isinstance(error, SyntaxError) or error.lineno is None:  # NUL, half of a character
+        return Diagnostic(place, f"Python can't parse this cell: {error}")
+    line = cell.lines_above + error.lineno
+    return Diagnostic(
+        cell.place(path, line, max(1, error.offset or 1)),
+        f"not valid Python: {error.msg}",
+        "every code cell must parse before the notebook can be rewritten. If it is broken on "
+        "purpose, tag it raises-exception or make it a raw cell.",
+        cell.line(line),
+    )
