@@ -1406,6 +1406,21 @@ HELPERS = {
             return a - mu
         """
     ),
+    "the parents returned, of a chain that the helper is a part of": chained(
+        """
+        def hyper():
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            a = numpyro.sample("a", dist.Normal(0, 1))
+            return a, mu
+
+        def model(n):
+            mu, a = hyper()
+            b = numpyro.sample("b", dist.Normal(mu, 1))
+            return a - mu
+        """,
+        config='functions = ["hyper", "model"]\nchain = ["mu", "a", "b"]\n',
+        expected="rewritten",
+    ),
     "the parents in a returned dictionary": chained(
         """
         def hyper(n):

@@ -431,7 +431,7 @@ def parent_problems(
             pair.place,
             f"'{parent.name}' and '{child.site.name}' are both sampled by what is called in line "
             f"{parent.place.line}",
-            f'name that function: functions = ["{parent.through}"].',
+            f'name that function too: functions = ["{parent.through}", "{function.name}"].',
         )
         return
     if parent.order == child.site.order:

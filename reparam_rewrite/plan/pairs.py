@@ -142,8 +142,15 @@ def making_pair(function: Function, config: Config, rule: SiteRule, child: Site)
     return Pair(rule.name, label, config.settings(rule.name, label), made, place, place, None)
 
 
-def comes_before(site: Site, child: Site) -> bool:
-    """May a site of a chain have been sampled when `child` is?"""
+def comes_before(site: Site, child: Site, config: Config) -> bool:
+    """May a site of a chain have been sampled when `child` is?
+
+    Where both are sampled by one call of a helper, that is the helper's own matter, if the config
+    lists it.
+    """
+    if site.through and site.through == child.through and site.place == child.place:
+        listed = any(named.name == site.through for named in config.functions)
+        return site.index < child.index and not listed
     return site.order < child.order and not exclusive(site, child)
 
 
@@ -156,7 +163,7 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
         names = {named.name for named in chain}
         if child.name in names:
             for name in names - dropped - {child.name}:
-                if any(comes_before(site, child) for site in function.find(name)):
+                if any(comes_before(site, child, config) for site in function.find(name)):
                     wanted.setdefault(name)
     pairs = []
     for name in wanted:
