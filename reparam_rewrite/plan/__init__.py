@@ -61,14 +61,17 @@ def plan(survey: Survey, config: Config) -> Plan:
             problems += wrong
             if wrong:
                 continue
-            # Only one of its places is ever come to: what is made up may have the same names.
-            context.names = names.rewound(before.setdefault(child.site.name, names.taken))
-            context.names.take(keep.name for keep in context.keeps.values())
+            context.names = names
+            if len(function.find(child.site.name)) > 1:
+                # Only one of its places is ever come to: what is made up may have the same names.
+                context.names = Names(before.setdefault(child.site.name, names.taken))
+                context.names.take(keep.name for keep in context.keeps.values())
             try:
                 rewrites.append(rewritten(context, scans, child))
             except Stop as stop:
                 problems.append(stop.problem)
-            names.take(context.names.taken)
+            if context.names is not names:
+                names.take(context.names.taken)
         for used in (context, *(scan.body for scan in scans.values())):
             keeps += used.keeps.values()
         threads += (scan.threading() for scan in scans.values() if scan.carried)

@@ -41,10 +41,6 @@ class Names:
     def taken(self) -> frozenset[str]:
         return frozenset(self._taken)
 
-    def rewound(self, taken: Iterable[str]) -> Names:
-        """Names of which only `taken` are."""
-        return Names(taken)
-
     def take(self, names: Iterable[str]) -> None:
         self._taken.update(names)
 
