@@ -99,16 +99,6 @@ CHILDREN = [
         """,
     ),
     Mistake(
-        "sample_shape by position",
-        model=after_mu('a = numpyro.sample("a", dist.Normal(0, 1), None, None, (n,))'),
-        says="""
-            model.py:7:9: 'a' has a sample_shape, which ExplicitReparam drops
-                a = numpyro.sample("a", dist.Normal(0, 1), None, None, (n,))
-                    ^
-            hint: use .expand_by(sample_shape) on the distribution.
-        """,
-    ),
-    Mistake(
         "**arguments",
         model=after_mu('a = numpyro.sample("a", dist.Normal(0, 1), **y)'),
         says="""

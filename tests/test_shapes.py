@@ -4198,6 +4198,65 @@ TRICKS = {
         offsets={"a": "xi_a_v * v.mean()"},
         loud=True,
     ),
+    "a child with sample_shape by position": Shape(
+        """
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            a = numpyro.sample("a", dist.Normal(0, 1), None, None, (n, 2))
+        """,
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "a child with an empty infer after its sample_shape": Shape(
+        """
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            a = numpyro.sample("a", dist.Normal(0, 1), None, None, (n,), None)
+        """,
+        refused=["'a' has infer=, which ExplicitReparam doesn't hand on"],
+    ),
+    "at module level": Shape(
+        """
+        with numpyro.handlers.seed(rng_seed=0):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            a = numpyro.sample("a", dist.Normal(0, 1))
+        """,
+        refused=["the model samples no site in any function"],
+    ),
+    "a name that is a constant of the file": Shape(
+        """
+        EFFECT = "a"
+
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate("n", n):
+                x = numpyro.sample(EFFECT, dist.Normal(0, 1))
+        """,
+        config='[sites.EFFECT]\noffset = "mu"',
+        children=["a"],
+        offsets={"a": "xi_a_mu * mu"},
+    ),
+    "a prior of a class of the file": Shape(
+        """
+        class Wide(dist.Distribution):
+            support = dist.constraints.real
+
+            def __init__(self, scale):
+                self.scale = scale
+                super().__init__(jnp.shape(scale))
+
+            def sample(self, key, sample_shape=()):
+                return self.scale * jax.random.normal(key, sample_shape + self.batch_shape)
+
+            def log_prob(self, value):
+                return dist.Normal(0, self.scale).log_prob(value)
+
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            with numpyro.plate("n", n):
+                a = numpyro.sample("a", Wide(2.0))
+        """,
+        offsets={"a": "xi_a_mu * mu"},
+    ),
     "a parent with sample_shape by position": Shape(
         """
         def model(n):

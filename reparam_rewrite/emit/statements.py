@@ -304,8 +304,9 @@ class Rewriter:
     def _expanded(self, node: Statement, site: str, indent: str) -> Statement:
         """``sample("a", prior, sample_shape=(n,))`` as ``sample("a", prior.expand_by((n,)))``."""
         call = self._sample(node, site)
-        args = [arg for arg in call.args if not is_called(arg, "sample_shape")]
-        (shape,) = [arg.value for arg in call.args if is_called(arg, "sample_shape")]
+        fifth = call.args[4:5] if all(arg.keyword is None for arg in call.args[:5]) else ()
+        (asked,) = fifth or [arg for arg in call.args if is_called(arg, "sample_shape")]
+        args, shape = [arg for arg in call.args if arg is not asked], asked.value
         args[-1] = args[-1].with_changes(comma=call.args[-1].comma)
         if isinstance(args[-1].comma, cst.Comma) and len(args) < len(call.args):
             last = call.args[-1].whitespace_after_arg

@@ -42,6 +42,10 @@ def calls_in(root: ast.AST) -> Iterator[FoundCall]:
             ]
 
 
+def is_starred(call: ast.Call) -> bool:
+    return any(isinstance(arg, ast.Starred) for arg in call.args)
+
+
 def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
     if len(call.args) > position:
         return call.args[position]
@@ -86,9 +90,8 @@ def is_nameable(statement: ast.stmt, call: FoundCall, header: bool) -> bool:
 
 
 def shape_asked(call: ast.Call) -> ast.expr | None:
-    """The `sample_shape` of a call, if it is given by name."""
-    given = (keyword.value for keyword in call.keywords if keyword.arg == "sample_shape")
-    return next(given, None)
+    """The `sample_shape` of a call, by name or as the fifth argument."""
+    return None if is_starred(call) else argument(call, 4, "sample_shape")
 
 
 def expanded(prior: ast.expr, shape: ast.expr) -> ast.expr:
@@ -103,7 +106,7 @@ def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
     if len(call.node.args) > 3:
         given |= set(("rng_key", "sample_shape", "infer", "obs_mask")[: len(call.node.args) - 3])
     own_line = "give it a statement of its own."
-    if None in given or any(isinstance(arg, ast.Starred) for arg in call.node.args):
+    if None in given or is_starred(call.node):
         yield "is sampled with * or ** arguments", "write the arguments out."
     if header:
         yield "is sampled in the header of a statement", own_line
@@ -120,9 +123,4 @@ def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
         yield (
             "has obs_mask=, which splits the site in two",
             "leave this site as it is.",
-        )
-    if len(call.node.args) > 4:
-        yield (
-            "has a sample_shape, which ExplicitReparam drops",
-            "use .expand_by(sample_shape) on the distribution.",
         )

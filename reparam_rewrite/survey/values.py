@@ -206,7 +206,7 @@ class Site(Struct, frozen=True):
     `computed`: the name is put together, of `name_reads`, and `name` is its template, `beta_{k}`.
     `variable` is a name bound to exactly the site's value by its own statement, else None.
     `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
-    those of a site that isn't `told`, as it has an `obs` or a `sample_shape`. `stacked` is the
+    those of a site that isn't `told`, as it has an `obs` or starred arguments. `stacked` is the
     plates' part where it can be written nonetheless, though not told how many axes it has.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
     reparameterized, each with its way out. `assigns`: the statement is nothing but

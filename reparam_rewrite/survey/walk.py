@@ -27,6 +27,7 @@ from reparam_rewrite.survey.calls import (
     is_assignment,
     is_nameable,
     is_none,
+    is_starred,
     obstacles,
     shape_asked,
     variable_of,
@@ -586,7 +587,7 @@ class Walk:
         prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
         observed = not is_none(argument(node, 2, "obs"))
         plates = plate_shape(self._frames)
-        told = not observed and len(node.args) < 5
+        told = not observed and not is_starred(node)
         batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
         site = Site(

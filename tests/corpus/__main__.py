@@ -49,6 +49,8 @@ def reason_to_leave_out(site: Site) -> str:
         return "discrete or without a density"
     if site.in_guide:
         return "in a guide"
+    if not site.function:
+        return "at module level, so in no model"
     if not candidates(site) and site.elsewhere:
         return "latent, whose earlier sites are all in branches that needn't have run"
     if not candidates(site):

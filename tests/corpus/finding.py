@@ -165,14 +165,17 @@ class Finder:
         *withs: ast.With | ast.AsyncWith,
     ) -> None:
         calls = [
-            part
+            (part, perhaps)
             for top in parts
             if not isinstance(top, (ast.ExceptHandler, ast.match_case))
-            for part in ast.walk(top)
+            for part, perhaps in walked(top, ())
             if isinstance(part, ast.Call) and self.is_sample(scope, part.func)
         ]
-        for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        around = self.branches
+        for call, perhaps in sorted(calls, key=lambda c: (c[0].lineno, c[0].col_offset)):
+            self.branches = (*around, *perhaps)
             self.site(scope, statement, call, list(withs))
+        self.branches = around
 
     def site(
         self,
@@ -229,6 +232,14 @@ class Finder:
             base = self.resolved(node.value)
             return f"{base}.{node.attr}" if base else ""
         return self.imports.get(node.id, "") if isinstance(node, ast.Name) else ""
+
+
+def walked(node: ast.AST, perhaps: tuple[int, ...]) -> Iterator[tuple[ast.AST, tuple[int, ...]]]:
+    """All parts of an expression, each with those around it that may not be evaluated."""
+    yield node, perhaps
+    choosing = isinstance(node, (ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.DictComp))
+    for part in ast.iter_child_nodes(node):
+        yield from walked(part, (*perhaps, id(part)) if choosing else perhaps)
 
 
 def blocks_of(node: ast.AST) -> Iterator[list[ast.stmt]]:
