@@ -1754,6 +1754,36 @@ PLATES = {
         """,
         refused=["'model.inner' samples no site 'mu'"],
     ),
+    "a function that a scope hands on and calls, beside a plate": Shape(
+        """
+        def inner(k):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            return numpyro.sample("a", dist.Normal(jnp.zeros(k), 1))
+
+        def model(n):
+            a = numpyro.handlers.scope(inner, "s")(2)
+            with numpyro.plate("n", n):
+                b = numpyro.sample("b", dist.Normal(a.sum(), 1))
+        """,
+        function="model",
+        children=["s/a"],
+        coefficients=["s/xi_a_mu"],
+    ),
+    "a function that a scope hands on and calls, under a plate": Shape(
+        """
+        def inner():
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            return numpyro.sample("a", dist.Normal(0, 1))
+
+        def model(n):
+            with numpyro.plate("n", n):
+                a = numpyro.handlers.scope(inner, "s")()
+        """,
+        refused=[
+            "'a' is sampled in 'inner', which is called under a plate (line 13): it has axes that "
+            "don't show here"
+        ],
+    ),
     "a plate around a called function": Shape(
         """
         def inner():

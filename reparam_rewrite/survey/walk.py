@@ -509,13 +509,7 @@ class Walk:
             dotted = self.resolve(call.node.func)
             parts = call.node.func
             if isinstance(parts, (ast.Name, ast.Attribute)):
-                last = parts.id if isinstance(parts, ast.Name) else parts.attr
-                self.function.calls.add(last)
-                items = [item for frame in self._frames for item in frame.items]
-                if any(map(is_plate, items)):
-                    self.function.calls_in_plates.setdefault(last, call.node.lineno)
-                if any(map(weighs, items)):
-                    self.function.calls_weighed.setdefault(last, call.node.lineno)
+                last = self._note_call(parts, call.node.lineno)
                 if last in ENTERING and self.function.entered is None:
                     self.function.entered = self._number(statement), call.node.lineno
             if dotted is not None and dotted.startswith("numpyro."):
@@ -544,7 +538,13 @@ class Walk:
                         shifted = self._shifted(statement, call.node, template)
                         if shifted is not None:
                             found[call.node] = shifted
-        called = {call.node.func for call in calls}
+        called: set[ast.AST] = {call.node.func for call in calls}
+        for call in calls:
+            if isinstance(call.node.func, ast.Call):  # scope(effect, "g")(n) calls it right here
+                called.update(call.node.func.args)
+                for given in call.node.func.args:
+                    if isinstance(given, (ast.Name, ast.Attribute)):
+                        self._note_call(given, call.node.lineno)
         for part in ast.walk(root):
             if isinstance(part, (ast.Name, ast.Attribute)) and part not in called:
                 last = part.id if isinstance(part, ast.Name) else part.attr
@@ -554,6 +554,17 @@ class Walk:
         for changed in sorted(touched & self._locals):
             self._timeline.touch(changed, self._number(statement))
         return found
+
+    def _note_call(self, called: ast.Name | ast.Attribute, line: int) -> str:
+        """Record a call by the last of its names, and what it is under."""
+        last = called.id if isinstance(called, ast.Name) else called.attr
+        self.function.calls.add(last)
+        items = [item for frame in self._frames for item in frame.items]
+        if any(map(is_plate, items)):
+            self.function.calls_in_plates.setdefault(last, line)
+        if any(map(weighs, items)):
+            self.function.calls_weighed.setdefault(last, line)
+        return last
 
     def _made_by(self, node: ast.expr) -> ast.expr | None:
         return made_by(self._index, self.function.name, self.function.hidden, node)
