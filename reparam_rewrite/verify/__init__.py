@@ -1,0 +1,38 @@
+"""Is a generated model still the same model? `verify(plain, generated, args, kwargs)` says.
+
+A reparameterization is a change of variables, whatever its coefficients are. With u the latent
+values of the generated model, v(u) the values of the plain model's sites that it implies, both in
+the unconstrained space in which samplers and guides work,
+
+    log p_generated(u) = log p_plain(v(u)) + log |det dv/du|
+
+must hold at every point u for every value of the coefficients, with the scales and masks that the
+models put on their sites: what samplers see is compared, not the densities of distributions.
+
+`values` has what passes between the modules; importing the package itself imports no jax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reparam_rewrite.verify.values import CHECKS, Line, Model, Options, Report
+
+__all__ = ["CHECKS", "Line", "Options", "Report", "verify"]
+
+
+def verify(
+    plain: Model,
+    generated: Model,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    options: Options | None = None,
+) -> Report:
+    """Compare two models at random points, as `Options` says.
+
+    Raises what the plain model raises: without it there is nothing to compare with.
+    """
+    from reparam_rewrite.verify.comparing import compare
+
+    return compare(plain, generated, args, dict(kwargs or {}), options or Options())

@@ -1,0 +1,219 @@
+"""All checks of two models, in the order of the report."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpyro
+from msgspec.structs import replace
+
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.density import (
+    density_lines,
+    init_lines,
+    scale_lines,
+    support_lines,
+    value_lines,
+)
+from reparam_rewrite.verify.eager import jit_lines
+from reparam_rewrite.verify.effects import effect_lines, gradient_lines, moved_sites
+from reparam_rewrite.verify.inference import inference_lines
+from reparam_rewrite.verify.pairing import pair
+from reparam_rewrite.verify.points import INITIAL, Evaluator, Point
+from reparam_rewrite.verify.predictive import predictive_lines
+from reparam_rewrite.verify.running import refusal, site_of, summary
+from reparam_rewrite.verify.tracing import copied, double_precision, structure
+from reparam_rewrite.verify.values import (
+    CHECKS,
+    Line,
+    Model,
+    Options,
+    Pairing,
+    Report,
+    Trace,
+)
+
+
+def compare(
+    plain: Model,
+    generated: Model,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Options,
+) -> Report:
+    """The report. Raises `Refusal` where the plain model itself doesn't run."""
+    args, kwargs = copied(args, kwargs)
+    with double_precision(), warnings.catch_warnings():
+        # What NumPyro thinks of the plain model is not the question here.
+        warnings.simplefilter("ignore")
+        return Comparison(plain, generated, args, kwargs, options).report()
+
+
+class Comparison:
+    """Two models, and what is known of them so far."""
+
+    def __init__(
+        self,
+        plain: Model,
+        generated: Model,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: Options,
+    ) -> None:
+        self.plain, self.generated = plain, generated
+        self.args, self.kwargs = args, kwargs
+        self.options = options
+        self.dims = 0
+
+    def report(self) -> Report:
+        options = self.options
+        lines = [line for line in self.lines() if line.check not in options.skip]
+        lines.sort(key=lambda line: CHECKS.index(line.check))
+        return Report(
+            points=options.points, seed=options.seed, dims=self.dims, lines=tuple(lines)
+        )
+
+    def lines(self) -> Iterator[Line]:
+        try:
+            plain = structure(self.plain, self.args, self.kwargs)
+        except Exception as error:
+            raise refusal(error, "", "the plain model does not run") from error
+        names = list(plain)
+        try:
+            generated = structure(self.generated, self.args, self.kwargs)
+        except Exception as error:
+            yield self.broken(error, names)
+            return
+        pairing, found = pair(plain, generated, self.options)
+        if any(line.check in ("sites", "observed") for line in found):
+            yield from found
+            return
+        self.dims = sum(max(1, _size(p.shape)) for p in pairing.pairs)
+        yield from matched_lines(plain, pairing)
+        yield from self.computed(plain, pairing, found)
+
+    def broken(self, error: Exception, names: Sequence[str]) -> Line:
+        """The generated model does not run where the plain one does: a difference."""
+        return Line(
+            check="sites",
+            status="different",
+            site=last_site(self.generated, self.args, self.kwargs, names) or site_of(error, names),
+            message=f"the generated model does not run: {summary(error)}",
+        )
+
+    def computed(self, plain: Trace, pairing: Pairing, found: list[Line]) -> Iterator[Line]:
+        """What takes numbers: everything but the names and shapes of sites."""
+        options = self.options
+        names = list(plain)
+        try:
+            change, points = self.points(pairing)
+        except Exception as error:
+            yield self.broken(error, names)
+            return
+        moved = moved_sites(change, points[-1])
+        for line in found:  # of params: say which site they are of
+            yield replace(line, site=(moved.get(line.site) or [line.site])[0])
+        if not any(line.check == "params" for line in found):
+            yield params_line(pairing)
+
+        unsupported = list(support_lines(points, options))
+        yield from unsupported
+        yield from value_lines(points, options)
+        yield from scale_lines(points)
+        if not unsupported:
+            yield from density_lines(points, change, options)
+            yield from gradient_lines(change, points, options)
+        yield from init_lines(points[0])
+        yield from effect_lines(change, points)
+        if "offsets" not in options.skip:
+            pass
+        if "jit" not in options.skip:
+            yield from jit_lines(change, points[-1], options)
+        if "predictive" not in options.skip:
+            yield from predictive_lines(
+                self.plain,
+                self.generated,
+                self.args,
+                self.kwargs,
+                plain,
+                jax.device_get(change.params(points[-1].p)),
+                options,
+            )
+        yield from inference_lines(
+            self.plain, self.generated, self.args, self.kwargs, names, options
+        )
+
+    def points(self, pairing: Pairing) -> tuple[Change, list[Point]]:
+        """The point of init values, and those with random ones."""
+        numbers = [INITIAL, *range(max(1, self.options.points))]
+        try:
+            change = self.change(pairing, reverse=True)
+            evaluator = Evaluator(change, self.options)
+        except (ValueError, NotImplementedError) as error:
+            if "everse-mode" not in str(error):
+                raise
+            change = self.change(pairing, reverse=False)
+            evaluator = Evaluator(change, self.options)
+        return change, [evaluator.point(number) for number in numbers]
+
+    def change(self, pairing: Pairing, reverse: bool) -> Change:
+        run = (self.plain, self.generated, self.args, self.kwargs)
+        return Change(*run, pairing, reverse=reverse)
+
+
+def _size(shape: Sequence[int]) -> int:
+    found = 1
+    for n in shape:
+        found *= n
+    return found
+
+
+def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
+    observed = [n for n, s in plain.items() if s["type"] == "sample" and s["is_observed"]]
+    said = f"the same values of {', '.join(observed)}" if observed else "there are none"
+    yield Line(check="observed", status="ok", message=said)
+    pairs = {pair.name: pair.base for pair in pairing.pairs}
+    moved = sum(name != base for name, base in pairs.items())
+    message = f"{len(pairs)} latent, {moved} of them sampled as another site"
+    if discrete := [n for n in pairing.fixed if plain[n]["type"] == "sample"]:
+        message += f", and {', '.join(discrete)} discrete, held fixed"
+    yield Line(check="sites", status="ok", message=f"{message}: shapes, dtypes and plates agree")
+
+
+def params_line(pairing: Pairing) -> Line:
+    kept = len(pairing.params) - len(pairing.new)
+    message = f"{len(pairing.new)} new, {kept} of the plain model's"
+    return Line(check="params", status="ok", message=message)
+
+
+class Watch(numpyro.primitives.Messenger):  # type: ignore[misc, name-defined]
+    """Remembers the name of the last site that a model came to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = ""
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        if msg["type"] == "sample":
+            self.last = msg["name"]
+
+
+def last_site(
+    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]
+) -> str:
+    """The site of the plain model at which a model that does not run fails."""
+    watch = Watch()
+
+    def run(key: jax.Array) -> None:
+        with numpyro.handlers.seed(rng_seed=key), watch:
+            model(*args, **kwargs)
+
+    try:
+        jax.eval_shape(run, jax.random.key(0))
+    except Exception:
+        found = [name for name in names if watch.last in (name, f"{name}_base")]
+        return found[0] if found else ""
+    return ""

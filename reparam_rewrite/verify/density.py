@@ -1,0 +1,183 @@
+"""Lines of the report on what must agree at every point: support, values, scales, log density."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.explaining import cause_of
+from reparam_rewrite.verify.points import INITIAL, Point
+from reparam_rewrite.verify.tracing import RETURN
+from reparam_rewrite.verify.values import Line, Options
+
+OUTSIDE = (
+    "it is moved in its own space: biject_to(support).inv must come first, so that the "
+    "unconstrained value is moved"
+)
+
+
+def support_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
+    """``HalfNormal`` shifted as if it were real: values below 0."""
+    for name in points[0].at["supported"]:
+        for point in points:
+            if not point.at["supported"][name]:
+                where = point.where(options.seed)
+                yield Line(
+                    check="density",
+                    status="different",
+                    site=name,
+                    message=f"site {name!r} has a value outside of its support {where}",
+                    point=point.number,
+                    cause=OUTSIDE,
+                )
+                break
+
+
+def value_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
+    """Deterministic sites and what the model returns."""
+    for name in points[0].at["same"]:
+        what, site = (
+            ("the returned value", "") if name == RETURN else (f"site {name!r}", name)
+        )
+        for point in points:
+            old, new = point.at["same"][name]
+            if message := unlike(what, old, new, options.rtol, point.where(options.seed)):
+                yield Line(
+                    check="values",
+                    status="different",
+                    site=site,
+                    message=message,
+                    point=point.number,
+                )
+                break
+    names = [name for name in points[0].at["same"] if name != RETURN]
+    what = f"the returned value{''.join(f', {name}' for name in names)}"
+    yield Line(check="values", status="ok", message=f"the same: {what}")
+
+
+def unlike(what: str, old: Sequence[Any], new: Sequence[Any], rtol: float, where: str) -> str:
+    if len(old) != len(new):
+        return f"{what} has {len(new)} arrays, it had {len(old)}"
+    for one, other in zip(old, new, strict=True):
+        if np.shape(one) != np.shape(other):
+            return f"{what} has shape {np.shape(other)}, it was {np.shape(one)}"
+        size = np.max(np.abs(one), initial=1.0, where=np.isfinite(one)) if np.size(one) else 1.0
+        if not np.allclose(one, other, rtol, rtol * float(size), equal_nan=True):
+            return f"{what} is {shown(other)} and was {shown(one)} {where}"
+    return ""
+
+
+def shown(value: Any) -> str:
+    return np.array2string(np.asarray(value), threshold=6, edgeitems=2, precision=6)
+
+
+def scale_lines(points: Sequence[Point]) -> Iterator[Line]:
+    """What `handlers.scale`, masks and subsampled plates multiply the density of a site with."""
+    at = points[0].at
+    for name, scale in at["plain"]["scale"].items():
+        other = at["generated"]["scale"].get(name)
+        if other is None or (np.shape(scale) == np.shape(other) and np.allclose(scale, other)):
+            continue
+        message = f"site {name!r} has scale {shown(other)}, it was {shown(scale)}"
+        yield Line(check="density", status="different", site=name, message=message)
+
+
+def density_lines(points: Sequence[Point], change: Change, options: Options) -> Iterator[Line]:
+    """A line for every site, and one for their sum; differences only where there are some."""
+    for kind in ("singular", "unknown"):
+        for point in points:
+            if at := getattr(point, kind):
+                message = f"{at[1]} {point.where(options.seed)}"
+                status: Any = "different" if kind == "singular" else "unchecked"
+                yield Line(
+                    check="density", status=status, site=at[0], message=message, point=point.number
+                )
+                return
+    usable = [point for point in points if point.usable]
+    if not usable:
+        message = "the plain model has no finite log density at any point"
+        yield Line(check="density", status="unchecked", message=message)
+        return
+
+    def apart(point: Point, gap: float) -> float:
+        return float(np.nan_to_num(abs(gap) / point.magnitude, nan=np.inf))
+
+    worst = max(usable, key=lambda point: apart(point, point.gap))
+    different = []
+    for name in worst.gaps:
+        at_worst = max(usable, key=lambda point: apart(point, point.gaps[name]))
+        gap = at_worst.gaps[name]
+        off = apart(at_worst, gap)
+        term = float(at_worst.at["plain"]["log_prob"][name])
+        if off <= options.rtol:
+            own = [abs(point.determinant.by_site.get(name, 0.0)) for point in usable
+                   if point.determinant]
+            moved = f", log|det| up to {max(own):.3g}" if max(own, default=0.0) > 1e-12 else ""
+            message = f"{sampled_as(change, name)}same density{moved}"
+            yield Line(
+                check="density",
+                status="ok",
+                site=name,
+                message=message,
+                off=abs(gap),
+                of=abs(term),
+                point=at_worst.number,
+            )
+        else:
+            different.append(
+                (
+                    off,
+                    Line(
+                        check="density",
+                        status="different",
+                        site=name,
+                        message=f"off by {gap:.10g}, was {term:.10g}",
+                        off=abs(gap),
+                        of=abs(term),
+                        point=at_worst.number,
+                        cause=cause_of(name, change, usable, at_worst),
+                    ),
+                )
+            )
+    yield from [line for _, line in sorted(different, key=lambda item: -item[0])]
+    off = apart(worst, worst.gap)
+    where = worst.where(options.seed)
+    same = off <= options.rtol
+    yield Line(
+        check="density",
+        status="ok" if same and not different else "different",
+        message=(
+            "log density and log|det| agree"
+            if same
+            else f"the log density is {worst.found:.12g} instead of {worst.expected:.12g} {where}"
+        ),
+        off=abs(worst.gap),
+        of=worst.magnitude,
+        point=worst.number,
+    )
+    if lost := len(points) - len(usable):
+        message = f"{lost} of {len(points)} points have no finite log density in either model"
+        yield Line(check="density", status="ok", message=message)
+
+
+def sampled_as(change: Change, name: str) -> str:
+    base = next((pair.base for pair in change.pairing.pairs if pair.name == name), name)
+    return "" if base == name else f"sampled as {base}, "
+
+
+def init_lines(point: Point) -> Iterator[Line]:
+    """Where every param has its initial value: is each base site its child?"""
+    same, moved = [], []
+    for name, (base, child) in point.at["moved"].items():
+        kept = np.shape(base) == np.shape(child) and np.allclose(base, child, 1e-6, 1e-6)
+        (same if kept else moved).append(name)
+    parts = []
+    if same:
+        parts.append(f"{', '.join(same)} as in the plain model")
+    if moved:
+        parts.append(f"{', '.join(moved)} in other coordinates from the start")
+    message = "; ".join(parts) or "no site is sampled as another one"
+    yield Line(check="init", status="ok", message=message, point=INITIAL)

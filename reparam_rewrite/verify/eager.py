@@ -1,0 +1,51 @@
+"""Is the log density of the generated model the same when it isn't compiled?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from reparam_rewrite.verify.change import Change, terms
+from reparam_rewrite.verify.points import Point
+from reparam_rewrite.verify.running import summary
+from reparam_rewrite.verify.tracing import traced
+from reparam_rewrite.verify.values import Line, Options
+
+
+def jit_lines(change: Change, point: Point, options: Options) -> Iterator[Line]:
+    """One run, operation by operation, against the compiled one. Python code that asks for a
+    value, or keeps one from an earlier run, shows here.
+    """
+    data = {**change.pairing.fixed, **change.params(jnp.asarray(point.p))}
+    u = change.given(jnp.asarray(point.u))
+    try:
+        trace = traced(change.generated, change.args, change.kwargs, data, unconstrained=u)
+    except Exception as error:
+        message = f"the generated model runs only when compiled: {summary(error)}"
+        yield Line(check="jit", status="different", message=message, point=point.number)
+        return
+    names = {pair.base: pair.name for pair in change.pairing.pairs}
+    found = jax.device_get(terms(trace, names)["log_prob"])
+    compiled = point.at["generated"]["log_prob"]
+    apart = {
+        name: float(abs(found.get(name, np.nan) - term)) for name, term in compiled.items()
+    }
+    for name, gap in apart.items():
+        if not gap <= options.rtol * point.magnitude and np.isfinite(compiled[name]):
+            yield Line(
+                check="jit",
+                status="different",
+                site=name,
+                message=f"compiled, its log density is {compiled[name]:.10g}, "
+                f"and {found.get(name, np.nan):.10g} otherwise {point.where(options.seed)}",
+                off=gap,
+                point=point.number,
+            )
+            return
+    worst = max(apart.values(), default=0.0)
+    message = "the same compiled and not"
+    yield Line(check="jit", status="ok", message=message, off=worst, of=point.magnitude,
+               point=point.number)

@@ -1,0 +1,76 @@
+"""Lines of the report on coefficients: which site each one moves, and that gradients are finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.points import INITIAL, Point
+from reparam_rewrite.verify.values import Line, Options
+
+
+def moved_sites(change: Change, point: Point) -> dict[str, list[str]]:
+    """By new param, the sites that move with it, in the order of sampling."""
+    rows = dict(zip(change.pairing.new, point.at["by_param"], strict=True))
+    return {
+        param: [name for name, span in change.spans.items() if np.any(row[span] != 0)]
+        for param, row in rows.items()
+    }
+
+
+def effect_lines(change: Change, points: Sequence[Point]) -> Iterator[Line]:
+    """Every element of every coefficient moves a site; with a subsampled plate, any element."""
+    point = next(point for point in points if point.number != INITIAL)
+    moved = moved_sites(change, point)
+    for name in change.pairing.new:
+        span = change.param_spans[name]
+        shape = change.param_shapes[name]
+        size = span.stop - span.start
+        idle = 0 if moved[name] else size
+        if change.reverse:
+            idle = int(np.sum(np.all([p.at["effect"][span] == 0 for p in points], axis=0)))
+        what = f"{idle} of {size} elements of " if shape else ""
+        child = moved[name][0] if moved[name] else ""
+        if idle == size or (idle and not change.pairing.subsampled):
+            message = f"{what}param {name!r} without effect on any site"
+            cause = "a coefficient that is multiplied by nothing can't be learned"
+            yield Line(
+                check="effect", status="different", site=child or name, message=message, cause=cause
+            )
+        else:
+            elements = f"{size} elements, each" if shape else "it"
+            message = f"{name}: {elements} moves {child}"
+            yield Line(check="effect", status="ok", site=child, message=message)
+    if not change.pairing.new:
+        message = "the generated model has no params of its own"
+        yield Line(check="effect", status="skipped", message=message)
+
+
+def gradient_lines(change: Change, points: Sequence[Point], options: Options) -> Iterator[Line]:
+    """Those of the log density, by every latent value and every param."""
+    if not change.reverse:
+        message = "the model has no reverse-mode derivatives"
+        yield Line(check="gradients", status="skipped", message=message)
+        return
+    points = [point for point in points if point.usable]
+    for point in points:
+        by_u, by_p = point.at["gradient"]
+        for spans, gradient, kind in (
+            (change.spans, by_u, "site"),
+            (change.param_spans, by_p, "param"),
+        ):
+            for name, span in spans.items():
+                if point.number != INITIAL and not np.isfinite(gradient[span]).all():
+                    where = point.where(options.seed)
+                    yield Line(
+                        check="gradients",
+                        status="different",
+                        site=name,
+                        message=f"the gradient of {kind} {name!r} is not finite {where}",
+                        point=point.number,
+                    )
+                    return
+    message = f"{change.dims + change.param_dims} of them, finite at {len(points)} points"
+    yield Line(check="gradients", status="ok", message=message)

@@ -1,0 +1,230 @@
+"""The sites of two traces, matched by name: what is missing, widened, moved or new is a finding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from numpyro.distributions import biject_to
+
+from reparam_rewrite.verify.tracing import full_value, is_discrete, is_latent
+from reparam_rewrite.verify.values import Line, Options, Pair, Pairing, Site, Trace
+
+#: What NumPyro's reparameterizers call the site that they sample instead of a child.
+SUFFIXES = ("base", "decentered", "unwrapped", "normal", "dct", "haar", "transformed")
+
+WIDENED = "a value that broadcasts against it has axes that it lacks"
+
+
+def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, list[Line]]:
+    """The pairs of sites, and how the sites differ.
+
+    With a "different" line of "sites" or "observed" the pairs are incomplete.
+    """
+    lines: list[Line] = []
+    bases = bases_of(plain, generated, options)
+    pairs, fixed, kept = [], {}, []
+    for name, site in plain.items():
+        if site["type"] not in ("sample", "deterministic", "plate"):
+            continue
+        base = bases.get(name, name)
+        found = list(site_differences(name, site, base, generated))
+        lines += found
+        if site["type"] == "plate" or (is_latent(site) and is_discrete(site)):
+            # What has no density to transform: the same in both models, as it was first drawn.
+            fixed[name] = site["value"]
+        elif is_latent(site) and not found:
+            pairs.append(Pair(name=name, base=base, shape=real_shape(generated[base])))
+            if pairs[-1].shape != real_shape(site) and size(generated[base]) != size(site):
+                message = (
+                    f"{size(generated[base])} unconstrained values are sampled instead of "
+                    f"{size(site)}"
+                )
+                lines.append(difference(name, message))
+        elif site["type"] == "deterministic":
+            kept.append(name)
+
+    known = {*plain, *bases.values()}
+    for name, site in generated.items():
+        if site["type"] in ("sample", "plate") and name not in known:
+            what = "observed site" if site.get("is_observed") else f"{site['type']} site"
+            check = "observed" if site.get("is_observed") else "sites"
+            cause = "a factor that a change of variables needs is in its base site already"
+            message = f"{what} {name!r} is not in the plain model"
+            lines.append(
+                difference(name, message, check, cause if check == "observed" else "")
+            )
+
+    new, of_params = params_of(plain, generated, options.coefficients)
+    order = {name: at for at, name in enumerate(generated)}
+    pairing = Pairing(
+        pairs=tuple(sorted(pairs, key=lambda pair: order.get(pair.base, 0))),
+        fixed=fixed,
+        params={n: s for n, s in generated.items() if s["type"] == "param"},
+        new=tuple(new),
+        deterministic=tuple(kept),
+        # The arguments of a plate are its size and its subsample size or None.
+        subsampled=any(
+            site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
+            for site in plain.values()
+        ),
+    )
+    return pairing, [*lines, *of_params]
+
+
+def difference(site: str, message: str, check: str = "sites", cause: str = "") -> Line:
+    return Line(check=check, status="different", site=site, message=message, cause=cause)
+
+
+def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]:
+    """The site that is sampled for each latent that became deterministic, where there is one."""
+    children = [
+        name
+        for name, site in plain.items()
+        if is_latent(site) and generated.get(name, {}).get("type") == "deterministic"
+    ]
+    free = [name for name, site in generated.items() if is_latent(site) and name not in plain]
+    bases = {name: base for name, base in options.bases.items() if name in children}
+    if options.base_name:
+        for name in children:
+            bases.setdefault(name, options.base_name.format(name))
+        return bases
+    for name in children:
+        names = [f"{name}_{suffix}" for suffix in SUFFIXES]
+        found = [base for base in names if base in free]
+        if found and name not in bases:
+            bases[name] = found[0]
+    # Names by hand: a_raw, or whatever is left where just one child is left.
+    left = [name for name in children if name not in bases]
+    for name in left:
+        longer = [other for other in left if other.startswith(name) and other != name]
+        spare = [base for base in free if base not in bases.values()]
+        found = [
+            base
+            for base in spare
+            if base.startswith(name) and not any(base.startswith(other) for other in longer)
+        ]
+        if len(left) == len(spare) == 1 or len(found) == 1:
+            bases[name] = (found or spare)[0]
+    return bases
+
+
+def real_shape(site: Site) -> tuple[int, ...]:
+    """The shape of a latent site in unconstrained space."""
+    shape: tuple[int, ...] = biject_to(site["fn"].support).inverse_shape(jnp.shape(site["value"]))
+    return shape
+
+
+def size(site: Site) -> int:
+    return math.prod(real_shape(site))
+
+
+def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iterable[Line]:
+    """What is different about one site of the plain model; nothing more after what is fatal."""
+    check = "observed" if site.get("is_observed") else "sites"
+    if name not in generated:
+        yield difference(name, f"site {name!r} is missing from the generated model", check)
+        return
+    other = generated[name]
+    for what, old, new in (
+        ("shape", jnp.shape(site["value"]), jnp.shape(other["value"])),
+        ("dtype", jnp.result_type(site["value"]), jnp.result_type(other["value"])),
+    ):
+        if old != new:
+            cause = WIDENED if what == "shape" and len(new) >= len(old) else ""
+            message = f"site {name!r} has {what} {new}, it was {old}"
+            yield difference(name, message, check, cause)
+            return
+
+    if site["type"] == "plate":
+        old, new = site["args"], other.get("args")
+        if other["type"] != "plate":
+            message = f"{name!r} was a plate, it is a {other['type']} site"
+            yield difference(name, message)
+        elif old != new:
+            message = f"plate {name!r} has (size, subsample size) {new}, it was {old}"
+            yield difference(name, message)
+        return
+    if site["type"] == "deterministic":
+        if other["type"] != "deterministic":
+            yield difference(name, f"site {name!r} was deterministic, and is not any more")
+        return
+    yield from sampled_differences(name, site, base, generated)
+
+
+def sampled_differences(name: str, site: Site, base: str, generated: Trace) -> Iterable[Line]:
+    other = generated[name]
+    check = "observed" if site["is_observed"] else "sites"
+    if site["is_observed"]:
+        if not (other["type"] == "sample" and other["is_observed"]):
+            message = f"site {name!r} was observed and is not any more"
+            yield difference(name, message, check)
+            return
+        differing = np.sum(np.asarray(site["value"]) != np.asarray(other["value"]))
+        if differing:
+            message = f"site {name!r} has {differing} other observed values"
+            yield difference(name, message, check)
+    elif other["type"] == "deterministic":
+        if base not in generated or base == name or not is_latent(generated[base]):
+            missing = f"{name}_base" if base == name else base
+            message = f"site {name!r} became deterministic, and there is no latent {missing!r}"
+            yield difference(name, message)
+            return
+    elif not is_latent(other):
+        yield difference(name, f"site {name!r} was latent and is not any more")
+        return
+    were, are = plates(site), plates(generated[base])
+    if were != are:
+        message = f"site {base!r} is in the plates {are}, {name!r} was in {were}"
+        yield difference(name, message, check)
+
+
+def plates(site: Site) -> list[tuple[str, int, int]]:
+    """(name, dim, size) of the plates that hold a site, in an order of their own."""
+    return sorted((frame.name, frame.dim, frame.size) for frame in site["cond_indep_stack"])
+
+
+def params_of(
+    plain: Trace, generated: Trace, expected: Iterable[str] | None
+) -> tuple[list[str], list[Line]]:
+    """The names of the params that only the generated model has, and what differs in the others."""
+    lines = []
+    new = [n for n, site in generated.items() if site["type"] == "param" and n not in plain]
+    for name, site in plain.items():
+        if site["type"] != "param":
+            continue
+        if generated.get(name, {}).get("type") != "param":
+            message = f"param {name!r} is missing from the generated model"
+            lines.append(difference(name, message, "params"))
+        elif not np.array_equal(full_value(site), full_value(generated[name])):
+            message = f"param {name!r} has another initial value"
+            lines.append(difference(name, message, "params"))
+    if expected is not None and set(new) != set(expected):
+        message = f"the new params are {new}, not {list(expected)}"
+        lines.append(difference("", message, "params"))
+    subsampled = {
+        name for name, s in plain.items() if s["type"] == "plate" and s["args"][0] != s["args"][1]
+    }
+    for name in new:
+        if line := misplaced(name, generated[name], subsampled):
+            lines.append(line)
+    return new, lines
+
+
+def misplaced(name: str, param: Site, subsampled: set[str]) -> Line | None:
+    """A coefficient belongs outside of plates, but for subsampled ones, which take their part."""
+    around = [frame.name for frame in param.get("cond_indep_stack", ())]
+    local = [plate for plate in around if plate in subsampled]
+    if not around or (local and param["kwargs"].get("event_dim") is not None):
+        return None
+    cause = "declare it before the plate, or in a subsampled one with its full size and event_dim="
+    if local and not jnp.shape(full_value(param)):
+        return None  # one for all of the plate
+    where = f"is declared inside of plate {(local or around)[-1]!r}"
+    what = f"param {name!r} {where}"
+    if local:
+        what += ": its elements belong to places in the draw, not to elements of the plate"
+    return difference(name, what, "params", cause)
+

@@ -1,0 +1,145 @@
+"""What was computed at each point: log densities by site, log|det|, and how far they are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from reparam_rewrite.verify import determinant
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.determinant import Determinant, Singular, Unknown
+from reparam_rewrite.verify.values import Options
+
+#: The point at which every param has its initial value.
+INITIAL = -1
+
+
+class Point(Struct, frozen=True):
+    """One point. `gaps` is, by site, how much more log density the generated model has.
+
+    A gap is found - expected, where expected is the plain model's term and the site's own log|det|;
+    without a determinant there are none, and `unknown` or `singular` says why: (site, reason).
+    """
+
+    number: int
+    u: Any
+    p: Any
+    at: Mapping[str, Any]
+    determinant: Determinant | None
+    gaps: Mapping[str, float]
+    found: float
+    expected: float
+    magnitude: float
+    unknown: tuple[str, str] | None = None
+    singular: tuple[str, str] | None = None
+
+    @property
+    def gap(self) -> float:
+        return self.found - self.expected
+
+    @property
+    def usable(self) -> bool:
+        """Whether the plain model has a density here that numbers can hold."""
+        return bool(np.isfinite(self.magnitude))
+
+    def where(self, seed: int) -> str:
+        if self.number == INITIAL:
+            return f"at init values (seed {seed})"
+        return f"at point {self.number} (seed {seed})"
+
+
+class Evaluator:
+    """Computes points. The first one decides how the determinant is taken."""
+
+    def __init__(self, change: Change, options: Options) -> None:
+        self.change = change
+        self.options = options
+        self.shapes = {pair.name: pair.shape for pair in change.pairing.pairs}
+        self.small = change.dims <= options.dense
+        self.blocks: list[determinant.Block] | None = None
+        self.unknown: tuple[str, str] | None = None
+        new = change.pairing.new
+        self.param_rows = np.zeros((len(new), change.param_dims))
+        rng = np.random.default_rng(2)
+        for row, name in zip(self.param_rows, new, strict=True):
+            span = change.param_spans[name]
+            row[span] = rng.normal(size=span.stop - span.start)
+        wanted = change.dims if self.small else 64
+        change.compile(max(1, wanted + len(new) if self.small else wanted))
+
+    def point(self, number: int) -> Point:
+        change, options = self.change, self.options
+        u, p = change.draw(options.seed, max(number, 0))
+        if number == INITIAL:
+            p = change.initial()
+        found: dict[str, Any] = {}
+        unknown = singular = None
+        total = None
+        try:
+            if self.small:
+                rows = np.vstack([np.eye(change.dims), np.zeros((len(self.param_rows), change.dims))])
+                along_p = np.vstack(
+                    [np.zeros((change.dims, change.param_dims)), self.param_rows]
+                )
+                found = change.at(u, p, rows, along_p)
+                jacobian = found["along"][: change.dims].T
+                found["by_param"] = found["along"][change.dims :]
+                total = determinant.dense(jacobian, change.spans)
+            else:
+                found, total = self.large(u, p)
+        except Singular as error:
+            singular = error.site, str(error)
+        except Unknown as error:
+            unknown = error.site, str(error)
+        return self.compared(number, u, p, found, total, unknown, singular)
+
+    def large(self, u: Any, p: Any) -> tuple[dict[str, Any], Determinant]:
+        """By blocks. What is computed beside the derivatives comes with each call: keep the last."""
+        change = self.change
+        along_p = np.vstack([self.param_rows, np.zeros((1, change.param_dims))])
+        found = change.at(u, p, np.zeros((len(along_p), change.dims)), along_p)
+        found["by_param"] = found["along"][:-1]
+        self._last = found
+
+        def along(rows: Any) -> Any:
+            return change.at(u, p, rows)["along"]
+
+        if self.blocks is None:
+            self.blocks = determinant.blocks(
+                along, change.spans, self.shapes, self.options.largest_block
+            )
+        return found, determinant.blockwise(along, self.blocks)
+
+    def compared(
+        self,
+        number: int,
+        u: Any,
+        p: Any,
+        found: dict[str, Any],
+        total: Determinant | None,
+        unknown: tuple[str, str] | None,
+        singular: tuple[str, str] | None,
+    ) -> Point:
+        found = found or self._last
+        old = {name: float(term) for name, term in found["plain"]["log_prob"].items()}
+        new = {name: float(term) for name, term in found["generated"]["log_prob"].items()}
+        own = total.by_site if total else {}
+        gaps = {name: new[name] - term - own.get(name, 0.0) for name, term in old.items()}
+        log_det = total.total if total else 0.0
+        terms = [abs(term) for term in (log_det, *old.values())]
+        return Point(
+            number=number,
+            u=u,
+            p=p,
+            at=found,
+            determinant=total,
+            gaps=gaps if total else {},
+            found=sum(new.values()),
+            expected=sum(old.values()) + log_det,
+            magnitude=float(np.max([1.0, *terms])),
+            unknown=unknown,
+            singular=singular,
+        )

@@ -1,0 +1,81 @@
+"""Errors of the code that is run: where they are in the user's files, and at which site."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import site as site_packages
+import sysconfig
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+
+#: Where Python and installed packages are: a frame there is not the user's.
+INSTALLED = tuple(
+    {
+        str(Path(path).resolve())
+        for path in (
+            sysconfig.get_paths()["stdlib"],
+            sysconfig.get_paths()["purelib"],
+            *site_packages.getsitepackages(),
+            str(Path(__file__).parents[1]),
+        )
+    }
+)
+
+
+def summary(error: BaseException) -> str:
+    """What an error says, in one line."""
+    lines = [line.strip() for line in str(error).strip().split("\n") if line.strip()]
+    said = lines[0] if lines else ""
+    if len(said) > 160:
+        said = said[:157] + "..."
+    name = type(error).__name__
+    return f"{name}: {said}" if said else name
+
+
+def site_of(error: BaseException, names: Sequence[str]) -> str:
+    """The site that an error is about: one that it names, in quotes or as a word, or ""."""
+    said = str(error)
+    for name in sorted(names, key=len, reverse=True):
+        if re.search(rf"['\"`]{re.escape(name)}(_base)?['\"`]", said):
+            return name
+    return ""
+
+
+def frame_of(error: BaseException) -> traceback.FrameSummary | None:
+    """The innermost frame of an error that is in the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        path = frame.filename
+        if path.startswith("<frozen") or path.startswith("<string>"):
+            continue
+        if not str(Path(path).resolve()).startswith(INSTALLED):
+            return frame
+    return None
+
+
+def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refusal:
+    """`error` as a message with its place in the user's file: nothing could be checked."""
+    place: Place | str = path
+    source = ""
+    message = f"{doing}: {summary(error)}"
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        place = Place(relative(error.filename), error.lineno, error.offset or 1)
+        source, message = error.text or "", f"{doing}: {error.msg}"
+    elif frame := frame_of(error):
+        place = Place(relative(frame.filename), frame.lineno or 1, (frame.colno or 0) + 1)
+        source = linecache.getline(frame.filename, frame.lineno or 1)
+    refused = Refusal(Diagnostic(place, message, hint, source))
+    refused.__cause__ = error
+    return refused
+
+
+def relative(path: str) -> str:
+    """`path` from the current folder, where it is below it."""
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd().resolve()))
+    except (ValueError, OSError):
+        return path

@@ -1,0 +1,133 @@
+"""What passes between the steps of `verify`, and what it hands out. Imports neither jax nor numpyro.
+
+    arguments, loading -> tracing -> pairing -> change -> findings -> Report
+                                                  determinant ---^
+
+`pairing` matches the sites of two traces, `change` is the change of variables between the two
+models as one compiled function, `determinant` takes log|det| from its derivatives, and each
+module of `findings` turns what was computed into lines of the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Model = Callable[..., Any]
+Values = dict[str, Any]
+Site = dict[str, Any]
+Trace = Mapping[str, Site]
+
+Status = Literal["ok", "different", "unchecked", "skipped"]
+
+#: What can be switched off, in the order of the report.
+CHECKS = (
+    "observed",
+    "sites",
+    "params",
+    "density",
+    "values",
+    "init",
+    "effect",
+    "gradients",
+    "offsets",
+    "config",
+    "jit",
+    "predictive",
+    "AutoNormal",
+    "AutoDiagonalNormal",
+    "NUTS",
+)
+
+#: Without these two there is nothing to compare.
+NEEDED = ("sites", "density")
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the report: what a check found, of all sites or of one.
+
+    status: "different" is a difference, "unchecked" says that nobody can tell, "skipped" that the
+    check was switched off or has nothing to look at. message: a clause. off: by how much at the
+    worst `point`, beside a quantity of the size `of`. cause: what it most often comes from.
+    """
+
+    check: str
+    status: Status
+    message: str
+    site: str = ""
+    off: float | None = None
+    of: float | None = None
+    point: int | None = None
+    cause: str = ""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What `verify` found. `dims`: how many unconstrained latent values there are."""
+
+    points: int
+    seed: int
+    dims: int
+    lines: tuple[Line, ...]
+
+    @property
+    def different(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.status == "different")
+
+    @property
+    def unchecked(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.status == "unchecked")
+
+    @property
+    def equivalent(self) -> bool:
+        """Every check that was to be made was made, and found nothing."""
+        return not (self.different or self.unchecked)
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How to compare two models.
+
+    rtol: a difference is none below this share of the largest term that it is made of.
+    coefficients: the names that the generated model's new params must have, if given. bases: the
+    site sampled instead of a child, where it has another name than NumPyro's reparameterizers
+    give it; base_name: a template that it must follow otherwise, "{}_base". dense: up to how many latent values the whole jacobian is taken; a larger one is
+    taken by blocks. expected: the model that the config asks for, to compare the other with.
+    """
+
+    points: int = 20
+    seed: int = 0
+    rtol: float = 1e-8
+    skip: Sequence[str] = ()
+    coefficients: Sequence[str] | None = None
+    bases: Mapping[str, str] = {}
+    base_name: str = ""
+    dense: int = 256
+    largest_block: int = 1500
+    keys: int = 3
+    draws: int = 2000
+    expected: Any = None
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """A latent site of the plain model, and the one that is sampled for it."""
+
+    name: str
+    base: str
+    shape: tuple[int, ...]
+
+
+class Pairing(Struct, frozen=True, kw_only=True):
+    """The sites of two traces, matched.
+
+    pairs: the continuous latents, in the order of sampling. fixed: values that both models are
+    given, of discrete latents and of the indices of subsampled plates. params: all of the
+    generated model's, in its order, and new: those that the plain model lacks.
+    """
+
+    pairs: tuple[Pair, ...]
+    fixed: Values
+    params: Mapping[str, Site]
+    new: tuple[str, ...]
+    deterministic: tuple[str, ...]
+    subsampled: bool
