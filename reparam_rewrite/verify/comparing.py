@@ -20,7 +20,9 @@ from reparam_rewrite.verify.density import (
 )
 from reparam_rewrite.verify.eager import jit_lines
 from reparam_rewrite.verify.effects import effect_lines, gradient_lines, moved_sites
+from reparam_rewrite.verify.expected import config_lines
 from reparam_rewrite.verify.inference import inference_lines
+from reparam_rewrite.verify.offsets import offset_lines
 from reparam_rewrite.verify.pairing import pair
 from reparam_rewrite.verify.points import INITIAL, Evaluator, Point
 from reparam_rewrite.verify.predictive import predictive_lines
@@ -109,7 +111,7 @@ class Comparison:
         options = self.options
         names = list(plain)
         try:
-            change, points = self.points(pairing)
+            change, evaluator, points = self.points(pairing)
         except Exception as error:
             yield self.broken(error, names)
             return
@@ -128,8 +130,10 @@ class Comparison:
             yield from gradient_lines(change, points, options)
         yield from init_lines(points[0])
         yield from effect_lines(change, points)
-        if "offsets" not in options.skip:
-            pass
+        if "offsets" not in options.skip and points[-1].determinant:
+            yield from offset_lines(change, evaluator, points[-1], options)
+        if options.expected is not None and "config" not in options.skip:
+            yield from config_lines(options.expected, change)
         if "jit" not in options.skip:
             yield from jit_lines(change, points[-1], options)
         if "predictive" not in options.skip:
@@ -142,11 +146,10 @@ class Comparison:
                 jax.device_get(change.params(points[-1].p)),
                 options,
             )
-        yield from inference_lines(
-            self.plain, self.generated, self.args, self.kwargs, names, options
-        )
+        run = (self.plain, self.generated, self.args, self.kwargs)
+        yield from inference_lines(*run, names, pairing.subsampled, options)
 
-    def points(self, pairing: Pairing) -> tuple[Change, list[Point]]:
+    def points(self, pairing: Pairing) -> tuple[Change, Evaluator, list[Point]]:
         """The point of init values, and those with random ones."""
         numbers = [INITIAL, *range(max(1, self.options.points))]
         try:
@@ -157,7 +160,7 @@ class Comparison:
                 raise
             change = self.change(pairing, reverse=False)
             evaluator = Evaluator(change, self.options)
-        return change, [evaluator.point(number) for number in numbers]
+        return change, evaluator, [evaluator.point(number) for number in numbers]
 
     def change(self, pairing: Pairing, reverse: bool) -> Change:
         run = (self.plain, self.generated, self.args, self.kwargs)

@@ -24,25 +24,28 @@ def effect_lines(change: Change, points: Sequence[Point]) -> Iterator[Line]:
     """Every element of every coefficient moves a site; with a subsampled plate, any element."""
     point = next(point for point in points if point.number != INITIAL)
     moved = moved_sites(change, point)
+    fine: dict[str, list[str]] = {}
     for name in change.pairing.new:
-        span = change.param_spans[name]
-        shape = change.param_shapes[name]
+        span, shape = change.param_spans[name], change.param_shapes[name]
         size = span.stop - span.start
         idle = 0 if moved[name] else size
         if change.reverse:
             idle = int(np.sum(np.all([p.at["effect"][span] == 0 for p in points], axis=0)))
-        what = f"{idle} of {size} elements of " if shape else ""
         child = moved[name][0] if moved[name] else ""
-        if idle == size or (idle and not change.pairing.subsampled):
-            message = f"{what}param {name!r} without effect on any site"
-            cause = "a coefficient that is multiplied by nothing can't be learned"
-            yield Line(
-                check="effect", status="different", site=child or name, message=message, cause=cause
-            )
-        else:
-            elements = f"{size} elements, each" if shape else "it"
-            message = f"{name}: {elements} moves {child}"
-            yield Line(check="effect", status="ok", site=child, message=message)
+        if idle < size and (not idle or change.pairing.subsampled):
+            fine.setdefault(child, []).append(f"{name} ({size})" if shape else name)
+            continue
+        what = f"{idle} of {size} elements of " if shape else ""
+        yield Line(
+            check="effect",
+            status="different",
+            site=child or name,
+            message=f"{what}param {name!r} without effect on any site",
+            cause="what it is multiplied by is zero, or it is used nowhere",
+        )
+    for child, names in fine.items():
+        message = f"each element of {', '.join(names)} moves it"
+        yield Line(check="effect", status="ok", site=child, message=message)
     if not change.pairing.new:
         message = "the generated model has no params of its own"
         yield Line(check="effect", status="skipped", message=message)

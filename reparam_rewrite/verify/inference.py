@@ -55,10 +55,15 @@ def inference_lines(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     names: Sequence[str],
+    subsampled: bool,
     options: Options,
 ) -> Iterator[Line]:
     for way, run in WAYS.items():
         if way in options.skip:
+            continue
+        if way == "NUTS" and subsampled:
+            message = "HMC takes no subsampled plates, those of the plain model neither"
+            yield Line(check=way, status="skipped", message=message)
             continue
         error, _ = refused(run, generated, args, kwargs)
         if error is None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions import biject_to
 
 from reparam_rewrite.verify.tracing import full_value, is_discrete, is_latent
 from reparam_rewrite.verify.values import Line, Options, Pair, Pairing, Site, Trace
@@ -113,7 +112,7 @@ def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]
 
 def real_shape(site: Site) -> tuple[int, ...]:
     """The shape of a latent site in unconstrained space."""
-    shape: tuple[int, ...] = biject_to(site["fn"].support).inverse_shape(jnp.shape(site["value"]))
+    shape: tuple[int, ...] = site["real_shape"]
     return shape
 
 

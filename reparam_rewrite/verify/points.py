@@ -60,13 +60,14 @@ class Evaluator:
         self.shapes = {pair.name: pair.shape for pair in change.pairing.pairs}
         self.small = change.dims <= options.dense
         self.blocks: list[determinant.Block] | None = None
-        self.unknown: tuple[str, str] | None = None
+        self.last: dict[str, Any] = {}
         new = change.pairing.new
         self.param_rows = np.zeros((len(new), change.param_dims))
         rng = np.random.default_rng(2)
         for row, name in zip(self.param_rows, new, strict=True):
             span = change.param_spans[name]
-            row[span] = rng.normal(size=span.stop - span.start)
+            # All of one sign: a coefficient's own sign shows in what it does.
+            row[span] = 0.5 + rng.uniform(size=span.stop - span.start)
         wanted = change.dims if self.small else 64
         change.compile(max(1, wanted + len(new) if self.small else wanted))
 
@@ -80,13 +81,8 @@ class Evaluator:
         total = None
         try:
             if self.small:
-                rows = np.vstack([np.eye(change.dims), np.zeros((len(self.param_rows), change.dims))])
-                along_p = np.vstack(
-                    [np.zeros((change.dims, change.param_dims)), self.param_rows]
-                )
-                found = change.at(u, p, rows, along_p)
+                found = self.whole(u, p)
                 jacobian = found["along"][: change.dims].T
-                found["by_param"] = found["along"][change.dims :]
                 total = determinant.dense(jacobian, change.spans)
             else:
                 found, total = self.large(u, p)
@@ -96,13 +92,20 @@ class Evaluator:
             unknown = error.site, str(error)
         return self.compared(number, u, p, found, total, unknown, singular)
 
+    def whole(self, u: Any, p: Any) -> dict[str, Any]:
+        """With the derivatives along every element of u, and along each new param."""
+        rows, own = np.eye(self.change.dims), np.zeros((self.change.dims, self.change.param_dims))
+        none = np.zeros((len(self.param_rows), self.change.dims))
+        found = self.change.at(u, p, np.vstack([rows, none]), np.vstack([own, self.param_rows]))
+        return {**found, "by_param": found["along"][self.change.dims :]}
+
     def large(self, u: Any, p: Any) -> tuple[dict[str, Any], Determinant]:
         """By blocks. What is computed beside the derivatives comes with each call: keep the last."""
         change = self.change
         along_p = np.vstack([self.param_rows, np.zeros((1, change.param_dims))])
         found = change.at(u, p, np.zeros((len(along_p), change.dims)), along_p)
         found["by_param"] = found["along"][:-1]
-        self._last = found
+        self.last = found
 
         def along(rows: Any) -> Any:
             return change.at(u, p, rows)["along"]
@@ -123,7 +126,7 @@ class Evaluator:
         unknown: tuple[str, str] | None,
         singular: tuple[str, str] | None,
     ) -> Point:
-        found = found or self._last
+        found = found or self.last
         old = {name: float(term) for name, term in found["plain"]["log_prob"].items()}
         new = {name: float(term) for name, term in found["generated"]["log_prob"].items()}
         own = total.by_site if total else {}

@@ -93,6 +93,7 @@ class Options(Struct, frozen=True, kw_only=True):
     site sampled instead of a child, where it has another name than NumPyro's reparameterizers
     give it; base_name: a template that it must follow otherwise, "{}_base". dense: up to how many latent values the whole jacobian is taken; a larger one is
     taken by blocks. expected: the model that the config asks for, to compare the other with.
+    other_offsets: coefficients of expressions, whose names don't say what they multiply.
     """
 
     points: int = 20
@@ -107,6 +108,7 @@ class Options(Struct, frozen=True, kw_only=True):
     keys: int = 3
     draws: int = 2000
     expected: Any = None
+    other_offsets: Sequence[str] = ()
 
 
 class Pair(Struct, frozen=True, kw_only=True):

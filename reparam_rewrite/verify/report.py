@@ -1,0 +1,85 @@
+"""The report as text, a line for every check and site, or as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from msgspec import Struct, to_builtins
+
+from reparam_rewrite.diagnostics import printable
+from reparam_rewrite.verify.values import Line, Report
+
+WORDS = {"ok": "ok", "different": "DIFFERENT", "unchecked": "UNKNOWN", "skipped": "skipped"}
+
+
+class Subject(Struct, frozen=True):
+    """What was compared: two files, or a file and what a config makes of it."""
+
+    plain: str
+    generated: str
+    function: str
+
+
+def as_text(report: Report, subject: Subject, quiet: bool = False) -> list[str]:
+    """The report, at `quiet` only what is not in order."""
+    lines = [] if quiet else [heading(report, subject)]
+    for line in report.lines:
+        if not quiet or line.status in ("different", "unchecked"):
+            lines += line_of(line)
+    lines.append(verdict(report, subject))
+    return [printable(line) for line in lines]
+
+
+def heading(report: Report, subject: Subject) -> str:
+    points = f"{report.points} points" if report.points != 1 else "1 point"
+    return (
+        f"{subject.plain} and {subject.generated}, {subject.function}: {report.dims} latent dims, "
+        f"{points} of seed {report.seed}, float64"
+    )
+
+
+def line_of(line: Line) -> list[str]:
+    name = f"{line.check} {line.site}".rstrip()
+    text = f"{WORDS[line.status]:<9} {name:<20} {line.message}"
+    if line.off is not None and line.status == "ok":
+        text += f"; off by at most {line.off:.1e}"
+        if line.of is not None:
+            text += f" of {line.of:.4g}"
+    if line.point is not None and line.off is not None and " point " not in line.message:
+        text += " at init values" if line.point < 0 else f" at point {line.point}"
+    return [text, *([f"{'':<9} {'':<20} cause: {line.cause}"] if line.cause else [])]
+
+
+def verdict(report: Report, subject: Subject) -> str:
+    if report.different:
+        sites = list(dict.fromkeys(line.site for line in report.different if line.site))
+        where = f": see {', '.join(sites)}" if sites else ""
+        return f"{subject.generated} is not equivalent to {subject.plain}{where}"
+    if report.unchecked:
+        return f"{subject.generated} could not be checked"
+    return f"{subject.generated} is equivalent to {subject.plain}"
+
+
+def as_json(report: Report, subject: Subject, status: int) -> str:
+    found: dict[str, Any] = {
+        "version": 1,
+        "exit_status": status,
+        "equivalent": report.equivalent if not report.unchecked or report.different else None,
+        **to_builtins(subject),
+        "points": report.points,
+        "seed": report.seed,
+        "latent_dims": report.dims,
+        "checks": [
+            {key: finite(value) for key, value in to_builtins(line).items()}
+            for line in report.lines
+        ],
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def finite(value: Any) -> Any:
+    """JSON has no infinity: a difference of NaN or infinity is null."""
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value
