@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from reparam_rewrite import __version__
+from reparam_rewrite.commands import COMMANDS
 
 if TYPE_CHECKING:
     from reparam_rewrite.diagnostics import Diagnostic
@@ -41,6 +43,13 @@ Exit status:
 """
 
 
+#: What the hint about a missing MODEL says, by the name of the click command.
+EXAMPLES = {
+    "main": "name the file to rewrite: reparam-rewrite model.py --config offsets.toml",
+    "verify": "name the plain model: reparam-rewrite verify model.py model_reparam.py",
+}
+
+
 class Program(click.Command):
     """A command that ends with one of the exit codes above, and never with a traceback."""
 
@@ -49,7 +58,7 @@ class Program(click.Command):
         try:
             status = super().main(*arguments, **{**options, "standalone_mode": False})
         except click.UsageError as error:
-            screen.error(mistake(error))
+            screen.error(mistake(error, self))
             status = FAILED
         except click.Abort:
             screen.note("interrupted")
@@ -60,7 +69,36 @@ class Program(click.Command):
         sys.exit(status)
 
 
-def mistake(error: click.UsageError) -> Diagnostic:
+class Rewriter(Program):
+    """The program itself: a command, unless its first argument is the name of another.
+
+    A model that has such a name, without an ending, is reached as ``./verify``.
+    """
+
+    def main(self, args: Any = None, prog_name: str | None = None, **options: Any) -> NoReturn:
+        given = list(sys.argv[1:] if args is None else args)
+        if given and given[0] in COMMANDS:
+            from importlib import import_module
+
+            found = import_module(f"reparam_rewrite.commands.{given[0]}").command
+            name = prog_name or detected_name()
+            found.main(given[1:], prog_name=f"{name} {given[0]}", **options)
+        super().main(given, prog_name=prog_name, **options)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def detected_name() -> str:
+    """What the program was called as, as click finds it out."""
+    from click.utils import _detect_program_name
+
+    return _detect_program_name()
+
+
+def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
     """What click says of the arguments, in the form of every other message."""
     from reparam_rewrite.diagnostics import Diagnostic, nearest
 
@@ -69,7 +107,7 @@ def mistake(error: click.UsageError) -> Diagnostic:
             return Diagnostic(
                 None,
                 "no MODEL is given",
-                "name the file to rewrite: reparam-rewrite model.py --config offsets.toml",
+                EXAMPLES.get(command.name or "", EXAMPLES["main"]),
             )
         return Diagnostic(
             None,
@@ -77,7 +115,7 @@ def mistake(error: click.UsageError) -> Diagnostic:
             "name the TOML file with the offsets: --config FILE.",
         )
     if isinstance(error, click.NoSuchOption):
-        options = [name for param in main.params for name in param.opts if name.startswith("--")]
+        options = [name for param in command.params for name in param.opts if name.startswith("--")]
         near = nearest(error.option_name.lstrip("-"), [name[2:] for name in options])
         hint = f"did you mean --{near[0]}?" if near else "--help lists all of them."
         return Diagnostic(None, f"there is no option {error.option_name}", hint)
@@ -103,7 +141,8 @@ def discard(stream: IO[str] | None) -> None:
 
 
 @click.command(
-    cls=Program,
+    cls=Rewriter,
+    name="main",
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -136,14 +175,30 @@ def main(
 
     MODEL is a Python file, a Jupyter notebook (.ipynb), or - for Python on standard input. It is
     never changed: the rewritten model goes to standard output, or to the file that -o names. What
-    was done to every configured site goes to standard error.
+    was done to every configured site goes to standard error. A file that is called like a command
+    below is written with its folder, ./verify.
     """
+    screen = Screen(color)
+    loudness = 0 if quiet else 1 + verbose
+    hint = "nothing was written. Please report this; -v shows the traceback."
+
+    def work() -> int:
+        return run(model, config, output, diff, check, loudness, screen)
+
+    return guarded(work, model, verbose, screen, hint)
+
+
+def guarded(work: Callable[[], int], model: str, verbose: bool, screen: Screen, hint: str) -> int:
+    """The exit status of `work`; what it raises is shown, with a `hint` if it is our mistake."""
     from reparam_rewrite.diagnostics import Diagnostic, Refusal
 
-    screen = Screen(color)
     try:
-        return run(model, config, output, diff, check, 0 if quiet else 1 + verbose, screen)
+        return work()
     except Refusal as refusal:
+        if verbose and refusal.__cause__ is not None:  # of code of the user's that was run
+            import traceback
+
+            screen.note("".join(traceback.format_exception(refusal.__cause__)).rstrip())
         for diagnostic in refusal.diagnostics:
             screen.error(diagnostic)
     except BrokenPipeError:  # `| head` has seen enough
@@ -153,12 +208,11 @@ def main(
         message = "an expression, or an if with many elif, is nested too deeply to be read"
         screen.error(Diagnostic(None if model == "-" else model, message, "take it apart."))
     except Exception as error:
-        hint = "nothing was written. Please report this; -v shows the traceback."
         if verbose:
             import traceback
 
             screen.note(traceback.format_exc().rstrip())
-            hint = "nothing was written. Please report this, with the traceback above."
+            hint = hint.replace("; -v shows the traceback.", ", with the traceback above.")
         message = f"internal error: {type(error).__name__}: {error}"
         screen.error(Diagnostic(None if model == "-" else model, message, hint))
     return FAILED
@@ -312,6 +366,16 @@ class Screen:
             raise
         except OSError as error:
             raise Refusal(unwritable(error)) from None
+
+    def report(self, lines: list[str]) -> None:
+        """Lines to standard output, the word that begins each in its colour on a terminal."""
+        colors = {"ok": "green", "DIFFERENT": "red", "UNKNOWN": "yellow", "skipped": "cyan"}
+        if self._colored(sys.stdout):
+            for at, line in enumerate(lines):
+                word = line.split(" ")[0]
+                if word in colors:
+                    lines[at] = click.style(word, fg=colors[word]) + line[len(word) :]
+        self.write("".join(f"{line}\n" for line in lines).encode())
 
     def diff(self, data: bytes) -> None:
         """A diff, coloured line by line on a terminal."""

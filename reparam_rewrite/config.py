@@ -11,6 +11,7 @@ What the rest of the program uses:
   whose `ParentRule.keep` is False. A pair that is asked for twice is one pair.
 - `Config.rule(child, parent)` is the `ParentRule` of a pair, with `value` and `center`, or None.
 - `Config.settings(child, parent)` are the resolved `Settings` of a pair, of a chain or not.
+- `Config.verify` is the `VerifyRule`, `args` and `function`, of the command of that name.
 - `Config.place_of_pair(child, parent)` and `Config.source_line(place)` are for diagnostics.
 
 What is left to check needs the model: that sites exist, their order and scopes, cycles, clashes.

@@ -38,6 +38,8 @@ from reparam_rewrite.config_values import (
     Settings,
     SiteRule,
     SiteTable,
+    VerifyRule,
+    VerifyTable,
     hint_for_unknown,
     keys_of,
     line_of,
@@ -88,6 +90,7 @@ class Reader:
             defaults=Settings(**defaults),
             sites={rule.name: rule for rule in rules if rule},
             axes=self.axes(),
+            verify=self.verify(),
         )
 
     def axes(self) -> dict[str, AxesRule]:
@@ -103,6 +106,19 @@ class Reader:
             else:
                 found[site] = AxesRule(place=place, names=tuple(raw))
         return found
+
+    def verify(self) -> VerifyRule:
+        """``[verify]`` with ``args`` and ``function``"""
+        raw = self.table("verify")
+        self.unknown_keys(("verify",), raw, VerifyTable)
+        given = self.values(("verify",), raw, VerifyTable)
+        for key, value in given.items():
+            place = self.value_place("verify", key)
+            if not value.strip():
+                self.wrong(place, f"'{key}' is empty")
+            elif key == "function":
+                self.attempt(place, function_name, value)
+        return VerifyRule(**given)
 
     def functions(self) -> tuple[Named, ...]:
         raw = self.raw.get("functions")

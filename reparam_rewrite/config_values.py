@@ -128,6 +128,19 @@ class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = UNSET
 
 
+class VerifyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[verify]: how the models are called when they are compared."""
+
+    args: Annotated[
+        str | UnsetType,
+        Meta(description='"example.py:example_args", which gives (args, kwargs), or an expression.'),
+    ] = UNSET
+    function: Annotated[
+        str | UnsetType,
+        Meta(description="The function to call, where several may be the model."),
+    ] = UNSET
+
+
 class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -145,6 +158,9 @@ class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="By site name, what its axes are called, from left to right."),
     ] = UNSET
     sites: Annotated[dict[str, SiteTable] | UnsetType, Meta(description="By site name.")] = UNSET
+    verify: Annotated[
+        VerifyTable | UnsetType, Meta(description="For the command `verify`.")
+    ] = UNSET
 
 
 @cache
@@ -250,6 +266,13 @@ class AxesRule(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
 
 
+class VerifyRule(msgspec.Struct, frozen=True, kw_only=True):
+    """[verify]. A path in `args` is from the folder of the config."""
+
+    args: str | None = None
+    function: str | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A config that has been read and checked. `text` is the decoded file, without a BOM."""
 
@@ -260,6 +283,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Settings = Settings()
     sites: Mapping[str, SiteRule] = {}
     axes: Mapping[str, AxesRule] = {}
+    verify: VerifyRule = VerifyRule()
 
     def source_line(self, place: Place) -> str:
         """The line of the config at `place`, without its end; empty past the end of the file."""

@@ -9,17 +9,26 @@ the unconstrained space in which samplers and guides work,
 must hold at every point u for every value of the coefficients, with the scales and masks that the
 models put on their sites: what samplers see is compared, not the densities of distributions.
 
-`values` has what passes between the modules; importing the package itself imports no jax.
+`values` has what passes between the modules; importing the package itself imports nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reparam_rewrite.verify.values import CHECKS, Line, Model, Options, Report
+if TYPE_CHECKING:
+    from reparam_rewrite.verify.values import Model, Options, Report
 
-__all__ = ["CHECKS", "Line", "Options", "Report", "verify"]
+__all__ = ["Line", "Options", "Report", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Line", "Options", "Report"):
+        from reparam_rewrite.verify import values
+
+        return getattr(values, name)
+    raise AttributeError(name)
 
 
 def verify(
@@ -34,5 +43,6 @@ def verify(
     Raises what the plain model raises: without it there is nothing to compare with.
     """
     from reparam_rewrite.verify.comparing import compare
+    from reparam_rewrite.verify.values import Options
 
     return compare(plain, generated, args, dict(kwargs or {}), options or Options())

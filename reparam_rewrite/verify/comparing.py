@@ -11,6 +11,7 @@ import numpyro
 from msgspec.structs import replace
 
 from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.checks import CHECKS
 from reparam_rewrite.verify.density import (
     density_lines,
     init_lines,
@@ -29,7 +30,6 @@ from reparam_rewrite.verify.predictive import predictive_lines
 from reparam_rewrite.verify.running import refusal, site_of, summary
 from reparam_rewrite.verify.tracing import copied, double_precision, structure
 from reparam_rewrite.verify.values import (
-    CHECKS,
     Line,
     Model,
     Options,
@@ -73,6 +73,7 @@ class Comparison:
     def report(self) -> Report:
         options = self.options
         lines = [line for line in self.lines() if line.check not in options.skip]
+        lines += [Line(check=c, status="skipped", message="switched off") for c in options.skip]
         lines.sort(key=lambda line: CHECKS.index(line.check))
         return Report(
             points=options.points, seed=options.seed, dims=self.dims, lines=tuple(lines)

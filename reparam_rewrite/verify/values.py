@@ -22,28 +22,6 @@ Trace = Mapping[str, Site]
 
 Status = Literal["ok", "different", "unchecked", "skipped"]
 
-#: What can be switched off, in the order of the report.
-CHECKS = (
-    "observed",
-    "sites",
-    "params",
-    "density",
-    "values",
-    "init",
-    "effect",
-    "gradients",
-    "offsets",
-    "config",
-    "jit",
-    "predictive",
-    "AutoNormal",
-    "AutoDiagonalNormal",
-    "NUTS",
-)
-
-#: Without these two there is nothing to compare.
-NEEDED = ("sites", "density")
-
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the report: what a check found, of all sites or of one.

@@ -1,0 +1,11 @@
+"""The commands beside rewriting: one module each, imported only by its own run.
+
+A command is a line here and a module of that name with a `click.Command` called `command`.
+"""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "verify": "Prove that a generated or hand-written model is the plain one.",
+}
+"""By name, what it does, as ``--help`` lists it."""

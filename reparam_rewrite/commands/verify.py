@@ -1,0 +1,221 @@
+"""``reparam-rewrite verify``: its options, and what is compared with what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reparam_rewrite.cli import CHANGED, DONE, FAILED, Program, Screen, guarded
+from reparam_rewrite.verify.checks import CHECKS, NEEDED
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from reparam_rewrite.config_values import Config
+    from reparam_rewrite.rewriting import Rewrite
+
+EPILOG = """\b
+Examples:
+  A generated file, or one that was written by hand:
+    reparam-rewrite verify model.py model_reparam.py --args example.py:example_args
+  What a config makes of the model now, in memory:
+    reparam-rewrite verify model.py --config offsets.toml --args "(8, 6), {'y': None}"
+
+\b
+Exit status:
+  0  equivalent
+  1  not equivalent; the report says where
+  2  it could not be checked
+"""
+
+SKIPPED = [check for check in CHECKS if check not in NEEDED]
+
+
+@click.command(
+    cls=Program,
+    name="verify",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.argument("model", metavar="MODEL")
+@click.argument("generated", metavar="[GENERATED]", required=False)
+@click.option("--config", "-c", metavar="FILE", help="The offsets, a TOML file.")
+@click.option(
+    "--args",
+    "args_given",
+    metavar="ARGS",
+    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
+)
+@click.option("--function", metavar="NAME", help="The model, if the file has several.")
+@click.option(
+    "--points", type=click.IntRange(1), default=20, show_default=True, help="How many points."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="What draws the points."
+)
+@click.option(
+    "--skip",
+    metavar="CHECK",
+    multiple=True,
+    type=click.Choice(SKIPPED),
+    help=f"Leave a check out: {', '.join(SKIPPED)}.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the report.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Only what is different, and the verdict.")
+@click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the models' code.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
+)
+def command(model: str, color: str, verbose: bool, **options: Any) -> int:
+    """Check that GENERATED is the same model as MODEL, in other coordinates.
+
+    Both are run, at random values of all latent sites and coefficients: log densities must differ
+    by log|det| of the change of variables and by nothing else, and sites, observations, priors
+    and gradients must be as they were. Without GENERATED, it is what --config makes of MODEL; with
+    both, GENERATED must also be what the config asks for.
+    """
+    screen = Screen(color)
+    hint = "Please report this; -v shows the traceback."
+    return guarded(lambda: run(model, screen=screen, **options), model, verbose, screen, hint)
+
+
+def run(
+    model: str,
+    generated: str | None,
+    config: str | None,
+    args_given: str | None,
+    function: str | None,
+    points: int,
+    seed: int,
+    skip: tuple[str, ...],
+    form: str,
+    quiet: bool,
+    screen: Screen,
+) -> int:
+    """Load, run and compare. Raises `Refusal` for what can't be checked."""
+    from pathlib import Path
+
+    from reparam_rewrite.config import read_config
+    from reparam_rewrite.diagnostics import Diagnostic, Refusal
+    from reparam_rewrite.files import read_bytes, read_source
+
+    if generated is None and config is None:
+        hint = "name the generated file, or --config FILE to generate it in memory."
+        raise Refusal(Diagnostic(None, "there is nothing to compare the model with", hint))
+    settings = read_config(read_bytes(config, "config"), config) if config else None
+    if model == "-":
+        hint = "save it as a file: verify runs it, with what it imports from beside it."
+        raise Refusal(Diagnostic(None, "verify takes no model on standard input", hint))
+    source = read_source(model)
+    rewritten = in_memory(source, settings) if settings else None
+    if generated is not None:
+        read_bytes(generated, "generated file")  # before anything slow
+    prepare()
+
+    from reparam_rewrite.verify import Options, verify
+    from reparam_rewrite.verify.arguments import arguments, bound
+    from reparam_rewrite.verify.entry import entry
+    from reparam_rewrite.verify.loading import function_in, load
+    from reparam_rewrite.verify.report import Subject, as_json, as_text
+    from reparam_rewrite.verify.running import refusal
+
+    plain = load(model, "model")
+    asked = function or (settings.verify.function if settings else None)
+    functions = [account.function for account in rewritten.accounts] if rewritten else []
+    name = entry(source.data, model, asked, functions)
+    if args_given is None and settings and settings.verify.args is not None:
+        args_given, folder = settings.verify.args, Path(settings.path).parent
+    else:
+        folder = Path()
+    plain_function = function_in(plain, name, model)
+    found = arguments(args_given, folder, plain_function, plain, model, name)
+
+    def ready(module: ModuleType, path: str) -> tuple[Any, Any]:
+        return bound(function_in(module, name, path), module, name, path, found)
+
+    made, made_path = None, f"<{model} with {config}>"
+    if rewritten is not None:
+        made = load(model, "generated model", rewritten.data, made_path)
+    if generated is not None:
+        other, path = load(generated, "generated file"), generated
+    else:
+        assert made is not None
+        other, path = made, made_path
+    compared, given = ready(plain, model)
+    expected = ready(made, made_path)[0] if made is not None and generated is not None else None
+    options = Options(
+        points=points,
+        seed=seed,
+        skip=skip,
+        expected=expected,
+        other_offsets=of_expressions(settings) if settings else (),
+    )
+    try:
+        report = verify(compared, ready(other, path)[0], *given, options)
+    except Refusal:
+        raise
+    except RecursionError as error:
+        raise refusal(error, model, "the models can't be run") from error
+    status = CHANGED if report.different else FAILED if report.unchecked else DONE
+    subject = Subject(plain=model, generated=path, function=name)
+    if form == "json":
+        screen.write(as_json(report, subject, status).encode())
+    else:
+        screen.report(as_text(report, subject, quiet))
+    return status
+
+
+def prepare() -> None:
+    """Settings that jax reads when it is imported; a `Refusal` if it isn't there."""
+    import logging
+    import os
+    from importlib.util import find_spec
+
+    from reparam_rewrite.diagnostics import Diagnostic, Refusal
+
+    for package in ("jax", "numpyro"):
+        if find_spec(package) is None:
+            hint = 'install it with pip install "reparam-rewrite[models]".'
+            message = f"verify runs models, and {package} is not installed"
+            raise Refusal(Diagnostic(None, message, hint))
+    # The comparison is one of float64, and small: looking for a GPU takes longer than it does.
+    os.environ["JAX_ENABLE_X64"] = "1"
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("jax").setLevel(logging.ERROR)
+
+
+def in_memory(source: Any, settings: Config) -> Rewrite:
+    from pathlib import Path
+
+    from reparam_rewrite.diagnostics import Diagnostic, Refusal
+    from reparam_rewrite.files import line_length
+    from reparam_rewrite.rewriting import rewrite
+
+    result = rewrite(source, settings, line_length(Path(source.path)))
+    if result.already:
+        hint = "give the plain model first, and this one second."
+        raise Refusal(Diagnostic(source.path, "is rewritten already", hint))
+    return result
+
+
+def of_expressions(settings: Config) -> list[str]:
+    """The params whose names don't say what they multiply: the config gives an expression."""
+    return [
+        settings.settings(child, rule.parent).name.format(child=child, parent=rule.parent)
+        for child, site in settings.sites.items()
+        for rule in site.parents
+        if rule.value is not None
+    ]
