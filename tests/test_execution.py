@@ -314,13 +314,12 @@ def model():
 """
 )
 WITHIN = """xi = numpyro.param("xi", jnp.zeros(6), event_dim=0)
-        to_real = biject_to(constraints.positive).inv
-        with reparam(config={"a": ExplicitReparam([to_real, AffineTransform(xi * mu, 1)])}):
-            a = numpyro.sample("a", dist.Exponential(1))"""
+        with reparam(config={"a": ExplicitReparam(AffineTransform(xi * mu, 1))}):
+            a = numpyro.sample("a", dist.Normal(0, 1))"""
 
 
 def test_subsampled_plate() -> None:
-    plain = SUBSAMPLED.format('a = numpyro.sample("a", dist.Exponential(1))')
+    plain = SUBSAMPLED.format('a = numpyro.sample("a", dist.Normal(0, 1))')
     generated = SUBSAMPLED.replace("{}", WITHIN)
     check(plain, generated, coefficients=["xi"])
     with pytest.raises(AssertionError, match=r"^site 'rows' has shape \(3,\), it was \(2,\)"):
@@ -328,6 +327,19 @@ def test_subsampled_plate() -> None:
     larger = replaced(generated, ('"rows", 6', '"rows", 8'), ("zeros(6)", "zeros(8)"))
     with pytest.raises(AssertionError, match=r"^plate 'rows' has .* \(8, 2\), it was \(6, 2\)"):
         check(plain, larger)
+
+
+def test_the_scale_of_a_subsampled_plate_counts() -> None:
+    """It multiplies the prior and not the change to unconstrained space, which must stay apart."""
+    plain = SUBSAMPLED.format('a = numpyro.sample("a", dist.Exponential(1))')
+    transform = "[biject_to(constraints.positive).inv, AffineTransform(xi * mu, 1)]"
+    shifted = (
+        ("AffineTransform(xi * mu, 1)", transform),
+        ("dist.Normal(0, 1))", "dist.Exponential(1))"),
+    )
+    within = replaced(WITHIN, *shifted)
+    with pytest.raises(AssertionError, match=r"by site:\n  a: off by"):
+        check(plain, SUBSAMPLED.replace("{}", within))
 
 
 MIXTURE = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 #: In the order of the report.
 CHECKS = (
-    "observed",
     "sites",
+    "observed",
     "params",
     "density",
     "values",

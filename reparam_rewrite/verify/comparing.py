@@ -27,7 +27,7 @@ from reparam_rewrite.verify.offsets import offset_lines
 from reparam_rewrite.verify.pairing import pair
 from reparam_rewrite.verify.points import INITIAL, Evaluator, Point
 from reparam_rewrite.verify.predictive import predictive_lines
-from reparam_rewrite.verify.running import refusal, site_of, summary
+from reparam_rewrite.verify.running import file_of, frame_of, refusal, site_of, summary
 from reparam_rewrite.verify.tracing import copied, double_precision, structure
 from reparam_rewrite.verify.values import (
     Line,
@@ -83,7 +83,9 @@ class Comparison:
         try:
             plain = structure(self.plain, self.args, self.kwargs)
         except Exception as error:
-            raise refusal(error, "", "the plain model does not run") from error
+            hint = "" if frame_of(error) else "are these the arguments that it takes?"
+            said = "the plain model does not run"
+            raise refusal(error, file_of(self.plain), said, hint) from error
         names = list(plain)
         try:
             generated = structure(self.generated, self.args, self.kwargs)
@@ -116,43 +118,45 @@ class Comparison:
         except Exception as error:
             yield self.broken(error, names)
             return
-        moved = moved_sites(change, points[-1])
+        moved = moved_sites(change, points[0])
         for line in found:  # of params: say which site they are of
             yield replace(line, site=(moved.get(line.site) or [line.site])[0])
         if not any(line.check == "params" for line in found):
             yield params_line(pairing)
 
         unsupported = list(support_lines(points, options))
-        yield from unsupported
-        yield from value_lines(points, options)
-        yield from scale_lines(points)
+        densities = list(scale_lines(points))
         if not unsupported:
-            yield from density_lines(points, change, options)
-            yield from gradient_lines(change, points, options)
-        yield from init_lines(points[0])
+            densities += density_lines(points, change, options)
+            densities += gradient_lines(change, points, options)
+        yield from [*unsupported, *value_lines(points, options), *densities]
+        yield from init_lines(points[-1])
         yield from effect_lines(change, points)
-        if "offsets" not in options.skip and points[-1].determinant:
-            yield from offset_lines(change, evaluator, points[-1], options)
+        if "offsets" not in options.skip and points[0].determinant:
+            yield from offset_lines(change, evaluator, points[0], options)
         if options.expected is not None and "config" not in options.skip:
             yield from config_lines(options.expected, change)
         if "jit" not in options.skip:
-            yield from jit_lines(change, points[-1], options)
-        if "predictive" not in options.skip:
+            yield from jit_lines(change, points[0], options)
+        if unsupported or any(line.status == "different" for line in densities):
+            message = "not compared: the densities differ"
+            yield Line(check="predictive", status="skipped", message=message)
+        elif "predictive" not in options.skip:
             yield from predictive_lines(
                 self.plain,
                 self.generated,
                 self.args,
                 self.kwargs,
                 plain,
-                jax.device_get(change.params(points[-1].p)),
+                jax.device_get(change.params(points[0].p)),
                 options,
             )
         run = (self.plain, self.generated, self.args, self.kwargs)
         yield from inference_lines(*run, names, pairing.subsampled, options)
 
     def points(self, pairing: Pairing) -> tuple[Change, Evaluator, list[Point]]:
-        """The point of init values, and those with random ones."""
-        numbers = [INITIAL, *range(max(1, self.options.points))]
+        """Those with random values, and last the point of init values."""
+        numbers = [*range(max(1, self.options.points)), INITIAL]
         try:
             change = self.change(pairing, reverse=True)
             evaluator = Evaluator(change, self.options)

@@ -71,6 +71,8 @@ def unlike(what: str, old: Sequence[Any], new: Sequence[Any], rtol: float, where
 
 
 def shown(value: Any) -> str:
+    if not np.shape(value):
+        return str(np.asarray(value).item())
     return np.array2string(np.asarray(value), threshold=6, edgeitems=2, precision=6)
 
 

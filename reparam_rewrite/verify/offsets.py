@@ -58,7 +58,8 @@ def offset_lines(
         different = True
         yield Line(check="offsets", status="different", site=child, message=message, cause=cause)
     if not different:
-        message = f"{len(pairs)} coefficients are of the child and parent in their names"
+        count = f"{len(change.pairing.new)} new params"
+        message = f"the child and the parent that its name says, for {len(pairs)} of {count}"
         yield Line(check="offsets", status="ok", message=message)
 
 

@@ -73,6 +73,12 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
     return refused
 
 
+def file_of(model: object) -> str:
+    """The file that a model is from, as a user would write it; "" for what is no function."""
+    code = getattr(getattr(model, "__func__", model), "__code__", None)
+    return relative(code.co_filename) if code else ""
+
+
 def relative(path: str) -> str:
     """`path` from the current folder, where it is below it."""
     try:

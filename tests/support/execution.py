@@ -21,32 +21,51 @@ Importing this module imports jax and numpyro.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import itertools
-import math
 import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from numpyro import handlers, optim
-from numpyro.distributions import biject_to, constraints
 from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoDiagonalNormal, AutoGuide, AutoNormal
-from numpyro.infer.util import constrain_fn, log_density
+from numpyro.infer.util import log_density
 
-Model = Callable[..., Any]
-Site = dict[str, Any]
-Trace = Mapping[str, Site]
-Values = dict[str, Any]
+from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.testing import difference
+from reparam_rewrite.verify import verify
+from reparam_rewrite.verify.tracing import (
+    HASTY,
+    cheap_key,
+    double_precision,
+    full_value,
+    is_discrete,
+    is_latent,
+    structure,
+    traced,
+)
+from reparam_rewrite.verify.values import Model, Options, Site, Values
+
+__all__ = [
+    "HASTY",
+    "assert_equivalent",
+    "assert_infers",
+    "cheap_key",
+    "double_precision",
+    "is_discrete",
+    "is_latent",
+    "load_model",
+    "log_density_jaxpr",
+    "structure",
+    "traced",
+]
 
 _module_number = itertools.count()
 
@@ -81,87 +100,6 @@ def load_model(source: str | bytes | Path, function: str = "model") -> Callable[
     return found  # type: ignore[no-any-return]
 
 
-def double_precision() -> AbstractContextManager[Any]:
-    """A block in which jax computes in float64.
-
-    A context rather than a global switch: what users run is float32, and so are `assert_infers`
-    and every test that doesn't ask for more.
-    """
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # where it lived before jax 0.8
-
-    return enable_x64()
-
-
-#: What makes XLA compile faster and the program slower.
-HASTY: dict[str, Any] = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-}
-
-#: The key of a trace under which the returned value is: not a name that a site may have.
-RETURN = "<return>"
-
-
-def traced(
-    model: Model,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    data: Values | None = None,
-    key: jax.Array | int = 0,
-) -> Trace:
-    """The trace of one seeded run with the given values of sites."""
-    with (
-        handlers.seed(rng_seed=key),
-        handlers.trace() as trace,
-        handlers.substitute(data=data or {}),
-    ):
-        returned = model(*args, **kwargs)
-    numbers = (jax.Array, np.ndarray, np.generic, float, int)
-    arrays = [leaf for leaf in jax.tree.leaves(returned) if isinstance(leaf, numbers)]
-    return {**trace, RETURN: {"type": "return", "value": arrays}}
-
-
-def structure(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
-    """A trace of which only these values are computed: observed, plates, params, discrete latents.
-
-    The values of other sites are a shape and a dtype. That and compiling the run as a whole takes
-    a hundredth of the time of a plain trace, which compiles each operation by itself.
-    """
-    sites: dict[str, Site] = {}
-
-    def run(key: jax.Array) -> Values:
-        sites.update(traced(model, args, kwargs, key=key))
-        del sites[RETURN]
-        values = {}
-        for name, site in sites.items():
-            value = site["value"]
-            if site["type"] == "param":
-                values[name] = {"value": value, "args": site["args"]}
-            elif site["type"] == "deterministic" or (is_latent(site) and not is_discrete(site)):
-                site["value"] = jax.ShapeDtypeStruct(jnp.shape(value), jnp.result_type(value))
-            else:
-                values[name] = {"value": value}
-        return values
-
-    values = jax.jit(run)(cheap_key(0))
-    return {name: {**site, **values.get(name, {})} for name, site in sites.items()}
-
-
-def cheap_key(seed: int) -> jax.Array:
-    """A key whose random numbers are weaker than the default's, but compile in half the time."""
-    return jax.random.key(seed, impl="unsafe_rbg")
-
-
-def is_discrete(site: Site) -> bool:
-    return bool(site["fn"].support.is_discrete)
-
-
-def is_latent(site: Site) -> bool:
-    return bool(site["type"] == "sample" and not site["is_observed"])
-
-
 def assert_equivalent(
     plain: Model,
     generated: Model,
@@ -175,301 +113,33 @@ def assert_equivalent(
     coefficients_matter: bool = True,
     bases: Mapping[str, str] | None = None,
 ) -> None:
-    """Assert that the generated model is the plain one with other coordinates for its latents.
+    """`reparam_rewrite.testing.assert_equivalent`, for what this program generates.
 
-    Checked once: the same observed sites with the same values; every site of the plain model with
-    the same shape, dtype and plates, as a sample site or as a deterministic one that `<site>_base`
-    replaces; no sample site and no plate besides these; every numpyro.param of the plain model
-    with its initial value. Checked at `points` random points, with random values for the latent
-    sites and all params: the log densities (see the head of this module), the scale of each site,
-    that each implied value lies in its support, deterministic sites and the returned value.
+    Two things are stricter than for models by hand: a base site is called `<site>_base`, unless
+    `bases` says otherwise, and no check that could not be made is passed over.
 
-    Everything is computed in float64, to a relative tolerance of `rtol`. Discrete latents keep one
-    sampled value, subsampled plates one sampled set of indices.
-
-    coefficients: if given, the names that the generated model's new params must have, no others.
     coefficients_matter: assert that each element of each new param has an effect on some site
-    (on a model with a subsampled plate: that some element has).
-    bases: for reparameterizers with other names, such as {"theta": "theta_decentered"}.
-
-    Raises AssertionError that says which site or point differs, with figures.
+    (on a model with a subsampled plate: that some element has). The inference paths and a run
+    without jit have tests of their own, and cost as much time as all the rest.
     """
-    # jax may remember by its identity an array that was a float32 constant in an earlier run.
-    args, kwargs = jax.tree.map(copy.copy, (tuple(args), dict(kwargs or {})))
-    with double_precision():
-        plain_trace = structure(plain, args, kwargs)
-        try:
-            generated_trace = structure(generated, args, kwargs)
-        except Exception as error:
-            raise AssertionError(f"the generated model does not run: {error}") from error
-        base_of = _match_sites(plain_trace, generated_trace, bases or {})
-        new = _match_params(plain_trace, generated_trace, coefficients)
-        change = _Change(plain, generated, args, kwargs, plain_trace, generated_trace, base_of)
-
-        @jax.jit
-        def at(u: Values, unconstrained: Values) -> tuple[dict[str, Any], Values]:
-            params = change.constrained(unconstrained)
-            effects = change.effects(u, params, new) if coefficients_matter else {}
-            return change.compare(u, params), effects
-
-        rng = np.random.default_rng(seed)
-        for point in range(points):
-            compared, effects = jax.device_get(at(*change.draw(rng)))
-            _check_point(f"point {point} (seed {seed})", change, compared, rtol)
-        _check_effects(effects, some=change.subsampled)
-
-
-def _match_sites(plain: Trace, generated: Trace, bases: Mapping[str, str]) -> dict[str, str]:
-    """Check the sites; return the name of the site sampled for each latent of the plain model."""
-    base_of: dict[str, str] = {}
-    for name, site in plain.items():
-        if site["type"] not in ("sample", "deterministic", "plate"):
-            continue
-        assert name in generated, f"site {name!r} is missing from the generated model"
-        other = generated[name]
-        for what, old, new in (
-            ("shape", jnp.shape(site["value"]), jnp.shape(other["value"])),
-            ("dtype", jnp.result_type(site["value"]), jnp.result_type(other["value"])),
-        ):
-            assert old == new, f"site {name!r} has {what} {new}, it was {old}"
-
-        if site["type"] == "plate":
-            assert other["type"] == "plate", f"{name!r} was a plate, it is a {other['type']} site"
-            old, new = site["args"], other["args"]
-            assert old == new, f"plate {name!r} has (size, subsample size) {new}, it was {old}"
-            continue
-        if site["type"] == "deterministic":
-            assert other["type"] == "deterministic", f"site {name!r} was deterministic"
-            continue
-        if site["is_observed"]:
-            observed = other["type"] == "sample" and other["is_observed"]
-            assert observed, f"site {name!r} was observed and is not any more"
-            differing = np.sum(np.asarray(site["value"]) != np.asarray(other["value"]))
-            assert not differing, f"site {name!r} has {differing} other observed values"
-            sampled = name
-        elif other["type"] == "deterministic":
-            sampled = base_of[name] = bases.get(name, f"{name}_base")
-            missing = f"site {name!r} became deterministic, and there is no latent {sampled!r}"
-            assert sampled in generated and is_latent(generated[sampled]), missing
-        else:
-            assert is_latent(other), f"site {name!r} was latent and is not any more"
-            sampled = base_of[name] = name
-        were, are = _plates(site), _plates(generated[sampled])
-        assert were == are, f"site {sampled!r} is in the plates {are}, {name!r} was in {were}"
-
-    known = {*plain, *base_of.values()}
-    for name, site in generated.items():
-        if site["type"] in ("sample", "plate"):
-            assert name in known, f"{site['type']} site {name!r} is not in the plain model"
-    return base_of
-
-
-def _plates(site: Site) -> list[tuple[str, int, int]]:
-    """(name, dim, size) of the plates that hold a site, in an order of their own."""
-    return sorted((frame.name, frame.dim, frame.size) for frame in site["cond_indep_stack"])
-
-
-def _match_params(plain: Trace, generated: Trace, expected: Iterable[str] | None) -> list[str]:
-    """Check the params that both have; return the names of those that only the generated has."""
-    new = [n for n, site in generated.items() if site["type"] == "param" and n not in plain]
-    for name, site in plain.items():
-        if site["type"] == "param":
-            kept = name in generated and generated[name]["type"] == "param"
-            assert kept, f"param {name!r} is missing from the generated model"
-            same = np.array_equal(_full_value(site), _full_value(generated[name]))
-            assert same, f"param {name!r} has another initial value"
-    if expected is not None:
-        assert set(new) == set(expected), f"the new params are {new}, not {list(expected)}"
-    return new
-
-
-def _full_value(param: Site) -> Any:
-    """The initial value of a param; in the trace of a subsampled plate there is only a part."""
-    return param["args"][0] if param["args"] else param["value"]
-
-
-class _Change:
-    """The change of variables between the two models, as functions of plain arrays.
-
-    u and v are dicts of unconstrained values, of the generated model's and the plain model's
-    latents, both keyed by the plain model's names.
-    """
-
-    def __init__(
-        self,
-        plain: Model,
-        generated: Model,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        plain_trace: Trace,
-        generated_trace: Trace,
-        base_of: Mapping[str, str],
-    ) -> None:
-        self.plain, self.generated, self.args, self.kwargs = plain, generated, args, kwargs
-        self.params = {n: s for n, s in generated_trace.items() if s["type"] == "param"}
-        self.deterministic = [n for n, s in plain_trace.items() if s["type"] == "deterministic"]
-        # The arguments of a plate are its size and its subsample size or None.
-        self.subsampled = any(
-            site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
-            for site in plain_trace.values()
-        )
-        # What has no density to transform: the same in both models, at the first trace's values.
-        self.fixed = {
-            name: site["value"]
-            for name, site in plain_trace.items()
-            if site["type"] == "plate" or (is_latent(site) and is_discrete(site))
-        }
-        self.base_of = {n: base for n, base in base_of.items() if n not in self.fixed}
-        self.domains = {}
-        for name, base in self.base_of.items():
-            site = generated_trace[base]
-            to_support = biject_to(site["fn"].support)
-            self.domains[name] = to_support.inverse_shape(jnp.shape(site["value"]))
-
-    def draw(self, rng: np.random.Generator) -> tuple[Values, Values]:
-        """Random unconstrained values for the latents and for the params.
-
-        By numpy: each call of jax's generator inside a compiled function costs time to compile.
-        """
-        u = {name: rng.normal(size=shape) for name, shape in self.domains.items()}
-        params = {}
-        for name, site in self.params.items():
-            to_constraint = biject_to(_constraint(site))
-            shape = to_constraint.inverse_shape(jnp.shape(_full_value(site)))
-            params[name] = rng.normal(size=shape)
-        return u, params
-
-    def constrained(self, params: Values) -> Values:
-        return {n: biject_to(_constraint(self.params[n]))(value) for n, value in params.items()}
-
-    def values(self, u: Values, params: Values) -> Values:
-        """All values of the generated model, base sites and the sites they imply."""
-        model = handlers.substitute(
-            handlers.seed(self.generated, rng_seed=0), data={**self.fixed, **params}
-        )
-        bases = {self.base_of[name]: value for name, value in u.items()}
-        return constrain_fn(  # type: ignore[no-any-return]
-            model, self.args, self.kwargs, bases, return_deterministic=True
-        )
-
-    def compare(self, u: Values, params: Values) -> dict[str, Any]:
-        """All that must agree at one point, and dv/du."""
-        flat, restore = ravel_pytree(u)
-
-        def v_and_more(flat: jax.Array) -> tuple[jax.Array, dict[str, Any]]:
-            values = self.values(restore(flat), params)
-            data = {**self.fixed, **params}
-            bases = {base: values[base] for base in self.base_of.values()}
-            implied = {name: values[name] for name in self.base_of}
-            generated = traced(self.generated, self.args, self.kwargs, {**data, **bases})
-            plain = traced(self.plain, self.args, self.kwargs, {**data, **implied})
-            more = {
-                "generated": self._terms(generated, self.base_of),
-                "plain": self._terms(plain, {name: name for name in self.base_of}),
-                "supported": {
-                    name: jnp.all(plain[name]["fn"].support(plain[name]["value"]))
-                    for name in self.base_of
-                },
-                "same": {
-                    name: tuple(jax.tree.leaves(t[name]["value"]) for t in (plain, generated))
-                    for name in [*self.deterministic, RETURN]
-                },
-            }
-            v, _ = ravel_pytree({name: _unconstrained(plain[name]) for name in self.base_of})
-            return v, more
-
-        jacobian, more = jax.jacfwd(v_and_more, has_aux=True)(flat)
-        return {**more, "jacobian": jacobian}
-
-    def effects(self, u: Values, params: Values, new: Sequence[str]) -> Values:
-        """By how much each new param moves the implied values: the gradient of a random sum."""
-
-        def mixture(coefficients: Values) -> jax.Array:
-            values = self.values(u, {**params, **coefficients})
-            flat = ravel_pytree({name: values[name] for name in self.base_of})[0]
-            return flat @ np.random.default_rng(1).normal(size=flat.shape)
-
-        return jax.grad(mixture)({name: params[name] for name in new})
-
-    def _terms(self, trace: Trace, sampled: Mapping[str, str]) -> dict[str, Any]:
-        """Each site's log density in unconstrained space without its scale, and its scale.
-
-        The scale stays apart as it would multiply the change of volume too, on both sides.
-        """
-        terms: dict[str, Any] = {"log_prob": {}, "scale": {}}
-        plain_name = {base: name for name, base in sampled.items()}
-        for name, site in trace.items():
-            if site["type"] != "sample":
-                continue
-            log_prob = jnp.sum(site["fn"].log_prob(site["value"]))
-            if name in plain_name:
-                to_support = biject_to(site["fn"].support)
-                u = to_support.inv(site["value"])
-                log_prob += jnp.sum(to_support.log_abs_det_jacobian(u, site["value"]))
-            name = plain_name.get(name, name)
-            terms["log_prob"][name] = log_prob
-            terms["scale"][name] = 1.0 if site["scale"] is None else site["scale"]
-        return terms
-
-
-def _constraint(param: Site) -> constraints.Constraint:
-    constraint: constraints.Constraint = param["kwargs"].get("constraint", constraints.real)
-    return constraint
-
-
-def _unconstrained(site: Site) -> jax.Array:
-    return biject_to(site["fn"].support).inv(site["value"])
-
-
-def _check_point(where: str, change: _Change, at: dict[str, Any], rtol: float) -> None:
-    for name, supported in at["supported"].items():
-        assert supported, f"site {name!r} has a value outside of its support at {where}"
-    for name, (old, new) in at["same"].items():
-        what = "the returned value" if name == RETURN else f"site {name!r}"
-        assert len(old) == len(new), f"{what} has {len(new)} arrays, it had {len(old)}"
-        for one, other in zip(old, new, strict=True):
-            same = np.shape(one) == np.shape(other) and np.allclose(one, other, rtol, rtol)
-            assert same, f"{what} is {other} and was {one} at {where}"
-    old, new = at["plain"], at["generated"]
-    for name, scale in old["scale"].items():
-        other = new["scale"][name]
-        assert np.allclose(scale, other), f"site {name!r} has scale {other}, it was {scale}"
-
-    jacobian = at["jacobian"]
-    rows, columns = jacobian.shape
-    assert rows == columns, f"{columns} unconstrained values are sampled instead of {rows}"
-    sign, log_det = np.linalg.slogdet(jacobian) if rows else (1.0, 0.0)
-    assert sign and np.isfinite(log_det), f"the change of variables is singular at {where}"
-    expected = sum(old["log_prob"].values()) + log_det
-    found = sum(new["log_prob"].values())
-    magnitude = max(1.0, *(abs(term) for term in [log_det, *old["log_prob"].values()]))
-    if abs(found - expected) <= rtol * magnitude:
-        return
-
-    # Which site is it? Where each child depends on earlier sites only, the change of volume is
-    # the product of each child's own, and each site's terms must agree by themselves.
-    start, lines = 0, []
-    gaps = {name: new["log_prob"][name] - term for name, term in old["log_prob"].items()}
-    # A dict is flattened in the order of its sorted keys.
-    for name, shape in sorted(change.domains.items()):
-        own = slice(start, start := start + math.prod(shape))
-        gaps[name] -= np.linalg.slogdet(jacobian[own, own])[1]
-    for name, gap in sorted(gaps.items(), key=lambda item: -abs(item[1])):
-        if not abs(gap) <= rtol * magnitude:
-            lines.append(f"  {name}: off by {gap:.10g}, was {old['log_prob'][name]:.10g}")
-    raise AssertionError(
-        f"the log density is {found:.12g} instead of {expected:.12g} at {where}; by site:\n"
-        + "\n".join(lines)
+    options = Options(
+        points=points,
+        seed=seed,
+        rtol=rtol,
+        skip=[*OTHERWISE, *([] if coefficients_matter else ["effect", "offsets"])],
+        coefficients=None if coefficients is None else list(coefficients),
+        bases=bases or {},
+        base_name="{}_base",
     )
+    try:
+        report = verify(plain, generated, args, kwargs, options)
+    except Refusal as refusal:
+        raise (refusal.__cause__ or refusal) from None
+    assert report.equivalent, difference(report)
 
 
-def _check_effects(effects: Values, some: bool) -> None:
-    """Does every element of every coefficient move a site, or with `some`, any element?"""
-    for name, effect in effects.items():
-        idle = np.sum(effect == 0)
-        if idle == np.size(effect) or (idle and not some):
-            what = f"{idle} of {np.size(effect)} elements of" if np.ndim(effect) else ""
-            raise AssertionError(f"{what} param {name!r} without effect on any site".lstrip())
+#: The checks of `verify` that other tests make: `assert_infers`, and those of verify itself.
+OTHERWISE = ("jit", "predictive", "AutoNormal", "AutoDiagonalNormal", "NUTS")
 
 
 def assert_infers(
@@ -538,7 +208,7 @@ def log_density_jaxpr(
         values = {name: value(site) for name, site in trace.items() if kept(site)}
         return {n: jnp.zeros(jnp.shape(v), jnp.result_type(v)) for n, v in values.items()}
 
-    params = inputs(lambda site: site["type"] == "param", _full_value)
+    params = inputs(lambda site: site["type"] == "param", full_value)
     values = inputs(is_latent, lambda site: site["value"])
 
     def density(params: Values, values: Values) -> Any:

@@ -1,0 +1,75 @@
+"""For test suites: ``assert_equivalent(plain, generated, args, kwargs)``.
+
+    from reparam_rewrite.testing import assert_equivalent
+
+    def test_the_generated_model_is_the_plain_one():
+        assert_equivalent(model.model, model_reparam.model, *example_args())
+
+Needs jax and numpyro (``pip install "reparam-rewrite[models]"``). It computes in float64 whatever
+the tests around it use, and leaves their setting as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reparam_rewrite.verify import verify
+from reparam_rewrite.verify.values import Line, Model, Options, Report
+
+__all__ = ["assert_equivalent", "difference"]
+
+
+def assert_equivalent(
+    plain: Model,
+    generated: Model,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    points: int = 20,
+    seed: int = 0,
+    rtol: float = 1e-8,
+    skip: Sequence[str] = (),
+    coefficients: Iterable[str] | None = None,
+    bases: Mapping[str, str] | None = None,
+) -> Report:
+    """Assert that the generated model is the plain one with other coordinates for its latents.
+
+    All that ``reparam-rewrite verify`` checks, at `points` random points drawn by `seed`, to a
+    relative tolerance of `rtol`. `skip` are names of checks to leave out ("jit" is the slowest).
+    `coefficients`: the names that the generated model's new params must have, no others. `bases`:
+    the latent sampled for a site, such as {"theta": "theta_decentered"}, where that can't be told.
+
+    Returns the report. Raises AssertionError with what is different or could not be told, by site
+    and with figures; whatever the plain model raises is a `Refusal` with its place.
+    """
+    options = Options(
+        points=points,
+        seed=seed,
+        rtol=rtol,
+        skip=skip,
+        coefficients=None if coefficients is None else list(coefficients),
+        bases=bases or {},
+    )
+    report = verify(plain, generated, args, kwargs, options)
+    if not report.equivalent:
+        raise AssertionError(difference(report))
+    return report
+
+
+def difference(report: Report) -> str:
+    """What is wrong, as the message of a failed assertion: log densities last, and by site."""
+    wrong = [*report.different, *report.unchecked]
+    by_site = [line for line in wrong if line.message.startswith("off by")]
+    total = [line for line in wrong if line.message.startswith("the log density is")]
+    others = [line.message for line in wrong if line not in by_site and line not in total]
+    if by_site:
+        head = total[0].message if total else "log densities differ"
+        others.append("\n".join([f"{head}; by site:", *map(of_site, by_site)]))
+    elif total:
+        others.append(total[0].message)
+    return "\n".join(others)
+
+
+def of_site(line: Line) -> str:
+    return f"  {line.site}: {line.message.partition(' at point')[0]}"
