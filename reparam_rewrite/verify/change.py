@@ -55,6 +55,8 @@ class Change:
         self.param_dims = sum(map(math.prod, self.param_shapes.values()))
         #: By site, the class of its distribution in the plain and in the generated model.
         self.kinds: dict[str, tuple[str, str]] = {}
+        #: The latents whose base site has a distribution of the child's own kind, not a transformed one.
+        self.direct: set[str] = set()
         self.weights = np.random.default_rng(1).normal(size=self.dims)
         self._program: Any = None
         self._rows = 0
@@ -136,6 +138,8 @@ class Change:
                 old = unwrapped(site["fn"])
                 new = unwrapped(other["fn"], type(old))
                 self.kinds[name] = type(old).__name__, type(new).__name__
+                if type(unwrapped(other["fn"])) is type(old) and name in bases:
+                    self.direct.add(name)
                 if type(old) is type(new):
                     yield name, (arguments_of(old), arguments_of(new))
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import numpyro
 from msgspec.structs import replace
 
+from reparam_rewrite.verify.breaking import broken_line
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.checks import CHECKS
 from reparam_rewrite.verify.density import (
@@ -27,7 +27,7 @@ from reparam_rewrite.verify.offsets import offset_lines
 from reparam_rewrite.verify.pairing import pair
 from reparam_rewrite.verify.points import INITIAL, Evaluator, Point
 from reparam_rewrite.verify.predictive import predictive_lines
-from reparam_rewrite.verify.running import file_of, frame_of, refusal, site_of, summary
+from reparam_rewrite.verify.running import file_of, frame_of, refusal
 from reparam_rewrite.verify.tracing import copied, double_precision, structure
 from reparam_rewrite.verify.values import (
     Line,
@@ -90,7 +90,7 @@ class Comparison:
         try:
             generated = structure(self.generated, self.args, self.kwargs)
         except Exception as error:
-            yield self.broken(error, names)
+            yield broken_line(error, self.generated, self.args, self.kwargs, plain)
             return
         pairing, found = pair(plain, generated, self.options)
         if any(line.check in ("sites", "observed") for line in found):
@@ -100,15 +100,6 @@ class Comparison:
         yield from matched_lines(plain, pairing)
         yield from self.computed(plain, pairing, found)
 
-    def broken(self, error: Exception, names: Sequence[str]) -> Line:
-        """The generated model does not run where the plain one does: a difference."""
-        return Line(
-            check="sites",
-            status="different",
-            site=last_site(self.generated, self.args, self.kwargs, names) or site_of(error, names),
-            message=f"the generated model does not run: {summary(error)}",
-        )
-
     def computed(self, plain: Trace, pairing: Pairing, found: list[Line]) -> Iterator[Line]:
         """What takes numbers: everything but the names and shapes of sites."""
         options = self.options
@@ -116,7 +107,7 @@ class Comparison:
         try:
             change, evaluator, points = self.points(pairing)
         except Exception as error:
-            yield self.broken(error, names)
+            yield broken_line(error, self.generated, self.args, self.kwargs, plain)
             return
         moved = moved_sites(change, points[0])
         for line in found:  # of params: say which site they are of
@@ -135,7 +126,7 @@ class Comparison:
         if "offsets" not in options.skip and points[0].determinant:
             yield from offset_lines(change, evaluator, points[0], options)
         if options.expected is not None and "config" not in options.skip:
-            yield from config_lines(options.expected, change)
+            yield from config_lines(options.expected, change, moved)
         if "jit" not in options.skip:
             yield from jit_lines(change, points[0], options)
         if unsupported or any(line.status == "different" for line in densities):
@@ -158,7 +149,7 @@ class Comparison:
         """Those with random values, and last the point of init values."""
         numbers = [*range(max(1, self.options.points)), INITIAL]
         try:
-            change = self.change(pairing, reverse=True)
+            change = self.change(pairing, reverse="gradients" not in self.options.skip)
             evaluator = Evaluator(change, self.options)
         except (ValueError, NotImplementedError) as error:
             if "everse-mode" not in str(error):
@@ -195,33 +186,3 @@ def params_line(pairing: Pairing) -> Line:
     kept = len(pairing.params) - len(pairing.new)
     message = f"{len(pairing.new)} new, {kept} of the plain model's"
     return Line(check="params", status="ok", message=message)
-
-
-class Watch(numpyro.primitives.Messenger):  # type: ignore[misc, name-defined]
-    """Remembers the name of the last site that a model came to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.last = ""
-
-    def process_message(self, msg: dict[str, Any]) -> None:
-        if msg["type"] == "sample":
-            self.last = msg["name"]
-
-
-def last_site(
-    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]
-) -> str:
-    """The site of the plain model at which a model that does not run fails."""
-    watch = Watch()
-
-    def run(key: jax.Array) -> None:
-        with numpyro.handlers.seed(rng_seed=key), watch:
-            model(*args, **kwargs)
-
-    try:
-        jax.eval_shape(run, jax.random.key(0))
-    except Exception:
-        found = [name for name in names if watch.last in (name, f"{name}_base")]
-        return found[0] if found else ""
-    return ""

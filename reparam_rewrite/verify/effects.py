@@ -20,6 +20,14 @@ def moved_sites(change: Change, point: Point) -> dict[str, list[str]]:
     }
 
 
+def of_child(param: str, change: Change) -> str:
+    """The site that a param without effect is most likely of: the longest name in its own."""
+    names = sorted((pair.name for pair in change.pairing.pairs), key=len, reverse=True)
+    kinds = ("xi", "scale", "power")
+    found = (n for n in names if f"{param}_".startswith(tuple(f"{kind}_{n}_" for kind in kinds)))
+    return next(found, param)
+
+
 def effect_lines(change: Change, points: Sequence[Point]) -> Iterator[Line]:
     """Every element of every coefficient moves a site; with a subsampled plate, any element."""
     point = next(point for point in points if point.number != INITIAL)
@@ -39,7 +47,7 @@ def effect_lines(change: Change, points: Sequence[Point]) -> Iterator[Line]:
         yield Line(
             check="effect",
             status="different",
-            site=child or name,
+            site=child or of_child(name, change),
             message=f"{what}param {name!r} without effect on any site",
             cause="what it is multiplied by is zero, or it is used nowhere",
         )

@@ -6,7 +6,7 @@ says that it isn't meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.effects import of_child
 from reparam_rewrite.verify.running import summary
 from reparam_rewrite.verify.tracing import (
     compiled,
@@ -26,7 +27,9 @@ from reparam_rewrite.verify.tracing import (
 from reparam_rewrite.verify.values import Line, Model, Site, Trace
 
 
-def config_lines(expected: Model, change: Change) -> Iterator[Line]:
+def config_lines(
+    expected: Model, change: Change, moved: Mapping[str, list[str]]
+) -> Iterator[Line]:
     """The params of both, then the values that both give the sites at one point."""
     try:
         wanted = structure(expected, change.args, change.kwargs)
@@ -35,7 +38,7 @@ def config_lines(expected: Model, change: Change) -> Iterator[Line]:
         yield Line(check="config", status="unchecked", message=message)
         return
     found = structure(change.generated, change.args, change.kwargs)
-    lines = list(unlike_params(wanted, found, change))
+    lines = list(unlike_params(wanted, found, change, moved))
     if not any(line.site == "" for line in lines):
         lines += unlike_values(expected, wanted, change)
     yield from lines
@@ -49,7 +52,9 @@ def unlike(site: str, message: str) -> Line:
     return Line(check="config", status="different", site=site, message=message)
 
 
-def unlike_params(wanted: Trace, found: Trace, change: Change) -> Iterator[Line]:
+def unlike_params(
+    wanted: Trace, found: Trace, change: Change, moved: Mapping[str, list[str]]
+) -> Iterator[Line]:
     sampled = {name for name, site in wanted.items() if is_latent(site)}
     for pair in change.pairing.pairs:
         if pair.base not in sampled:
@@ -65,7 +70,7 @@ def unlike_params(wanted: Trace, found: Trace, change: Change) -> Iterator[Line]
             yield unlike("", f"the config has a param {name!r}, the generated file has none")
             continue
         old, new = np.asarray(full_value(site)), np.asarray(full_value(found[name]))
-        child = of_child(name, change)
+        child = (moved.get(name) or [of_child(name, change)])[0]
         if old.shape != new.shape:
             message = f"param {name!r} has shape {new.shape}, by the config {old.shape}"
             yield unlike(child, message)
@@ -77,13 +82,6 @@ def unlike_params(wanted: Trace, found: Trace, change: Change) -> Iterator[Line]
     for name in change.pairing.new:
         if name not in wanted:
             yield unlike("", f"param {name!r} isn't in the config")
-
-
-def of_child(name: str, change: Change) -> str:
-    """The site that a param is most likely of: the longest name in its own."""
-    names = sorted((pair.name for pair in change.pairing.pairs), key=len, reverse=True)
-    return next((n for n in names if name.startswith((f"xi_{n}_", f"scale_{n}", f"power_{n}_"))),
-                name)
 
 
 def kind(param: Site) -> str:

@@ -44,25 +44,29 @@ def other_arguments(name: str, change: Change, points: Sequence[Point], worst: P
     for key, value in old.items():
         other = new.get(key)
         if other is None or not same(value, other):
-            said.append(f"{key} is {brief(other)}, it was {brief(value)}")
+            said.append(unlike(key, value, other))
     return f"in its {change.kinds[name][0]}, {' and '.join(said)}" if said else ""
 
 
 def signs(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
-    """A base site whose prior moves one way and whose child the other."""
+    """``z_base ~ Normal(z_prev + offset, s)`` with another offset than in ``z = z_base - offset``."""
     old, new = worst.at["arguments"].get(name, ({}, {}))
-    if name not in worst.at["moved"] or "loc" not in old or "loc" not in new:
+    if name not in worst.at["moved"] or name not in change.direct or "loc" not in old:
         return ""
     base, child = worst.at["moved"][name]
     if np.shape(base) != np.shape(child):
         return ""
     by_prior, by_value = new["loc"] - old["loc"], base - child
-    if np.allclose(by_prior, -by_value) and not np.allclose(by_value, 0):
+    if np.allclose(by_prior, by_value):
+        return ""
+    if np.allclose(by_prior, -by_value):
         return "the offset of its prior and that of its value have different signs"
-    if not np.allclose(by_prior, by_value) and not np.allclose(by_value, 0):
-        if np.allclose(by_prior, 0):
-            return "its value is offset and its prior is not, or the other way round"
-    return ""
+    if np.allclose(by_prior, 0):
+        return "its value is offset and its prior is not"
+    if np.allclose(by_value, 0):
+        return "its prior is offset and its value is not"
+    gap = np.max(np.abs(by_prior - by_value))
+    return f"the offset of its prior and that of its value differ, by up to {gap:.3g}"
 
 
 def constant(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
@@ -76,8 +80,13 @@ def same(one: Any, other: Any) -> bool:
     return bool(np.shape(one) == np.shape(other) and np.allclose(one, other, equal_nan=True))
 
 
-def brief(value: Any) -> str:
-    if value is None:
-        return "missing"
-    array = np.asarray(value)
-    return f"{array.flat[0]:.6g}" if array.size and np.ptp(array) == 0 else f"of shape {array.shape}" if array.size > 4 else np.array2string(array, precision=4)
+def unlike(key: str, old: Any, new: Any) -> str:
+    """``scale is 9, it was 10``, or how far apart two arrays are."""
+    if new is None:
+        return f"{key} is missing"
+    one, other = np.asarray(old), np.asarray(new)
+    if one.shape != other.shape:
+        return f"{key} has shape {other.shape}, it was {one.shape}"
+    if all(array.size and np.ptp(array) == 0 for array in (one, other)):
+        return f"{key} is {other.flat[0]:.6g}, it was {one.flat[0]:.6g}"
+    return f"{key} differs by up to {np.max(np.abs(other - one)):.3g}"

@@ -132,7 +132,8 @@ def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iter
         ("dtype", jnp.result_type(site["value"]), jnp.result_type(other["value"])),
     ):
         if old != new:
-            cause = WIDENED if what == "shape" and len(new) >= len(old) else ""
+            wider = what == "shape" and math.prod(new) > math.prod(old)
+            cause = WIDENED if wider else ""
             message = f"site {name!r} has {what} {new}, it was {old}"
             yield difference(name, message, check, cause)
             return
@@ -204,7 +205,9 @@ def params_of(
         message = f"the new params are {new}, not {list(expected)}"
         lines.append(difference("", message, "params"))
     subsampled = {
-        name for name, s in plain.items() if s["type"] == "plate" and s["args"][0] != s["args"][1]
+        name
+        for name, site in plain.items()
+        if site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
     }
     for name in new:
         if line := misplaced(name, generated[name], subsampled):
