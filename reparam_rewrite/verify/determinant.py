@@ -148,6 +148,20 @@ def blockwise(along: Along, made: list[Block]) -> Determinant:
     return Determinant(sum(by_site.values()), by_site)
 
 
+def solved(along: Along, made: list[Block], wanted: Any) -> Any:
+    """What each block by itself must be multiplied with to give its part of `wanted`."""
+    dims = max((block.span.stop for block in made), default=0)
+    rows = [padded(row.ravel(), b.span, dims) for b in made for row in directions(b)]
+    found = along(np.array(rows).reshape(-1, dims))
+    start, solution = 0, np.zeros(dims)
+    for block in made:
+        own = found[start : start + block.rows, block.span]
+        start += block.rows
+        inverse = np.linalg.pinv(as_matrices(own, block))
+        solution[block.span] = applied(inverse, wanted[block.span], block)
+    return solution
+
+
 def padded(part: Any, span: slice, dims: int) -> Any:
     row = np.zeros(dims)
     row[span] = part
