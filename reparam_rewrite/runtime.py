@@ -253,7 +253,7 @@ class Bases:
 
         if self._blocks is None:
             self._blocks = determinant.blocks(along, self.spans, self.shapes, LARGEST_BLOCK)
-        return determinant.solved(along, self._blocks, -gap)
+        return determinant.Inverse(along, self._blocks).own(-gap)
 
     def distance(self, u: Any, wanted: Values, rows: Any) -> dict[str, Any]:
         """How far the children of unconstrained base values are from those that are wanted."""

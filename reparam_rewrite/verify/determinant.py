@@ -148,18 +148,38 @@ def blockwise(along: Along, made: list[Block]) -> Determinant:
     return Determinant(sum(by_site.values()), by_site)
 
 
-def solved(along: Along, made: list[Block], wanted: Any) -> Any:
-    """What each block by itself must be multiplied with to give its part of `wanted`."""
-    dims = max((block.span.stop for block in made), default=0)
-    rows = [padded(row.ravel(), b.span, dims) for b in made for row in directions(b)]
-    found = along(np.array(rows).reshape(-1, dims))
-    start, solution = 0, np.zeros(dims)
-    for block in made:
-        own = found[start : start + block.rows, block.span]
-        start += block.rows
-        inverse = np.linalg.pinv(as_matrices(own, block))
-        solution[block.span] = applied(inverse, wanted[block.span], block)
-    return solution
+class Inverse:
+    """The inverse of the map's derivative at one point, from its blocks: [v] to [u].
+
+    `own` solves each block by itself; `of` goes on until the whole is solved, in one step for
+    each site of a chain.
+    """
+
+    def __init__(self, along: Along, made: list[Block]) -> None:
+        self.along, self.made = along, made
+        self.dims = max((block.span.stop for block in made), default=0)
+        rows = [padded(row.ravel(), b.span, self.dims) for b in made for row in directions(b)]
+        found = along(np.array(rows).reshape(-1, self.dims))
+        start, self.inverses = 0, []
+        for block in made:
+            some = found[start : start + block.rows, block.span]
+            start += block.rows
+            self.inverses.append(np.linalg.pinv(as_matrices(some, block)))
+
+    def own(self, wanted: Any) -> Any:
+        solution = np.zeros(self.dims)
+        for block, inverse in zip(self.made, self.inverses, strict=True):
+            solution[block.span] = applied(inverse, wanted[block.span], block)
+        return solution
+
+    def of(self, wanted: Any) -> Any:
+        solution, left = np.zeros(self.dims), wanted
+        for _ in range(len(self.made) + 1):
+            solution = solution + self.own(left)
+            left = wanted - self.along(solution[None])[0]
+            if np.max(np.abs(left), initial=0.0) < SAME:
+                break
+        return solution
 
 
 def padded(part: Any, span: slice, dims: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,22 @@ class Evaluator:
         none = np.zeros((len(self.param_rows), self.change.dims))
         found = self.change.at(u, p, np.vstack([rows, none]), np.vstack([own, self.param_rows]))
         return {**found, "by_param": found["along"][self.change.dims :]}
+
+    def by_param(self, u: Any, p: Any) -> Any:
+        """The derivatives of all values along each new param."""
+        none = np.zeros((len(self.param_rows), self.change.dims))
+        return self.change.at(u, p, none, self.param_rows)["along"]
+
+    def inverse(self, point: Point) -> Callable[[Any], Any]:
+        """From a change of v to that of u, at a point that has a determinant."""
+        if self.small:
+            jacobian = point.at["along"][: self.change.dims].T
+            return lambda wanted: np.linalg.solve(jacobian, wanted)
+
+        def along(rows: Any) -> Any:
+            return self.change.at(point.u, point.p, rows)["along"]
+
+        return determinant.Inverse(along, self.blocks or []).of
 
     def large(self, u: Any, p: Any) -> tuple[dict[str, Any], Determinant]:
         """By blocks. What is computed beside the derivatives comes with each call: keep the last."""

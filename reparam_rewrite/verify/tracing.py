@@ -113,7 +113,11 @@ def structure(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> T
                 values[name] = {"value": value}
         return values
 
-    values = jax.jit(run)(cheap_key(0))
+    try:
+        values = jax.jit(run)(cheap_key(0))
+    except NotImplementedError:  # of Poisson draws, with such keys
+        sites.clear()
+        values = jax.jit(run)(jax.random.key(0))
     return {name: {**site, **values.get(name, {})} for name, site in sites.items()}
 
 
