@@ -75,15 +75,16 @@ class Rewriter(Program):
     A model that has such a name, without an ending, is reached as ``./verify``.
     """
 
-    def main(self, args: Any = None, prog_name: str | None = None, **options: Any) -> NoReturn:
-        given = list(sys.argv[1:] if args is None else args)
-        if given and given[0] in COMMANDS:
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        given = arguments[0] if arguments else options.pop("args", None)
+        words = list(sys.argv[1:] if given is None else given)
+        if words and words[0] in COMMANDS:
             from importlib import import_module
 
-            found = import_module(f"reparam_rewrite.commands.{given[0]}").command
-            name = prog_name or detected_name()
-            found.main(given[1:], prog_name=f"{name} {given[0]}", **options)
-        super().main(given, prog_name=prog_name, **options)
+            found = import_module(f"reparam_rewrite.commands.{words[0]}").command
+            name = options.pop("prog_name", None) or detected_name()
+            found.main(words[1:], prog_name=f"{name} {words[0]}", **options)
+        super().main(words, **options)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)

@@ -133,7 +133,9 @@ class VerifyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     args: Annotated[
         str | UnsetType,
-        Meta(description='"example.py:example_args", which gives (args, kwargs), or an expression.'),
+        Meta(
+            description='"example.py:example_args", which gives (args, kwargs), or an expression.'
+        ),
     ] = UNSET
     function: Annotated[
         str | UnsetType,
@@ -158,9 +160,9 @@ class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="By site name, what its axes are called, from left to right."),
     ] = UNSET
     sites: Annotated[dict[str, SiteTable] | UnsetType, Meta(description="By site name.")] = UNSET
-    verify: Annotated[
-        VerifyTable | UnsetType, Meta(description="For the command `verify`.")
-    ] = UNSET
+    verify: Annotated[VerifyTable | UnsetType, Meta(description="For the command `verify`.")] = (
+        UNSET
+    )
 
 
 @cache

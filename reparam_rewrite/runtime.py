@@ -12,7 +12,7 @@ coefficients. These functions compute it, from the generated model itself:
     draws = from_base(model, base_draws, args, kwargs, params=params, batch_ndims=1)
 
 `params` are values of the model's params, such as SVI learned; others have their initial values.
-`bases`, such as ``{"a": "a_raw"}``, tells the names of a model by hand, where they aren't NumPyro's.
+`bases`, such as ``{"a": "a_raw"}``, tells the names of a model by hand that aren't NumPyro's.
 The generated file imports nothing of this. Needs jax and numpyro.
 """
 
@@ -117,7 +117,7 @@ def like_inputs(found: Values, values: Mapping[str, Any]) -> Values:
     """In the precision that the values came in."""
     kinds = [np.asarray(v).dtype for v in values.values()]
     double = any(kind == np.float64 for kind in kinds if kind.kind == "f")
-    double = double and bool(jax.config.jax_enable_x64)
+    double = double and jnp.zeros(()).dtype == np.float64
     dtype = np.float64 if double else np.float32
     return {
         name: value.astype(dtype) if value.dtype.kind == "f" else value
@@ -221,6 +221,7 @@ class Bases:
     def compile(self, wanted: Values) -> None:
         """Make the programs, after a look at how each base site is made of its child."""
         u = np.random.default_rng(0).normal(size=self.dims)
+
         def alike(u: Any) -> dict[str, list[Any]]:
             return matches(self.run(None, self.given(u)), self.child_of)
 

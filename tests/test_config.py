@@ -146,6 +146,12 @@ def test_settings_of_a_parent_win_over_those_of_its_site_and_those_over_the_defa
     assert config.settings("A", "z") == msgspec.structs.replace(of_site, learn=False)
 
 
+def test_how_the_models_are_called_by_verify() -> None:
+    config = read('chain = ["a", "b"]\n[verify]\nargs = "(8,), {}"\nfunction = "Model.run"')
+    assert (config.verify.args, config.verify.function) == ("(8,), {}", "Model.run")
+    assert read('chain = ["a", "b"]').verify.args is None
+
+
 def test_numbers_may_be_integers() -> None:
     init = read(WHOLE).settings("A", "mu").init
     assert (init, type(init)) == (1.0, float)
@@ -245,12 +251,34 @@ o.toml:1:1: unknown key 'chains'
 hint: did you mean 'chain'?""",
     ),
     (
-        '[verify]\n[sites.a]\noffset = "mu"',
+        '[prove]\n[sites.a]\noffset = "mu"',
         """\
-o.toml:1:2: unknown key 'verify'
-    [verify]
+o.toml:1:2: unknown key 'prove'
+    [prove]
      ^
-hint: the valid keys are 'functions', 'chain', 'defaults', 'axes' and 'sites'.""",
+hint: the valid keys are 'functions', 'chain', 'defaults', 'axes', 'sites' and 'verify'.""",
+    ),
+    (
+        'chain = ["mu", "a"]\n[verify]\narg = "()"\nfunction = "a b"\nargs = " "',
+        """\
+o.toml:3:1: unknown key 'arg' in [verify]
+    arg = "()"
+    ^
+hint: did you mean 'args'?
+o.toml:4:12: 'a b' is not the name of a function
+    function = "a b"
+               ^
+hint: write 'model', 'Class.method' or 'outer.inner'.
+o.toml:5:8: 'args' is empty
+    args = " "
+           ^""",
+    ),
+    (
+        'chain = ["mu", "a"]\n[verify]\nargs = ["example.py"]',
+        """\
+o.toml:3:8: 'args' must be a string, not an array
+    args = ["example.py"]
+           ^""",
     ),
     (
         'init = 1.0\nchain = ["mu", "a"]',
@@ -899,7 +927,7 @@ def test_every_key_is_described_in_a_json_schema() -> None:
     tables = {name: table["properties"] for name, table in schema["$defs"].items()}
     pairs = {"Settings", "ParentTable"}
     sites = {"SiteTable", "ScaleTable", "PowerTable", "BasisTable"}
-    assert set(tables) == {"ConfigTable"} | pairs | sites
+    assert set(tables) == {"ConfigTable", "VerifyTable"} | pairs | sites
     described = [
         bool(key.get("description")) for table in tables.values() for key in table.values()
     ]

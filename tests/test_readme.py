@@ -68,17 +68,28 @@ def test_main_command_shows_the_diff_of_the_tensor_fixture(tmp_path: Path) -> No
     assert changed == (FIXTURES / "tensor" / "model_reparam.py").read_bytes()
 
 
-@pytest.mark.parametrize("shown", blocks("console"), ids=["writes", "refuses", "notebook"])
+@pytest.mark.parametrize(
+    "shown", blocks("console"), ids=["writes", "refuses", "notebook", "differs"]
+)
 def test_console_sessions(shown: str, tmp_path: Path) -> None:
     command, _, output = shown.partition("\n")
-    for name in ("model.py", "offsets.toml"):
+    for name in ("model.py", "offsets.toml", "example.py"):
         shutil.copy(GRAND_MEAN / name, tmp_path / name)
     imports, model = (GRAND_MEAN / "model.py").read_text().rstrip().split("\n\n\n")
     (tmp_path / "model.ipynb").write_bytes(notebook("%pylab inline", imports, model))
     (tmp_path / "typo.toml").write_text('[sites.a]\noffset = "sigma_mu"\n')
+    by_hand = (GRAND_MEAN / "by_hand.py").read_text()
+    (tmp_path / "wrong.py").write_text(by_hand.replace("Normal(0, 10)", "Normal(0, 9)"))
     result = run(command.removeprefix("$ "), tmp_path)
-    assert result.stderr == output
-    assert result.stdout == ""
+    assert (result.stdout if "verify" in command else result.stderr) == output
+    assert (result.stderr if "verify" in command else result.stdout) == ""
+
+
+def test_verify_command_shows_that_the_model_by_hand_is_the_plain_one() -> None:
+    change, command = blocks("sh")[1].splitlines()
+    result = run(command, ROOT / change.removeprefix("cd "))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == "by_hand.py is equivalent to model.py"
 
 
 def test_the_config_page_is_a_valid_config() -> None:
@@ -90,10 +101,10 @@ def test_the_config_page_is_a_valid_config() -> None:
 
 
 def test_the_page_shows_every_key() -> None:
-    from reparam_rewrite.config_values import ConfigTable, ParentTable, SiteTable
+    from reparam_rewrite.config_values import ConfigTable, ParentTable, SiteTable, VerifyTable
 
     page = next(block for block in blocks("toml") if "functions" in block)
-    for table in (ConfigTable, SiteTable, ParentTable):
+    for table in (ConfigTable, SiteTable, ParentTable, VerifyTable):
         for key in table.__struct_fields__:
             assert re.search(rf"\b{key}\b", page), key
 
@@ -115,7 +126,7 @@ def test_every_key_has_such_a_line() -> None:
     tables = (values.ConfigTable, values.SiteTable, values.ParentTable)
     tables += (values.ScaleTable, values.BasisTable)
     keys = {key for table in tables for key in table.__struct_fields__}
-    assert keys - shown == {"functions", "defaults", "sites"}
+    assert keys - shown == {"functions", "defaults", "sites", "verify"}
 
 
 def test_a_parent_on_another_scale() -> None:

@@ -88,8 +88,13 @@ def test_a_chain_starts_where_it_is_told() -> None:
     model = handlers.substitute(generated, data=params)
     values = {"mu": 5.0, "sigma": 0.5, "sigma_a": 0.8, "a": np.linspace(-1, 1, 7)}
     start = to_base(generated, values, args, kwargs, params)
-    kernel = NUTS(model, init_strategy=init_to_value(values=start), step_size=1e-6,
-                  adapt_step_size=False, max_tree_depth=1)
+    kernel = NUTS(
+        model,
+        init_strategy=init_to_value(values=start),
+        step_size=1e-6,
+        adapt_step_size=False,
+        max_tree_depth=1,
+    )
     mcmc = MCMC(kernel, num_warmup=0, num_samples=1, progress_bar=False)
     mcmc.run(jax.random.key(0), *args, **kwargs)
     np.testing.assert_allclose(mcmc.get_samples()["a"][0], values["a"], atol=1e-4)

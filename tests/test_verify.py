@@ -290,7 +290,7 @@ def test_the_helper_of_test_suites() -> None:
 # Files, functions and arguments
 
 
-FORECASTER = '''\
+FORECASTER = """\
 class Base:
     def helper(self):
         return "base"
@@ -305,15 +305,14 @@ class Forecaster(Base):
 
     def model(self, n, y=None):
         return self.helper(), self.width, n, y
-'''
+"""
 
 
 def test_an_instance_gets_the_class_of_each_file(tmp_path: Path) -> None:
     for name, helper in (("plain", "of plain"), ("other", "of other")):
         (tmp_path / f"{name}.py").write_text(FORECASTER.format(helper=helper))
     (tmp_path / "example.py").write_text(
-        "from plain import Forecaster\n\n\ndef args():\n"
-        "    return (Forecaster(3), 4), {'y': 5}\n"
+        "from plain import Forecaster\n\n\ndef args():\n    return (Forecaster(3), 4), {'y': 5}\n"
     )
     name, results = "Forecaster.model", []
     for file in ("plain", "other"):
@@ -388,8 +387,12 @@ def unrelated():
         (SEVERAL, None, ["model_b"], "model_b"),
         (SEVERAL, "model_b", ["effects"], "model_b"),
         (SEVERAL.replace("model_b", "model"), None, [], "model"),
-        (FORECASTER.format(helper="").replace("self.helper(), ", "numpyro.sample('a', 1), "), None,
-         [], "Forecaster.model"),
+        (
+            FORECASTER.format(helper="").replace("self.helper(), ", "numpyro.sample('a', 1), "),
+            None,
+            [],
+            "Forecaster.model",
+        ),
     ],
 )
 def test_which_function_is_the_model(

@@ -26,9 +26,7 @@ class Mutation(NamedTuple):
     by_config: bool = False
 
 
-def mutation(
-    case: str, what: str, site: str, *changes: str, by_config: bool = False
-) -> Mutation:
+def mutation(case: str, what: str, site: str, *changes: str, by_config: bool = False) -> Mutation:
     pairs = tuple(zip(changes[::2], changes[1::2], strict=True))
     return Mutation(case, what, tuple(site.split()), pairs, by_config)
 
@@ -82,7 +80,7 @@ GRAND_MEAN = [
     (
         "a jacobian added by hand",
         "a_log_det",
-        "    with numpyro.plate(\"n_y\"",
+        '    with numpyro.plate("n_y"',
         '    numpyro.factor("a_log_det", jnp.log(sigma_a))\n    with numpyro.plate("n_y"',
     ),
     ("a coefficient of nothing", "a", "jnp.zeros(n_a)) * mu", "jnp.zeros(n_a)) * 0.0"),
@@ -99,8 +97,8 @@ GRAND_MEAN = [
     (
         "an element of a coefficient of nothing",
         "a",
-        'jnp.zeros(n_a)) * mu',
-        'jnp.zeros(n_a)).at[2].set(0.0) * mu',
+        "jnp.zeros(n_a)) * mu",
+        "jnp.zeros(n_a)).at[2].set(0.0) * mu",
     ),
 ]
 CONDITIONAL = [
@@ -211,8 +209,7 @@ NON_CENTRED = [
         "a site averaged after it is sampled",
         "y",
         'b = numpyro.sample("b", dist.Normal(0, sigma_b))',
-        'b = numpyro.sample("b", dist.Normal(0, sigma_b))\n'
-        "        b = jnp.mean(b) + 0 * b",
+        'b = numpyro.sample("b", dist.Normal(0, sigma_b))\n        b = jnp.mean(b) + 0 * b',
     ),
 ]
 OTHERS = [
@@ -224,8 +221,12 @@ WALKS = [
     ("a step size", "A", "dist.GaussianRandomWalk(0.3", "dist.GaussianRandomWalk(0.2"),
     ("a covariance", "trend", "jnp.eye(n_t)", "2 * jnp.eye(n_t)"),
     ("another mean of the data", "y", "mu + z + trend + A", "mu + z + 2 * trend + A"),
-    ("a longer walk", "z", '"z", dist.GaussianRandomWalk(0.5, num_steps=n_t',
-     '"z", dist.GaussianRandomWalk(0.5, num_steps=n_t + 1'),
+    (
+        "a longer walk",
+        "z",
+        '"z", dist.GaussianRandomWalk(0.5, num_steps=n_t',
+        '"z", dist.GaussianRandomWalk(0.5, num_steps=n_t + 1',
+    ),
 ]
 STRUCTURED = [
     ("a matrix of nothing", "by_day", "@ weather\n", "@ (0 * weather)\n"),
@@ -274,8 +275,12 @@ TENSOR = [
     ("another mean of the data", "y", "C[:, :, None]", "C[:, :, None] + a[:, None, None]"),
 ]
 BROADCAST = [
-    ("a widened site", "b", 'param("xi_b_mu", jnp.zeros((n_j, 1)))',
-     'param("xi_b_mu", jnp.zeros((n_j, n_j)))'),
+    (
+        "a widened site",
+        "b",
+        'param("xi_b_mu", jnp.zeros((n_j, 1)))',
+        'param("xi_b_mu", jnp.zeros((n_j, n_j)))',
+    ),
     ("another plate", "A", '{"A": A_reparam}), plate_i, plate_t', '{"A": A_reparam}), plate_i'),
     (
         "swapped parents",
@@ -299,8 +304,13 @@ BY_CONFIG = [
         "LocScaleReparam(centered=0.0)",
         "LocScaleReparam(centered=0.5)",
     ),
-    ("random_walks", "another scale", "A", "AffineTransform(A_loc, 2.0)",
-     "AffineTransform(A_loc, 3.0)"),
+    (
+        "random_walks",
+        "another scale",
+        "A",
+        "AffineTransform(A_loc, 2.0)",
+        "AffineTransform(A_loc, 3.0)",
+    ),
 ]
 
 BY_CASE: dict[str, list[Any]] = {

@@ -129,7 +129,6 @@ def run(
     from reparam_rewrite.verify.entry import entry
     from reparam_rewrite.verify.loading import function_in, load
     from reparam_rewrite.verify.report import Subject, as_json, as_text
-    from reparam_rewrite.verify.running import refusal
 
     plain = load(model, "model")
     asked = function or (settings.verify.function if settings else None)
@@ -162,12 +161,7 @@ def run(
         expected=expected,
         other_offsets=of_expressions(settings) if settings else (),
     )
-    try:
-        report = verify(compared, ready(other, path)[0], *given, options)
-    except Refusal:
-        raise
-    except RecursionError as error:
-        raise refusal(error, model, "the models can't be run") from error
+    report = verify(compared, ready(other, path)[0], given[0], given[1], options)
     status = CHANGED if report.different else FAILED if report.unchecked else DONE
     subject = Subject(plain=model, generated=path, function=name)
     if form == "json":

@@ -141,7 +141,7 @@ def bound(
         with redirect_stdout(sys.stderr):
             instance = owner()
     except Exception as error:
-        hint = f"give one as the first of the args: --args \"({owner.__name__}(...), ...), {{}}\"."
+        hint = f'give one as the first of the args: --args "({owner.__name__}(...), ...), {{}}".'
         message = f"'{name}' is a method, and no '{owner.__name__}' can be made without arguments"
         raise refusal(error, path, message, hint) from error
     return getattr(instance, name.rpartition(".")[2]), found

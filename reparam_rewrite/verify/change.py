@@ -55,7 +55,7 @@ class Change:
         self.param_dims = sum(map(math.prod, self.param_shapes.values()))
         #: By site, the class of its distribution in the plain and in the generated model.
         self.kinds: dict[str, tuple[str, str]] = {}
-        #: The latents whose base site has a distribution of the child's own kind, not a transformed one.
+        #: The latents whose base site has a distribution of the child's own kind.
         self.direct: set[str] = set()
         self.weights = np.random.default_rng(1).normal(size=self.dims)
         self._program: Any = None

@@ -75,9 +75,7 @@ class Comparison:
         lines = [line for line in self.lines() if line.check not in options.skip]
         lines += [Line(check=c, status="skipped", message="switched off") for c in options.skip]
         lines.sort(key=lambda line: CHECKS.index(line.check))
-        return Report(
-            points=options.points, seed=options.seed, dims=self.dims, lines=tuple(lines)
-        )
+        return Report(points=options.points, seed=options.seed, dims=self.dims, lines=tuple(lines))
 
     def lines(self) -> Iterator[Line]:
         try:
@@ -86,7 +84,6 @@ class Comparison:
             hint = "" if frame_of(error) else "are these the arguments that it takes?"
             said = "the plain model does not run"
             raise refusal(error, file_of(self.plain), said, hint) from error
-        names = list(plain)
         try:
             generated = structure(self.generated, self.args, self.kwargs)
         except Exception as error:

@@ -39,9 +39,7 @@ def support_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
 def value_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
     """Deterministic sites and what the model returns."""
     for name in points[0].at["same"]:
-        what, site = (
-            ("the returned value", "") if name == RETURN else (f"site {name!r}", name)
-        )
+        what, site = ("the returned value", "") if name == RETURN else (f"site {name!r}", name)
         for point in points:
             old, new = point.at["same"][name]
             if message := unlike(what, old, new, options.rtol, point.where(options.seed)):
@@ -115,8 +113,11 @@ def density_lines(points: Sequence[Point], change: Change, options: Options) -> 
         off = apart(at_worst, gap)
         term = float(at_worst.at["plain"]["log_prob"][name])
         if off <= options.rtol:
-            own = [abs(point.determinant.by_site.get(name, 0.0)) for point in usable
-                   if point.determinant]
+            own = [
+                abs(point.determinant.by_site.get(name, 0.0))
+                for point in usable
+                if point.determinant
+            ]
             moved = f", log|det| up to {max(own):.3g}" if max(own, default=0.0) > 1e-12 else ""
             message = f"{sampled_as(change, name)}same density{moved}"
             yield Line(
@@ -136,7 +137,7 @@ def density_lines(points: Sequence[Point], change: Change, options: Options) -> 
                         check="density",
                         status="different",
                         site=name,
-                        message=f"off by {gap:.10g}, was {term:.10g}",
+                        message=f"off by {gap:.6g}, was {term:.6g}",
                         off=abs(gap),
                         of=abs(term),
                         point=at_worst.number,
@@ -154,7 +155,7 @@ def density_lines(points: Sequence[Point], change: Change, options: Options) -> 
         message=(
             "log density and log|det| agree"
             if same
-            else f"the log density is {worst.found:.12g} instead of {worst.expected:.12g} {where}"
+            else f"the log density is {worst.found:.10g} instead of {worst.expected:.10g} {where}"
         ),
         off=abs(worst.gap),
         of=worst.magnitude,
@@ -172,7 +173,8 @@ def sampled_as(change: Change, name: str) -> str:
 
 def init_lines(point: Point) -> Iterator[Line]:
     """Where every param has its initial value: is each base site its child?"""
-    same, moved = [], []
+    same: list[str] = []
+    moved: list[str] = []
     for name, (base, child) in point.at["moved"].items():
         kept = np.shape(base) == np.shape(child) and np.allclose(base, child, 1e-6, 1e-6)
         (same if kept else moved).append(name)

@@ -121,7 +121,8 @@ def mixed_axes(reached: Any, started: Any) -> tuple[int, ...]:
 def blockwise(along: Along, made: list[Block]) -> Determinant:
     """From each block's own directions at one point. Raises `Unknown`."""
     dims = max((block.span.stop for block in made), default=0)
-    rows, starts = [], []
+    rows: list[Any] = []
+    starts = []
     rng = np.random.default_rng(1)
     for block in made:
         starts.append(len(rows))

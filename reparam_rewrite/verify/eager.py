@@ -30,9 +30,7 @@ def jit_lines(change: Change, point: Point, options: Options) -> Iterator[Line]:
     names = {pair.base: pair.name for pair in change.pairing.pairs}
     found = jax.device_get(terms(trace, names)["log_prob"])
     compiled = point.at["generated"]["log_prob"]
-    apart = {
-        name: float(abs(found.get(name, np.nan) - term)) for name, term in compiled.items()
-    }
+    apart = {name: float(abs(found.get(name, np.nan) - term)) for name, term in compiled.items()}
     for name, gap in apart.items():
         if not gap <= options.rtol * point.magnitude and np.isfinite(compiled[name]):
             yield Line(
@@ -47,5 +45,6 @@ def jit_lines(change: Change, point: Point, options: Options) -> Iterator[Line]:
             return
     worst = max(apart.values(), default=0.0)
     message = "the same compiled and not"
-    yield Line(check="jit", status="ok", message=message, off=worst, of=point.magnitude,
-               point=point.number)
+    yield Line(
+        check="jit", status="ok", message=message, off=worst, of=point.magnitude, point=point.number
+    )

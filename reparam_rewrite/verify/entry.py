@@ -27,9 +27,11 @@ def entry(source: bytes, path: str, asked: str | None, rewritten: Sequence[str] 
     if asked:
         return asked
     functions = {function.name: function for function in functions_of(ast.parse(source))}
-    sampling = {name for name in functions if name in rewritten} if rewritten else {
-        name for name, function in functions.items() if function.samples
-    }
+    sampling = (
+        {name for name in functions if name in rewritten}
+        if rewritten
+        else {name for name, function in functions.items() if function.samples}
+    )
     grown = True
     while grown:
         callers = {

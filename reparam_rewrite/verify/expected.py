@@ -27,9 +27,7 @@ from reparam_rewrite.verify.tracing import (
 from reparam_rewrite.verify.values import Line, Model, Site, Trace
 
 
-def config_lines(
-    expected: Model, change: Change, moved: Mapping[str, list[str]]
-) -> Iterator[Line]:
+def config_lines(expected: Model, change: Change, moved: Mapping[str, list[str]]) -> Iterator[Line]:
     """The params of both, then the values that both give the sites at one point."""
     try:
         wanted = structure(expected, change.args, change.kwargs)

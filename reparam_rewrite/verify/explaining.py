@@ -49,7 +49,7 @@ def other_arguments(name: str, change: Change, points: Sequence[Point], worst: P
 
 
 def signs(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
-    """``z_base ~ Normal(z_prev + offset, s)`` with another offset than in ``z = z_base - offset``."""
+    """``z_base ~ Normal(z_prev + offset, s)`` and another offset in ``z = z_base - offset``."""
     old, new = worst.at["arguments"].get(name, ({}, {}))
     if name not in worst.at["moved"] or name not in change.direct or "loc" not in old:
         return ""

@@ -75,17 +75,13 @@ def inference_lines(
             yield Line(check=way, status="skipped", message=message)
             continue
         message = f"{way} takes the plain model, and not the generated one: {summary(error)}"
-        yield Line(
-            check=way, status="different", site=site_of(error, names), message=message
-        )
+        yield Line(check=way, status="different", site=site_of(error, names), message=message)
 
 
 def refused(
     run: Run, model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Exception | None, Any]:
     try:
-        return None, jax.eval_shape(
-            lambda key: run(model, args, kwargs, key), jax.random.key(0)
-        )
+        return None, jax.eval_shape(lambda key: run(model, args, kwargs, key), jax.random.key(0))
     except Exception as error:
         return error, None

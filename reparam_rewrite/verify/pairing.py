@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,9 +52,7 @@ def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, lis
             check = "observed" if site.get("is_observed") else "sites"
             cause = "a factor that a change of variables needs is in its base site already"
             message = f"{what} {name!r} is not in the plain model"
-            lines.append(
-                difference(name, message, check, cause if check == "observed" else "")
-            )
+            lines.append(difference(name, message, check, cause if check == "observed" else ""))
 
     new, of_params = params_of(plain, generated, options.coefficients)
     order = {name: at for at, name in enumerate(generated)}
@@ -127,24 +125,24 @@ def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iter
         yield difference(name, f"site {name!r} is missing from the generated model", check)
         return
     other = generated[name]
-    for what, old, new in (
-        ("shape", jnp.shape(site["value"]), jnp.shape(other["value"])),
-        ("dtype", jnp.result_type(site["value"]), jnp.result_type(other["value"])),
-    ):
-        if old != new:
-            wider = what == "shape" and math.prod(new) > math.prod(old)
-            cause = WIDENED if wider else ""
-            message = f"site {name!r} has {what} {new}, it was {old}"
-            yield difference(name, message, check, cause)
-            return
+    shapes = jnp.shape(site["value"]), jnp.shape(other["value"])
+    if shapes[0] != shapes[1]:
+        cause = WIDENED if math.prod(shapes[1]) > math.prod(shapes[0]) else ""
+        message = f"site {name!r} has shape {shapes[1]}, it was {shapes[0]}"
+        yield difference(name, message, check, cause)
+        return
+    old, new = jnp.result_type(site["value"]), jnp.result_type(other["value"])
+    if old != new:
+        yield difference(name, f"site {name!r} has dtype {new}, it was {old}", check)
+        return
 
     if site["type"] == "plate":
-        old, new = site["args"], other.get("args")
+        was, sizes = site["args"], other.get("args")
         if other["type"] != "plate":
             message = f"{name!r} was a plate, it is a {other['type']} site"
             yield difference(name, message)
-        elif old != new:
-            message = f"plate {name!r} has (size, subsample size) {new}, it was {old}"
+        elif was != sizes:
+            message = f"plate {name!r} has (size, subsample size) {sizes}, it was {was}"
             yield difference(name, message)
         return
     if site["type"] == "deterministic":
@@ -229,4 +227,3 @@ def misplaced(name: str, param: Site, subsampled: set[str]) -> Line | None:
     if local:
         what += ": its elements belong to places in the draw, not to elements of the plate"
     return difference(name, what, "params", cause)
-

@@ -116,7 +116,7 @@ class Evaluator:
         return determinant.Inverse(along, self.blocks or []).of
 
     def large(self, u: Any, p: Any) -> tuple[dict[str, Any], Determinant]:
-        """By blocks. What is computed beside the derivatives comes with each call: keep the last."""
+        """By blocks. All that is computed comes with each call: it is kept in `last`."""
         change = self.change
         along_p = np.vstack([self.param_rows, np.zeros((1, change.param_dims))])
         found = change.at(u, p, np.zeros((len(along_p), change.dims)), along_p)

@@ -131,7 +131,7 @@ def moment_lines(
 
 
 def apart(old: Any, new: Any) -> float:
-    """By how many standard errors the means and mean squares of two sets of draws differ at most."""
+    """By how many standard errors means and mean squares of two sets of draws differ at most."""
     old, new = old.reshape(len(old), -1), new.reshape(len(new), -1)
     if not old.size:
         return 0.0
@@ -148,5 +148,3 @@ def apart(old: Any, new: Any) -> float:
             ratio = np.where(gap > 1e-9, gap / error, 0.0)
         found = max(found, float(np.max(np.nan_to_num(ratio, nan=np.inf))))
     return found
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,7 +16,7 @@ from numpyro.distributions import biject_to, constraints
 
 from reparam_rewrite.verify.values import Model, Site, Trace, Values
 
-#: What makes XLA compile faster and the program slower: nearly all of the time goes to the compiler.
+#: What makes XLA compile faster and the program slower: most of the time goes to the compiler.
 HASTY: dict[str, Any] = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
@@ -30,11 +31,12 @@ def double_precision() -> AbstractContextManager[Any]:
 
     A context rather than a global switch: what users run is float32.
     """
+    made: AbstractContextManager[Any]
     if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # where it lived before jax 0.8
-
-    return enable_x64()
+        made = jax.enable_x64(True)
+    else:  # where it lived before jax 0.8
+        made = importlib.import_module("jax.experimental").enable_x64()
+    return made
 
 
 def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -108,7 +110,7 @@ def structure(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> T
             if site["type"] == "param":
                 values[name] = {"value": value, "args": site["args"]}
             elif site["type"] == "deterministic" or (is_latent(site) and not is_discrete(site)):
-                site["value"] = jax.ShapeDtypeStruct(jnp.shape(value), jnp.result_type(value))
+                site["value"] = shaped(value)
             else:
                 values[name] = {"value": value}
         return values
@@ -119,6 +121,11 @@ def structure(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> T
         sites.clear()
         values = jax.jit(run)(jax.random.key(0))
     return {name: {**site, **values.get(name, {})} for name, site in sites.items()}
+
+
+def shaped(value: Any) -> Any:
+    """The shape and dtype of a value, without the value."""
+    return jax.eval_shape(lambda: jnp.asarray(value))
 
 
 def is_discrete(site: Site) -> bool:

@@ -1,4 +1,4 @@
-"""What passes between the steps of `verify`, and what it hands out. Imports neither jax nor numpyro.
+"""What passes between the steps of `verify`, and what it hands out. Imports no jax.
 
     arguments, loading -> tracing -> pairing -> change -> findings -> Report
                                                   determinant ---^
@@ -67,11 +67,14 @@ class Options(Struct, frozen=True, kw_only=True):
     """How to compare two models.
 
     rtol: a difference is none below this share of the largest term that it is made of.
-    coefficients: the names that the generated model's new params must have, if given. bases: the
-    site sampled instead of a child, where it has another name than NumPyro's reparameterizers
-    give it; base_name: a template that it must follow otherwise, "{}_base". dense: up to how many latent values the whole jacobian is taken; a larger one is
-    taken by blocks. expected: the model that the config asks for, to compare the other with.
-    other_offsets: coefficients of expressions, whose names don't say what they multiply.
+    coefficients: the names that the generated model's new params must have, if given.
+    bases: the site sampled instead of a child, where it has another name than NumPyro's
+    reparameterizers give it; base_name: a template that it must follow otherwise, "{}_base".
+    dense: up to how many latent values the whole jacobian is taken; a larger one is taken by
+    blocks, none of more than `largest_block` elements. expected: the model that the config asks
+    for, to compare the other with. other_offsets: coefficients of expressions, whose names don't
+    say what they multiply. keys, draws: how many draws of the priors are compared, with equal
+    keys and, where those differ, in all.
     """
 
     points: int = 20
