@@ -393,6 +393,13 @@ def unrelated():
             [],
             "Forecaster.model",
         ),
+        (
+            "def f(n):\n    def g(x):\n        return sample('a', x)\n    return g\n",
+            None,
+            [],
+            "f.g",
+        ),
+        ("def f():\n    def g(c, x):\n        sample('a', x)\n    scan(g, 0, 1)\n", None, [], "f"),
     ],
 )
 def test_which_function_is_the_model(

@@ -60,20 +60,25 @@ def entry(source: bytes, path: str, asked: str | None, rewritten: Sequence[str] 
 
 
 def functions_of(tree: ast.AST, prefix: str = "") -> Iterator[Function]:
-    """The functions at the top of a file, and methods."""
+    """The functions of a file: at its top, methods, and functions in functions."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef):
             yield from functions_of(node, f"{prefix}{node.name}.")
         elif isinstance(node, ast.FunctionDef):
             calls = frozenset(called_names(node))
             yield Function(f"{prefix}{node.name}", "sample" in calls, calls)
-        elif isinstance(node, ast.If | ast.Try):
+            yield from functions_of(node, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.stmt):
             yield from functions_of(node, prefix)
 
 
 def called_names(node: ast.AST) -> Iterator[str]:
-    """Names that are called or given to something that may call them."""
-    for inner in ast.walk(node):
+    """Names that are called, or given to something that may call them, but for those of functions
+    inside.
+    """
+    for inner in ast.iter_child_nodes(node):
+        if not isinstance(inner, ast.FunctionDef | ast.ClassDef):
+            yield from called_names(inner)
         if isinstance(inner, ast.Call):
             for one in (inner.func, *inner.args, *(k.value for k in inner.keywords)):
                 if isinstance(one, ast.Attribute):
