@@ -120,6 +120,33 @@ def test_sites_that_depend_on_each_other_need_the_whole_jacobian() -> None:
     assert report.unchecked[0].message.startswith(("x and y depend on each other", "its elements"))
 
 
+FAR = """
+def model():
+    a = numpyro.sample("a", dist.Normal(0, 1))
+    z = numpyro.sample("z", dist.VonMises(0.0, 1.0))
+"""
+FAR_REPARAM = """
+def model():
+    a = numpyro.sample("a", dist.Normal(0, 1))
+    z_loc = numpyro.param("xi_z_a", 0.5) * 1e4 * a
+    circular = dist.transforms.biject_to(dist.constraints.circular)
+    moved = ExplicitReparam([circular.inv, AffineTransform(z_loc, 1)])
+    with numpyro.handlers.reparam(config={"z": moved}):
+        z = numpyro.sample("z", dist.VonMises(0.0, 1.0))
+"""
+
+
+def test_a_point_where_all_values_look_alike_is_compared_nearer() -> None:
+    # At 40, a value is pi to the last bit, and the map seems to have no inverse.
+    assert compared(FAR, FAR_REPARAM).equivalent
+    wrong = FAR_REPARAM.replace("dist.Normal(0, 1)", "dist.Normal(0, 2)")
+    (line, *_) = compared(FAR, wrong).different
+    assert (line.check, line.site) == ("density", "a")
+    report = compared(FAR, FAR_REPARAM.replace("1e4", "1e9"))
+    assert [line.check for line in report.unchecked] == ["density"]
+    assert not report.different
+
+
 # What models may hold
 
 

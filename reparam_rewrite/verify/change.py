@@ -117,6 +117,9 @@ class Change:
                 pair.name: jnp.all(plain[pair.name]["fn"].support(plain[pair.name]["value"]))
                 for pair in self.pairing.pairs
             },
+            "told_apart": jnp.all(
+                jnp.array([told_apart(plain[pair.name]) for pair in self.pairing.pairs])
+            ),
             "same": {
                 name: tuple(jax.tree.leaves(t[name]["value"]) for t in (plain, generated))
                 for name in [*self.pairing.deterministic, RETURN]
@@ -196,6 +199,16 @@ def spans(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, slice]:
 
 def unconstrained(site: Site) -> Any:
     return biject_to(site["fn"].support).inv(site["value"])
+
+
+def told_apart(site: Site) -> Any:
+    """Whether values of a site are so far from the border of its support that numbers show the
+    next ones: the logistic function of 40 is 1, and the change of variables seems singular there.
+    """
+    to_support = biject_to(site["fn"].support)
+    v = to_support.inv(site["value"])
+    lost = [jnp.abs(to_support.inv(to_support(near)) - near) > 0.5 for near in (v - 1.0, v + 1.0)]
+    return ~jnp.any(jnp.stack(lost))
 
 
 def terms(trace: Trace, sampled: Mapping[str, str]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def density_lines(points: Sequence[Point], change: Change, options: Options) -> 
     """A line for every site, and one for their sum; differences only where there are some."""
     for kind in ("singular", "unknown"):
         for point in points:
-            if at := getattr(point, kind):
+            if point.usable and (at := getattr(point, kind)):
                 message = f"{at[1]} {point.where(options.seed)}"
                 status: Any = "different" if kind == "singular" else "unchecked"
                 yield Line(

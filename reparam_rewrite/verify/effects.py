@@ -30,7 +30,12 @@ def of_child(param: str, change: Change) -> str:
 
 def effect_lines(change: Change, points: Sequence[Point]) -> Iterator[Line]:
     """Every element of every coefficient moves a site; with a subsampled plate, any element."""
-    point = next(point for point in points if point.number != INITIAL)
+    points = [point for point in points if point.at["told_apart"]]
+    if not points:
+        message = "at no point can a value be told from the next one"
+        yield Line(check="effect", status="skipped", message=message)
+        return
+    point = next((point for point in points if point.number != INITIAL), points[0])
     moved = moved_sites(change, point)
     fine: dict[str, list[str]] = {}
     for name in change.pairing.new:

@@ -42,8 +42,8 @@ class Point(Struct, frozen=True):
 
     @property
     def usable(self) -> bool:
-        """Whether the plain model has a density here that numbers can hold."""
-        return bool(np.isfinite(self.magnitude))
+        """Whether the plain model has a density and values here that numbers can hold."""
+        return bool(np.isfinite(self.magnitude) and self.at["told_apart"])
 
     def where(self, seed: int) -> str:
         if self.number == INITIAL:
@@ -72,18 +72,25 @@ class Evaluator:
         change.compile(max(1, wanted + len(new) if self.small else wanted))
 
     def point(self, number: int) -> Point:
-        change, options = self.change, self.options
-        u, p = change.draw(options.seed, max(number, 0))
-        if number == INITIAL:
-            p = change.initial()
+        """The point of a number; nearer to zero if the models can't be compared further out."""
+        change = self.change
+        u, p = change.draw(self.options.seed, max(number, 0))
+        for nearer in (1.0, 0.3, 0.1, 0.03):
+            at_params = change.initial() if number == INITIAL else nearer * p
+            point = self.computed(number, nearer * u, at_params)
+            if point.usable:
+                break
+        return point
+
+    def computed(self, number: int, u: Any, p: Any) -> Point:
         found: dict[str, Any] = {}
         unknown = singular = None
         total = None
         try:
             if self.small:
                 found = self.whole(u, p)
-                jacobian = found["along"][: change.dims].T
-                total = determinant.dense(jacobian, change.spans)
+                jacobian = found["along"][: self.change.dims].T
+                total = determinant.dense(jacobian, self.change.spans)
             else:
                 found, total = self.large(u, p)
         except Singular as error:
