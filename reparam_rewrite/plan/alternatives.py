@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from reparam_rewrite.survey.values import Function, Site
+from reparam_rewrite.survey.values import Function, Shape, Site
 
 
 def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:
@@ -51,6 +51,16 @@ def nearest(sites: list[Site], child: Site) -> Site | None:
     return found[0] if len(found) == 1 else None
 
 
+def alike(one: Shape | None, other: Shape | None) -> bool:
+    """Have two values the same axes in the same places, for all that is known?"""
+    if one is None or other is None:
+        return True
+    return len(one) == len(other) and all(
+        axis.same(across) or (axis.plate is across.plate is None and axis.same_size(across))
+        for axis, across in zip(one, other, strict=True)
+    )
+
+
 def shared_variable(function: Function, sites: list[Site], child: Site) -> str | None:
     """The variable that is one of the alternatives where `child` is sampled, whichever ran."""
     (variable, *others) = {site.variable for site in sites}
@@ -59,6 +69,8 @@ def shared_variable(function: Function, sites: list[Site], child: Site) -> str |
     if any(site.prior.support.kind == "discrete" for site in sites):
         return None
     if any(plate.subsampled for s in sites for frame in s.frames for plate in frame.plates):
+        return None
+    if not all(alike(one.shape, other.shape) for one, other in combinations(sites, 2)):
         return None
     binding = function.timeline.before(variable, child.statement)
     if binding is None or not binding.certain:

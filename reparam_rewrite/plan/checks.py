@@ -345,6 +345,14 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
                 where = (
                     f"the with in line {other.calls_weighed[last]}, where '{last}' is called, may"
                 )
+            # ``with scale(scale=2.0): f(n)`` in a function that `last` may be given to.
+            handed_on = any(last in giver.mentions for giver in survey.functions.values())
+            unknown = [called for called in other.calls_weighed if called in other.timeline]
+            if not where and handed_on and unknown:
+                where = (
+                    f"the with in line {other.calls_weighed[unknown[0]]}, where "
+                    f"'{unknown[0]}' is called, may"
+                )
     for call in survey.weighed:
         if not where and may_run(survey, call.target, function):
             where = f"the {call.handler} handler in line {call.place.line} would"

@@ -60,6 +60,8 @@ def run_by(index: Index, block: list[ast.stmt]) -> frozenset[str] | None:
     called: list[str] = []
     mentioned: list[str] = []
     for node in (part for statement in block for part in ast.walk(statement)):
+        if isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom)):
+            return None  # meanwhile others run
         name = getattr(node, "id", None) or getattr(node, "attr", None)
         if name in defined:
             mentioned.append(name)
@@ -76,8 +78,8 @@ def run_by(index: Index, block: list[ast.stmt]) -> frozenset[str] | None:
         if node.func.id not in defined:
             return None  # an argument, for all that is known
         called.append(node.func.id)
-    # What is named more often than called is handed on.
-    return frozenset(called) if len(mentioned) == len(called) else None
+    # What is named more often than called is handed on. What runs without a call runs anywhere.
+    return frozenset(called) | index.implicit if len(mentioned) == len(called) else None
 
 
 def is_displayed(index: Index, call: ast.Call) -> bool:

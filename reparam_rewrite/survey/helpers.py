@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+from collections import Counter
 from collections.abc import Collection
 
 from reparam_rewrite.survey.bindings import bound_names, own_names
@@ -52,9 +53,11 @@ def helper_of(
     if isinstance(called, ast.Name) and isinstance(node, ast.Call):
         if called.id in hidden:
             return None
+        if called.id in index.rebound or "globals" in index.identifiers:
+            return None
         found = [s for s in index.by_last.get(called.id, ()) if s.name == called.id]
         plain = len(found) == 1 and not found[0].node.decorator_list
-        return (found[0].node, "") if plain else None
+        return (found[0].node, "") if plain and not is_patched(index) else None
     if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
         return None
     if called.value.id != self_of(index, caller):
@@ -66,7 +69,13 @@ def helper_of(
     decorators = [ast.unparse(part) for part in found[0].node.decorator_list]
     is_property = len(decorators) == 1 and decorators[0] in PROPERTIES
     fits = not decorators if isinstance(node, ast.Call) else is_property
+    fits = fits and called.attr not in index.attributes and not is_patched(index)
     return (found[0].node, called.value.id) if fits else None
+
+
+def is_patched(index: Index) -> bool:
+    """Does the file set what functions are made of? ``prior.__defaults__ = (1,)``"""
+    return not index.attributes.keys().isdisjoint(("__code__", "__defaults__", "__kwdefaults__"))
 
 
 def self_of(index: Index, caller: str) -> str | None:
@@ -142,11 +151,18 @@ def sampled_by(
     if given is None:
         return None
     stored = set().union(*(bound_names(part, in_place=False) for part in function.body))
+    reads = Counter(
+        part.id
+        for statement in function.body
+        for part in ast.walk(statement)
+        if isinstance(part, ast.Name)
+    )
     bound: list[ast.stmt] = []
     names: dict[str, ast.expr] = {}
     for name in sorted(own_names(function)):
         own = f"{name}@{function.name}"
-        if name in given and name not in stored and is_simple(given[name]):
+        once = name not in given or reads[name] < 2 or not makes_mutable(given[name])
+        if name in given and name not in stored and once and is_simple(given[name]):
             names[name] = given[name]
             continue
         names[name] = ast.Name(own, ast.Load())
@@ -192,10 +208,18 @@ def is_simple(node: ast.expr) -> bool:
     return True
 
 
+def makes_mutable(node: ast.expr) -> bool:
+    """Is an argument an object that may be changed in place, as ``{"i": n}`` is?"""
+    mutable = (ast.Dict, ast.List, ast.Set)
+    return any(isinstance(part, mutable) for part in ast.walk(node))
+
+
 def returned_at_end(function: list[ast.stmt]) -> ast.Return | None:
-    """The only ``return`` of a body, if that is its last statement."""
+    """The only ``return`` of a body, if that is its last statement, perhaps of a ``with``."""
     found = [p for statement in function for p in ast.walk(statement) if isinstance(p, ast.Return)]
     last = function[-1] if function else None
+    while isinstance(last, ast.With):
+        last = last.body[-1]
     return last if isinstance(last, ast.Return) and found == [last] else None
 
 
@@ -204,6 +228,32 @@ class Substitution(ast.NodeTransformer):
 
     def __init__(self, given: dict[str, ast.expr]) -> None:
         self._given = given
+
+    def _named(self, name: str | None) -> str | None:
+        """What a name that isn't a node is called: ``case v:``, ``import math as v``."""
+        made = self._given.get(name) if name else None
+        return made.id if isinstance(made, ast.Name) else name
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
+        node.name = self._named(node.name)
+        return self.generic_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> ast.AST:
+        node.name = self._named(node.name)
+        return self.generic_visit(node)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
+        node.rest = self._named(node.rest)
+        return self.generic_visit(node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        node.name = self._named(node.name)
+        return self.generic_visit(node)
+
+    def visit_alias(self, node: ast.alias) -> ast.AST:
+        if node.asname or "." not in node.name:
+            node.asname = self._named(node.asname or node.name)
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id not in self._given:

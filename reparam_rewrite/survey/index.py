@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -39,12 +39,14 @@ class Index(Struct):
     redefined: dict[str, list[int]] = {}  # functions by name, with the lines of all definitions
     constants: set[str] = set()
     globals: set[str] = set()  # names that some function declares global
+    rebound: set[str] = set()  # module-level names that are bound more than once
     module_names: set[str] = set()
     identifiers: set[str] = set()
     samplers: set[str] = set()  # functions that may sample, by the last of their names
     dictionaries: dict[str, list[ast.expr]] = {}
     keys: dict[str, set[str]] = {}  # name["key"] = ...
     handler_calls: list[ast.Call] = []
+    implicit: set[str] = set()  # functions that run without a call: `__add__`, generators
     densities: set[str] = set()  # classes that inherit a density and define another
     decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
     entered: dict[ast.expr, list[ast.stmt]] = {}  # an item of a `with` -> the block inside
@@ -80,8 +82,18 @@ def index(tree: ast.Module) -> Index:
         found.by_last.setdefault(scoped.node.name, []).append(scoped)
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
     found.samplers = samplers_of(found)
+    found.implicit = {s.node.name for s in found.functions if is_implicit(s.node)}
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
+
+
+def is_implicit(node: FunctionNode) -> bool:
+    """May it run where nothing is called: for an operator, a loop or an attribute?"""
+    if node.name.startswith("__") and node.name.endswith("__"):
+        return node.name != "__init__"
+    if any(ast.unparse(part).endswith(("property", "setter")) for part in node.decorator_list):
+        return True
+    return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in ast.walk(node))
 
 
 def samplers_of(found: Index) -> set[str]:
@@ -135,7 +147,13 @@ def read_names(found: Index, tree: ast.Module) -> None:
         elif isinstance(node, ast.Call):
             function = node.func
             called = getattr(function, "attr", None) or getattr(function, "id", None)
-            if called in addressing:
+            if called == "partial" and node.args:
+                # ``partial(condition, data={"a": 0.0})`` is called with the rest of its arguments.
+                called = getattr(node.args[0], "attr", None) or getattr(node.args[0], "id", None)
+                if called in addressing:
+                    made = ast.Call(node.args[0], node.args[1:], node.keywords)
+                    found.handler_calls.append(ast.copy_location(made, node))
+            elif called in addressing:
                 found.handler_calls.append(node)
             if called in RUNNERS:
                 given = [*node.args, *(keyword.value for keyword in node.keywords)]
@@ -161,6 +179,9 @@ def read_names(found: Index, tree: ast.Module) -> None:
         elif isinstance(node, ast.Assign):
             found.stored.update((target, node.value) for target in node.targets)
             read_dictionary(found, node)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.BitOr):
+            if isinstance(node.target, ast.Name):  # data |= {"a": 1.0}
+                found.dictionaries.setdefault(node.target.id, []).append(node.value)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             names.add(node.rest)
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
@@ -209,6 +230,7 @@ def read_module(found: Index, tree: ast.Module) -> None:
         if isinstance(node, ast.Try):
             # ``except ImportError: numpyro = None``: where the name is used it is the module.
             stack += [*node.body, *node.orelse, *node.finalbody]
+            found.rebound.update(names_stored_in(node.handlers))
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
             bound[node.id] = bound.get(node.id, 0) + 1
@@ -228,6 +250,7 @@ def read_module(found: Index, tree: ast.Module) -> None:
             for name in node.names:
                 bound[name] = bound.get(name, 0) + 2
     found.module_names = {*imported, *bound}
+    found.rebound |= {name for name in bound if bound[name] > 1 or name in imported}
     found.aliases = {
         name: next(iter(dotted))
         for name, dotted in imported.items()
@@ -243,6 +266,11 @@ def read_module(found: Index, tree: ast.Module) -> None:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             found.certain.update(name for name, _ in bound_by(statement))
     found.constants = {name for name in numbers if bound.get(name) == 1}
+
+
+def names_stored_in(nodes: Sequence[ast.AST]) -> set[str]:
+    parts = (part for node in nodes for part in ast.walk(node))
+    return {p.id for p in parts if isinstance(p, ast.Name) and not isinstance(p.ctx, ast.Load)}
 
 
 def dotted_name(aliases: dict[str, str], node: ast.expr) -> str | None:

@@ -228,11 +228,15 @@ class Walk:
                 self._with(node)
             case ast.If():
                 self._calls(node, node.test, header=True)
+                self._forget(bound_names(node.test), self._number(node))
                 self._branches(node, "if", [node.body, node.orelse], exhaustive=True)
             case ast.Match():
                 self._calls(node, node.subject, header=True)
+                self._forget(bound_names(node.subject), self._number(node))
                 for case in node.cases:
                     self._timeline.forget(bound_names(case.pattern), self._number(node))
+                    if case.guard is not None:
+                        self._forget(bound_names(case.guard), self._number(node))
                 self._branches(node, "match", [case.body for case in node.cases], exhaustive=False)
             case ast.For() | ast.AsyncFor():
                 self._calls(node, node.iter, header=True)
@@ -261,6 +265,8 @@ class Walk:
             return None
         if self._samples(value.test) or not (self._samples(value.body, value.orelse)):
             return None
+        if bound_names(value.test):
+            return None  # what is bound there means something else in either part
         text = self._text.segment(node).text
         if "\n" in text and any(mark in text for mark in ("#", "\\", '"""', "'''")):
             return None
@@ -359,6 +365,7 @@ class Walk:
         for item in node.items:
             self._calls(node, item.context_expr, header=True)
             found = self._items(item.context_expr)
+            self._forget(bound_names(item.context_expr), number)
             self._frames[-1] = replace(self._frames[-1], items=(*self._frames[-1].items, *found))
             if item.optional_vars is not None:
                 self._forget(bound_names(item.optional_vars), number)
@@ -459,6 +466,14 @@ class Walk:
             if name in self._locals:
                 self._timeline.bind(name, number, meaning)
         outputs = self._scan_outputs(value)
+        stores = [
+            part.id
+            for target in targets
+            for part in ast.walk(target)
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+        ]
+        if len(set(stores)) < len(stores):
+            return  # ``_, _ = hyper()``: which of both is it?
         for target in targets if outputs is not None else []:
             self._bind_outputs(target, outputs, number)
 
@@ -713,6 +728,8 @@ class Walk:
         for target in targets if value is call else []:
             if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
                 stores = self._index.attributes.get(target.attr, [])
+                if self._index.by_last.keys() & {target.attr, "__setattr__", "__getattribute__"}:
+                    continue  # what is read may be another value than what was set
                 if len(stores) == 1 and "@" not in target.value.id:
                     return ast.unparse(target)
         return None
@@ -814,9 +831,13 @@ class Walk:
     ) -> Outputs:
         """The sites that a value is made of; `sites` are what it samples itself."""
         if isinstance(node, ast.Dict):
-            keys = [key.value if isinstance(key, ast.Constant) else None for key in node.keys]
-            values = [self._structure(value, sites) for value in node.values]
-            return {k: v for k, v in zip(keys, values, strict=True) if isinstance(k, str)}
+            entries: dict[str, Outputs] = {}
+            for key, value in zip(node.keys, node.values, strict=True):
+                if not isinstance(key, ast.Constant):
+                    entries.clear()  # it may have any key, in the place of one before
+                elif isinstance(key.value, str):
+                    entries[key.value] = self._structure(value, sites)
+            return entries
         if isinstance(node, ast.Tuple):
             return tuple(self._structure(part, sites) for part in node.elts)
         if isinstance(node, ast.Call) and node in sites:
