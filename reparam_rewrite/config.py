@@ -24,14 +24,7 @@ import tomllib
 from typing import Any
 
 from reparam_rewrite.config_tables import Reader
-from reparam_rewrite.config_values import (
-    Config,
-    Named,
-    ParentRule,
-    Settings,
-    SiteRule,
-    line_of,
-)
+from reparam_rewrite.config_values import Config, Named, ParentRule, Settings, SiteRule, line_of
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 from reparam_rewrite.toml_places import header, places
 

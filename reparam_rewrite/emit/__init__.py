@@ -7,11 +7,11 @@ import libcst as cst
 from reparam_rewrite.decoding import Source
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.emit.code import Code, Writer
+from reparam_rewrite.emit.edit import Named, Prior
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
-from reparam_rewrite.emit.statements import Named, Prior
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.values import Plan, Rewrite, Threading
 from reparam_rewrite.survey.moment import Moment

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reparam_rewrite.emit import layout
+from reparam_rewrite.emit.edit import Handled
 from reparam_rewrite.emit.scanning import Moved
 from reparam_rewrite.emit.spelling import Spelling
-from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
 from reparam_rewrite.plan.values import (

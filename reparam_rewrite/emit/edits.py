@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import libcst as cst
 
-from reparam_rewrite.emit.statements import Edit, Mismatch, Rewriter, Statement, handler_of
+from reparam_rewrite.emit.edit import Edit, Mismatch, handler_of
+from reparam_rewrite.emit.statements import Rewriter, Statement
 
 __all__ = ["Edit", "Editor", "Mismatch"]
 

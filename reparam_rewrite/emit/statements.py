@@ -5,77 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
-from msgspec import Struct
 
 from reparam_rewrite.emit import layout
-from reparam_rewrite.emit.scanning import Moved, Passed, Renamed, moved, passed, renamed
+from reparam_rewrite.emit.calls import calls_in, distribution_of, is_called, is_sole_item, squeezed
+from reparam_rewrite.emit.edit import Edit, Lines, Mismatch, Named, Prior, handler_of
+from reparam_rewrite.emit.scanning import Moved, Passed, moved, passed, renamed
 from reparam_rewrite.expressions import ungrouped
 
-Lines = layout.Lines
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
-
-
-class Prior(Struct, frozen=True):
-    """The distribution `text` of the site whose name is written `site`, held by `variable`."""
-
-    variable: str
-    text: str
-    site: str
-
-
-class Named(Struct, frozen=True):
-    """The value of the site whose name is written `site` gets a `variable`."""
-
-    site: str
-    variable: str
-
-
-class Handled(Struct, frozen=True):
-    """A site that a reparam handler takes care of.
-
-    `handler` is how that is called here, `key` the site's name as it is written and `reparam` the
-    variable that holds the reparameterizer. `statement` is the one that samples the site.
-    """
-
-    handler: str
-    key: str
-    reparam: str
-    statement: int
-
-
-def handler_of(sites: Sequence[Handled]) -> str:
-    """``handlers.reparam(config={"a": a_reparam, "b": b_reparam})``"""
-    config = ", ".join(f"{site.key}: {site.reparam}" for site in sites)
-    return f"{sites[0].handler}(config={{{config}}})"
-
-
-class Edit(Struct):
-    """What happens at one statement. Statements are given as lines without indent.
-
-    `join` are sites whose handler is put first in the statement, a `with`, if it fits there;
-    else each has one around its own statement. `wrap` are sites of the statement whose handler
-    is put around it. `expanded` are sites whose `sample_shape` becomes an `expand_by`, `named`
-    those whose values get a name. `priors` are distributions in the statement that variables
-    take the place of. `moved`, `passed` and `renamed` change a sample, a call of scan and the
-    `def` of its body. `parts` are the edits of the parts, "body" and "orelse", of the conditional
-    expression that the statement is about: it becomes an ``if``.
-    """
-
-    before: list[Lines] = []
-    after: list[Lines] = []
-    join: list[Handled] = []
-    wrap: list[Handled] = []
-    expanded: list[str] = []
-    named: list[Named] = []
-    priors: list[Prior] = []
-    moved: Moved | None = None
-    passed: list[Passed] = []
-    renamed: Renamed | None = None
-    parts: dict[str, Edit] = {}
-
-
-class Mismatch(Exception):
-    """The two parsers see different statements; nothing can be edited safely."""
 
 
 class Rewriter:
@@ -377,45 +314,8 @@ class Rewriter:
         return node if one_line is None else self._laid_out(node, one_line, comment, indent)
 
 
-def is_sole_item(node: cst.CSTNode, value: cst.BaseExpression) -> bool:
-    """``[value]`` somewhere in a statement"""
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, cst.List) and len(part.elements) == 1:
-            (item,) = part.elements
-            if isinstance(item, cst.Element) and item.value is value:
-                return True
-        stack += part.children
-    return False
-
-
-def is_called(arg: cst.Arg, name: str) -> bool:
-    return arg.keyword is not None and arg.keyword.value == name
-
-
-def distribution_of(call: cst.Call) -> list[cst.BaseExpression]:
-    """The second argument of a call, or the one called fn."""
-    second = [arg.value for arg in call.args[1:2] if arg.keyword is None]
-    return second or [a.value for a in call.args if a.keyword and a.keyword.value == "fn"]
-
-
-def squeezed(code: str) -> str:
-    """Code without its blanks and line ends, which depend on where it stands."""
-    return "".join(code.split())
-
-
 def stepped(line: str, step: str) -> str:
     """A line indented by blanks, with the indent of the file instead."""
     code = line.lstrip(" ")
     steps, rest = divmod(len(line) - len(code), layout.STEP)
     return step * steps + " " * rest + code
-
-
-def calls_in(node: cst.CSTNode) -> Iterator[cst.Call]:
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, cst.Call):
-            yield part
-        stack += part.children

@@ -10,13 +10,15 @@ from msgspec.structs import replace
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 from reparam_rewrite.plan.axes import with_axes
-from reparam_rewrite.plan.checks import child_problems, parent_problems
+from reparam_rewrite.plan.checks import child_problems
 from reparam_rewrite.plan.choose import choose
+from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.offset import offset, other, param_name
+from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.pairs import Child, children
+from reparam_rewrite.plan.parents import parent_problems
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.scans import ScanContext, offset_in_scan

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
-from reparam_rewrite.plan.align import Unaligned, align, as_wide, from_right
 from reparam_rewrite.plan.alternatives import innermost_branch
+from reparam_rewrite.plan.coefficients import (
+    check_template,
+    coefficient_of,
+    is_elementwise,
+    param_name,
+    structure_of,
+)
 from reparam_rewrite.plan.context import Context, Stop, TooEarly
-from reparam_rewrite.plan.pairs import Child, Pair
+from reparam_rewrite.plan.lining_up import known_shape, value_of
+from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
 from reparam_rewrite.plan.problems import Problem
-from reparam_rewrite.plan.runtime import (
-    ask,
-    check_prior_can_move,
-    check_shape_can_be_asked,
-    written,
-)
+from reparam_rewrite.plan.runtime import ask, check_prior_can_move, check_shape_can_be_asked
 from reparam_rewrite.plan.scaling import (
     basis_of,
     check_basis,
@@ -27,12 +27,8 @@ from reparam_rewrite.plan.scaling import (
     scale_param,
 )
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.structure import matrix, sizes_by_axes
-from reparam_rewrite.plan.values import Coefficient, Other, Rewrite, Term, Value
-from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.priors import RESHAPING
-from reparam_rewrite.survey.shapes import broadcast
-from reparam_rewrite.survey.values import Axis, Shape, Site
+from reparam_rewrite.plan.values import Other, Rewrite, Term, Value
+from reparam_rewrite.survey.values import Site
 
 
 def other(context: Context, child: Child) -> Rewrite:
@@ -215,25 +211,6 @@ def check_name(context: Context, site: Site, moment: int) -> None:
         )
 
 
-def check_template(child: Child, param: str, pair: Pair | None) -> None:
-    """A param's name that is put together is an f-string, in which nothing else may be special."""
-    by = pair.site if pair is not None else None
-    sites = [child.site] if by is None else [child.site, by]
-    if not param or not any(site.computed for site in sites):
-        return
-    plain = [site.name for site in sites if not site.computed]
-    plain += [pair.parent] if pair is not None and by is None else []
-    text = re.sub(r"\{[^{}]*\}", "", param)
-    if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
-        raise Stop(
-            Problem(
-                pair.place if pair is not None else child.place,
-                f"'{param}' can't be put together as the name of a param",
-                'give it a name without quotes, braces and backslashes: { name = "..." }.',
-            )
-        )
-
-
 def swallowed(site: Site) -> Problem:
     return Problem(
         site.place,
@@ -241,167 +218,3 @@ def swallowed(site: Site) -> Problem:
         "fit when the model runs",
         "sample it outside, or use parents whose shapes show.",
     )
-
-
-def is_elementwise(pair: Pair) -> bool:
-    return pair.settings.learn and pair.settings.coefficient == "elementwise"
-
-
-def coefficient_of(pair: Pair, sizes: tuple[str, ...] | None, contract: str) -> Coefficient:
-    settings = pair.settings
-    if not settings.learn:
-        return Coefficient(settings.init)
-    return Coefficient(settings.init, param_name(pair), sizes, contract=contract)
-
-
-def structure_of(
-    context: Context,
-    source: Source,
-    shape: Shape | None,
-    sizes: tuple[str, ...] | None,
-    declare: int,
-) -> tuple[tuple[str, ...] | None, str]:
-    """The sizes of a coefficient, None for the child's at run time, and its contraction."""
-    pair = source.pair
-    structure = pair.settings.coefficient
-    if structure == "matrix":
-        return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
-    if structure == "shared" or not pair.settings.learn:
-        return (), ""
-    if isinstance(structure, list):
-        return sizes_by_axes(pair, shape, sizes), ""
-    return sizes, ""
-
-
-def written_axes(
-    context: Context, source: Source, shape: Shape | None, declare: int
-) -> dict[Axis, str]:
-    """The axes of a child and its parent whose sizes can be written before `declare`."""
-    found = {}
-    for axis in (*(shape or ()), *(source.shape or ())):
-        size = written(context, (axis,), declare)
-        if size is not None:
-            found[axis] = size[0]
-    return found
-
-
-def param_name(pair: Pair) -> str:
-    """The coefficient's `numpyro.param` site, empty for a literal."""
-    if not pair.settings.learn:
-        return ""
-    return pair.settings.name.format(child=pair.child, parent=pair.parent)
-
-
-def known_shape(
-    context: Context, site: Site, declare: int
-) -> tuple[Shape | None, tuple[str, ...] | None]:
-    """The child's axes, and its sizes as they can be written before `declare`; None: not known."""
-    support = site.prior.support
-    if support.reshapes:
-        return unconstrained_shape(site), None
-    if site.shape is None:
-        return None, None
-    return site.shape, written(context, site.shape, declare)
-
-
-def unconstrained_shape(site: Site) -> Shape | None:
-    """The axes of a child whose support is of vectors or matrices, in unconstrained space.
-
-    The event dims of its family become one vector, of a length that only the prior knows; those
-    that `to_event` added stay: ``Dirichlet(c).expand([n]).to_event(1)`` has ``(n, ?)``.
-    """
-    family, event = FAMILIES.get(site.prior.family or ""), site.prior.event or ()
-    if family is None or not site.prior.support.constraint or site.batch is None:
-        return None
-    # Where the event isn't known, as that of ``LKJCholesky(3)``, it can't have been added to.
-    added = event[: max(0, len(event) - (family.event_dim or 0))]
-    return (*site.batch, *added, Axis(None))
-
-
-def value_of(source: Source, site: Site, child: Shape | None) -> Value:
-    """The parent's value in the child's axes; what can't be told is left to run time."""
-    expression, shape = source.expression, source.shape
-    if source.pair.site is not None:
-        expression = source.pair.site.variable or ""
-    if source.pair.settings.coefficient == "matrix":
-        return Value(expression, center=source.center)  # it is contracted as it is
-    if child is None and shape != () and site.prior.support.constraint in RESHAPING:
-        raise Stop(unaligned(source, "its unconstrained shape can't be read", expression))
-    if source.pair.site is None:
-        # An expression is taken as it is written: it is never reduced, and never widens.
-        sure = fits(shape, child) and fits(source.center_shape, child)
-        return Value(expression, center=source.center, guarded=not sure)
-    if shape is None or (child is None and shape != ()):
-        if source.pair.settings.reduce == "error":
-            raise Stop(
-                unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)
-            )
-        return replace(at_run_time(source, site, child), center=source.center)
-    if child is None:
-        value = Value(expression)
-    else:
-        try:
-            value = align(expression, shape, child, source.pair.settings.reduce)
-        except Unaligned as error:
-            raise Stop(unaligned(source, str(error), expression)) from None
-    guarded = value.guarded or not fits(source.center_shape, child)
-    return replace(value, center=source.center, guarded=guarded)
-
-
-def at_run_time(source: Source, site: Site, child: Shape | None) -> Value:
-    """The parent's value where not all of the two shapes can be read; `child` is what is known.
-
-    Axes that show, those of plates and events, are lined up; others are averaged if none does,
-    else they make it fail. If no axis of the parent shows, it is broadcast as it is.
-    """
-    parent, reduce = source.pair.site, source.pair.settings.reduce
-    assert parent is not None
-    expression = parent.variable or ""
-    if child == ():
-        return Value(expression, reduce)
-    axes = source.shape if source.shape is not None else visible_axes(parent)
-    there = child if child is not None else visible_axes(site)
-    if not axes or not there:
-        return Value(expression, guarded=True)
-    try:
-        value = align(expression, axes, there, reduce)
-    except Unaligned as error:
-        raise Stop(unaligned(source, str(error), expression)) from None
-    if value.reduce and not value.axes:
-        return value
-    if source.shape is None:
-        value = from_right(value, len(axes))
-    if source.shape is None and child is not None:
-        value = as_wide(value, len(axes), len(child))
-    return replace(value, guarded=True)
-
-
-def visible_axes(site: Site) -> Shape | None:
-    """The plates and event dims of a site whose shape can't be read; None if they don't show.
-
-    Where no plate is, a batch dim may be.
-    """
-    if not site.told or site.plate_shape is None or site.prior.event is None:
-        return None
-    if site.prior.support.reshapes:
-        return None
-    axes = (*site.plate_shape, *site.prior.event)
-    return tuple(Axis(None) if axis.unit else axis for axis in axes)
-
-
-def unaligned(source: Source, reason: str, expression: str) -> Problem:
-    pair = source.pair
-    return Problem(
-        pair.place,
-        f"'{pair.parent}' can't be lined up with '{pair.child}': {reason}",
-        f'say how: {pair.parent} = {{ value = "jnp.mean({expression})" }}, for example.',
-    )
-
-
-def fits(shape: Shape | None, child: Shape | None) -> bool:
-    """Is broadcasting against the child sure not to widen it?"""
-    if shape == ():
-        return True
-    if shape is None or child is None or len(shape) > len(child):
-        return False
-    return broadcast(shape, child) == child

@@ -16,12 +16,7 @@ from reparam_rewrite.config_values import (
     SiteRule,
 )
 from reparam_rewrite.diagnostics import Place
-from reparam_rewrite.plan.alternatives import (
-    are_alternatives,
-    exclusive,
-    nearest,
-    shared_variable,
-)
+from reparam_rewrite.plan.alternatives import are_alternatives, exclusive, nearest, shared_variable
 from reparam_rewrite.survey.values import Function, Site
 
 

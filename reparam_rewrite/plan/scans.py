@@ -19,14 +19,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
+from reparam_rewrite.plan.coefficients import coefficient_of, structure_of, written_axes
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.offset import (
-    coefficient_of,
-    structure_of,
-    unaligned,
-    value_of,
-    written_axes,
-)
+from reparam_rewrite.plan.lining_up import unaligned, value_of
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import can_keep, holds_site
 from reparam_rewrite.plan.problems import Problem

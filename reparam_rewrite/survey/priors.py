@@ -8,12 +8,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.families import FAMILIES, Family
 from reparam_rewrite.survey.scope import Scope
-from reparam_rewrite.survey.shapes import (
-    axis_of,
-    broadcast,
-    shape_argument,
-    shape_of,
-)
+from reparam_rewrite.survey.shapes import axis_of, broadcast, shape_argument, shape_of
 from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Prior, Shape, Support
 
 DISTRIBUTIONS = "numpyro.distributions."

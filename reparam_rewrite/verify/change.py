@@ -16,13 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import biject_to
 
-from reparam_rewrite.verify.tracing import (
-    RETURN,
-    compiled,
-    constraint_of,
-    full_value,
-    traced,
-)
+from reparam_rewrite.verify.tracing import RETURN, compiled, constraint_of, full_value, traced
 from reparam_rewrite.verify.values import Model, Pairing, Site, Trace, Values
 
 #: Where a param that starts on the border of its constraint is moved to, in unconstrained space.

@@ -29,14 +29,7 @@ from reparam_rewrite.verify.points import INITIAL, Evaluator, Point
 from reparam_rewrite.verify.predictive import predictive_lines
 from reparam_rewrite.verify.running import file_of, frame_of, refusal
 from reparam_rewrite.verify.tracing import copied, double_precision, structure
-from reparam_rewrite.verify.values import (
-    Line,
-    Model,
-    Options,
-    Pairing,
-    Report,
-    Trace,
-)
+from reparam_rewrite.verify.values import Line, Model, Options, Pairing, Report, Trace
 
 
 def compare(

@@ -1,0 +1,82 @@
+"""What is a coefficient called, and what is its shape?"""
+
+from __future__ import annotations
+
+import re
+
+from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.pairs import Child, Pair
+from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.runtime import written
+from reparam_rewrite.plan.sources import Source
+from reparam_rewrite.plan.structure import matrix, sizes_by_axes
+from reparam_rewrite.plan.values import Coefficient
+from reparam_rewrite.survey.values import Axis, Shape
+
+
+def check_template(child: Child, param: str, pair: Pair | None) -> None:
+    """A param's name that is put together is an f-string, in which nothing else may be special."""
+    by = pair.site if pair is not None else None
+    sites = [child.site] if by is None else [child.site, by]
+    if not param or not any(site.computed for site in sites):
+        return
+    plain = [site.name for site in sites if not site.computed]
+    plain += [pair.parent] if pair is not None and by is None else []
+    text = re.sub(r"\{[^{}]*\}", "", param)
+    if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
+        raise Stop(
+            Problem(
+                pair.place if pair is not None else child.place,
+                f"'{param}' can't be put together as the name of a param",
+                'give it a name without quotes, braces and backslashes: { name = "..." }.',
+            )
+        )
+
+
+def is_elementwise(pair: Pair) -> bool:
+    return pair.settings.learn and pair.settings.coefficient == "elementwise"
+
+
+def coefficient_of(pair: Pair, sizes: tuple[str, ...] | None, contract: str) -> Coefficient:
+    settings = pair.settings
+    if not settings.learn:
+        return Coefficient(settings.init)
+    return Coefficient(settings.init, param_name(pair), sizes, contract=contract)
+
+
+def structure_of(
+    context: Context,
+    source: Source,
+    shape: Shape | None,
+    sizes: tuple[str, ...] | None,
+    declare: int,
+) -> tuple[tuple[str, ...] | None, str]:
+    """The sizes of a coefficient, None for the child's at run time, and its contraction."""
+    pair = source.pair
+    structure = pair.settings.coefficient
+    if structure == "matrix":
+        return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
+    if structure == "shared" or not pair.settings.learn:
+        return (), ""
+    if isinstance(structure, list):
+        return sizes_by_axes(pair, shape, sizes), ""
+    return sizes, ""
+
+
+def written_axes(
+    context: Context, source: Source, shape: Shape | None, declare: int
+) -> dict[Axis, str]:
+    """The axes of a child and its parent whose sizes can be written before `declare`."""
+    found = {}
+    for axis in (*(shape or ()), *(source.shape or ())):
+        size = written(context, (axis,), declare)
+        if size is not None:
+            found[axis] = size[0]
+    return found
+
+
+def param_name(pair: Pair) -> str:
+    """The coefficient's `numpyro.param` site, empty for a literal."""
+    if not pair.settings.learn:
+        return ""
+    return pair.settings.name.format(child=pair.child, parent=pair.parent)

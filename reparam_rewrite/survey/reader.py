@@ -1,0 +1,152 @@
+"""What the reader of a function knows wherever it is: the scope of an expression."""
+
+from __future__ import annotations
+
+import ast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reparam_rewrite.survey.bindings import imports_of, own_names, rebound_inside
+from reparam_rewrite.survey.helpers import made_by
+from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.index import Index, Scoped
+from reparam_rewrite.survey.purity import touched_by
+from reparam_rewrite.survey.scans import Outputs
+from reparam_rewrite.survey.shapes import shape_of
+from reparam_rewrite.survey.text import Text
+from reparam_rewrite.survey.timeline import Timeline
+from reparam_rewrite.survey.values import Binding, Frame, Function, Shape
+
+
+class Followed(Struct):
+    """A call of a helper that is being read.
+
+    `name` is the helper's, `statement` and `call` are those of the function that is read itself,
+    `returned` is the helper's only ``return``, at its end, and `outputs` the sites in what that
+    gives back.
+    """
+
+    name: str
+    statement: ast.stmt
+    call: ast.Call
+    returned: ast.Return | None
+    outputs: Outputs = None
+
+
+class Reader:
+    """The `Scope` that expressions of one function are read in, and what is being read."""
+
+    def __init__(
+        self,
+        index: Index,
+        text: Text,
+        scoped: Scoped,
+        shared: tuple[frozenset[str], ...],
+        runner: Reader | None = None,
+    ) -> None:
+        """`runner` has just come to a scan whose body this function is."""
+        self._shared = shared
+        self._runner = runner
+        self._scans: dict[ast.Call, Outputs] = {}
+        self._returned: tuple[Outputs, Outputs] = (None, None)
+        #: The bodies of the scans that were followed, read.
+        self.bodies: dict[str, Function] = {}
+        self._index = index
+        self._text = text
+        self._node = scoped.node
+        self._locals = own_names(scoped.node)
+        self._outer = [own_names(node) for node in reversed(scoped.around)]
+        self._outer_imports = [imports_of(node) for node in reversed(scoped.around)]
+        unstable = frozenset(index.globals | rebound_inside(scoped.node))
+        self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
+        self._frames: list[Frame] = []
+        self._choices: dict[ast.stmt, tuple[str, ...]] = {}
+        #: The calls that are being followed, from the outermost to the innermost.
+        self._following: list[Followed] = []
+        self._followed: dict[ast.Call, Outputs] = {}
+        self._blocks: int = runner._blocks if runner else 0
+        self.function = Function(
+            name=scoped.name,
+            place=text.place(scoped.node),
+            timeline=self._timeline,
+            visible=(*shared, *map(frozenset, self._outer)),
+            hidden=frozenset(self._locals.union(*self._outer)),
+            unstable=unstable,
+            first=index.numbers[scoped.node],
+            last=index.last_of(scoped.node),
+        )
+
+    def resolve(self, node: ast.expr) -> str | None:
+        if isinstance(node, ast.Attribute):
+            base = self.resolve(node.value)
+            return canonical(f"{base}.{node.attr}") if base else None
+        if not isinstance(node, ast.Name):
+            return None
+        if node.id in self._locals:
+            binding = self._timeline.now(node.id)
+            return binding.qualified if binding else None
+        for names, imports in zip(self._outer, self._outer_imports, strict=True):
+            if node.id in names:
+                return imports.get(node.id)
+        return self._index.aliases.get(node.id)
+
+    def binding(self, name: str) -> Binding | None:
+        if name in self._locals:
+            return self._timeline.now(name)
+        found = self._runner.binding(name) if self._runner else None
+        # Sites are numbered function by function.
+        return replace(found, site=None) if found is not None else None
+
+    def is_constant(self, name: str) -> bool:
+        hidden = name in self._locals or any(name in names for names in self._outer)
+        return name in self._index.constants and not hidden
+
+    def is_unstable(self, name: str) -> bool:
+        return name in self.function.unstable
+
+    def literal_key(self, node: ast.expr) -> str:
+        return f"literal {node.lineno}:{node.col_offset}"
+
+    def _number(self, node: ast.stmt) -> int:
+        return self._index.numbers[node]
+
+    def _bind(self, name: str, statement: int, **what: object) -> None:
+        self._timeline.bind(
+            name,
+            statement,
+            Binding(self._timeline.version(), **what),  # type: ignore[arg-type]
+        )
+
+    def _forget(self, names: set[str], moment: int) -> None:
+        self._timeline.forget({name for name in names if name in self._locals}, moment)
+
+    def _parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
+        """The shapes of the elements of a tuple."""
+        if isinstance(node, ast.Tuple):
+            if any(isinstance(part, ast.Starred) for part in node.elts):
+                return None
+            return tuple(shape_of(self, part) for part in node.elts)
+        binding = self.binding(node.id) if isinstance(node, ast.Name) else None
+        return None if binding is None else binding.parts
+
+    def _made_by(self, node: ast.expr) -> ast.expr | None:
+        return made_by(self._index, self.function.name, self.function.hidden, node)
+
+    def _touched_by(self, call: ast.Call) -> set[str]:
+        touched = touched_by(self, call)
+        if not touched:
+            return touched
+        made = self._made_by(call)
+        if made is None:
+            return touched
+        parts = [part for part in ast.walk(made) if isinstance(part, ast.Call)]
+        return set().union(*(touched_by(self, part) for part in parts))
+
+    def run(self, **given: Binding) -> Function:
+        """Read the function; `given`: what arguments are known to stand for."""
+        raise NotImplementedError
+
+    def _block(self, block: list[ast.stmt]) -> bool:
+        """Read a block; True if it surely leaves the function or the loop."""
+        raise NotImplementedError

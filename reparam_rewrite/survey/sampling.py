@@ -1,0 +1,254 @@
+"""The calls of an expression: what they sample, themselves or in the functions that they call."""
+
+from __future__ import annotations
+
+import ast
+
+from msgspec.structs import replace
+
+from reparam_rewrite.expressions import grouped
+from reparam_rewrite.survey.calls import (
+    FoundCall,
+    argument,
+    assignment,
+    calls_in,
+    expanded,
+    is_assignment,
+    is_nameable,
+    is_none,
+    is_starred,
+    obstacles,
+    shape_asked,
+    variable_of,
+)
+from reparam_rewrite.survey.contexts import is_plate
+from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
+from reparam_rewrite.survey.naming import is_computed, template_of
+from reparam_rewrite.survey.plates import plate_shape, stacked_shape
+from reparam_rewrite.survey.priors import prior_of
+from reparam_rewrite.survey.purity import is_repeatable, reads_of
+from reparam_rewrite.survey.reader import Followed
+from reparam_rewrite.survey.scan_bodies import Steps
+from reparam_rewrite.survey.scans import SCAN, is_located
+from reparam_rewrite.survey.shapes import broadcast
+from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Handler, Site, weighs
+
+#: What enters a context without a `with`, so that nothing shows where it ends.
+ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
+
+
+class Sampling(Steps):
+    """Reads the calls of expressions and simple statements."""
+
+    def _calls(
+        self, statement: ast.stmt, root: ast.AST, *, header: bool = False
+    ) -> dict[ast.Call, Site]:
+        """Record the sites and the params of one expression or simple statement."""
+        found: dict[ast.Call, Site] = {}
+        touched: set[str] = set()
+        calls = sorted(calls_in(root), key=lambda c: (c.node.lineno, c.node.col_offset))
+        for call in calls:
+            dotted = self.resolve(call.node.func)
+            parts = call.node.func
+            if isinstance(parts, (ast.Name, ast.Attribute)):
+                last = self._note_call(parts, call.node.lineno)
+                if last in ENTERING and self.function.entered is None:
+                    self.function.entered = self._number(statement), call.node.lineno
+            if dotted is not None and dotted.startswith("numpyro."):
+                while isinstance(parts, ast.Attribute):
+                    parts = parts.value
+                if isinstance(parts, ast.Name):
+                    self.function.roots.add(parts.id)
+            runs_now = not (header or call.conditional or call.deferred)
+            if dotted is None and runs_now and self._follow(statement, call.node):
+                continue
+            touched |= self._touched_by(call.node)
+            if dotted == "numpyro.sample":
+                site = self._site(statement, call, header)
+                if site is not None:
+                    found[call.node] = site
+            elif dotted in SCAN and not (call.conditional or call.deferred or self._following):
+                self._scan(statement, call.node, header)
+            elif dotted in ("numpyro.param", "numpyro.deterministic", "numpyro.module"):
+                name = argument(call.node, 0, "name")
+                template = template_of(name)
+                if template is not None:
+                    self.function.taken.add(template)
+                    if dotted == "numpyro.param":
+                        self.function.params.add(template)
+                    if dotted == "numpyro.deterministic" and self._runner:
+                        shifted = self._shifted(statement, call.node, template)
+                        if shifted is not None:
+                            found[call.node] = shifted
+        called: set[ast.AST] = {call.node.func for call in calls}
+        for call in calls:
+            if isinstance(call.node.func, ast.Call):  # scope(effect, "g")(n) calls it right here
+                called.update(call.node.func.args)
+                for given in call.node.func.args:
+                    if isinstance(given, (ast.Name, ast.Attribute)):
+                        self._note_call(given, call.node.lineno)
+        for part in ast.walk(root):
+            if isinstance(part, (ast.Name, ast.Attribute)) and part not in called:
+                last = part.id if isinstance(part, ast.Name) else part.attr
+                self.function.mentions.setdefault(last, part.lineno)
+                if last in ENTERING and self.function.entered is None:
+                    self.function.entered = self._number(statement), part.lineno
+        for changed in sorted(touched & self._locals):
+            self._timeline.touch(changed, self._number(statement))
+        return found
+
+    def _note_call(self, called: ast.Name | ast.Attribute, line: int) -> str:
+        """Record a call by the last of its names, and what it is under."""
+        last = called.id if isinstance(called, ast.Name) else called.attr
+        self.function.calls.add(last)
+        items = [item for frame in self._frames for item in frame.items]
+        if any(map(is_plate, items)):
+            self.function.calls_in_plates.setdefault(last, line)
+        if any(map(weighs, items)):
+            self.function.calls_weighed.setdefault(last, line)
+        return last
+
+    def _samples(self, *nodes: ast.expr) -> bool:
+        """Does an expression sample?"""
+        calls = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Call))
+        return any(self.resolve(call.func) == "numpyro.sample" for call in calls)
+
+    def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
+        node = call.node
+        name, prior_node = argument(node, 0, "name"), argument(node, 1, "fn")
+        template = template_of(name)
+        computed = is_computed(name)
+        unclear = name is None or template is None or (computed and not is_repeatable(self, name))
+        if name is None or template is None or unclear:
+            self.function.unreadable.append(self._text.place(node))
+            return None
+        segment = None if prior_node is None else self._text.segment(prior_node)
+        asked = shape_asked(node)
+        expands = asked is not None and prior_node is not None and segment is not None
+        if asked is not None and prior_node is not None and segment is not None:
+            spread = f"{grouped(segment.text)}.expand_by({self._text.segment(asked).text})"
+            segment = replace(segment, text=spread)
+            prior_node = expanded(prior_node, asked)
+        prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
+        observed = not is_none(argument(node, 2, "obs"))
+        plates = plate_shape(self._frames)
+        told = not observed and not is_starred(node)
+        batch = broadcast(plates, prior.batch) if told else None
+        shape = None if batch is None or prior.event is None else (*batch, *prior.event)
+        site = Site(
+            index=len(self.function.sites),
+            name=template,
+            name_segment=self._text.segment(name),
+            prior_segment=segment,
+            prior=prior,
+            prior_reads=frozenset() if prior_node is None else reads_of(self, prior_node),
+            prior_is_pure=prior_node is not None and is_repeatable(self, prior_node),
+            place=self._text.place(node),
+            statement=self._number(statement),
+            indent=statement.col_offset,
+            alone=header or self._text.stands_alone(statement),
+            frames=tuple(self._frames),
+            variable=variable_of(statement, node),
+            observed=observed,
+            shape=shape,
+            batch=batch,
+            plate_shape=plates,
+            stacked=stacked_shape(self._frames) if plates is None else None,
+            told=told,
+            obstacles=tuple(obstacles(call, header)),
+            assigns=is_assignment(statement, node),
+            computed=computed,
+            name_reads=reads_of(self, name) if computed else frozenset(),
+            expands=expands,
+            nameable=is_nameable(statement, call, header) and self._text.stands_alone(statement),
+            choices=self._choices.get(statement, ()),
+            located=prior_node is not None
+            and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
+        )
+        if self._following:
+            site = self._seen_from_outside(site, name, statement, node)
+        self.function.add(site)
+        return site
+
+    def _follow(self, statement: ast.stmt, call: ast.Call) -> bool:
+        """Read the body of a function that is called, if it can be followed and may sample."""
+        name = self.function.name
+        found = sampled_by(self._index, name, self.function.hidden, call)
+        running = [name, *(other.name for other in self._following)]
+        if found is None or found[0] in running:
+            return False
+        helper, body = found
+        outer = self._following[0] if self._following else None
+        number = self._number(statement)
+        for part in (part for node in body for part in ast.walk(node)):
+            if isinstance(part, ast.stmt):
+                self._index.numbers[part] = number
+            if isinstance(part, ast.Name) and "@" in part.id:
+                self._locals.add(part.id)
+        self._following.append(
+            Followed(
+                helper,
+                outer.statement if outer else statement,
+                outer.call if outer else call,
+                returned_at_end(body),
+            )
+        )
+        self._block(body)
+        self._followed[call] = self._following.pop().outputs
+        return True
+
+    def _seen_from_outside(
+        self, site: Site, name: ast.expr, statement: ast.stmt, call: ast.Call
+    ) -> Site:
+        """A site that a helper samples, as what its call does."""
+        outer, node = self._following[0], self._following[0].statement
+        text = f'"{site.name}"' if not site.computed else ast.unparse(name)
+        if not site.computed and set(site.name) & set('"\\\n\r\t{}'):
+            text = repr(site.name)
+        frames = [frame for frame in site.frames if frame.statement == site.statement]
+        obstacles = list(site.obstacles)
+        if any(isinstance(item, Handler) for frame in frames for item in frame.items):
+            obstacles.append(
+                (
+                    f"is sampled by '{outer.name}' inside of a handler of its own",
+                    "that handler would come before the one around the call.",
+                )
+            )
+        if any(plate.subsampled for frame in frames for plate in frame.plates):
+            obstacles.append(
+                (f"is sampled by '{outer.name}' in a subsampled plate", "sample it here.")
+            )
+        if site.expands:
+            obstacles.append(
+                (
+                    f"is sampled by '{outer.name}' with a sample_shape, which ExplicitReparam "
+                    "drops",
+                    "use .expand_by(sample_shape) on the distribution.",
+                )
+            )
+        return replace(
+            site,
+            name_segment=replace(site.name_segment, text=text),
+            place=self._text.place(outer.call),
+            indent=node.col_offset,
+            alone=self._text.stands_alone(node),
+            variable=self._attribute_of(statement, call),
+            obstacles=tuple(obstacles),
+            assigns=False,
+            nameable=False,
+            expands=False,
+            located=False,
+            through=outer.name,
+        )
+
+    def _attribute_of(self, statement: ast.stmt, call: ast.Call) -> str | None:
+        """``self.mu`` for ``self.mu = numpyro.sample(...)``, if nothing else sets it."""
+        targets, value = assignment(statement)
+        for target in targets if value is call else []:
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                stores = self._index.attributes.get(target.attr, [])
+                if self._index.by_last.keys() & {target.attr, "__setattr__", "__getattribute__"}:
+                    continue  # what is read may be another value than what was set
+                if len(stores) == 1 and "@" not in target.value.id:
+                    return ast.unparse(target)
+        return None
