@@ -92,7 +92,6 @@ GRAND_MEAN = [
         'numpyro.sample("a"',
         'numpyro.sample("alpha"',
     ),
-    ("a param inside a plate", "a", A_BLOCK, A_INSIDE),
     ("a lost plate", "n_a a", A_BLOCK, A_UNPLATED),
     (
         "an element of a coefficient of nothing",
@@ -293,6 +292,7 @@ BROADCAST = [
 #: The same model in coordinates that nobody asked for.
 BY_CONFIG = [
     ("grand_mean", "a scale", "a", "AffineTransform(a_loc, 1)", "AffineTransform(a_loc, 2)"),
+    ("grand_mean", "a param inside a plate", "a", A_BLOCK, A_INSIDE),
     ("grand_mean", "another start", "a", "jnp.zeros(n_a)", "jnp.ones(n_a)"),
     ("conditional", "another start", "a", '"alpha", 0.0', '"alpha", 0.5'),
     ("non_centred", "the scale of another site", "a", "1 / sigma_a", "1 / sigma_b"),

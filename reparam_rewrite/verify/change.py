@@ -118,6 +118,9 @@ class Change:
                 name: tuple(jax.tree.leaves(t[name]["value"]) for t in (plain, generated))
                 for name in [*self.pairing.deterministic, RETURN]
             },
+            "totals": {
+                pair.name: jnp.sum(plain[pair.name]["value"]) for pair in self.pairing.pairs
+            },
             "arguments": dict(self.arguments(plain, generated)),
             "moved": {
                 pair.name: (generated[pair.base]["value"], generated[pair.name]["value"])

@@ -77,9 +77,18 @@ def unlike_params(
             yield unlike(child, message)
         elif kind(site) != kind(found[name]):
             yield unlike(child, f"param {name!r} has another constraint than by the config")
+        elif around(site) != around(found[name]):
+            here, there = (", ".join(around(one)) or "none" for one in (found[name], site))
+            message = f"param {name!r} is declared inside of plates: {here}; by the config: {there}"
+            yield unlike(child, message)
     for name in change.pairing.new:
         if name not in wanted:
             yield unlike("", f"param {name!r} isn't in the config")
+
+
+def around(param: Site) -> list[str]:
+    """The plates that a param is declared in."""
+    return sorted(frame.name for frame in param.get("cond_indep_stack", ()))
 
 
 def kind(param: Site) -> str:

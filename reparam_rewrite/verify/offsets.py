@@ -42,6 +42,7 @@ def offset_lines(
     before = dict(zip(change.pairing.new, point.at["by_param"], strict=True))
     different = False
     responses: dict[str, Any] = {}
+    constant: set[str] = set()
     for name, child, parent in pairs:
         if parent not in responses:
             along = np.zeros(change.dims)
@@ -49,13 +50,19 @@ def offset_lines(
             # All of the parent's elements grow, by different amounts, and no other site moves.
             along[span] = 0.5 + np.random.default_rng(3).uniform(size=span.stop - span.start)
             u = point.u + STEP * inverse(along)
-            after = dict(zip(change.pairing.new, evaluator.by_param(u, point.p), strict=True))
+            there = evaluator.by_param(u, point.p)
+            after = dict(zip(change.pairing.new, there["by_param"], strict=True))
+            total, before_it = there["totals"][parent], point.at["totals"][parent]
+            if abs(total - before_it) <= NONE * STEP * max(1.0, abs(before_it)):
+                constant.add(parent)
             responses[parent] = {n: (after[n] - before[n]) / STEP for n in before}
         own = change.spans[child]
         moved = responses[parent][name][own]
         size = float(np.max(np.abs(point.at["v"][change.spans[parent]]), initial=0.0))
         whole = float(np.max(np.abs(before[name][own]), initial=0.0)) / (1 + size)
         if not np.max(np.abs(moved), initial=0.0) > NONE * whole:
+            if parent in constant:
+                continue  # the mean of a simplex is the same wherever it is
             message = f"{name} does not multiply {parent!r} in the offset of {child!r}"
             cause = "its parent is another one, or it belongs to another child"
         elif np.all(moved > -NONE * whole):

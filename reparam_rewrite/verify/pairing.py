@@ -214,16 +214,18 @@ def params_of(
 
 
 def misplaced(name: str, param: Site, subsampled: set[str]) -> Line | None:
-    """A coefficient belongs outside of plates, but for subsampled ones, which take their part."""
+    """In a subsampled plate a coefficient's elements are those of places in the draw, unless it has
+    the full size and the plate takes its part. In any other plate a param is what it is outside.
+    """
     around = [frame.name for frame in param.get("cond_indep_stack", ())]
     local = [plate for plate in around if plate in subsampled]
-    if not around or (local and param["kwargs"].get("event_dim") is not None):
+    if not local or param["kwargs"].get("event_dim") is not None:
         return None
-    cause = "declare it before the plate, or in a subsampled one with its full size and event_dim="
-    if local and not jnp.shape(full_value(param)):
+    if not jnp.shape(full_value(param)):
         return None  # one for all of the plate
-    where = f"is declared inside of plate {(local or around)[-1]!r}"
-    what = f"param {name!r} {where}"
-    if local:
-        what += ": its elements belong to places in the draw, not to elements of the plate"
+    what = (
+        f"param {name!r} is declared inside of plate {local[-1]!r}: its elements belong to places "
+        "in the draw, not to elements of the plate"
+    )
+    cause = "declare it before the plate, or in it with its full size and event_dim="
     return difference(name, what, "params", cause)

@@ -106,10 +106,11 @@ class Evaluator:
         found = self.change.at(u, p, np.vstack([rows, none]), np.vstack([own, self.param_rows]))
         return {**found, "by_param": found["along"][self.change.dims :]}
 
-    def by_param(self, u: Any, p: Any) -> Any:
-        """The derivatives of all values along each new param."""
+    def by_param(self, u: Any, p: Any) -> dict[str, Any]:
+        """What is at a point, with the derivatives of all values along each new param."""
         none = np.zeros((len(self.param_rows), self.change.dims))
-        return self.change.at(u, p, none, self.param_rows)["along"]
+        found = self.change.at(u, p, none, self.param_rows)
+        return {**found, "by_param": found["along"]}
 
     def inverse(self, point: Point) -> Callable[[Any], Any]:
         """From a change of v to that of u, at a point that has a determinant."""
