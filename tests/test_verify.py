@@ -147,6 +147,29 @@ def test_a_point_where_all_values_look_alike_is_compared_nearer() -> None:
     assert not report.different
 
 
+BOUNDED = """
+def model():
+    mu = numpyro.sample("mu", dist.TruncatedNormal(0.0, 1.0, high=2.0))
+    a = numpyro.sample("a", dist.Normal(0, 1))
+"""
+BOUNDED_REPARAM = """
+def model():
+    mu = numpyro.sample("mu", dist.TruncatedNormal(0.0, 1.0, high=2.0))
+    moved = ExplicitReparam(AffineTransform(numpyro.param("xi_a_mu", 0.0) * mu, 1))
+    with numpyro.handlers.reparam(config={"a": moved}):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+"""
+
+
+def test_the_sign_of_an_offset_on_a_parent_below_a_bound() -> None:
+    # Its value falls where its unconstrained value grows.
+    assert compared(BOUNDED, BOUNDED_REPARAM).equivalent
+    (line,) = compared(
+        BOUNDED, BOUNDED_REPARAM.replace("(numpyro.param", "(-numpyro.param")
+    ).different
+    assert line.message == "'a' is offset by xi_a_mu with the wrong sign"
+
+
 # What models may hold
 
 

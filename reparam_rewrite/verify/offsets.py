@@ -55,7 +55,9 @@ def offset_lines(
             total, before_it = there["totals"][parent], point.at["totals"][parent]
             if abs(total - before_it) <= NONE * STEP * max(1.0, abs(before_it)):
                 constant.add(parent)
-            responses[parent] = {n: (after[n] - before[n]) / STEP for n in before}
+            # A value below an upper bound falls where its unconstrained one grows.
+            way = 1.0 if total >= before_it else -1.0
+            responses[parent] = {n: way * (after[n] - before[n]) / STEP for n in before}
         own = change.spans[child]
         moved = responses[parent][name][own]
         size = float(np.max(np.abs(point.at["v"][change.spans[parent]]), initial=0.0))
