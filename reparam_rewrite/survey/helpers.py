@@ -234,20 +234,14 @@ class Substitution(ast.NodeTransformer):
         made = self._given.get(name) if name else None
         return made.id if isinstance(made, ast.Name) else name
 
-    def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
+    def _rename(self, node: ast.MatchAs | ast.MatchStar | ast.ExceptHandler) -> ast.AST:
         node.name = self._named(node.name)
         return self.generic_visit(node)
 
-    def visit_MatchStar(self, node: ast.MatchStar) -> ast.AST:
-        node.name = self._named(node.name)
-        return self.generic_visit(node)
+    visit_MatchAs = visit_MatchStar = visit_ExceptHandler = _rename
 
     def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
         node.rest = self._named(node.rest)
-        return self.generic_visit(node)
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
-        node.name = self._named(node.name)
         return self.generic_visit(node)
 
     def visit_alias(self, node: ast.alias) -> ast.AST:

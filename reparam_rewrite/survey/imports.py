@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 # What `from numpyro import *` binds that matters here.
 STAR: dict[str, tuple[str, ...] | None] = {
@@ -29,6 +29,14 @@ def canonical(dotted: str) -> str:
         if dotted.startswith(prefix):
             return short + dotted[len(prefix) :]
     return dotted
+
+
+def dotted(node: ast.expr, meaning: Callable[[str], str | None]) -> str | None:
+    """The dotted name that ``a.b.c`` stands for, where `meaning` says what the name `a` does."""
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value, meaning)
+        return canonical(f"{base}.{node.attr}") if base else None
+    return meaning(node.id) if isinstance(node, ast.Name) else None
 
 
 def bound_by(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:

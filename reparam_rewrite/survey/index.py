@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.imports import bound_by, canonical
+from reparam_rewrite.survey.imports import bound_by, dotted
 
 #: What runs a function in its own way: more than once, on slices, or under a trace of its own.
 RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", "switch"])
@@ -275,7 +275,4 @@ def names_stored_in(nodes: Sequence[ast.AST]) -> set[str]:
 
 def dotted_name(aliases: dict[str, str], node: ast.expr) -> str | None:
     """The dotted name of an expression by the module's imports alone."""
-    if isinstance(node, ast.Attribute):
-        base = dotted_name(aliases, node.value)
-        return canonical(f"{base}.{node.attr}") if base else None
-    return aliases.get(node.id) if isinstance(node, ast.Name) else None
+    return dotted(node, aliases.get)

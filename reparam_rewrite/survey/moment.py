@@ -6,7 +6,7 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.values import Binding, Function, Survey
 
 #: By this name an expression of the config may use jax.numpy, whether the file imports it or not.
@@ -21,17 +21,15 @@ class Moment(Struct, frozen=True):
     statement: int
 
     def resolve(self, node: ast.expr) -> str | None:
-        if isinstance(node, ast.Attribute):
-            base = self.resolve(node.value)
-            return canonical(f"{base}.{node.attr}") if base else None
-        if not isinstance(node, ast.Name):
-            return None
-        if node.id in self.function.hidden:
-            binding = self.binding(node.id)
+        return dotted(node, self._meaning)
+
+    def _meaning(self, name: str) -> str | None:
+        if name in self.function.hidden:
+            binding = self.binding(name)
             return binding.qualified if binding else None
-        if node.id == JNP and self.may_import_jnp:
+        if name == JNP and self.may_import_jnp:
             return "jax.numpy"
-        return self.survey.aliases.get(node.id)
+        return self.survey.aliases.get(name)
 
     @property
     def may_import_jnp(self) -> bool:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import imports_of, own_names, rebound_inside
 from reparam_rewrite.survey.helpers import made_by
-from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.purity import touched_by
 from reparam_rewrite.survey.scans import Outputs
@@ -78,18 +78,16 @@ class Reader:
         )
 
     def resolve(self, node: ast.expr) -> str | None:
-        if isinstance(node, ast.Attribute):
-            base = self.resolve(node.value)
-            return canonical(f"{base}.{node.attr}") if base else None
-        if not isinstance(node, ast.Name):
-            return None
-        if node.id in self._locals:
-            binding = self._timeline.now(node.id)
+        return dotted(node, self._imported)
+
+    def _imported(self, name: str) -> str | None:
+        if name in self._locals:
+            binding = self._timeline.now(name)
             return binding.qualified if binding else None
         for names, imports in zip(self._outer, self._outer_imports, strict=True):
-            if node.id in names:
-                return imports.get(node.id)
-        return self._index.aliases.get(node.id)
+            if name in names:
+                return imports.get(name)
+        return self._index.aliases.get(name)
 
     def binding(self, name: str) -> Binding | None:
         if name in self._locals:
