@@ -171,13 +171,13 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
     weighing = [other for other in survey.functions.values() if other.calls_weighed]
     for name in running(survey, function) if weighing else ():
         last = name.rpartition(".")[2]
+        handed_on = any(last in giver.mentions for giver in survey.functions.values())
         for other in weighing:
             if not where and last in other.calls_weighed:
                 where = (
                     f"the with in line {other.calls_weighed[last]}, where '{last}' is called, may"
                 )
             # ``with scale(scale=2.0): f(n)`` in a function that `last` may be given to.
-            handed_on = any(last in giver.mentions for giver in survey.functions.values())
             unknown = [called for called in other.calls_weighed if called in other.timeline]
             if not where and handed_on and unknown:
                 where = (
