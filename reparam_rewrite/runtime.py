@@ -29,13 +29,12 @@ from numpyro.distributions import biject_to
 
 from reparam_rewrite.verify import determinant
 from reparam_rewrite.verify.change import spans, unwrapped
-from reparam_rewrite.verify.pairing import SUFFIXES
+from reparam_rewrite.verify.pairing import conventional_bases, held_fixed
 from reparam_rewrite.verify.tracing import (
     cheap_key,
     compiled,
     copied,
     double_precision,
-    is_discrete,
     is_latent,
     structure,
     traced,
@@ -72,10 +71,7 @@ def from_base(
     """
     with double_precision():
         made = Bases(model, args, kwargs, params, bases)
-        needed = [base for base in made.names if base not in values]
-        if needed:
-            raise KeyError(f"no values of {', '.join(needed)}")
-        given = {name: jnp.asarray(values[name]) for name in made.names}
+        given = {name: jnp.asarray(value) for name, value in taken(values, made.names).items()}
         found = over_draws(made.children_of, given, batch_ndims)
     other = {name: value for name, value in values.items() if name not in made.names}
     kept = {n: values[n] for n in made.names if n not in made.child_of}
@@ -104,13 +100,17 @@ def to_base(
     """
     with double_precision():
         made = Bases(model, args, kwargs, params, bases)
-        needed = [name for name in made.plain_names if name not in values]
-        if needed:
-            raise KeyError(f"no values of {', '.join(needed)}")
-        given = {name: values[name] for name in made.plain_names}
+        given = taken(values, made.plain_names)
         found = over_draws(made.solve, given, batch_ndims, compiled_once=False)
     other = {name: value for name, value in values.items() if name not in made.plain_names}
     return {**other, **like_inputs(found, values)}
+
+
+def taken(values: Mapping[str, Any], names: Sequence[str]) -> Values:
+    """The values of these names. Raises KeyError that lists those that are missing."""
+    if missing := [name for name in names if name not in values]:
+        raise KeyError(f"no values of {', '.join(missing)}")
+    return {name: values[name] for name in names}
 
 
 def like_inputs(found: Values, values: Mapping[str, Any]) -> Values:
@@ -164,11 +164,7 @@ class Bases:
         self.args, self.kwargs = copied(args, kwargs or {})
         self.params = {name: jnp.asarray(value) for name, value in (params or {}).items()}
         trace = structure(model, self.args, self.kwargs)
-        self.fixed = {
-            n: s["value"]
-            for n, s in trace.items()
-            if s["type"] == "plate" or (is_latent(s) and is_discrete(s))
-        }
+        self.fixed = {n: s["value"] for n, s in trace.items() if held_fixed(s)}
         self.names = [n for n, s in trace.items() if is_latent(s) and n not in self.fixed]
         self.child_of = children(trace, self.names, bases)
         self.plain_names = [self.child_of.get(name, name) for name in self.names]
@@ -280,12 +276,8 @@ def children(
 ) -> dict[str, str]:
     """By base site its child: what `bases` says, and what NumPyro's reparameterizers call it."""
     names = [n for n, s in trace.items() if s["type"] == "deterministic"]
-    found = {base: child for child, base in (bases or {}).items()}
-    for name in names:
-        for base in (f"{name}_{suffix}" for suffix in SUFFIXES):
-            if base in latents and name not in found.values():
-                found.setdefault(base, name)
-    return found
+    child_bases = {**conventional_bases(names, latents), **(bases or {})}
+    return {base: child for child, base in child_bases.items()}
 
 
 def transformed(fn: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -86,7 +87,7 @@ class Comparison:
         if any(line.check in ("sites", "observed") for line in found):
             yield from found
             return
-        self.dims = sum(max(1, _size(p.shape)) for p in pairing.pairs)
+        self.dims = sum(max(1, math.prod(p.shape)) for p in pairing.pairs)
         yield from matched_lines(plain, pairing)
         yield from self.computed(plain, pairing, found)
 
@@ -151,13 +152,6 @@ class Comparison:
     def change(self, pairing: Pairing, reverse: bool) -> Change:
         run = (self.plain, self.generated, self.args, self.kwargs)
         return Change(*run, pairing, reverse=reverse)
-
-
-def _size(shape: Sequence[int]) -> int:
-    found = 1
-    for n in shape:
-        found *= n
-    return found
 
 
 def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:

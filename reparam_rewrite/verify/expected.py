@@ -35,8 +35,7 @@ def config_lines(expected: Model, change: Change, moved: Mapping[str, list[str]]
         message = f"what the config gives does not run: {summary(error)}"
         yield Line(check="config", status="unchecked", message=message)
         return
-    found = structure(change.generated, change.args, change.kwargs)
-    lines = list(unlike_params(wanted, found, change, moved))
+    lines = list(unlike_params(wanted, change, moved))
     if not any(line.site == "" for line in lines):
         lines += unlike_values(expected, wanted, change)
     yield from lines
@@ -50,9 +49,8 @@ def unlike(site: str, message: str) -> Line:
     return Line(check="config", status="different", site=site, message=message)
 
 
-def unlike_params(
-    wanted: Trace, found: Trace, change: Change, moved: Mapping[str, list[str]]
-) -> Iterator[Line]:
+def unlike_params(wanted: Trace, change: Change, moved: Mapping[str, list[str]]) -> Iterator[Line]:
+    found = change.pairing.params
     sampled = {name for name, site in wanted.items() if is_latent(site)}
     for pair in change.pairing.pairs:
         if pair.base not in sampled:

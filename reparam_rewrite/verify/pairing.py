@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,8 +31,8 @@ def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, lis
         base = bases.get(name, name)
         found = list(site_differences(name, site, base, generated))
         lines += found
-        if site["type"] == "plate" or (is_latent(site) and is_discrete(site)):
-            # What has no density to transform: the same in both models, as it was first drawn.
+        if held_fixed(site):
+            # The same in both models, as it was first drawn.
             fixed[name] = site["value"]
         elif is_latent(site) and not found:
             pairs.append(Pair(name=name, base=base, shape=real_shape(generated[base])))
@@ -88,11 +88,7 @@ def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]
         for name in children:
             bases.setdefault(name, options.base_name.format(name))
         return bases
-    for name in children:
-        names = [f"{name}_{suffix}" for suffix in SUFFIXES]
-        found = [base for base in names if base in free]
-        if found and name not in bases:
-            bases[name] = found[0]
+    bases = {**conventional_bases(children, free), **bases}
     # Names by hand: a_raw, or whatever is left where just one child is left.
     left = [name for name in children if name not in bases]
     for name in left:
@@ -106,6 +102,18 @@ def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]
         if len(left) == len(spare) == 1 or len(found) == 1:
             bases[name] = (found or spare)[0]
     return bases
+
+
+def conventional_bases(children: Iterable[str], latents: Collection[str]) -> dict[str, str]:
+    """By child, the latent that NumPyro's reparameterizers sample instead of it."""
+    named = {child: [f"{child}_{suffix}" for suffix in SUFFIXES] for child in children}
+    found = {child: [base for base in names if base in latents] for child, names in named.items()}
+    return {child: bases[0] for child, bases in found.items() if bases}
+
+
+def held_fixed(site: Site) -> bool:
+    """Is it one without a density to transform: a plate's indices, a discrete latent?"""
+    return site["type"] == "plate" or (is_latent(site) and is_discrete(site))
 
 
 def real_shape(site: Site) -> tuple[int, ...]:
