@@ -32,6 +32,7 @@ def assert_equivalent(
     skip: Sequence[str] = (),
     coefficients: Iterable[str] | None = None,
     bases: Mapping[str, str] | None = None,
+    base_name: str = "",
 ) -> Report:
     """Assert that the generated model is the plain one with other coordinates for its latents.
 
@@ -39,6 +40,7 @@ def assert_equivalent(
     relative tolerance of `rtol`. `skip` are names of checks to leave out ("jit" is the slowest).
     `coefficients`: the names that the generated model's new params must have, no others. `bases`:
     the latent sampled for a site, such as {"theta": "theta_decentered"}, where that can't be told.
+    `base_name`: a template that the name of every other one must follow, such as "{}_base".
 
     Returns the report. Raises AssertionError with what is different or could not be told, by site
     and with figures; whatever the plain model raises is a `Refusal` with its place.
@@ -50,6 +52,7 @@ def assert_equivalent(
         skip=skip,
         coefficients=None if coefficients is None else list(coefficients),
         bases=bases or {},
+        base_name=base_name,
     )
     report = verify(plain, generated, args, kwargs, options)
     if not report.equivalent:

@@ -24,7 +24,9 @@ from reparam_rewrite.diagnostics import Refusal
 from tests.support.execution import (
     assert_equivalent,
     cheap_key,
+    compiled,
     double_precision,
+    free_values,
     is_latent,
     load_model,
     structure,
@@ -3750,15 +3752,16 @@ def assert_posterior(plain: Any, generated: Any, args: tuple[Any, ...]) -> None:
                 total += to_support.log_abs_det_jacobian(to_support.inv(value), value).sum()
         return total
 
-    @jax.jit
+    model = handlers.substitute(generated, substitute_fn=coefficients)
+
     def potentials() -> tuple[Any, Any]:
-        model = handlers.substitute(generated, substitute_fn=coefficients)
-        trace = traced(model, args, {}, key=cheap_key(2))
+        trace = traced(model, args, {}, key=cheap_key(2), **free)
         values = {n: s["value"] for n, s in trace.items() if s["type"] != "return"}
         return potential(traced(plain, args, {}, values, key=cheap_key(2))), potential(trace)
 
     with double_precision():
-        wanted, found = potentials()
+        free = free_values(model, args, 2)
+        wanted, found = compiled(potentials)()
     np.testing.assert_allclose(found, wanted, rtol=1e-8, err_msg="the potential differs")
 
 

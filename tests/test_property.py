@@ -33,12 +33,13 @@ from numpyro.primitives import Messenger
 from reparam_rewrite.diagnostics import Refusal
 from tests.support.cases import rewritten
 from tests.support.execution import (
-    HASTY,
     assert_equivalent,
     cheap_key,
+    compiled,
     double_precision,
     is_latent,
     load_model,
+    structure,
     traced,
 )
 from tests.support.random_configs import Ambiguous, Case, Pair, Scale, fits, place, random_case
@@ -99,8 +100,9 @@ def outcome(case: Case) -> str:
             coefficients=case.params,
             coefficients_matter=case.all_matter,
         )
-    except AssertionError as error:
-        if error.__cause__ is not None and is_guard(case, source, error.__cause__):
+    except AssertionError:
+        failure = failure_of(generated, args)
+        if failure is not None and is_guard(case, source, failure):
             return GUARDED
         raise
     assert_offsets(case, load_model(plain), generated)
@@ -111,6 +113,16 @@ def reason(refusal: Refusal) -> str:
     """The first message without its names and numbers."""
     message = re.sub(r"(?<!\w)'[^']*'", "_", refusal.diagnostics[0].message)
     return "refused: " + re.sub(r"\d+", "0", message)
+
+
+def failure_of(model: Any, args: tuple[Any, ...]) -> Exception | None:
+    """What a run of a model raises; `assert_equivalent` only says that it does."""
+    try:
+        with double_precision():
+            structure(model, args, {})
+    except Exception as error:
+        return error
+    return None
 
 
 def is_guard(case: Case, source: str, error: BaseException) -> bool:
@@ -169,8 +181,7 @@ def assert_offsets(case: Case, plain: Any, generated: Tempered) -> None:
         return bases
 
     with double_precision():
-        compiled = jax.jit(run).lower().compile(compiler_options=HASTY)
-        bases = jax.device_get(compiled())
+        bases = jax.device_get(compiled(run)())
     for child, (found, wanted) in bases.items():
         if child in case.bases:
             continue  # what the bases do is NumPyro's

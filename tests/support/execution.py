@@ -38,12 +38,12 @@ from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoDiagonalNormal, AutoGuide, AutoNormal
 from numpyro.infer.util import log_density
 
+from reparam_rewrite import testing
 from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.testing import difference
-from reparam_rewrite.verify import verify
+from reparam_rewrite.verify.pairing import held_fixed
 from reparam_rewrite.verify.tracing import (
-    HASTY,
     cheap_key,
+    compiled,
     double_precision,
     full_value,
     is_discrete,
@@ -51,14 +51,15 @@ from reparam_rewrite.verify.tracing import (
     structure,
     traced,
 )
-from reparam_rewrite.verify.values import Model, Options, Site, Values
+from reparam_rewrite.verify.values import Model, Site, Values
 
 __all__ = [
-    "HASTY",
     "assert_equivalent",
     "assert_infers",
     "cheap_key",
+    "compiled",
     "double_precision",
+    "free_values",
     "is_discrete",
     "is_latent",
     "load_model",
@@ -122,20 +123,40 @@ def assert_equivalent(
     (on a model with a subsampled plate: that some element has). The inference paths and a run
     without jit have tests of their own, and cost as much time as all the rest.
     """
-    options = Options(
-        points=points,
-        seed=seed,
-        rtol=rtol,
-        skip=[*OTHERWISE, *([] if coefficients_matter else ["effect", "offsets"])],
-        coefficients=None if coefficients is None else list(coefficients),
-        bases=bases or {},
-        base_name="{}_base",
-    )
+    skip = [*OTHERWISE, *([] if coefficients_matter else ["effect", "offsets"])]
     try:
-        report = verify(plain, generated, args, kwargs, options)
+        testing.assert_equivalent(
+            plain,
+            generated,
+            args,
+            kwargs,
+            points=points,
+            seed=seed,
+            rtol=rtol,
+            skip=skip,
+            coefficients=coefficients,
+            bases=bases,
+            base_name="{}_base",
+        )
     except Refusal as refusal:
         raise (refusal.__cause__ or refusal) from None
-    assert report.equivalent, difference(report)
+
+
+def free_values(model: Model, args: Sequence[Any], seed: int) -> dict[str, Values]:
+    """For `traced`: `data` that is held fixed, and `unconstrained` values of all other latents.
+
+    By numpy: what jax draws in a program takes longer to compile than all else in it.
+    """
+    trace = structure(model, args, {})
+    rng = np.random.default_rng(seed)
+    return {
+        "data": {name: site["value"] for name, site in trace.items() if held_fixed(site)},
+        "unconstrained": {
+            name: jnp.asarray(rng.normal(size=site["real_shape"]))
+            for name, site in trace.items()
+            if is_latent(site) and not held_fixed(site)
+        },
+    }
 
 
 #: The checks of `verify` that other tests make: `assert_infers`, and those of verify itself.
@@ -177,7 +198,7 @@ def assert_infers(
 
     # Compiled as a whole, and badly: nearly all of the time goes to the compiler.
     key = cheap_key(seed)
-    program = jax.jit(run).lower(key).compile(compiler_options=HASTY)
+    program = compiled(run, key)
     for algorithm, values in jax.device_get(program(key)).items():
         for name, value in values.items():
             assert np.isfinite(value).all(), f"{algorithm}: {name} is not finite: {value}"

@@ -28,7 +28,9 @@ from reparam_rewrite.rewriting import rewrite
 from tests.support.execution import (
     assert_equivalent,
     cheap_key,
+    compiled,
     double_precision,
+    free_values,
     load_model,
     traced,
 )
@@ -184,11 +186,10 @@ def assert_offsets(shape: Shape, plain: Any, generated: Any) -> None:
         sampled.update(traced(plain, shape.args, {}, key=cheap_key(1)))
 
     def run() -> dict[str, Any]:
-        trace = traced(model, shape.args, {}, key=cheap_key(1))
+        trace = traced(model, shape.args, {}, key=cheap_key(1), **free)
         types.update({name: site["type"] for name, site in trace.items()})
         return {name: site["value"] for name, site in trace.items()}
 
-    @jax.jit
     def differences() -> dict[str, Any]:
         values = run()
         data = {name: value for name, value in values.items() if types[name] != "plate"}
@@ -203,6 +204,7 @@ def assert_offsets(shape: Shape, plain: Any, generated: Any) -> None:
         return found
 
     with double_precision():
+        free = free_values(model, shape.args, 1)
         values = jax.eval_shape(run)
         jax.eval_shape(run_plain)
         for child in shape.children or tomllib.loads(shape.config)["sites"]:
@@ -218,7 +220,7 @@ def assert_offsets(shape: Shape, plain: Any, generated: Any) -> None:
                     if shape.full_size:
                         wanted = shape.full_size
                     assert jnp.shape(values[name]) == wanted, f"{name!r} is not of this shape"
-        offsets = differences() if shape.offsets else {}
+        offsets = compiled(differences)() if shape.offsets else {}
     for child, (found, wanted) in offsets.items():
         message = f"the offset of {child!r}"
         np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-9, err_msg=message)
