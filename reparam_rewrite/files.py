@@ -9,9 +9,10 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from reparam_rewrite.decoding import Source, decode, is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, nearest
@@ -27,6 +28,7 @@ __all__ = [
     "refuse_same_file",
     "unified_diff",
     "write_output",
+    "write_outputs",
 ]
 
 STDIN = "-"
@@ -130,31 +132,106 @@ def refuse_other_kind(given: str, output: str) -> None:
         raise Refusal(Diagnostic(output, message, "name an output that ends in .py."))
 
 
+class Staged(NamedTuple):
+    """New bytes that are on the disk beside their target. `old` is what it had, None if nothing."""
+
+    path: str
+    target: Path
+    temporary: Path
+    old: bytes | None
+
+
 def write_output(path: str, data: bytes) -> bool:
-    """Make `data` the bytes of the file at `path`; False if they were already, and nothing is done.
+    """`write_outputs` of one file; False if its bytes were `data` already."""
+    return bool(write_outputs([(path, data)]))
 
-    The file is replaced in one step, so that it is never seen half-written: a reader finds the old
+
+def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
+    """Make the bytes of files, by path, what they are to be: of all or of none.
+
+    The paths that were written are returned; where the bytes were right already, nothing is done.
+    Each file is replaced in one step, so that it is never seen half-written: a reader finds the old
     bytes or the new. Its mode is kept, and a symbolic link stays and its target is written. (Of
-    several hard links to one file, only `path` gets the new bytes.)
+    several hard links to one file, only the path that is given gets the new bytes.)
 
-    Raises `Refusal`, with the old file untouched and nothing left beside it, if the folder is
-    missing or not writable, the file read-only (also for root, who could), `path` a folder, pipe
+    Raises `Refusal`, with all old files as they were and nothing left beside them, if a folder is
+    missing or not writable, a file read-only (also for root, who could), a path a folder, pipe
     or device, or the bytes cannot be stored.
     """
-    refuse_unusable(path, "output")
+    staged: list[Staged] = []
+    moved: list[Staged] = []
     try:
-        target = Path(os.path.realpath(path))
-        before = existing(path, target)
-        if before and target.read_bytes() == data:
-            return False
-        refuse_read_only(path, target, before)
-        replace(target, data, before)
+        for path, data in outputs:
+            one = stage(path, data)
+            if one is not None:
+                staged.append(one)
+        for one in staged:
+            with refusing(one.path):
+                one.temporary.replace(one.target)
+            moved.append(one)
+    except BaseException:  # also Ctrl-C
+        for one in staged:
+            with suppress(OSError):
+                one.temporary.unlink()
+        for one in moved:
+            with suppress(OSError, Refusal):
+                restore(one)
+        raise
+    for folder in {one.target.parent for one in staged}:
+        sync_folder(folder)
+    return [one.path for one in staged]
+
+
+@contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """What the system says against writing the output at `path`, as a `Refusal`."""
+    try:
+        yield
     except OSError as error:
         message = f"cannot write the output: {os_reason(error)}"
         full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
         hint = f"make room, or {TO_STDOUT}" if full else TO_STDOUT
         raise Refusal(Diagnostic(path, message, hint)) from None
-    return True
+
+
+def stage(path: str, data: bytes) -> Staged | None:
+    """Write `data` beside the file at `path`, None if it is its content already.
+
+    Raises `Refusal`, and then leaves nothing.
+    """
+    refuse_unusable(path, "output")
+    with refusing(path):
+        target = Path(os.path.realpath(path))
+        before = existing(path, target)
+        old = target.read_bytes() if before else None
+        if old == data:
+            return None
+        refuse_read_only(path, target, before)
+        # Not tempfile's: the mode of those is 0600, where a new file should have what the umask
+        # leaves.
+        temporary = target.parent / f".reparam-rewrite-{os.urandom(8).hex()}.tmp"
+        try:
+            # A file that others may not read is not to be readable while it is being written.
+            write_new(temporary, data, 0o600 if before else 0o666)
+            if before:
+                temporary.chmod(stat.S_IMODE(before.st_mode))
+                with suppress(OSError, AttributeError):  # for root alone, and not on Windows
+                    os.chown(temporary, before.st_uid, before.st_gid)
+        except BaseException:  # also Ctrl-C
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        return Staged(path, target, temporary, old)
+
+
+def restore(moved: Staged) -> None:
+    """Undo the move of one file, as far as the system lets."""
+    if moved.old is None:
+        moved.target.unlink()
+        return
+    again = stage(str(moved.target), moved.old)
+    if again is not None:
+        again.temporary.replace(again.target)
 
 
 def existing(path: str, target: Path) -> os.stat_result | None:
@@ -188,25 +265,6 @@ def refuse_read_only(path: str, target: Path, before: os.stat_result | None) -> 
     if not (folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK | os.X_OK)):
         hint = f"make it writable (chmod u+w), or {TO_STDOUT}"
         raise Refusal(Diagnostic(path, "the output's folder is read-only", hint))
-
-
-def replace(target: Path, data: bytes, before: os.stat_result | None) -> None:
-    """Write `data` beside `target` and move it there. Raises OSError, and then leaves nothing."""
-    # Not tempfile's: the mode of those is 0600, where a new file should have what the umask leaves.
-    temporary = target.parent / f".reparam-rewrite-{os.urandom(8).hex()}.tmp"
-    try:
-        # A file that others may not read is not to be readable for the while it is being written.
-        write_new(temporary, data, 0o600 if before else 0o666)
-        if before:
-            temporary.chmod(stat.S_IMODE(before.st_mode))
-            with suppress(OSError, AttributeError):  # for root alone, and not on Windows
-                os.chown(temporary, before.st_uid, before.st_gid)
-        temporary.replace(target)
-    except BaseException:  # also Ctrl-C
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    sync_folder(target.parent)
 
 
 def write_new(file: Path, data: bytes, mode: int) -> None:

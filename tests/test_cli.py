@@ -19,7 +19,17 @@ import pytest
 
 from reparam_rewrite import __version__, files, rewriting
 from reparam_rewrite.cli import main
-from tests.support.cli import COMMAND, ROOT, Ran, environment, run, shell, snapshot
+from tests.support.cli import (
+    COMMAND,
+    ROOT,
+    Ran,
+    body,
+    environment,
+    made_before,
+    run,
+    shell,
+    snapshot,
+)
 from tests.support.mistakes import HEAD, OFFSETS, PLAIN, model
 
 WITH_Z = model("""
@@ -77,24 +87,28 @@ def test_output_gets_what_would_be_printed(folder: Path, generated: bytes) -> No
     before = snapshot(folder)
     assert run(folder, *ARGUMENTS, "-o", "out.py") == Ran(0, b"", ACCOUNT + "wrote out.py\n")
     after = snapshot(folder)
-    assert after.pop("out.py").content == generated
+    written = after.pop("out.py").content
+    assert isinstance(written, bytes) and body(written) == generated
     assert {**after, ".": None} == {**before, ".": None}
 
 
-def test_output_that_is_up_to_date_is_left_alone(folder: Path, generated: bytes) -> None:
-    (folder / "out.py").write_bytes(generated)
+def test_output_that_is_up_to_date_is_left_alone(folder: Path) -> None:
+    run(folder, *ARGUMENTS, "-o", "out.py")
     os.utime(folder / "out.py", (0, 0))
     before = snapshot(folder)
     ran = run(folder, *ARGUMENTS, "-o", "out.py")
-    assert ran == Ran(0, b"", ACCOUNT + "out.py is up to date\n")
+    assert ran == Ran(0, b"", "out.py is up to date\n")
+    assert snapshot(folder) == before
+    ran = run(folder, *ARGUMENTS, "-o", "out.py", "-v")
+    assert ran == Ran(0, b"", f"{ACCOUNT[:-1]} in model, shape (n,)\nout.py is up to date\n")
     assert snapshot(folder) == before
 
 
 def test_output_that_is_old_is_replaced(folder: Path, generated: bytes) -> None:
-    (folder / "out.py").write_text("old = 1\n")
+    (folder / "out.py").write_bytes(made_before(b"old = 1\n"))
     (folder / "out.py").chmod(0o640)
     assert run(folder, *ARGUMENTS, "-o", "out.py").err == ACCOUNT + "wrote out.py\n"
-    assert (folder / "out.py").read_bytes() == generated
+    assert body((folder / "out.py").read_bytes()) == generated
     assert (folder / "out.py").stat().st_mode & 0o777 == 0o640
 
 
@@ -106,7 +120,7 @@ def test_model_on_standard_input(folder: Path, generated: bytes) -> None:
 def test_model_through_a_pipe_to_a_file(folder: Path, generated: bytes) -> None:
     line = "cat model.py | reparam-rewrite - -c offsets.toml -q -o out.py"
     assert shell(folder, line) == Ran(0, b"", "")
-    assert (folder / "out.py").read_bytes() == generated
+    assert body((folder / "out.py").read_bytes()) == generated
 
 
 def test_from_another_folder(folder: Path, generated: bytes, tmp_path: Path) -> None:
@@ -115,7 +129,7 @@ def test_from_another_folder(folder: Path, generated: bytes, tmp_path: Path) -> 
     ran = run(place, "../../model.py", "--config", folder / "offsets.toml", "-o", "../out.py")
     assert ran.status == 0
     assert ran.err == (f"../../model.py:8 a <- mu ({folder}/offsets.toml:1)\nwrote ../out.py\n")
-    assert (tmp_path / "deep" / "out.py").read_bytes() == generated
+    assert body((tmp_path / "deep" / "out.py").read_bytes()) == generated
 
 
 @pytest.mark.parametrize(
@@ -134,7 +148,7 @@ def test_names_of_any_kind(folder: Path, generated: bytes, names: tuple[str, str
     (folder / "offsets.toml").rename(folder / config)
     ran = run(folder, source, "--config", config, "-o", output)
     assert ran == Ran(0, b"", f"{source}:8 a <- mu ({config}:1)\nwrote {output}\n")
-    assert (folder / output).read_bytes() == generated
+    assert body((folder / output).read_bytes()) == generated
 
 
 def test_name_that_looks_like_an_option(folder: Path, generated: bytes) -> None:
@@ -197,7 +211,7 @@ def repository(folder: Path) -> Path:
 @pytest.mark.parametrize("place", [".", "sub"])
 @pytest.mark.parametrize("apply_at", [".", "sub"])
 @pytest.mark.parametrize(
-    ("output", "before"), [(None, None), ("out.py", "old = 1\n"), ("out.py", None)]
+    ("output", "before"), [(None, None), ("out.py", b"old = 1\n"), ("out.py", None)]
 )
 def test_diff_applies(
     repository: Path,
@@ -205,12 +219,12 @@ def test_diff_applies(
     place: str,
     apply_at: str,
     output: str | None,
-    before: str | None,
+    before: bytes | None,
 ) -> None:
     """Without -o to the model; with it to the output, which is there or not."""
     here = repository / place
     if output and before is not None:
-        (here / output).write_text(before)
+        (here / output).write_bytes(before)
     untouched = snapshot(repository)
     ran = run(
         here,
@@ -225,16 +239,16 @@ def test_diff_applies(
     subprocess.run(["git", "apply"], cwd=repository / apply_at, input=ran.out, check=True)
     # From a sub-folder git leaves out, without a word, what is outside of it.
     applied = place == apply_at or apply_at == "."
-    expected = generated if applied else (PLAIN.encode() if not output else before)
+    expected = generated if applied else (before if output else PLAIN.encode())
     target = here / (output or "model.py")
     found = target.read_bytes() if target.exists() else None
-    assert found == (expected.encode() if isinstance(expected, str) else expected)
+    assert (body(found) if found and applied and output else found) == expected
 
 
-def test_diff_of_what_is_up_to_date_is_empty(folder: Path, generated: bytes) -> None:
-    (folder / "out.py").write_bytes(generated)
+def test_diff_of_what_is_up_to_date_is_empty(folder: Path) -> None:
+    run(folder, *ARGUMENTS, "-o", "out.py")
     ran = run(folder, *ARGUMENTS, "--diff", "-o", "out.py")
-    assert ran == Ran(0, b"", ACCOUNT + "out.py is up to date\n")
+    assert ran == Ran(0, b"", "out.py is up to date\n")
 
 
 def test_diff_of_standard_input(folder: Path) -> None:
@@ -255,14 +269,14 @@ def test_diff_of_standard_input(folder: Path) -> None:
         ("absent", 1, "out.py does not exist yet"),
     ],
 )
-def test_check(
-    folder: Path, generated: bytes, output: str, status: int, said: str, diff: bool
-) -> None:
-    if output != "absent":
-        (folder / "out.py").write_bytes(generated if output == "fresh" else b"old = 1\n")
+def test_check(folder: Path, output: str, status: int, said: str, diff: bool) -> None:
+    if output == "fresh":
+        run(folder, *ARGUMENTS, "-o", "out.py")
+    elif output == "old":
+        (folder / "out.py").write_bytes(made_before(b"old = 1\n"))
     before = snapshot(folder)
     ran = run(folder, *ARGUMENTS, "-o", "out.py", "--check", *(["--diff"] if diff else []))
-    assert (ran.status, ran.err) == (status, f"{ACCOUNT}{said}\n")
+    assert (ran.status, ran.err) == (status, f"{ACCOUNT if status else ''}{said}\n")
     assert ran.out.startswith(b"diff --git") is (diff and status == 1)
     assert snapshot(folder) == before
 
@@ -274,7 +288,7 @@ def test_check_sees_a_change_of_any_of_the_three(folder: Path) -> None:
         ("offsets.toml", '"mu"', "{ mu = { init = 1.0 } }"),
         ("out.py", "xi_a_mu", "xi"),
     ]:
-        assert run(folder, *arguments).status == 0
+        assert run(folder, *arguments, "--force").status == 0
         assert run(folder, *arguments, "--check").status == 0
         file = folder / name
         assert old in file.read_text()
@@ -478,7 +492,7 @@ def test_examples_of_the_help_work(folder: Path, generated: bytes) -> None:
     examples = re.findall(r"^ +(reparam-rewrite model\.py .*)$", text, re.MULTILINE)
     assert len(examples) == 4
     assert [shell(folder, line).status for line in examples] == [0, 0, 0, 0]
-    assert (folder / "model_reparam.py").read_bytes() == generated
+    assert body((folder / "model_reparam.py").read_bytes()) == generated
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
@@ -515,7 +529,7 @@ def test_console_script(folder: Path, generated: bytes) -> None:
     usage = subprocess.run(
         [sys.executable, script, "-h"], env=environment(), capture_output=True, text=True
     )
-    assert usage.stdout.startswith("Usage: reparam-rewrite [OPTIONS] MODEL\n")
+    assert usage.stdout.startswith("Usage: reparam-rewrite [OPTIONS] [MODEL]\n")
 
 
 def test_warnings_as_errors(folder: Path, generated: bytes) -> None:
@@ -565,7 +579,7 @@ def test_nobody_to_hear_the_account(folder: Path, generated: bytes, gone: str) -
     line = f"reparam-rewrite model.py -c offsets.toml {gone}"
     assert shell(folder, line) == Ran(0, generated, "")
     assert shell(folder, f"{line} -o out.py") == Ran(0, b"", "")
-    assert (folder / "out.py").read_bytes() == generated
+    assert body((folder / "out.py").read_bytes()) == generated
     assert shell(folder, line.replace("model", "gone")) == Ran(2, b"", "")
 
 

@@ -32,7 +32,7 @@ OPTIONS = [
         "nothing at all",
         line="reparam-rewrite",
         says="""
-            no MODEL is given
+            no model is given, and there is no pyproject.toml that lists targets
             hint: name the file to rewrite: reparam-rewrite model.py --config offsets.toml
         """,
     ),
@@ -314,7 +314,7 @@ OUTPUTS = [
     ),
     Mistake(
         "output is read-only",
-        before="echo old >out.py; chmod 444 out.py",
+        before="touch out.py; chmod 444 out.py",
         says="""
             out.py: the output is read-only
             hint: make it writable (chmod u+w), or choose another path, or leave out -o to print the result.

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reparam_rewrite.cli import CHANGED, DONE, FAILED, Program, Screen, guarded
+from reparam_rewrite.cli import Program, guarded
+from reparam_rewrite.runs import CHANGED, DONE, FAILED
+from reparam_rewrite.screen import Screen
 from reparam_rewrite.verify.checks import CHECKS, NEEDED
 
 if TYPE_CHECKING:

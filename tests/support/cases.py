@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reparam_rewrite.config import read_config
 from reparam_rewrite.decoding import decode
+from reparam_rewrite.provenance import read_stamp
 from reparam_rewrite.rewriting import Rewrite, rewrite
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -15,6 +16,13 @@ CASES = sorted(folder for folder in FIXTURES.iterdir() if (folder / "model.py").
 
 #: Black's and ruff's own default, which the fixtures are written in.
 WIDTH = 88
+
+
+def golden(case: Path) -> bytes:
+    """What a fixture's model becomes, without the stamp that the file has at its head."""
+    stamp = read_stamp((case / "model_reparam.py").read_bytes())
+    assert stamp is not None and not stamp.edited
+    return stamp.rest
 
 
 def rewritten(

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from reparam_rewrite.provenance import Origin, read_stamp, stamped
+
 ROOT = Path(__file__).parents[2]
 
 COMMAND = (sys.executable, "-m", "reparam_rewrite")
@@ -83,6 +85,18 @@ def shell(folder: Path, line: str, **variables: str) -> Ran:
         timeout=60,
     )
     return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+
+def body(data: bytes) -> bytes:
+    """A generated file without the stamp that it must have at its head."""
+    stamp = read_stamp(data)
+    assert stamp is not None and not stamp.edited
+    return stamp.rest
+
+
+def made_before(data: bytes) -> bytes:
+    """`data` as an earlier version would have generated it, from other sources."""
+    return stamped(data, Origin("0.0.1", "model.py", "offsets.toml", "0" * 16, crlf=False))
 
 
 def snapshot(folder: Path) -> dict[str, State]:

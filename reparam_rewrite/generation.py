@@ -1,0 +1,146 @@
+"""One target: what its output is to become, and whether that may be written. Writes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import Struct
+
+from reparam_rewrite import __version__, rewriting
+from reparam_rewrite.config import read_config
+from reparam_rewrite.decoding import is_notebook
+from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.files import (
+    STDIN,
+    read_bytes,
+    read_source,
+    refuse_other_kind,
+    refuse_same_file,
+)
+from reparam_rewrite.freshness import known_fresh
+from reparam_rewrite.line_length import line_length
+from reparam_rewrite.overwriting import refusal_to_overwrite
+from reparam_rewrite.provenance import origin, stamped
+from reparam_rewrite.rewriting import Rewrite
+from reparam_rewrite.targets import Target
+
+REPORT = "Please report this; -v shows the traceback."
+
+#: Below so many bytes of models, starting other processes takes longer than they save.
+WORTH_SHARING = 60_000
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a target.
+
+    old: the output as it is, None if there is none. new: what it is to be. rewrite: what was done
+    to the model, None where the digests say that the output is up to date. obstacle: why `old` is
+    not overwritten without being asked to. refused: why there is nothing to write; trace: of the
+    mistake of ours that it is.
+    """
+
+    target: Target
+    old: bytes | None = None
+    new: bytes = b""
+    rewrite: Rewrite | None = None
+    obstacle: Diagnostic | None = None
+    refused: tuple[Diagnostic, ...] = ()
+    trace: str = ""
+
+    @property
+    def stale(self) -> bool:
+        return self.old is None or self.old != self.new
+
+
+def generate(target: Target, thorough: bool = False) -> Outcome:
+    """The outcome of a target; `thorough`: digests are not enough.
+
+    Raises `Refusal`.
+    """
+    model, config, output = target
+    if not thorough and known_fresh(model, config, output):
+        same = read_bytes(output, "output")
+        return Outcome(target, same, same)
+    given = read_bytes(config, "config")
+    settings = read_config(given, config)
+    source = read_source(model)
+    refuse_same_file(model, output)
+    refuse_same_file(config, output, "config")
+    refuse_other_kind(model, output)
+    width = line_length(Path() if model == STDIN else Path(model))
+    result = rewriting.rewrite(source, settings, width)
+    made_from = origin(__version__, output, (model, source.data), (config, given), width)
+    if is_notebook(output):
+        from reparam_rewrite.notebooks.stamp import stamped as notebook_stamped
+
+        new = notebook_stamped(result.data, made_from)
+    else:
+        new = stamped(result.data, made_from)
+    # Unlike Path.exists, without an error for a path that is too long: to write there gives it.
+    old = read_bytes(output, "output") if os.path.exists(output) else None  # noqa: PTH110
+    obstacle = refusal_to_overwrite(output, old, new) if old is not None else None
+    return Outcome(target, old, new, result, obstacle)
+
+
+def attempt(target: Target, thorough: bool = False) -> Outcome:
+    """`generate`, with a refusal as an outcome, and an error of ours too: others go on."""
+    try:
+        return generate(target, thorough)
+    except Refusal as refusal:
+        return Outcome(target, refused=refusal.diagnostics)
+    except RecursionError:
+        message = "an expression, or an if with many elif, is nested too deeply to be read"
+        return Outcome(target, refused=(Diagnostic(target.model, message, "take it apart."),))
+    except Exception as error:
+        import traceback
+
+        message = f"internal error: {type(error).__name__}: {error}"
+        said = Diagnostic(target.model, message, f"nothing was written. {REPORT}")
+        return Outcome(target, refused=(said,), trace=traceback.format_exc().rstrip())
+
+
+def generate_all(
+    targets: Sequence[Target],
+    thorough: bool = False,
+    ready: Callable[[], None] = lambda: None,
+) -> list[Outcome]:
+    """The outcomes of all targets, in their order; `ready` is called after each.
+
+    Those that are known to be fresh are found first; the others are shared among the processors
+    where that pays.
+    """
+    found: dict[Target, Outcome] = {}
+    for target in targets:
+        if not thorough and known_fresh(*target):
+            found[target] = attempt(target)
+            ready()
+    left = [target for target in targets if target not in found]
+    for target, outcome in zip(left, outcomes(left), strict=True):
+        found[target] = outcome
+        ready()
+    return [found[target] for target in targets]
+
+
+def outcomes(targets: Sequence[Target]) -> Iterator[Outcome]:
+    """Those of targets that are to be generated, in their order."""
+    processes = min(len(targets), os.cpu_count() or 1)
+    if processes < 2 or sum(map(size_of, targets)) < WORTH_SHARING:
+        for target in targets:
+            yield attempt(target, thorough=True)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Ctrl-C is for the parent alone: each child would print a traceback.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(processes, initializer=signal.signal, initargs=ignore) as pool:
+        yield from pool.map(attempt, targets, [True] * len(targets))
+
+
+def size_of(target: Target) -> int:
+    with suppress(OSError, ValueError):
+        return Path(target.model).stat().st_size
+    return 0
