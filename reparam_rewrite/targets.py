@@ -87,7 +87,7 @@ class Table:
     def __init__(self, file: Path) -> None:
         self.path = shown(file)
         self.folder = file.parent
-        self.problems: list[Diagnostic] = []
+        self.problems: list[tuple[Place, Diagnostic]] = []
         try:
             self.text = file.read_bytes().decode("utf-8").removeprefix("\ufeff")
             tools = tomllib.loads(self.text).get("tool")
@@ -104,7 +104,7 @@ class Table:
             found += [(entry, target) for target in self.expanded(entry)]
         kept = self.without_outputs(found)
         if self.problems:
-            raise Refusal(self.problems)
+            raise Refusal([said for _, said in sorted(self.problems, key=lambda one: one[0])])
         return kept
 
     # -- the table -------------------------------------------------------------------------------
@@ -118,7 +118,8 @@ class Table:
 
     def wrong(self, place: Place, message: str, hint: str = "") -> None:
         lines = self.text.replace("\r\n", "\n").split("\n")
-        self.problems.append(Diagnostic(place, message, hint, lines[place.line - 1]))
+        said = Diagnostic(place, message, hint, lines[place.line - 1])
+        self.problems.append((place, said))
 
     def entries(self) -> Iterator[Entry]:
         if not isinstance(self.raw, dict):
