@@ -32,11 +32,14 @@ Examples:
   Show what changes, or tell whether the file is up to date:
     reparam-rewrite model.py --config offsets.toml --diff
     reparam-rewrite model.py --config offsets.toml -o model_reparam.py --check
+  Do so for all targets of pyproject.toml:
+    reparam-rewrite
+    reparam-rewrite --check
 
 \b
 Exit status:
   0  done, or up to date
-  1  --check found that the output would change
+  1  --check found that an output would change, or --fail-on-change that one did
   2  an error; nothing was written
 """
 
@@ -136,6 +139,7 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
 @click.option(
     "--force", is_flag=True, help="Overwrite a file that was not generated, or was edited since."
 )
+@click.option("--fail-on-change", is_flag=True, help="Exit 1 if a file was written, for hooks.")
 @click.option(
     "--format",
     "form",
@@ -161,6 +165,7 @@ def main(
     diff: bool,
     check: bool,
     force: bool,
+    fail_on_change: bool,
     form: str,
     quiet: bool,
     verbose: bool,
@@ -177,7 +182,8 @@ def main(
     generated: all of them are written, or none.
     """
     screen = Screen(color, form)
-    request = Request(diff, check, force, 0 if quiet else 1 + verbose, form)
+    loudness = 0 if quiet else 1 + verbose
+    request = Request(diff, check, force, fail_on_change, loudness, form)
     hint = "nothing was written. Please report this; -v shows the traceback."
 
     def work() -> int:

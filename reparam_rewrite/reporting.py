@@ -43,7 +43,8 @@ class Report:
         if self.failed:
             return FAILED
         stale = any(outcome.stale for outcome in self.outcomes)
-        return CHANGED if self.request.check and stale else DONE
+        tells = self.request.check or (self.request.fail_on_change and self.request.writes)
+        return CHANGED if tells and stale else DONE
 
     def diff(self) -> bytes:
         return b"".join(map(diff_of, self.outcomes))

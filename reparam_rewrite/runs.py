@@ -27,6 +27,7 @@ class Request(NamedTuple):
     diff: bool = False
     check: bool = False
     force: bool = False
+    fail_on_change: bool = False
     loudness: int = 1
     form: str = "text"
 
