@@ -71,7 +71,7 @@ def assert_life_of_a_hook(repository: Repository) -> None:
     assert passed, said
     config, model = repository.folder / "offsets.toml", repository.folder / "model.py"
     for file, change in (
-        (config, ("mu", 'mu"\ninit = 0.5\n# "')),
+        (config, ('offset = "mu"', 'offset = "mu"\ninit = 0.5')),
         (model, ("Normal(0, 10)", "Normal(0, 20)")),
     ):
         before = repository.output
