@@ -39,7 +39,7 @@ Examples:
 \b
 Exit status:
   0  done, or up to date
-  1  --check found that an output would change, or --fail-on-change that one did
+  1  with --check: an output would change; with --fail-on-change: one did
   2  an error; nothing was written
 """
 

@@ -153,6 +153,9 @@ def find_encoding(path: str, data: bytes) -> str:
     if not marked and not reads_ascii(encoding):
         message = f"Python source cannot be encoded as {encoding}"
         raise cookie_refusal(path, data, message, hint)
+    if not marked and encoding != "utf-8" and not keeps_ascii(encoding):
+        message = f"in {encoding} not every ASCII character stands for itself"
+        raise cookie_refusal(path, data, message, f"{SAVE_AS_UTF8} and remove this declaration.")
     return encoding
 
 
@@ -174,6 +177,18 @@ def reads_ascii(encoding: str) -> bool:
     try:
         return "\n# coding=".encode(encoding) == b"\n# coding="
     except (LookupError, UnicodeError):  # "hex" is a codec, though not of text
+        return False
+
+
+def keeps_ascii(encoding: str) -> bool:
+    """Whether all of ASCII means itself in `encoding`, as whoever adds a line to a file trusts.
+
+    In UTF-7 a + doesn't, nor a backslash in some of the Japanese and Korean ones.
+    """
+    printable = "".join(map(chr, range(32, 127)))
+    try:
+        return printable.encode(encoding) == printable.encode("ascii")
+    except UnicodeError:
         return False
 
 

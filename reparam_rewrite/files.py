@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,10 @@ __all__ = [
 ]
 
 STDIN = "-"
+
+#: Where new bytes are until they take the place of the old, and the age in seconds from which
+#: nobody can be writing there any more.
+TEMPORARY, ABANDONED = ".reparam-rewrite-*.tmp", 3600.0
 
 TO_STDOUT = "choose another path, or leave out -o to print the result."
 
@@ -179,6 +184,7 @@ def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
         raise
     for folder in {one.target.parent for one in staged}:
         sync_folder(folder)
+        sweep(folder)
     return [one.path for one in staged]
 
 
@@ -209,7 +215,7 @@ def stage(path: str, data: bytes) -> Staged | None:
         refuse_read_only(path, target, before)
         # Not tempfile's: the mode of those is 0600, where a new file should have what the umask
         # leaves.
-        temporary = target.parent / f".reparam-rewrite-{os.urandom(8).hex()}.tmp"
+        temporary = target.parent / TEMPORARY.replace("*", os.urandom(8).hex())
         try:
             # A file that others may not read is not to be readable while it is being written.
             write_new(temporary, data, 0o600 if before else 0o666)
@@ -274,6 +280,14 @@ def write_new(file: Path, data: bytes, mode: int) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def sweep(folder: Path) -> None:
+    """Take away what runs that were killed have left; what is young may be another run's."""
+    with suppress(OSError):
+        for left in folder.glob(TEMPORARY):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                left.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -347,12 +347,21 @@ def test_no_permission_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
             id="cookie that contradicts itself",
         ),
         pytest.param(
-            b"# coding: utf-7\nx = '+AGE-'\n",
-            "model.py:1:3: as utf-7 the text of the file would be written back as other bytes\n"
-            "    # coding: utf-7\n"
+            b"# coding: iso2022_jp\nx = '\x1b(B'\n",
+            "model.py:1:3: as iso2022_jp the text of the file would be written back as other "
+            "bytes\n"
+            "    # coding: iso2022_jp\n"
             "      ^\n"
             "hint: save the file as UTF-8 and remove this declaration.",
             id="cannot be written back",
+        ),
+        pytest.param(
+            b"# coding: utf-7\nx = 'a'\n",
+            "model.py:1:3: in utf-7 not every ASCII character stands for itself\n"
+            "    # coding: utf-7\n"
+            "      ^\n"
+            "hint: save the file as UTF-8 and remove this declaration.",
+            id="ASCII that is written otherwise",
         ),
         pytest.param(
             codecs.BOM_UTF8 + b"x = 1\r\ny\0z\n",

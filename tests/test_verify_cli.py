@@ -13,7 +13,7 @@ import pytest
 from reparam_rewrite.cli import main
 from reparam_rewrite.commands import COMMANDS
 from reparam_rewrite.commands.verify import command
-from tests.support.cases import FIXTURES
+from tests.support.cases import FIXTURES, golden
 from tests.support.cli import environment, run, snapshot
 
 CASE = FIXTURES / "conditional"
@@ -292,4 +292,4 @@ def test_a_model_that_is_called_like_a_command(folder: Path) -> None:
     shutil.copy(folder / "model.py", folder / "verify")
     assert run(folder, "verify", "-c", "offsets.toml").err.startswith("no MODEL is given\n")
     ran = run(folder, "./verify", "-c", "offsets.toml")
-    assert (ran.status, ran.out) == (0, (folder / "model_reparam.py").read_bytes())
+    assert (ran.status, ran.out) == (0, golden(folder))

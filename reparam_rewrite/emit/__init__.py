@@ -10,6 +10,7 @@ from reparam_rewrite.emit.code import Code, Writer
 from reparam_rewrite.emit.edit import Named, Prior
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
+from reparam_rewrite.emit.parsing import not_given_back, refuse_lone_returns, unparsed, unwritable
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.plan.names import Names
@@ -49,7 +50,7 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
         place(edits, rewrite, code)
     try:
         edited = Editor(module, edits, survey.statements, width).run()
-    except Mismatch:
+    except (Mismatch, cst.ParserSyntaxError):
         raise Refusal(
             Diagnostic(
                 source.path,
@@ -57,27 +58,22 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
                 "please report this file.",
             )
         ) from None
-    return add_imports(edited, spelling.new, width, cell).bytes
+    edited = add_imports(edited, spelling.new, width, cell)
+    try:
+        return edited.bytes
+    except UnicodeEncodeError as error:
+        raise unwritable(source, error) from None
 
 
 def parse(source: Source) -> cst.Module:
     """The concrete tree of a file that LibCST gives back byte for byte."""
+    refuse_lone_returns(source)
     try:
         module = cst.parse_module(source.data)
-    except (cst.ParserSyntaxError, UnicodeDecodeError, RecursionError) as error:
-        detail = str(error).strip().splitlines() or [type(error).__name__]
-        raise Refusal(
-            Diagnostic(source.path, f"LibCST can't parse this file: {detail[0]}")
-        ) from None
+    except (cst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, RecursionError) as error:
+        raise unparsed(source, error) from None
     if module.bytes != source.data:
-        raise Refusal(
-            Diagnostic(
-                source.path,
-                "LibCST would not give this file back unchanged: it loses a form feed at the start "
-                "of a line, a lone carriage return, or a blank line above a last comment",
-                "take those out.",
-            )
-        )
+        raise not_given_back(source, module.code)
     return module
 
 

@@ -20,14 +20,27 @@ def is_sole_item(node: cst.CSTNode, value: cst.BaseExpression) -> bool:
     return False
 
 
+def read_name(node: cst.Name) -> str:
+    """A name as Python reads it, which takes ``ﬁt`` for ``fit``: so `ast` and the survey say it."""
+    if node.value.isascii():
+        return node.value
+    from unicodedata import normalize
+
+    return normalize("NFKC", node.value)
+
+
+def keyword_of(arg: cst.Arg) -> str | None:
+    return None if arg.keyword is None else read_name(arg.keyword)
+
+
 def is_called(arg: cst.Arg, name: str) -> bool:
-    return arg.keyword is not None and arg.keyword.value == name
+    return keyword_of(arg) == name
 
 
 def distribution_of(call: cst.Call) -> list[cst.BaseExpression]:
     """The second argument of a call, or the one called fn."""
     second = [arg.value for arg in call.args[1:2] if arg.keyword is None]
-    return second or [a.value for a in call.args if a.keyword and a.keyword.value == "fn"]
+    return second or [arg.value for arg in call.args if is_called(arg, "fn")]
 
 
 def squeezed(code: str) -> str:

@@ -6,17 +6,21 @@ Statements come on one line without their indent, and go as lines without the in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reparam_rewrite.emit.breaking import broken
 from reparam_rewrite.emit.lines import STEP
-from reparam_rewrite.emit.tokens import tokens_of
+from reparam_rewrite.emit.tokens import lexed, tokens_of
 from reparam_rewrite.expressions import ungrouped
 
-__all__ = ["STEP", "Lines", "added_up", "has_long_string", "joined", "kept", "statement", "sum_of"]
+__all__ = ["STEP", "Lines", "added_up", "joined", "kept", "lines_in_strings", "statement", "sum_of"]
 
 Lines = tuple[str, ...]
 
 #: Brackets that a line may end with, and begin with, when it is continued.
 OPENING, CLOSING = ("(", "[", "{"), (")", "]", "}")
+
+LONG_QUOTES = ('"""', "'''")
 
 
 def statement(text: str, room: int, comment: int = 0) -> Lines:
@@ -53,14 +57,14 @@ def joined(code: str) -> str | None:
     """
     if "\n" not in code:
         return code
+    if any(mark in code for mark in (*LONG_QUOTES, "\\\n")):
+        return None
     text = ""
     for line in code.split("\n"):
         piece = line.strip()
         tight = text.endswith(OPENING) or piece.startswith((*CLOSING, "."))
         text += piece if tight or not text else f" {piece}"
-    if has_long_string((text,)) or "\\\n" in code or has_comment(text):
-        return None
-    return text
+    return None if has_comment(text) else text
 
 
 def has_comment(text: str) -> bool:
@@ -81,13 +85,22 @@ def kept(target: str, expression: str, room: int) -> Lines:
             ),
         )
     """
-    first, *rest = expression.split("\n")
-    if not has_long_string((expression,)):
-        margin = min((line[: len(line) - len(line.lstrip())] for line in rest if line), key=len)
-        rest = [line.removeprefix(margin) for line in rest]
+    lines = expression.split("\n")
+    strings = lines_in_strings(lines)
+    movable = [number for number in range(1, len(lines)) if number not in strings]
+    margins = [margin_of(lines[number]) for number in movable if lines[number]]
+    margin = min(margins, key=len, default="")
+    for number in movable:
+        lines[number] = lines[number].removeprefix(margin)
+    first, *rest = lines
     if is_closed(expression) and len(f"{target} = {first}") <= room:
         return (f"{target} = {first}", *rest)
-    return (f"{target} = (", *(" " * STEP + line for line in (first, *rest)), ")")
+    moved = [line if n in strings else " " * STEP + line for n, line in enumerate(lines)]
+    return (f"{target} = (", *moved, ")")
+
+
+def margin_of(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def is_closed(expression: str) -> bool:
@@ -100,5 +113,19 @@ def is_closed(expression: str) -> bool:
     return True
 
 
-def has_long_string(lines: Lines) -> bool:
-    return any('"""' in line or "'''" in line for line in lines)
+def lines_in_strings(lines: Sequence[str]) -> frozenset[int]:
+    """The numbers of the lines that begin inside of a string, whose first blanks are its own.
+
+    That may be one in single quotes, too, where the line above ends with a backslash.
+    """
+    text = "\n".join(lines)
+    if not any(mark in text for mark in (*LONG_QUOTES, "\\\n")):
+        return frozenset()
+    found: list[int] = []
+    number = 0
+    for token in lexed(text):
+        ends = token.text.count("\n")
+        if token.text != "\n":
+            found += range(number + 1, number + ends + 1)
+        number += ends
+    return frozenset(found)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import libcst as cst
 from msgspec import Struct
 
+from reparam_rewrite.emit.calls import is_called, keyword_of, read_name
 from reparam_rewrite.expressions import is_arithmetic
 
 #: Gives an expression's code, without blanks and the parentheses around it.
@@ -52,7 +53,7 @@ def moved(node: cst.SimpleStatementLine, call: cst.Call, edit: Moved) -> cst.Sim
     name = cst.parse_expression(edit.base_site)
     args = list(call.args)
     for at, arg in enumerate(args):
-        keyword = arg.keyword.value if arg.keyword else None
+        keyword = keyword_of(arg)
         if keyword == "name" or (keyword is None and at == 0):
             args[at] = arg.with_changes(value=name)
         elif keyword == "fn" or (keyword is None and at == 1):
@@ -71,7 +72,7 @@ def with_loc(node: cst.BaseExpression, edit: Moved) -> cst.BaseExpression:
     loc = cst.Name(edit.loc)
     args = list(node.args)
     for at, arg in enumerate(args):
-        by_name = arg.keyword is not None and arg.keyword.value == "loc"
+        by_name = is_called(arg, "loc")
         if by_name or (arg.keyword is None and at == edit.position):
             args[at] = arg.with_changes(value=plus(arg.value, loc))
             return node.with_changes(args=args)
@@ -100,7 +101,7 @@ def passed(call: cst.Call, edit: Passed) -> cst.Call:
     """``scan(step, init, None)`` as ``scan(step, init, xi_z_mu)``."""
     args = list(call.args)
     for at, arg in enumerate(args):
-        keyword = arg.keyword.value if arg.keyword else None
+        keyword = keyword_of(arg)
         if keyword == "xs" or (keyword is None and at == 2):
             args[at] = arg.with_changes(value=together(arg.value, edit))
             return call.with_changes(args=args)
@@ -121,7 +122,9 @@ def renamed(node: cst.FunctionDef, edit: Renamed) -> cst.FunctionDef:
     parameters = node.params
     changes = {
         kind: [
-            param.with_changes(name=cst.Name(edit.new)) if param.name.value == edit.old else param
+            param.with_changes(name=cst.Name(edit.new))
+            if read_name(param.name) == edit.old
+            else param
             for param in getattr(parameters, kind)
         ]
         for kind in ("posonly_params", "params")

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from reparam_rewrite.emit import layout
-from reparam_rewrite.emit.calls import calls_in, distribution_of, is_called, is_sole_item, squeezed
+from reparam_rewrite.emit.calls import (
+    calls_in,
+    distribution_of,
+    is_called,
+    is_sole_item,
+    read_name,
+    squeezed,
+)
 from reparam_rewrite.emit.edit import Edit, Lines, Mismatch, Named, Prior, handler_of
 from reparam_rewrite.emit.scanning import Moved, Passed, moved, passed, renamed
 from reparam_rewrite.expressions import ungrouped
@@ -106,7 +113,7 @@ class Rewriter:
         return self.edited(statement, edit.parts.get(name, Edit()), indent)
 
     def _code_of(self, node: cst.CSTNode) -> str:
-        return self._module.code_for_node(node).replace(self._module.default_newline, "\n")
+        return self._module.code_for_node(node).replace("\r\n", "\n")  # all or some end so
 
     def _parsed(self, statements: Sequence[Lines]) -> list[Statement]:
         """Generated statements, with the line ends and the indent of the file."""
@@ -115,10 +122,8 @@ class Rewriter:
         step = self._module.default_indent
         found: list[str] = []
         for lines in statements:
-            if layout.has_long_string(lines):
-                found += lines
-            else:
-                found += (stepped(line, step) for line in lines)
+            strings = layout.lines_in_strings(lines)
+            found += (ln if n in strings else stepped(ln, step) for n, ln in enumerate(lines))
         text = self._module.default_newline.join([*found, ""])
         parsed = cst.parse_module(text, config=self._module.config_for_parsing)
         return list(parsed.body)
@@ -209,8 +214,7 @@ class Rewriter:
             raise Mismatch
         bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
         comment = self._module.code_for_node(node.trailing_whitespace).rstrip()
-        code = self._module.code_for_node(bare).replace(self._module.default_newline, "\n")
-        return code.rstrip("\n"), len(comment)
+        return self._code_of(bare).rstrip("\n"), len(comment)
 
     def _laid_out(self, node: Statement, one_line: str, comment: int, indent: str) -> Statement:
         (new,) = self._parsed([layout.statement(one_line, self._width - len(indent), comment)])
@@ -298,7 +302,9 @@ class Rewriter:
         found = [
             call
             for call in calls_in(node)
-            if any(isinstance(a.value, cst.Name) and a.value.value == edit.body for a in call.args)
+            if any(
+                isinstance(a.value, cst.Name) and read_name(a.value) == edit.body for a in call.args
+            )
         ]
         if len(found) != 1 or not isinstance(node, cst.SimpleStatementLine):
             raise Mismatch

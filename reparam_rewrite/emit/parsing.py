@@ -1,0 +1,72 @@
+"""Which files can't be edited, as LibCST can't read them or would not give them back unchanged?
+
+All this is said before anything is edited, of the place where it begins.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reparam_rewrite.decoding import Source, physical_lines
+from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.emit.layout import margin_of
+
+LONE_RETURN = re.compile(r"\r(?!\n)")
+
+
+def refuse_lone_returns(source: Source) -> None:
+    """Refuse a line that a carriage return ends alone, as on the Macintosh of old.
+
+    LibCST loses it at the end of a file. Anywhere else it would become half of another line end:
+    a generated line that ends with it, above a blank line, would swallow that.
+    """
+    found = LONE_RETURN.search(source.text)
+    if found is None:
+        return
+    number = len(physical_lines(source.text[: found.start()]))
+    line = source.line(number)
+    raise Refusal(
+        Diagnostic(
+            Place(source.path, number, len(line) + 1),
+            "a carriage return ends this line alone, which can't be kept as it is",
+            "end all lines with a line feed, or a carriage return and a line feed.",
+            line,
+        )
+    )
+
+
+def unparsed(source: Source, error: Exception) -> Refusal:
+    """The refusal of a file that Python can read and LibCST can't."""
+    detail = str(error).strip().splitlines() or [type(error).__name__]
+    reason = next((line for line in detail if "error: " in line), detail[0])
+    message = f"LibCST can't parse this file: {reason.rpartition('error: ')[2]}"
+    hint = ""
+    if isinstance(error, SyntaxError):  # of the declaration, which it looks for in the first lines
+        hint = "save the file as UTF-8, and remove the declaration of its encoding."
+    return Refusal(Diagnostic(source.path, message, hint))
+
+
+def not_given_back(source: Source, given: str) -> Refusal:
+    """The refusal of a file of which LibCST would make the text `given`: the first other line."""
+    kept = physical_lines(given)
+    number = 1
+    while number <= len(kept) and kept[number - 1] == source.line(number):
+        number += 1
+    hint = "please report this file."
+    if number <= len(kept) and "\f" in margin_of(kept[number - 1]):  # it came from a line above
+        number = next(n for n in range(1, number + 1) if "\f" in margin_of(source.line(n)))
+    line = source.line(number)
+    if "\f" in margin_of(line):
+        hint = "take out the form feed at the start of the line."
+    elif not line.strip():
+        hint = "take out this blank line."
+    message = "LibCST would not give this file back unchanged from this line on"
+    return Refusal(Diagnostic(Place(source.path, number, 1), message, hint, line))
+
+
+def unwritable(source: Source, error: UnicodeEncodeError) -> Refusal:
+    """The refusal of generated code that has what can't be written in the file's encoding."""
+    char = error.object[error.start]
+    message = f"the file is written in {source.encoding}, which has no '{char}'"
+    hint = "save it as UTF-8, or say it otherwise in the config."
+    return Refusal(Diagnostic(source.path, message, hint))
