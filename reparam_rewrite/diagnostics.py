@@ -95,11 +95,11 @@ def escaped(char: str) -> str:
     return char if char.isprintable() else ascii(char)[1:-1]
 
 
-def nearest(wrong: str, known: Iterable[str]) -> list[str]:
+def nearest(wrong: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
     """The names most like `wrong`, best first: at most three, possibly none."""
     known = sorted(set(known))
     folded = {name.casefold(): name for name in known}
-    found = get_close_matches(wrong.casefold(), list(folded), n=3, cutoff=0.6)
+    found = get_close_matches(wrong.casefold(), list(folded), n=3, cutoff=cutoff)
     return [folded[name] for name in found]
 
 
