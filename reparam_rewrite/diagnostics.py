@@ -68,6 +68,10 @@ class Refusal(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(str(d) for d in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type[Refusal], tuple[tuple[Diagnostic, ...]]]:
+        """As other processes send it back, from the diagnostics and not from their text."""
+        return type(self), (self.diagnostics,)
+
 
 def excerpt(source: str, column: int) -> tuple[str, str]:
     """The source line without its indent, and the padding that puts a caret under `column`.

@@ -1,0 +1,5 @@
+"""placeholder"""
+
+
+def load_ipython_extension(shell: object) -> None:
+    """placeholder"""
