@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.plan.accounts import accounts_of, in_file_order, skipped_accounts
 from reparam_rewrite.plan.axes import with_axes
 from reparam_rewrite.plan.checks import child_problems
 from reparam_rewrite.plan.choose import choose
@@ -237,58 +238,6 @@ def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
     rule = child.reparam
     if rule is not None and rule.name == "LocScaleReparam" and "centered" not in rule.args:
         yield f"{child.site.name}_centered", rule.place, f"the centring of '{child.site.name}'"
-
-
-def accounts_of(survey: Survey, functions: list[tuple[Function, list[Child]]]) -> Iterable[Account]:
-    for function, found in functions:
-        yield from (account_of(survey, function, child) for child in found)
-
-
-def skipped_accounts(
-    survey: Survey, functions: list[tuple[Function, list[Child]]]
-) -> Iterable[Account]:
-    """What is said of sites that are left alone, although the config asks for something."""
-    for account in accounts_of(survey, functions):
-        yield replace(account, skipped=True)
-
-
-def in_file_order(accounts: tuple[Account, ...]) -> tuple[Account, ...]:
-    """The accounts in the order of the file, if some are of sites that are left alone."""
-    if not any(account.skipped for account in accounts):
-        return accounts
-    return tuple(sorted(accounts, key=lambda account: account.line))
-
-
-def account_of(survey: Survey, function: Function, child: Child) -> Account:
-    return Account(
-        path=survey.path,
-        line=child.site.place.line,
-        site=child.site.name,
-        function=function.name,
-        parents=tuple(described(child)),
-        config=child.place,
-        details=tuple(shape_text(child.site)),
-    )
-
-
-def described(child: Child) -> Iterable[str]:
-    """What is done to a child, in the words of the account."""
-    yield from (pair.parent for pair in child.pairs)
-    if child.scale is not None:
-        yield f"scale by {child.scale.by}" if child.scale.by else "scale"
-    if child.basis is not None:
-        yield f"{child.basis.table.kind} basis"
-    if child.reparam is not None:
-        yield child.reparam.name
-
-
-def shape_text(site: Site) -> Iterable[str]:
-    """The child's shape in the words of the source, for the verbose account."""
-    if site.shape is None:
-        yield "shape asked at run time"
-    else:
-        sizes = [axis.size or "?" for axis in site.shape]
-        yield f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
 def diagnosed(survey: Survey, config: Config, problems: list[Problem]) -> list[Diagnostic]:
