@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,6 +56,8 @@ def found_files(incomplete: str, endings: tuple[str, ...]) -> list[CompletionIte
     What the shell itself does better is left to it: names that must be quoted, and folders where
     nothing else fits, behind which no blank may come.
     """
+    from pathlib import Path  # no other run pays for it
+
     from click.shell_completion import CompletionItem
 
     folder, name = os.path.split(incomplete)
