@@ -14,6 +14,7 @@ import click
 
 from reparam_rewrite import __version__
 from reparam_rewrite.commands import COMMANDS
+from reparam_rewrite.completion import FIRST, files, model_or_command
 from reparam_rewrite.runs import FAILED, Request, run
 from reparam_rewrite.screen import Screen, discard, unwritable
 
@@ -80,17 +81,39 @@ class Rewriter(Program):
         given = arguments[0] if arguments else options.pop("args", None)
         words = list(sys.argv[1:] if given is None else given)
         if words and words[0] in COMMANDS:
-            from importlib import import_module
-
-            found = import_module(f"reparam_rewrite.commands.{words[0]}").command
             name = options.pop("prog_name", None) or detected_name()
-            found.main(words[1:], prog_name=f"{name} {words[0]}", **options)
+            command_of(words[0]).main(words[1:], prog_name=f"{name} {words[0]}", **options)
         super().main(words, **options)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Where a shell asks for completions, the command in the first word is what completes."""
+        if not extra.get("resilient_parsing"):
+            return super().make_context(info_name, args, parent, **extra)
+        if args and args[0] in COMMANDS:
+            return command_of(args[0]).make_context(info_name, args[1:], parent, **extra)
+        first = not args
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[FIRST] = first
+        return context
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def command_of(name: str) -> click.Command:
+    """The command of that name, from its module."""
+    from importlib import import_module
+
+    command: click.Command = import_module(f"reparam_rewrite.commands.{name}").command
+    return command
 
 
 def detected_name() -> str:
@@ -131,9 +154,21 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.argument("model", metavar="[MODEL]", required=False)
-@click.option("--config", "-c", metavar="FILE", help="The offsets, a TOML file.")
-@click.option("--output", "-o", metavar="FILE", help="Write here instead of to standard output.")
+@click.argument("model", metavar="[MODEL]", required=False, shell_complete=model_or_command)
+@click.option(
+    "--config",
+    "-c",
+    metavar="FILE",
+    help="The offsets, a TOML file.",
+    shell_complete=files(".toml"),
+)
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    help="Write here instead of to standard output.",
+    shell_complete=files(".py", ".ipynb"),
+)
 @click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the output would change.")
 @click.option(

@@ -214,7 +214,8 @@ class Reader:
             self.attempt(power_place, in_unit_interval, power)
         by = given.pop("by", "")
         if "by" in raw:
-            self.attempt(self.value_place(*keys, "by"), self.parent_name(child), raw["by"])
+            if isinstance(raw["by"], str):
+                self.attempt(self.value_place(*keys, "by"), self.parent_name(child), by)
             for key in given:
                 hint = "with 'by' the scale is a power of that site; only 'power' can be learned."
                 self.wrong(self.key_place(*keys, key), f"'{key}' does nothing beside 'by'", hint)

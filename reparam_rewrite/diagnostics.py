@@ -68,6 +68,10 @@ class Refusal(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(str(d) for d in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type[Refusal], tuple[tuple[Diagnostic, ...]]]:
+        """As other processes send it back, from the diagnostics and not from their text."""
+        return type(self), (self.diagnostics,)
+
 
 def excerpt(source: str, column: int) -> tuple[str, str]:
     """The source line without its indent, and the padding that puts a caret under `column`.
@@ -95,11 +99,11 @@ def escaped(char: str) -> str:
     return char if char.isprintable() else ascii(char)[1:-1]
 
 
-def nearest(wrong: str, known: Iterable[str]) -> list[str]:
+def nearest(wrong: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
     """The names most like `wrong`, best first: at most three, possibly none."""
     known = sorted(set(known))
     folded = {name.casefold(): name for name in known}
-    found = get_close_matches(wrong.casefold(), list(folded), n=3, cutoff=0.6)
+    found = get_close_matches(wrong.casefold(), list(folded), n=3, cutoff=cutoff)
     return [folded[name] for name in found]
 
 

@@ -29,27 +29,33 @@ ESCAPES |= {
 }
 
 
-def unified_diff(old: bytes, new: bytes, old_path: Path | None, new_path: Path | None) -> bytes:
+def unified_diff(
+    old: bytes,
+    new: bytes,
+    old_path: Path | None,
+    new_path: Path | None,
+    nameless: bytes = b"stdin",
+) -> bytes:
     """The diff from `old` to `new`, b"" if they are equal; the same for the same arguments.
 
     Lines end at "\\n" alone and are kept byte for byte, so any line ends and encodings pass.
     `old_path` None stands for a file that is not there yet, `new_path` None for one that is to
-    go, both None for text without a file (labelled "stdin"). Two different paths are a copy:
+    go, both None for text without a file, called `nameless`. Two different paths are a copy:
     the old file stays as it is. Symbolic links are followed, as git would not patch through one.
     """
     if old == new:
         return b""
     before, after = split(old), split(new)
-    lines = header(label(old_path), label(new_path))
+    lines = header(label(old_path), label(new_path), nameless)
     for hunk in hunks(before, after):
         lines += hunk
     return b"".join(lines)
 
 
-def header(old: bytes | None, new: bytes | None) -> list[bytes]:
+def header(old: bytes | None, new: bytes | None, nameless: bytes) -> list[bytes]:
     """The lines above the first hunk, for paths as `label` gives them."""
     if old is None and new is None:
-        old = new = b"stdin"
+        old = new = nameless
     names = (b"a/" + (old or new or b""), b"b/" + (new or old or b""))
     lines = [b"diff --git %s %s\n" % (quoted(names[0]), quoted(names[1]))]
     if old is None:

@@ -166,6 +166,7 @@ def site_entry(account: Account) -> dict[str, Any]:
         "config": place_entry(account.config),
         "details": list(account.details),
         "notes": list(account.notes),
+        "skipped": account.skipped,
     }
 
 
@@ -190,10 +191,13 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
         ]
     lines = []
     for account in result.accounts:
-        line = (
-            f"{account.path}:{account.line} {account.site} <- {', '.join(account.parents)} "
-            f"({account.config.path}:{account.config.line})"
-        )
+        asked_by = f"({account.config.path}:{account.config.line})"
+        line = f"{account.path}:{account.line} {account.site} "
+        if account.skipped:
+            line += "is left alone: # reparam: skip"
+            lines.append(line + (f" {asked_by} in {account.function}" if loudness > 1 else ""))
+            continue
+        line += f"<- {', '.join(account.parents)} {asked_by}"
         if loudness > 1:
             line += f" in {account.function}, {'; '.join(account.details)}"
         lines.append(line)

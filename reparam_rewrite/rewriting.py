@@ -34,8 +34,8 @@ def rewrite(source: Source, config: Config, width: int) -> Rewrite:
 
     surveyed = survey(source.path, source.text)
     planned = plan(surveyed, config)
-    if planned.already:
-        return Rewrite(source.data, planned.accounts, already=True)
+    if planned.already or not planned.rewrites:  # all that is asked for is to be left alone
+        return Rewrite(source.data, planned.accounts, already=planned.already)
     from reparam_rewrite.emit import emit
 
     return Rewrite(emit(planned, surveyed, source, width), planned.accounts, already=False)

@@ -619,6 +619,13 @@ o.toml:4:21: 'init' does nothing beside 'by'
 hint: with 'by' the scale is a power of that site; only 'power' can be learned.""",
     ),
     (
+        "[sites.a]\nscale = { by = 1 }",
+        """\
+o.toml:2:16: 'by' must be a string, not an integer
+    scale = { by = 1 }
+                   ^""",
+    ),
+    (
         '[sites.a]\nscale = { by = "s", power = { init = -0.1 } }',
         """\
 o.toml:2:38: a power must be from 0 to 1, not -0.1

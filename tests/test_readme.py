@@ -140,6 +140,60 @@ def test_what_a_generated_file_begins_with() -> None:
     assert (GRAND_MEAN / "model_reparam.py").read_text().startswith(shown)
 
 
+def grand_mean(folder: Path) -> Path:
+    """A folder with the plain model and its config."""
+    folder.mkdir(exist_ok=True)
+    for name in ("model.py", "offsets.toml"):
+        shutil.copy(GRAND_MEAN / name, folder)
+    return folder
+
+
+def test_the_schemas(tmp_path: Path) -> None:
+    (command,) = re.findall(r"`(reparam-rewrite schema > [^`]*)`", README)
+    assert run(command, tmp_path).returncode == 0
+    shipped = ROOT / "reparam_rewrite" / "schemas"
+    (name,) = re.findall(r"`#:schema ([^`]*)`", README)
+    assert (tmp_path / name).read_bytes() == (shipped / name).read_bytes()
+    targets = run("reparam-rewrite schema targets", tmp_path)
+    assert targets.stdout == (shipped / "targets.schema.json").read_text()
+
+
+def test_the_line_for_completion() -> None:
+    line = blocks("sh")[2]
+    asked = run(f"bash -c '{line.strip()} && complete -p reparam-rewrite'", ROOT)
+    assert asked.returncode == 0, asked.stderr
+    assert "_reparam_rewrite_completion" in asked.stdout
+
+
+def test_the_program_in_python(tmp_path: Path) -> None:
+    program = next(block for block in blocks("python") if "import rewrite" in block)
+    (grand_mean(tmp_path) / "program.py").write_text(program)
+    ran = run("python program.py", tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "+    a_loc = " in ran.stdout
+    assert ran.stdout.splitlines()[-1] == "a ('mu',) 12 () False"
+    assert (tmp_path / "model_reparam.py").read_bytes() == golden(GRAND_MEAN)
+
+
+def test_a_tree_by_the_tool_of_libcst(tmp_path: Path) -> None:
+    grand_mean(tmp_path / "models")
+    shutil.copy(GRAND_MEAN / "offsets.toml", tmp_path)
+    ran = run(blocks("sh")[3], tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "models" / "model.py").read_bytes() == golden(GRAND_MEAN)
+
+
+def test_the_comment_in_the_model(tmp_path: Path) -> None:
+    comment, said = "# reparam: skip", "model.py:12 a is left alone: # reparam: skip"
+    assert f"`{comment}`" in README and f"`{said}`" in README
+    model = grand_mean(tmp_path) / "model.py"
+    plain = model.read_text()
+    lines = [f"{line}  {comment}" if '"a"' in line else line for line in plain.splitlines()]
+    model.write_text("\n".join(lines) + "\n")
+    ran = run("reparam-rewrite model.py --config offsets.toml", tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, model.read_text(), f"{said}\n")
+
+
 def test_the_maths_of_the_sign() -> None:
     """The formulas of the page against what NumPyro computes."""
     from tests.support.execution import load_model, traced

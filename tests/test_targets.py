@@ -313,6 +313,7 @@ def test_json(three: Path) -> None:
                 "config": {"path": "offsets.toml", "line": 1, "column": 8},
                 "details": ["shape (n,)"],
                 "notes": [],
+                "skipped": False,
             }
         ],
         "errors": [],

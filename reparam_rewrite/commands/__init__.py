@@ -6,6 +6,7 @@ A command is a line here and a module of that name with a `click.Command` called
 from __future__ import annotations
 
 COMMANDS = {
+    "schema": "Print the JSON Schema of configs, for editors.",
     "verify": "Prove that a generated or hand-written model is the plain one.",
 }
 """By name, what it does, as ``--help`` lists it."""

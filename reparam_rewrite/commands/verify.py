@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reparam_rewrite.cli import Program, guarded
+from reparam_rewrite.completion import files
 from reparam_rewrite.runs import CHANGED, DONE, FAILED
 from reparam_rewrite.screen import Screen
 from reparam_rewrite.verify.checks import CHECKS, NEEDED
@@ -40,14 +41,23 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.argument("model", metavar="MODEL")
-@click.argument("generated", metavar="[GENERATED]", required=False)
-@click.option("--config", "-c", metavar="FILE", help="The offsets, a TOML file.")
+@click.argument("model", metavar="MODEL", shell_complete=files(".py", ".ipynb"))
+@click.argument(
+    "generated", metavar="[GENERATED]", required=False, shell_complete=files(".py", ".ipynb")
+)
+@click.option(
+    "--config",
+    "-c",
+    metavar="FILE",
+    help="The offsets, a TOML file.",
+    shell_complete=files(".toml"),
+)
 @click.option(
     "--args",
     "args_given",
     metavar="ARGS",
     help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
+    shell_complete=files(".py"),
 )
 @click.option("--function", metavar="NAME", help="The model, if the file has several.")
 @click.option(

@@ -19,7 +19,7 @@ from reparam_rewrite.notebooks.joining import Joined, imported_before, join, par
 from reparam_rewrite.notebooks.places import accounted, in_cells
 from reparam_rewrite.notebooks.reading import read_cells
 from reparam_rewrite.notebooks.splicing import splice
-from reparam_rewrite.plan.values import Plan
+from reparam_rewrite.plan.values import Account, Plan
 from reparam_rewrite.rewriting import Rewrite
 
 __all__ = ["rewrite_notebook"]
@@ -48,8 +48,8 @@ def rewritten(source: Source, joined: Joined, config: Config, width: int) -> Rew
 
     surveyed = survey(source.path, joined.source.text)
     planned = plan(surveyed, config)
-    if planned.already:
-        return Rewrite(source.data, planned.accounts, already=True)
+    if planned.already or not planned.rewrites:  # all that is asked for is to be left alone
+        return Rewrite(source.data, in_their_cells(joined, planned), planned.already)
     from reparam_rewrite.emit import emit
 
     first = min(surveyed.functions[name].place.line for name in functions_of(planned))
@@ -61,8 +61,15 @@ def rewritten(source: Source, joined: Joined, config: Config, width: int) -> Rew
         message = "it can't be told which cell the generated code belongs to"
         raise Refusal(Diagnostic(source.path, message, "please report this notebook.")) from None
     text = splice(source.text, [(cell.span, code) for cell, code in changed.items()])
-    accounts = tuple(accounted(joined, account) for account in planned.accounts)
-    return Rewrite(text.encode(source.encoding), accounts, already=False)
+    data = text.encode(source.encoding)
+    return Rewrite(data, in_their_cells(joined, planned), already=False)
+
+
+def in_their_cells(joined: Joined, planned: Plan) -> tuple[Account, ...]:
+    """The accounts with places in cells, but for those of a notebook that nothing is done to."""
+    if planned.already:
+        return planned.accounts
+    return tuple(accounted(joined, account) for account in planned.accounts)
 
 
 def functions_of(planned: Plan) -> set[str]:

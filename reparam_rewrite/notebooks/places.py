@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 from reparam_rewrite.notebooks.joining import Joined
-from reparam_rewrite.notebooks.reading import in_cell
 from reparam_rewrite.plan.values import Account
 
 #: How messages speak of lines: ``(line 7)``, ``lines 3, 7 and 9``.
@@ -35,12 +34,12 @@ def retold(joined: Joined, message: str) -> str:
 
     def lines(found: re.Match[str]) -> str:
         places = [joined.cell_of(int(number)) for number in re.findall(r"\d+", found[1])]
-        *others, last = [f"line {line} of cell {cell.number}" for cell, line in places]
+        *others, last = [f"line {line} of {cell.called}" for cell, line in places]
         return f"{', '.join(others)} and {last}" if others else last
 
     def place(found: re.Match[str]) -> str:
         cell, line = joined.cell_of(int(found[1]))
-        return f"{in_cell(joined.source.path, cell.number)}:{line}"
+        return f"{cell.where(joined.source.path)}:{line}"
 
     message = LINES.sub(lines, message)
     return re.sub(rf"{re.escape(joined.source.path)}:(\d+)", place, message)
@@ -50,4 +49,4 @@ def accounted(joined: Joined, account: Account) -> Account:
     """A line of the report with its place in the cell."""
     cell, line = joined.cell_of(account.line)
     notes = tuple(retold(joined, note) for note in account.notes)
-    return replace(account, path=in_cell(account.path, cell.number), line=line, notes=notes)
+    return replace(account, path=cell.where(account.path), line=line, notes=notes)

@@ -41,9 +41,18 @@ class Cell(Struct, frozen=True):
         """How many lines of the cell its code stands below."""
         return len(physical_lines(self.head)) - 1
 
+    @property
+    def called(self) -> str:
+        """The cell in the words of a message."""
+        return f"cell {self.number}"
+
+    def where(self, path: str) -> str:
+        """What stands for the cell in the place of a path; `path` is the notebook's."""
+        return in_cell(path, self.number)
+
     def place(self, path: str, line: int, column: int) -> Place:
         """A position in the cell."""
-        return Place(in_cell(path, self.number), line, column)
+        return Place(self.where(path), line, column)
 
     def line(self, number: int) -> str:
         """A line of the cell, from 1; "" past the last."""

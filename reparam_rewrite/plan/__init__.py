@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.plan.accounts import accounts_of, in_file_order, skipped_accounts
 from reparam_rewrite.plan.axes import with_axes
 from reparam_rewrite.plan.checks import child_problems
 from reparam_rewrite.plan.choose import choose
@@ -23,6 +24,7 @@ from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
 from reparam_rewrite.plan.sharing import sharing
+from reparam_rewrite.plan.skipping import comment_problems, left_alone, remarks, to_rewrite
 from reparam_rewrite.plan.traces import together
 from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite, Threading
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
@@ -37,19 +39,20 @@ def plan(survey: Survey, config: Config) -> Plan:
     """
     config = spelled_out(survey, config)
     chosen = choose(survey, config)
-    functions = with_children(chosen, config)
-    accounts = tuple(
-        account_of(survey, function, child) for function, found in functions for child in found
-    )
+    asked_for = with_children(chosen, config)
+    functions = to_rewrite(asked_for)
+    accounts = tuple(accounts_of(survey, functions))
+    skipped = tuple(skipped_accounts(survey, left_alone(asked_for)))
     if functions and all(was_rewritten(function, found) for function, found in functions):
-        return Plan((), (), accounts, already=True)
+        return Plan((), (), (*accounts, *skipped), already=True)
     if config.axes:
-        functions = with_children([with_axes(function, config) for function in chosen], config)
-    problems: list[Problem] = []
+        with_names = [with_axes(function, config) for function in chosen]
+        functions = to_rewrite(with_children(with_names, config))
+    problems = list(comment_problems(survey, asked_for))
     rewrites: list[Rewrite] = []
     keeps: list[Keep] = []
     threads: list[Threading] = []
-    if not functions:
+    if not functions and not skipped:
         problems.append(nothing_to_do(config))
     problems += name_clashes(survey, functions)
     for function, found in functions:
@@ -80,8 +83,8 @@ def plan(survey: Survey, config: Config) -> Plan:
     problems += hoisted_from_company(rewrites)
     if problems:
         raise Refusal(diagnosed(survey, config, problems))
-    accounts = tuple(noted(accounts, rewrites))
-    return Plan(tuple(sharing(rewrites)), tuple(keeps), accounts, tuple(threads))
+    accounts = (*noted(accounts, rewrites), *skipped)
+    return Plan(tuple(sharing(rewrites)), tuple(keeps), in_file_order(accounts), tuple(threads))
 
 
 def with_children(chosen: list[Function], config: Config) -> list[tuple[Function, list[Child]]]:
@@ -111,6 +114,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
             for term in rewrite.terms
             if term.value.guarded
         ]
+        + list(remarks(rewrite.site))
         for rewrite in rewrites
     }
     for account in accounts:
@@ -234,38 +238,6 @@ def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
     rule = child.reparam
     if rule is not None and rule.name == "LocScaleReparam" and "centered" not in rule.args:
         yield f"{child.site.name}_centered", rule.place, f"the centring of '{child.site.name}'"
-
-
-def account_of(survey: Survey, function: Function, child: Child) -> Account:
-    return Account(
-        path=survey.path,
-        line=child.site.place.line,
-        site=child.site.name,
-        function=function.name,
-        parents=tuple(described(child)),
-        config=child.place,
-        details=tuple(shape_text(child.site)),
-    )
-
-
-def described(child: Child) -> Iterable[str]:
-    """What is done to a child, in the words of the account."""
-    yield from (pair.parent for pair in child.pairs)
-    if child.scale is not None:
-        yield f"scale by {child.scale.by}" if child.scale.by else "scale"
-    if child.basis is not None:
-        yield f"{child.basis.table.kind} basis"
-    if child.reparam is not None:
-        yield child.reparam.name
-
-
-def shape_text(site: Site) -> Iterable[str]:
-    """The child's shape in the words of the source, for the verbose account."""
-    if site.shape is None:
-        yield "shape asked at run time"
-    else:
-        sizes = [axis.size or "?" for axis in site.shape]
-        yield f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
 def diagnosed(survey: Survey, config: Config, problems: list[Problem]) -> list[Diagnostic]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reparam_rewrite.config_values import Config, Named
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed, nearest
-from reparam_rewrite.plan.pairs import named_sites
+from reparam_rewrite.plan.globs import spelled_out
+from reparam_rewrite.plan.pairs import children, named_sites
 from reparam_rewrite.survey.values import Function, Survey
 
 
@@ -29,6 +30,17 @@ def choose(survey: Survey, config: Config) -> list[Function]:
     if unknown:
         raise Refusal([unknown_site(config, named, chosen) for named in unknown])
     return chosen
+
+
+def is_concerned(survey: Survey, config: Config) -> bool:
+    """Does a file have any site that the config would offset? One of many in a tree may not."""
+    config = spelled_out(survey, config)
+    listed_names = {named.name for named in config.functions}
+    return any(
+        children(function, config)
+        for name, function in survey.functions.items()
+        if not listed_names or name in listed_names
+    )
 
 
 def refuse_redefined(survey: Survey, functions: list[Function]) -> None:

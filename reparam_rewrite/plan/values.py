@@ -188,7 +188,8 @@ class Keep(Struct, frozen=True):
 class Account(Struct, frozen=True):
     """One line of the report: a configured site, what offsets it, and where that is said.
 
-    `notes` are what the person should know beside, in words.
+    `notes` are what the person should know beside, in words. `skipped`: the site has a comment
+    that says so, and `parents` are what it would have been offset by.
     """
 
     path: str
@@ -199,6 +200,7 @@ class Account(Struct, frozen=True):
     config: Place
     details: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    skipped: bool = False
 
 
 class Plan(Struct, frozen=True):

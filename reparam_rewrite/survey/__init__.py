@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import warnings
+from collections.abc import Iterable
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.addressing import addressed, weighed
 from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import Function, Survey
+from reparam_rewrite.survey.values import Comment, Function, Survey
 from reparam_rewrite.survey.walk import Walk
 
 __all__ = ["survey"]
@@ -51,8 +52,21 @@ def survey(path: str, text: str) -> Survey:
         weighed=tuple(weighed(found, source)),
         densities=frozenset(found.densities),
         statements=tuple(found.kinds),
+        stray=stray(source, functions.values()),
         lines=tuple(line.rstrip("\r\0") for line in source.lines),
     )
+
+
+def stray(source: Text, functions: Iterable[Function]) -> tuple[Comment, ...]:
+    """The comments for the rewriter that stand on no statement of which it knows that it samples.
+
+    What may be prose is prose there.
+    """
+    if not source.comments:
+        return ()
+    seen = {comment for function in functions for comment in function.commented}
+    others = (comment for comment in source.comments.values() if comment not in seen)
+    return tuple(comment for comment in others if comment.kind != "unknown")
 
 
 def parse(path: str, text: str) -> ast.Module:

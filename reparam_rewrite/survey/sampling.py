@@ -31,7 +31,7 @@ from reparam_rewrite.survey.reader import Followed
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located
 from reparam_rewrite.survey.shapes import broadcast
-from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Handler, Site, weighs
+from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site, weighs
 
 #: What enters a context without a `with`, so that nothing shows where it ends.
 ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
@@ -115,6 +115,7 @@ class Sampling(Steps):
 
     def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
         node = call.node
+        comments = self._comments(statement)
         name, prior_node = argument(node, 0, "name"), argument(node, 1, "fn")
         template = template_of(name)
         computed = is_computed(name)
@@ -162,6 +163,7 @@ class Sampling(Steps):
             expands=expands,
             nameable=is_nameable(statement, call, header) and self._text.stands_alone(statement),
             choices=self._choices.get(statement, ()),
+            comments=comments,
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
         )
@@ -169,6 +171,13 @@ class Sampling(Steps):
             site = self._seen_from_outside(site, name, statement, node)
         self.function.add(site)
         return site
+
+    def _comments(self, statement: ast.stmt) -> tuple[Comment, ...]:
+        """What is said to the rewriter where a statement samples, or calls what does."""
+        statements = [statement, *(followed.statement for followed in self._following[:1])]
+        comments = tuple(c for where in statements for c in self._text.comments_on(where))
+        self.function.commented.update(comments)
+        return comments
 
     def _follow(self, statement: ast.stmt, call: ast.Call) -> bool:
         """Read the body of a function that is called, if it can be followed and may sample."""

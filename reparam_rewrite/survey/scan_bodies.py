@@ -58,6 +58,8 @@ class Steps(Results):
             if body.sites[index].shape is None:
                 body.amend(replace(body.sites[index], shape=shape))
         indices = {}
+        around = self._text.comments_on(statement)
+        self.function.commented.update(around if body.sites else ())
         for site in body.sites:
             indices[site.index] = len(self.function.sites)
             own = replace(
@@ -69,6 +71,7 @@ class Steps(Results):
                 frames=tuple(self._frames),
                 variable=None,
                 plate_shape=None,
+                comments=(*site.comments, *around),
             )
             self.function.add(stacked(own, site, scan))
         self.function.taken |= body.taken

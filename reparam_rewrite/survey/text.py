@@ -6,7 +6,8 @@ import ast
 from itertools import accumulate
 
 from reparam_rewrite.diagnostics import Place
-from reparam_rewrite.survey.values import Segment
+from reparam_rewrite.survey.comments import comments_in, lines_of
+from reparam_rewrite.survey.values import Comment, Segment
 
 
 class Text:
@@ -23,6 +24,14 @@ class Text:
         # Same length as `text`, with every line end a "\n" in its last character.
         self.lines = lines.split("\n")
         self._starts = [0, *accumulate(len(line) + 1 for line in self.lines)]
+        #: Those for the rewriter, by their lines.
+        self.comments = comments_in(path, text)
+
+    def comments_on(self, statement: ast.stmt) -> tuple[Comment, ...]:
+        """The comments for the rewriter on the lines of a statement."""
+        if not self.comments:
+            return ()
+        return tuple(self.comments[line] for line in lines_of(statement) if line in self.comments)
 
     def offset(self, line: int, column: int) -> int:
         """The character offset of `ast`'s 1-based line and UTF-8 byte column."""

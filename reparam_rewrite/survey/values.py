@@ -175,6 +175,18 @@ class Segment(Struct, frozen=True):
     text: str
 
 
+class Comment(Struct, frozen=True):
+    """A comment that is for the rewriter, or seems to be.
+
+    `kind` is "skip"; "misspelt" where it can't have been meant otherwise; "unknown" where it may
+    be prose that looks like it.
+    """
+
+    place: Place
+    text: str
+    kind: str
+
+
 class Scan(Struct, frozen=True):
     """A call of `numpyro.contrib.control_flow.scan` whose body is a function beside it.
 
@@ -217,7 +229,8 @@ class Site(Struct, frozen=True):
     `through` is the function that samples it, if the statement only calls that: what is said of
     the statement, the place and the names is then of the call and of what is bound around it.
     `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
-    stands in: "body" or "orelse", of one conditional expression in another.
+    stands in: "body" or "orelse", of one conditional expression in another. `comments` are those
+    on the lines of its statement, and of the call that led to it.
     """
 
     index: int
@@ -251,6 +264,12 @@ class Site(Struct, frozen=True):
     choices: tuple[str, ...] = ()
     stacked: Shape | None = None
     through: str = ""
+    comments: tuple[Comment, ...] = ()
+
+    @property
+    def skip(self) -> Comment | None:
+        """What says that the site is to be left alone."""
+        return next((comment for comment in self.comments if comment.kind == "skip"), None)
 
     @property
     def all_frames(self) -> tuple[Frame, ...]:
@@ -328,6 +347,7 @@ class Function(Struct):
     has_plates: bool = False
     entered: tuple[int, int] | None = None  # statement and line of the first context by hand
     unreadable: list[Place] = []  # samples whose name isn't a literal
+    commented: set[Comment] = set()  # those on statements that sample
     runner: str = ""  # the function whose scan runs this one
     run_at: int = 0  # the statement of that scan
 
@@ -363,6 +383,7 @@ class Survey(Struct, frozen=True):
     weighed: tuple[Addressed, ...]  # mask(model, ...), scale(model, ...)
     densities: frozenset[str]  # classes of the file that say their own log_prob
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
+    stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
     lines: tuple[str, ...] = ()
 
     def line(self, place: Place) -> str:

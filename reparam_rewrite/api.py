@@ -1,0 +1,204 @@
+"""The rewriter as a function: ``rewrite(source, config)``.
+
+What it gives is what the command line writes to standard output, byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Generic, TypeVar, overload
+
+from msgspec import Struct
+
+from reparam_rewrite.config import Config, read_config
+from reparam_rewrite.decoding import Source, decode, find_encoding, is_notebook
+from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.diffs import unified_diff
+from reparam_rewrite.files import read_bytes, read_source
+from reparam_rewrite.line_length import line_length as line_length_of
+from reparam_rewrite.plan.values import Account
+from reparam_rewrite.rewriting import rewrite as rewrite_source
+from reparam_rewrite.toml_writing import to_toml
+
+__all__ = ["Rewrite", "Site", "rewrite"]
+
+Code = TypeVar("Code", str, bytes)
+
+#: What messages call a source and a config that are no files.
+SOURCE, CONFIG = "<source>", "<config>"
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """What became of a site that the config asks for.
+
+    `site` is its name, and `function`, `path` and `line` tell where it is sampled. `parents` are
+    what it is offset by, and what else is done to it ("scale", "dct basis", "LocScaleReparam"), in
+    words. `config_line` is the line of the config that asks for it. `details` tell its shape, in
+    the words of the source; `notes` what one should know beside. `skipped`: a comment,
+    ``# reparam: skip``, has it left alone, and nothing of this was done.
+    """
+
+    site: str
+    function: str
+    path: str
+    line: int
+    parents: tuple[str, ...]
+    config_line: int
+    details: tuple[str, ...]
+    notes: tuple[str, ...]
+    skipped: bool
+
+
+class Rewrite(Struct, Generic[Code], frozen=True, kw_only=True):
+    """A rewritten model.
+
+    `code` is the whole file, a str if the source was given as one and bytes otherwise. `sites` are
+    in the order of the file. `already`: the source had been rewritten before, and `code` is the
+    same again.
+    """
+
+    code: Code
+    sites: tuple[Site, ...]
+    already: bool
+    path: str
+    encoding: str
+    before: bytes
+    after: bytes
+
+    def diff(self) -> str:
+        """The unified diff from the source, which `git apply` takes; "" if nothing changed."""
+        path = None if self.path == SOURCE else Path(self.path)
+        diff = unified_diff(self.before, self.after, path, path, b"model.py")
+        return diff.decode(self.encoding, "replace")
+
+
+@overload
+def rewrite(
+    source: str,
+    config: str | os.PathLike[str] | Mapping[str, object],
+    *,
+    path: str | None = None,
+    line_length: int | None = None,
+) -> Rewrite[str]: ...
+
+
+@overload
+def rewrite(
+    source: bytes | os.PathLike[str],
+    config: str | os.PathLike[str] | Mapping[str, object],
+    *,
+    path: str | None = None,
+    line_length: int | None = None,
+) -> Rewrite[bytes]: ...
+
+
+def rewrite(
+    source: str | bytes | os.PathLike[str],
+    config: str | os.PathLike[str] | Mapping[str, object],
+    *,
+    path: str | None = None,
+    line_length: int | None = None,
+) -> Rewrite[str] | Rewrite[bytes]:
+    """Rewrite a NumPyro model with the offsets that a config asks for.
+
+    `source` is the code of the model, or a `Path` to a file, which is read and never written. It
+    is a notebook if its path ends in ".ipynb". `config` is the text of a config, a `Path` to one,
+    or a dictionary such as ``{"sites": {"a": {"offset": "mu"}}}``. A str is never a path.
+
+    `path` is what messages and the diff call a source that isn't given as a `Path`. `line_length`
+    is what generated code is broken at; by default the formatter's setting in the pyproject.toml
+    of the source's project, the current folder's for a source without a path, else 88.
+
+    Raises `Refusal` if anything in the config can't be done; `str()` of it is the message that the
+    command line prints, and its `diagnostics` are the reasons one by one.
+    """
+    settings = config_of(config)
+    read = source_of(source, path)
+    if line_length is None:
+        line_length = line_length_of(Path() if read.path == SOURCE else Path(read.path))
+    try:
+        result = rewrite_source(read, settings, line_length)
+    except RecursionError:
+        message = "an expression, or an if with many elif, is nested too deeply to be read"
+        raise Refusal(Diagnostic(read.path, message, "take it apart.")) from None
+    found = Rewrite(
+        code=result.data,
+        sites=tuple(map(site_of, result.accounts)),
+        already=result.already,
+        path=read.path,
+        encoding=read.encoding.removesuffix("-sig"),
+        before=read.data,
+        after=result.data,
+    )
+    return as_text(found) if isinstance(source, str) else found
+
+
+def as_text(found: Rewrite[bytes]) -> Rewrite[str]:
+    """The same with a str as its code; a byte order mark is a character of it."""
+    return Rewrite(
+        code=found.after.decode(found.encoding),
+        sites=found.sites,
+        already=found.already,
+        path=found.path,
+        encoding=found.encoding,
+        before=found.before,
+        after=found.after,
+    )
+
+
+def site_of(account: Account) -> Site:
+    return Site(
+        site=account.site,
+        function=account.function,
+        path=account.path,
+        line=account.line,
+        parents=account.parents,
+        config_line=account.config.line,
+        details=account.details,
+        notes=account.notes,
+        skipped=account.skipped,
+    )
+
+
+def source_of(source: str | bytes | os.PathLike[str], path: str | None) -> Source:
+    """The source, read. Raises `Refusal` as `read_source` does."""
+    if isinstance(source, str):
+        path = path or SOURCE
+        return decode(path, encoded(source, path))
+    if isinstance(source, bytes):
+        return decode(path or SOURCE, source)
+    if isinstance(source, os.PathLike):
+        if path is not None:
+            raise TypeError("a source that is a path has that path")
+        return read_source(os.fspath(source))
+    raise TypeError(f"source must be str, bytes or a path, not {type(source).__name__}")
+
+
+def encoded(text: str, path: str) -> bytes:
+    """The bytes of a file with this text, in the encoding that it declares."""
+    try:
+        data = text.encode()
+        if not is_notebook(path):
+            # A cookie is ASCII, in whatever encoding the rest is.
+            data = text.encode(find_encoding(path, data).removesuffix("-sig"))
+    except UnicodeEncodeError as error:
+        message = f"{error.object[error.start]!a} can't be encoded as {error.encoding}"
+        raise Refusal(Diagnostic(path, message, "correct the declared encoding.")) from None
+    return data
+
+
+def config_of(config: str | os.PathLike[str] | Mapping[str, object]) -> Config:
+    """The config, read. Raises `Refusal` as `read_config` does."""
+    if isinstance(config, str):
+        if config.endswith(".toml") and "\n" not in config:
+            message = f"the config is the text '{config}', which isn't TOML"
+            raise Refusal(Diagnostic(CONFIG, message, f"a path is given as Path({config!r})."))
+        return read_config(config.encode("utf-8", "surrogatepass"), CONFIG)
+    if isinstance(config, Mapping):
+        return read_config(to_toml(config, CONFIG).encode(), CONFIG)
+    if isinstance(config, os.PathLike):
+        path = os.fspath(config)
+        return read_config(read_bytes(path, "config"), path)
+    raise TypeError(f"config must be str, a path or a dictionary, not {type(config).__name__}")

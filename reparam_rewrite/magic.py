@@ -1,0 +1,116 @@
+"""The cell magic of IPython and Jupyter: ``%%reparam offsets.toml`` above a model."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from reparam_rewrite.diagnostics import Diagnostic, Refusal, printable
+
+#: IPython has types of its own, but is no dependency: whoever loads the extension has it.
+Shell = Any
+
+USAGE = "%%reparam [--quiet] [--dry-run] FILE"
+
+OPTIONS = {"-q": "quiet", "--quiet": "quiet", "-n": "dry", "--dry-run": "dry"}
+
+
+def load_ipython_extension(shell: Shell) -> None:
+    """What ``%load_ext reparam_rewrite`` calls."""
+
+    def reparam(line: str, cell: str) -> None:
+        """Rewrite the model in this cell with the offsets of a config, and define that.
+
+        %%reparam [--quiet] [--dry-run] FILE
+
+        The diff and an account of every site are shown, unless --quiet. With --dry-run they are
+        shown and the cell is not executed. The file of the notebook is not changed.
+        """
+        run(shell, line, cell)
+
+    shell.register_magic_function(reparam, magic_kind="cell", magic_name="reparam")
+
+
+class Refused(Exception):
+    """A cell that was not executed. It is shown as its message alone, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).split("\n")
+
+
+class Failed(Exception):
+    """The rewritten cell raised an error, which has been shown: this one only ends the cell."""
+
+    def _render_traceback_(self) -> list[str]:
+        return []
+
+
+def run(shell: Shell, line: str, cell: str) -> None:
+    """Rewrite a cell, show what changed and execute it.
+
+    Raises `Refused` before anything is executed, and `Failed` if the rewritten code fails, so that
+    "run all" stops there.
+    """
+    from reparam_rewrite.config import read_config
+    from reparam_rewrite.files import read_bytes
+    from reparam_rewrite.line_length import line_length
+    from reparam_rewrite.notebooks.single import rewrite_cell
+    from reparam_rewrite.reporting import accounted
+
+    numbers = numbers_of(shell)
+    label = f"In[{max(numbers.values(), default=shell.execution_count)}]"
+    try:
+        path, options = arguments(line)
+        config = read_config(read_bytes(path, "config"), path)
+        width = line_length(Path())
+        called = {name: f"In[{number}]" for name, number in numbers.items()}
+        result = rewrite_cell(cell, config, width, label, shell.user_ns, called)
+    except Refusal as refusal:
+        raise Refused(str(refusal)) from None
+    except RecursionError:
+        message = "an expression, or an if with many elif, is nested too deeply to be read"
+        raise Refused(str(Diagnostic(label, message, "take it apart."))) from None
+    if "quiet" not in options:
+        print(diff_of(f"%%reparam {line}\n", cell, result.data.decode()), end="")
+        for account in accounted(result, 1):
+            print(printable(account))
+    if "dry" in options:
+        return
+    done = shell.run_cell(result.data.decode(), store_history=False)
+    if not done.success:
+        raise Failed(str(done.error_before_exec or done.error_in_exec))
+
+
+def arguments(line: str) -> tuple[str, set[str]]:
+    """The path of the config, and the options. Raises `Refusal`."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise Refusal(Diagnostic(None, f"%%reparam: {error}", f"write {USAGE}.")) from None
+    options = {word for word in words if word.startswith("-") and len(word) > 1}
+    unknown = sorted(options - OPTIONS.keys())
+    if unknown:
+        message = f"%%reparam has no option {unknown[0]}"
+        raise Refusal(Diagnostic(None, message, f"write {USAGE}."))
+    paths = [word for word in words if word not in options]
+    if len(paths) != 1:
+        message = "%%reparam takes one config" if paths else "no config is given"
+        raise Refusal(Diagnostic(None, message, f"write {USAGE}."))
+    return str(Path(paths[0]).expanduser()), {OPTIONS[option] for option in options}
+
+
+def numbers_of(shell: Shell) -> dict[str, int]:
+    """The numbers of cells by the names that their code has for tracebacks.
+
+    The last is that of the cell that runs: the shell's own count is behind or ahead of it.
+    """
+    return dict(getattr(shell.compile, "_filename_map", {}))
+
+
+def diff_of(magic: str, before: str, after: str) -> str:
+    """The diff of a cell below its magic, with the cell's own line numbers and without a header."""
+    from reparam_rewrite.diffs import hunks, split
+
+    old, new = (split((magic + text).encode()) for text in (before, after))
+    return b"".join(line for hunk in hunks(old, new) for line in hunk).decode()

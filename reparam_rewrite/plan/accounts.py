@@ -1,0 +1,63 @@
+"""What is said of each configured site in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from reparam_rewrite.plan.pairs import Child
+from reparam_rewrite.plan.values import Account
+from reparam_rewrite.survey.values import Function, Site, Survey
+
+
+def accounts_of(survey: Survey, functions: list[tuple[Function, list[Child]]]) -> Iterable[Account]:
+    for function, found in functions:
+        yield from (account_of(survey, function, child) for child in found)
+
+
+def skipped_accounts(
+    survey: Survey, functions: list[tuple[Function, list[Child]]]
+) -> Iterable[Account]:
+    """What is said of sites that are left alone, although the config asks for something."""
+    for account in accounts_of(survey, functions):
+        yield replace(account, skipped=True)
+
+
+def in_file_order(accounts: tuple[Account, ...]) -> tuple[Account, ...]:
+    """The accounts in the order of the file, if some are of sites that are left alone."""
+    if not any(account.skipped for account in accounts):
+        return accounts
+    return tuple(sorted(accounts, key=lambda account: account.line))
+
+
+def account_of(survey: Survey, function: Function, child: Child) -> Account:
+    return Account(
+        path=survey.path,
+        line=child.site.place.line,
+        site=child.site.name,
+        function=function.name,
+        parents=tuple(described(child)),
+        config=child.place,
+        details=tuple(shape_text(child.site)),
+    )
+
+
+def described(child: Child) -> Iterable[str]:
+    """What is done to a child, in the words of the account."""
+    yield from (pair.parent for pair in child.pairs)
+    if child.scale is not None:
+        yield f"scale by {child.scale.by}" if child.scale.by else "scale"
+    if child.basis is not None:
+        yield f"{child.basis.table.kind} basis"
+    if child.reparam is not None:
+        yield child.reparam.name
+
+
+def shape_text(site: Site) -> Iterable[str]:
+    """The child's shape in the words of the source, for the verbose account."""
+    if site.shape is None:
+        yield "shape asked at run time"
+    else:
+        sizes = [axis.size or "?" for axis in site.shape]
+        yield f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
