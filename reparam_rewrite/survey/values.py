@@ -342,7 +342,12 @@ class Function(Struct):
 
     def amend(self, site: Site) -> None:
         """Put `site` in the place of the one with its index."""
+        old = self.sites[site.index]
         self.sites[site.index] = site
+        if site.name == old.name:
+            called = self.by_name[site.name]
+            called[[known.index for known in called].index(site.index)] = site
+            return
         self.by_name.clear()
         for known in self.sites:
             self.by_name.setdefault(known.name, []).append(known)
