@@ -12,7 +12,7 @@ from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
-from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.names import Names, taken_in
 from reparam_rewrite.plan.values import Plan, Rewrite, Threading
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.values import Survey
@@ -28,7 +28,7 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
     Raises `Refusal` if LibCST would not give the file's other bytes back as they are.
     """
     module = parse(source)
-    spelling = Spelling(survey, Names([*survey.identifiers, *generated(plan)]))
+    spelling = Spelling(survey, Names(taken_in(survey.identifiers), generated(plan)))
     edits: dict[int, Edit] = {}
     for keep in plan.keeps:
         if keep.variable:

@@ -20,6 +20,7 @@ class Rewriter:
 
     def __init__(self, module: cst.Module, width: int) -> None:
         self._module = module
+        self._parsing = module.config_for_parsing  # which is made anew whenever it is asked for
         self._width = width
 
     def edited(self, node: Statement, edit: Edit, indent: str) -> list[Statement]:
@@ -120,11 +121,11 @@ class Rewriter:
             else:
                 found += (stepped(line, step) for line in lines)
         text = self._module.default_newline.join([*found, ""])
-        parsed = cst.parse_module(text, config=self._module.config_for_parsing)
+        parsed = cst.parse_module(text, config=self._parsing)
         return list(parsed.body)
 
     def _expression(self, text: str) -> cst.BaseExpression:
-        return cst.parse_expression(text, config=self._module.config_for_parsing)
+        return cst.parse_expression(text, config=self._parsing)
 
     def joined(self, node: cst.With, item: str, indent: str) -> cst.With | None:
         """``with handler, plate:``; None if its line would get too long."""
@@ -208,7 +209,9 @@ class Rewriter:
         if not isinstance(node, cst.SimpleStatementLine):
             raise Mismatch
         bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
-        comment = self._module.code_for_node(node.trailing_whitespace).rstrip()
+        comment = ""
+        if node.trailing_whitespace.comment is not None:
+            comment = self._module.code_for_node(node.trailing_whitespace).rstrip()
         code = self._module.code_for_node(bare).replace(self._module.default_newline, "\n")
         return code.rstrip("\n"), len(comment)
 

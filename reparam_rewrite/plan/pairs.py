@@ -90,10 +90,11 @@ def children(function: Function, config: Config) -> list[Child]:
     nothing precedes is no child.
     """
     found: list[Child] = []
+    names: set[str] = set()
     for site in function.sites:
         places = function.find(site.name)
         several = len(places) > 1 and are_alternatives(places)
-        if any(child.site.name == site.name for child in found) and not several:
+        if site.name in names and not several:
             continue  # sampled twice: refused as a child, with both places
         if several and site.observed and not all(place.observed for place in places):
             continue  # there is nothing to do where it is observed
@@ -102,6 +103,7 @@ def children(function: Function, config: Config) -> list[Child]:
         if rule is None:
             rule = SiteRule(name=site.name, place=place_of(config, site.name)) if pairs else None
         if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+            names.add(site.name)
             found.append(
                 Child(
                     site,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.survey.callgraph import Callgraph
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.timeline import Timeline
@@ -353,11 +354,10 @@ class Function(Struct):
             self.by_name.setdefault(known.name, []).append(known)
 
 
-class Survey(Struct, frozen=True):
+class Survey(Callgraph, frozen=True):
     """All that was read from a file."""
 
     path: str
-    functions: dict[str, Function]
     identifiers: frozenset[str]  # every name used anywhere in the file
     aliases: dict[str, str]  # module-level name -> dotted name it was imported as
     certain: frozenset[str]  # those of them that are imported whatever happens
