@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from msgspec import Struct
 
 from reparam_rewrite.config_values import Config
@@ -28,14 +32,30 @@ def rewrite(source: Source, config: Config, width: int) -> Rewrite:
         from reparam_rewrite.notebooks import rewrite_notebook
 
         return rewrite_notebook(source, config, width)
-    # LibCST is half of the program's start-up: a config with errors never gets to it.
-    from reparam_rewrite.plan import plan
-    from reparam_rewrite.survey import survey
+    with garbage_left():
+        # LibCST is half of the program's start-up: a config with errors never gets to it.
+        from reparam_rewrite.plan import plan
+        from reparam_rewrite.survey import survey
 
-    surveyed = survey(source.path, source.text)
-    planned = plan(surveyed, config)
-    if planned.already:
-        return Rewrite(source.data, planned.accounts, already=True)
-    from reparam_rewrite.emit import emit
+        surveyed = survey(source.path, source.text)
+        planned = plan(surveyed, config)
+        if planned.already:
+            return Rewrite(source.data, planned.accounts, already=True)
+        from reparam_rewrite.emit import emit
 
-    return Rewrite(emit(planned, surveyed, source, width), planned.accounts, already=False)
+        return Rewrite(emit(planned, surveyed, source, width), planned.accounts, already=False)
+
+
+@contextmanager
+def garbage_left() -> Iterator[None]:
+    """Without the cyclic garbage collector, which would go through the growing trees many times.
+
+    They have no cycles, so that they are freed all the same as soon as nothing holds them.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
