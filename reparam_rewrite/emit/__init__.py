@@ -10,6 +10,7 @@ from reparam_rewrite.emit.code import Code, Writer
 from reparam_rewrite.emit.edit import Named, Prior
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
+from reparam_rewrite.emit.rendering import Rendering
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.plan.names import Names, taken_in
@@ -27,7 +28,8 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
 
     Raises `Refusal` if LibCST would not give the file's other bytes back as they are.
     """
-    module = parse(source)
+    rendering = Rendering()
+    module = parse(source, rendering)
     spelling = Spelling(survey, Names(taken_in(survey.identifiers), generated(plan)))
     edits: dict[int, Edit] = {}
     for keep in plan.keeps:
@@ -57,10 +59,10 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
                 "please report this file.",
             )
         ) from None
-    return add_imports(edited, spelling.new, width, cell).bytes
+    return rendering.bytes_of(add_imports(edited, spelling.new, width, cell))
 
 
-def parse(source: Source) -> cst.Module:
+def parse(source: Source, rendering: Rendering) -> cst.Module:
     """The concrete tree of a file that LibCST gives back byte for byte."""
     try:
         module = cst.parse_module(source.data)
@@ -69,7 +71,7 @@ def parse(source: Source) -> cst.Module:
         raise Refusal(
             Diagnostic(source.path, f"LibCST can't parse this file: {detail[0]}")
         ) from None
-    if module.bytes != source.data:
+    if rendering.bytes_of(module) != source.data:
         raise Refusal(
             Diagnostic(
                 source.path,
