@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.index import FunctionNode, Scoped
 from reparam_rewrite.survey.nodes import parts_of, walk
+
+if TYPE_CHECKING:
+    from reparam_rewrite.survey.index import FunctionNode, Scoped
 
 #: What binds a name, or has a scope of its own; most nodes are neither.
 BINDING = frozenset(

@@ -10,7 +10,7 @@ import ast
 import builtins
 import copy
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Container
 
 from reparam_rewrite.survey.bindings import bound_names, own_names
 from reparam_rewrite.survey.index import FunctionNode, Index
@@ -20,7 +20,7 @@ from reparam_rewrite.survey.purity import PURE_BUILTINS, UNREPEATABLE
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 
 
-def made_by(index: Index, caller: str, hidden: Collection[str], node: ast.expr) -> ast.expr | None:
+def made_by(index: Index, caller: str, hidden: Container[str], node: ast.expr) -> ast.expr | None:
     """What `node` stands for, a call of a helper or a property of `self`; None if it isn't one.
 
     `caller` is the dotted name of the function in which `node` stands, and `hidden` are the names
@@ -47,7 +47,7 @@ def made_by(index: Index, caller: str, hidden: Collection[str], node: ast.expr) 
 
 
 def helper_of(
-    index: Index, caller: str, hidden: Collection[str], node: ast.expr
+    index: Index, caller: str, hidden: Container[str], node: ast.expr
 ) -> tuple[FunctionNode, str] | None:
     """The function that `node` calls, with the name of the object whose method that is."""
     called = node.func if isinstance(node, ast.Call) else node
@@ -137,7 +137,7 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def sampled_by(
-    index: Index, caller: str, hidden: Collection[str], call: ast.Call
+    index: Index, caller: str, hidden: Container[str], call: ast.Call
 ) -> tuple[str, list[ast.stmt]] | None:
     """The body of the function that is called, as it would stand here, and its dotted name.
 

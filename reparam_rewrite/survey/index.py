@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
+from reparam_rewrite.survey.bindings import imports_of, own_names
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.nodes import parts_of, walk
 
@@ -16,7 +19,7 @@ RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Scoped(Struct):
+class Scoped(Struct, eq=False, dict=True):
     """A function's node with its dotted name and the functions around it, outermost first.
 
     `parts` is the node with all that is in it, for those who look through it.
@@ -24,8 +27,23 @@ class Scoped(Struct):
 
     name: str
     node: FunctionNode
-    around: tuple[FunctionNode, ...]
+    around: tuple[Scoped, ...]
     parts: list[ast.AST]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Its local names."""
+        return frozenset(own_names(self.node))
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """The imports in its own body."""
+        return imports_of(self.node)
+
+    @cached_property
+    def mentioned(self) -> Counter[str]:
+        """How often each name is written in it."""
+        return Counter(part.id for part in self.parts if isinstance(part, ast.Name))
 
 
 class Index(Struct):
@@ -124,7 +142,7 @@ def samplers_of(found: Index) -> set[str]:
 
 
 def number_block(
-    found: Index, block: list[ast.stmt], prefix: str, around: tuple[FunctionNode, ...]
+    found: Index, block: list[ast.stmt], prefix: str, around: tuple[Scoped, ...]
 ) -> None:
     """Number the statements of a block and all below, and note the functions among them."""
     for node in block:
@@ -132,8 +150,9 @@ def number_block(
         found.kinds.append(type(node).__name__)
         inner_prefix, inner_around = prefix, around
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.functions.append(Scoped(prefix + node.name, node, around, walk(node)))
-            inner_prefix, inner_around = f"{prefix}{node.name}.", (*around, node)
+            scoped = Scoped(prefix + node.name, node, around, walk(node))
+            found.functions.append(scoped)
+            inner_prefix, inner_around = f"{prefix}{node.name}.", (*around, scoped)
         elif isinstance(node, ast.ClassDef):
             found.classes[prefix + node.name] = node
             inner_prefix = f"{prefix}{node.name}."

@@ -7,7 +7,7 @@ import ast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.bindings import imports_of, own_names, rebound_inside
+from reparam_rewrite.survey.bindings import rebound_inside
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import canonical
 from reparam_rewrite.survey.index import Index, Scoped
@@ -17,7 +17,7 @@ from reparam_rewrite.survey.scans import Outputs
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import Timeline
-from reparam_rewrite.survey.values import Binding, Frame, Function, Shape
+from reparam_rewrite.survey.values import Binding, Frame, Function, Hidden, Shape
 
 
 class Followed(Struct):
@@ -57,9 +57,9 @@ class Reader:
         self._text = text
         self._scoped = scoped
         self._node = scoped.node
-        self._locals = own_names(scoped.node)
-        self._outer = [own_names(node) for node in reversed(scoped.around)]
-        self._outer_imports = [imports_of(node) for node in reversed(scoped.around)]
+        self._locals = set(scoped.names)
+        self._outer = [outer.names for outer in reversed(scoped.around)]
+        self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
         unstable = frozenset(index.globals | rebound_inside(scoped))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
@@ -72,8 +72,8 @@ class Reader:
             name=scoped.name,
             place=text.place(scoped.node),
             timeline=self._timeline,
-            visible=(*shared, *map(frozenset, self._outer)),
-            hidden=frozenset(self._locals.union(*self._outer)),
+            visible=(*shared, *self._outer),
+            hidden=Hidden((scoped.names, *self._outer)),
             unstable=unstable,
             first=index.numbers[scoped.node],
             last=index.last_of(scoped.node),

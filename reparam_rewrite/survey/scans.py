@@ -38,21 +38,20 @@ LOCATED = frozenset(
 )
 
 
-def body_of(index: Index, node: FunctionNode, name: str, call: ast.Call) -> Scoped | None:
-    """The function that a scan in `node`, called `name`, runs; None if it can't be followed.
+def body_of(index: Index, outer: Scoped, call: ast.Call) -> Scoped | None:
+    """The function that a scan in `outer` runs; None if it can't be followed.
 
-    It must be a plain ``def step(carry, x)`` in `node`, defined once and used nowhere else.
+    It must be a plain ``def step(carry, x)`` in `outer`, defined once and used nowhere else.
     """
     given = argument(call, 0, "f")
     if not isinstance(given, ast.Name) or not is_plain(call):
         return None
     found = [
         scoped
-        for scoped in index.functions
-        if scoped.name == f"{name}.{given.id}" and scoped.around[-1:] == (node,)
+        for scoped in index.by_last.get(given.id, ())
+        if scoped.name == f"{outer.name}.{given.id}" and scoped.around[-1:] == (outer,)
     ]
-    used = [part for part in walk(node) if isinstance(part, ast.Name) and part.id == given.id]
-    if len(found) != 1 or len(used) != 1:
+    if len(found) != 1 or outer.mentioned[given.id] != 1:
         return None
     (scoped,) = found
     body = scoped.node

@@ -305,6 +305,18 @@ class Addressed(Struct, frozen=True):
     lines: tuple[int, int] = (0, 0)
 
 
+class Hidden(Struct, frozen=True):
+    """Module-level names that the names of a function, or of one around it, hide.
+
+    Not one set of them: of those around it, all functions inside share theirs.
+    """
+
+    by: tuple[frozenset[str], ...]
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in names for names in self.by)
+
+
 class Function(Struct):
     """A function, method or nested function; `name` is dotted ("Forecaster.model")."""
 
@@ -312,7 +324,7 @@ class Function(Struct):
     place: Place
     timeline: Timeline
     visible: tuple[frozenset[str], ...]  # names of enclosing scopes, the module and builtins
-    hidden: frozenset[str]  # module-level names that its own or enclosing names hide
+    hidden: Hidden  # module-level names that its own or enclosing names hide
     unstable: frozenset[str]  # names that other functions may bind anew
     first: int  # its own `def` statement
     last: int  # the last statement of its body

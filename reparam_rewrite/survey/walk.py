@@ -126,18 +126,19 @@ class Walk(Sampling):
         self, node: ast.stmt, kind: str, blocks: list[list[ast.stmt]], *, exhaustive: bool
     ) -> None:
         """Blocks of which one runs; without `exhaustive` perhaps none does."""
-        start = self._timeline.snapshot()
+        start = self._timeline.mark()
         moment = self._number(node)
         ends = []
         for block in blocks:
             self._timeline.restore(start, moment)
+            mark = self._timeline.mark()
             leaves = self._branch(node, kind, block)
             if not leaves:
-                ends.append(self._timeline.snapshot())
+                ends.append(self._timeline.since(mark))
             moment = self._last(block, moment)
         if not exhaustive:
-            ends.append(start)
-        self._timeline.join(ends, moment)
+            ends.append({})
+        self._timeline.join(start, ends, moment)
 
     def _last(self, block: list[ast.stmt], otherwise: int) -> int:
         return self._index.last_of(block[-1]) if block else otherwise
