@@ -50,7 +50,7 @@ def rewrite(source: Source, config: Config, width: int) -> Rewrite:
 def garbage_left() -> Iterator[None]:
     """Without the cyclic garbage collector, which would go through the growing trees many times.
 
-    They have no cycles, so that they are freed all the same as soon as nothing holds them.
+    These have no cycles, so that they are freed all the same as soon as nothing holds them.
     """
     enabled = gc.isenabled()
     gc.disable()
