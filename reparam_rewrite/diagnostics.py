@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 
 @dataclass(frozen=True, order=True)
@@ -97,6 +96,8 @@ def escaped(char: str) -> str:
 
 def nearest(wrong: str, known: Iterable[str]) -> list[str]:
     """The names most like `wrong`, best first: at most three, possibly none."""
+    from difflib import get_close_matches  # which only mistakes need
+
     known = sorted(set(known))
     folded = {name.casefold(): name for name in known}
     found = get_close_matches(wrong.casefold(), list(folded), n=3, cutoff=0.6)

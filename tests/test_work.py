@@ -32,14 +32,16 @@ print("\\n".join(sys.modules))
 """
 
 #: Small ones of the standard library.
-BESIDE = {"_bisect", "_heapq", "bisect", "difflib", "heapq", *sys.builtin_module_names}
+BESIDE = {"_bisect", "bisect", *sys.builtin_module_names}
 
 
 def test_a_rewrite_imports_what_it_must_and_its_own_modules(tmp_path: Path) -> None:
     floor = subprocess.run([sys.executable, "-c", FLOOR], capture_output=True, text=True)
     case = FIXTURES / "grand_mean"
     command = [str(case / "model.py"), "--config", str(case / "offsets.toml")]
-    found = modules_after(*command, "-o", str(tmp_path / "out.py")) - {*floor.stdout.split("\n")}
+    found = modules_after(*command, "--output", str(tmp_path / "out.py")) - {
+        *floor.stdout.split("\n")
+    }
     modules = {name for name in found if re.fullmatch(r"[\w.]+", name)}  # and no messages
     assert {name for name in modules if name.partition(".")[0] != "reparam_rewrite"} <= BESIDE
 
