@@ -6,6 +6,8 @@ more; the rest is imported by the run that needs it.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -56,6 +58,8 @@ class Program(click.Command):
     """A command that ends with one of the exit codes above, and never with a traceback."""
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        # When it ends Python looks for cycles in all that there is, for as long as parsing takes.
+        atexit.register(gc.freeze)
         screen = Screen("auto")
         try:
             status = super().main(*arguments, **{**options, "standalone_mode": False})

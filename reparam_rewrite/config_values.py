@@ -10,7 +10,7 @@ them. A new setting is one field of `Settings`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -275,7 +275,7 @@ class VerifyRule(msgspec.Struct, frozen=True, kw_only=True):
     function: str | None = None
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A config that has been read and checked. `text` is the decoded file, without a BOM."""
 
     path: str
@@ -290,6 +290,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def source_line(self, place: Place) -> str:
         """The line of the config at `place`, without its end; empty past the end of the file."""
         return line_of(self.text, place.line)
+
+    @cached_property
+    def chains_of(self) -> dict[str, list[tuple[Named, ...]]]:
+        """The chains that have a site, by its name."""
+        found: dict[str, list[tuple[Named, ...]]] = {}
+        for chain in self.chains:
+            for name in {entry.name for entry in chain}:
+                found.setdefault(name, []).append(chain)
+        return found
 
     def rule(self, child: str, parent: str) -> ParentRule | None:
         """What an `offset` says of the pair; None where only a chain makes it."""
@@ -314,11 +323,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         rule = self.rule(child, parent)
         if rule is not None:
             return rule.place
-        with_parent = [c for c in self.chains if parent in {entry.name for entry in c}]
-        for chain in (*with_parent, *self.chains):
-            for entry in chain:
-                if entry.name == child:
-                    return entry.place
+        chains = self.chains_of.get(child, [])
+        with_parent = [c for c in chains if parent in {entry.name for entry in c}]
+        if chains:
+            first = (with_parent or chains)[0]
+            return next(entry.place for entry in first if entry.name == child)
         site = self.sites.get(child)
         return site.place if site else Place(self.path, 1, 1)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 
 @dataclass(frozen=True, order=True)
@@ -101,6 +100,8 @@ def escaped(char: str) -> str:
 
 def nearest(wrong: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
     """The names most like `wrong`, best first: at most three, possibly none."""
+    from difflib import get_close_matches  # which only mistakes need
+
     known = sorted(set(known))
     folded = {name.casefold(): name for name in known}
     found = get_close_matches(wrong.casefold(), list(folded), n=3, cutoff=cutoff)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from msgspec import Struct
 
 from reparam_rewrite.config_values import Config
@@ -24,10 +28,16 @@ def rewrite(source: Source, config: Config, width: int) -> Rewrite:
 
     Raises `Refusal` with all the reasons if anything in the config can't be done.
     """
-    if is_notebook(source.path):
-        from reparam_rewrite.notebooks import rewrite_notebook
+    with garbage_left():
+        if is_notebook(source.path):
+            from reparam_rewrite.notebooks import rewrite_notebook
 
-        return rewrite_notebook(source, config, width)
+            return rewrite_notebook(source, config, width)
+        return rewrite_module(source, config, width)
+
+
+def rewrite_module(source: Source, config: Config, width: int) -> Rewrite:
+    """`rewrite` of a Python file."""
     # LibCST is half of the program's start-up: a config with errors never gets to it.
     from reparam_rewrite.plan import plan
     from reparam_rewrite.survey import survey
@@ -39,3 +49,18 @@ def rewrite(source: Source, config: Config, width: int) -> Rewrite:
     from reparam_rewrite.emit import emit
 
     return Rewrite(emit(planned, surveyed, source, width), planned.accounts, already=False)
+
+
+@contextmanager
+def garbage_left() -> Iterator[None]:
+    """Without the cyclic garbage collector, which would go through the growing trees many times.
+
+    These have no cycles, so that they are freed all the same as soon as nothing holds them.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -11,9 +11,10 @@ from reparam_rewrite.emit.edit import Named, Prior
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
 from reparam_rewrite.emit.parsing import not_given_back, refuse_lone_returns, unparsed, unwritable
+from reparam_rewrite.emit.rendering import Rendering
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
-from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.names import Names, taken_in
 from reparam_rewrite.plan.values import Plan, Rewrite, Threading
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.values import Survey
@@ -28,8 +29,9 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
 
     Raises `Refusal` if LibCST would not give the file's other bytes back as they are.
     """
-    module = parse(source)
-    spelling = Spelling(survey, Names([*survey.identifiers, *generated(plan)]))
+    rendering = Rendering()
+    module = parse(source, rendering)
+    spelling = Spelling(survey, Names(taken_in(survey.identifiers), generated(plan)))
     edits: dict[int, Edit] = {}
     for keep in plan.keeps:
         if keep.variable:
@@ -60,19 +62,19 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
         ) from None
     edited = add_imports(edited, spelling.new, width, cell)
     try:
-        return edited.bytes
+        return rendering.bytes_of(edited)
     except UnicodeEncodeError as error:
         raise unwritable(source, error) from None
 
 
-def parse(source: Source) -> cst.Module:
+def parse(source: Source, rendering: Rendering) -> cst.Module:
     """The concrete tree of a file that LibCST gives back byte for byte."""
     refuse_lone_returns(source)
     try:
         module = cst.parse_module(source.data)
     except (cst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, RecursionError) as error:
         raise unparsed(source, error) from None
-    if module.bytes != source.data:
+    if rendering.bytes_of(module) != source.data:
         raise not_given_back(source, module.code)
     return module
 

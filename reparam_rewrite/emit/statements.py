@@ -27,6 +27,7 @@ class Rewriter:
 
     def __init__(self, module: cst.Module, width: int) -> None:
         self._module = module
+        self._parsing = module.config_for_parsing  # which is made anew whenever it is asked for
         self._width = width
 
     def edited(self, node: Statement, edit: Edit, indent: str) -> list[Statement]:
@@ -125,11 +126,11 @@ class Rewriter:
             strings = layout.lines_in_strings(lines)
             found += (ln if n in strings else stepped(ln, step) for n, ln in enumerate(lines))
         text = self._module.default_newline.join([*found, ""])
-        parsed = cst.parse_module(text, config=self._module.config_for_parsing)
+        parsed = cst.parse_module(text, config=self._parsing)
         return list(parsed.body)
 
     def _expression(self, text: str) -> cst.BaseExpression:
-        return cst.parse_expression(text, config=self._module.config_for_parsing)
+        return cst.parse_expression(text, config=self._parsing)
 
     def joined(self, node: cst.With, item: str, indent: str) -> cst.With | None:
         """``with handler, plate:``; None if its line would get too long."""
@@ -213,7 +214,9 @@ class Rewriter:
         if not isinstance(node, cst.SimpleStatementLine):
             raise Mismatch
         bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
-        comment = self._module.code_for_node(node.trailing_whitespace).rstrip()
+        comment = ""
+        if node.trailing_whitespace.comment is not None:
+            comment = self._module.code_for_node(node.trailing_whitespace).rstrip()
         return self._code_of(bare).rstrip("\n"), len(comment)
 
     def _laid_out(self, node: Statement, one_line: str, comment: int, indent: str) -> Statement:

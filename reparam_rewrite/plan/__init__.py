@@ -16,7 +16,7 @@ from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.globs import spelled_out
-from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.pairs import Child, children
 from reparam_rewrite.plan.parents import parent_problems
@@ -55,12 +55,13 @@ def plan(survey: Survey, config: Config) -> Plan:
     if not functions and not skipped:
         problems.append(nothing_to_do(config))
     problems += name_clashes(survey, functions)
+    reserved = reserved_in(survey.identifiers)
     for function, found in functions:
-        names = Names.of_function(survey.identifiers)
+        names = Names(reserved)
         context = Context(survey, function, names)
         scans: dict[str, ScanContext] = {}
         asked = {(pair.child, pair.parent) for child in found for pair in child.pairs}
-        before: dict[str, frozenset[str]] = {}  # the names in use before a child's first place
+        before: dict[str, Names] = {}  # the names in use before a child's first place
         for child in found:
             wrong = list(problems_of(survey, function, child, asked))
             problems += wrong
@@ -69,14 +70,14 @@ def plan(survey: Survey, config: Config) -> Plan:
             context.names = names
             if len(function.find(child.site.name)) > 1:
                 # Only one of its places is ever come to: what is made up may have the same names.
-                context.names = Names(before.setdefault(child.site.name, names.taken))
+                context.names = before.setdefault(child.site.name, names.copy()).copy()
                 context.names.take(keep.name for keep in context.keeps.values())
             try:
                 rewrites.append(rewritten(context, scans, child))
             except Stop as stop:
                 problems.append(stop.problem)
             if context.names is not names:
-                names.take(context.names.taken)
+                names.take(context.names.own)
         for used in (context, *(scan.body for scan in scans.values())):
             keeps += used.keeps.values()
         threads += (scan.threading() for scan in scans.values() if scan.carried)

@@ -130,7 +130,7 @@ def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Proble
 def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``with plate("n", n): effect()``: axes that don't show."""
     last = called_as(function)
-    for other in survey.functions.values():
+    for other in survey.plated.get(last, ()):
         if last in other.calls_in_plates:
             yield Problem(
                 site.place,
@@ -139,7 +139,7 @@ def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[
                 "sample it where the plate is; take it out of the config otherwise.",
             )
             return
-        if other is not function and other.has_plates and last in other.mentions:
+        if other is not function and last in other.mentions:
             yield Problem(
                 site.place,
                 f"'{site.name}' is sampled in '{last}', which may be called under a plate of "
@@ -157,8 +157,8 @@ def called_as(function: Function) -> str:
 
 def no_guide(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """A guide written by hand samples the child too, and would have to sample its base."""
-    for other in survey.functions.values():
-        if other is function or "guide" not in other.name.lower():
+    for other in survey.guides:
+        if other is function:
             continue
         for twin in other.sites:
             if may_be(site.name, [twin.name]):

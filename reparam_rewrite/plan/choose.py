@@ -22,11 +22,8 @@ def choose(survey: Survey, config: Config) -> list[Function]:
         chosen = [only_function(survey, config)]
     refuse_redefined(survey, chosen)
     refuse_enclosed(survey, chosen, config)
-    unknown = [
-        named
-        for named in named_sites(config)
-        if not any(function.find(named.name) for function in chosen)
-    ]
+    known = {name for function in chosen for name in function.by_name}
+    unknown = [named for named in named_sites(config) if named.name not in known]
     if unknown:
         raise Refusal([unknown_site(config, named, chosen) for named in unknown])
     return chosen

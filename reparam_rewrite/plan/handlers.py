@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.problems import Problem
-from reparam_rewrite.plan.traces import calls_of, reached, running
+from reparam_rewrite.plan.traces import reached, running
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Addressed, Function, Handler, Site, Survey, weighs
 
@@ -94,9 +94,9 @@ def speaks_of(call: Addressed, function: Function, site: Site, survey: Survey) -
 
 def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``stack.enter_context(numpyro.plate("n", n))`` before a site."""
-    if all(other.entered is None for other in survey.functions.values()):
+    if not survey.entering:
         return  # the usual case, in which the calls need not be followed
-    helpers = reached(calls_of(survey), {function.name}) - {function.name}
+    helpers = reached(survey.calls, {function.name}) - {function.name}
     for name in sorted(helpers):
         other = survey.functions[name]
         if other.entered is not None:
@@ -168,11 +168,10 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
         (frame.line for frame in site.frames if any(weighs(item) for item in frame.items)), None
     )
     where = f"the with in line {line} would" if line is not None else ""
-    weighing = [other for other in survey.functions.values() if other.calls_weighed]
-    for name in running(survey, function) if weighing else ():
+    for name in running(survey, function) if survey.weighing else ():
         last = name.rpartition(".")[2]
         handed_on = any(last in giver.mentions for giver in survey.functions.values())
-        for other in weighing:
+        for other in survey.weighing:
             if not where and last in other.calls_weighed:
                 where = (
                     f"the with in line {other.calls_weighed[last]}, where '{last}' is called, may"

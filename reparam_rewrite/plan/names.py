@@ -24,31 +24,39 @@ IMPORTED = (
 
 
 class Names:
-    """Hands out identifiers that nothing else in the file has."""
+    """Hands out identifiers that nothing else in the file has.
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        self._taken = {*taken, *dir(builtins), *keyword.kwlist}
+    `taken` are those of the file, which every function shares, and `own` those that come to them.
+    """
 
-    @classmethod
-    def of_function(cls, identifiers: Iterable[str]) -> Names:
-        """For variables: the names of imports to come are taken too."""
-        return cls((*identifiers, *IMPORTED, *REPARAMETERIZERS))
+    def __init__(self, taken: frozenset[str], own: Iterable[str] = ()) -> None:
+        self._taken = taken
+        self.own = set(own)
 
     def is_free(self, name: str) -> bool:
-        return name not in self._taken
+        return name not in self.own and name not in self._taken
 
-    @property
-    def taken(self) -> frozenset[str]:
-        return frozenset(self._taken)
+    def copy(self) -> Names:
+        return Names(self._taken, self.own)
 
     def take(self, names: Iterable[str]) -> None:
-        self._taken.update(names)
+        self.own.update(names)
 
     def new(self, wanted: str) -> str:
         """`wanted`, or `wanted_2`, `wanted_3`, ... if that is taken."""
         name, count = wanted, 1
-        while name in self._taken:
+        while not self.is_free(name):
             count += 1
             name = f"{wanted}_{count}"
-        self._taken.add(name)
+        self.own.add(name)
         return name
+
+
+def taken_in(identifiers: frozenset[str]) -> frozenset[str]:
+    """What an import may not bind in a file with these identifiers."""
+    return identifiers.union(dir(builtins), keyword.kwlist)
+
+
+def reserved_in(identifiers: frozenset[str]) -> frozenset[str]:
+    """What a variable may not be called: the names of imports to come are taken too."""
+    return taken_in(identifiers).union(IMPORTED, REPARAMETERIZERS)

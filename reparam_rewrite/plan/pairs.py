@@ -68,7 +68,8 @@ def place_of(config: Config, child: str) -> Place:
     """Where the config first asks for something to be done to `child`."""
     if child in config.sites:
         return config.sites[child].place
-    return next(named.place for named in named_sites(config) if named.name == child)
+    first = config.chains_of[child][0]
+    return next(named.place for named in first if named.name == child)
 
 
 def place_named(config: Config, child: str, parent: str) -> Place:
@@ -76,9 +77,9 @@ def place_named(config: Config, child: str, parent: str) -> Place:
     rule = config.rule(child, parent)
     if rule is not None:
         return rule.place
-    for chain in config.chains:
+    for chain in config.chains_of.get(child, []):
         places = {named.name: named.place for named in chain}
-        if child in places and parent in places:
+        if parent in places:
             return places[parent]
     return config.place_of_pair(child, parent)
 
@@ -90,10 +91,11 @@ def children(function: Function, config: Config) -> list[Child]:
     nothing precedes is no child.
     """
     found: list[Child] = []
+    names: set[str] = set()
     for site in function.sites:
         places = function.find(site.name)
         several = len(places) > 1 and are_alternatives(places)
-        if any(child.site.name == site.name for child in found) and not several:
+        if site.name in names and not several:
             continue  # sampled twice: refused as a child, with both places
         if several and site.observed and not all(place.observed for place in places):
             continue  # there is nothing to do where it is observed
@@ -102,6 +104,7 @@ def children(function: Function, config: Config) -> list[Child]:
         if rule is None:
             rule = SiteRule(name=site.name, place=place_of(config, site.name)) if pairs else None
         if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+            names.add(site.name)
             found.append(
                 Child(
                     site,
@@ -154,12 +157,10 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
     rules = {parent.parent: parent for parent in rule.parents} if rule else {}
     wanted = dict.fromkeys(name for name, parent in rules.items() if parent.keep)
     dropped = {name for name, parent in rules.items() if not parent.keep}
-    for chain in config.chains:
-        names = {named.name for named in chain}
-        if child.name in names:
-            for name in names - dropped - {child.name}:
-                if any(comes_before(site, child, config) for site in function.find(name)):
-                    wanted.setdefault(name)
+    for chain in config.chains_of.get(child.name, []):
+        for name in {named.name for named in chain} - dropped - {child.name}:
+            if any(comes_before(site, child, config) for site in function.find(name)):
+                wanted.setdefault(name)
     pairs = []
     for name in wanted:
         said = rules.get(name)

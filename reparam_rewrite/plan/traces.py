@@ -10,28 +10,12 @@ def together(survey: Survey, function: Function) -> set[str]:
 
     By name: what calls something called as `function` is, and what that calls in turn.
     """
-    return reached(calls_of(survey), running(survey, function))
+    return reached(survey.calls, running(survey, function))
 
 
 def running(survey: Survey, function: Function) -> set[str]:
     """The dotted names of all functions that may run this one, with itself."""
-    calls = calls_of(survey)
-    callers: dict[str, set[str]] = {name: set() for name in calls}
-    for name, callees in calls.items():
-        for callee in callees:
-            callers[callee].add(name)
-    return reached(callers, {function.name})
-
-
-def calls_of(survey: Survey) -> dict[str, set[str]]:
-    """For each function the dotted names of those that it may call."""
-    by_last: dict[str, list[str]] = {}
-    for name in survey.functions:
-        by_last.setdefault(name.rpartition(".")[2], []).append(name)
-    return {
-        name: {callee for last in other.calls for callee in by_last.get(last, ())}
-        for name, other in survey.functions.items()
-    }
+    return reached(survey.callers, {function.name})
 
 
 def reached(graph: dict[str, set[str]], start: set[str]) -> set[str]:

@@ -11,6 +11,7 @@ import ast
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.naming import is_computed, template_of
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import PURE_METHODS
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Addressed
@@ -59,7 +60,7 @@ def run_by(index: Index, block: list[ast.stmt]) -> frozenset[str] | None:
     defined = {scoped.node.name for scoped in index.functions}
     called: list[str] = []
     mentioned: list[str] = []
-    for node in (part for statement in block for part in ast.walk(statement)):
+    for node in (part for statement in block for part in walk(statement)):
         if isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom)):
             return None  # meanwhile others run
         name = getattr(node, "id", None) or getattr(node, "attr", None)

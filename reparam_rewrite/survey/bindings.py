@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.index import FunctionNode
+from reparam_rewrite.survey.nodes import parts_of, walk
+
+if TYPE_CHECKING:
+    from reparam_rewrite.survey.index import FunctionNode, Scoped
+
+#: What binds a name, or has a scope of its own; most nodes are neither.
+BINDING = frozenset(
+    [
+        ast.AsyncFunctionDef,
+        ast.Attribute,
+        ast.ClassDef,
+        ast.ExceptHandler,
+        ast.FunctionDef,
+        ast.Import,
+        ast.ImportFrom,
+        ast.Lambda,
+        ast.MatchAs,
+        ast.MatchMapping,
+        ast.MatchStar,
+        ast.Name,
+        ast.Subscript,
+    ]
+)
 
 
 def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
@@ -17,16 +40,20 @@ def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
     stack: list[ast.AST] = [node]
     while stack:
         part = stack.pop()
+        if type(part) not in BINDING:
+            stack += parts_of(part)
+            continue
         if isinstance(part, ast.Name):
             if isinstance(part.ctx, (ast.Store, ast.Del)):
                 found.add(part.id)
-        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.add(part.name)
             stack += part.decorator_list
             continue
-        elif isinstance(part, ast.Lambda):
+        if isinstance(part, ast.Lambda):
             continue
-        elif isinstance(part, (ast.Import, ast.ImportFrom)):
+        if isinstance(part, (ast.Import, ast.ImportFrom)):
             found.update(name for name, _ in bound_by(part))
         elif isinstance(part, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and part.name:
             found.add(part.name)
@@ -43,18 +70,18 @@ def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
                 root = root.value
             if isinstance(root, ast.Name):
                 found.add(root.id)
-        stack += ast.iter_child_nodes(part)
+        stack += parts_of(part)
     return found
 
 
 def own_names(node: FunctionNode) -> set[str]:
     """The local names of a function: its arguments and all that it binds."""
-    names = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
+    names = {part.arg for part in walk(node.args) if isinstance(part, ast.arg)}
     stores: set[str] = set()
     outer: set[str] = set()
     for statement in node.body:
         stores |= bound_names(statement)
-        for part in ast.walk(statement):
+        for part in walk(statement):
             if isinstance(part, (ast.Global, ast.Nonlocal)):
                 outer.update(part.names)
     # `x.y = 1` alone doesn't make x local, but it does change what x stands for, so it stays.
@@ -64,13 +91,13 @@ def own_names(node: FunctionNode) -> set[str]:
 def imports_of(node: FunctionNode) -> dict[str, str]:
     """The imports in a function's own body."""
     found: dict[str, str] = {}
-    for statement in ast.walk(node):
+    for statement in walk(node):
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             found.update(bound_by(statement))
     return found
 
 
-def sizes_in(node: FunctionNode) -> set[str]:
+def sizes_in(scoped: Scoped) -> set[str]:
     """The names that are used where only a number can stand, and are bound only once.
 
     ``plate("i", n)``, ``num_steps=n``, ``range(n)``, ``jnp.zeros((n, k))``, ``.expand([n])``,
@@ -78,7 +105,7 @@ def sizes_in(node: FunctionNode) -> set[str]:
     """
     found: set[str] = set()
     stored: set[str] = set()
-    for part in ast.walk(node):
+    for part in scoped.parts:
         if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
             stored.add(part.id)
         if not isinstance(part, ast.Call):
@@ -100,8 +127,6 @@ def sizes_in(node: FunctionNode) -> set[str]:
     return found - stored
 
 
-def rebound_inside(node: FunctionNode) -> set[str]:
+def rebound_inside(scoped: Scoped) -> set[str]:
     """The names that functions inside of this one declare `nonlocal`: any call may bind them."""
-    return {
-        name for part in ast.walk(node) if isinstance(part, ast.Nonlocal) for name in part.names
-    }
+    return {name for part in scoped.parts if isinstance(part, ast.Nonlocal) for name in part.names}

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from reparam_rewrite.survey.nodes import parts_of
+
 
 class FoundCall(Struct, frozen=True):
     """A call inside a statement, and whether it is sure to run exactly once, now."""
@@ -16,7 +18,32 @@ class FoundCall(Struct, frozen=True):
     deferred: bool
 
 
-def calls_in(root: ast.AST) -> Iterator[FoundCall]:
+#: Parts of an expression that decide whether, or when, the calls inside of them run.
+DECIDING = (
+    ast.BoolOp,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.IfExp,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+)
+
+
+def calls_in(parts: list[ast.AST]) -> list[FoundCall]:
+    """All calls of an expression or a simple statement, in the order of the source.
+
+    `parts` are it and all that is in it.
+    """
+    calls = [part for part in parts if isinstance(part, ast.Call)]
+    if calls and any(isinstance(part, DECIDING) for part in parts):
+        found = list(judged(parts[0]))
+    else:
+        found = [FoundCall(call, False, False) for call in calls]
+    return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
+
+
+def judged(root: ast.AST) -> Iterator[FoundCall]:
     """All calls of an expression, with what decides whether they run."""
     stack: list[tuple[ast.AST, bool, bool]] = [(root, False, False)]
     while stack:
@@ -27,7 +54,7 @@ def calls_in(root: ast.AST) -> Iterator[FoundCall]:
             stack += [(default, conditional, deferred) for default in node.args.defaults]
             stack.append((node.body, conditional, True))
         elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-            stack += [(child, conditional, True) for child in ast.iter_child_nodes(node)]
+            stack += [(child, conditional, True) for child in parts_of(node)]
         elif isinstance(node, ast.IfExp):
             stack.append((node.test, conditional, deferred))
             stack += [(part, True, deferred) for part in (node.body, node.orelse)]
@@ -37,7 +64,7 @@ def calls_in(root: ast.AST) -> Iterator[FoundCall]:
         else:
             stack += [
                 (child, conditional, deferred)
-                for child in ast.iter_child_nodes(node)
+                for child in parts_of(node)
                 if not isinstance(child, ast.stmt)
             ]
 

@@ -10,16 +10,17 @@ import ast
 import builtins
 import copy
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Container
 
 from reparam_rewrite.survey.bindings import bound_names, own_names
 from reparam_rewrite.survey.index import FunctionNode, Index
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import PURE_BUILTINS, UNREPEATABLE
 
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 
 
-def made_by(index: Index, caller: str, hidden: Collection[str], node: ast.expr) -> ast.expr | None:
+def made_by(index: Index, caller: str, hidden: Container[str], node: ast.expr) -> ast.expr | None:
     """What `node` stands for, a call of a helper or a property of `self`; None if it isn't one.
 
     `caller` is the dotted name of the function in which `node` stands, and `hidden` are the names
@@ -33,20 +34,20 @@ def made_by(index: Index, caller: str, hidden: Collection[str], node: ast.expr) 
     given = arguments(function, node, receiver)
     if returned is None or given is None:
         return None
-    for part in ast.walk(returned):
+    for part in walk(returned):
         if isinstance(part, ast.Name) and part.id not in given:
             known = part.id in index.module_names or hasattr(builtins, part.id)
             if not known or part.id in hidden or not isinstance(part.ctx, ast.Load):
                 return None
     made: ast.expr = Substitution(given).visit(copy.deepcopy(returned))
-    for part in ast.walk(made):
+    for part in walk(made):
         if isinstance(part, ast.expr):
             ast.copy_location(part, node)
     return made
 
 
 def helper_of(
-    index: Index, caller: str, hidden: Collection[str], node: ast.expr
+    index: Index, caller: str, hidden: Container[str], node: ast.expr
 ) -> tuple[FunctionNode, str] | None:
     """The function that `node` calls, with the name of the object whose method that is."""
     called = node.func if isinstance(node, ast.Call) else node
@@ -136,7 +137,7 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def sampled_by(
-    index: Index, caller: str, hidden: Collection[str], call: ast.Call
+    index: Index, caller: str, hidden: Container[str], call: ast.Call
 ) -> tuple[str, list[ast.stmt]] | None:
     """The body of the function that is called, as it would stand here, and its dotted name.
 
@@ -154,7 +155,7 @@ def sampled_by(
     reads = Counter(
         part.id
         for statement in function.body
-        for part in ast.walk(statement)
+        for part in walk(statement)
         if isinstance(part, ast.Name)
     )
     bound: list[ast.stmt] = []
@@ -170,7 +171,7 @@ def sampled_by(
             target = ast.Name(own, ast.Store())
             assign = ast.Assign([target], copy.deepcopy(given[name]))
             bound.append(ast.fix_missing_locations(ast.copy_location(assign, call)))
-    for part in (part for statement in function.body for part in ast.walk(statement)):
+    for part in (part for statement in function.body for part in walk(statement)):
         if isinstance(part, ast.Name) and part.id not in names and part.id in hidden:
             return None
     substitution = Substitution(names)
@@ -192,13 +193,13 @@ def is_plain(function: FunctionNode) -> bool:
         ast.Yield,
         ast.YieldFrom,
     )
-    inside = (part for statement in function.body for part in ast.walk(statement))
+    inside = (part for statement in function.body for part in walk(statement))
     return isinstance(function, ast.FunctionDef) and not any(isinstance(p, apart) for p in inside)
 
 
 def is_simple(node: ast.expr) -> bool:
     """Is an argument the same wherever it is written: ``n``, ``self.n``, ``2 * len(x)``?"""
-    for part in ast.walk(node):
+    for part in walk(node):
         if isinstance(part, UNREPEATABLE):
             return False
         if isinstance(part, ast.Call):
@@ -211,12 +212,12 @@ def is_simple(node: ast.expr) -> bool:
 def makes_mutable(node: ast.expr) -> bool:
     """Is an argument an object that may be changed in place, as ``{"i": n}`` is?"""
     mutable = (ast.Dict, ast.List, ast.Set)
-    return any(isinstance(part, mutable) for part in ast.walk(node))
+    return any(isinstance(part, mutable) for part in walk(node))
 
 
 def returned_at_end(function: list[ast.stmt]) -> ast.Return | None:
     """The only ``return`` of a body, if that is its last statement, perhaps of a ``with``."""
-    found = [p for statement in function for p in ast.walk(statement) if isinstance(p, ast.Return)]
+    found = [p for statement in function for p in walk(statement) if isinstance(p, ast.Return)]
     last = function[-1] if function else None
     while isinstance(last, ast.With):
         last = last.body[-1]
@@ -255,7 +256,7 @@ class Substitution(ast.NodeTransformer):
         made = copy.deepcopy(self._given[node.id])
         if isinstance(made, ast.Name):
             made.ctx = node.ctx
-        for part in ast.walk(made):
+        for part in walk(made):
             if isinstance(part, ast.expr):
                 ast.copy_location(part, node)
         return made

@@ -23,8 +23,14 @@ DEFINED_IN = {
 }
 
 
+#: What they begin with: most names don't.
+MODULES = tuple(DEFINED_IN)
+
+
 def canonical(dotted: str) -> str:
     """The name under which NumPyro's documentation has it."""
+    if not dotted.startswith(MODULES):
+        return dotted
     for prefix, short in DEFINED_IN.items():
         if dotted.startswith(prefix):
             return short + dotted[len(prefix) :]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
+from reparam_rewrite.survey.bindings import imports_of, own_names
 from reparam_rewrite.survey.imports import bound_by, dotted
+from reparam_rewrite.survey.nodes import parts_of, walk
 
 #: What runs a function in its own way: more than once, on slices, or under a trace of its own.
 RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", "switch"])
@@ -15,12 +19,31 @@ RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Scoped(Struct):
-    """A function's node with its dotted name and the functions around it, outermost first."""
+class Scoped(Struct, eq=False, dict=True):
+    """A function's node with its dotted name and the functions around it, outermost first.
+
+    `parts` is the node with all that is in it, for those who look through it.
+    """
 
     name: str
     node: FunctionNode
-    around: tuple[FunctionNode, ...]
+    around: tuple[Scoped, ...]
+    parts: list[ast.AST]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Its local names."""
+        return frozenset(own_names(self.node))
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """The imports in its own body."""
+        return imports_of(self.node)
+
+    @cached_property
+    def mentioned(self) -> Counter[str]:
+        """How often each name is written in it."""
+        return Counter(part.id for part in self.parts if isinstance(part, ast.Name))
 
 
 class Index(Struct):
@@ -82,18 +105,19 @@ def index(tree: ast.Module) -> Index:
         found.by_last.setdefault(scoped.node.name, []).append(scoped)
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
     found.samplers = samplers_of(found)
-    found.implicit = {s.node.name for s in found.functions if is_implicit(s.node)}
+    found.implicit = {s.node.name for s in found.functions if is_implicit(s)}
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
 
 
-def is_implicit(node: FunctionNode) -> bool:
+def is_implicit(scoped: Scoped) -> bool:
     """May it run where nothing is called: for an operator, a loop or an attribute?"""
+    node = scoped.node
     if node.name.startswith("__") and node.name.endswith("__"):
         return node.name != "__init__"
     if any(ast.unparse(part).endswith(("property", "setter")) for part in node.decorator_list):
         return True
-    return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in ast.walk(node))
+    return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in scoped.parts)
 
 
 def samplers_of(found: Index) -> set[str]:
@@ -103,7 +127,7 @@ def samplers_of(found: Index) -> set[str]:
     calls = {
         scoped.node.name: {
             getattr(node.func, "attr", None) or getattr(node.func, "id", None)
-            for node in ast.walk(scoped.node)
+            for node in scoped.parts
             if isinstance(node, ast.Call)
         }
         for scoped in found.functions
@@ -118,7 +142,7 @@ def samplers_of(found: Index) -> set[str]:
 
 
 def number_block(
-    found: Index, block: list[ast.stmt], prefix: str, around: tuple[FunctionNode, ...]
+    found: Index, block: list[ast.stmt], prefix: str, around: tuple[Scoped, ...]
 ) -> None:
     """Number the statements of a block and all below, and note the functions among them."""
     for node in block:
@@ -126,8 +150,9 @@ def number_block(
         found.kinds.append(type(node).__name__)
         inner_prefix, inner_around = prefix, around
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.functions.append(Scoped(prefix + node.name, node, around))
-            inner_prefix, inner_around = f"{prefix}{node.name}.", (*around, node)
+            scoped = Scoped(prefix + node.name, node, around, walk(node))
+            found.functions.append(scoped)
+            inner_prefix, inner_around = f"{prefix}{node.name}.", (*around, scoped)
         elif isinstance(node, ast.ClassDef):
             found.classes[prefix + node.name] = node
             inner_prefix = f"{prefix}{node.name}."
@@ -141,9 +166,11 @@ def read_names(found: Index, tree: ast.Module) -> None:
     addressing = {
         name for name, dotted in found.aliases.items() if dotted.startswith("numpyro.handlers.")
     } | {"block", "condition", "do", "mask", "reparam", "scale", "substitute"}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
+        elif isinstance(node, (ast.Constant, ast.keyword)):
+            continue  # many, and none of the below
         elif isinstance(node, ast.Call):
             function = node.func
             called = getattr(function, "attr", None) or getattr(function, "id", None)
@@ -243,8 +270,8 @@ def read_module(found: Index, tree: ast.Module) -> None:
                         numbers[target.id] = numbers.get(target.id, 0) + 1
                 else:
                     renamed.append((target.id, node.value))
-        stack.extend(reversed(list(ast.iter_child_nodes(node))))
-    for node in ast.walk(tree):
+        stack.extend(reversed(parts_of(node)))
+    for node in walk(tree):
         if isinstance(node, ast.Global):
             found.globals.update(node.names)
             for name in node.names:
@@ -269,7 +296,7 @@ def read_module(found: Index, tree: ast.Module) -> None:
 
 
 def names_stored_in(nodes: Sequence[ast.AST]) -> set[str]:
-    parts = (part for node in nodes for part in ast.walk(node))
+    parts = (part for node in nodes for part in walk(node))
     return {p.id for p in parts if isinstance(p, ast.Name) and not isinstance(p.ctx, ast.Load)}
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from string import Formatter
 
+from reparam_rewrite.survey.nodes import walk
+
 
 def template_of(node: ast.expr | None) -> str | None:
     """The name as a template: what is computed stands in braces. None where it can't be told.
@@ -78,7 +80,7 @@ def formatted(text: str, arguments: list[ast.expr]) -> str | None:
 
 def is_computed(node: ast.expr | None) -> bool:
     """Is anything of the name computed?"""
-    for part in ast.walk(node) if node is not None else ():
+    for part in walk(node) if node is not None else ():
         if isinstance(part, ast.Name):
             return True
         if isinstance(part, ast.FormattedValue) and not is_text(part.value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.values import Read
 
@@ -45,7 +46,7 @@ ARRAY_MODULES = (
 def reads_of(scope: Scope, node: ast.AST) -> frozenset[Read]:
     """The local names that an expression reads, under their present bindings."""
     found = set()
-    for part in ast.walk(node):
+    for part in walk(node):
         if isinstance(part, ast.Name):
             binding = scope.binding(part.id)
             if binding is not None:
@@ -55,7 +56,7 @@ def reads_of(scope: Scope, node: ast.AST) -> frozenset[Read]:
 
 def is_repeatable(scope: Scope, node: ast.AST) -> bool:
     """Can the expression be written a second time, or elsewhere, and mean the same?"""
-    for part in ast.walk(node):
+    for part in walk(node):
         if isinstance(part, UNREPEATABLE):
             return False
         if isinstance(part, ast.Name) and scope.is_unstable(part.id):

@@ -7,16 +7,17 @@ import ast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.bindings import imports_of, own_names, rebound_inside
+from reparam_rewrite.survey.bindings import rebound_inside
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import touched_by
 from reparam_rewrite.survey.scans import Outputs
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import Timeline
-from reparam_rewrite.survey.values import Binding, Frame, Function, Shape
+from reparam_rewrite.survey.values import Binding, Frame, Function, Hidden, Shape
 
 
 class Followed(Struct):
@@ -54,11 +55,12 @@ class Reader:
         self.bodies: dict[str, Function] = {}
         self._index = index
         self._text = text
+        self._scoped = scoped
         self._node = scoped.node
-        self._locals = own_names(scoped.node)
-        self._outer = [own_names(node) for node in reversed(scoped.around)]
-        self._outer_imports = [imports_of(node) for node in reversed(scoped.around)]
-        unstable = frozenset(index.globals | rebound_inside(scoped.node))
+        self._locals = set(scoped.names)
+        self._outer = [outer.names for outer in reversed(scoped.around)]
+        self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
+        unstable = frozenset(index.globals | rebound_inside(scoped))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
@@ -70,8 +72,8 @@ class Reader:
             name=scoped.name,
             place=text.place(scoped.node),
             timeline=self._timeline,
-            visible=(*shared, *map(frozenset, self._outer)),
-            hidden=frozenset(self._locals.union(*self._outer)),
+            visible=(*shared, *self._outer),
+            hidden=Hidden((scoped.names, *self._outer)),
             unstable=unstable,
             first=index.numbers[scoped.node],
             last=index.last_of(scoped.node),
@@ -138,7 +140,7 @@ class Reader:
         made = self._made_by(call)
         if made is None:
             return touched
-        parts = [part for part in ast.walk(made) if isinstance(part, ast.Call)]
+        parts = [part for part in walk(made) if isinstance(part, ast.Call)]
         return set().union(*(touched_by(self, part) for part in parts))
 
     def run(self, **given: Binding) -> Function:

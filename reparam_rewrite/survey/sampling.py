@@ -24,6 +24,7 @@ from reparam_rewrite.survey.calls import (
 from reparam_rewrite.survey.contexts import is_plate
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import plate_shape, stacked_shape
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
@@ -46,7 +47,8 @@ class Sampling(Steps):
         """Record the sites and the params of one expression or simple statement."""
         found: dict[ast.Call, Site] = {}
         touched: set[str] = set()
-        calls = sorted(calls_in(root), key=lambda c: (c.node.lineno, c.node.col_offset))
+        inside = walk(root)
+        calls = calls_in(inside)
         for call in calls:
             dotted = self.resolve(call.node.func)
             parts = call.node.func
@@ -87,7 +89,7 @@ class Sampling(Steps):
                 for given in call.node.func.args:
                     if isinstance(given, (ast.Name, ast.Attribute)):
                         self._note_call(given, call.node.lineno)
-        for part in ast.walk(root):
+        for part in inside:
             if isinstance(part, (ast.Name, ast.Attribute)) and part not in called:
                 last = part.id if isinstance(part, ast.Name) else part.attr
                 self.function.mentions.setdefault(last, part.lineno)
@@ -110,7 +112,7 @@ class Sampling(Steps):
 
     def _samples(self, *nodes: ast.expr) -> bool:
         """Does an expression sample?"""
-        calls = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Call))
+        calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))
         return any(self.resolve(call.func) == "numpyro.sample" for call in calls)
 
     def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
@@ -189,7 +191,7 @@ class Sampling(Steps):
         helper, body = found
         outer = self._following[0] if self._following else None
         number = self._number(statement)
-        for part in (part for node in body for part in ast.walk(node)):
+        for part in (part for node in body for part in walk(node)):
             if isinstance(part, ast.stmt):
                 self._index.numbers[part] = number
             if isinstance(part, ast.Name) and "@" in part.id:

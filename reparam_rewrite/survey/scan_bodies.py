@@ -29,7 +29,7 @@ class Steps(Results):
 
     def _scan(self, statement: ast.stmt, call: ast.Call, header: bool) -> None:
         """Read the body of a scan, if it can be followed, and add what it samples."""
-        scoped = body_of(self._index, self._node, self.function.name, call)
+        scoped = body_of(self._index, self._scoped, call)
         if scoped is None or self._runner is not None:
             return
         xs, init = argument(call, 2, "xs"), argument(call, 1, "init")

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import DISTRIBUTIONS
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of, shape_of
@@ -37,21 +38,20 @@ LOCATED = frozenset(
 )
 
 
-def body_of(index: Index, node: FunctionNode, name: str, call: ast.Call) -> Scoped | None:
-    """The function that a scan in `node`, called `name`, runs; None if it can't be followed.
+def body_of(index: Index, outer: Scoped, call: ast.Call) -> Scoped | None:
+    """The function that a scan in `outer` runs; None if it can't be followed.
 
-    It must be a plain ``def step(carry, x)`` in `node`, defined once and used nowhere else.
+    It must be a plain ``def step(carry, x)`` in `outer`, defined once and used nowhere else.
     """
     given = argument(call, 0, "f")
     if not isinstance(given, ast.Name) or not is_plain(call):
         return None
     found = [
         scoped
-        for scoped in index.functions
-        if scoped.name == f"{name}.{given.id}" and scoped.around[-1:] == (node,)
+        for scoped in index.by_last.get(given.id, ())
+        if scoped.name == f"{outer.name}.{given.id}" and scoped.around[-1:] == (outer,)
     ]
-    used = [part for part in ast.walk(node) if isinstance(part, ast.Name) and part.id == given.id]
-    if len(found) != 1 or len(used) != 1:
+    if len(found) != 1 or outer.mentioned[given.id] != 1:
         return None
     (scoped,) = found
     body = scoped.node
@@ -60,7 +60,7 @@ def body_of(index: Index, node: FunctionNode, name: str, call: ast.Call) -> Scop
     count = len(arguments.posonlyargs) + len(arguments.args)
     if not isinstance(body, ast.FunctionDef) or body.decorator_list or not plain or count != 2:
         return None
-    if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in ast.walk(body)):
+    if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in walk(body)):
         return None
     return scoped
 
@@ -79,7 +79,7 @@ def is_plain(call: ast.Call) -> bool:
 def reads_argument(node: FunctionNode) -> bool:
     """Does a body do anything with its slices?"""
     slices = parameters(node)[1]
-    return any(isinstance(part, ast.Name) and part.id == slices for part in ast.walk(node))
+    return any(isinstance(part, ast.Name) and part.id == slices for part in walk(node))
 
 
 def parameters(node: FunctionNode) -> tuple[str, str]:
@@ -96,7 +96,7 @@ def first_of(node: FunctionNode) -> ast.stmt:
 
 
 def returns_once(node: FunctionNode) -> bool:
-    return sum(isinstance(part, ast.Return) for part in ast.walk(node)) == 1
+    return sum(isinstance(part, ast.Return) for part in walk(node)) == 1
 
 
 def length_of(scope: Scope, call: ast.Call) -> Axis:

@@ -28,6 +28,9 @@ class Timeline:
         self._moments: dict[str, list[int]] = {}
         self._bindings: dict[str, list[Binding | None]] = {}
         self._now: dict[str, Binding | None] = {}
+        # Every name as it is bound, with what it stood for before: branches are told by what they
+        # change, as there may be many, and many more names.
+        self._changes: list[tuple[str, Binding | None]] = []
 
     def is_unstable(self, name: str) -> bool:
         """May any call bind the name anew?"""
@@ -46,6 +49,7 @@ class Timeline:
         """Let `name` stand for `binding` after `statement`; None: it isn't bound."""
         self._moments.setdefault(name, []).append(statement)
         self._bindings.setdefault(name, []).append(binding)
+        self._changes.append((name, self._now.get(name)))
         self._now[name] = binding
 
     def touch(self, name: str, statement: int) -> None:
@@ -80,21 +84,33 @@ class Timeline:
                 return False
         return True
 
-    def snapshot(self) -> dict[str, Binding | None]:
-        return dict(self._now)
+    def mark(self) -> int:
+        """The present, to come back to."""
+        return len(self._changes)
 
-    def restore(self, snapshot: dict[str, Binding | None], statement: int) -> None:
-        """Set every name back to `snapshot`, as at the start of another branch."""
-        for name, binding in list(self._now.items()):
-            if snapshot.get(name) is not binding:
-                self.bind(name, statement, snapshot.get(name))
+    def before_branch(self, mark: int) -> dict[str, Binding | None]:
+        """What the names that were bound since `mark` stood for then."""
+        found: dict[str, Binding | None] = {}
+        for name, binding in self._changes[mark:]:
+            found.setdefault(name, binding)
+        return found
 
-    def join(self, ends: list[dict[str, Binding | None]], statement: int) -> None:
-        """After branches that end as `ends` say, keep what holds in all of them."""
+    def since(self, mark: int) -> dict[str, Binding | None]:
+        """What the names that were bound since `mark` stand for now."""
+        return {name: self._now[name] for name, _ in self._changes[mark:]}
+
+    def restore(self, mark: int, statement: int) -> None:
+        """Set every name back to what it was at `mark`, as at the start of another branch."""
+        for name, binding in self.before_branch(mark).items():
+            if self._now[name] is not binding:
+                self.bind(name, statement, binding)
+
+    def join(self, mark: int, ends: list[dict[str, Binding | None]], statement: int) -> None:
+        """After branches since `mark` that changed what `ends` say, keep what holds in all."""
         if not ends:
             return
-        for name in {name: None for end in ends for name in end}:
-            found = [end.get(name) for end in ends]
+        for name, start in self.before_branch(mark).items():
+            found = [end.get(name, start) for end in ends]
             first = found[0]
             if all(binding is first for binding in found):
                 if self._now.get(name) is not first:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.survey.callgraph import Callgraph
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.timeline import Timeline
@@ -323,6 +324,18 @@ class Addressed(Struct, frozen=True):
     lines: tuple[int, int] = (0, 0)
 
 
+class Hidden(Struct, frozen=True):
+    """Module-level names that the names of a function, or of one around it, hide.
+
+    Not one set of them: of those around it, all functions inside share theirs.
+    """
+
+    by: tuple[frozenset[str], ...]
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in names for names in self.by)
+
+
 class Function(Struct):
     """A function, method or nested function; `name` is dotted ("Forecaster.model")."""
 
@@ -330,7 +343,7 @@ class Function(Struct):
     place: Place
     timeline: Timeline
     visible: tuple[frozenset[str], ...]  # names of enclosing scopes, the module and builtins
-    hidden: frozenset[str]  # module-level names that its own or enclosing names hide
+    hidden: Hidden  # module-level names that its own or enclosing names hide
     unstable: frozenset[str]  # names that other functions may bind anew
     first: int  # its own `def` statement
     last: int  # the last statement of its body
@@ -362,17 +375,21 @@ class Function(Struct):
 
     def amend(self, site: Site) -> None:
         """Put `site` in the place of the one with its index."""
+        old = self.sites[site.index]
         self.sites[site.index] = site
+        if site.name == old.name:
+            called = self.by_name[site.name]
+            called[[known.index for known in called].index(site.index)] = site
+            return
         self.by_name.clear()
         for known in self.sites:
             self.by_name.setdefault(known.name, []).append(known)
 
 
-class Survey(Struct, frozen=True):
+class Survey(Callgraph, frozen=True):
     """All that was read from a file."""
 
     path: str
-    functions: dict[str, Function]
     identifiers: frozenset[str]  # every name used anywhere in the file
     aliases: dict[str, str]  # module-level name -> dotted name it was imported as
     certain: frozenset[str]  # those of them that are imported whatever happens

@@ -11,6 +11,7 @@ from reparam_rewrite.survey.bindings import bound_names, sizes_in
 from reparam_rewrite.survey.calls import assignment
 from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.sampling import Sampling
 from reparam_rewrite.survey.shapes import shape_of
@@ -26,7 +27,7 @@ class Walk(Sampling):
     def run(self, **given: Binding) -> Function:
         """`given`: what arguments are known to stand for."""
         arguments = self._node.args
-        numbers = sizes_in(self._node)
+        numbers = sizes_in(self._scoped)
         for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             shape = () if part.arg in numbers else None
             if part.arg in given:
@@ -125,18 +126,19 @@ class Walk(Sampling):
         self, node: ast.stmt, kind: str, blocks: list[list[ast.stmt]], *, exhaustive: bool
     ) -> None:
         """Blocks of which one runs; without `exhaustive` perhaps none does."""
-        start = self._timeline.snapshot()
+        start = self._timeline.mark()
         moment = self._number(node)
         ends = []
         for block in blocks:
             self._timeline.restore(start, moment)
+            mark = self._timeline.mark()
             leaves = self._branch(node, kind, block)
             if not leaves:
-                ends.append(self._timeline.snapshot())
+                ends.append(self._timeline.since(mark))
             moment = self._last(block, moment)
         if not exhaustive:
-            ends.append(start)
-        self._timeline.join(ends, moment)
+            ends.append({})
+        self._timeline.join(start, ends, moment)
 
     def _last(self, block: list[ast.stmt], otherwise: int) -> int:
         return self._index.last_of(block[-1]) if block else otherwise
@@ -230,7 +232,7 @@ class Walk(Sampling):
         stores = [
             part.id
             for target in targets
-            for part in ast.walk(target)
+            for part in walk(target)
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
         ]
         if len(set(stores)) < len(stores):
