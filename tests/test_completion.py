@@ -95,7 +95,7 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
         (["schema", ""], {"config", "targets"}),
         (["schema", "--"], {"--help"}),
     ],
-    ids=" ".join,
+    ids=lambda words: " ".join(sorted(words) if isinstance(words, set) else words),
 )
 def test_what_bash_offers(words: list[str], expected: set[str], folder: Path) -> None:
     assert offered(folder, *words) == expected
