@@ -187,7 +187,11 @@ def assert_offsets(case: Case, plain: Any, generated: Tempered) -> None:
             continue  # what the bases do is NumPyro's
         fixed, choices = wanted
         ways = itertools.islice(itertools.product(*choices), 10_000)
-        fine = (np.allclose(found, sum(way, fixed), rtol=1e-6, atol=1e-7) for way in ways)
+        # Terms of 1e26 that cancel leave the rounding of 1e26.
+        parts = itertools.chain([fixed], *choices)
+        largest = max(float(np.max(np.abs(part), initial=0.0)) for part in parts)
+        near = 1e-7 + 1e-12 * largest
+        fine = (np.allclose(found, sum(way, fixed), rtol=1e-6, atol=near) for way in ways)
         assert any(fine), f"the base of {child!r} is {found}, not {fixed} and one each of {choices}"
 
 
