@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from difflib import SequenceMatcher
 from typing import Any
 
 from reparam_rewrite import provenance
@@ -59,6 +58,8 @@ def lines_of(data: bytes) -> list[str]:
 
 def missing(old: list[str], new: list[str], but: frozenset[str] = frozenset()) -> list[int]:
     """The numbers of the lines of `old` that `new` does not have in their place."""
+    from difflib import SequenceMatcher
+
     blocks = SequenceMatcher(a=old, b=new, autojunk=False).get_matching_blocks()
     kept = {block.a + step for block in blocks for step in range(block.size)}
     return [n for n, line in enumerate(old) if n not in kept and line.strip() and line not in but]

@@ -17,7 +17,6 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
-from glob import glob
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -173,6 +172,8 @@ class Table:
             return
         pattern = re.compile(as_expression(model))
         # Not Path.glob, which goes into hidden folders, .venv among them.
+        from glob import glob
+
         matched = sorted(glob(model, root_dir=self.folder, recursive=True))  # noqa: PTH207
         files = [name for name in matched if (self.folder / name).is_file()]
         if not files:

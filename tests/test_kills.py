@@ -101,10 +101,10 @@ def test_a_kill_at_200_moments(folder: Path) -> None:
         assert status == KILLED or (status, written, remains) == (0, len(OUTPUTS), 0)
 
 
-def test_50_pairs_of_runs_at_once(folder: Path) -> None:
+def test_20_pairs_of_runs_at_once(folder: Path) -> None:
     new = wanted(folder)
-    found = runs(folder, "pair", 50)
-    assert len(found) == 50
+    found = runs(folder, "pair", 20)
+    assert len(found) == 20
     for status, left in found:
         assert (status, left) == (0, new)
 
