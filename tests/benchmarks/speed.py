@@ -137,7 +137,7 @@ def report_one(times: Times, commands: dict[str, Command]) -> None:
         if not find_spec(module):
             print(f"{name} isn't installed.\n")
     if parses(commands[CHECK]):
-        print("`--check` rewrites the model to compare, as it has no digests to go by.\n")
+        print("`--check` imports the parser, although nothing has changed.\n")
 
 
 def report_growing(times: Times) -> None:
