@@ -152,6 +152,16 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
     return Diagnostic(None, said[:1].lower() + said[1:], "--help shows how to call it.")
 
 
+#: As it is of every command.
+config_option = click.option(
+    "--config",
+    "-c",
+    metavar="FILE",
+    help="The offsets, a TOML file.",
+    shell_complete=files(".toml"),
+)
+
+
 @click.command(
     cls=Rewriter,
     name="main",
@@ -159,13 +169,7 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.argument("model", metavar="[MODEL]", required=False, shell_complete=model_or_command)
-@click.option(
-    "--config",
-    "-c",
-    metavar="FILE",
-    help="The offsets, a TOML file.",
-    shell_complete=files(".toml"),
-)
+@config_option
 @click.option(
     "--output",
     "-o",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reparam_rewrite.cli import Program, guarded
+from reparam_rewrite.cli import Program, config_option, guarded
 from reparam_rewrite.completion import files
 from reparam_rewrite.runs import CHANGED, DONE, FAILED
 from reparam_rewrite.screen import Screen
@@ -45,13 +45,7 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
 @click.argument(
     "generated", metavar="[GENERATED]", required=False, shell_complete=files(".py", ".ipynb")
 )
-@click.option(
-    "--config",
-    "-c",
-    metavar="FILE",
-    help="The offsets, a TOML file.",
-    shell_complete=files(".toml"),
-)
+@config_option
 @click.option(
     "--args",
     "args_given",
