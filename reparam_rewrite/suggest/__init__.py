@@ -1,0 +1,15 @@
+"""``reparam-rewrite suggest``: read a model, propose its config.
+
+    source -> survey -> reading -> proposal -> tried on the rewriter -> TOML
+
+What the rewriter refuses isn't proposed: its reason is given in the place of the proposal.
+"""
+
+from __future__ import annotations
+
+from reparam_rewrite.decoding import Source
+from reparam_rewrite.suggest.finding import suggest
+from reparam_rewrite.suggest.values import Suggestion
+from reparam_rewrite.suggest.writing import to_text
+
+__all__ = ["Source", "Suggestion", "suggest", "to_text"]

@@ -1,0 +1,186 @@
+"""The suggestion for a file: which of its functions, and what of it the rewriter can do."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from reparam_rewrite.config import read_config
+from reparam_rewrite.decoding import Source, is_notebook
+from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal, listed
+from reparam_rewrite.plan import plan
+from reparam_rewrite.suggest.proposing import propose
+from reparam_rewrite.suggest.reading import read
+from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
+from reparam_rewrite.suggest.writing import Line, config_lines
+from reparam_rewrite.survey import parse, survey
+from reparam_rewrite.survey.index import index
+from reparam_rewrite.survey.text import Text
+from reparam_rewrite.survey.values import Function, Survey
+
+#: What messages call a config that is only proposed.
+PROPOSED = "<proposed>"
+
+
+def suggest(source: Source, function: str | None = None) -> Suggestion:
+    """What is proposed for a model's file, or for one `function` of it.
+
+    Without `function` it is for the first of the file for which there is something to propose.
+    Raises `Refusal` if there is no such function, or none that is a model.
+    """
+    if not is_notebook(source.path):
+        return suggested(source, function)
+    from reparam_rewrite.notebooks.joining import join
+    from reparam_rewrite.notebooks.places import in_cells, retold
+    from reparam_rewrite.notebooks.reading import read_cells
+
+    joined = join(source.path, read_cells(source))
+    try:
+        found = suggested(joined.source, function)
+    except Refusal as refusal:
+        raise in_cells(joined, refusal) from None
+    return found.retold(lambda text: retold(joined, text))
+
+
+def suggested(source: Source, function: str | None) -> Suggestion:
+    """`suggest` for a Python file."""
+    surveyed = survey(source.path, source.text)
+    models = models_of(surveyed)
+    if function is not None:
+        models = [model for model in models if model.name == function]
+    if not models:
+        raise Refusal(no_model(source.path, surveyed, function))
+    found: list[Suggestion] = []
+    for model in models:
+        text = Text(source.path, source.text)
+        reading = read(surveyed, index(parse(source.path, source.text)), text, model)
+        if not reading.observed and function is None and len(models) > 1:
+            continue
+        suggestion = propose(reading, source.path)
+        found.append(tried(source, surveyed, suggestion, named=len(models) > 1))
+    found = found or [Suggestion(source.path, models[0].name)]
+    proposed = [one for one in found if not one.is_empty]
+    first, *rest = [*proposed, *(one for one in found if one.is_empty)]
+    return replace(first, others=tuple(one.function for one in rest if not one.is_empty))
+
+
+def models_of(surveyed: Survey) -> list[Function]:
+    """The functions that sample, but for the bodies of scans and guides."""
+    guides = {guide.name for guide in surveyed.guides}
+    return [
+        function
+        for function in surveyed.functions.values()
+        if function.sites and not function.runner and function.name not in guides
+    ]
+
+
+def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
+    names = [model.name for model in models_of(surveyed)]
+    if function is None:
+        return Diagnostic(path, "no function of the file samples a site", "name a file with a model.")
+    hint = f"those that do are {listed(names)}." if names else "no function of the file does."
+    return Diagnostic(path, f"no function '{function}' samples a site", hint)
+
+
+def tried(source: Source, surveyed: Survey, suggestion: Suggestion, *, named: bool) -> Suggestion:
+    """What is left of a suggestion by the rewriter, with its reasons for what isn't."""
+    suggestion = replace(suggestion, named=named)
+    while not suggestion.is_empty:
+        lines = config_lines(suggestion)
+        config = read_config("".join(f"{line.text}\n" for line in lines).encode(), PROPOSED)
+        try:
+            planned = plan(surveyed, config)
+        except Refusal as refusal:
+            less = suggestion
+            for diagnostic in refusal.diagnostics:
+                less = without(less, lines, diagnostic)
+            suggestion = less if less != suggestion else emptied(less, refusal.diagnostics[0])
+            continue
+        if planned.already:
+            return emptied(suggestion, Diagnostic(None, "is rewritten already"))
+        unsure = [
+            (rewrite.site.name, term.label)
+            for rewrite in planned.rewrites
+            for term in rewrite.terms
+            if term.value.guarded
+        ]
+        if not unsure:
+            return suggestion
+        for child, parent in unsure:
+            reason = "the source doesn't tell both shapes"
+            suggestion = without_pair(suggestion, child, parent, reason)
+    return suggestion
+
+
+def without(suggestion: Suggestion, lines: list[Line], diagnostic: Diagnostic) -> Suggestion:
+    """Without what a diagnostic of the rewriter is about."""
+    place = diagnostic.place
+    reason = diagnostic.message
+    if isinstance(place, Place) and place.path == PROPOSED:
+        line = lines[place.line - 1]
+        if line.parent:
+            return without_pair(suggestion, line.child, line.parent, reason)
+        if line.child:
+            return without_site(suggestion, line.child, reason)
+    named = [p.site.name for p in suggestion.proposals if f"'{p.site.name}'" in reason]
+    at_place = [
+        p.site.name
+        for p in suggestion.proposals
+        if isinstance(place, Place) and p.site.place.line == place.line
+    ]
+    for name in named[:1] or at_place[:1]:
+        return without_site(suggestion, name, reason)
+    return suggestion
+
+
+def without_site(suggestion: Suggestion, child: str, reason: str) -> Suggestion:
+    """Without a proposal; the site may still be a parent."""
+    gone = [one for one in suggestion.proposals if one.site.name == child]
+    left = tuple(one for one in suggestion.proposals if one.site.name != child)
+    alone = tuple(
+        Alone(one.site.name, f"line {one.site.place.line}", reason)
+        for one in gone
+        if not any(known.site == child for known in suggestion.alone)
+    )
+    return rechained(replace(suggestion, proposals=left, alone=(*suggestion.alone, *alone)))
+
+
+def without_pair(suggestion: Suggestion, child: str, parent: str, reason: str) -> Suggestion:
+    """Without one offset, or what else the config says of the pair."""
+    proposals: list[Proposal] = []
+    dropped = False
+    for one in suggestion.proposals:
+        if one.site.name == child:
+            kept = tuple(o for o in one.offsets if parent not in (o.parent, o.label))
+            dropped = dropped or kept != one.offsets
+            one = replace(one, offsets=kept, reasons={**one.reasons, parent: reason})
+        if not one.is_empty:
+            proposals.append(one)
+    if not dropped:
+        return without_site(suggestion, child, reason)
+    if not any(one.site.name == child for one in proposals):
+        return without_site(suggestion, child, reason)
+    return rechained(replace(suggestion, proposals=tuple(proposals)))
+
+
+def rechained(suggestion: Suggestion) -> Suggestion:
+    """With only those in a chain that something is still done with."""
+    pairs = {(o.child, o.parent) for p in suggestion.proposals for o in p.offsets if o.chained}
+    chains = []
+    for chain in suggestion.chains:
+        left = tuple(
+            name
+            for name in chain
+            if any(name in pair and set(pair) <= set(chain) for pair in pairs)
+        )
+        if len(left) > 1:
+            chains.append(left)
+    known = {name for chain in chains for name in chain}
+    sums = tuple(one for one in suggestion.sums if known & set(one.sites))
+    return replace(suggestion, chains=tuple(chains), sums=sums)
+
+
+def emptied(suggestion: Suggestion, diagnostic: Diagnostic) -> Suggestion:
+    """Nothing, as the rewriter refuses something that isn't about one site."""
+    for proposal in suggestion.proposals:
+        suggestion = without_site(suggestion, proposal.site.name, diagnostic.message)
+    return replace(suggestion, proposals=(), chains=(), sums=())

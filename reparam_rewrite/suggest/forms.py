@@ -1,0 +1,124 @@
+"""What an expression adds up to, as far as its source tells: the values that the reader makes.
+
+Sites are meant by their `index` in a survey's function.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+
+class Term(Struct, frozen=True):
+    """One summand with latent sites in it.
+
+    `sites` are those of which it is the product, often one. `factor` is a number that is written
+    out, `weights` are the data that it is multiplied by, each an expression, "" where that can't
+    be written elsewhere. `picked`: what it is indexed by is data, as in ``a[group]``. `single`:
+    only some of its elements are meant, ``a[0]``. `summed`: its elements are added up, ``X @ b``;
+    `text` is that expression then, as written. `group` tells the arguments of a nonlinear
+    function from what is outside: only summands of one group are added up. `branches` are the
+    choices that must be made to come to it. `through` is what keeps it from being a shift, in
+    words; "" for a summand. `line` is that of the summand.
+    """
+
+    sites: tuple[int, ...]
+    line: int
+    factor: float = 1.0
+    weights: tuple[str, ...] = ()
+    picked: str = ""
+    single: bool = False
+    summed: bool = False
+    text: str = ""
+    group: tuple[int, ...] = ()
+    branches: frozenset[tuple[int, int]] = frozenset()
+    through: str = ""
+
+    @property
+    def site(self) -> int:
+        return self.sites[0]
+
+    @property
+    def is_summand(self) -> bool:
+        return len(self.sites) == 1 and not self.through
+
+    def alternative_to(self, other: Term) -> bool:
+        """Is one of them there only where the other isn't?"""
+        mine = dict(self.branches)
+        return any(mine.get(choice, chosen) != chosen for choice, chosen in other.branches)
+
+
+class Made(Struct, frozen=True):
+    """A distribution: its class and its arguments by their names."""
+
+    family: str
+    arguments: dict[str, Form]
+    nodes: dict[str, str]  # each argument as it can be written where it stands, "" if it can't
+
+
+class Form(Struct, frozen=True):
+    """What an expression is made of.
+
+    `text` is how a value without latent sites can be written where the function's own names mean
+    what they do, "" if it can't. `number` is its value, if it is a literal. `parts` are the
+    elements of a tuple. A distribution is `made`, a function of the file `function`.
+    """
+
+    terms: tuple[Term, ...] = ()
+    text: str = ""
+    number: float | None = None
+    parts: tuple[Form, ...] | None = None
+    made: Made | None = None
+    function: ast.FunctionDef | ast.Lambda | None = None
+
+    @property
+    def sites(self) -> frozenset[int]:
+        return frozenset(site for term in self.terms for site in term.sites)
+
+
+DATA = Form()
+
+
+def both(*forms: Form) -> tuple[Term, ...]:
+    """The summands of all of them, each once."""
+    return tuple(dict.fromkeys(term for form in forms for term in form.terms))
+
+
+def hidden(terms: Iterable[Term], through: str) -> tuple[Term, ...]:
+    """The same, not as summands any more; what is one already for another reason keeps that."""
+    return tuple(replace(term, through=term.through or through) for term in terms)
+
+
+def scaled(form: Form, factor: float) -> Form:
+    """Times a number."""
+    terms = tuple(replace(term, factor=term.factor * factor) for term in form.terms)
+    return Form(terms, number=None if form.number is None else form.number * factor)
+
+
+def weighted(form: Form, weight: str) -> tuple[Term, ...]:
+    """The summands times data; those in the argument of a function stay what they are."""
+    return tuple(
+        term if term.group else replace(term, weights=(*term.weights, weight))
+        for term in form.terms
+    )
+
+
+def product(left: Form, right: Form) -> tuple[Term, ...]:
+    """Two forms that both have sites, multiplied.
+
+    What stands in the argument of a function is added up there all the same.
+    """
+    found = [term for term in (*left.terms, *right.terms) if term.group]
+    plain = [[term for term in form.terms if not term.group] for form in (left, right)]
+    for one in plain[0]:
+        for other in plain[1]:
+            joint = one.sites + other.sites
+            through = one.through or other.through
+            found.append(Term(joint, one.line, branches=one.branches | other.branches, through=through))
+    for mine, others in ((plain[0], plain[1]), (plain[1], plain[0])):
+        if not others:
+            found += hidden(mine, "a product with a function of other sites")
+    return tuple(dict.fromkeys(found))

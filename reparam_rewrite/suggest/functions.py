@@ -1,0 +1,40 @@
+"""What functions of arrays do to a sum, by the last of their names."""
+
+from __future__ import annotations
+
+#: Sums and products of the first two arguments: by what the second is multiplied, 0 for a product.
+ADDING = {"add": 1.0, "subtract": -1.0, "multiply": 0.0}
+
+#: What moves elements, and changes none. Of those that take several arrays all are meant.
+MOVING = frozenset(
+    [
+        "append",
+        "array",
+        "asarray",
+        "atleast_1d",
+        "atleast_2d",
+        "broadcast_to",
+        "column_stack",
+        "concatenate",
+        "expand_dims",
+        "flip",
+        "hstack",
+        "moveaxis",
+        "ravel",
+        "repeat",
+        "reshape",
+        "roll",
+        "squeeze",
+        "stack",
+        "swapaxes",
+        "tile",
+        "transpose",
+        "vstack",
+    ]
+)
+
+MOVING_METHODS = frozenset(
+    ["add", "astype", "flatten", "ravel", "repeat", "reshape", "set", "squeeze", "swapaxes", "transpose"]
+)
+
+ELEMENTWISE_METHODS = frozenset(["clip", "round"])

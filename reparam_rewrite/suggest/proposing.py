@@ -1,0 +1,392 @@
+"""From what a model adds up to, what to do about it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reparam_rewrite.suggest.forms import Form, Made, Term
+from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
+from reparam_rewrite.suggest.values import Alone, Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.survey.values import Site
+
+#: Families that a shift moves and a scale scales: the rest of the prior stays what it is.
+LOCATION_SCALE = frozenset(["Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Gumbel"])
+
+
+class Summand(Struct, frozen=True):
+    """A site in a location, with the term that it is there by."""
+
+    site: Site
+    term: Term
+    observed: Observed
+
+
+def propose(reading: Reading, path: str) -> Suggestion:
+    """What a function's source has to say, before anything of it is tried."""
+    return Proposing(reading, path).suggestion()
+
+
+class Proposing:
+    """Weighs the summands of one function."""
+
+    def __init__(self, reading: Reading, path: str) -> None:
+        self._reading = reading
+        self._path = path
+        self._sites = reading.function.sites
+        self._reasons: dict[int, str] = {}
+        self._alone: dict[int, str] = {}
+
+    def suggestion(self) -> Suggestion:
+        summands = [list(self.summands(observed)) for observed in self._reading.observed]
+        offsets: dict[tuple[str, str], Offset] = {}
+        for group in summands:
+            for offset in self.offsets(group):
+                offsets.setdefault((offset.child, offset.parent), offset)
+        proposals = []
+        for site in self._sites:
+            if is_observed(site):
+                continue
+            own = tuple(o for (child, _), o in offsets.items() if child == site.name)
+            place = next((s for group in summands for s in group if s.site is site), None)
+            proposal = self.proposal(site, own, place)
+            if not proposal.is_empty:
+                proposals.append(proposal)
+        parents = {parent for _, parent in offsets}
+        proposed = {proposal.site.name for proposal in proposals}
+        alone = [
+            Alone(site.name, f"line {site.place.line}", self.why_alone(site, parents))
+            for site in self._sites
+            if not is_observed(site) and site.name not in proposed
+        ]
+        return Suggestion(
+            path=self._path,
+            function=self._reading.function.name,
+            sums=tuple(self.sums(summands, offsets)),
+            chains=tuple(chains_of(summands, offsets)),
+            proposals=tuple(proposals),
+            alone=tuple({one.site: one for one in alone}.values()),
+        )
+
+    # Summands
+
+    def summands(self, observed: Observed) -> Iterator[Summand]:
+        """The sites that a location adds up, each once."""
+        terms = observed.location.terms
+        for site in self._sites:
+            own = [term for term in terms if site.index in term.sites]
+            if not own:
+                continue
+            good = [term for term in own if term.is_summand]
+            if len(good) == len(own) == 1 or (good and len({t.group for t in good}) == 1 == len(good)):
+                if len(own) > len(good):
+                    self._alone.setdefault(site.index, self.why_no_summand(site, own, observed))
+                    continue
+                yield Summand(site, good[0], observed)
+            elif good and len(good) == len(own) and all(
+                one.alternative_to(other) for one in good for other in good if one is not other
+            ):
+                yield Summand(site, good[0], observed)
+            else:
+                self._alone.setdefault(site.index, self.why_no_summand(site, own, observed))
+
+    def why_no_summand(self, site: Site, own: list[Term], observed: Observed) -> str:
+        where = f"line {own[0].line}"
+        products = [term for term in own if len(term.sites) > 1]
+        if products:
+            others = {self._sites[i].name for term in products for i in term.sites} - {site.name}
+            by = f"multiplied by {quoted(sorted(others))}" if others else "multiplied by itself"
+            return f"{where}: it is {by}, so that what it adds isn't its own"
+        through = next((term.through for term in own if term.through), "")
+        if through:
+            return f"{where}: it comes to '{observed.site.name}' through {through}"
+        return f"{where}: it is in more than one summand of '{observed.site.name}'"
+
+    # Offsets
+
+    def offsets(self, summands: list[Summand]) -> Iterator[Offset]:
+        """The pairs of one location that can trade with each other."""
+        for child in summands:
+            others = [s for s in summands if s.site.order < child.site.order]
+            others = [s for s in others if s.term.group == child.term.group]
+            others = [s for s in others if not s.term.alternative_to(child.term)]
+            if not others:
+                continue
+            reason = self.why_no_child(child, summands)
+            if reason:
+                self._alone.setdefault(child.site.index, reason)
+                continue
+            for parent in others:
+                offset = self.offset(child, parent)
+                if offset is not None:
+                    yield offset
+
+    def why_no_child(self, child: Summand, summands: list[Summand]) -> str:
+        """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
+        site, term = child.site, child.term
+        prior = site.prior
+        where = f"line {term.line}"
+        if prior.support.kind not in ("real", "runtime") or prior.family is None:
+            family = prior.family or "a prior that can't be read"
+            if prior.support.kind == "fixed":
+                return (
+                    f"{where}: {family} isn't on the real line, and a shift of its logarithm or "
+                    "logit isn't a shift of the sum"
+                )
+            if prior.support.kind in ("discrete", "atomic", "sphere", "zero_sum"):
+                return f"{where}: {family} can't be shifted"
+        if prior.support.kind == "runtime":
+            return f"{where}: its prior doesn't say that it is on the whole real line"
+        if term.single:
+            return f"{where}: only some of its elements are in the sum"
+        if one_each(child, summands):
+            return (
+                f"{where}: each of its elements has one observation, which may say less than its "
+                "prior"
+            )
+        return ""
+
+    def offset(self, child: Summand, parent: Summand) -> Offset | None:
+        """How far the child must go to make up for a step of the parent."""
+        lines = sorted({parent.term.line, child.term.line})
+        where = f"line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
+        base = Offset(child.site.name, parent.site.name, where=where)
+        if parent.term.single:
+            return None
+        mine, theirs = child.term, parent.term
+        if not (mine.weights or theirs.weights or mine.summed or theirs.summed):
+            return replace(base, init=theirs.factor / mine.factor)
+        if mine.summed:
+            self._alone.setdefault(
+                child.site.index,
+                f"line {mine.line}: how its elements make up for a constant depends on all of "
+                f"'{mine.text or 'a sum'}'; sampled before '{parent.site.name}', it would be "
+                "the parent",
+            )
+            return None
+        return self.regressed(child, parent, base)
+
+    def regressed(self, child: Summand, parent: Summand, base: Offset) -> Offset | None:
+        """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""
+        mine, theirs = child.term, parent.term
+        unwritten = f"line {child.term.line}: what it is multiplied by can't be written here"
+        if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
+            self._alone.setdefault(child.site.index, unwritten)
+            return None
+        variable = parent.site.variable
+        if theirs.summed:
+            if mine.weights:
+                return None
+            value, init = f"jnp.mean({theirs.text})", 1.0 / mine.factor
+            what = f"the mean of {theirs.text}"
+        else:
+            if variable is None:
+                return None
+            value = lined_up(child.site, parent.site, variable)
+            if value is None:
+                return None
+            init = theirs.factor / mine.factor
+            own, other = times(mine.weights), times(theirs.weights)
+            if mine.weights:
+                both = times((*theirs.weights, *mine.weights))
+                value = f"{value} * (jnp.mean({both}) / jnp.mean({squared(own)}))"
+                what = f"the slope of {other or 'a constant'} on {own}"
+            else:
+                value = f"{value} * jnp.mean({other})"
+                what = f"the mean of {other}"
+        return replace(base, value=value, init=init, label=parent.site.name, reason=what)
+
+    # One site
+
+    def proposal(self, site: Site, offsets: tuple[Offset, ...], place: Summand | None) -> Proposal:
+        """Everything for one site: offsets, the scale of its prior, a basis."""
+        reasons: dict[str, str] = {}
+        made = self._reading.priors.get(site.index)
+        proposal = Proposal(site, offsets, reasons=reasons)
+        if place is not None and place.term.picked and any(o.chained for o in offsets):
+            reasons["coefficient"] = (
+                f"line {place.term.line}: '{place.term.picked}' picks its elements, so that some "
+                "may have more observations than others"
+            )
+            proposal = replace(proposal, elementwise=True)
+        if place is not None and made is not None and made.family == "GaussianRandomWalk":
+            reasons["basis"] = (
+                f"line {site.place.line}: the steps of a random walk move together; its slow and "
+                "fast movements don't"
+            )
+            proposal = replace(proposal, basis="dct")
+        if made is not None and not offsets:
+            proposal = self.with_scale(proposal, made, place)
+        return proposal
+
+    def with_scale(self, proposal: Proposal, made: Made, place: Summand | None) -> Proposal:
+        """``theta ~ Normal(mu, tau)`` with one observation of each theta: non-centred."""
+        site = proposal.site
+        by = self.scale_site(made)
+        if by is None or place is None or made.family not in LOCATION_SCALE:
+            return proposal
+        if site.prior.support.kind != "real" or by.variable is None:
+            return proposal
+        reasons = proposal.reasons
+        group = [s for s in self.summands(place.observed)]
+        few = one_each(place, group)
+        power = 1.0 if few else 0.5
+        why = "has one observation" if few else "may have few observations"
+        reasons["scale"] = (
+            f"line {site.place.line}: its prior has the scale '{by.name}', and each element {why}: "
+            f"where '{by.name}' is small it must be small too, a funnel"
+        )
+        divided = f"{by.variable}" if few else f"jnp.sqrt({by.variable})"
+        loc, text = made.arguments.get("loc"), made.nodes.get("loc", "")
+        offsets = proposal.offsets
+        if loc is not None and loc.number != 0:
+            if not text:
+                return proposal
+            reasons["loc"] = f"line {site.place.line}: minus the location of its prior on that scale"
+            value = f"{grouped(text)} / {divided}"
+            offsets = (Offset(site.name, "loc", -1.0, value, "loc"),)
+        self._alone.pop(site.index, None)
+        return replace(proposal, by=by.name, power=power, offsets=offsets)
+
+    def scale_site(self, made: Made) -> Site | None:
+        """The site that is the scale of a prior, with nothing done to it."""
+        scale = made.arguments.get("scale")
+        if scale is None or len(scale.terms) != 1:
+            return None
+        term = scale.terms[0]
+        plain = term.is_summand and term == Term((term.site,), term.line)
+        return self._sites[term.site] if plain else None
+
+    # Those that are left alone
+
+    def why_alone(self, site: Site, parents: set[str]) -> str:
+        if site.index in self._alone:
+            return self._alone[site.index]
+        if site.name in parents:
+            return "the others are sampled around it"
+        for observed in self._reading.observed:
+            for name, form in observed.arguments.items():
+                own = [term for term in form.terms if site.index in term.sites]
+                if not own:
+                    continue
+                if name == observed.parameter:
+                    alone = len(form.sites) == 1
+                    nobody = "nothing is added to it" if alone else "nothing trades with it"
+                    return f"line {own[0].line}: in the location of '{observed.site.name}' {nobody}"
+                what = f"the {name} of '{observed.site.name}'" if name else f"'{observed.site.name}'"
+                return f"line {observed.site.place.line}: it is in {what}, not added to its location"
+        for index, made in self._reading.priors.items():
+            for name, form in made.arguments.items():
+                if site.index in form.sites:
+                    other = self._sites[index]
+                    what = f"in the {name} of" if name else "in"
+                    return (
+                        f"line {other.place.line}: it is {what} the prior of '{other.name}', and "
+                        "not added to what is observed"
+                    )
+        return "no observed site of this function can be seen to depend on it"
+
+    def sums(
+        self, summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
+    ) -> Iterator[Sum]:
+        for group, observed in zip(summands, self._reading.observed, strict=True):
+            names = [s.site.name for s in group]
+            if any(child in names and parent in names for child, parent in offsets):
+                text = " + ".join(told(s.term, s.site) for s in group)
+                yield Sum(
+                    observed.site.name,
+                    observed.parameter,
+                    f"line {observed.line}",
+                    text,
+                    tuple(names),
+                )
+
+
+def told(term: Term, site: Site) -> str:
+    """A summand in a few words: ``x * beta[group]``"""
+    if term.text:
+        return term.text
+    name = site.variable or site.name
+    if term.picked:
+        name += f"[{term.picked}]"
+    weights = [weight if weight else "..." for weight in term.weights]
+    number = [] if term.factor == 1 else [f"{term.factor:g}"]
+    return " * ".join([*number, *weights, name])
+
+
+def quoted(names: list[str]) -> str:
+    from reparam_rewrite.diagnostics import listed
+
+    return listed(names)
+
+
+def grouped(text: str) -> str:
+    from reparam_rewrite.expressions import grouped as in_parentheses
+
+    return in_parentheses(text)
+
+
+def times(weights: tuple[str, ...]) -> str:
+    return " * ".join(grouped(weight) if len(weights) > 1 else weight for weight in weights)
+
+
+def squared(text: str) -> str:
+    return f"{grouped(text)} ** 2"
+
+
+def lined_up(child: Site, parent: Site, variable: str) -> str | None:
+    """The parent's value as the child's axes take it; None if that can't be told."""
+    if child.shape is None or parent.shape is None:
+        return None
+    if not parent.shape:
+        return variable
+    if len(parent.shape) == len(child.shape) and all(
+        one.same(other) for one, other in zip(parent.shape, child.shape, strict=True)
+    ):
+        return variable
+    common = [axis for axis in parent.shape if any(axis.same(other) for other in child.shape)]
+    return None if common else f"jnp.mean({variable})"
+
+
+def one_each(child: Summand, summands: list[Summand]) -> bool:
+    """Has each element of a site one observation, as far as the source tells?
+
+    So it is if it isn't picked from, and no other summand and no plate of what is observed has an
+    axis that it lacks.
+    """
+    site = child.site
+    if child.term.picked or child.term.summed or not site.shape:
+        return False
+    observed = child.observed.site
+    others = [s for s in summands if s.site is not site]
+    if any(s.term.picked or s.term.summed for s in others):
+        return all_axes_in(observed, site)
+    axes = [axis for s in others for axis in s.site.shape or ()]
+    plates = [plate.axis for frame in observed.all_frames for plate in frame.plates]
+    return all(any(axis.same(own) for own in site.shape) for axis in (*axes, *plates))
+
+
+def all_axes_in(observed: Site, site: Site) -> bool:
+    plates = [plate.axis for frame in observed.all_frames for plate in frame.plates]
+    return bool(plates) and all(any(a.same(own) for own in site.shape or ()) for a in plates)
+
+
+def chains_of(
+    summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
+) -> Iterator[tuple[str, ...]]:
+    """The sites of each location that are offset by those before, without any more to say."""
+    seen: set[tuple[str, ...]] = set()
+    for group in summands:
+        names = [s.site.name for s in sorted(group, key=lambda s: s.site.order)]
+        pairs = {
+            pair for pair, o in offsets.items() if o.chained and set(pair) <= set(names)
+        }
+        chain = tuple(name for name in names if any(name in pair for pair in pairs))
+        if len(chain) > 1 and chain not in seen:
+            seen.add(chain)
+            yield chain
+
+
+__all__ = ["Form", "propose"]

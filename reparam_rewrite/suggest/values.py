@@ -1,0 +1,104 @@
+"""What a suggestion says: the values between reading a model and writing a config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reparam_rewrite.survey.values import Site
+
+
+class Offset(Struct, frozen=True):
+    """A proposed offset of one site by another.
+
+    `label` is what the config calls the parent: the site's name, or another word where `value`,
+    an expression, is what is offset by. `chained`: it is nothing but being in the chain, and `init`
+    is only written where it isn't that of all. `where` tells the lines of the two summands.
+    """
+
+    child: str
+    parent: str
+    init: float = 1.0
+    value: str = ""
+    label: str = ""
+    reason: str = ""
+    where: str = ""
+
+    @property
+    def chained(self) -> bool:
+        return not self.value
+
+
+class Proposal(Struct, frozen=True):
+    """What is proposed for one site; each `reasons` is one comment, by the key that it is of."""
+
+    site: Site
+    offsets: tuple[Offset, ...] = ()
+    by: str = ""  # the site of its scale
+    power: float = 0.0
+    basis: str = ""
+    elementwise: bool = False
+    reasons: dict[str, str] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.offsets or self.by or self.basis)
+
+
+class Alone(Struct, frozen=True):
+    """A site that is left as it is, and why."""
+
+    site: str
+    where: str
+    reason: str
+
+
+class Sum(Struct, frozen=True):
+    """The summands of one observed site: what the comment above a chain says."""
+
+    observed: str
+    parameter: str
+    where: str
+    text: str
+    sites: tuple[str, ...]
+
+
+class Suggestion(Struct, frozen=True):
+    """All that is proposed for one function, in the order in which its sites are sampled.
+
+    `chains` are lists of sites that are each offset by those before. `others` are functions of the
+    file for which something would be proposed too.
+    """
+
+    path: str
+    function: str
+    sums: tuple[Sum, ...] = ()
+    chains: tuple[tuple[str, ...], ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    alone: tuple[Alone, ...] = ()
+    others: tuple[str, ...] = ()
+    named: bool = False  # the config must say which function it is for
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.proposals
+
+    def retold(self, tell: Callable[[str], str]) -> Suggestion:
+        """With `tell` applied to whatever says which line it is about."""
+        return replace(
+            self,
+            sums=tuple(replace(one, where=tell(one.where)) for one in self.sums),
+            proposals=tuple(
+                replace(
+                    one,
+                    offsets=tuple(replace(o, where=tell(o.where)) for o in one.offsets),
+                    reasons={key: tell(reason) for key, reason in one.reasons.items()},
+                )
+                for one in self.proposals
+            ),
+            alone=tuple(
+                replace(one, where=tell(one.where), reason=tell(one.reason)) for one in self.alone
+            ),
+        )

@@ -1,0 +1,144 @@
+"""A suggestion as a config: TOML that can be used as it is, with a comment for every reason."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from reparam_rewrite.suggest.values import Offset, Proposal, Suggestion
+from reparam_rewrite.toml_writing import name_of, value_of
+
+WIDTH = 88
+
+
+class Line(Struct, frozen=True):
+    """A line of the config, and which child and parent it is about, if it is about one."""
+
+    text: str
+    child: str = ""
+    parent: str = ""
+
+
+def config_lines(suggestion: Suggestion) -> list[Line]:
+    """The lines of the config, without what is said of sites that are left alone."""
+    found: list[Line] = []
+    if suggestion.is_empty:
+        found += commented("Nothing is proposed: no two sites of it are added up so that what one gains another loses.")
+        return [*found, Line("chain = []")]
+    if suggestion.named:
+        found += [Line(f"functions = {value_of([suggestion.function], (), '')}"), Line("")]
+    chained = [offset for p in suggestion.proposals for offset in p.offsets if offset.chained]
+    for total in suggestion.sums:
+        found += commented(
+            f"{total.where}: the {total.parameter} of '{total.observed}' is {total.text}. What one "
+            "of them gains another can lose and the data don't notice, so that each is sampled "
+            "around those before it."
+        )
+    if suggestion.chains:
+        several = len(suggestion.chains) > 1
+        value = [list(chain) for chain in suggestion.chains] if several else list(suggestion.chains[0])
+        found += [Line(f"chain = {value_of(value, (), '')}"), Line("")]
+    if chained:
+        found += [Line("[defaults]")]
+        found += commented(
+            "1 takes from each all of what those before it add: full hierarchical centring. MCMC "
+            "keeps a coefficient where it starts, and SVI learns it from there."
+        )
+        found += [Line("init = 1.0")]
+        found += commented("One number for each pair: as good as one for each element, less to learn.")
+        found += [Line('coefficient = "shared"'), Line("")]
+    for proposal in suggestion.proposals:
+        lines = list(site_lines(proposal, suggestion))
+        if lines:
+            found += [*lines, Line("")]
+    while found and not found[-1].text:
+        found.pop()
+    return found
+
+
+def site_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
+    """The table of one site; nothing where the chain says it all."""
+    name = proposal.site.name
+    said: list[Line] = []
+    if proposal.elementwise:
+        said += commented(proposal.reasons["coefficient"], name)
+        said.append(Line('coefficient = "elementwise"', name))
+    if proposal.by:
+        said += commented(proposal.reasons["scale"], name)
+        power = f"{{ by = {value_of(proposal.by, (), '')}, power = {proposal.power!r} }}"
+        said.append(Line(f"scale = {power}", name))
+    if proposal.basis:
+        said += commented(proposal.reasons["basis"], name)
+        said.append(Line(f"basis = {value_of(proposal.basis, (), '')}", name))
+    header = f"sites.{name_of(name, (), '')}"
+    if said:
+        yield Line(f"[{header}]", name)
+        yield from said
+    pairs = list(offset_lines(proposal, suggestion))
+    if pairs:
+        if said:
+            yield Line("")
+        yield Line(f"[{header}.offset]", name)
+        yield from pairs
+
+
+def offset_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
+    """What the chain doesn't say: other signs, expressions, and pairs that it has too many."""
+    name = proposal.site.name
+    offered = {offset.parent: offset for offset in proposal.offsets}
+    for chain in suggestion.chains:
+        before = chain[: chain.index(name)] if name in chain else ()
+        for parent in before:
+            if parent not in offered:
+                yield from commented(f"not this one: {proposal.reasons.get(parent, 'it has no part in it')}")
+                yield Line(f"{name_of(parent, (), '')} = false", name, parent)
+    for offset in proposal.offsets:
+        yield from pair_lines(proposal, offset)
+
+
+def pair_lines(proposal: Proposal, offset: Offset) -> Iterator[Line]:
+    name, parent = proposal.site.name, offset.parent
+    if offset.chained:
+        if offset.init != 1.0:
+            why = "with the other sign" if offset.init == -1.0 else "with another factor"
+            yield from commented(f"{offset.where}: '{name}' is in the sum {why}", name, parent)
+            yield Line(f"{name_of(parent, (), '')} = {{ init = {offset.init!r} }}", name, parent)
+        return
+    if offset.reason:
+        yield from commented(
+            f"{offset.where}: '{name}' makes up for '{parent}' by {offset.reason}", name, parent
+        )
+    elif "loc" in proposal.reasons:
+        yield from commented(proposal.reasons["loc"], name, parent)
+    table = f"{{ value = {value_of(offset.value, (), '')}, init = {offset.init!r} }}"
+    yield Line(f"{name_of(offset.label, (), '')} = {table}", name, parent)
+
+
+def commented(text: str, child: str = "", parent: str = "") -> list[Line]:
+    wrapped = textwrap.wrap(
+        text, WIDTH - 2, break_long_words=False, break_on_hyphens=False
+    )
+    return [Line(f"# {line}", child, parent) for line in wrapped]
+
+
+def to_text(suggestion: Suggestion) -> str:
+    """The whole file."""
+    lines = commented(
+        f"What 'reparam-rewrite suggest' proposes for '{suggestion.function}' of {suggestion.path}."
+    )
+    lines += [Line(""), *config_lines(suggestion)]
+    if suggestion.alone:
+        lines += [Line(""), Line("# Left alone:")]
+        for one in suggestion.alone:
+            text = f"{one.site} ({one.where}): {one.reason}"
+            wrapped = textwrap.wrap(text, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+            for at, part in enumerate(wrapped):
+                lines.append(Line(f"#   {'' if at == 0 else '  '}{part}"))
+    if suggestion.others:
+        lines.append(Line(""))
+        lines += commented(
+            f"--function names another: {', '.join(suggestion.others)}."
+        )
+    return "".join(f"{line.text}\n" for line in lines)
