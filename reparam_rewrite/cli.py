@@ -50,6 +50,7 @@ Exit status:
 #: What the hint about a missing MODEL says, by the name of the click command.
 EXAMPLES = {
     "main": "name the file to rewrite: reparam-rewrite model.py --config offsets.toml",
+    "suggest": "name the plain model: reparam-rewrite suggest model.py",
     "verify": "name the plain model: reparam-rewrite verify model.py model_reparam.py",
 }
 
@@ -157,7 +158,7 @@ config_option = click.option(
     "--config",
     "-c",
     metavar="FILE",
-    help="The offsets, a TOML file.",
+    help="The offsets, a TOML file; - for standard input, if the result is printed.",
     shell_complete=files(".toml"),
 )
 

@@ -76,7 +76,7 @@ class Reader:
         self.unknown_keys(("defaults",), in_defaults, Settings)
         defaults = self.settings(("defaults",), in_defaults, Settings)
         rules = [self.site(name, raw) for name, raw in self.table("sites").items()]
-        if not (self.problems or chains or rules):
+        if not (self.problems or chains or rules) and self.raw.get("chain") != []:
             self.wrong(
                 Place(self.path, 1, 1),
                 "the config configures nothing: it has neither a 'chain' nor a [sites.<site>]",
@@ -142,6 +142,8 @@ class Reader:
             message = f"'chain' must be an array, not {found(raw)}"
             self.wrong(self.value_place("chain"), message, 'write chain = ["mu", "a"].')
             return ()
+        if not raw:
+            return ()  # which says that nothing is meant
         nested = [isinstance(entry, list) for entry in raw]
         if not any(nested):
             return (self.chain(("chain",), raw),)

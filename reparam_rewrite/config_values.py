@@ -287,6 +287,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     axes: Mapping[str, AxesRule] = {}
     verify: VerifyRule = VerifyRule()
 
+    @property
+    def is_empty(self) -> bool:
+        """Does it say, by an empty chain, that there is nothing to do?"""
+        return not (self.chains or self.sites)
+
     def source_line(self, place: Place) -> str:
         """The line of the config at `place`, without its end; empty past the end of the file."""
         return line_of(self.text, place.line)

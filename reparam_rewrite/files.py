@@ -25,6 +25,7 @@ __all__ = [
     "line_length",
     "read_bytes",
     "read_source",
+    "read_stdin",
     "refuse_other_kind",
     "refuse_same_file",
     "unified_diff",
@@ -53,7 +54,7 @@ def read_source(path: str, stdin: BinaryIO | None = None) -> Source:
     return decode("<stdin>", read_stdin(stdin))
 
 
-def read_stdin(stdin: BinaryIO | None) -> bytes:
+def read_stdin(stdin: BinaryIO | None, what: str = "model") -> bytes:
     """All of `stdin`. Raises `Refusal` if it is closed or cannot be read."""
     # sys.stdin is None after `<&-`.
     stream = getattr(sys.stdin, "buffer", None) if stdin is None else stdin
@@ -64,7 +65,7 @@ def read_stdin(stdin: BinaryIO | None) -> bytes:
     except (OSError, ValueError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else "it is closed"
         message = f"cannot read standard input: {reason}"
-        raise Refusal(Diagnostic("<stdin>", message, "give the model's path.")) from None
+        raise Refusal(Diagnostic("<stdin>", message, f"give the {what}'s path.")) from None
     return data
 
 

@@ -189,6 +189,8 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
             f"{result.accounts[0].path} is rewritten already: nothing changed. "
             "To apply another config, rewrite the plain model."
         ]
+    if not result.accounts:
+        return ["the chain is empty, and nothing changed"]
     lines = []
     for account in result.accounts:
         asked_by = f"({account.config.path}:{account.config.line})"

@@ -28,6 +28,8 @@ def rewrite(source: Source, config: Config, width: int) -> Rewrite:
 
     Raises `Refusal` with all the reasons if anything in the config can't be done.
     """
+    if config.is_empty:
+        return Rewrite(source.data, (), already=False)
     with garbage_left():
         if is_notebook(source.path):
             from reparam_rewrite.notebooks import rewrite_notebook

@@ -66,6 +66,9 @@ def dispatch(
         )
     if output is None or output == "-":
         return print_rewritten(model, config, request, screen)
+    if config == "-":
+        hint = "save the config as a file, which the generated one can name."
+        return refused(None, "a config on standard input is only for printing the result", hint)
     quick = request.loudness < 2 and not request.force and request.form != "json"
     if quick and known_fresh(model, config, output):
         screen.account([f"{output} is up to date"] if request.loudness else [])
@@ -112,7 +115,7 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
     from pathlib import Path
 
     from reparam_rewrite.config import read_config
-    from reparam_rewrite.files import line_length, read_bytes, read_source, unified_diff
+    from reparam_rewrite.files import line_length, read_bytes, read_source, read_stdin, unified_diff
     from reparam_rewrite.reporting import accounted
     from reparam_rewrite.rewriting import rewrite
 
@@ -121,7 +124,13 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
     if request.form == "json":
         message = "--format json goes to standard output, and so does the model"
         return refused(None, message, "name a file for the model: -o FILE.")
-    settings = read_config(read_bytes(config, "config"), config)
+    if config == "-":
+        if model == "-":
+            hint = "save one of them as a file."
+            return refused(None, "the model and the config can't both be standard input", hint)
+        settings = read_config(read_stdin(None, "config"), "<stdin>")
+    else:
+        settings = read_config(read_bytes(config, "config"), config)
     source = read_source(model)
     result = rewrite(source, settings, line_length(Path() if model == "-" else Path(model)))
     if request.diff:

@@ -354,11 +354,19 @@ o.toml:1:9: 'chain' must be an array, not a string
 hint: write chain = ["mu", "a"].""",
     ),
     (
-        "chain = []",
+        'chain = ["mu"]',
         """\
 o.toml:1:9: a chain needs at least two sites
-    chain = []
+    chain = ["mu"]
             ^
+hint: each site of a chain is offset by those that are sampled before it.""",
+    ),
+    (
+        'chain = [["mu", "a"], []]',
+        """\
+o.toml:1:23: a chain needs at least two sites
+    chain = [["mu", "a"], []]
+                          ^
 hint: each site of a chain is offset by those that are sampled before it.""",
     ),
     (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "schema": "Print the JSON Schema of configs, for editors.",
+    "suggest": "Read a model and propose a config for it.",
     "verify": "Prove that a generated or hand-written model is the plain one.",
 }
 """By name, what it does, as ``--help`` lists it."""

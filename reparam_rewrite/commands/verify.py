@@ -177,7 +177,7 @@ def run(
     return status
 
 
-def prepare() -> None:
+def prepare(who: str = "verify") -> None:
     """Settings that jax reads when it is imported; a `Refusal` if it isn't there."""
     import logging
     import os
@@ -188,7 +188,7 @@ def prepare() -> None:
     for package in ("jax", "numpyro"):
         if find_spec(package) is None:
             hint = 'install it with pip install "reparam-rewrite[models]".'
-            message = f"verify runs models, and {package} is not installed"
+            message = f"{who} runs models, and {package} is not installed"
             raise Refusal(Diagnostic(None, message, hint))
     # The comparison is one of float64, and small: looking for a GPU takes longer than it does.
     os.environ["JAX_ENABLE_X64"] = "1"

@@ -10,6 +10,6 @@ from __future__ import annotations
 from reparam_rewrite.decoding import Source
 from reparam_rewrite.suggest.finding import suggest
 from reparam_rewrite.suggest.values import Suggestion
-from reparam_rewrite.suggest.writing import to_text
+from reparam_rewrite.suggest.writing import to_json, to_text
 
-__all__ = ["Source", "Suggestion", "suggest", "to_text"]
+__all__ = ["Source", "Suggestion", "suggest", "to_json", "to_text"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
 
@@ -142,3 +144,41 @@ def to_text(suggestion: Suggestion) -> str:
             f"--function names another: {', '.join(suggestion.others)}."
         )
     return "".join(f"{line.text}\n" for line in lines)
+
+
+def to_json(suggestion: Suggestion, text: str) -> str:
+    """For programs; `text` is the config."""
+    found: dict[str, Any] = {
+        "version": 1,
+        "path": suggestion.path,
+        "function": suggestion.function,
+        "sums": [
+            {"observed": one.observed, "parameter": one.parameter, "sites": list(one.sites)}
+            for one in suggestion.sums
+        ],
+        "chains": [list(chain) for chain in suggestion.chains],
+        "sites": [
+            {
+                "site": one.site.name,
+                "line": one.site.place.line,
+                "offsets": [
+                    {
+                        "parent": offset.parent,
+                        "init": offset.init,
+                        "value": offset.value or None,
+                        "reason": offset.reason or None,
+                    }
+                    for offset in one.offsets
+                ],
+                "scale": {"by": one.by, "power": one.power} if one.by else None,
+                "basis": one.basis or None,
+                "coefficient": "elementwise" if one.elementwise else "shared",
+                "reasons": one.reasons,
+            }
+            for one in suggestion.proposals
+        ],
+        "left_alone": [{"site": one.site, "reason": one.reason} for one in suggestion.alone],
+        "other_functions": list(suggestion.others),
+        "config": text,
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
