@@ -8,6 +8,7 @@ from reparam_rewrite.config import read_config
 from reparam_rewrite.decoding import Source, is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal, listed
 from reparam_rewrite.plan import plan
+from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.proposing import propose
 from reparam_rewrite.suggest.reading import read
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
@@ -21,27 +22,29 @@ from reparam_rewrite.survey.values import Function, Survey
 PROPOSED = "<proposed>"
 
 
-def suggest(source: Source, function: str | None = None) -> Suggestion:
-    """What is proposed for a model's file, or for one `function` of it.
+def suggest(
+    source: Source, function: str | None = None, facts: Facts | None = None
+) -> Suggestion:
+    """What is proposed for a model's file, or for one `function` of it, of which `facts` are known.
 
     Without `function` it is for the first of the file for which there is something to propose.
     Raises `Refusal` if there is no such function, or none that is a model.
     """
     if not is_notebook(source.path):
-        return suggested(source, function)
+        return suggested(source, function, facts)
     from reparam_rewrite.notebooks.joining import join
     from reparam_rewrite.notebooks.places import in_cells, retold
     from reparam_rewrite.notebooks.reading import read_cells
 
     joined = join(source.path, read_cells(source))
     try:
-        found = suggested(joined.source, function)
+        found = suggested(joined.source, function, facts)
     except Refusal as refusal:
         raise in_cells(joined, refusal) from None
     return found.retold(lambda text: retold(joined, text))
 
 
-def suggested(source: Source, function: str | None) -> Suggestion:
+def suggested(source: Source, function: str | None, facts: Facts | None) -> Suggestion:
     """`suggest` for a Python file."""
     surveyed = survey(source.path, source.text)
     models = models_of(surveyed)
@@ -55,8 +58,9 @@ def suggested(source: Source, function: str | None) -> Suggestion:
         reading = read(surveyed, index(parse(source.path, source.text)), text, model)
         if not reading.observed and function is None and len(models) > 1:
             continue
-        suggestion = propose(reading, source.path)
-        found.append(tried(source, surveyed, suggestion, named=len(models) > 1))
+        suggestion = propose(reading, source.path, facts)
+        several = len(models_of(surveyed)) > 1
+        found.append(tried(surveyed, suggestion, facts, named=several))
     found = found or [Suggestion(source.path, models[0].name)]
     proposed = [one for one in found if not one.is_empty]
     first, *rest = [*proposed, *(one for one in found if one.is_empty)]
@@ -81,7 +85,9 @@ def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
     return Diagnostic(path, f"no function '{function}' samples a site", hint)
 
 
-def tried(source: Source, surveyed: Survey, suggestion: Suggestion, *, named: bool) -> Suggestion:
+def tried(
+    surveyed: Survey, suggestion: Suggestion, facts: Facts | None, *, named: bool
+) -> Suggestion:
     """What is left of a suggestion by the rewriter, with its reasons for what isn't."""
     suggestion = replace(suggestion, named=named)
     while not suggestion.is_empty:
@@ -101,7 +107,7 @@ def tried(source: Source, surveyed: Survey, suggestion: Suggestion, *, named: bo
             (rewrite.site.name, term.label)
             for rewrite in planned.rewrites
             for term in rewrite.terms
-            if term.value.guarded
+            if term.value.guarded and not (facts and facts.fits(term.label, rewrite.site.name))
         ]
         if not unsure:
             return suggestion

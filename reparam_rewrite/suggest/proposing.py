@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.suggest.forms import Form, Made, Term
+from reparam_rewrite.suggest.facts import Facts
+from reparam_rewrite.suggest.forms import Made, Term
 from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
 from reparam_rewrite.suggest.values import Alone, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.values import Site
+
+#: So few observations of an element are not many; so small a mean of data is zero.
+FEW, NEGLIGIBLE = 2.0, 1e-3
 
 #: Families that a shift moves and a scale scales: the rest of the prior stays what it is.
 LOCATION_SCALE = frozenset(["Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Gumbel"])
@@ -24,15 +29,16 @@ class Summand(Struct, frozen=True):
     observed: Observed
 
 
-def propose(reading: Reading, path: str) -> Suggestion:
+def propose(reading: Reading, path: str, facts: Facts | None = None) -> Suggestion:
     """What a function's source has to say, before anything of it is tried."""
-    return Proposing(reading, path).suggestion()
+    return Proposing(reading, path, facts).suggestion()
 
 
 class Proposing:
     """Weighs the summands of one function."""
 
-    def __init__(self, reading: Reading, path: str) -> None:
+    def __init__(self, reading: Reading, path: str, facts: Facts | None) -> None:
+        self._facts = facts
         self._reading = reading
         self._path = path
         self._sites = reading.function.sites
@@ -119,6 +125,8 @@ class Proposing:
                 self._alone.setdefault(child.site.index, reason)
                 continue
             for parent in others:
+                if self._facts and not self._facts.meet(child.site.name, parent.site.name):
+                    continue
                 offset = self.offset(child, parent)
                 if offset is not None:
                     yield offset
@@ -128,7 +136,8 @@ class Proposing:
         site, term = child.site, child.term
         prior = site.prior
         where = f"line {term.line}"
-        if prior.support.kind not in ("real", "runtime") or prior.family is None:
+        real = self._facts is not None and site.name in self._facts.real
+        if not real and prior.support.kind not in ("real", "runtime") or prior.family is None:
             family = prior.family or "a prior that can't be read"
             if prior.support.kind == "fixed":
                 return (
@@ -137,11 +146,11 @@ class Proposing:
                 )
             if prior.support.kind in ("discrete", "atomic", "sphere", "zero_sum"):
                 return f"{where}: {family} can't be shifted"
-        if prior.support.kind == "runtime":
+        if prior.support.kind == "runtime" and not real:
             return f"{where}: its prior doesn't say that it is on the whole real line"
         if term.single:
             return f"{where}: only some of its elements are in the sum"
-        if one_each(child, summands):
+        if self.few_each(child, summands):
             return (
                 f"{where}: each of its elements has one observation, which may say less than its "
                 "prior"
@@ -184,7 +193,7 @@ class Proposing:
         else:
             if variable is None:
                 return None
-            value = lined_up(child.site, parent.site, variable)
+            value = lined_up(child.site, parent.site, variable, self._facts)
             if value is None:
                 return None
             init = theirs.factor / mine.factor
@@ -196,6 +205,12 @@ class Proposing:
             else:
                 value = f"{value} * jnp.mean({other})"
                 what = f"the mean of {other}"
+                both = other
+            if self._facts is not None and both:
+                mean = self._facts.evaluate(both)
+                size = self._facts.evaluate(squared(both))
+                if mean is not None and size is not None and abs(mean) <= NEGLIGIBLE * size**0.5:
+                    return None
         return replace(base, value=value, init=init, label=parent.site.name, reason=what)
 
     # One site
@@ -231,7 +246,7 @@ class Proposing:
             return proposal
         reasons = proposal.reasons
         group = [s for s in self.summands(place.observed)]
-        few = one_each(place, group)
+        few = self.few_each(place, group)
         power = 1.0 if few else 0.5
         why = "has one observation" if few else "may have few observations"
         reasons["scale"] = (
@@ -258,6 +273,14 @@ class Proposing:
         term = scale.terms[0]
         plain = term.is_summand and term == Term((term.site,), term.line)
         return self._sites[term.site] if plain else None
+
+    def few_each(self, child: Summand, summands: list[Summand]) -> bool:
+        """Has each element of a site one observation, or hardly more?"""
+        if self._facts is not None and not child.term.summed:
+            each = self._facts.observations_each(child.observed.site.name, child.site.name)
+            if each is not None:
+                return each < FEW
+        return one_each(child, summands)
 
     # Those that are left alone
 
@@ -336,8 +359,12 @@ def squared(text: str) -> str:
     return f"{grouped(text)} ** 2"
 
 
-def lined_up(child: Site, parent: Site, variable: str) -> str | None:
+def lined_up(child: Site, parent: Site, variable: str, facts: Facts | None) -> str | None:
     """The parent's value as the child's axes take it; None if that can't be told."""
+    if facts is not None and child.name in facts.shapes and parent.name in facts.shapes:
+        if facts.fits(parent.name, child.name):
+            return variable
+        return f"jnp.mean({variable})" if prod(facts.shapes[child.name]) == 1 else None
     if child.shape is None or parent.shape is None:
         return None
     if not parent.shape:
@@ -387,6 +414,3 @@ def chains_of(
         if len(chain) > 1 and chain not in seen:
             seen.add(chain)
             yield chain
-
-
-__all__ = ["Form", "propose"]

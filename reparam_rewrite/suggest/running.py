@@ -1,0 +1,94 @@
+"""``suggest --args``: the model is run once, and its trace says what the source doesn't."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpyro.distributions import constraints
+from numpyro.infer.inspect import get_dependencies
+
+from reparam_rewrite.decoding import Source
+from reparam_rewrite.suggest.facts import Facts
+from reparam_rewrite.suggest.finding import suggest
+from reparam_rewrite.suggest.values import Suggestion
+from reparam_rewrite.verify.arguments import arguments, bound
+from reparam_rewrite.verify.entry import entry
+from reparam_rewrite.verify.loading import function_in, load
+from reparam_rewrite.verify.running import refusal
+from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure
+
+
+def suggest_with_run(source: Source, function: str | None, args_given: str) -> Suggestion:
+    """`suggest`, with the facts of a run. Raises `Refusal` also for what the model's code raises."""
+    module = load(source.path, "model")
+    name = entry(source.data, source.path, function)
+    model = function_in(module, name, source.path)
+    found = arguments(args_given, Path(), model, module, source.path, name)
+    model, (args, kwargs) = bound(model, module, name, source.path, found)
+    try:
+        with redirect_stdout(sys.stderr):
+            facts = facts_of(model, args, kwargs, module)
+    except (Exception, SystemExit) as error:
+        raise refusal(error, source.path, f"'{name}' can't be run with these --args") from error
+    return suggest(source, name, facts)
+
+
+def facts_of(
+    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], module: ModuleType
+) -> Facts:
+    """Run a model, abstractly but for its data."""
+    with double_precision():
+        args, kwargs = copied(args, kwargs)
+        trace = structure(model, args, kwargs)
+        sites = {n: site for n, site in trace.items() if site["type"] == "sample"}
+        real = {n for n, site in sites.items() if is_latent(site) and is_real(site)}
+        found: Any = get_dependencies(model, tuple(args), dict(kwargs))
+    meeting = {
+        frozenset((one, other))
+        for one, others in found["posterior_dependencies"].items()
+        for other in others
+    }
+    names = {"np": np, "jnp": jnp, **vars(module), **named(model, args, kwargs)}
+
+    def evaluate(expression: str) -> float | None:
+        try:
+            with redirect_stdout(sys.stderr):
+                value = eval(expression, dict(names))
+                return float(jnp.mean(jnp.asarray(value)))
+        except Exception:
+            return None
+
+    return Facts(
+        shapes={name: tuple(site["value"].shape) for name, site in sites.items()},
+        real=frozenset(real),
+        meeting=frozenset(meeting),
+        evaluate=evaluate,
+    )
+
+
+def is_real(site: Mapping[str, Any]) -> bool:
+    support = site["fn"].support
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    known = (constraints.real, constraints.real_vector, constraints.real_matrix)
+    return any(support is one or support == one for one in known)
+
+
+def named(
+    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments by the names of the parameters."""
+    try:
+        bound_arguments = inspect.signature(model).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return dict(kwargs)
+    bound_arguments.apply_defaults()
+    return dict(bound_arguments.arguments)
