@@ -9,7 +9,7 @@ from reparam_rewrite.decoding import Source, is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal, listed
 from reparam_rewrite.plan import plan
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.proposing import propose
+from reparam_rewrite.suggest.proposing import AROUND, propose
 from reparam_rewrite.suggest.reading import read
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
@@ -17,6 +17,9 @@ from reparam_rewrite.survey import parse, survey
 from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Function, Survey
+
+#: Why a site is left alone that another one would have been sampled around.
+NOBODY = "what could be sampled around it is left as it is"
 
 #: What messages call a config that is only proposed.
 PROPOSED = "<proposed>"
@@ -62,9 +65,21 @@ def suggested(source: Source, function: str | None, facts: Facts | None) -> Sugg
         several = len(models_of(surveyed)) > 1
         found.append(tried(surveyed, suggestion, facts, named=several))
     found = found or [Suggestion(source.path, models[0].name)]
+    found = [settled(one) for one in found]
     proposed = [one for one in found if not one.is_empty]
     first, *rest = [*proposed, *(one for one in found if one.is_empty)]
     return replace(first, others=tuple(one.function for one in rest if not one.is_empty))
+
+
+def settled(suggestion: Suggestion) -> Suggestion:
+    """With the sites that are left alone in the order of the model, and for reasons that hold."""
+    parents = {offset.parent for p in suggestion.proposals for offset in p.offsets}
+    order = {one.name: at for at, one in enumerate(suggestion.model)}
+    alone = [
+        replace(one, reason=NOBODY) if one.reason == AROUND and one.site not in parents else one
+        for one in suggestion.alone
+    ]
+    return replace(suggestion, alone=tuple(sorted(alone, key=lambda one: order[one.site])))
 
 
 def models_of(surveyed: Survey) -> list[Function]:

@@ -11,11 +11,14 @@ from msgspec.structs import replace
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.forms import Made, Term
 from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
-from reparam_rewrite.suggest.values import Alone, Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.suggest.values import Alone, Drawn, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.values import Site
 
 #: So few observations of an element are not many; so small a mean of data is zero.
 FEW, NEGLIGIBLE = 2.0, 1e-3
+
+#: Why the first of a chain is left alone.
+AROUND = "the others are sampled around it"
 
 #: Families that a shift moves and a scale scales: the rest of the prior stays what it is.
 LOCATION_SCALE = frozenset(["Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Gumbel"])
@@ -74,7 +77,27 @@ class Proposing:
             chains=tuple(chains_of(summands, offsets)),
             proposals=tuple(proposals),
             alone=tuple({one.site: one for one in alone}.values()),
+            model=tuple({site.name: drawn(site) for site in self._sites}.values()),
+            priors=tuple(dict.fromkeys(self.prior_edges())),
+            locations=tuple(dict.fromkeys(self.location_edges())),
         )
+
+    # What a picture shows
+
+    def prior_edges(self) -> Iterator[tuple[str, str]]:
+        for index, made in self._reading.priors.items():
+            for form in made.arguments.values():
+                for other in sorted(form.sites):
+                    yield self._sites[other].name, self._sites[index].name
+        for observed in self._reading.observed:
+            for name, form in observed.arguments.items():
+                for other in sorted(form.sites) if name != observed.parameter else ():
+                    yield self._sites[other].name, observed.site.name
+
+    def location_edges(self) -> Iterator[tuple[str, str]]:
+        for observed in self._reading.observed:
+            for other in sorted(observed.location.sites):
+                yield self._sites[other].name, observed.site.name
 
     # Summands
 
@@ -99,16 +122,16 @@ class Proposing:
                 self._alone.setdefault(site.index, self.why_no_summand(site, own, observed))
 
     def why_no_summand(self, site: Site, own: list[Term], observed: Observed) -> str:
-        where = f"line {own[0].line}"
+        where = f"(line {own[0].line})"
         products = [term for term in own if len(term.sites) > 1]
         if products:
             others = {self._sites[i].name for term in products for i in term.sites} - {site.name}
             by = f"multiplied by {quoted(sorted(others))}" if others else "multiplied by itself"
-            return f"{where}: it is {by}, so that what it adds isn't its own"
+            return f"{by} {where}, so that what it adds isn't its own"
         through = next((term.through for term in own if term.through), "")
         if through:
-            return f"{where}: it comes to '{observed.site.name}' through {through}"
-        return f"{where}: it is in more than one summand of '{observed.site.name}'"
+            return f"it comes to '{observed.site.name}' through {through} {where}"
+        return f"it is in more than one summand of '{observed.site.name}' {where}"
 
     # Offsets
 
@@ -135,25 +158,24 @@ class Proposing:
         """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
         site, term = child.site, child.term
         prior = site.prior
-        where = f"line {term.line}"
+        where = f"(line {term.line})"
         real = self._facts is not None and site.name in self._facts.real
         if not real and prior.support.kind not in ("real", "runtime") or prior.family is None:
             family = prior.family or "a prior that can't be read"
             if prior.support.kind == "fixed":
                 return (
-                    f"{where}: {family} isn't on the real line, and a shift of its logarithm or "
-                    "logit isn't a shift of the sum"
+                    f"{family} isn't on the whole real line, and a shift of its logarithm or logit "
+                    f"isn't one of the sum {where}"
                 )
             if prior.support.kind in ("discrete", "atomic", "sphere", "zero_sum"):
-                return f"{where}: {family} can't be shifted"
+                return f"{family} can't be shifted {where}"
         if prior.support.kind == "runtime" and not real:
-            return f"{where}: its prior doesn't say that it is on the whole real line"
+            return f"its prior doesn't tell whether it is on the whole real line {where}"
         if term.single:
-            return f"{where}: only some of its elements are in the sum"
+            return f"only some of its elements are in the sum {where}"
         if self.few_each(child, summands):
             return (
-                f"{where}: each of its elements has one observation, which may say less than its "
-                "prior"
+                f"each of its elements has one observation {where}, which may say less than its prior"
             )
         return ""
 
@@ -170,9 +192,9 @@ class Proposing:
         if mine.summed:
             self._alone.setdefault(
                 child.site.index,
-                f"line {mine.line}: how its elements make up for a constant depends on all of "
-                f"'{mine.text or 'a sum'}'; sampled before '{parent.site.name}', it would be "
-                "the parent",
+                "how its elements make up for a constant depends on all of "
+                f"{mine.text or 'a sum'} (line {mine.line}); sampled before '{parent.site.name}' it "
+                "could be the parent",
             )
             return None
         return self.regressed(child, parent, base)
@@ -180,7 +202,7 @@ class Proposing:
     def regressed(self, child: Summand, parent: Summand, base: Offset) -> Offset | None:
         """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""
         mine, theirs = child.term, parent.term
-        unwritten = f"line {child.term.line}: what it is multiplied by can't be written here"
+        unwritten = f"what it is multiplied by can't be written where it is sampled (line {mine.line})"
         if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
             self._alone.setdefault(child.site.index, unwritten)
             return None
@@ -288,7 +310,7 @@ class Proposing:
         if site.index in self._alone:
             return self._alone[site.index]
         if site.name in parents:
-            return "the others are sampled around it"
+            return AROUND
         for observed in self._reading.observed:
             for name, form in observed.arguments.items():
                 own = [term for term in form.terms if site.index in term.sites]
@@ -296,18 +318,23 @@ class Proposing:
                     continue
                 if name == observed.parameter:
                     alone = len(form.sites) == 1
-                    nobody = "nothing is added to it" if alone else "nothing trades with it"
-                    return f"line {own[0].line}: in the location of '{observed.site.name}' {nobody}"
+                    nobody = "nothing is added to it" if alone else "nothing can make up for it"
+                    return f"{nobody} in the location of '{observed.site.name}' (line {own[0].line})"
                 what = f"the {name} of '{observed.site.name}'" if name else f"'{observed.site.name}'"
-                return f"line {observed.site.place.line}: it is in {what}, not added to its location"
+                place = f"(line {observed.site.place.line})"
+                if own[0].is_summand and name:
+                    return f"{what} {place} and no part of a sum"
+                return f"it is part of {what} {place} and not of its location"
         for index, made in self._reading.priors.items():
             for name, form in made.arguments.items():
                 if site.index in form.sites:
                     other = self._sites[index]
-                    what = f"in the {name} of" if name else "in"
+                    what = f"the {name} of" if name else "part of"
+                    own = [term for term in form.terms if site.index in term.sites]
+                    only = "" if len(own) == 1 == len(form.sites) and own[0].is_summand else "in "
                     return (
-                        f"line {other.place.line}: it is {what} the prior of '{other.name}', and "
-                        "not added to what is observed"
+                        f"{only if name else ''}{what} the prior of '{other.name}' (line "
+                        f"{other.place.line})"
                     )
         return "no observed site of this function can be seen to depend on it"
 
@@ -317,14 +344,26 @@ class Proposing:
         for group, observed in zip(summands, self._reading.observed, strict=True):
             names = [s.site.name for s in group]
             if any(child in names and parent in names for child, parent in offsets):
-                text = " + ".join(told(s.term, s.site) for s in group)
+                text = added([(told(s.term, s.site), s.term.factor) for s in group])
+                linked = any(s.term.group for s in group)
                 yield Sum(
                     observed.site.name,
                     observed.parameter,
                     f"line {observed.line}",
-                    text,
+                    f"a function of {text}" if linked else text,
                     tuple(names),
                 )
+
+
+def drawn(site: Site) -> Drawn:
+    axes = [(axis.plate or axis.size or "?").strip("\"'") for axis in site.shape or ()]
+    return Drawn(
+        name=site.name,
+        observed=is_observed(site),
+        family=site.prior.family or "",
+        axes=tuple(axes),
+        line=site.place.line,
+    )
 
 
 def told(term: Term, site: Site) -> str:
@@ -335,8 +374,17 @@ def told(term: Term, site: Site) -> str:
     if term.picked:
         name += f"[{term.picked}]"
     weights = [weight if weight else "..." for weight in term.weights]
-    number = [] if term.factor == 1 else [f"{term.factor:g}"]
-    return " * ".join([*number, *weights, name])
+    number = [] if abs(term.factor) == 1 else [f"{abs(term.factor):g}"]
+    return times((*number, *weights, name))
+
+
+def added(parts: list[tuple[str, float]]) -> str:
+    """``mu + a - b``"""
+    text = ""
+    for part, factor in parts:
+        sign = "-" if factor < 0 else "+"
+        text += f" {sign} {part}" if text else ("-" if factor < 0 else "") + part
+    return text
 
 
 def quoted(names: list[str]) -> str:

@@ -65,6 +65,16 @@ class Sum(Struct, frozen=True):
     sites: tuple[str, ...]
 
 
+class Drawn(Struct, frozen=True):
+    """A site as a picture shows it; `axes` are what its axes are called."""
+
+    name: str
+    observed: bool
+    family: str
+    axes: tuple[str, ...]
+    line: int
+
+
 class Suggestion(Struct, frozen=True):
     """All that is proposed for one function, in the order in which its sites are sampled.
 
@@ -80,6 +90,9 @@ class Suggestion(Struct, frozen=True):
     alone: tuple[Alone, ...] = ()
     others: tuple[str, ...] = ()
     named: bool = False  # the config must say which function it is for
+    model: tuple[Drawn, ...] = ()
+    priors: tuple[tuple[str, str], ...] = ()  # a site, and one whose prior reads it
+    locations: tuple[tuple[str, str], ...] = ()  # a site, and an observed one that it is added to
 
     @property
     def is_empty(self) -> bool:

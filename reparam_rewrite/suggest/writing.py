@@ -27,7 +27,7 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
     """The lines of the config, without what is said of sites that are left alone."""
     found: list[Line] = []
     if suggestion.is_empty:
-        found += commented("Nothing is proposed: no two sites of it are added up so that what one gains another loses.")
+        found += commented("Nothing is proposed; the reasons are below.")
         return [*found, Line("chain = []")]
     if suggestion.named:
         found += [Line(f"functions = {value_of([suggestion.function], (), '')}"), Line("")]
@@ -38,6 +38,8 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
             "of them gains another can lose and the data don't notice, so that each is sampled "
             "around those before it."
         )
+    if suggestion.sums and not suggestion.chains:
+        found.append(Line(""))
     if suggestion.chains:
         several = len(suggestion.chains) > 1
         value = [list(chain) for chain in suggestion.chains] if several else list(suggestion.chains[0])
@@ -132,7 +134,7 @@ def to_text(suggestion: Suggestion) -> str:
     )
     lines += [Line(""), *config_lines(suggestion)]
     if suggestion.alone:
-        lines += [Line(""), Line("# Left alone:")]
+        lines += [Line(""), Line("# Left as they are:")]
         for one in suggestion.alone:
             text = f"{one.site} ({one.where}): {one.reason}"
             wrapped = textwrap.wrap(text, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
