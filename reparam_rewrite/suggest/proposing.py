@@ -210,8 +210,10 @@ class Proposing:
         if theirs.summed:
             if mine.weights:
                 return None
-            value, init = f"jnp.mean({theirs.text})", 1.0 / mine.factor
-            what = f"the mean of {theirs.text}"
+            value, what = theirs.text, theirs.text
+            if not theirs.scalar:
+                value, what = f"jnp.mean({theirs.text})", f"the mean of {theirs.text}"
+            init = 1.0 / mine.factor
         else:
             if variable is None:
                 return None

@@ -487,16 +487,19 @@ class Reader:
             picked = ast.unparse(node.args[1]) if len(node.args) > 1 else "an index"
             return Form(tuple(replace(t, picked=t.picked or picked) for t in given[0].terms))
         if last in ("sum", "mean", "average", "nansum"):
-            return self.reduced(node, given[0])
+            return self.reduced(node, given[0], scalar=len(given) == 1)
         if last in ELEMENTWISE and len([form for form in given if form.terms]) == 1:
             return Form(self.linked(Form(both(*given)), called))
         return Form(hidden(both(*given), f"'{called}'"))
 
-    def reduced(self, node: ast.expr, form: Form) -> Form:
+    def reduced(self, node: ast.expr, form: Form, *, scalar: bool) -> Form:
         """``jnp.sum(x * b, axis=-1)``: as a product with data is added up."""
         text = ast.unparse(node) if self._depth == 0 else ""
         return Form(
-            tuple(replace(t, summed=True, text=text, line=node.lineno) for t in form.terms)
+            tuple(
+                replace(t, summed=True, scalar=scalar, text=text, line=node.lineno)
+                for t in form.terms
+            )
         )
 
     def method(self, node: ast.Call, called: ast.Attribute, given: list[Form]) -> Form:
@@ -510,7 +513,7 @@ class Reader:
         if called.attr in MOVING_METHODS:
             return Form(terms)
         if called.attr in ("sum", "mean"):
-            return self.reduced(node, owner)
+            return self.reduced(node, owner, scalar=not given)
         if called.attr in ("dot",):
             return self.contracted(node, [owner, *given])
         if called.attr in ELEMENTWISE_METHODS and not both(*given):
