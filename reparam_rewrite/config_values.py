@@ -319,6 +319,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         overrides = {**(site.overrides if site else {}), **(rule.overrides if rule else {})}
         return msgspec.structs.replace(self.defaults, **overrides)
 
+    def settings_of_site(self, child: str) -> Settings:
+        """The settings of a site: [defaults], then its own."""
+        site = self.sites.get(child)
+        return msgspec.structs.replace(self.defaults, **(site.overrides if site else {}))
+
     def place_of_pair(self, child: str, parent: str) -> Place:
         """The most specific place that asks for the pair.
 

@@ -149,3 +149,27 @@ def test_projected_normal_reparam_runs_under_nuts() -> None:
     mcmc = MCMC(NUTS(load_model(generated)), num_warmup=50, num_samples=100, progress_bar=False)
     mcmc.run(random.key(0))
     assert set(mcmc.get_samples()) == {"angle", "angle_normal"}
+
+
+def test_an_offset_by_the_same_site_says_nothing_of_the_scale() -> None:
+    """`reduce` in the table of an offset is that offset's own."""
+    model = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(n):
+    with numpyro.plate("n", n):
+        s = numpyro.sample("s", dist.HalfNormal(1))
+    x = numpyro.sample("x", dist.Normal(0, 1))
+"""
+    config = """\
+[sites.x]
+scale = { by = "s" }
+
+[sites.x.offset]
+s = { reduce = "sum" }
+"""
+    source = rewritten(model, config).data.decode()
+    assert 'x_loc = numpyro.param("xi_x_s", 0.0) * jnp.sum(s)' in source
+    assert "x_scale = 1 / jnp.mean(s)" in source

@@ -126,8 +126,9 @@ def making_pair(function: Function, config: Config, rule: SiteRule, child: Site)
         found = function.find(scale.by)
         own = nearest(found, child) if are_alternatives(found) else None
         site = own or (found[0] if found else None)
-        # The coefficient is that of the offset, which the scale has nothing to do with.
-        settings = replace(config.settings(rule.name, scale.by), coefficient="elementwise")
+        # The coefficient is that of the offset, which the scale has nothing to do with; nor has it
+        # with what the offset by the same site says of itself.
+        settings = replace(config.settings_of_site(rule.name), coefficient="elementwise")
         return Pair(rule.name, scale.by, settings, None, scale.place, scale.place, site)
     if scale is not None and isinstance(scale.value, str):
         label, text, place = "scale", scale.value, scale.place

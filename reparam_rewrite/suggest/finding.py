@@ -25,9 +25,7 @@ NOBODY = "what could be sampled around it is left as it is"
 PROPOSED = "<proposed>"
 
 
-def suggest(
-    source: Source, function: str | None = None, facts: Facts | None = None
-) -> Suggestion:
+def suggest(source: Source, function: str | None = None, facts: Facts | None = None) -> Suggestion:
     """What is proposed for a model's file, or for one `function` of it, of which `facts` are known.
 
     Without `function` it is for the first of the file for which there is something to propose.
@@ -95,7 +93,9 @@ def models_of(surveyed: Survey) -> list[Function]:
 def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
     names = [model.name for model in models_of(surveyed)]
     if function is None:
-        return Diagnostic(path, "no function of the file samples a site", "name a file with a model.")
+        return Diagnostic(
+            path, "no function of the file samples a site", "name a file with a model."
+        )
     hint = f"those that do are {listed(names)}." if names else "no function of the file does."
     return Diagnostic(path, f"no function '{function}' samples a site", hint)
 

@@ -118,7 +118,9 @@ def product(left: Form, right: Form) -> tuple[Term, ...]:
         for other in plain[1]:
             joint = one.sites + other.sites
             through = one.through or other.through
-            found.append(Term(joint, one.line, branches=one.branches | other.branches, through=through))
+            found.append(
+                Term(joint, one.line, branches=one.branches | other.branches, through=through)
+            )
     for mine, others in ((plain[0], plain[1]), (plain[1], plain[0])):
         if not others:
             found += hidden(mine, "a product with a function of other sites")

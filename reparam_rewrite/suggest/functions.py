@@ -34,7 +34,18 @@ MOVING = frozenset(
 )
 
 MOVING_METHODS = frozenset(
-    ["add", "astype", "flatten", "ravel", "repeat", "reshape", "set", "squeeze", "swapaxes", "transpose"]
+    [
+        "add",
+        "astype",
+        "flatten",
+        "ravel",
+        "repeat",
+        "reshape",
+        "set",
+        "squeeze",
+        "swapaxes",
+        "transpose",
+    ]
 )
 
 ELEMENTWISE_METHODS = frozenset(["clip", "round"])

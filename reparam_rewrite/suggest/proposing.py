@@ -109,13 +109,19 @@ class Proposing:
             if not own:
                 continue
             good = [term for term in own if term.is_summand]
-            if len(good) == len(own) == 1 or (good and len({t.group for t in good}) == 1 == len(good)):
+            if len(good) == len(own) == 1 or (
+                good and len({t.group for t in good}) == 1 == len(good)
+            ):
                 if len(own) > len(good):
                     self._alone.setdefault(site.index, self.why_no_summand(site, own, observed))
                     continue
                 yield Summand(site, good[0], observed)
-            elif good and len(good) == len(own) and all(
-                one.alternative_to(other) for one in good for other in good if one is not other
+            elif (
+                good
+                and len(good) == len(own)
+                and all(
+                    one.alternative_to(other) for one in good for other in good if one is not other
+                )
             ):
                 yield Summand(site, good[0], observed)
             else:
@@ -174,9 +180,7 @@ class Proposing:
         if term.single:
             return f"only some of its elements are in the sum {where}"
         if self.few_each(child, summands):
-            return (
-                f"each of its elements has one observation {where}, which may say less than its prior"
-            )
+            return f"each of its elements has one observation {where}, which may say less than its prior"
         return ""
 
     def offset(self, child: Summand, parent: Summand) -> Offset | None:
@@ -202,7 +206,9 @@ class Proposing:
     def regressed(self, child: Summand, parent: Summand, base: Offset) -> Offset | None:
         """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""
         mine, theirs = child.term, parent.term
-        unwritten = f"what it is multiplied by can't be written where it is sampled (line {mine.line})"
+        unwritten = (
+            f"what it is multiplied by can't be written where it is sampled (line {mine.line})"
+        )
         if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
             self._alone.setdefault(child.site.index, unwritten)
             return None
@@ -283,7 +289,9 @@ class Proposing:
         if loc is not None and loc.number != 0:
             if not text:
                 return proposal
-            reasons["loc"] = f"line {site.place.line}: minus the location of its prior on that scale"
+            reasons["loc"] = (
+                f"line {site.place.line}: minus the location of its prior on that scale"
+            )
             value = f"{grouped(text)} / {divided}"
             offsets = (Offset(site.name, "loc", -1.0, value, "loc"),)
         self._alone.pop(site.index, None)
@@ -321,8 +329,12 @@ class Proposing:
                 if name == observed.parameter:
                     alone = len(form.sites) == 1
                     nobody = "nothing is added to it" if alone else "nothing can make up for it"
-                    return f"{nobody} in the location of '{observed.site.name}' (line {own[0].line})"
-                what = f"the {name} of '{observed.site.name}'" if name else f"'{observed.site.name}'"
+                    return (
+                        f"{nobody} in the location of '{observed.site.name}' (line {own[0].line})"
+                    )
+                what = (
+                    f"the {name} of '{observed.site.name}'" if name else f"'{observed.site.name}'"
+                )
                 place = f"(line {observed.site.place.line})"
                 if own[0].is_summand and name:
                     return f"{what} {place} and no part of a sum"
@@ -457,9 +469,7 @@ def chains_of(
     seen: set[tuple[str, ...]] = set()
     for group in summands:
         names = [s.site.name for s in sorted(group, key=lambda s: s.site.order)]
-        pairs = {
-            pair for pair, o in offsets.items() if o.chained and set(pair) <= set(names)
-        }
+        pairs = {pair for pair, o in offsets.items() if o.chained and set(pair) <= set(names)}
         chain = tuple(name for name in names if any(name in pair for pair in pairs))
         if len(chain) > 1 and chain not in seen:
             seen.add(chain)

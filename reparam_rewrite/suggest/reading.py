@@ -412,7 +412,9 @@ class Reader:
             return Form((*terms, *hidden(both(*sampled[2:]), "a product of several sites")))
         text = ast.unparse(node) if self._depth == 0 else ""
         return Form(
-            tuple(replace(term, summed=True, text=text, line=node.lineno) for term in sampled[0].terms)
+            tuple(
+                replace(term, summed=True, text=text, line=node.lineno) for term in sampled[0].terms
+            )
         )
 
     def linked(self, form: Form, name: str) -> tuple[Term, ...]:
@@ -481,8 +483,12 @@ class Reader:
         if last in ("clip", "float32", "float64"):
             return Form(given[0].terms)
         if last in MOVING:
-            return Form(both(*given[:1]) if last not in ("stack", "concatenate", "hstack", "vstack",
-                        "column_stack", "append") else both(*given))
+            return Form(
+                both(*given[:1])
+                if last
+                not in ("stack", "concatenate", "hstack", "vstack", "column_stack", "append")
+                else both(*given)
+            )
         if last in ("take",):
             picked = ast.unparse(node.args[1]) if len(node.args) > 1 else "an index"
             return Form(tuple(replace(t, picked=t.picked or picked) for t in given[0].terms))
@@ -554,7 +560,9 @@ class Reader:
             exact = [site for site in found if site.name == name]
             if len(exact) != 1 and len(found) > 1:
                 # Its name is an argument: they are met in the order in which they were read.
-                taken = self.reading.priors.keys() | {one.site.index for one in self.reading.observed}
+                taken = self.reading.priors.keys() | {
+                    one.site.index for one in self.reading.observed
+                }
                 exact = [site for site in found if site.index not in taken]
             found = exact or found
         return found[0] if found else None
@@ -571,10 +579,15 @@ class Reader:
                     self.define_arguments(function, [Form(carried), Form(carried)])
                     self.block(function.body)
                     returned = self._returned
-                outputs = [form.parts[1] for form in returned if form.parts and len(form.parts) == 2]
+                outputs = [
+                    form.parts[1] for form in returned if form.parts and len(form.parts) == 2
+                ]
                 if outputs:
                     second = outputs[0]
-                    return Form(both(second), parts=(Form(hidden(both(*returned), "the state of a scan")), second))
+                    return Form(
+                        both(second),
+                        parts=(Form(hidden(both(*returned), "the state of a scan")), second),
+                    )
                 carried = both(Form(carried), Form(hidden(both(*returned), "the state of a scan")))
         return Form(carried)
 
@@ -608,7 +621,12 @@ class Reader:
         names = [part.arg for part in [*declared.posonlyargs, *declared.args]]
         keywords = [part.arg for part in declared.kwonlyargs]
         starred = any(isinstance(part, ast.Starred) for part in node.args)
-        if declared.vararg or declared.kwarg or starred or any(k.arg is None for k in node.keywords):
+        if (
+            declared.vararg
+            or declared.kwarg
+            or starred
+            or any(k.arg is None for k in node.keywords)
+        ):
             return None
         given = dict(zip(names[1:] if method else names, map(self.form, node.args), strict=False))
         given |= {str(k.arg): self.form(k.value) for k in node.keywords}
@@ -617,7 +635,9 @@ class Reader:
         for name, default in defaults.items():
             given.setdefault(name, self.form(default))
         if method:
-            given[names[0]] = self.form(node.func.value) if isinstance(node.func, ast.Attribute) else DATA
+            given[names[0]] = (
+                self.form(node.func.value) if isinstance(node.func, ast.Attribute) else DATA
+            )
         with self.inside(node, function):
             for name in (*names, *keywords):
                 self.names[name] = given.get(name, DATA)
@@ -654,7 +674,11 @@ class Reader:
         keys += [keyword.arg or "**" for keyword in node.keywords]
         given = dict(zip(keys, forms, strict=True))
         inner = next((form.made for form in given.values() if form.made), None)
-        if inner is not None and family in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
+        if inner is not None and family in (
+            "Independent",
+            "ExpandedDistribution",
+            "MaskedDistribution",
+        ):
             return Form(made=inner)
         if inner is not None:
             terms = both(*(form for one in given.values() for form in (one, *arguments(one))))
@@ -714,9 +738,7 @@ def in_branch(form: Form, choice: int, position: int, common: set[Term] | None =
     """As it is where one of several blocks ran; what is `common` to all is as it was."""
     chosen = (choice, position)
     terms = tuple(
-        term
-        if common and term in common
-        else replace(term, branches=term.branches | {chosen})
+        term if common and term in common else replace(term, branches=term.branches | {chosen})
         for term in form.terms
     )
     return replace(form, terms=terms)

@@ -42,7 +42,9 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
         found.append(Line(""))
     if suggestion.chains:
         several = len(suggestion.chains) > 1
-        value = [list(chain) for chain in suggestion.chains] if several else list(suggestion.chains[0])
+        value = (
+            [list(chain) for chain in suggestion.chains] if several else list(suggestion.chains[0])
+        )
         found += [Line(f"chain = {value_of(value, (), '')}"), Line("")]
     if chained:
         found += [Line("[defaults]")]
@@ -51,7 +53,9 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
             "keeps a coefficient where it starts, and SVI learns it from there."
         )
         found += [Line("init = 1.0")]
-        found += commented("One number for each pair: as good as one for each element, less to learn.")
+        found += commented(
+            "One number for each pair: as good as one for each element, less to learn."
+        )
         found += [Line('coefficient = "shared"'), Line("")]
     for proposal in suggestion.proposals:
         lines = list(site_lines(proposal, suggestion))
@@ -96,7 +100,9 @@ def offset_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
         before = chain[: chain.index(name)] if name in chain else ()
         for parent in before:
             if parent not in offered:
-                yield from commented(f"not this one: {proposal.reasons.get(parent, 'it has no part in it')}")
+                yield from commented(
+                    f"not this one: {proposal.reasons.get(parent, 'it has no part in it')}"
+                )
                 yield Line(f"{name_of(parent, (), '')} = false", name, parent)
     for offset in proposal.offsets:
         yield from pair_lines(proposal, offset)
@@ -121,9 +127,7 @@ def pair_lines(proposal: Proposal, offset: Offset) -> Iterator[Line]:
 
 
 def commented(text: str, child: str = "", parent: str = "") -> list[Line]:
-    wrapped = textwrap.wrap(
-        text, WIDTH - 2, break_long_words=False, break_on_hyphens=False
-    )
+    wrapped = textwrap.wrap(text, WIDTH - 2, break_long_words=False, break_on_hyphens=False)
     return [Line(f"# {line}", child, parent) for line in wrapped]
 
 
@@ -142,9 +146,7 @@ def to_text(suggestion: Suggestion) -> str:
                 lines.append(Line(f"#   {'' if at == 0 else '  '}{part}"))
     if suggestion.others:
         lines.append(Line(""))
-        lines += commented(
-            f"--function names another: {', '.join(suggestion.others)}."
-        )
+        lines += commented(f"--function names another: {', '.join(suggestion.others)}.")
     return "".join(f"{line.text}\n" for line in lines)
 
 

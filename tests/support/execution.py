@@ -112,6 +112,7 @@ def assert_equivalent(
     rtol: float = 1e-8,
     coefficients: Iterable[str] | None = None,
     coefficients_matter: bool = True,
+    offsets: bool = True,
     bases: Mapping[str, str] | None = None,
 ) -> None:
     """`reparam_rewrite.testing.assert_equivalent`, for what this program generates.
@@ -119,11 +120,13 @@ def assert_equivalent(
     Two things are stricter than for models by hand: a base site is called `<site>_base`, unless
     `bases` says otherwise, and no check that could not be made is passed over.
 
+    offsets: assert that the name of a coefficient tells its child and its parent.
     coefficients_matter: assert that each element of each new param has an effect on some site
     (on a model with a subsampled plate: that some element has). The inference paths and a run
     without jit have tests of their own, and cost as much time as all the rest.
     """
-    skip = [*OTHERWISE, *([] if coefficients_matter else ["effect", "offsets"])]
+    skip = [*OTHERWISE, *([] if coefficients_matter else ["effect"])]
+    skip += [] if coefficients_matter and offsets else ["offsets"]
     try:
         testing.assert_equivalent(
             plain,
