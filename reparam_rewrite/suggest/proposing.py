@@ -12,10 +12,13 @@ from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.forms import Made, Term
 from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
 from reparam_rewrite.suggest.values import Alone, Drawn, Offset, Proposal, Suggestion, Sum
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import Axis, Site
 
-#: So few observations of an element are not many; so small a mean of data is zero.
-FEW, NEGLIGIBLE = 2.0, 1e-3
+#: So few observations of an element say less than its prior, and so many more.
+FEW, MANY = 2.0, 10.0
+
+#: So small a mean of data, beside their root mean square, is zero.
+NEGLIGIBLE = 1e-3
 
 #: Why the first of a chain is left alone.
 AROUND = "the others are sampled around it"
@@ -80,6 +83,7 @@ class Proposing:
             model=tuple({site.name: drawn(site) for site in self._sites}.values()),
             priors=tuple(dict.fromkeys(self.prior_edges())),
             locations=tuple(dict.fromkeys(self.location_edges())),
+            ran=self._facts is not None,
         )
 
     # What a picture shows
@@ -149,6 +153,8 @@ class Proposing:
             others = [s for s in others if not s.term.alternative_to(child.term)]
             if not others:
                 continue
+            if self.is_scaled_slope(child):
+                continue
             reason = self.why_no_child(child, summands)
             if reason:
                 self._alone.setdefault(child.site.index, reason)
@@ -157,8 +163,52 @@ class Proposing:
                 if self._facts and not self._facts.meet(child.site.name, parent.site.name):
                     continue
                 offset = self.offset(child, parent)
-                if offset is not None:
+                if offset is not None and offset.chained:
+                    yield self.shared(offset, child, parent, summands)
+                elif offset is not None:
                     yield offset
+
+    def shared(
+        self, offset: Offset, child: Summand, parent: Summand, summands: list[Summand]
+    ) -> Offset:
+        """The part of what makes up for the parent that is the child's.
+
+        With data that tell the sum alone, each of those that can make up for the parent does by
+        the variance of its prior along the parent's axes: V_child / (V_child + the later ones'
+        V). Where that isn't known the shares are equal, and those with more axes than the child,
+        whose mean hardly varies, have none.
+        """
+        common = axes_of_both(parent.site, child.site)
+        rivals = [
+            s
+            for s in summands
+            if s.site.order > child.site.order
+            and s.term.group == child.term.group
+            and not (s.term.weights or s.term.summed or s.term.single)
+            and not s.term.alternative_to(child.term)
+            and not self.why_no_child(s, summands)
+            and all(any(axis.same(own) for own in s.site.shape or ()) for axis in common)
+        ]
+        spreads = [self.spread(s.site, common) for s in (child, *rivals)]
+        if all(spread is not None for spread in spreads) and sum(spreads):  # type: ignore[arg-type]
+            share = round(spreads[0] / sum(spreads), 2)  # type: ignore[operator, arg-type]
+        else:
+            size = len(child.site.shape or ())
+            rivals = [s for s in rivals if len(s.site.shape or ()) <= size]
+            share = round(1 / (1 + len(rivals)), 2)
+        names = tuple(s.site.name for s in rivals) if share < 1 else ()
+        return replace(offset, init=round(offset.init * share, 4), rivals=names)
+
+    def spread(self, site: Site, axes: tuple[Axis, ...]) -> float | None:
+        """The prior variance of a site's mean over all but some axes."""
+        if self._facts is None or site.shape is None:
+            return None
+        kept = [
+            at - len(site.shape)
+            for at, axis in enumerate(site.shape)
+            if any(axis.same(other) for other in axes)
+        ]
+        return self._facts.spread(site.name, tuple(kept))
 
     def why_no_child(self, child: Summand, summands: list[Summand]) -> str:
         """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
@@ -206,11 +256,13 @@ class Proposing:
     def regressed(self, child: Summand, parent: Summand, base: Offset) -> Offset | None:
         """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""
         mine, theirs = child.term, parent.term
-        unwritten = (
-            f"what it is multiplied by can't be written where it is sampled (line {mine.line})"
-        )
         if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
-            self._alone.setdefault(child.site.index, unwritten)
+            whose = child if not all(mine.weights) else parent
+            self._alone.setdefault(
+                child.site.index,
+                f"how it makes up for '{parent.site.name}' depends on what '{whose.site.name}' is "
+                f"multiplied by, which has no name where it is sampled (line {mine.line})",
+            )
             return None
         variable = parent.site.variable
         if theirs.summed:
@@ -251,11 +303,8 @@ class Proposing:
         made = self._reading.priors.get(site.index)
         proposal = Proposal(site, offsets, reasons=reasons)
         if place is not None and place.term.picked and any(o.chained for o in offsets):
-            reasons["coefficient"] = (
-                f"line {place.term.line}: '{place.term.picked}' picks its elements, so that some "
-                "may have more observations than others"
-            )
-            proposal = replace(proposal, elementwise=True)
+            reasons["coefficient"] = f"'{place.term.picked}' (line {place.term.line})"
+            proposal = replace(proposal, elementwise=bool(site.shape is None or site.shape))
         if place is not None and made is not None and made.family == "GaussianRandomWalk":
             reasons["basis"] = (
                 f"line {site.place.line}: the steps of a random walk move together; its slow and "
@@ -275,10 +324,21 @@ class Proposing:
         if site.prior.support.kind != "real" or by.variable is None:
             return proposal
         reasons = proposal.reasons
-        group = [s for s in self.summands(place.observed)]
-        few = self.few_each(place, group)
+        group = list(self.summands(place.observed))
+        few = self.few_each(place, group) or self.is_scaled_slope(place)
+        each = self.observations_each(place)
+        if not few and each is not None and each >= MANY:
+            self._alone.setdefault(
+                site.index,
+                f"each of its elements has {each:.3g} observations, which say more than the prior",
+            )
+            return proposal
         power = 1.0 if few else 0.5
-        why = "has one observation" if few else "may have few observations"
+        if self.is_scaled_slope(place):
+            why = f"is seen through {times(place.term.weights)}"
+        else:
+            why = "has one observation" if few else "may have few observations"
+            why = why if each is None else f"has {each:.3g} observations"
         reasons["scale"] = (
             f"line {site.place.line}: its prior has the scale '{by.name}', and each element {why}: "
             f"where '{by.name}' is small it must be small too, a funnel"
@@ -306,13 +366,22 @@ class Proposing:
         plain = term.is_summand and term == Term((term.site,), term.line)
         return self._sites[term.site] if plain else None
 
+    def is_scaled_slope(self, child: Summand) -> bool:
+        """Is it multiplied by data, with a prior whose scale is a site: better non-centred?"""
+        made = self._reading.priors.get(child.site.index)
+        by = self.scale_site(made) if made is not None else None
+        return bool(child.term.weights) and by is not None and child.site.shape != ()
+
+    def observations_each(self, child: Summand) -> float | None:
+        """How many observations an element of a site has, if a run told."""
+        if self._facts is None or child.term.summed:
+            return None
+        return self._facts.observations_each(child.observed.site.name, child.site.name)
+
     def few_each(self, child: Summand, summands: list[Summand]) -> bool:
         """Has each element of a site one observation, or hardly more?"""
-        if self._facts is not None and not child.term.summed:
-            each = self._facts.observations_each(child.observed.site.name, child.site.name)
-            if each is not None:
-                return each < FEW
-        return one_each(child, summands)
+        each = self.observations_each(child)
+        return one_each(child, summands) if each is None else each < FEW
 
     # Those that are left alone
 
@@ -377,6 +446,13 @@ def drawn(site: Site) -> Drawn:
         family=site.prior.family or "",
         axes=tuple(axes),
         line=site.place.line,
+    )
+
+
+def axes_of_both(parent: Site, child: Site) -> tuple[Axis, ...]:
+    """The axes of the parent that the child has too."""
+    return tuple(
+        axis for axis in parent.shape or () if any(axis.same(own) for own in child.shape or ())
     )
 
 

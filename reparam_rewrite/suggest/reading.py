@@ -364,7 +364,7 @@ class Reader:
             if number.number is not None:
                 single = True
             else:
-                picked = picked or ast.unparse(item)
+                picked = ast.unparse(node.slice).strip("()")
         return Form(
             tuple(
                 replace(term, picked=term.picked or picked, single=term.single or single)

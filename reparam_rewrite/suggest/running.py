@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import constraints
@@ -23,7 +24,11 @@ from reparam_rewrite.verify.arguments import arguments, bound
 from reparam_rewrite.verify.entry import entry
 from reparam_rewrite.verify.loading import function_in, load
 from reparam_rewrite.verify.running import refusal
-from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure
+from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure, traced
+
+
+#: How many draws from the prior tell how far a site can go.
+DRAWS = 200
 
 
 def suggest_with_run(source: Source, function: str | None, args_given: str) -> Suggestion:
@@ -50,6 +55,7 @@ def facts_of(
         trace = structure(model, args, kwargs)
         sites = {n: site for n, site in trace.items() if site["type"] == "sample"}
         real = {n for n, site in sites.items() if is_latent(site) and is_real(site)}
+        draws = drawn(model, args, kwargs, [n for n, site in sites.items() if is_latent(site)])
         found: Any = get_dependencies(model, tuple(args), dict(kwargs))
     meeting = {
         frozenset((one, other))
@@ -71,7 +77,21 @@ def facts_of(
         real=frozenset(real),
         meeting=frozenset(meeting),
         evaluate=evaluate,
+        draws=draws,
     )
+
+
+def drawn(
+    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, Any]:
+    """Values from the prior, by the name of the latent site."""
+
+    def one(key: jax.Array) -> dict[str, Any]:
+        trace = traced(model, args, kwargs, key=key)
+        return {name: trace[name]["value"] for name in names}
+
+    values = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), DRAWS))
+    return {name: np.asarray(value) for name, value in values.items()}
 
 
 def is_real(site: Mapping[str, Any]) -> bool:

@@ -15,7 +15,8 @@ class Offset(Struct, frozen=True):
 
     `label` is what the config calls the parent: the site's name, or another word where `value`,
     an expression, is what is offset by. `chained`: it is nothing but being in the chain, and `init`
-    is only written where it isn't that of all. `where` tells the lines of the two summands.
+    is only written where it isn't that of all. `rivals` are sites that can make up for the parent
+    too. `where` tells the lines of the two summands.
     """
 
     child: str
@@ -24,6 +25,7 @@ class Offset(Struct, frozen=True):
     value: str = ""
     label: str = ""
     reason: str = ""
+    rivals: tuple[str, ...] = ()
     where: str = ""
 
     @property
@@ -90,6 +92,7 @@ class Suggestion(Struct, frozen=True):
     alone: tuple[Alone, ...] = ()
     others: tuple[str, ...] = ()
     named: bool = False  # the config must say which function it is for
+    ran: bool = False  # a run told what the source doesn't
     model: tuple[Drawn, ...] = ()
     priors: tuple[tuple[str, str], ...] = ()  # a site, and one whose prior reads it
     locations: tuple[tuple[str, str], ...] = ()  # a site, and an observed one that it is added to

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
+
+from reparam_rewrite.diagnostics import listed
 
 from reparam_rewrite.suggest.values import Offset, Proposal, Suggestion
 from reparam_rewrite.toml_writing import name_of, value_of
@@ -48,15 +51,28 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
         found += [Line(f"chain = {value_of(value, (), '')}"), Line("")]
     if chained:
         found += [Line("[defaults]")]
+        shares = (
+            "its share by the variances of their priors"
+            if suggestion.ran
+            else "an equal share, as the source doesn't tell how far each can go (--args does)"
+        )
+        others = any(offset.rivals for offset in chained)
         found += commented(
-            "1 takes from each all of what those before it add: full hierarchical centring. MCMC "
-            "keeps a coefficient where it starts, and SVI learns it from there."
+            "1 makes up for all of what is before"
+            + (f"; where others can do so too it is {shares}" if others else "")
+            + ". MCMC keeps a coefficient where it starts, and SVI learns it from there."
         )
         found += [Line("init = 1.0")]
-        found += commented(
-            "One number for each pair: as good as one for each element, less to learn."
-        )
-        found += [Line('coefficient = "shared"'), Line("")]
+        picked = [one.reasons["coefficient"] for one in suggestion.proposals if one.elementwise]
+        if picked:
+            found += commented(
+                "One number for each element, as some may have more observations than others: "
+                f"they are picked by {', '.join(dict.fromkeys(picked))}."
+            )
+        else:
+            found += commented("One number for each pair: one for each element is hardly better.")
+        kind = "elementwise" if picked else "shared"
+        found += [Line(f'coefficient = "{kind}"'), Line("")]
     for proposal in suggestion.proposals:
         lines = list(site_lines(proposal, suggestion))
         if lines:
@@ -70,9 +86,10 @@ def site_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
     """The table of one site; nothing where the chain says it all."""
     name = proposal.site.name
     said: list[Line] = []
-    if proposal.elementwise:
-        said += commented(proposal.reasons["coefficient"], name)
-        said.append(Line('coefficient = "elementwise"', name))
+    init = usual_init(proposal)
+    if init != 1.0:
+        said += commented(why_init(next(o for o in proposal.offsets if o.init == init)), name)
+        said.append(Line(f"init = {init!r}", name))
     if proposal.by:
         said += commented(proposal.reasons["scale"], name)
         power = f"{{ by = {value_of(proposal.by, (), '')}, power = {proposal.power!r} }}"
@@ -108,12 +125,29 @@ def offset_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
         yield from pair_lines(proposal, offset)
 
 
+def usual_init(proposal: Proposal) -> float:
+    """The initial value that most of a site's coefficients in the chain have."""
+    counts = Counter(offset.init for offset in proposal.offsets if offset.chained)
+    return counts.most_common(1)[0][0] if counts else 1.0
+
+
+def why_init(offset: Offset) -> str:
+    """Why a coefficient starts where it does."""
+    parts = []
+    if offset.init < 0:
+        parts.append(f"'{offset.child}' is in the sum with the other sign")
+    if offset.rivals:
+        parts.append(f"{listed(offset.rivals)} can make up for '{offset.parent}' too")
+    elif offset.init != 1.0 and not parts:
+        parts.append(f"'{offset.child}' is in the sum with another factor")
+    return f"{offset.where}: {', and '.join(parts) or 'nothing later can make up for it'}"
+
+
 def pair_lines(proposal: Proposal, offset: Offset) -> Iterator[Line]:
     name, parent = proposal.site.name, offset.parent
     if offset.chained:
-        if offset.init != 1.0:
-            why = "with the other sign" if offset.init == -1.0 else "with another factor"
-            yield from commented(f"{offset.where}: '{name}' is in the sum {why}", name, parent)
+        if offset.init != usual_init(proposal):
+            yield from commented(why_init(offset), name, parent)
             yield Line(f"{name_of(parent, (), '')} = {{ init = {offset.init!r} }}", name, parent)
         return
     if offset.reason:
