@@ -17,8 +17,8 @@ class Facts(Struct, frozen=True):
     `shapes` are those of the values of all sites. `real` are the latents on the whole real line.
     `meeting` are the pairs of sites that depend on each other in the posterior, as
     `numpyro.infer.inspect.get_dependencies` tells. `evaluate` gives the mean of an expression of
-    the model's arguments, None where it has others in it. `draws` are values of the latent sites from
-    the prior, by name: arrays whose first axis is the draw.
+    the model's arguments, None where it has others in it. `draws` are values of the latent sites
+    from the prior, by name: arrays whose first axis is the draw.
     """
 
     shapes: dict[str, Shape]

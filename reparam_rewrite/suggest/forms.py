@@ -19,8 +19,9 @@ class Term(Struct, frozen=True):
     out, `weights` are the data that it is multiplied by, each an expression, "" where that can't
     be written elsewhere. `picked`: what it is indexed by is data, as in ``a[group]``. `single`:
     only some of its elements are meant, ``a[0]``. `summed`: its elements are added up, ``X @ b``;
-    `text` is that expression then, as written, and `scalar` says that it is one number. `group` tells the arguments of a nonlinear
-    function from what is outside: only summands of one group are added up. `branches` are the
+    `text` is that expression then, as written, and `scalar` says that it is one number. `group`
+    tells the argument of a nonlinear function from what is outside of it, as only summands of one
+    group are added up. `branches` are the
     choices that must be made to come to it. `through` is what keeps it from being a shift, in
     words; "" for a summand. `line` is that of the summand.
     """

@@ -20,6 +20,9 @@ FEW, MANY = 2.0, 10.0
 #: So small a mean of data, beside their root mean square, is zero.
 NEGLIGIBLE = 1e-3
 
+#: What keeps a slope finite where all of the data that it is of are zero.
+TINY = "1e-6"
+
 #: Why the first of a chain is left alone.
 AROUND = "the others are sampled around it"
 
@@ -112,22 +115,11 @@ class Proposing:
             own = [term for term in terms if site.index in term.sites]
             if not own:
                 continue
-            good = [term for term in own if term.is_summand]
-            if len(good) == len(own) == 1 or (
-                good and len({t.group for t in good}) == 1 == len(good)
-            ):
-                if len(own) > len(good):
-                    self._alone.setdefault(site.index, self.why_no_summand(site, own, observed))
-                    continue
-                yield Summand(site, good[0], observed)
-            elif (
-                good
-                and len(good) == len(own)
-                and all(
-                    one.alternative_to(other) for one in good for other in good if one is not other
-                )
-            ):
-                yield Summand(site, good[0], observed)
+            alternatives = all(
+                one.alternative_to(other) for one in own for other in own if one is not other
+            )
+            if alternatives and all(term.is_summand for term in own):
+                yield Summand(site, own[0], observed)
             else:
                 self._alone.setdefault(site.index, self.why_no_summand(site, own, observed))
 
@@ -216,7 +208,7 @@ class Proposing:
         prior = site.prior
         where = f"(line {term.line})"
         real = self._facts is not None and site.name in self._facts.real
-        if not real and prior.support.kind not in ("real", "runtime") or prior.family is None:
+        if (not real and prior.support.kind not in ("real", "runtime")) or prior.family is None:
             family = prior.family or "a prior that can't be read"
             if prior.support.kind == "fixed":
                 return (
@@ -230,7 +222,10 @@ class Proposing:
         if term.single:
             return f"only some of its elements are in the sum {where}"
         if self.few_each(child, summands):
-            return f"each of its elements has one observation {where}, which may say less than its prior"
+            return (
+                f"each of its elements has one observation {where}, which may say less than its "
+                "prior"
+            )
         return ""
 
     def offset(self, child: Summand, parent: Summand) -> Offset | None:
@@ -247,8 +242,8 @@ class Proposing:
             self._alone.setdefault(
                 child.site.index,
                 "how its elements make up for a constant depends on all of "
-                f"{mine.text or 'a sum'} (line {mine.line}); sampled before '{parent.site.name}' it "
-                "could be the parent",
+                f"{mine.text or 'a sum'} (line {mine.line}); sampled before "
+                f"'{parent.site.name}' it could be the parent",
             )
             return None
         return self.regressed(child, parent, base)
@@ -271,28 +266,29 @@ class Proposing:
             value, what = theirs.text, theirs.text
             if not theirs.scalar:
                 value, what = f"jnp.mean({theirs.text})", f"the mean of {theirs.text}"
-            init = 1.0 / mine.factor
+            both = ""
         else:
             if variable is None:
                 return None
-            value = lined_up(child.site, parent.site, variable, self._facts)
-            if value is None:
+            taken = lined_up(child.site, parent.site, variable, self._facts)
+            if taken is None:
                 return None
-            init = theirs.factor / mine.factor
+            value = taken
             own, other = times(mine.weights), times(theirs.weights)
             if mine.weights:
                 both = times((*theirs.weights, *mine.weights))
-                value = f"{value} * (jnp.mean({both}) / jnp.mean({squared(own)}))"
+                value = f"{value} * (jnp.mean({both}) / (jnp.mean({squared(own)}) + {TINY}))"
                 what = f"the slope of {other or 'a constant'} on {own}"
             else:
                 value = f"{value} * jnp.mean({other})"
                 what = f"the mean of {other}"
                 both = other
-            if self._facts is not None and both:
-                mean = self._facts.evaluate(both)
-                size = self._facts.evaluate(squared(both))
-                if mean is not None and size is not None and abs(mean) <= NEGLIGIBLE * size**0.5:
-                    return None
+        if self._facts is not None and both:
+            mean = self._facts.evaluate(both)
+            size = self._facts.evaluate(squared(both))
+            if mean is not None and size is not None and abs(mean) <= NEGLIGIBLE * size**0.5:
+                return None
+        init = theirs.factor / mine.factor
         return replace(base, value=value, init=init, label=parent.site.name, reason=what)
 
     # One site

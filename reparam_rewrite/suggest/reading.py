@@ -7,6 +7,7 @@ are followed; what isn't known hides what it is given.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -27,14 +28,14 @@ from reparam_rewrite.suggest.forms import (
 from reparam_rewrite.suggest.functions import ADDING, ELEMENTWISE_METHODS, MOVING, MOVING_METHODS
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.helpers import is_patched
+from reparam_rewrite.survey.helpers import Substitution, is_patched
 from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.index import Index
 from reparam_rewrite.survey.naming import template_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import ARRAY_MODULES
 from reparam_rewrite.survey.scans import SCAN
-from reparam_rewrite.survey.shapes import ELEMENTWISE, REDUCTIONS
+from reparam_rewrite.survey.shapes import ELEMENTWISE
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
 
@@ -257,7 +258,7 @@ class Reader:
     def _form(self, node: ast.expr) -> Form:
         match node:
             case ast.Constant(value=value):
-                number = float(value) if type(value) in (int, float) else None
+                number = float(value) if isinstance(value, int | float) else None
                 return Form(number=number, text=ast.unparse(node))
             case ast.Name(id=name):
                 known = self.names.get(name)
@@ -301,7 +302,7 @@ class Reader:
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 parts_ = tuple(self.form(element) for element in elements)
                 return Form(self.apart(parts_), parts=parts_)
-            case ast.Dict(keys=keys, values=values):
+            case ast.Dict(values=values):
                 forms = [self.form(value) for value in values]
                 return Form(hidden(both(*forms), "a dictionary"))
             case ast.NamedExpr(target=target, value=value):
@@ -315,10 +316,13 @@ class Reader:
             case ast.Starred(value=value):
                 return self.form(value)
             case ast.Compare() | ast.BoolOp():
-                inside = [self.form(part) for part in ast.iter_child_nodes(node) if is_expr(part)]
-                return Form(hidden(both(*inside), "a test"))
-        inside = [self.form(part) for part in ast.iter_child_nodes(node) if is_expr(part)]
+                return Form(hidden(both(*self.inside_of(node)), "a test"))
+        inside = self.inside_of(node)
         return Form(hidden(both(*inside), "an expression that isn't followed"))
+
+    def inside_of(self, node: ast.expr) -> list[Form]:
+        parts = ast.iter_child_nodes(node)
+        return [self.form(part) for part in parts if isinstance(part, ast.expr)]
 
     def apart(self, forms: Sequence[Form]) -> tuple[Term, ...]:
         """The summands of the elements of one array: they are never added to each other."""
@@ -343,10 +347,10 @@ class Reader:
             return at(known, node.lineno)
         owner = self.form(node.value)
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        first = items[0]
-        if owner.parts is not None and isinstance(first, ast.Constant) and len(items) == 1:
-            if type(first.value) is int and -len(owner.parts) <= first.value < len(owner.parts):
-                return owner.parts[first.value]
+        if owner.parts is not None and isinstance(node.slice, ast.Constant):
+            place = node.slice.value
+            if type(place) is int and -len(owner.parts) <= place < len(owner.parts):
+                return owner.parts[place]
         if not owner.terms:
             return DATA
         picked, single = "", False
@@ -708,17 +712,10 @@ class Reader:
 
 
 def substituted(node: ast.expr, name: str, text: str) -> ast.expr:
-    from reparam_rewrite.survey.helpers import Substitution
-
+    """The expression with another in the place of a name."""
     made = ast.parse(text, mode="eval").body
-    import copy
-
     found: ast.expr = Substitution({name: made}).visit(copy.deepcopy(node))
     return found
-
-
-def is_expr(node: ast.AST) -> bool:
-    return isinstance(node, ast.expr)
 
 
 def loaded(target: ast.expr) -> ast.expr:

@@ -26,13 +26,15 @@ from reparam_rewrite.verify.loading import function_in, load
 from reparam_rewrite.verify.running import refusal
 from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure, traced
 
-
 #: How many draws from the prior tell how far a site can go.
 DRAWS = 200
 
 
 def suggest_with_run(source: Source, function: str | None, args_given: str) -> Suggestion:
-    """`suggest`, with the facts of a run. Raises `Refusal` also for what the model's code raises."""
+    """`suggest`, with the facts of a run.
+
+    Raises `Refusal` also for what the model's code raises.
+    """
     module = load(source.path, "model")
     name = entry(source.data, source.path, function)
     model = function_in(module, name, source.path)

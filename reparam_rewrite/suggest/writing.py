@@ -11,7 +11,6 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.diagnostics import listed
-
 from reparam_rewrite.suggest.values import Offset, Proposal, Suggestion
 from reparam_rewrite.toml_writing import name_of, value_of
 
