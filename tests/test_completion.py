@@ -69,7 +69,7 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([""], {"schema", "verify", *FILES}),
+        ([""], {"schema", "suggest", "verify", *FILES}),
         (["ver"], {"verify", "verse.py"}),
         (["--check", "ver"], {"verse.py"}),
         (["mo"], {"model.py", "model.ipynb", "models/"}),

@@ -161,6 +161,6 @@ def with_run(source: Source, function: str | None, args_given: str) -> Suggestio
         hint = "save it as a file: it is run, with what it imports from beside it."
         raise Refusal(Diagnostic(None, "--args are for a model in a file", hint))
     prepare("--args")
-    from reparam_rewrite.suggest.running import suggest_with_run
+    from reparam_rewrite.verify.once import suggest_with_run
 
     return suggest_with_run(source, function, args_given)

@@ -299,7 +299,7 @@ class Proposing:
         made = self._reading.priors.get(site.index)
         proposal = Proposal(site, offsets, reasons=reasons)
         if place is not None and place.term.picked and any(o.chained for o in offsets):
-            reasons["coefficient"] = f"'{place.term.picked}' (line {place.term.line})"
+            reasons["coefficient"] = place.term.picked
             proposal = replace(proposal, elementwise=bool(site.shape is None or site.shape))
         if place is not None and made is not None and made.family == "GaussianRandomWalk":
             reasons["basis"] = (
@@ -393,7 +393,9 @@ class Proposing:
                     continue
                 if name == observed.parameter:
                     alone = len(form.sites) == 1
-                    nobody = "nothing is added to it" if alone else "nothing can make up for it"
+                    nobody = (
+                        "nothing is added to it" if alone else "no other can be sampled around it"
+                    )
                     return (
                         f"{nobody} in the location of '{observed.site.name}' (line {own[0].line})"
                     )

@@ -66,7 +66,7 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
         if picked:
             found += commented(
                 "One number for each element, as some may have more observations than others: "
-                f"they are picked by {', '.join(dict.fromkeys(picked))}."
+                f"they are picked by {listed(dict.fromkeys(picked), last='or')}."
             )
         else:
             found += commented("One number for each pair: one for each element is hardly better.")
