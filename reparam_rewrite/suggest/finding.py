@@ -143,14 +143,20 @@ def without(suggestion: Suggestion, lines: list[Line], diagnostic: Diagnostic) -
         if line.child:
             return without_site(suggestion, line.child, reason)
     named = [p.site.name for p in suggestion.proposals if f"'{p.site.name}'" in reason]
-    at_place = [
-        p.site.name
-        for p in suggestion.proposals
-        if isinstance(place, Place) and p.site.place.line == place.line
-    ]
+    at_place = [p.site.name for p in suggestion.proposals if is_at(place, p.site.place.line)]
     for name in named[:1] or at_place[:1]:
         return without_site(suggestion, name, reason)
+    there = [one.name for one in suggestion.model if is_at(place, one.line)]
+    there += [one.name for one in suggestion.model if f"'{one.name}'" in reason]
+    for parent in there:
+        for proposal in suggestion.proposals:
+            if any(offset.parent == parent for offset in proposal.offsets):
+                return without_pair(suggestion, proposal.site.name, parent, reason)
     return suggestion
+
+
+def is_at(place: Place | str | None, line: int) -> bool:
+    return isinstance(place, Place) and place.line == line
 
 
 def without_site(suggestion: Suggestion, child: str, reason: str) -> Suggestion:

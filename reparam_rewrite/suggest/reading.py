@@ -380,9 +380,9 @@ class Reader:
         left, right = self.form(node.left), self.form(node.right)
         match node.op:
             case ast.Add():
-                return Form(both(left, right))
+                return Form((*left.terms, *right.terms))  # also what is there twice
             case ast.Sub():
-                return Form(both(left, scaled(right, -1.0)))
+                return Form((*left.terms, *scaled(right, -1.0).terms))
             case ast.Mult():
                 return self.times(left, right)
             case ast.Div():
