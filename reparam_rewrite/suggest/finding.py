@@ -142,6 +142,9 @@ def without(suggestion: Suggestion, lines: list[Line], diagnostic: Diagnostic) -
             return without_pair(suggestion, line.child, line.parent, reason)
         if line.child:
             return without_site(suggestion, line.child, reason)
+    for offset in (offset for p in suggestion.proposals for offset in p.offsets):
+        if f"'{offset.child}'" in reason and f"'{offset.parent}'" in reason:
+            return without_pair(suggestion, offset.child, offset.parent, reason)
     named = [p.site.name for p in suggestion.proposals if f"'{p.site.name}'" in reason]
     at_place = [p.site.name for p in suggestion.proposals if is_at(place, p.site.place.line)]
     for name in named[:1] or at_place[:1]:
