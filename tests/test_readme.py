@@ -69,7 +69,7 @@ def test_main_command_shows_the_diff_of_the_tensor_fixture(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "shown", blocks("console"), ids=["writes", "refuses", "notebook", "differs"]
+    "shown", blocks("console"), ids=["writes", "refuses", "notebook", "suggests", "differs"]
 )
 def test_console_sessions(shown: str, tmp_path: Path) -> None:
     command, _, output = shown.partition("\n")
@@ -81,8 +81,17 @@ def test_console_sessions(shown: str, tmp_path: Path) -> None:
     by_hand = (GRAND_MEAN / "by_hand.py").read_text()
     (tmp_path / "wrong.py").write_text(by_hand.replace("Normal(0, 10)", "Normal(0, 9)"))
     result = run(command.removeprefix("$ "), tmp_path)
-    assert (result.stdout if "verify" in command else result.stderr) == output
-    assert (result.stderr if "verify" in command else result.stdout) == ""
+    prints = "verify" in command or "suggest" in command
+    assert (result.stdout if prints else result.stderr) == output
+    assert (result.stderr if prints else result.stdout) == ""
+
+
+def test_what_is_proposed_is_piped_into_the_rewriter(tmp_path: Path) -> None:
+    (command,) = re.findall(r"`(reparam-rewrite suggest [^`]*\|[^`]*)`", README)
+    grand_mean(tmp_path)
+    ran = run(command.replace("\n", " "), tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert '+    a_loc = numpyro.param("xi_a_mu", jnp.ones(n_a)) * mu' in ran.stdout
 
 
 def test_verify_command_shows_that_the_model_by_hand_is_the_plain_one() -> None:
