@@ -35,8 +35,16 @@ def test_same_density_with_log_determinant(case: Path) -> None:
     assert_equivalent(plain, generated, args, kwargs, points=20, bases=bases)
 
 
-@case_of
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[] if case.name in ("tensor", "kalman") else [pytest.mark.long])
+        for case in CASES
+    ],
+    ids=lambda case: case.name,
+)
 def test_nuts_and_both_guides_run(case: Path) -> None:
+    """To the end; that they start on every case is one of the checks of `verify`."""
     args, kwargs = arguments(case)
     example = runpy.run_path(str(case / "example.py"))
     assert_infers(
