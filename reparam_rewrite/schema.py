@@ -165,7 +165,7 @@ TEXTS: dict[str, dict[str, dict[str, Schema]]] = {
 
 
 def chain(table: Schema) -> Schema:
-    """One chain of names, or several."""
+    """One chain of names, or several; none says that nothing is meant."""
     one = {
         "type": "array",
         "minItems": 2,
@@ -173,7 +173,7 @@ def chain(table: Schema) -> Schema:
         "items": {"type": "string", **SITE_NAME},
     }
     description = table["properties"]["chain"]["description"]
-    several = {"type": "array", "minItems": 1, "items": one}
+    several = {"type": "array", "items": one}
     return {"description": description, "anyOf": [one, several]}
 
 

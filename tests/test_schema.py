@@ -269,6 +269,7 @@ CONFIGS = st.fixed_dictionaries(
 @example({"sites": {"a": {"offset": {"x*": {"value": "y"}}}}})
 @example({"sites": {"a": {"offset": {"x*": {}}}}})
 @example({"chain": [["a", "b"]]})
+@example({"chain": []})
 def test_editor_and_program_agree_on_any_config(config: dict[str, Any]) -> None:
     text = to_toml(config, "config")
     said, found = refusal(text), complaints(text)

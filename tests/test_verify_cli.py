@@ -264,7 +264,7 @@ def test_without_jax(
 def test_help(tmp_path: Path) -> None:
     listed = run(tmp_path, "--help", COLUMNS="80").out.decode()
     for name, summary in COMMANDS.items():
-        assert f"\n  {name}  {summary}" in listed
+        assert f"\n  {name:{max(map(len, COMMANDS))}}  {summary}" in listed
     ran = run(tmp_path, "verify", "--help", COLUMNS="80")
     assert (ran.status, ran.err) == (0, "")
     text = ran.out.decode()
