@@ -458,6 +458,10 @@ REFUSED_FILES = {
         f"model.py:15:1: {UNCHANGED}\n    p = 1 ; q = 2\n    ^\n"
         "hint: take out the form feed at the start of the line.",
     ),
+    "a form feed below the last line end of two kinds": (
+        PLAIN + b"\n\r\n\x0c\n",
+        f"model.py:48:1: {UNCHANGED}\nhint: take out the form feed at the start of the line.",
+    ),
     "blanks above a last comment": (
         PLAIN + b"\n\n   \n# The end\n\n",
         f"model.py:46:1: {UNCHANGED}\nhint: take out this blank line.",

@@ -53,8 +53,9 @@ def not_given_back(source: Source, given: str) -> Refusal:
     while number <= len(kept) and kept[number - 1] == source.line(number):
         number += 1
     hint = "please report this file."
-    if number <= len(kept) and "\f" in margin_of(kept[number - 1]):  # it came from a line above
-        number = next(n for n in range(1, number + 1) if "\f" in margin_of(source.line(n)))
+    if number <= len(kept) and "\f" in margin_of(kept[number - 1]):  # it came from another line
+        lines = range(1, len(physical_lines(source.text)) + 1)
+        number = next((n for n in lines if "\f" in margin_of(source.line(n))), number)
     line = source.line(number)
     if "\f" in margin_of(line):
         hint = "take out the form feed at the start of the line."
