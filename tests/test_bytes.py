@@ -458,6 +458,11 @@ REFUSED_FILES = {
         f"model.py:15:1: {UNCHANGED}\n    p = 1 ; q = 2\n    ^\n"
         "hint: take out the form feed at the start of the line.",
     ),
+    "a form feed in the first indent": (
+        b"if True:\n\x0c    x = 1\n" + PLAIN,
+        "model.py:2:1: a form feed is part of the file's indent, which LibCST can't write\n"
+        "    x = 1\n    ^\nhint: take out the form feed at the start of the line.",
+    ),
     "a form feed below the last line end of two kinds": (
         PLAIN + b"\n\r\n\x0c\n",
         f"model.py:48:1: {UNCHANGED}\nhint: take out the form feed at the start of the line.",

@@ -10,7 +10,13 @@ from reparam_rewrite.emit.code import Code, Writer
 from reparam_rewrite.emit.edit import Named, Prior
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
-from reparam_rewrite.emit.parsing import not_given_back, refuse_lone_returns, unparsed, unwritable
+from reparam_rewrite.emit.parsing import (
+    form_feed,
+    not_given_back,
+    refuse_lone_returns,
+    unparsed,
+    unwritable,
+)
 from reparam_rewrite.emit.rendering import Rendering
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
@@ -76,6 +82,8 @@ def parse(source: Source, rendering: Rendering) -> cst.Module:
         raise unparsed(source, error) from None
     if rendering.bytes_of(module) != source.data:
         raise not_given_back(source, module.code)
+    if module.default_indent.strip(" \t"):  # which LibCST then parses no statement with
+        raise Refusal(form_feed(source))
     return module
 
 

@@ -54,8 +54,7 @@ def not_given_back(source: Source, given: str) -> Refusal:
         number += 1
     hint = "please report this file."
     if number <= len(kept) and "\f" in margin_of(kept[number - 1]):  # it came from another line
-        lines = range(1, len(physical_lines(source.text)) + 1)
-        number = next((n for n in lines if "\f" in margin_of(source.line(n))), number)
+        number = first_form_feed(source) or number
     line = source.line(number)
     if "\f" in margin_of(line):
         hint = "take out the form feed at the start of the line."
@@ -63,6 +62,20 @@ def not_given_back(source: Source, given: str) -> Refusal:
         hint = "take out this blank line."
     message = "LibCST would not give this file back unchanged from this line on"
     return Refusal(Diagnostic(Place(source.path, number, 1), message, hint, line))
+
+
+def form_feed(source: Source) -> Diagnostic:
+    """A form feed where the file is indented for the first time."""
+    number = first_form_feed(source)
+    message = "a form feed is part of the file's indent, which LibCST can't write"
+    hint = "take out the form feed at the start of the line."
+    return Diagnostic(Place(source.path, number, 1), message, hint, source.line(number))
+
+
+def first_form_feed(source: Source) -> int:
+    """The first line that has one before its code, 0 if there is none."""
+    lines = range(1, len(physical_lines(source.text)) + 1)
+    return next((n for n in lines if "\f" in margin_of(source.line(n))), 0)
 
 
 def unwritable(source: Source, error: UnicodeEncodeError) -> Refusal:
