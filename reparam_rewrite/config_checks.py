@@ -67,6 +67,8 @@ def checked(key: str, kind: Any, raw: object) -> Any:
     declared = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if key == "coefficient" and get_origin(declared) in (Union, UnionType):
         return _structure(key, raw)
+    if key == "init" and get_origin(declared) in (Union, UnionType):
+        return _initial(key, raw)
     check = CHECKS.get(key)
     try:
         value = msgspec.convert(raw, kind)
@@ -94,6 +96,35 @@ def _structure(key: str, raw: object) -> str | list[str]:
             raise Wrong(f"'{key}' names an axis twice")
         return raw
     raise Wrong(f"'{key}' must be {known}, not {found(raw)}")
+
+
+def _initial(key: str, raw: object) -> Any:
+    """A number, nested arrays of numbers as tuples, or the name of an .npz."""
+    if isinstance(raw, str):
+        if not raw.endswith(".npz") or raw == ".npz" or set(raw) & set("/\\"):
+            hint = "name an .npz that is beside the generated file, such as 'offsets.npz'."
+            raise Wrong(f"'{key}' must be a number, an array or the name of an .npz", hint)
+        if not raw.isprintable() or set(raw) & set("{}"):
+            raise Wrong(f"'{key}' names a file whose name can't stand in code")
+        return raw
+    if isinstance(raw, list):
+        value, _ = _array(key, raw)
+        return value
+    return finite(key, checked(key, float, raw))
+
+
+def _array(key: str, raw: list[Any]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """A rectangle of numbers, and its shape."""
+    rows = [isinstance(one, list) for one in raw]
+    if not raw or any(rows) != all(rows):
+        what = "is empty" if not raw else "mixes numbers and arrays"
+        raise Wrong(f"'{key}' {what}", "give a number for every element of the child.")
+    if not rows[0]:
+        return tuple(finite(key, checked(key, float, one)) for one in raw), (len(raw),)
+    parts = [_array(key, one) for one in raw]
+    if len({shape for _, shape in parts}) > 1:
+        raise Wrong(f"'{key}' has rows of different lengths")
+    return tuple(part for part, _ in parts), (len(raw), *parts[0][1])
 
 
 def _mistyped(key: str, kind: Any, raw: object) -> Wrong:

@@ -33,7 +33,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = "elementwise"
     init: Annotated[
-        float, Meta(description="The coefficient's initial value: 0 is the model as written.")
+        float | list[Any] | str,
+        Meta(
+            description="The coefficient's initial value: 0 is the model as written. A number, an "
+            "array of one for each element, or an .npz that has the array by the param's name."
+        ),
     ] = 0.0
     learn: Annotated[
         bool, Meta(description="False writes the initial value as a literal, not a param.")
@@ -291,6 +295,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def is_empty(self) -> bool:
         """Does it say, by an empty chain, that there is nothing to do?"""
         return not (self.chains or self.sites)
+
+    @property
+    def files(self) -> tuple[tuple[str, Place], ...]:
+        """The .npz files that have coefficients, each once, and where it is named first."""
+        said: list[Any] = [self.defaults.init]
+        for site in self.sites.values():
+            said += [
+                table.get("init")
+                for table in (site.overrides, *(p.overrides for p in site.parents))
+            ]
+        found = {}
+        for name in said:
+            if isinstance(name, str) and name not in found:
+                before = self.text[: max(0, self.text.find(name) - 1)]
+                line = before.count("\n") + 1
+                found[name] = Place(self.path, line, len(before) - before.rfind("\n"))
+        return tuple(found.items())
 
     def source_line(self, place: Place) -> str:
         """The line of the config at `place`, without its end; empty past the end of the file."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from reparam_rewrite import __version__, rewriting
 from reparam_rewrite.config import read_config
+from reparam_rewrite.config_values import Config
 from reparam_rewrite.decoding import is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.files import (
@@ -73,6 +74,7 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
     refuse_other_kind(model, output)
     width = line_length(Path() if model == STDIN else Path(model))
     result = rewriting.rewrite(source, settings, width)
+    refuse_missing_arrays(settings, output)
     made_from = origin(__version__, output, (model, source.data), (config, given), width)
     if is_notebook(output):
         from reparam_rewrite.notebooks.stamp import stamped as notebook_stamped
@@ -84,6 +86,15 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
     old = read_bytes(output, "output") if os.path.exists(output) else None  # noqa: PTH110
     obstacle = refusal_to_overwrite(output, old, new) if old is not None else None
     return Outcome(target, old, new, result, obstacle)
+
+
+def refuse_missing_arrays(config: Config, output: str) -> None:
+    """The generated file loads arrays from beside it: they must be there."""
+    for name, place in config.files:
+        if not (Path(output).parent / name).is_file():
+            message = f"there is no '{name}' beside {output}, which would load it"
+            hint = "coefficients in an .npz are read from the folder of the generated file."
+            raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
 
 
 def attempt(target: Target, thorough: bool = False) -> Outcome:

@@ -36,6 +36,11 @@ FUNCTION_NAME = {"pattern": r"^[^\s.\-]+(\.[^\s.\-]+)*$"}
 #: Only {child} and {parent}, and doubled braces.
 TEMPLATE = {"pattern": r"^([^{}]|\{\{|\}\}|\{child\}|\{parent\})+$"}
 
+#: A file beside the generated one.
+NPZ = {"pattern": r"^[^/\\{}]+\.npz$"}
+#: Nested arrays are not looked into.
+NUMBERS = {"minItems": 1, "items": {"type": ["number", "array"]}}
+
 
 class TargetTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[[tool.reparam-rewrite.targets]]: what is generated, of what. Paths are from this file."""
@@ -70,6 +75,7 @@ def config_schema() -> Schema:
     for table in ("Settings", "SiteTable", "ParentTable"):
         axes = {"minItems": 1, "uniqueItems": True, "items": {"type": "string", "minLength": 1}}
         constrain(tables[table]["properties"]["coefficient"], {"array": axes})
+        constrain(tables[table]["properties"]["init"], {"array": NUMBERS, "string": NPZ})
     for key in keys_of(Settings):  # below [defaults], it says what is the default
         for table in ("SiteTable", "ParentTable"):
             del tables[table]["properties"][key]["default"]

@@ -69,7 +69,7 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([""], {"schema", "suggest", "verify", *FILES}),
+        ([""], {"bench", "fit", "schema", "suggest", "verify", *FILES}),
         (["ver"], {"verify", "verse.py"}),
         (["--check", "ver"], {"verse.py"}),
         (["mo"], {"model.py", "model.ipynb", "models/"}),
@@ -86,7 +86,7 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
         (["model.py", "-o", "mod"], {"model.py", "model.ipynb", "models/"}),
         (["model.py", "--color", ""], {"auto", "always", "never"}),
         (["--config", "offsets.toml", "ver"], {"verse.py"}),
-        (["verify", "mod"], {"model.py", "model.ipynb", "models/"}),
+        (["verify", "mod"], {"model.py", "models/"}),
         (["verify", "model.py", "ver"], {"verse.py"}),
         (["verify", "model.py", "--sk"], {"--skip"}),
         (["verify", "model.py", "--skip", "grad"], {"gradients"}),

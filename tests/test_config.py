@@ -417,9 +417,10 @@ hint: did you mean 'elementwise'?
 o.toml:4:10: 'reduce' must be 'mean', 'sum' or 'error', not an integer
     reduce = 3
              ^
-o.toml:5:8: 'init' must be a number, not a string
+o.toml:5:8: 'init' must be a number, an array or the name of an .npz
     init = "1"
            ^
+hint: name an .npz that is beside the generated file, such as 'offsets.npz'.
 o.toml:6:9: 'learn' must be a boolean, not an integer
     learn = 1
             ^""",

@@ -523,9 +523,10 @@ CONFIGS = [
         "string for a number",
         config='[sites.a]\noffset = "mu"\ninit = "0"\n',
         says="""
-            offsets.toml:3:8: 'init' must be a number, not a string
+            offsets.toml:3:8: 'init' must be a number, an array or the name of an .npz
                 init = "0"
                        ^
+            hint: name an .npz that is beside the generated file, such as 'offsets.npz'.
         """,
     ),
     Mistake(

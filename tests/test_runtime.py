@@ -18,8 +18,6 @@ from reparam_rewrite.verify.tracing import double_precision
 from tests.support.cases import CASES, FIXTURES
 from tests.support.execution import is_latent, load_model, structure, traced
 
-case_of = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-
 
 def loaded(case: Path) -> tuple[Any, Any, Any, Any]:
     args, kwargs = load_model(case / "example.py", "example_args")()
@@ -36,7 +34,15 @@ def random_params(model: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     }
 
 
-@case_of
+#: Those that take longest.
+LENGTHY = ("constrained", "tensor_broadcast", "random_walks", "structured_coefficients")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=[pytest.mark.long] * (c.name in LENGTHY)) for c in CASES],
+    ids=[c.name for c in CASES],
+)
 def test_there_and_back(case: Path) -> None:
     """A draw of the plain model is what the generated one gives at the base values of it."""
     plain, generated, args, kwargs = loaded(case)

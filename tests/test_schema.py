@@ -216,7 +216,8 @@ ANYTHING = TEXTS | NUMBERS | st.booleans() | st.lists(NAMES, max_size=3) | st.ju
 #: Values that are likely to be right, so that there is more than one thing to get wrong.
 LIKELY: dict[str, Any] = {
     "coefficient": st.sampled_from(["elementwise", "shared", "matrix", ["i"], [], ["i", "i"]]),
-    "init": NUMBERS,
+    "init": NUMBERS
+    | st.sampled_from([[0.5, 1], [[0], [1, 2]], [], ["a"], "x.npz", "a/x.npz", "x"]),
     "learn": st.booleans(),
     "reduce": st.sampled_from(["mean", "sum", "error"]),
     "name": st.sampled_from(["xi", "{child}_{parent}", "{{}}", "{", "{other}"]),

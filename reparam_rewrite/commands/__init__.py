@@ -6,6 +6,8 @@ A command is a line here and a module of that name with a `click.Command` called
 from __future__ import annotations
 
 COMMANDS = {
+    "bench": "Measure what configs are worth to NUTS and SVI, and what else is.",
+    "fit": "Fit a config's coefficients to draws from the posterior.",
     "schema": "Print the JSON Schema of configs, for editors.",
     "suggest": "Read a model and propose a config for it.",
     "verify": "Prove that a generated or hand-written model is the plain one.",

@@ -41,10 +41,8 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.argument("model", metavar="MODEL", shell_complete=files(".py", ".ipynb"))
-@click.argument(
-    "generated", metavar="[GENERATED]", required=False, shell_complete=files(".py", ".ipynb")
-)
+@click.argument("model", metavar="MODEL", shell_complete=files(".py"))
+@click.argument("generated", metavar="[GENERATED]", required=False, shell_complete=files(".py"))
 @config_option
 @click.option(
     "--args",

@@ -122,8 +122,8 @@ class Writer:
                 return [], [lines]
         declared: Statements = []
         for term in rewrite.terms:
-            if term.coefficient.param:
-                line = f"{term.coefficient.variable} = {self._param(term.coefficient)}"
+            if term.coefficient.declared:
+                line = f"{term.coefficient.variable} = {self._declared(term.coefficient)}"
                 declared.append(layout.statement(line, room_declared))
         terms = self._terms(named=True)
         lines = layout.sum_of(rewrite.loc, terms, room_shifted)
@@ -201,8 +201,8 @@ class Writer:
     def _term(self, term: Term, *, named: bool) -> str:
         """``coefficient * value``; a literal coefficient of 1 is the value itself."""
         value, coefficient = self._value(term.value), term.coefficient
-        if coefficient.param:
-            xi = coefficient.variable if named else self._param(coefficient)
+        if coefficient.declared:
+            xi = coefficient.variable if named else self._declared(coefficient)
             xi = coefficient.step or xi
             if coefficient.contract in ("", "@"):
                 return f"{xi} {coefficient.contract or '*'} {grouped(value)}"
@@ -213,11 +213,18 @@ class Writer:
             return f"-{grouped(value)}"
         return f"{coefficient.init!r} * {grouped(value)}"
 
+    def _declared(self, coefficient: Coefficient) -> str:
+        """The param, or the array that is written or loaded."""
+        return self._param(coefficient) if coefficient.param else self._init(coefficient)
+
+    def _name(self, coefficient: Coefficient, name: str) -> str:
+        if coefficient.computed:
+            return f"f{self._quote}{name}{self._quote}"
+        return self._string(name)
+
     def _param(self, coefficient: Coefficient, constraint: str = "") -> str:
         """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, within a constraint if one is given."""
-        name = self._string(coefficient.param)
-        if coefficient.computed:
-            name = f"f{self._quote}{coefficient.param}{self._quote}"
+        name = self._name(coefficient, coefficient.param)
         arguments = f"{name}, {self._init(coefficient)}"
         if coefficient.event_dim is not None:
             arguments += f", event_dim={coefficient.event_dim}"
@@ -226,13 +233,25 @@ class Writer:
         return f"{self._spell('numpyro.param')}({arguments})"
 
     def _init(self, coefficient: Coefficient) -> str:
-        init, sizes = float(coefficient.init), coefficient.sizes
+        init, sizes = coefficient.init, coefficient.sizes
+        if not isinstance(init, float):
+            # An array that is too large fails then, rather than widen the site.
+            shape = self._shape() if sizes is None else tuple_of(sizes)
+            return f"{self._jnp('broadcast_to')}({self._array(coefficient)}, {shape})"
         if sizes == ():
             return repr(init)
         shape = self._shape() if sizes is None else shape_argument(sizes)
         if init in (0, 1):
             return f"{self._jnp('zeros' if init == 0 else 'ones')}({shape})"
         return f"{self._jnp('full')}({shape}, {init!r})"
+
+    def _array(self, coefficient: Coefficient) -> str:
+        """``jnp.array([0.5, 1.0])``, or the one in the .npz beside the file."""
+        if isinstance(coefficient.init, str):
+            path, name = self._spell("pathlib.Path"), self._string(coefficient.init)
+            file = f"{path}(__file__).with_name({name})"
+            return f"{self._jnp('load')}({file})[{self._name(coefficient, coefficient.key)}]"
+        return f"{self._jnp('array')}({listed(coefficient.init)})"
 
     def _value(self, value: Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
@@ -362,3 +381,10 @@ def shape_argument(sizes: tuple[str, ...]) -> str:
 def tuple_of(sizes: tuple[str, ...]) -> str:
     """``()``, ``(n,)``, ``(n, m)``"""
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def listed(init: object) -> str:
+    """``[[0.5, 1.0], [0.0, 2.0]]``"""
+    if isinstance(init, tuple):
+        return f"[{', '.join(map(listed, init))}]"
+    return repr(init)

@@ -135,17 +135,23 @@ class Block(Struct, frozen=True):
 
 
 def insert(module: cst.Module, line: str, head: Head) -> cst.Module:
-    """The new import in the block of imports that has NumPyro or JAX, where sorting puts it."""
+    """The new import in the block of imports that has NumPyro or JAX, where sorting puts it.
+
+    One of the standard library goes to the block that has nothing else.
+    """
     new = cst.parse_statement(line, config=module.config_for_parsing)
     assert isinstance(new, cst.SimpleStatementLine)
+    found = import_of(new)
+    assert found is not None
     blocks = blocks_of(module, head)
-    block = third_party(blocks, head)
+    if key_of(found)[1].partition(".")[0] in sys.stdlib_module_names:
+        block = next((b for b in blocks if b.start >= head.start and is_standard(b)), None)
+    else:
+        block = third_party(blocks, head)
     if block is None:
         return insert_block(module, new, blocks, head)
     order = order_of(blocks)
     block = section(block, blocks, module, order)
-    found = import_of(new)
-    assert found is not None
     own = order(key_of(found))
     keys = [order(key_of(other)) for other in block.imports]
     position = block.end

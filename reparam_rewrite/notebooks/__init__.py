@@ -46,6 +46,10 @@ def rewritten(source: Source, joined: Joined, config: Config, width: int) -> Rew
     from reparam_rewrite.plan import plan
     from reparam_rewrite.survey import survey
 
+    for name, place in config.files:
+        message = f"'{name}' can't be loaded: the code of a notebook doesn't know its folder"
+        hint = "give the coefficients as an array: init = [0.5, 1.0]."
+        raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
     surveyed = survey(source.path, joined.source.text)
     planned = plan(surveyed, config)
     if planned.already or not planned.rewrites:  # all that is asked for is to be left alone

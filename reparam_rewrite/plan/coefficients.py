@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from reparam_rewrite.config_values import Settings
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
@@ -34,14 +36,20 @@ def check_template(child: Child, param: str, pair: Pair | None) -> None:
 
 
 def is_elementwise(pair: Pair) -> bool:
-    return pair.settings.learn and pair.settings.coefficient == "elementwise"
+    return has_shape(pair.settings) and pair.settings.coefficient == "elementwise"
+
+
+def has_shape(settings: Settings) -> bool:
+    """Is there more than one number, or are there several to be learned?"""
+    return settings.learn or not isinstance(settings.init, float)
 
 
 def coefficient_of(pair: Pair, sizes: tuple[str, ...] | None, contract: str) -> Coefficient:
     settings = pair.settings
-    if not settings.learn:
-        return Coefficient(settings.init)
-    return Coefficient(settings.init, param_name(pair), sizes, contract=contract)
+    init: Any = settings.init  # arrays are read as tuples
+    if not has_shape(settings):
+        return Coefficient(init)
+    return Coefficient(init, param_name(pair), sizes, contract=contract, key=key_of(pair))
 
 
 def structure_of(
@@ -54,9 +62,18 @@ def structure_of(
     """The sizes of a coefficient, None for the child's at run time, and its contraction."""
     pair = source.pair
     structure = pair.settings.coefficient
+    if structure == "shared" and not isinstance(pair.settings.init, float):
+        raise Stop(
+            Problem(
+                pair.place,
+                f"the coefficient of '{pair.parent}' in '{pair.child}' is shared, so that 'init' "
+                "must be a number",
+                'use coefficient = "elementwise", or one number.',
+            )
+        )
     if structure == "matrix":
         return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
-    if structure == "shared" or not pair.settings.learn:
+    if structure == "shared" or not has_shape(pair.settings):
         return (), ""
     if isinstance(structure, list):
         return sizes_by_axes(pair, shape, sizes), ""
@@ -77,6 +94,9 @@ def written_axes(
 
 def param_name(pair: Pair) -> str:
     """The coefficient's `numpyro.param` site, empty for a literal."""
-    if not pair.settings.learn:
-        return ""
+    return key_of(pair) if pair.settings.learn else ""
+
+
+def key_of(pair: Pair) -> str:
+    """What the coefficient is called, if it is a param and in an .npz."""
     return pair.settings.name.format(child=pair.child, parent=pair.parent)

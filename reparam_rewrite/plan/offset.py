@@ -9,13 +9,14 @@ from reparam_rewrite.plan.alternatives import innermost_branch
 from reparam_rewrite.plan.coefficients import (
     check_template,
     coefficient_of,
+    has_shape,
     is_elementwise,
     param_name,
     structure_of,
 )
 from reparam_rewrite.plan.context import Context, Stop, TooEarly
 from reparam_rewrite.plan.lining_up import known_shape, value_of
-from reparam_rewrite.plan.pairs import Child
+from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import ask, check_prior_can_move, check_shape_can_be_asked
@@ -90,6 +91,9 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
     """
     site, declare = child.site, moments[0]
     check_basis(site, child)
+    for pair in child.pairs:
+        if is_subsampled(site) and has_shape(pair.settings) and not pair.settings.learn:
+            raise Stop(array_in_subsample(pair))
     sources = [source_of(context, site, pair) for pair in child.pairs]
     scaling = [source_of(context, site, child.by)] if child.by is not None else []
     inside = has_full_size_param(site, child)
@@ -137,8 +141,8 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
             coefficient = replace(coefficient, computed=True)
         if inside and coefficient.sizes:
             coefficient = replace(coefficient, event_dim=len(site.prior.event or ()))
-        if coefficient.param:
-            coefficient = replace(coefficient, variable=names.new(identifier(coefficient.param)))
+        if coefficient.declared:
+            coefficient = replace(coefficient, variable=names.new(identifier(coefficient.key)))
         terms.append(Term(source.pair.parent, coefficient, value))
     return Rewrite(
         site=site,
@@ -195,6 +199,15 @@ def shape_of_subsample(site: Site) -> Problem:
         site.place,
         f"'{site.name}' is in a subsampled plate, and not all shapes can be read from the source",
         'use coefficient = "shared" and parents whose shapes show.',
+    )
+
+
+def array_in_subsample(pair: Pair) -> Problem:
+    return Problem(
+        pair.place,
+        f"'{pair.child}' is in a subsampled plate, which takes its part of a param only, and the "
+        f"coefficient of '{pair.parent}' is an array",
+        "use learn = true, or one number.",
     )
 
 

@@ -19,7 +19,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
-from reparam_rewrite.plan.coefficients import coefficient_of, structure_of, written_axes
+from reparam_rewrite.plan.coefficients import (
+    coefficient_of,
+    has_shape,
+    structure_of,
+    written_axes,
+)
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.lining_up import unaligned, value_of
 from reparam_rewrite.plan.pairs import Child, Pair
@@ -227,7 +232,7 @@ class Part:
         pair, site, scan = self.pair, self._site, self._context.scan
         outer, shape = self._context.outer, site.shape
         if shape is None:
-            if pair.settings.learn and pair.settings.coefficient != "shared":
+            if has_shape(pair.settings) and pair.settings.coefficient != "shared":
                 raise Stop(self._steps_unknown())
             return (), "", False
         sizes = written(outer, shape, scan.statement)
@@ -241,7 +246,7 @@ class Part:
             if shape[0] not in axes:
                 raise Stop(self._steps_unknown())
             return (axes[shape[0]], *own), contraction, True
-        if sizes is None and pair.settings.learn and pair.settings.coefficient != "shared":
+        if sizes is None and has_shape(pair.settings) and pair.settings.coefficient != "shared":
             raise Stop(self._steps_unknown())
         found, _ = structure_of(outer, self.source, shape, sizes, scan.statement)
         return found or (), "", bool(found) and len(found or ()) == len(shape)
@@ -259,9 +264,9 @@ class Part:
     def coefficient(self, structure: tuple[tuple[str, ...], str, bool]) -> Coefficient:
         sizes, contraction, by_step = structure
         coefficient = coefficient_of(self.pair, sizes, contraction)
-        if not coefficient.param:
+        if not coefficient.declared:
             return coefficient
-        variable = self._context.outer.names.new(identifier(coefficient.param))
+        variable = self._context.outer.names.new(identifier(coefficient.key))
         step = self._context.carry(variable, f"{variable}_t") if by_step else ""
         return replace(coefficient, variable=variable, step=step)
 

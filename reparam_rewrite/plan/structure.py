@@ -61,7 +61,7 @@ def matrix(
     `written` are the sizes of axes where params are declared. Raises `Stop` if a shape isn't
     known, or the parent has no axis of its own.
     """
-    if not pair.settings.learn:
+    if not pair.settings.learn and isinstance(pair.settings.init, float):
         raise Stop(problem(pair, "a matrix of weights is learned, one number isn't a matrix"))
     if parent is None or child is None:
         raise Stop(problem(pair, "a matrix of weights needs shapes that can be read"))

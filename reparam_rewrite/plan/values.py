@@ -6,6 +6,8 @@ Expressions are Python source. Positions are statement numbers of the survey.
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -44,9 +46,11 @@ class Coefficient(Struct, frozen=True):
     empty: it is multiplied element by element. `event_dim` is set inside of a subsampled plate,
     which takes its part of the full-size param. `step` holds the part that is one step's of a
     scan, if there is one. `computed`: the param's name is a template, ``xi_beta_{k}_mu``.
+    `init` is a number, an array as nested tuples, or the name of the .npz that has the array by
+    the name `key`.
     """
 
-    init: float
+    init: float | tuple[Any, ...] | str
     param: str = ""
     sizes: tuple[str, ...] | None = ()
     variable: str = ""
@@ -54,6 +58,12 @@ class Coefficient(Struct, frozen=True):
     event_dim: int | None = None
     step: str = ""
     computed: bool = False
+    key: str = ""
+
+    @property
+    def declared(self) -> bool:
+        """Has it a statement of its own, where there is room: is it a param or an array?"""
+        return bool(self.param) or not isinstance(self.init, float)
 
 
 class Term(Struct, frozen=True):

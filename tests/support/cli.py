@@ -69,7 +69,7 @@ def run(folder: Path, *arguments: str | Path, stdin: bytes | None = None, **vari
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     return Ran(done.returncode, done.stdout, done.stderr.decode())
 
@@ -82,7 +82,7 @@ def shell(folder: Path, line: str, **variables: str) -> Ran:
         env=environment(**variables, THIS_PYTHON=sys.executable),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     return Ran(done.returncode, done.stdout, done.stderr.decode())
 

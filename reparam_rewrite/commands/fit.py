@@ -1,0 +1,182 @@
+"""``reparam-rewrite fit``: its options, and where the coefficients go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reparam_rewrite.cli import Program, config_option, guarded
+from reparam_rewrite.completion import files
+from reparam_rewrite.runs import DONE
+from reparam_rewrite.screen import Screen
+
+EPILOG = """\b
+Examples:
+  From a short run of NUTS, which is shown; the config then has the coefficients:
+    reparam-rewrite fit model.py --config offsets.toml --args example.py:example_args
+  From draws that are there, numpy.savez("draws.npz", **mcmc.get_samples()); only shown:
+    reparam-rewrite fit model.py --config offsets.toml --pilot draws.npz --diff
+
+\b
+Exit status:
+  0  done, or the model is better left as written, which is said
+  2  an error; nothing was written
+"""
+
+KINDS = ("nuts", "laplace", "fullrank")
+
+
+@click.command(
+    cls=Program,
+    name="fit",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.argument("model", metavar="MODEL", shell_complete=files(".py"))
+@config_option
+@click.option(
+    "--args",
+    "args_given",
+    metavar="ARGS",
+    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
+    shell_complete=files(".py"),
+)
+@click.option("--function", metavar="NAME", help="The model, if the file has several.")
+@click.option(
+    "--pilot",
+    metavar="PILOT",
+    default="nuts",
+    show_default=True,
+    help="nuts, laplace or fullrank, or a file of draws: .npz or .nc.",
+    shell_complete=files(".npz", ".nc"),
+)
+@click.option(
+    "--draws", type=click.IntRange(20), default=1000, show_default=True, help="How many to make."
+)
+@click.option(
+    "--warmup",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Of each chain, before.",
+)
+@click.option("--chains", type=click.IntRange(1), default=2, show_default=True, help="Of nuts.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="What draws the draws."
+)
+@click.option(
+    "--learn", is_flag=True, help="Leave the coefficients params, which SVI learns from there."
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write here instead of the config itself.",
+    shell_complete=files(".toml"),
+)
+@click.option("--diff", is_flag=True, help="Show what would change in the config; write nothing.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to say what was found.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and warnings.")
+@click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
+)
+def command(model: str, color: str, verbose: bool, **options: Any) -> int:
+    """Fit the coefficients of a config to draws from MODEL's posterior.
+
+    Each child is regressed on its parents, in unconstrained space. The coefficients are written
+    into the config, as literals: `init` with `learn = false`, and `center` for parents far from 0.
+    All else in it stays as it is. Coefficients that gain nothing on draws that were held out are
+    not written; if none gains anything, the model is better left as it is.
+    """
+    screen = Screen(color)
+    hint = "nothing was written. Please report this; -v shows the traceback."
+    return guarded(lambda: run(model, screen=screen, **options), model, verbose, screen, hint)
+
+
+def run(
+    model: str,
+    config: str | None,
+    args_given: str | None,
+    function: str | None,
+    pilot: str,
+    draws: int,
+    warmup: int,
+    chains: int,
+    seed: int,
+    learn: bool,
+    output: str | None,
+    diff: bool,
+    form: str,
+    quiet: bool,
+    screen: Screen,
+) -> int:
+    """Run, regress, then write or show. Raises `Refusal`; nothing is written before that."""
+    from pathlib import Path
+
+    from reparam_rewrite.commands.verify import prepare
+    from reparam_rewrite.config import read_config
+    from reparam_rewrite.diagnostics import Diagnostic, Refusal
+    from reparam_rewrite.files import read_bytes, refuse_same_file, unified_diff, write_outputs
+
+    if config is None or config == "-":
+        hint = "name the TOML file with the offsets: --config FILE."
+        raise Refusal(Diagnostic(None, "there is no config to fit the coefficients of", hint))
+    if model == "-":
+        hint = "save it as a file: fit runs it, with what it imports from beside it."
+        raise Refusal(Diagnostic(None, "fit takes no model on standard input", hint))
+    if pilot not in KINDS and not pilot.endswith((".npz", ".nc")):
+        hint = f"name one of {', '.join(KINDS)}, or a file that ends in .npz or .nc."
+        raise Refusal(Diagnostic(None, f"there is no pilot '{pilot}'", hint))
+    settings = read_config(read_bytes(config, "config"), config)
+    if settings.is_empty:
+        raise Refusal(Diagnostic(config, "asks for no offset, so there is nothing to fit"))
+    written_to = output or config
+    refuse_same_file(model, written_to)
+    prepare("fit")
+
+    from reparam_rewrite.calls import called
+    from reparam_rewrite.fit.pilots import Options
+    from reparam_rewrite.fit.reporting import as_json, as_text, is_worth_it
+    from reparam_rewrite.fit.running import Fitting
+    from reparam_rewrite.fit.writing import npz_bytes, with_fits
+
+    fitting = Fitting.of(called(model, [settings], args_given, function, "a pilot"), settings)
+    bar = screen.on_terminal and not quiet
+    options = Options(draws=draws, warmup=warmup, chains=chains, seed=seed, bar=bar)
+    found = fitting.pilot(pilot, options)
+    fits, warnings, least = fitting.fits(found)
+    worth = is_worth_it(fits)
+    arrays_path = Path(written_to).with_suffix(".npz")
+    made = with_fits(settings, fits, learn, arrays_path.name) if worth else None
+    outputs: list[tuple[str, bytes]] = []
+    if made is not None:
+        if made.arrays:
+            outputs.append((str(arrays_path), npz_bytes(made.arrays)))
+        outputs.append((written_to, made.text.encode()))
+        fitting.check(made, written_to)
+    written = [] if diff else write_outputs(outputs)
+    if diff and made is not None:
+        before = read_bytes(config, "config")
+        screen.diff(unified_diff(before, made.text.encode(), Path(config), Path(config)))
+    if form == "json":
+        path = written_to if written else None
+        screen.write(as_json(fits, found, least, warnings, path).encode())
+    elif not quiet:
+        screen.account(as_text(fits, found, least, warnings))
+        screen.account([f"wrote {path}" for path in written])
+    elif warnings:
+        screen.account([f"warning: {warning}" for warning in warnings])
+    return DONE

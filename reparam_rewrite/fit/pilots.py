@@ -1,0 +1,326 @@
+"""Draws from the posterior to fit coefficients to: a short run of one kind or another, or a file.
+
+A run is one of the generated model as the config has it, since that is where the person expects
+the posterior to be easier; what it gives are values of the sites of the model as written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO
+from numpyro.infer.autoguide import AutoMultivariateNormal
+from numpyro.infer.initialization import init_to_median
+from numpyro.infer.util import initialize_model
+from numpyro.optim import Adam
+from scipy.optimize import minimize
+
+from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
+from reparam_rewrite.fit.values import Pilot
+from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure
+from reparam_rewrite.verify.values import Model, Trace
+
+#: Up to how many values a whole matrix of masses is adapted, and one of covariances is learned.
+DENSE = 500
+LARGEST_GUIDE = 2_000
+
+#: Beyond this the matrix of second derivatives doesn't fit: 8 GB.
+LARGEST_HESSIAN = 10_000
+
+#: A transition of warm-up may take this many doublings, one after it numpyro's default.
+DEPTHS = (8, 10)
+
+#: What is asked of the mode: the Newton decrement, twice the height that is left (nats).
+CLOSE = 1e-8
+NEWTONS = 100
+
+STEPS = 10_000  # of the optimiser of the guide
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long a run is. `draws` are of all chains together; `bar`: show one."""
+
+    draws: int = 1_000
+    warmup: int = 500
+    chains: int = 2
+    seed: int = 0
+    bar: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """The model that a run is of, its call, and the sites whose values are wanted."""
+
+    model: Model
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    names: tuple[str, ...]
+
+
+Kind = Callable[[Run, Options], Pilot]
+
+
+def run_pilot(kind: str, run: Run, options: Options) -> Pilot:
+    """Draws from a run of the `kind` "nuts", "laplace" or "fullrank".
+
+    Raises `Refusal` where it can't be made, or gives numbers that are none.
+    """
+    kinds: dict[str, Kind] = {"nuts": nuts, "laplace": laplace, "fullrank": fullrank}
+    with double_precision():
+        args, kwargs = copied(run.args, run.kwargs)
+        pilot = kinds[kind](Run(run.model, args, kwargs, run.names), options)
+    check(pilot.draws, pilot.how)
+    return pilot
+
+
+def check(draws: Mapping[str, Any], how: str) -> None:
+    wrong = [name for name, values in draws.items() if not np.isfinite(values).all()]
+    if wrong:
+        message = f"{how} has values of {listed(wrong)} that are no numbers"
+        raise Refusal(Diagnostic(None, message, "try another --pilot."))
+
+
+# -- NUTS ------------------------------------------------------------------------------------------
+
+
+def nuts(run: Run, options: Options) -> Pilot:
+    """A short run of NUTS, with a whole matrix of masses where that is affordable."""
+    dims = dims_of(structure(run.model, run.args, run.kwargs))
+    dense = dims <= DENSE
+    kernel = NUTS(run.model, dense_mass=dense, max_tree_depth=DEPTHS)
+    mcmc = MCMC(
+        kernel,
+        num_warmup=options.warmup,
+        num_samples=math.ceil(options.draws / options.chains),
+        num_chains=options.chains,
+        chain_method="vectorized",
+        progress_bar=options.bar,
+    )
+    fields = ("num_steps", "diverging")
+    key = jax.random.PRNGKey(options.seed)
+    mcmc.warmup(key, *run.args, extra_fields=fields, collect_warmup=True, **run.kwargs)
+    gradients = int(np.sum(mcmc.get_extra_fields()["num_steps"]))
+    mcmc.run(mcmc.post_warmup_state.rng_key, *run.args, extra_fields=fields, **run.kwargs)
+    extra = mcmc.get_extra_fields()
+    found = mcmc.get_samples()
+    chain = np.repeat(np.arange(options.chains), math.ceil(options.draws / options.chains))
+    mass = "a dense mass matrix" if dense else "a diagonal mass matrix"
+    return Pilot(
+        draws={name: np.asarray(found[name]) for name in run.names},
+        chain=chain,
+        how=f"NUTS with {mass}: {options.chains} chains, {options.warmup} + "
+        f"{mcmc.num_samples} draws each",
+        gradients=gradients + int(np.sum(extra["num_steps"])),
+        divergences=int(np.sum(extra["diverging"])),
+    )
+
+
+def dims_of(trace: Trace) -> int:
+    """How many unconstrained latent values there are."""
+    return sum(math.prod(site.get("real_shape", ())) for site in trace.values() if is_latent(site))
+
+
+# -- the normal at the mode ------------------------------------------------------------------------
+
+
+def laplace(run: Run, options: Options) -> Pilot:
+    """Draws of the normal that has the mode's curvature, in unconstrained space.
+
+    Source: Tierney and Kadane (1986); exact where the posterior is normal.
+    """
+    start, potential, constrained = unconstrained(run, options.seed)
+    origin, restore = ravel_pytree(start)
+    dims = len(origin)
+    if dims > LARGEST_HESSIAN:
+        message = f"the model has {dims:,} values: their second derivatives don't fit in memory"
+        raise Refusal(Diagnostic(None, message, "use --pilot nuts."))
+
+    @jax.jit
+    def value_and_slope(x: Any) -> Any:
+        return jax.value_and_grad(lambda x: potential(restore(x)))(x)
+
+    count = 0
+
+    def height(x: Any) -> Any:
+        nonlocal count
+        count += 1
+        value, slope = jax.device_get(value_and_slope(x))
+        return (float(value), np.asarray(slope, float)) if np.isfinite(value) else (1e300, 0 * x)
+
+    slope_of = jax.grad(lambda x: potential(restore(x)))
+
+    @jax.jit
+    def curvature(x: Any) -> Any:
+        return jax.lax.map(
+            lambda row: jax.jvp(slope_of, (x,), (row,))[1], jnp.eye(dims), batch_size=64
+        )
+
+    found = minimize(
+        height, np.asarray(origin), jac=True, method="L-BFGS-B", options={"maxiter": 2_000}
+    )
+    x, factor = found.x, None
+    for _ in range(NEWTONS):
+        hessian = np.asarray(curvature(x))
+        count += 2 * dims
+        factor, damped = cholesky(0.5 * (hessian + hessian.T))
+        value, slope = height(x)
+        half = np.linalg.solve(factor, slope)
+        step = np.linalg.solve(factor.T, half)
+        if half @ half < CLOSE and not damped:
+            break
+        length = 1.0
+        while length > 1e-10 and not height(x - length * step)[0] < value:
+            length /= 2
+        if length <= 1e-10:
+            if damped or half @ half > 1e-3:
+                raise Refusal(no_mode(run))
+            break
+        x = x - length * step
+    else:
+        raise Refusal(no_mode(run))
+    noise = np.random.default_rng(options.seed).normal(size=(dims, options.draws))
+    values = x + np.linalg.solve(factor.T, noise).T
+    draws = jax.device_get(
+        jax.jit(lambda rows: jax.lax.map(lambda row: constrained(restore(row)), rows))(values)
+    )
+    return Pilot(
+        draws={name: np.asarray(draws[name]) for name in run.names},
+        chain=np.zeros(options.draws, np.int64),
+        how=f"the normal at the posterior's mode: {options.draws} draws",
+        gradients=count,
+    )
+
+
+def cholesky(matrix: Any) -> tuple[Any, bool]:
+    """The factor of a matrix, of one that more is added to the diagonal of until it has one."""
+    try:
+        return np.linalg.cholesky(matrix), False
+    except np.linalg.LinAlgError:
+        lowest = float(np.linalg.eigvalsh(matrix)[0])
+        more = max(1e-6, -1.5 * lowest) * np.eye(len(matrix))
+        return np.linalg.cholesky(matrix + more), True
+
+
+def no_mode(run: Run) -> Diagnostic:
+    message = "the posterior has no mode at which its density is curved in every direction"
+    hint = "as that of a hierarchical model often hasn't: use --pilot nuts."
+    return Diagnostic(None, message, hint)
+
+
+def unconstrained(run: Run, seed: int) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
+    """A start in unconstrained space, the potential energy, and the values of all sites."""
+    info = initialize_model(
+        jax.random.PRNGKey(seed),
+        run.model,
+        init_strategy=init_to_median(num_samples=15),
+        model_args=run.args,
+        model_kwargs=dict(run.kwargs),
+    )
+    return info.param_info.z, info.potential_fn, info.postprocess_fn
+
+
+# -- a guide ---------------------------------------------------------------------------------------
+
+
+def fullrank(run: Run, options: Options) -> Pilot:
+    """Draws of a normal guide with a whole covariance matrix."""
+    dims = dims_of(structure(run.model, run.args, run.kwargs))
+    if dims > LARGEST_GUIDE:
+        message = f"the model has {dims:,} values, and as many squared are a lot to learn"
+        raise Refusal(Diagnostic(None, message, "use --pilot nuts or laplace."))
+    guide = AutoMultivariateNormal(run.model, init_loc_fn=init_to_median)
+    rate = decaying(0.01, STEPS)
+    svi = SVI(run.model, guide, Adam(rate), Trace_ELBO(num_particles=8, vectorize_particles=True))
+    key = jax.random.PRNGKey(options.seed)
+    result = svi.run(key, STEPS, *run.args, progress_bar=options.bar, **run.kwargs)
+    found = guide.sample_posterior(
+        jax.random.PRNGKey(options.seed + 1),
+        result.params,
+        *run.args,
+        sample_shape=(options.draws,),
+        **run.kwargs,
+    )
+    return Pilot(
+        draws={name: np.asarray(found[name]) for name in run.names},
+        chain=np.zeros(options.draws, np.int64),
+        how=f"a guide with a whole covariance matrix: {options.draws} draws",
+        gradients=8 * STEPS,
+    )
+
+
+def decaying(rate: float, steps: int) -> Callable[[Any], Any]:
+    """A step size that falls to a hundredth."""
+    return lambda step: rate * 0.01 ** (step / steps)
+
+
+# -- a file ----------------------------------------------------------------------------------------
+
+
+def read_pilot(path: str, names: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> Pilot:
+    """Draws that are in a file: .npz of ``mcmc.get_samples()``, or NetCDF of arviz.
+
+    Arrays have one or two axes of draws in front, (draw, ...) or (chain, draw, ...). Raises
+    `Refusal` for what can't be read, and for sites that are missing or have another shape.
+    """
+    found = from_npz(path) if path.endswith(".npz") else from_netcdf(path)
+    missing = [name for name in names if name not in found]
+    if missing:
+        bases = [name for name in missing if f"{name}_base" in found]
+        hint = "the values of all latent sites of the model as written are needed."
+        if bases:
+            hint = f"it has {bases[0]}_base; save {bases[0]} too, which is in get_samples()."
+        raise Refusal(Diagnostic(path, f"has no draws of {listed(missing)}", hint))
+    draws, chain = {}, None
+    for name in names:
+        values, shape = np.asarray(found[name], float), shapes[name]
+        front = values.shape[: values.ndim - len(shape)]
+        if values.shape[len(front) :] != shape or not 1 <= len(front) <= 2:
+            message = f"has draws of '{name}' of the shape {values.shape}"
+            hint = f"the site has the shape {shape}, with an axis of draws or two in front."
+            raise Refusal(Diagnostic(path, message, hint))
+        number = np.repeat(np.arange(front[0] if len(front) == 2 else 1), front[-1])
+        if chain is not None and len(number) != len(chain):
+            message = f"has {len(number)} draws of '{name}', and {len(chain)} of '{names[0]}'"
+            raise Refusal(Diagnostic(path, message))
+        chain = number if chain is None or len(front) == 2 else chain
+        draws[name] = values.reshape(-1, *shape)
+    if chain is None or len(chain) < 10:
+        raise Refusal(Diagnostic(path, "has too few draws: at least 10 are needed"))
+    check(draws, path)
+    return Pilot(draws=draws, chain=chain, how=f"{len(chain):,} draws of {path}")
+
+
+def from_npz(path: str) -> Mapping[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise Refusal(Diagnostic(path, f"cannot be read as .npz: {error}")) from None
+
+
+def from_netcdf(path: str) -> Mapping[str, Any]:
+    """The group "posterior" of the file that ``InferenceData.to_netcdf`` writes."""
+    try:
+        import arviz
+    except ImportError:
+        message = "NetCDF is read by arviz, which is not installed"
+        hint = "pip install arviz, or save the draws as .npz: numpy.savez(path, **get_samples())."
+        raise Refusal(Diagnostic(path, message, hint)) from None
+    if not Path(path).exists():
+        raise Refusal(Diagnostic(path, "there is no such file"))
+    try:
+        read: Any = arviz.from_netcdf
+        posterior = read(path).posterior
+    except Exception as error:
+        said = str(error).strip().split("\n")[0]
+        raise Refusal(Diagnostic(path, f"cannot be read as NetCDF: {said}")) from None
+    return {str(name): np.asarray(values) for name, values in posterior.data_vars.items()}

@@ -1,0 +1,91 @@
+"""A model, its config and its arguments, brought together: what runs of all kinds start from."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+
+import numpy as np
+from numpyro.diagnostics import effective_sample_size
+
+from reparam_rewrite.calls import WIDTH, Call
+from reparam_rewrite.config import read_config
+from reparam_rewrite.config_values import Config
+from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
+from reparam_rewrite.fit import Models, fit_children
+from reparam_rewrite.fit.pilots import Options, Run, read_pilot, run_pilot
+from reparam_rewrite.fit.reporting import FEW
+from reparam_rewrite.fit.values import Fitted, Pilot
+from reparam_rewrite.fit.writing import Written
+from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.verify.running import refusal
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """`models` are those of the config; all take the call of the model as it is written."""
+
+    call: Call
+    models: Models
+
+    @classmethod
+    def of(cls, call: Call, config: Config) -> Fitting:
+        """Rewrite and load what is to be run. Raises `Refusal` for what can't be."""
+        shown = f"<{call.source.path} with {config.path}>"
+        models = Models(call.source, config, lambda made: call.generated(made, shown))
+        if not models.children:
+            message = "asks for no offset and for no power of a scale: there is nothing to fit"
+            raise Refusal(Diagnostic(config.path, message))
+        return cls(call, models)
+
+    def pilot(self, kind: str, options: Options) -> Pilot:
+        """Draws of a run, or of a file. Raises `Refusal`."""
+        if kind.endswith((".npz", ".nc")):
+            shapes = {n: tuple(self.call.trace[n]["value"].shape) for n in self.call.latents}
+            return read_pilot(kind, self.call.latents, shapes)
+        call = self.call
+        run = Run(self.models.as_configured, call.args, call.kwargs, call.latents)
+        try:
+            with redirect_stdout(sys.stderr):
+                return run_pilot(kind, run, options)
+        except Refusal:
+            raise
+        except (Exception, SystemExit) as error:
+            raise refusal(error, call.source.path, f"the pilot of '{call.name}' failed") from error
+
+    def fits(self, pilot: Pilot) -> tuple[list[Fitted], list[str], float]:
+        """The coefficients, what speaks against them, and the pilot's least ESS."""
+        with redirect_stdout(sys.stderr):
+            fits = fit_children(self.models, self.call.args, self.call.kwargs, pilot)
+        least, worst = least_ess(pilot)
+        warnings = []
+        if least < FEW:
+            warnings.append(
+                f"the pilot has {least:.0f} independent draws of {worst}: coefficients are rough; "
+                "fit once more with them, or ask for more --draws"
+            )
+        if pilot.divergences:
+            warnings.append(f"{pilot.divergences} of the pilot's {pilot.count} draws diverged")
+        several = {fit.regression.key for fit in fits if fit.regression.several}
+        if several:
+            warnings.append(f"{listed(several)} stands for several sites, which share coefficients")
+        return fits, warnings, least
+
+    def check(self, made: Written, path: str) -> None:
+        """The program itself must take what it wrote. Raises `Refusal`."""
+        rewrite(self.call.source, read_config(made.text.encode(), path), WIDTH)
+
+
+def least_ess(pilot: Pilot) -> tuple[float, str]:
+    """The least effective sample size of the pilot's draws, and the site that has it."""
+    chains = np.unique(pilot.chain)
+    found = {}
+    for name, values in pilot.draws.items():
+        parts = [np.asarray(values)[pilot.chain == chain] for chain in chains]
+        length = min(len(part) for part in parts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sizes = effective_sample_size(np.stack([part[:length] for part in parts]))
+        found[name] = float(np.where(np.isfinite(sizes), sizes, 0.0).min(initial=pilot.count))
+    worst = min(found, key=lambda name: found[name], default="")
+    return found.get(worst, 0.0), worst

@@ -1,0 +1,198 @@
+"""Coefficients that are arrays: in the config, or in an .npz beside the generated file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from numpyro import handlers
+
+from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.verify.loading import load
+from tests.support import notebooks
+from tests.support.cases import FIXTURES, rewritten_case
+from tests.support.cli import run
+from tests.support.execution import assert_equivalent, load_model
+from tests.support.rewrites import rewritten
+
+CROSSED = FIXTURES / "crossed"
+TENSOR = FIXTURES / "tensor"
+KALMAN = FIXTURES / "kalman"
+
+PLAIN = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(n, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("n", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+        numpyro.sample("y", dist.Normal(mu + a, 0.1), obs=y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            "init = [0.5, 1, -2.0], learn = false",
+            "    a_loc = jnp.broadcast_to(jnp.array([0.5, 1.0, -2.0]), (n,)) * mu\n",
+        ),
+        (
+            "init = [0.5, 1, -2.0]",
+            "    xi_a_mu = numpyro.param(\n"
+            '        "xi_a_mu", jnp.broadcast_to(jnp.array([0.5, 1.0, -2.0]), (n,))\n    )\n'
+            "    a_loc = xi_a_mu * mu\n",
+        ),
+        (
+            'init = "fit.npz", learn = false',
+            "    xi_a_mu = jnp.broadcast_to(\n"
+            '        jnp.load(Path(__file__).with_name("fit.npz"))["xi_a_mu"], (n,)\n    )\n',
+        ),
+        (
+            'init = "fit.npz", learn = false, name = "w"',
+            '(__file__).with_name("fit.npz"))["w"], (n,)) * mu\n    )\n',
+        ),
+    ],
+)
+def test_what_is_written(settings: str, expected: str) -> None:
+    assert expected in rewritten(PLAIN, f"[sites.a.offset]\nmu = {{ {settings} }}")
+
+
+def test_the_import_of_a_path_stands_with_the_standard_library() -> None:
+    config = '[sites.a.offset]\nmu = { init = "fit.npz" }'
+    alone = rewritten(PLAIN, config)
+    assert alone.startswith("from pathlib import Path\n\nimport jax.numpy as jnp\nimport numpyro\n")
+    among = rewritten("import math\nimport sys\n\n" + PLAIN, config)
+    assert among.startswith("import math\nimport sys\nfrom pathlib import Path\n\nimport jax")
+    there = rewritten("from pathlib import Path as P\n\n" + PLAIN, config)
+    assert 'P(__file__).with_name("fit.npz")' in there and there.count("pathlib") == 1
+    own = rewritten("Path = 3\n" + PLAIN, config)
+    found = re.search(r"from pathlib import Path as (\w+)\n", own)
+    assert found is not None and f"{found[1]}(__file__)" in own
+
+
+def values_of(shape: tuple[int, ...]) -> list[object]:
+    return np.linspace(-1, 1, int(np.prod(shape))).round(3).reshape(shape).tolist()
+
+
+@pytest.mark.parametrize("learn", ["true", "false"])
+@pytest.mark.parametrize(
+    ("child", "settings", "shape"),
+    [
+        ("A", "", ("n_i", "n_t")),
+        ("A", 'coefficient = ["i"], ', ("n_i", 1)),
+        ("B", 'coefficient = "matrix", ', ("n_j", "n_i")),
+    ],
+)
+def test_the_density_is_the_plain_one_s(
+    child: str, settings: str, shape: tuple[str | int, ...], learn: str
+) -> None:
+    args, kwargs = load_model(TENSOR / "example.py", "example_args")()
+    sizes = dict(zip(("n_i", "n_j", "n_t"), args, strict=True))
+    array = values_of(tuple(sizes[s] if isinstance(s, str) else s for s in shape))
+    config = (
+        f"[sites.{child}.offset]\n"
+        f"{'A' if child == 'B' else 'mu'} = {{ {settings}init = {array}, learn = {learn} }}"
+    )
+    generated = rewritten_case(TENSOR, config).data.decode()
+    assert "jnp.array([[" in "".join(generated.split())
+    model = load_model(generated)
+    assert_equivalent(load_model(TENSOR / "model.py"), model, args, kwargs, points=3)
+
+
+@pytest.mark.parametrize("learn", ["true", "false"])
+def test_each_step_of_a_scan_has_its_part(learn: str) -> None:
+    args, kwargs = load_model(KALMAN / "example.py", "example_args")()
+    array = values_of((args[2],))
+    config = f"[sites.z.offset]\nmu = {{ init = {array}, learn = {learn} }}"
+    generated = rewritten_case(KALMAN, config).data.decode()
+    assert "xi_z_mu_t * mu" in generated
+    model = load_model(generated)
+    assert_equivalent(load_model(KALMAN / "model.py"), model, args, kwargs, points=3)
+
+
+def test_the_base_is_what_the_array_says() -> None:
+    config = "[sites.a.offset]\nmu = { init = [0.0, 1.0, 2.0], learn = false }"
+    model = load_model(rewritten(PLAIN, config))
+    given = handlers.substitute(model, {"mu": 10.0, "a_base": np.zeros(3)})
+    trace = handlers.trace(handlers.seed(given, jax.random.PRNGKey(0))).get_trace(3)
+    np.testing.assert_allclose(trace["a"]["value"], [0, -10, -20])
+
+
+@pytest.mark.parametrize("array", ["[0.5, 1.0]", "[[0.5, 1.0, 2.0]]", "[[0.5], [1.0]]"])
+def test_an_array_that_does_not_fit_fails_rather_than_widen(array: str) -> None:
+    model = load_model(
+        rewritten(PLAIN, f"[sites.a.offset]\nmu = {{ init = {array}, learn = false }}")
+    )
+    with pytest.raises(ValueError, match="broadcast"):
+        handlers.trace(handlers.seed(model, jax.random.PRNGKey(0))).get_trace(3)
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def test_a_file_beside_the_generated_one(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(PLAIN)
+    (tmp_path / "o.toml").write_text('[sites.a.offset]\nmu = { init = "o.npz", learn = false }\n')
+    words = ["model.py", "--config", "o.toml", "-o", "made.py"]
+    ran = run(tmp_path, *words)
+    assert (ran.status, ran.err) == (
+        2,
+        "o.toml:2:15: there is no 'o.npz' beside made.py, which would load it\n"
+        '    mu = { init = "o.npz", learn = false }\n'
+        "                  ^\n"
+        "hint: coefficients in an .npz are read from the folder of the generated file.\n",
+    )
+    assert not (tmp_path / "made.py").exists()
+    np.savez(tmp_path / "o.npz", xi_a_mu=np.array([0.25, 0.5, 1.0]))
+    assert run(tmp_path, *words).status == 0
+    model, plain = load(str(tmp_path / "made.py"), "file").model, load_model(tmp_path / "model.py")
+    assert_equivalent(plain, model, (3,), {"y": np.zeros(3)}, points=3)
+    given = handlers.substitute(model, {"mu": 4.0, "a_base": np.zeros(3)})
+    trace = handlers.trace(handlers.seed(given, jax.random.PRNGKey(0))).get_trace(3)
+    np.testing.assert_allclose(trace["a"]["value"], [-1, -2, -4])
+
+
+# -- refused ---------------------------------------------------------------------------------------
+
+SUBSAMPLED = PLAIN.replace('numpyro.plate("n", n)', 'numpyro.plate("n", n, subsample_size=2)')
+
+
+@pytest.mark.parametrize(
+    ("plain", "settings", "message"),
+    [
+        (
+            PLAIN,
+            'init = [1.0, 2.0], coefficient = "shared"',
+            "the coefficient of 'mu' in 'a' is shared, so that 'init' must be a number",
+        ),
+        (PLAIN, "init = []", "'init' is empty"),
+        (PLAIN, "init = [1.0, [2.0]]", "'init' mixes numbers and arrays"),
+        (PLAIN, "init = [[1.0], [2.0, 3.0]]", "'init' has rows of different lengths"),
+        (PLAIN, 'init = [1.0, "x"]', "'init' must be a number, not a string"),
+        (PLAIN, "init = [1.0, nan]", "'init' must be a finite number, not nan"),
+        (PLAIN, 'init = "../o.npz"', "'init' must be a number, an array or the name of an .npz"),
+        (PLAIN, 'init = "o.npy"', "'init' must be a number, an array or the name of an .npz"),
+        (PLAIN, 'init = "{x}.npz"', "'init' names a file whose name can't stand in code"),
+        (
+            SUBSAMPLED,
+            "init = [1.0, 2.0], learn = false",
+            "'a' is in a subsampled plate, which takes its part of a param only",
+        ),
+    ],
+)
+def test_refused_of_a_model(plain: str, settings: str, message: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        rewritten(plain, f"[sites.a.offset]\nmu = {{ {settings} }}")
+    assert message in str(refused.value)
+
+
+def test_refused_of_a_notebook() -> None:
+    with pytest.raises(Refusal) as refused:
+        notebooks.rewritten(notebooks.notebook(PLAIN), '[sites.a.offset]\nmu = { init = "o.npz" }')
+    assert "the code of a notebook doesn't know its folder" in str(refused.value)
