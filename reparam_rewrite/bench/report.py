@@ -1,0 +1,188 @@
+"""One page of HTML with everything in it: tables, plots, diffs and the advice."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from reparam_rewrite.bench.tables import NUTS, SVI, figures, headline, reference_text, table
+from reparam_rewrite.bench.values import Results, Row
+
+STYLE = """\
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; font-size: 14px; display: block; overflow-x: auto }
+td, th { padding: .25rem .6rem; border-bottom: 1px solid #ccc }
+td, th { text-align: left; white-space: nowrap }
+pre { font-size: 13px; overflow-x: auto; background: #f6f6f6; padding: .6rem }
+ins { text-decoration: none; color: #116329 } del { text-decoration: none; color: #a40e26 }
+img { max-width: 100% } code { font-size: 14px }
+@media (prefers-color-scheme: dark) {
+  body { background: #16181c; color: #e4e4e4 } pre { background: #22252b }
+  td, th { border-color: #444 } ins { color: #6fd08c } del { color: #ff8f8f }
+  img { background: #fff }
+}
+"""
+
+
+def page(results: Results, advice: Sequence[str]) -> str:
+    """The page; it needs no other file and no network."""
+    title = escape(f"{results.model}: which parameterization?")
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<style>{STYLE}</style></head><body>",
+            f"<h1>{title}</h1>",
+            f"<pre>{escape(headline(results))}</pre>",
+            *listed("h2", "Advice", advice),
+            *of_nuts(results),
+            *of_svi(results),
+            *diffs([*results.nuts, *results.svi]),
+            *listed("h2", "Notes", results.notes),
+            "</body></html>\n",
+        ]
+    )
+
+
+def listed(tag: str, head: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield f"<{tag}>{head}</{tag}><ul>"
+        yield from (f"<li>{escape(line)}</li>" for line in lines)
+        yield "</ul>"
+
+
+def of_nuts(results: Results) -> Iterator[str]:
+    if not results.nuts:
+        return
+    options = results.options
+    yield (
+        f"<h2>NUTS</h2><p>{options.chains} chains of {options.warmup} + {options.draws} draws, "
+        f"{options.keys} keys: median (least to greatest). &ldquo;All in&rdquo; counts warm-up, "
+        "pilots and training too, and in seconds compiling. * is another prior.</p>"
+    )
+    yield from html_table(table(results.nuts, list(NUTS), with_ratio=True))
+    yield plot_of_ess(results.nuts)
+
+
+def of_svi(results: Results) -> Iterator[str]:
+    if not results.svi:
+        return
+    yield (
+        f"<h2>SVI</h2><p>{results.options.steps:,} steps, {results.options.keys} keys. sd ratios "
+        f"are those of all elements to the reference: {escape(reference_text(results))}.</p>"
+    )
+    yield from html_table(table(results.svi, list(SVI), with_ratio=False))
+    yield plot_of_elbos(results.svi)
+    if results.reference is not None:
+        yield plot_of_sds(results.svi)
+
+
+def html_table(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    width = len(lines[0])
+    yield "<table><tr>" + "".join(f"<th>{escape(head)}</th>" for head in lines[0]) + "</tr>"
+    for line in lines[1:]:
+        if len(line) < width:
+            cells = f'<td>{escape(line[0])}</td><td colspan="{width - 1}">{escape(line[1])}</td>'
+        else:
+            cells = "".join(f"<td>{escape(cell)}</td>" for cell in line)
+        yield f"<tr>{cells}</tr>"
+    yield "</table>"
+
+
+def diffs(rows: Sequence[Row]) -> Iterator[str]:
+    shown: set[str] = set()
+    for row in rows:
+        if not row.diff or row.diff in shown:
+            continue
+        shown.add(row.diff)
+        yield f"<h2>The diff of {escape(row.name)}</h2><pre>"
+        for line in row.diff.splitlines():
+            text = escape(line)
+            tag = {"+": "ins", "-": "del"}.get(line[:1])
+            yield f"<{tag}>{text}</{tag}>" if tag else text
+        yield "</pre>"
+
+
+# -- plots -----------------------------------------------------------------------------------------
+
+
+def plot_of_ess(rows: Sequence[Row]) -> str:
+    """A point for each key, on a scale of logs."""
+    figure, axes = subplots(2, height=0.4 * len(rows) + 1.4)
+    for ax, column, head in (
+        (axes[0], "least_ess_per_1000_gradients", "least ESS per 1,000 gradients"),
+        (axes[1], "least_ess_per_second", "least ESS per second"),
+    ):
+        points(ax, rows, column)
+        ax.set_xlabel(head)
+        if any(value > 0 for row in rows for value in figures(row, column)):
+            ax.set_xscale("log")
+    axes[1].set_yticklabels([])
+    return image(figure, "The least effective sample size of each variant, a point for each key.")
+
+
+def plot_of_sds(rows: Sequence[Row]) -> str:
+    """From the least to the greatest ratio, with the median as a point."""
+    figure, axes = subplots(1, height=0.4 * len(rows) + 1.4)
+    ax = axes[0]
+    for at, row in enumerate(reversed(rows)):
+        for run in row.done:
+            ax.plot([run.least, run.greatest], [at, at], color="tab:blue", alpha=0.5, linewidth=2)
+            ax.plot([run.median], [at], "o", color="tab:blue", alpha=0.7)
+    ax.axvline(1, color="grey", linewidth=1)
+    ax.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
+    ax.set_xscale("log")
+    ax.set_xlabel("sd of the guide / sd of the reference: least, median, greatest element")
+    return image(figure, "How wide each guide is, of the reference's width.")
+
+
+def plot_of_elbos(rows: Sequence[Row]) -> str:
+    """Of the first key; what lies far below the best at the end is cut off."""
+    figure, axes = subplots(1, height=4)
+    ax = axes[0]
+    ends = []
+    for row in rows:
+        for run in row.done[:1]:
+            ax.plot(np.linspace(0, 1, len(run.trace)), run.trace, label=row.name, linewidth=1)
+            ends.append(run.elbo)
+    if ends:
+        best, worst = max(ends), min(ends)
+        room = max(best - worst, 1.0)
+        ax.set_ylim(worst - room, best + 0.2 * room)
+        ax.legend(fontsize=8)
+    ax.set_xlabel("part of the steps")
+    ax.set_ylabel("ELBO")
+    return image(figure, "The ELBO of each guide on the way, for the first key.")
+
+
+def subplots(columns: int, height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(10, height), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    return figure, axes
+
+
+def points(ax: Any, rows: Sequence[Row], column: str) -> None:
+    for at, row in enumerate(reversed(rows)):
+        values = figures(row, column)
+        mark = "o" if not row.other_prior else "x"
+        ax.plot(values, [at] * len(values), mark, color="tab:blue", alpha=0.7)
+    ax.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.grid(axis="x", alpha=0.3)
+
+
+def image(figure: Figure, said: str) -> str:
+    # The same figures give the same page: no date, and ids that are no random numbers.
+    with matplotlib.rc_context({"svg.hashsalt": "reparam-rewrite"}):
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<p><img alt="{escape(said)}" src="data:image/svg+xml;base64,{data}"></p>'

@@ -1,0 +1,316 @@
+"""All runs of a bench, one after the other; what is done is kept, what fails fails alone."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reparam_rewrite.bench import variants
+from reparam_rewrite.bench.chains import Sampler
+from reparam_rewrite.bench.guides import Trainer
+from reparam_rewrite.bench.reference import exact, long_run
+from reparam_rewrite.bench.state import Kept, digest, digest_of_call
+from reparam_rewrite.bench.values import (
+    Chains,
+    Cost,
+    Guided,
+    Options,
+    Reference,
+    Results,
+    Row,
+    Variant,
+)
+from reparam_rewrite.calls import WIDTH, Call
+from reparam_rewrite.config import read_config
+from reparam_rewrite.config_values import Config
+from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.files import unified_diff
+from reparam_rewrite.fit import pilots
+from reparam_rewrite.fit.pilots import dims_of
+from reparam_rewrite.fit.reporting import is_worth_it
+from reparam_rewrite.fit.running import Fitting
+from reparam_rewrite.fit.writing import with_fits
+from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.verify.tracing import double_precision
+
+PACKAGES = ("reparam-rewrite", "numpyro", "jax")
+
+Said = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A config as `fit` leaves it; `text` is empty where nothing is gained."""
+
+    text: str = ""
+    gradients: int = 0
+    seconds: float = 0.0
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Params that SVI has learned."""
+
+    params: dict[str, Any] = field(default_factory=dict)
+    gradients: int = 0
+    seconds: float = 0.0
+    failed: str = ""
+
+
+@dataclass
+class Bench:
+    """A call and the configs to compare, by the names of their rows.
+
+    pilot: of `fit`, "" for configs as they are only. rivals: compare with them too. said: hears
+    what is going on.
+    """
+
+    call: Call
+    configs: dict[str, Config]
+    options: Options
+    kept: Kept
+    pilot: str = ""
+    rivals: bool = True
+    said: Said = lambda text: None
+
+    def __post_init__(self) -> None:
+        self.dims = dims_of(self.call.trace)
+        # What makes a run another one: the file, the call, how long it is, and what runs it.
+        self.identity = digest(
+            [
+                digest_of_call(self.call.args, self.call.kwargs),
+                self.call.source.data.decode("utf-8", "replace"),
+                self.call.name,
+                [version(package) for package in PACKAGES[1:]],
+            ]
+        )
+
+    def results(self, command: str, nuts: bool, svi: bool) -> Results:
+        """Run everything that isn't kept. Raises `Refusal` only for a config that can't be used."""
+        results = Results(
+            model=self.call.source.path,
+            command=command,
+            versions={"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+            date=datetime.date.today().isoformat(),
+            options=self.options,
+            dims=self.dims,
+        )
+        with redirect_stdout(sys.stderr), double_precision():
+            candidates = [variants.plain(self.call, self.identity), *self._configured(results)]
+            if nuts:
+                self._nuts(results, candidates)
+            if svi:
+                self._svi(results, candidates)
+        if self.kept.resumed:
+            results.notes.append(f"{self.kept.resumed} results were kept in {self.kept.path}")
+        return results
+
+    # -- what is compared ---------------------------------------------------------------------
+
+    def _configured(self, results: Results) -> Iterator[Variant]:
+        for name, config in self.configs.items():
+            yield self._variant(name, config, Cost())
+            if self.pilot:
+                fitted = self._fitted(name, config)
+                if fitted.failed:
+                    results.notes.append(f"{name}, fitted: {fitted.failed}")
+                elif not fitted.text:
+                    results.notes.append(f"{name}: fit says to leave the model as written")
+                else:
+                    cost = Cost(fitted.gradients, fitted.seconds)
+                    yield self._variant(
+                        f"{name}, fitted", read_config(fitted.text.encode(), config.path), cost
+                    )
+
+    def _variant(self, name: str, config: Config, cost: Cost) -> Variant:
+        rewritten = rewrite(self.call.source, config, WIDTH)
+        model = self.call.generated(rewritten, f"<{self.call.source.path} with {name}>")
+        code = rewritten.data.decode("utf-8", "replace")
+        return Variant(name, "config", model, digest([self.identity, code]), cost=cost, code=code)
+
+    def _fitted(self, name: str, config: Config) -> Fit:
+        def make() -> Fit:
+            self.said(f"fitting {name}")
+            began = time.perf_counter()
+            try:
+                fitting = Fitting.of(self.call, config)
+                pilot = fitting.pilot(self.pilot, pilots.Options())
+                fits = fitting.fits(pilot)[0]
+                text = ""
+                if is_worth_it(fits):
+                    text = with_fits(config, fits, learn=False, file="", inline=10**9).text
+            except Exception as error:  # of the config as it is there may be a row all the same
+                return Fit(failed=first_line(error))
+            return Fit(text, pilot.gradients or 0, time.perf_counter() - began)
+
+        return self.kept.get(["fit", self.identity, config.text, self.pilot], Fit, make)
+
+    # -- NUTS -----------------------------------------------------------------------------------
+
+    def _nuts(self, results: Results, candidates: Sequence[Variant]) -> None:
+        compared = list(candidates)
+        if self.rivals:
+            compared += attempted(
+                lambda: list(variants.samplers(self.call, self.identity, self.dims)), results
+            )
+            compared += attempted(self._vip, results)
+            compared += attempted(self._neutra, results)
+            compared += attempted(
+                lambda: list(variants.zero_sum(self.call, self.identity)), results
+            )
+            if self.dims > variants.LARGEST_DENSE:
+                results.notes.append(
+                    f"dense_mass=True is left out: a matrix of {self.dims:,} squared"
+                )
+        for variant in compared:
+            results.nuts.append(self._row(variant))
+            sampler = Sampler(
+                variant, self.call.args, self.call.kwargs, self.call.latents, self.options
+            )
+            runs = results.nuts[-1].runs
+            for key in range(self.options.keys):
+                runs.append(self._chains(sampler, key))
+                if runs[-1].failed and runs[-1].stopped:
+                    break  # the other keys would take as long
+
+    def _chains(self, sampler: Sampler, key: int) -> Chains:
+        variant, options = sampler.variant, self.options
+        lengths = [options.draws, options.warmup, options.chains, options.limit]
+
+        def make() -> Chains:
+            self.said(f"NUTS on {variant.name}, key {key}")
+            try:
+                return sampler.run(key)[0]
+            except Exception as error:
+                return Chains(key, failed=first_line(error))
+
+        identity = ["nuts", variant.identity, variant.dense, asdict(variant.cost), lengths, key]
+        return self.kept.get(identity, Chains, make)
+
+    def _vip(self) -> list[Variant]:
+        untrained = variants.untrained_vip(self.call, self.identity)
+        if untrained is None:
+            return []
+
+        trained, cost = self._trained(untrained)
+        return [variants.trained_vip(untrained, trained.params, cost)]
+
+    def _neutra(self) -> list[Variant]:
+        untrained = variants.low_rank(self.call, self.identity)
+        if self.dims > variants.GUIDES[untrained.guide]:
+            return []
+        trained, cost = self._trained(untrained)
+        trainer = Trainer(untrained, self.call.args, self.call.kwargs, self.options)
+        trainer.start(0)
+        return [variants.neutra(untrained, trainer.guide, trained.params, cost)]
+
+    def _trained(self, untrained: Variant) -> tuple[Trained, Cost]:
+        """A variant's guide, as SVI leaves it."""
+
+        def make() -> Trained:
+            self.said(f"training {untrained.name}")
+            trainer = Trainer(untrained, self.call.args, self.call.kwargs, self.options)
+            params, _, seconds = trainer.train(0)
+            learned = {name: np.asarray(value).tolist() for name, value in params.items()}
+            return Trained(learned, trainer.gradients, seconds)
+
+        identity = ["trained", untrained.identity, untrained.guide, self.options.steps]
+        trained = self.kept.get(identity, Trained, make)
+        return trained, Cost(trained.gradients, trained.seconds)
+
+    def _row(self, variant: Variant) -> Row:
+        diff = ""
+        if variant.code:
+            path = Path(self.call.source.path)
+            made = unified_diff(self.call.source.data, variant.code.encode(), path, path)
+            diff = made.decode("utf-8", "replace")
+        return Row(
+            variant.name,
+            variant.kind,
+            cost=variant.cost,
+            other_prior=variant.other_prior,
+            diff=diff,
+        )
+
+    # -- SVI ------------------------------------------------------------------------------------
+
+    def _svi(self, results: Results, candidates: Sequence[Variant]) -> None:
+        reference = attempted(lambda: [self._reference(candidates)], results)
+        results.reference = reference[0] if reference else None
+        compared = [
+            replace(one, name=f"{one.name}, {one.guide}", cost=Cost()) for one in candidates
+        ]
+        if self.rivals:
+            compared += variants.guides(self.call, self.identity, self.dims)
+            others = [
+                *attempted(lambda: list(variants.samplers(self.call, self.identity, 0)), results),
+                *filter(
+                    None,
+                    attempted(lambda: [variants.untrained_vip(self.call, self.identity)], results),
+                ),
+                *attempted(lambda: list(variants.zero_sum(self.call, self.identity)), results),
+            ]
+            compared += [
+                replace(one, name=f"{one.name}, {one.guide}") for one in others if not one.dense
+            ]
+        for variant in compared:
+            row = self._row(variant)
+            results.svi.append(row)
+            try:
+                trainer = Trainer(variant, self.call.args, self.call.kwargs, self.options)
+            except Exception as error:
+                row.problem = first_line(error)
+                continue
+            for key in range(self.options.keys):
+                row.runs.append(self._guided(trainer, key, results.reference))
+
+    def _guided(self, trainer: Trainer, key: int, reference: Reference | None) -> Guided:
+        variant = trainer.variant
+
+        def make() -> Guided:
+            self.said(f"SVI on {variant.name}, key {key}")
+            try:
+                return trainer.run(key, reference)
+            except Exception as error:
+                return Guided(key, failed=first_line(error))
+
+        compared = digest(reference.sd) if reference is not None else ""
+        identity = ["svi", variant.identity, variant.guide, self.options.steps, compared, key]
+        return self.kept.get(identity, Guided, make)
+
+    def _reference(self, candidates: Sequence[Variant]) -> Reference:
+        best = candidates[-1]
+
+        def make() -> Reference:
+            self.said("the reference")
+            return exact(self.call) or long_run(self.call, best, self.dims, self.options)
+
+        lengths = [self.options.draws, self.options.warmup, self.options.chains]
+        return self.kept.get(["reference", best.identity, lengths], Reference, make)
+
+
+def attempted(make: Callable[[], list[Any]], results: Results) -> list[Any]:
+    """What `make` gives; if it fails, nothing, and a note that says why."""
+    try:
+        return make()
+    except Refusal:
+        raise
+    except Exception as error:
+        results.notes.append(first_line(error))
+        return []
+
+
+def first_line(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0][:200]
+    return text or type(error).__name__

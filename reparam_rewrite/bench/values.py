@@ -1,0 +1,155 @@
+"""What passes between the modules of `bench`.
+
+::
+
+    Call, configs    -> Variant        variants: as written, each config, rivals
+    Variant, key     -> Chains         chains: NUTS
+    Variant, key     -> Guided         guides: SVI
+    Call             -> Reference      reference: the sd of every element
+    all of them      -> Results        running, which keeps what is done in a file
+    Results          -> text, rows     tables; sentences: advice; a page: report
+
+All but `Variant` are numbers and text, so that a file can keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reparam_rewrite.verify.values import Model
+
+PLAIN = "as written"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What had to be paid before: a pilot, or a guide that was trained."""
+
+    gradients: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to sample the model: it has the sites of the model as written.
+
+    kind: "plain", "config" or "rival". code: the generated file, for a config. `guide`: what SVI
+    fits, the name of a class of numpyro.infer.autoguide. other_prior: the posterior is another.
+    identity: what tells that a run that was kept is one of this variant.
+    """
+
+    name: str
+    kind: str
+    model: Model
+    identity: str
+    dense: bool = False
+    guide: str = "AutoDiagonalNormal"
+    cost: Cost = Cost()
+    code: str = ""
+    other_prior: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long runs are. `draws` and `warmup` of each chain; limit: seconds, for one key."""
+
+    keys: int = 3
+    draws: int = 1_000
+    warmup: int = 1_000
+    chains: int = 2
+    steps: int = 10_000
+    limit: float = 600.0
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What came of NUTS from one key, or why nothing did (`failed`).
+
+    least, median: of the effective sample sizes of all elements of the model's sites; `worst` is
+    the site of the least. gradients, seconds: of draws that are kept, `warmup_` of those before.
+    Compiling isn't in them: it is `compiling`. stopped: the limit came first.
+    """
+
+    key: int
+    least: float = 0.0
+    median: float = 0.0
+    worst: str = ""
+    gradients: int = 0
+    warmup_gradients: int = 0
+    seconds: float = 0.0
+    warmup_seconds: float = 0.0
+    compiling: float = 0.0
+    divergences: int = 0
+    rhat: float = 0.0
+    draws: int = 0
+    stopped: bool = False
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Guided:
+    """What came of SVI from one key, or why nothing did.
+
+    ratios: by site, the least, median and greatest sd of its elements as parts of the reference's;
+    `least`, `median` and `greatest` are those of all elements. trace: ELBOs, evenly spaced.
+    """
+
+    key: int
+    elbo: float = 0.0
+    ratios: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    least: float = 0.0
+    median: float = 0.0
+    greatest: float = 0.0
+    trace: tuple[float, ...] = ()
+    seconds: float = 0.0
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The posterior's sd of every element of every site, and how it is known."""
+
+    how: str
+    exact: bool
+    sd: Mapping[str, Any]
+    least_ess: float | None = None
+
+
+@dataclass
+class Row:
+    """All runs of a variant, of one kind: Chains or Guided. problem: it couldn't be made."""
+
+    name: str
+    kind: str
+    runs: list[Any] = field(default_factory=list)
+    cost: Cost = Cost()
+    other_prior: bool = False
+    problem: str = ""
+    diff: str = ""
+
+    @property
+    def done(self) -> list[Any]:
+        return [run for run in self.runs if not run.failed]
+
+    @property
+    def why(self) -> str:
+        """Why there is nothing to show."""
+        return self.problem or next((run.failed for run in self.runs if run.failed), "not run")
+
+
+@dataclass
+class Results:
+    """What is shown: rows in the order of the table, the first one the model as written."""
+
+    model: str
+    command: str
+    versions: Mapping[str, str]
+    date: str
+    options: Options
+    dims: int
+    nuts: list[Row] = field(default_factory=list)
+    svi: list[Row] = field(default_factory=list)
+    reference: Reference | None = None
+    notes: list[str] = field(default_factory=list)

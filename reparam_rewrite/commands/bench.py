@@ -1,0 +1,213 @@
+"""``reparam-rewrite bench``: its options, and where the figures go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reparam_rewrite.cli import Program, guarded
+from reparam_rewrite.completion import files
+from reparam_rewrite.runs import DONE
+from reparam_rewrite.screen import Screen
+
+EPILOG = """\b
+Examples:
+  What a config is worth to NUTS, as it is and with fitted coefficients:
+    reparam-rewrite bench model.py --config offsets.toml --args example.py:example_args --fit
+  Two configs, for NUTS and for SVI, with a page to show:
+    reparam-rewrite bench model.py --config a.toml --config b.toml --nuts --svi --report report.html
+
+\b
+Exit status:
+  0  done; runs that failed are rows that say so
+  2  an error, before anything ran
+"""
+
+
+@click.command(
+    cls=Program,
+    name="bench",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.argument("model", metavar="MODEL", shell_complete=files(".py"))
+@click.option(
+    "--config",
+    "-c",
+    "configs",
+    metavar="FILE",
+    multiple=True,
+    help="Offsets, a TOML file; give several to compare them.",
+    shell_complete=files(".toml"),
+)
+@click.option(
+    "--args",
+    "args_given",
+    metavar="ARGS",
+    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
+    shell_complete=files(".py"),
+)
+@click.option("--function", metavar="NAME", help="The model, if the file has several.")
+@click.option("--nuts", is_flag=True, help="Compare under NUTS; so it is if no method is named.")
+@click.option("--svi", is_flag=True, help="Compare guides.")
+@click.option(
+    "--fit", is_flag=True, help="Each config also as `fit` leaves it; pilots are counted."
+)
+@click.option(
+    "--pilot",
+    type=click.Choice(["nuts", "laplace", "fullrank"]),
+    default="nuts",
+    show_default=True,
+    help="Of --fit.",
+)
+@click.option("--no-rivals", is_flag=True, help="Only the model as written and the configs.")
+@click.option(
+    "--keys", type=click.IntRange(1), default=3, show_default=True, help="How often all is run."
+)
+@click.option(
+    "--draws", type=click.IntRange(100), default=1000, show_default=True, help="Of each chain."
+)
+@click.option(
+    "--warmup",
+    type=click.IntRange(25),
+    default=1000,
+    show_default=True,
+    help="Of each chain, before.",
+)
+@click.option("--chains", type=click.IntRange(2), default=2, show_default=True, help="Of a key.")
+@click.option(
+    "--steps", type=click.IntRange(100), default=10_000, show_default=True, help="Of SVI."
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(1),
+    default=600,
+    show_default=True,
+    help="Seconds, after which the run of a key is stopped.",
+)
+@click.option(
+    "--state",
+    metavar="FILE",
+    help="Where finished runs are kept; default: MODEL.bench.jsonl, here.",
+    shell_complete=files(".jsonl"),
+)
+@click.option(
+    "--report",
+    metavar="FILE",
+    help="Also write a page of HTML, with plots and diffs.",
+    shell_complete=files(".html"),
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="Of what is printed.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Don't say what is running.")
+@click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
+)
+def command(model: str, color: str, verbose: bool, **options: Any) -> int:
+    """Measure what configs are worth to NUTS and SVI on MODEL.
+
+    The model as written and each config are compared with what else a person would try: a dense
+    mass matrix, LocScaleReparam, VIP, ZeroSumNormal, and guides with covariances. Finished runs are
+    kept in a file, from which the same command goes on after it was stopped; delete it to start
+    anew.
+    """
+    screen = Screen(color)
+    hint = "finished runs are kept. Please report this; -v shows the traceback."
+    return guarded(lambda: run(model, screen=screen, **options), model, verbose, screen, hint)
+
+
+def run(
+    model: str,
+    configs: tuple[str, ...],
+    args_given: str | None,
+    function: str | None,
+    nuts: bool,
+    svi: bool,
+    fit: bool,
+    pilot: str,
+    no_rivals: bool,
+    keys: int,
+    draws: int,
+    warmup: int,
+    chains: int,
+    steps: int,
+    limit: float,
+    state: str | None,
+    report: str | None,
+    form: str,
+    quiet: bool,
+    screen: Screen,
+) -> int:
+    """Load, run what isn't kept, print. Raises `Refusal` before anything runs."""
+    import sys
+    from importlib.util import find_spec
+    from pathlib import Path
+    from shlex import join
+
+    from reparam_rewrite.commands.verify import prepare
+    from reparam_rewrite.config import read_config
+    from reparam_rewrite.diagnostics import Diagnostic, Refusal
+    from reparam_rewrite.files import read_bytes, refuse_same_file, write_outputs
+
+    if model == "-" or "-" in configs:
+        hint = "save it as a file: bench runs it for a while, and goes on after it was stopped."
+        raise Refusal(Diagnostic(None, "bench takes nothing on standard input", hint))
+    if report is not None and find_spec("matplotlib") is None:
+        hint = 'install it with pip install "reparam-rewrite[report]".'
+        raise Refusal(
+            Diagnostic(None, "--report draws with matplotlib, which isn't installed", hint)
+        )
+    kept = Path(state or f"{Path(model).stem}.bench.jsonl")
+    for path in (str(kept), *([report] if report else [])):
+        for other in (model, *configs):
+            refuse_same_file(other, path)
+    settings = [read_config(read_bytes(path, "config"), path) for path in configs]
+    prepare("bench")
+
+    from reparam_rewrite.bench.advice import advice
+    from reparam_rewrite.bench.running import Bench
+    from reparam_rewrite.bench.state import Kept
+    from reparam_rewrite.bench.tables import as_csv, as_json, as_text
+    from reparam_rewrite.bench.values import Options
+    from reparam_rewrite.bench.variants import named
+    from reparam_rewrite.calls import called
+
+    call = called(model, settings, args_given, function, "bench")
+    bench = Bench(
+        call,
+        dict(zip(named(configs), settings, strict=True)),
+        Options(keys=keys, draws=draws, warmup=warmup, chains=chains, steps=steps, limit=limit),
+        Kept(kept),
+        pilot if fit else "",
+        not no_rivals,
+        (lambda text: None) if quiet else (lambda text: screen.account([text])),
+    )
+    words = join(["reparam-rewrite", *sys.argv[1:]])
+    results = bench.results(words, nuts or not svi, svi)
+    sentences = advice(results)
+    if report is not None:
+        from reparam_rewrite.bench.report import page
+
+        write_outputs([(report, page(results, sentences).encode())])
+    if form == "json":
+        text = as_json(results, sentences)
+    elif form == "csv":
+        text = as_csv(results)
+    else:
+        text = as_text(results) + "".join(f"\n{sentence}" for sentence in sentences) + "\n"
+    screen.write(text.encode())
+    if not quiet and report is not None:
+        screen.account([f"wrote {report}"])
+    return DONE

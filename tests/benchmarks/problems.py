@@ -1,0 +1,227 @@
+"""The problems that this project stands on, each measured by ``reparam-rewrite bench`` itself.
+
+    python -m tests.benchmarks.problems NAME [--folder FOLDER] [OPTIONS OF BENCH...]
+
+The model, its data and its configs are written into the folder, build/problems/NAME if none is
+named, and `bench` runs there with the options that are the problem's, and those behind its name.
+Finished runs are kept there: the same command goes on from them.
+
+    tensor        8 x 6 x 10, fixed scales: the posterior is normal, and exactly known
+    tensor_large  30 x 20 x 50 of the same, 3,201 dims: a dense mass matrix is out of reach
+    penicillin    24 plates crossed with 6 samples (lme4)
+    insteval      ratings of the 60 lecturers who have the most, by the students who rated 10 (lme4)
+    radon         919 houses in 85 counties, varying intercepts and slopes (Gelman and Hill 2006)
+    sleepstudy    18 people on 10 days, varying intercepts and slopes (lme4)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks import gaussian_tensor, suggestions
+from tests.support.cases import FIXTURES
+from tests.support.cli import ROOT
+
+Arguments = suggestions.Arguments
+
+EXAMPLE = '''\
+"""The data beside this file."""
+
+from pathlib import Path
+
+import numpy as np
+
+
+def example_args():
+    """The arguments of one call of the model: (args, kwargs)."""
+    with np.load(Path(__file__).with_name("data.npz")) as data:
+        found = {name: data[name] if data[name].ndim else data[name].item() for name in data}
+    args = sorted(name for name in found if name.startswith("arg_"))
+    return tuple(found.pop(name) for name in args), found
+'''
+
+SLEEPSTUDY = '''\
+"""Reaction times of people who are kept awake: a level and a slope for each of them."""
+
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(subject, days, n_subjects, reaction=None):
+    """reaction: in ms."""
+    level = numpyro.sample("level", dist.Normal(250, 50))
+    slope = numpyro.sample("slope", dist.Normal(0, 20))
+    sigma_a = numpyro.sample("sigma_a", dist.HalfNormal(50))
+    sigma_b = numpyro.sample("sigma_b", dist.HalfNormal(20))
+    sigma = numpyro.sample("sigma", dist.HalfNormal(50))
+    with numpyro.plate("subjects", n_subjects):
+        a = numpyro.sample("a", dist.Normal(0, sigma_a))
+        b = numpyro.sample("b", dist.Normal(0, sigma_b))
+    mean = level + a[subject] + (slope + b[subject]) * days
+    with numpyro.plate("observations", len(subject)):
+        numpyro.sample("reaction", dist.Normal(mean, sigma), obs=reaction)
+'''
+
+INSTEVAL = '''\
+"""Ratings of lectures: students, lecturers and departments are crossed."""
+
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(student, lecturer, dept, n_students, n_lecturers, n_depts, rating=None):
+    mu = numpyro.sample("mu", dist.Normal(3, 2))
+    sigma_student = numpyro.sample("sigma_student", dist.HalfNormal(1))
+    sigma_lecturer = numpyro.sample("sigma_lecturer", dist.HalfNormal(1))
+    sigma_dept = numpyro.sample("sigma_dept", dist.HalfNormal(1))
+    sigma = numpyro.sample("sigma", dist.HalfNormal(2))
+    with numpyro.plate("students", n_students):
+        a = numpyro.sample("a", dist.Normal(0, sigma_student))
+    with numpyro.plate("lecturers", n_lecturers):
+        b = numpyro.sample("b", dist.Normal(0, sigma_lecturer))
+    with numpyro.plate("depts", n_depts):
+        c = numpyro.sample("c", dist.Normal(0, sigma_dept))
+    mean = mu + a[student] + b[lecturer] + c[dept]
+    with numpyro.plate("ratings", len(student)):
+        numpyro.sample("rating", dist.Normal(mean, sigma), obs=rating)
+'''
+
+
+def tensor_data(sizes: tuple[int, int, int]) -> Arguments:
+    """A draw of the model: random walks over the last axis, noise of 0.1."""
+    rng = np.random.default_rng(0)
+    n_i, n_j, n_t = sizes
+
+    def walks(scale: float, *shape: int) -> Any:
+        return np.cumsum(scale * rng.normal(size=shape), axis=-1)
+
+    a, b, c = rng.normal(size=n_i), rng.normal(size=n_j), 0.5 * rng.normal(size=(n_i, n_j))
+    mean = 5 + a[:, None, None] + b[:, None] + c[:, :, None] + walks(0.5, n_t)
+    mean = mean + walks(0.3, n_i, n_t)[:, None] + walks(0.3, n_j, n_t)
+    return sizes, {"y": mean + 0.1 * rng.normal(size=sizes)}
+
+
+def sleepstudy() -> Arguments:
+    from mixedlm.datasets import load_sleepstudy
+
+    data = load_sleepstudy()
+    names, subject = np.unique(data["Subject"].to_numpy(str), return_inverse=True)
+    days = data["Days"].to_numpy(float)
+    return (subject, days, len(names)), {"reaction": data["Reaction"].to_numpy(float)}
+
+
+def insteval() -> Arguments:
+    from mixedlm.datasets import load_insteval
+
+    data = load_insteval()
+    busiest = data["d"].value_counts().index[:60]
+    data = data[data["d"].isin(busiest)]
+    counts = data["s"].value_counts()
+    data = data[data["s"].isin(counts.index[counts >= 10])]
+    codes, sizes = [], []
+    for column in ("s", "d", "dept"):
+        names, code = np.unique(data[column].to_numpy(str), return_inverse=True)
+        codes.append(code)
+        sizes.append(len(names))
+    return (*codes, *sizes), {"rating": data["y"].to_numpy(float)}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model, its data, configs by file name, and the options of `bench`.
+
+    Without a config, that of `suggest --args` is taken, suggested.toml.
+    """
+
+    model: str
+    data: Callable[[], Arguments]
+    configs: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+
+
+CHAINS = {
+    "chain.toml": gaussian_tensor.CHAIN,
+    "chain_dct.toml": gaussian_tensor.CHAIN + gaussian_tensor.DCT,
+}
+
+PROBLEMS = {
+    "tensor": Problem(
+        gaussian_tensor.MODEL,
+        lambda: tensor_data((8, 6, 10)),
+        CHAINS,
+        ("--svi", "--pilot", "laplace"),
+    ),
+    "tensor_large": Problem(
+        gaussian_tensor.MODEL,
+        lambda: tensor_data((30, 20, 50)),
+        {"chain_dct.toml": CHAINS["chain_dct.toml"]},
+        ("--pilot", "laplace", "--draws", "300", "--warmup", "300", "--limit", "600"),
+    ),
+    "penicillin": Problem(
+        (FIXTURES / "crossed" / "model.py").read_text(),
+        suggestions.penicillin,
+        {"offsets.toml": (FIXTURES / "crossed" / "offsets.toml").read_text()},
+        ("--keys", "5"),
+    ),
+    "insteval": Problem(INSTEVAL, insteval, options=("--draws", "500", "--warmup", "500")),
+    "radon": Problem((FIXTURES / "suggest" / "radon" / "model.py").read_text(), suggestions.radon),
+    "sleepstudy": Problem(SLEEPSTUDY, sleepstudy),
+}
+
+
+def written(problem: Problem, folder: Path) -> list[str]:
+    """Write everything into the folder; the names of the configs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    args, kwargs = problem.data()
+    (folder / "model.py").write_text(problem.model)
+    (folder / "example.py").write_text(EXAMPLE)
+    numbered = {f"arg_{at}": value for at, value in enumerate(args)}
+    np.savez(folder / "data.npz", **numbered, **kwargs)
+    configs = dict(problem.configs)
+    if not configs:
+        words = ["suggest", "model.py", "--args", "example.py:example_args"]
+        configs["suggested.toml"] = program(folder, *words, capture=True)
+    for name, text in configs.items():
+        (folder / name).write_text(text)
+    return list(configs)
+
+
+def program(folder: Path, *words: str, capture: bool = False) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "reparam_rewrite", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE if capture else None,
+        check=True,
+        text=True,
+    )
+    return ran.stdout or ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="tests.benchmarks.problems",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=PROBLEMS)
+    parser.add_argument("--folder", type=Path)
+    chosen, more = parser.parse_known_args()
+    folder = chosen.folder or ROOT / "build" / "problems" / chosen.name
+    problem = PROBLEMS[chosen.name]
+    words = [word for name in written(problem, folder) for word in ("--config", name)]
+    words += ["--args", "example.py:example_args", "--nuts", "--fit", *problem.options, *more]
+    program(folder, "bench", "model.py", *words)
+
+
+if __name__ == "__main__":
+    main()

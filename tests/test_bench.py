@@ -1,0 +1,438 @@
+"""What configs are worth, measured: the figures, what is kept, and what is said of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reparam_rewrite.bench.advice import advice
+from reparam_rewrite.bench.state import Kept, digest_of_call
+from reparam_rewrite.bench.tables import as_csv, as_json, as_text, records, short
+from reparam_rewrite.bench.values import PLAIN, Chains, Cost, Guided, Options, Results, Row
+from reparam_rewrite.commands.bench import command
+from tests.support.cases import FIXTURES
+from tests.support.cli import COMMAND, environment, run
+
+GRAND_MEAN = FIXTURES / "grand_mean"
+ARGS = ["--args", "example.py:example_args"]
+SHORT = ["--keys", "1", "--draws", "100", "--warmup", "100", "--steps", "200"]
+
+FREE = Cost()
+
+# -- figures that were made up ---------------------------------------------------------------------
+
+
+def chains(least: float, key: int = 0, **more: Any) -> Chains:
+    """1,000 gradients in 1 second, and as many in warm-up."""
+    common: dict[str, Any] = {
+        "median": 2 * least,
+        "worst": "mu",
+        "gradients": 1_000,
+        "warmup_gradients": 1_000,
+        "seconds": 1.0,
+        "warmup_seconds": 1.0,
+        "rhat": 1.0,
+        "draws": 100,
+    }
+    return Chains(key, least, **{**common, **more})
+
+
+def row(name: str, *least: float, kind: str = "rival", cost: Cost = FREE, **more: Any) -> Row:
+    made = [chains(number, key, **more) for key, number in enumerate(least)]
+    return Row(name, kind, made, cost)
+
+
+def results(*rows: Row, svi: tuple[Row, ...] = ()) -> Results:
+    made = Results("model.py", "reparam-rewrite bench", {}, "2026-11-27", Options(), 30)
+    made.nuts, made.svi = list(rows), list(svi)
+    return made
+
+
+def plain(*least: float, **more: Any) -> Row:
+    return row(PLAIN, *least, kind="plain", **more)
+
+
+def config(*least: float, **more: Any) -> Row:
+    return row("a.toml", *least, kind="config", **more)
+
+
+def test_a_row_has_medians_and_spread_of_its_keys() -> None:
+    (first, second) = records(results(plain(1, 2, 9), config(20, 40, 30)))
+    column = "least_ess_per_1000_gradients"
+    assert [first[column], first[f"{column}_min"], first[f"{column}_max"]] == [2, 1, 9]
+    assert second["median_ess_per_1000_gradients"] == 60
+    assert second["least_ess_per_second"] == 30
+    assert second["least_ess_per_1000_gradients_all_in"] == 15
+
+
+def test_what_had_to_be_paid_before_is_counted_in() -> None:
+    (found,) = records(results(config(30, cost=Cost(gradients=4_000, seconds=8.0))))
+    assert found["least_ess_per_1000_gradients"] == 30
+    assert found["least_ess_per_1000_gradients_all_in"] == 5
+    assert found["least_ess_per_second_all_in"] == 3
+
+
+def test_the_table_says_how_many_times_the_model_as_written() -> None:
+    said = as_text(results(plain(1, 2, 9), config(20, 40, 30)))
+    line = next(line for line in said.splitlines() if line.startswith("a.toml"))
+    assert line.split("  ")[1:] and re.search(r"30 \(20 to 40\) +15 +60 \(40 to 80\)", line)
+
+
+def test_a_row_that_failed_says_why_and_the_others_are_there() -> None:
+    failed = Row("dense_mass=True", "rival", [Chains(0, failed="stopped in warm-up after 9 s")])
+    made = results(plain(1.0), failed, config(20.0))
+    text = as_text(made)
+    assert re.search(r"^dense_mass=True +failed: stopped in warm-up after 9 s$", text, re.M)
+    assert re.search(r"^a\.toml +20", text, re.M)
+    table = list(csv.DictReader(io.StringIO(as_csv(made))))
+    assert [one["failed"] for one in table] == ["", "stopped in warm-up after 9 s", ""]
+    assert table[1]["least_ess_per_second"] == ""
+    found = json.loads(as_json(made, advice(made)))
+    assert found["runs"]["nuts"]["dense_mass=True"][0]["failed"].startswith("stopped")
+
+
+def test_numbers_are_as_long_as_they_are_known() -> None:
+    assert [short(n) for n in (0.15555, 12.34, 123.4, 12_345.6)] == [
+        "0.156",
+        "12.3",
+        "123",
+        "12,346",
+    ]
+
+
+def said(*rows: Row, svi: tuple[Row, ...] = ()) -> str:
+    return "\n".join(advice(results(*rows, svi=svi)))
+
+
+def test_advice_names_the_config_that_wins() -> None:
+    text = said(plain(1.0), config(30.0), row("VIP", 3.0))
+    assert "'a.toml' has the greatest least ESS, 30, 30 times 'as written'" in text
+    assert "next is 'VIP' with 3." in text
+    assert "Use 'a.toml' for NUTS." in text
+
+
+def test_advice_names_the_rival_that_wins() -> None:
+    text = said(plain(1.0), config(30.0), row("dense_mass=True", 90.0))
+    assert "'dense_mass=True' has the greatest least ESS, 90" in text
+    assert "A rival does better than 'a.toml': use that." in text
+    assert "Use 'a.toml'" not in text
+
+
+def test_advice_to_leave_the_model_as_written() -> None:
+    assert "Leave the model as written for NUTS" in said(plain(10.0), config(11.0))
+
+
+def test_advice_tells_what_the_keys_do_not_tell() -> None:
+    assert "their ranges over keys overlap" in said(plain(1, 1), config(20, 40), row("VIP", 30, 35))
+    assert "overlap" not in said(plain(1, 1), config(36, 40), row("VIP", 30, 35))
+
+
+def test_advice_does_not_rank_another_prior() -> None:
+    other = Row("ZeroSumNormal", "rival", [chains(900.0)], other_prior=True)
+    text = said(plain(1.0), config(30.0), other)
+    assert "'a.toml' has the greatest" in text and "'ZeroSumNormal' is another prior" in text
+
+
+def test_advice_warns_of_what_its_figures_rest_on() -> None:
+    text = said(plain(1.0, rhat=1.4), config(30.0, divergences=7))
+    assert "'as written' has not converged: R-hat is 1.40" in text
+    assert "'a.toml' has 7 divergent draws" in text
+
+
+def test_advice_on_guides() -> None:
+    def guide(name: str, kind: str, elbo: float, least: float) -> Row:
+        ratios = {"mu": (least, least, least), "a": (0.9, 1.0, 1.1)}
+        return Row(name, kind, [Guided(0, elbo, ratios, least, 1.0, 1.1)])
+
+    text = said(svi=(guide(PLAIN, "plain", -200, 0.006), guide("a.toml", "config", -90, 0.98)))
+    assert "'a.toml' has the greatest ELBO, -90.0, 110 nats above 'as written'" in text
+    assert "'as written' is too narrow: it has 0.006 of the sd of 'mu'" in text
+    assert "'a.toml' is too narrow" not in text
+
+
+# -- what is kept ----------------------------------------------------------------------------------
+
+
+def test_a_result_is_made_once(tmp_path: Path) -> None:
+    made: list[float] = []
+
+    def make() -> Chains:
+        made.append(1.0)
+        return chains(3.5)
+
+    path = tmp_path / "runs.jsonl"
+    first = Kept(path).get(["nuts", 1], Chains, make)
+    again = Kept(path)
+    assert again.get(["nuts", 1], Chains, make) == first == chains(3.5)
+    assert (len(made), again.resumed) == (1, 1)
+    again.get(["nuts", 2], Chains, make)
+    assert len(made) == 2
+
+
+def test_a_line_that_a_kill_cut_off_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    for number in (1, 2):
+        Kept(path).get(["nuts", number], Chains, lambda: chains(3.5))
+    path.write_bytes(path.read_bytes()[:-30])
+    kept = Kept(path)
+    kept.get(["nuts", 2], Chains, lambda: chains(7.5))
+    kept = Kept(path)
+    assert kept.get(["nuts", 1], Chains, lambda: chains(0.0)) == chains(3.5)
+    assert kept.get(["nuts", 2], Chains, lambda: chains(0.0)) == chains(7.5)
+
+
+def test_what_failed_is_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    assert Kept(path).get(["x"], Chains, lambda: Chains(0, failed="no")).failed
+    assert Kept(path).get(["x"], Chains, lambda: chains(1.0)) == chains(1.0)
+
+
+def test_what_the_limit_stopped_is_not(tmp_path: Path) -> None:
+    path, stopped = tmp_path / "runs.jsonl", Chains(0, failed="stopped in warm-up", stopped=True)
+    assert Kept(path).get(["x"], Chains, lambda: stopped) == stopped
+    assert Kept(path).get(["x"], Chains, lambda: chains(1.0)) == stopped
+
+
+def test_other_data_are_another_call() -> None:
+    y = np.arange(6.0)
+    assert digest_of_call((3,), {"y": y}) == digest_of_call((3,), {"y": y.copy()})
+    assert digest_of_call((3,), {"y": y}) != digest_of_call((3,), {"y": y + 1e-9})
+    assert digest_of_call((3,), {"y": y}) != digest_of_call((3,), {"y": y.reshape(2, 3)})
+    assert digest_of_call((3,), {"y": y}) != digest_of_call((4,), {"y": y})
+
+
+# -- what is measured ------------------------------------------------------------------------------
+
+
+def call_of(case: Path) -> Any:
+    from reparam_rewrite.calls import called
+
+    return called(str(case / "model.py"), [], f"{case}/example.py:example_args", None, "a test")
+
+
+def test_the_chains_are_numpyro_s_own() -> None:
+    """Block by block the same draws, gradients and warm-up as MCMC from the same keys."""
+    import jax
+    from numpyro.infer import MCMC, NUTS
+
+    from reparam_rewrite.bench.chains import Sampler
+    from reparam_rewrite.bench.variants import plain
+    from reparam_rewrite.verify.tracing import double_precision
+
+    with double_precision():
+        call = call_of(GRAND_MEAN)
+        options = Options(draws=100, warmup=50)
+        sampler = Sampler(plain(call, "x"), call.args, call.kwargs, call.latents, options)
+        found, values = sampler.run(3)
+        mcmc = MCMC(
+            NUTS(call.model),
+            num_warmup=50,
+            num_samples=100,
+            num_chains=2,
+            chain_method="vectorized",
+            progress_bar=False,
+        )
+        keys = jax.random.split(jax.random.PRNGKey(3), 2)
+        mcmc.run(keys, *call.args, extra_fields=("num_steps",), **call.kwargs)
+        expected = mcmc.get_samples(group_by_chain=True)
+    assert found.gradients == int(mcmc.get_extra_fields()["num_steps"].sum())
+    assert found.draws == 100 and found.warmup_gradients > 0 and found.seconds > 0
+    for name in call.latents:
+        np.testing.assert_allclose(values[name], expected[name], atol=0.05)  # rounding grows
+
+
+def test_rivals_know_where_they_apply() -> None:
+    from reparam_rewrite.bench.variants import grouped_sites, hierarchical_sites
+
+    assert hierarchical_sites(call_of(FIXTURES / "crossed")) == ["a_plate", "b_sample"]
+    assert grouped_sites(call_of(FIXTURES / "crossed")) == ["a_plate", "b_sample"]
+    assert hierarchical_sites(call_of(FIXTURES / "suggest" / "eight_schools")) == ["theta"]
+    assert grouped_sites(call_of(FIXTURES / "suggest" / "eight_schools")) == []
+
+
+def test_zero_sums_have_the_law_of_zero_sum_normal() -> None:
+    import jax
+    import numpyro.distributions as dist
+    from numpyro import handlers, plate, sample
+
+    from reparam_rewrite.bench.variants import ZeroSum
+
+    def model() -> Any:
+        with plate("i", 4), plate("j", 3):
+            return sample("a", dist.Normal(0, 2.0))
+
+    @jax.jit
+    @jax.vmap
+    def draw(key: Any) -> Any:
+        return handlers.seed(handlers.reparam(model, config={"a": ZeroSum()}), key)()
+
+    draws = np.asarray(draw(jax.random.split(jax.random.PRNGKey(0), 20_000)))
+    assert np.abs(draws.sum(axis=1)).max() < 1e-4 and np.abs(draws.sum(axis=2)).max() < 1e-4
+    wanted = dist.ZeroSumNormal(2.0, (3, 4)).sample(jax.random.PRNGKey(1), (20_000,))
+    found, expected = (np.cov(np.reshape(d, (20_000, 12)).T) for d in (draws, wanted))
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+NORMAL = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("i", 3):
+        a = numpyro.sample("a", dist.Normal(mu, 2.0))
+        numpyro.sample("y", dist.Normal(a, {scale}), obs=y)
+"""
+
+
+@pytest.mark.parametrize(("scale", "is_normal"), [("0.5", True), ("1 + a**2", False)])
+def test_the_exact_sds_of_a_normal_posterior(scale: str, is_normal: bool, tmp_path: Path) -> None:
+    from reparam_rewrite.bench.reference import exact
+    from reparam_rewrite.calls import called
+    from reparam_rewrite.verify.tracing import double_precision
+
+    (tmp_path / "model.py").write_text(NORMAL.format(scale=scale))
+    call = called(str(tmp_path / "model.py"), [], "(np.array([1.0, 2, 3]),), {}", None, "a test")
+    with double_precision():
+        found = exact(call)
+    assert (found is not None) is is_normal
+    if found is not None:
+        precision = np.diag([1 / 100 + 3 / 4, *[1 / 4 + 4] * 3])
+        precision[0, 1:] = precision[1:, 0] = -1 / 4
+        sd = np.sqrt(np.diag(np.linalg.inv(precision)))
+        np.testing.assert_allclose([found.sd["mu"], *found.sd["a"]], sd, rtol=1e-6)
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def copied(folder: Path) -> Path:
+    for name in ("model.py", "example.py", "offsets.toml"):
+        (folder / name).write_bytes((GRAND_MEAN / name).read_bytes())
+    return folder
+
+
+def test_the_command_and_that_it_resumes(tmp_path: Path) -> None:
+    words = ["bench", "model.py", "--config", "offsets.toml", *ARGS, "--nuts", "--svi", *SHORT]
+    words += ["--no-rivals", "--report", "report.html"]
+    ran = run(copied(tmp_path), *words, "--format", "json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    names = [(one["method"], one["variant"]) for one in found["rows"]]
+    guide = "AutoDiagonalNormal"
+    assert names == [
+        ("nuts", PLAIN),
+        ("nuts", "offsets.toml"),
+        ("svi", f"{PLAIN}, {guide}"),
+        ("svi", f"offsets.toml, {guide}"),
+    ]
+    assert not any(one["failed"] for one in found["rows"])
+    run_of = found["runs"]["nuts"][PLAIN][0]
+    assert 0 < run_of["least"] <= run_of["median"] and run_of["gradients"] > 200
+    assert found["reference"]["how"].startswith("NUTS on 'offsets.toml' with a dense mass matrix")
+    assert all(one["median_sd_ratio"] > 0 for one in found["rows"][2:])
+    assert "NUTS on as written, key 0" in ran.err
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/svg+xml;base64,") == 3
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "<ins>+    a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))</ins>" in page
+    assert all(sentence.split("'")[0] in page for sentence in found["advice"])
+    again = run(tmp_path, *words, "--format", "json")
+    more = json.loads(again.out)
+    assert again.err == "wrote report.html\n"
+    assert (more["rows"], more["runs"]) == (found["rows"], found["runs"])
+    assert more["notes"] == ["5 results were kept in model.bench.jsonl"]
+
+
+def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
+    words = ["bench", "model.py", *ARGS, *SHORT, "--keys", "2", "--no-rivals"]
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=copied(tmp_path),
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    kept = tmp_path / "model.bench.jsonl"
+    deadline = time.monotonic() + 200
+    while not (kept.exists() and kept.read_bytes()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    ran = run(tmp_path, *words)
+    assert ran.status == 0, ran.err
+    assert "key 0" not in ran.err
+    assert re.search(rb"^as written +[\d.]+ \([\d.]+ to [\d.]+\)", ran.out, re.M)
+
+
+def test_a_run_that_takes_too_long_is_a_row(tmp_path: Path) -> None:
+    slow = (GRAND_MEAN / "model.py").read_text().replace("dist.Normal(0, 10)", "dist.Normal(s, 10)")
+    slow = slow.replace(
+        '    mu = numpyro.sample("mu"',
+        "    import jax\n\n    s = jax.pure_callback(lambda: __import__('time').sleep(0.01) or "
+        "__import__('numpy').zeros(()), jax.ShapeDtypeStruct((), float))\n"
+        '    mu = numpyro.sample("mu"',
+    )
+    (copied(tmp_path) / "model.py").write_text(slow)
+    ran = run(tmp_path, "bench", "model.py", *ARGS, *SHORT, "--no-rivals", "--limit", "1")
+    assert ran.status == 0, ran.err
+    assert re.search(rb"^as written +failed: ", ran.out, re.M), ran.out.decode()
+
+
+@pytest.mark.long
+def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
+    words = ["bench", "model.py", "--config", "offsets.toml", *ARGS, "--nuts", "--svi", *SHORT]
+    ran = run(copied(tmp_path), *words, "--fit", "--format", "json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert not any(one["failed"] for one in found["rows"])
+    rivals = ["dense_mass=True", "LocScaleReparam(0)", "VIP", "NeuTra, low rank", "ZeroSumNormal"]
+    names = [one["variant"] for one in found["rows"] if one["method"] == "nuts"]
+    assert names == [PLAIN, "offsets.toml", "offsets.toml, fitted", *rivals]
+    guides = {one["variant"] for one in found["rows"] if one["method"] == "svi"}
+    assert {f"{PLAIN}, AutoMultivariateNormal", "VIP, AutoDiagonalNormal"} <= guides
+    costly = {
+        one["variant"]
+        for one in found["rows"]
+        if one["method"] == "nuts"
+        and one["least_ess_per_1000_gradients_all_in"] < 0.4 * one["least_ess_per_1000_gradients"]
+    }
+    assert {"offsets.toml, fitted", "VIP", "NeuTra, low rank"} <= costly
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-"], "bench takes nothing on standard input"),
+        (["model.py", "--config", "-"], "bench takes nothing on standard input"),
+        (["model.py", "--config", "none.toml"], "none.toml: "),
+        (["model.py", "--report", "model.py", *ARGS], "model.py: "),
+        (["model.py", "--config", "offsets.toml", "--state", "offsets.toml"], "offsets.toml: "),
+        (["model.py"], "model.py: 'model' needs arguments"),
+        (["model.py", "--config", "typo.toml", *ARGS], "typo.toml:1:8: "),
+    ],
+)
+def test_refused_before_anything_runs(words: list[str], message: str, tmp_path: Path) -> None:
+    (copied(tmp_path) / "typo.toml").write_text("[sites.nope]\noffset = 'mu'\n")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    ran = run(tmp_path, "bench", *words)
+    assert (ran.status, ran.out) == (2, b"")
+    assert message in ran.err and "Traceback" not in ran.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_help(tmp_path: Path) -> None:
+    text = run(tmp_path, "bench", "--help", COLUMNS="80").out.decode()
+    for parameter in command.params:
+        assert max(parameter.opts, key=len) in text or parameter.name == "model"
