@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from reparam_rewrite.decoding import is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, nearest
 from reparam_rewrite.files import read_bytes
 from reparam_rewrite.verify.running import refusal
@@ -29,8 +30,12 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
     """Run the file at `path` as a module; `data`, if given, instead of its content.
 
     `shown` is the file's name in messages and tracebacks, where it isn't `path`. Raises `Refusal`,
-    with its place in the file, for whatever the code raises.
+    with its place in the file, for whatever the code raises, and for notebooks.
     """
+    if is_notebook(path):
+        message = "is a notebook, and all of its cells would run"
+        hint = "have the model in a .py of its own: jupyter nbconvert --to script, for example."
+        raise Refusal(Diagnostic(path, message, hint))
     source = read_bytes(path, what) if data is None else data
     file = Path(path).resolve()
     package, root = package_of(file)
