@@ -124,7 +124,7 @@ def test_advice_names_the_config_that_wins() -> None:
 def test_advice_names_the_rival_that_wins() -> None:
     text = said(plain(1.0), config(30.0), row("dense_mass=True", 90.0))
     assert "'dense_mass=True' has the greatest least ESS, 90" in text
-    assert "A rival does better than 'a.toml': use that." in text
+    assert "'dense_mass=True' does better than 'a.toml': use that." in text
     assert "Use 'a.toml'" not in text
 
 
@@ -352,7 +352,8 @@ def test_the_command_and_that_it_resumes(tmp_path: Path) -> None:
     more = json.loads(again.out)
     assert again.err == "wrote report.html\n"
     assert (more["rows"], more["runs"]) == (found["rows"], found["runs"])
-    assert more["notes"] == ["5 results were kept in model.bench.jsonl"]
+    today = found["date"]
+    assert more["notes"] == [f"5 results were kept in model.bench.jsonl, from {today} on"]
 
 
 def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def of_nuts(rows: Sequence[Row]) -> Iterator[str]:
         best = max(ours, key=lambda row: middle(row, column))
         if middle(best, column) < WORTH * middle(plain, column):
             yield "Leave the model as written for NUTS: no config makes much of a difference."
-        elif max(fair, key=lambda row: middle(row, column)).kind == "rival":
-            yield f"A rival does better than '{best.name}': use that."
+        elif (first := max(fair, key=lambda row: middle(row, column))).kind == "rival":
+            yield f"'{first.name}' does better than '{best.name}': use that."
         else:
             yield f"Use '{best.name}' for NUTS."
     for row in fair:

@@ -113,7 +113,10 @@ class Bench:
             if svi:
                 self._svi(results, candidates)
         if self.kept.resumed:
-            results.notes.append(f"{self.kept.resumed} results were kept in {self.kept.path}")
+            kept = self.kept
+            results.notes.append(
+                f"{kept.resumed} results were kept in {kept.path}, from {kept.oldest} on"
+            )
         return results
 
     # -- what is compared ---------------------------------------------------------------------

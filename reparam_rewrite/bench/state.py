@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ class Kept:
         self.path = path
         self._lines: dict[str, Any] = {}
         self.resumed = 0
+        self.oldest = ""  # when the oldest of what was taken from the file was made
         try:
             data = path.read_bytes() if path.exists() else b""
         except OSError as error:
@@ -33,7 +35,7 @@ class Kept:
         for line in data.splitlines():
             try:
                 entry = json.loads(line)
-                self._lines[entry["id"]] = entry["result"]
+                self._lines[entry["id"]] = {"result": entry["result"], "on": str(entry["on"])}
             except (ValueError, KeyError, TypeError):
                 continue
         self._cut_off = bool(data) and not data.endswith(b"\n")
@@ -45,11 +47,14 @@ class Kept:
         """
         name = digest(identity)
         if name in self._lines:
+            kept = self._lines[name]
             self.resumed += 1
-            return msgspec.convert(self._lines[name], made)
+            self.oldest = min(self.oldest or kept["on"], kept["on"])
+            return msgspec.convert(kept["result"], made)
         result: Any = make()
         if not getattr(result, "failed", "") or getattr(result, "stopped", False):
-            entry = {"id": name, "of": identity, "result": asdict(result)}
+            today = datetime.date.today().isoformat()
+            entry = {"id": name, "on": today, "of": identity, "result": asdict(result)}
             line = ("\n" if self._cut_off else "") + json.dumps(entry) + "\n"
             try:
                 with self.path.open("ab") as file:

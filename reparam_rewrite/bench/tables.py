@@ -174,6 +174,7 @@ def records(results: Results) -> Iterable[dict[str, Any]]:
             found: dict[str, Any] = {
                 "method": method,
                 "variant": row.name,
+                "kind": row.kind,
                 "other_prior": row.other_prior,
                 "keys": len(row.done),
                 "failed": "" if row.done else row.why,

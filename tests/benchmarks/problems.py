@@ -1,10 +1,13 @@
 """The problems that this project stands on, each measured by ``reparam-rewrite bench`` itself.
 
-    python -m tests.benchmarks.problems NAME [--folder FOLDER] [OPTIONS OF BENCH...]
+    python -m tests.benchmarks.problems NAME [--folder FOLDER] [--keep] [OPTIONS OF BENCH...]
+    python -m tests.benchmarks.problems tables
 
 The model, its data and its configs are written into the folder, build/problems/NAME if none is
 named, and `bench` runs there with the options that are the problem's, and those behind its name.
-Finished runs are kept there: the same command goes on from them.
+Finished runs are kept there: the same command goes on from them. With --keep the figures go to
+results/NAME.json beside this file; `tables` makes results/README.md of all of those, and the table
+in the project's README.
 
     tensor        8 x 6 x 10, fixed scales: the posterior is normal, and exactly known
     tensor_large  30 x 20 x 50 of the same, 3,201 dims: a dense mass matrix is out of reach
@@ -17,6 +20,7 @@ Finished runs are kept there: the same command goes on from them.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -27,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from reparam_rewrite.bench.tables import short
 from tests.benchmarks import gaussian_tensor, suggestions
 from tests.support.cases import FIXTURES
 from tests.support.cli import ROOT
@@ -207,20 +212,169 @@ def program(folder: Path, *words: str, capture: bool = False) -> str:
     return ran.stdout or ""
 
 
+# -- figures that are kept -------------------------------------------------------------------------
+
+RESULTS = Path(__file__).parent / "results"
+
+#: Of the columns of NUTS, what the tables show.
+SHOWN = {
+    "least_ess_per_1000_gradients": "least ESS / 1,000 gradients",
+    "least_ess_per_1000_gradients_all_in": "all in",
+    "least_ess_per_second": "least ESS / s",
+    "least_ess_per_second_all_in": "all in",
+    "divergences": "divergences",
+    "rhat": "R-hat",
+}
+
+SHOWN_SVI = {
+    "elbo": "ELBO",
+    "least_sd_ratio": "least sd / reference",
+    "median_sd_ratio": "median",
+    "greatest_sd_ratio": "greatest",
+    "seconds": "seconds",
+}
+
+
+def keep(name: str, text: str, more: list[str]) -> None:
+    """What the tables need of the JSON that `bench` printed."""
+    found = json.loads(text)
+    runs = found.pop("runs")["svi"]
+    found["command"] = " ".join(["python -m tests.benchmarks.problems", name, *more])
+    found["ratios"] = {  # by site: the least, median and greatest sd of each key
+        variant: [run["ratios"] for run in of] for variant, of in runs.items()
+    }
+    RESULTS.mkdir(exist_ok=True)
+    made = json.dumps(rounded(found), indent=1, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(made + "\n")
+
+
+def rounded(value: Any) -> Any:
+    """Floats have four digits."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def kept() -> dict[str, Any]:
+    """The results there are, in the order of the problems."""
+    files = {name: RESULTS / f"{name}.json" for name in PROBLEMS}
+    return {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else short(value)
+
+
+def spread(row: dict[str, Any], column: str) -> str:
+    """The median over keys, with the least and the greatest."""
+    middle, least, greatest = (row[f"{column}{what}"] for what in ("", "_min", "_max"))
+    if column == "divergences":
+        return f"{middle:.0f}" if least == greatest else f"{least:.0f} to {greatest:.0f}"
+    if column == "rhat":
+        return f"{greatest:.2f}"
+    ends = "" if least == greatest else f" ({short(least)} to {short(greatest)})"
+    return short(middle) + ends
+
+
+def lines_of(rows: list[dict[str, Any]], columns: dict[str, str]) -> list[str]:
+    made = ["| | " + " | ".join(columns.values()) + " |", "|---|" + "---:|" * len(columns)]
+    for row in rows:
+        name = row["variant"] + (" *" if row["other_prior"] else "")
+        if row["failed"]:
+            cells = [row["failed"], *[""] * (len(columns) - 1)]
+        else:
+            cells = [spread(row, column) for column in columns]
+        made.append(f"| {name} | " + " | ".join(cells) + " |")
+    return made
+
+
+def full_tables() -> str:
+    """results/README.md: every row of every problem."""
+    parts = [
+        "# What offsets are worth, and what else there is",
+        "Written by `python -m tests.benchmarks.problems tables` from the files beside this one. "
+        "Figures are\nmedians over keys, with the least and the greatest; R-hat is the greatest, "
+        '"all in" counts warm-up,\npilots and training too, and in seconds compiling. * is another '
+        "prior, and so another posterior.",
+    ]
+    for name, found in kept().items():
+        options = found["options"]
+        versions = ", ".join(f"{package} {number}" for package, number in found["versions"].items())
+        parts += [
+            f"## {name}",
+            f"`{found['command']}`, {found['date']}:\n{found['dims']:,} dims, "
+            f"{options['chains']} chains of {options['warmup']} + {options['draws']} draws, "
+            f"{options['keys']} key{'s' * (options['keys'] > 1)}; "
+            f"{versions}.",
+        ]
+        for method, columns in (("nuts", SHOWN), ("svi", SHOWN_SVI)):
+            rows = [row for row in found["rows"] if row["method"] == method]
+            if rows:
+                title = "NUTS" if method == "nuts" else "SVI"
+                if method == "svi" and found["reference"]:
+                    title += f"; the reference is {found['reference']['how']}"
+                parts += [title, "\n".join(lines_of(rows, columns))]
+        notes = [f"- {note}" for note in found["notes"] if "were kept in" not in note]
+        parts.append("\n".join([*(f"- {sentence}" for sentence in found["advice"]), *notes]))
+    return "\n\n".join(parts) + "\n"
+
+
+def short_table() -> str:
+    """The table of the project's README: the best config and the best rival of each problem."""
+    column, seconds = "least_ess_per_1000_gradients", "least_ess_per_second_all_in"
+    made = [
+        "| problem | dims | keys | as written | best config | best rival | per second, all in |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for name, found in kept().items():
+        rows = [row for row in found["rows"] if row["method"] == "nuts"]
+        done = [row for row in rows if not row["failed"] and not row["other_prior"]]
+        plain = next((row for row in done if row["kind"] == "plain"), None)
+        ours = [row for row in done if row["kind"] == "config"]
+        others = [row for row in done if row["kind"] == "rival"]
+
+        def best(of: list[dict[str, Any]], plain: Any = plain) -> str:
+            if not of:
+                return "none ran"
+            row = max(of, key=lambda row: row[column])
+            ratio = f", {short(row[column] / plain[column])} times" if plain else ""
+            return f"{row['variant']}: {spread(row, column)}{ratio}"
+
+        ranked = sorted(done, key=lambda row: -row[seconds])[:2]
+        fastest = "; ".join(f"{row['variant']}: {spread(row, seconds)}" for row in ranked)
+        shown = spread(plain, column) if plain else "didn't end"
+        made.append(
+            f"| {name} | {found['dims']:,} | {found['options']['keys']} | {shown} | {best(ours)} "
+            f"| {best(others)} | {fastest} |"
+        )
+    return "\n".join(made) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="tests.benchmarks.problems",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=PROBLEMS)
+    parser.add_argument("name", choices=[*PROBLEMS, "tables"])
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--keep", action="store_true")
     chosen, more = parser.parse_known_args()
+    if chosen.name == "tables":
+        (RESULTS / "README.md").write_text(full_tables())
+        print(short_table(), end="")
+        return
     folder = chosen.folder or ROOT / "build" / "problems" / chosen.name
     problem = PROBLEMS[chosen.name]
     words = [word for name in written(problem, folder) for word in ("--config", name)]
     words += ["--args", "example.py:example_args", "--nuts", "--fit", *problem.options, *more]
-    program(folder, "bench", "model.py", *words)
+    if chosen.keep:
+        text = program(folder, "bench", "model.py", *words, "--format", "json", capture=True)
+        keep(chosen.name, text, more)
+    else:
+        program(folder, "bench", "model.py", *words)
 
 
 if __name__ == "__main__":
