@@ -158,6 +158,9 @@ CHAINS = {
     "chain_dct.toml": gaussian_tensor.CHAIN + gaussian_tensor.DCT,
 }
 
+#: For what takes long: as many draws as tell least ESS of some tens apart.
+SHORTER = ("--draws", "200", "--warmup", "200")
+
 PROBLEMS = {
     "tensor": Problem(
         gaussian_tensor.MODEL,
@@ -169,7 +172,8 @@ PROBLEMS = {
         gaussian_tensor.MODEL,
         lambda: tensor_data((30, 20, 50)),
         {"chain_dct.toml": CHAINS["chain_dct.toml"]},
-        ("--pilot", "laplace", "--draws", "300", "--warmup", "300", "--limit", "600"),
+        # One run of the model as written is a matter of hours.
+        ("--pilot", "laplace", "--keys", "1", *SHORTER, "--limit", "240"),
     ),
     "penicillin": Problem(
         (FIXTURES / "crossed" / "model.py").read_text(),
@@ -177,7 +181,7 @@ PROBLEMS = {
         {"offsets.toml": (FIXTURES / "crossed" / "offsets.toml").read_text()},
         ("--keys", "5"),
     ),
-    "insteval": Problem(INSTEVAL, insteval, options=("--draws", "500", "--warmup", "500")),
+    "insteval": Problem(INSTEVAL, insteval, options=SHORTER),
     "radon": Problem((FIXTURES / "suggest" / "radon" / "model.py").read_text(), suggestions.radon),
     "sleepstudy": Problem(SLEEPSTUDY, sleepstudy),
 }
