@@ -13,6 +13,9 @@ WORTH = 1.2
 #: R-hat above this says that chains haven't found the same posterior (Vehtari et al. 2021).
 LARGEST_RHAT = 1.05
 
+#: Nats that an ELBO may rise over the last tenth of the steps, beyond what chance makes of it.
+RISE = 2.0
+
 
 def advice(results: Results) -> list[str]:
     """A sentence for each question that the rows answer."""
@@ -86,3 +89,18 @@ def of_svi(rows: Sequence[Row]) -> Iterator[str]:
         if 0 < least < 0.5:
             worst = min(row.done[0].ratios, key=lambda name: row.done[0].ratios[name][0])
             yield f"'{row.name}' is too narrow: it has {least:.2g} of the sd of '{worst}'."
+    for row in fair:
+        rise = max(risen(run.trace) for run in row.done)
+        if rise > RISE:
+            yield (
+                f"'{row.name}' was still rising, by {short(rise)} nats over the last tenth of its "
+                "steps: with more --steps its figures are others."
+            )
+
+
+def risen(trace: Sequence[float]) -> float:
+    """How much higher the mean of the last tenth is than that of the tenth before."""
+    tenth = len(trace) // 10
+    if not tenth:
+        return 0.0
+    return (sum(trace[-tenth:]) - sum(trace[-2 * tenth : -tenth])) / tenth
