@@ -89,13 +89,13 @@ def of_svi(rows: Sequence[Row]) -> Iterator[str]:
         if 0 < least < 0.5:
             worst = min(row.done[0].ratios, key=lambda name: row.done[0].ratios[name][0])
             yield f"'{row.name}' is too narrow: it has {least:.2g} of the sd of '{worst}'."
-    for row in fair:
-        rise = max(risen(run.trace) for run in row.done)
-        if rise > RISE:
-            yield (
-                f"'{row.name}' was still rising, by {short(rise)} nats over the last tenth of its "
-                "steps: with more --steps its figures are others."
-            )
+    rising = {row.name: max(risen(run.trace) for run in row.done) for row in fair}
+    said = ", ".join(f"'{name}' by {short(by)}" for name, by in rising.items() if by > RISE)
+    if said:
+        yield (
+            f"Still rising, in nats over the last tenth of the steps: {said}. With more --steps "
+            "their figures are others."
+        )
 
 
 def risen(trace: Sequence[float]) -> float:

@@ -16,7 +16,7 @@ from reparam_rewrite.bench.tables import NUTS, SVI, figures, headline, reference
 from reparam_rewrite.bench.values import Results, Row
 
 STYLE = """\
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; font-size: 14px; display: block; overflow-x: auto }
 td, th { padding: .25rem .6rem; border-bottom: 1px solid #ccc }
 td, th { text-align: left; white-space: nowrap }
