@@ -63,7 +63,8 @@ def of_nuts(rows: Sequence[Row]) -> Iterator[str]:
             yield f"'{row.name}' has not converged: R-hat is {worst:.2f}, so its ESS is a guess."
         diverged = sum(figures(row, "divergences"))
         if diverged:
-            yield f"'{row.name}' has {diverged:.0f} divergent draws: look at them first."
+            draws = "draw: look at it" if diverged == 1 else "draws: look at them"
+            yield f"'{row.name}' has {diverged:.0f} divergent {draws} first."
     for row in rows:
         if row.other_prior and row.done:
             column = "least_ess_per_1000_gradients"

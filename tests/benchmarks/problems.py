@@ -329,29 +329,29 @@ def short_table() -> str:
     """The table of the project's README: the best config and the best rival of each problem."""
     column, seconds = "least_ess_per_1000_gradients", "least_ess_per_second_all_in"
     made = [
-        "| problem | dims | keys | as written | best config | best rival | per second, all in |",
-        "|---|---:|---:|---:|---:|---:|---|",
+        "| | as written | best config | best rival | best of all per second, all in |",
+        "|---|---:|---|---|---|",
     ]
     for name, found in kept().items():
         rows = [row for row in found["rows"] if row["method"] == "nuts"]
         done = [row for row in rows if not row["failed"] and not row["other_prior"]]
         plain = next((row for row in done if row["kind"] == "plain"), None)
-        ours = [row for row in done if row["kind"] == "config"]
-        others = [row for row in done if row["kind"] == "rival"]
 
-        def best(of: list[dict[str, Any]], plain: Any = plain) -> str:
+        def best(kind: str, done: Any = done, plain: Any = plain) -> str:
+            of = [row for row in done if row["kind"] == kind]
             if not of:
-                return "none ran"
+                return "none ended"
             row = max(of, key=lambda row: row[column])
             ratio = f", {short(row[column] / plain[column])} times" if plain else ""
             return f"{row['variant']}: {spread(row, column)}{ratio}"
 
-        ranked = sorted(done, key=lambda row: -row[seconds])[:2]
-        fastest = "; ".join(f"{row['variant']}: {spread(row, seconds)}" for row in ranked)
+        fastest = max(done, key=lambda row: row[seconds])
+        keys = found["options"]["keys"]
+        of = f"{name}: {found['dims']:,} dims, {keys} key{'s' * (keys > 1)}, {found['date']}"
         shown = spread(plain, column) if plain else "didn't end"
         made.append(
-            f"| {name} | {found['dims']:,} | {found['options']['keys']} | {shown} | {best(ours)} "
-            f"| {best(others)} | {fastest} |"
+            f"| {of} | {shown} | {best('config')} | {best('rival')} "
+            f"| {fastest['variant']}: {spread(fastest, seconds)} |"
         )
     return "\n".join(made) + "\n"
 
