@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -242,7 +243,9 @@ def keep(name: str, text: str, more: list[str]) -> None:
     runs = found.pop("runs")["svi"]
     found["command"] = " ".join(["python -m tests.benchmarks.problems", name, *more])
     found["ratios"] = {  # by site: the least, median and greatest sd of each key
-        variant: [run["ratios"] for run in of] for variant, of in runs.items()
+        variant: [run["ratios"] for run in of if run["ratios"]]
+        for variant, of in runs.items()
+        if any(run["ratios"] for run in of)
     }
     RESULTS.mkdir(exist_ok=True)
     made = json.dumps(rounded(found), indent=1, ensure_ascii=False)
@@ -250,9 +253,9 @@ def keep(name: str, text: str, more: list[str]) -> None:
 
 
 def rounded(value: Any) -> Any:
-    """Floats have four digits."""
+    """Floats have six digits."""
     if isinstance(value, float):
-        return float(f"{value:.4g}")
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
         return {key: rounded(one) for key, one in value.items()}
     return [rounded(one) for one in value] if isinstance(value, list) else value
@@ -275,6 +278,8 @@ def spread(row: dict[str, Any], column: str) -> str:
         return f"{middle:.0f}" if least == greatest else f"{least:.0f} to {greatest:.0f}"
     if column == "rhat":
         return f"{greatest:.2f}"
+    if column == "elbo":
+        return f"{middle:,.1f} ({least:,.1f} to {greatest:,.1f})"
     ends = "" if least == greatest else f" ({short(least)} to {short(greatest)})"
     return short(middle) + ends
 
@@ -288,6 +293,16 @@ def lines_of(rows: list[dict[str, Any]], columns: dict[str, str]) -> list[str]:
         else:
             cells = [spread(row, column) for column in columns]
         made.append(f"| {name} | " + " | ".join(cells) + " |")
+    return made
+
+
+def lines_of_sites(ratios: dict[str, list[dict[str, list[float]]]]) -> list[str]:
+    """The sd of each site's median element as a part of the reference's: medians over keys."""
+    sites = list(next(iter(ratios.values()))[0])
+    made = ["| | " + " | ".join(sites) + " |", "|---|" + "---:|" * len(sites)]
+    for variant, keys in ratios.items():
+        cells = [short(statistics.median(key[site][1] for key in keys)) for site in sites]
+        made.append(f"| {variant} | " + " | ".join(cells) + " |")
     return made
 
 
@@ -317,6 +332,11 @@ def full_tables() -> str:
                 if method == "svi" and found["reference"]:
                     title += f"; the reference is {found['reference']['how']}"
                 parts += [title, "\n".join(lines_of(rows, columns))]
+        if found["ratios"]:
+            title = (
+                "sd of the guide as a part of the reference's, at the median element of each site"
+            )
+            parts += [title, "\n".join(lines_of_sites(found["ratios"]))]
         notes = [f"- {note}" for note in found["notes"] if "were kept in" not in note]
         parts.append("\n".join([*(f"- {sentence}" for sentence in found["advice"]), *notes]))
     return "\n\n".join(parts) + "\n"
