@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reparam_rewrite.config import read_config
+from tests.benchmarks import problems
 from tests.support.cases import FIXTURES, golden, rewritten_case
 from tests.support.notebooks import notebook
 
@@ -243,3 +244,8 @@ def test_the_maths_of_the_sign() -> None:
     trace = traced(generated, args, kwargs)
     a, base, mu = (trace[name]["value"] for name in ("a", "a_base", "mu"))
     assert abs(a - (base - 0.25 * mu)).max() < 1e-5
+
+
+def test_the_table_of_problems_is_that_of_the_figures_that_are_kept() -> None:
+    assert f"\n\n{problems.short_table()}\n" in README
+    assert (problems.RESULTS / "README.md").read_text() == problems.full_tables()
