@@ -388,6 +388,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert re.search(rb"^as written +[\d.]+ \([\d.]+ to [\d.]+\)", ran.out, re.M)
 
 
+@pytest.mark.long
 def test_a_run_that_takes_too_long_is_a_row(tmp_path: Path) -> None:
     slow = (GRAND_MEAN / "model.py").read_text().replace("dist.Normal(0, 10)", "dist.Normal(s, 10)")
     slow = slow.replace(

@@ -285,10 +285,8 @@ def fit(folder: Path, *words: str) -> Any:
     return run(folder, *command)
 
 
-@pytest.mark.parametrize(
-    "case",
-    ["crossed", *(pytest.param(c, marks=pytest.mark.long) for c in ("kalman", "non_centred"))],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("case", ["crossed", "kalman", "non_centred"])
 def test_the_model_stays_what_it_is(case: str, tmp_path: Path) -> None:
     folder = copied(tmp_path, FIXTURES / case)
     before = (folder / "offsets.toml").read_text()

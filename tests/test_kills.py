@@ -96,13 +96,13 @@ def test_a_kill_at_random_moments(folder: Path, count: int) -> None:
     new = wanted(folder)
     found = runs(folder, "moment", count)
     assert len(found) == count
-    assert sum(status == KILLED for status, _ in found) >= count // 2
+    assert sum(status == KILLED for status, _ in found) >= count // 4
     for status, left in found:
         written, remains = assert_old_or_new(left, new)
         assert status == KILLED or (status, written, remains) == (0, len(OUTPUTS), 0)
 
 
-@pytest.mark.parametrize("count", [5, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_pairs_of_runs_at_once(folder: Path, count: int) -> None:
     new = wanted(folder)
     found = runs(folder, "pair", count)

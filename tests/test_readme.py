@@ -249,3 +249,4 @@ def test_the_maths_of_the_sign() -> None:
 def test_the_table_of_problems_is_that_of_the_figures_that_are_kept() -> None:
     assert f"\n\n{problems.short_table()}\n" in README
     assert (problems.RESULTS / "README.md").read_text() == problems.full_tables()
+    assert set(problems.kept()) == set(problems.PROBLEMS)

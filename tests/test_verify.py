@@ -40,7 +40,7 @@ def fixture(name: str, **options: Any) -> Report:
 
 
 #: Those whose checks take longest: the density of each is compared in every run of the tests.
-LENGTHY = ("constrained", "tensor_broadcast", "random_walks", "structured_coefficients")
+LENGTHY = ("constrained", "kalman", "tensor_broadcast", "random_walks", "structured_coefficients")
 
 
 @pytest.mark.parametrize(

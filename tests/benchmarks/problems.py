@@ -354,10 +354,10 @@ def short_table() -> str:
         done = [row for row in rows if not row["failed"] and not row["other_prior"]]
         plain = next((row for row in done if row["kind"] == "plain"), None)
 
-        def best(kind: str, done: Any = done, plain: Any = plain) -> str:
+        def best(kind: str, rows: Any = rows, done: Any = done, plain: Any = plain) -> str:
             of = [row for row in done if row["kind"] == kind]
             if not of:
-                return "none ended"
+                return "none ended" if any(row["kind"] == kind for row in rows) else "not run"
             row = max(of, key=lambda row: row[column])
             ratio = f", {short(row[column] / plain[column])} times" if plain else ""
             return f"{row['variant']}: {spread(row, column)}{ratio}"
