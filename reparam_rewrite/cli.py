@@ -153,7 +153,9 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
     return Diagnostic(None, said[:1].lower() + said[1:], "--help shows how to call it.")
 
 
-#: As it is of every command.
+#: As they are of every command that has them.
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
 config_option = click.option(
     "--config",
     "-c",
@@ -162,12 +164,32 @@ config_option = click.option(
     shell_complete=files(".toml"),
 )
 
+args_option = click.option(
+    "--args",
+    "args_given",
+    metavar="ARGS",
+    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
+    shell_complete=files(".py"),
+)
+
+function_option = click.option(
+    "--function", metavar="NAME", help="The model, if the file has several."
+)
+
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
+)
+
 
 @click.command(
     cls=Rewriter,
     name="main",
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
 )
 @click.argument("model", metavar="[MODEL]", required=False, shell_complete=model_or_command)
 @config_option
@@ -194,13 +216,7 @@ config_option = click.option(
 )
 @click.option("--quiet", "-q", is_flag=True, help="No account of the configured sites.")
 @click.option("--verbose", "-v", is_flag=True, help="A longer account.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
-)
+@color_option
 @click.version_option(__version__, "--version", "-V", message="reparam-rewrite %(version)s")
 def main(
     model: str | None,

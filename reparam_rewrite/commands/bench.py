@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from reparam_rewrite.cli import Program, guarded
+from reparam_rewrite.cli import (
+    CONTEXT,
+    Program,
+    args_option,
+    color_option,
+    function_option,
+    guarded,
+)
+from reparam_rewrite.commands.fit import PILOTS
 from reparam_rewrite.completion import files
 from reparam_rewrite.runs import DONE
 from reparam_rewrite.screen import Screen
@@ -29,7 +37,7 @@ Exit status:
     cls=Program,
     name="bench",
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
 )
 @click.argument("model", metavar="MODEL", shell_complete=files(".py"))
 @click.option(
@@ -41,14 +49,8 @@ Exit status:
     help="Offsets, a TOML file; give several to compare them.",
     shell_complete=files(".toml"),
 )
-@click.option(
-    "--args",
-    "args_given",
-    metavar="ARGS",
-    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
-    shell_complete=files(".py"),
-)
-@click.option("--function", metavar="NAME", help="The model, if the file has several.")
+@args_option
+@function_option
 @click.option("--nuts", is_flag=True, help="Compare under NUTS; so it is if no method is named.")
 @click.option("--svi", is_flag=True, help="Compare guides.")
 @click.option(
@@ -56,7 +58,7 @@ Exit status:
 )
 @click.option(
     "--pilot",
-    type=click.Choice(["nuts", "laplace", "fullrank"]),
+    type=click.Choice(PILOTS),
     default="nuts",
     show_default=True,
     help="Of --fit.",
@@ -108,13 +110,7 @@ Exit status:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Don't say what is running.")
 @click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
-)
+@color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Measure what configs are worth to NUTS and SVI on MODEL.
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from reparam_rewrite.cli import Program, config_option, guarded
+from reparam_rewrite.cli import (
+    CONTEXT,
+    Program,
+    args_option,
+    color_option,
+    config_option,
+    function_option,
+    guarded,
+)
 from reparam_rewrite.completion import files
 from reparam_rewrite.runs import DONE
 from reparam_rewrite.screen import Screen
@@ -24,25 +32,19 @@ Exit status:
   2  an error; nothing was written
 """
 
-KINDS = ("nuts", "laplace", "fullrank")
+PILOTS = ("nuts", "laplace", "fullrank")
 
 
 @click.command(
     cls=Program,
     name="fit",
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
 )
 @click.argument("model", metavar="MODEL", shell_complete=files(".py"))
 @config_option
-@click.option(
-    "--args",
-    "args_given",
-    metavar="ARGS",
-    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
-    shell_complete=files(".py"),
-)
-@click.option("--function", metavar="NAME", help="The model, if the file has several.")
+@args_option
+@function_option
 @click.option(
     "--pilot",
     metavar="PILOT",
@@ -86,13 +88,7 @@ KINDS = ("nuts", "laplace", "fullrank")
 )
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and warnings.")
 @click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
-)
+@color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Fit the coefficients of a config to draws from MODEL's posterior.
 
@@ -137,8 +133,8 @@ def run(
     if model == "-":
         hint = "save it as a file: fit runs it, with what it imports from beside it."
         raise Refusal(Diagnostic(None, "fit takes no model on standard input", hint))
-    if pilot not in KINDS and not pilot.endswith((".npz", ".nc")):
-        hint = f"name one of {', '.join(KINDS)}, or a file that ends in .npz or .nc."
+    if pilot not in PILOTS and not pilot.endswith((".npz", ".nc")):
+        hint = f"name one of {', '.join(PILOTS)}, or a file that ends in .npz or .nc."
         raise Refusal(Diagnostic(None, f"there is no pilot '{pilot}'", hint))
     settings = read_config(read_bytes(config, "config"), config)
     if settings.is_empty:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reparam_rewrite.cli import Program, guarded
+from reparam_rewrite.cli import CONTEXT, Program, guarded
 from reparam_rewrite.runs import DONE
 from reparam_rewrite.screen import Screen
 
@@ -24,7 +24,7 @@ FILES = {"config": "offsets.schema.json", "targets": "targets.schema.json"}
     cls=Program,
     name="schema",
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
 )
 @click.argument("of", metavar="[config|targets]", type=click.Choice(list(FILES)), default="config")
 def command(of: str) -> int:

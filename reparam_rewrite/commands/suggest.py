@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reparam_rewrite.cli import Program, guarded
+from reparam_rewrite.cli import CONTEXT, Program, color_option, function_option, guarded
 from reparam_rewrite.completion import files
 from reparam_rewrite.runs import DONE
 from reparam_rewrite.screen import Screen
@@ -35,7 +35,7 @@ Exit status:
     cls=Program,
     name="suggest",
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
 )
 @click.argument("model", metavar="MODEL", shell_complete=files(".py", ".ipynb"))
 @click.option(
@@ -45,7 +45,7 @@ Exit status:
     help="Run the model once: FILE.py:FUNCTION, which returns (args, kwargs), or an expression.",
     shell_complete=files(".py"),
 )
-@click.option("--function", metavar="NAME", help="The model, if the file has several.")
+@function_option
 @click.option(
     "--write", metavar="FILE", help="Write the config here.", shell_complete=files(".toml")
 )
@@ -66,13 +66,7 @@ Exit status:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing of what was written.")
 @click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
-)
+@color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Read the NumPyro model in MODEL, and print a config for it.
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reparam_rewrite.cli import Program, config_option, guarded
+from reparam_rewrite.cli import (
+    CONTEXT,
+    Program,
+    args_option,
+    color_option,
+    config_option,
+    function_option,
+    guarded,
+)
 from reparam_rewrite.completion import files
 from reparam_rewrite.runs import CHANGED, DONE, FAILED
 from reparam_rewrite.screen import Screen
@@ -39,19 +47,13 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
     cls=Program,
     name="verify",
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
 )
 @click.argument("model", metavar="MODEL", shell_complete=files(".py"))
 @click.argument("generated", metavar="[GENERATED]", required=False, shell_complete=files(".py"))
 @config_option
-@click.option(
-    "--args",
-    "args_given",
-    metavar="ARGS",
-    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
-    shell_complete=files(".py"),
-)
-@click.option("--function", metavar="NAME", help="The model, if the file has several.")
+@args_option
+@function_option
 @click.option(
     "--points", type=click.IntRange(1), default=20, show_default=True, help="How many points."
 )
@@ -75,13 +77,7 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
 )
 @click.option("--quiet", "-q", is_flag=True, help="Only what is different, and the verdict.")
 @click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the models' code.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
-)
+@color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Check that GENERATED is the same model as MODEL, in other coordinates.
 
