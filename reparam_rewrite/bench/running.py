@@ -41,6 +41,7 @@ from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
 from reparam_rewrite.fit.writing import with_fits
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.verify.running import first_line
 from reparam_rewrite.verify.tracing import double_precision
 
 PACKAGES = ("reparam-rewrite", "numpyro", "jax")
@@ -154,7 +155,7 @@ class Bench:
                 if is_worth_it(fits):
                     text = with_fits(config, fits, learn=False, file="", inline=10**9).text
             except Exception as error:  # of the config as it is there may be a row all the same
-                return Fit(failed=first_line(error))
+                return Fit(failed=why(error))
             return Fit(text, pilot.gradients or 0, time.perf_counter() - began)
 
         return self.kept.get(["fit", self.identity, config.text, self.pilot], Fit, make)
@@ -196,7 +197,7 @@ class Bench:
             try:
                 return sampler.run(key)[0]
             except Exception as error:
-                return Chains(key, failed=first_line(error))
+                return Chains(key, failed=why(error))
 
         identity = ["nuts", variant.identity, variant.dense, asdict(variant.cost), lengths, key]
         return self.kept.get(identity, Chains, make)
@@ -273,7 +274,7 @@ class Bench:
             try:
                 trainer = Trainer(variant, self.call.args, self.call.kwargs, self.options)
             except Exception as error:
-                row.problem = first_line(error)
+                row.problem = why(error)
                 continue
             for key in range(self.options.keys):
                 row.runs.append(self._guided(trainer, key, results.reference))
@@ -286,7 +287,7 @@ class Bench:
             try:
                 return trainer.run(key, reference)
             except Exception as error:
-                return Guided(key, failed=first_line(error))
+                return Guided(key, failed=why(error))
 
         compared = digest(reference.sd) if reference is not None else ""
         identity = ["svi", variant.identity, variant.guide, self.options.steps, compared, key]
@@ -310,10 +311,9 @@ def attempted(make: Callable[[], list[Any]], results: Results) -> list[Any]:
     except Refusal:
         raise
     except Exception as error:
-        results.notes.append(first_line(error))
+        results.notes.append(why(error))
         return []
 
 
-def first_line(error: BaseException) -> str:
-    text = str(error).strip().split("\n")[0][:200]
-    return text or type(error).__name__
+def why(error: BaseException) -> str:
+    return first_line(error)[:200] or type(error).__name__

@@ -25,6 +25,7 @@ from scipy.optimize import minimize
 
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
 from reparam_rewrite.fit.values import Pilot
+from reparam_rewrite.verify.running import first_line
 from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure
 from reparam_rewrite.verify.values import Model, Trace
 
@@ -321,6 +322,6 @@ def from_netcdf(path: str) -> Mapping[str, Any]:
         read: Any = arviz.from_netcdf
         posterior = read(path).posterior
     except Exception as error:
-        said = str(error).strip().split("\n")[0]
-        raise Refusal(Diagnostic(path, f"cannot be read as NetCDF: {said}")) from None
+        message = f"cannot be read as NetCDF: {first_line(error)}"
+        raise Refusal(Diagnostic(path, message)) from None
     return {str(name): np.asarray(values) for name, values in posterior.data_vars.items()}

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from numpyro import handlers
 
+from reparam_rewrite.verify.running import first_line
 from reparam_rewrite.verify.tracing import cheap_key, compiled, traced
 from reparam_rewrite.verify.values import Line, Model, Options, Trace, Values
 
@@ -67,7 +68,7 @@ def predictive_lines(
         except NotImplementedError:  # of Poisson draws, with such keys
             program, make_key = compiled(draw, jax.random.key(0), data), jax.random.key
     except Exception as error:
-        said = str(error).strip().split("\n")[0] or type(error).__name__
+        said = first_line(error) or type(error).__name__
         message = f"no draws can be made with the observed sites free: {said}"
         yield Line(check="predictive", status="skipped", message=message)
         return

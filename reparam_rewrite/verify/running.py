@@ -26,10 +26,14 @@ INSTALLED = tuple(
 )
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; "" if it says nothing."""
+    return str(error).strip().split("\n")[0].strip()
+
+
 def summary(error: BaseException) -> str:
-    """What an error says, in one line."""
-    lines = [line.strip() for line in str(error).strip().split("\n") if line.strip()]
-    said = lines[0] if lines else ""
+    """What an error is and says, in one line."""
+    said = first_line(error)
     if len(said) > 160:
         said = said[:157] + "..."
     name = type(error).__name__
