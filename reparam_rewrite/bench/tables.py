@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reparam_rewrite.bench.values import Chains, Cost, Guided, Results, Row
+from reparam_rewrite.bench.values import Cost, Results, Row
 
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""
@@ -189,9 +189,6 @@ def records(results: Results) -> Iterable[dict[str, Any]]:
 def as_json(results: Results, advice: Sequence[str]) -> str:
     reference = results.reference
 
-    def run_of(run: Chains | Guided) -> dict[str, Any]:
-        return asdict(run)
-
     found = {
         "version": VERSION,
         "model": results.model,
@@ -205,7 +202,7 @@ def as_json(results: Results, advice: Sequence[str]) -> str:
         else {"how": reference.how, "exact": reference.exact, "least_ess": reference.least_ess},
         "rows": list(records(results)),
         "runs": {
-            method: {row.name: [run_of(run) for run in row.runs] for row in rows}
+            method: {row.name: [asdict(run) for run in row.runs] for row in rows}
             for method, rows in (("nuts", results.nuts), ("svi", results.svi))
         },
         "advice": list(advice),

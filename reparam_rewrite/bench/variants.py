@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -151,8 +152,6 @@ def guides(call: Call, identity: str, dims: int) -> Iterator[Variant]:
 
 def named(paths: Sequence[str]) -> list[str]:
     """The names of configs in the table: of files, and of paths where files have the same name."""
-    from pathlib import Path
-
     names = [Path(path).name for path in paths]
     return [
         name if names.count(name) == 1 else path for name, path in zip(names, paths, strict=True)
