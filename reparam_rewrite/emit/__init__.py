@@ -7,6 +7,7 @@ import libcst as cst
 from reparam_rewrite.decoding import Source
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.emit.code import Code, Writer
+from reparam_rewrite.emit.definitions import definitions_of
 from reparam_rewrite.emit.edit import Named, Prior
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
 from reparam_rewrite.emit.imports import add_imports
@@ -57,7 +58,8 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
         code = Writer(rewrite, spelling, moment, within).code(width - indent, room_shifted)
         place(edits, rewrite, code)
     try:
-        edited = Editor(module, edits, survey.statements, width).run()
+        definitions = definitions_of(plan, survey, spelling)
+        edited = Editor(module, edits, survey.statements, width).run(definitions)
     except (Mismatch, cst.ParserSyntaxError):
         raise Refusal(
             Diagnostic(

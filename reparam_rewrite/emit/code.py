@@ -22,6 +22,9 @@ from reparam_rewrite.plan.values import (
 )
 from reparam_rewrite.survey.moment import Moment
 
+#: What NumPyro calls the bases.
+TRANSFORMS = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}
+
 #: Each of one or more lines, without the indent of its first.
 Statements = list[layout.Lines]
 
@@ -352,13 +355,15 @@ class Writer:
         return f"{self._spell('numpyro.distributions.constraints')}.{name}"
 
     def _basis(self, basis: Basis) -> str:
-        name = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}[basis.kind]
+        transform = TRANSFORMS[basis.kind]
         arguments = f"dim={basis.dim}"
         if basis.smooth:
             arguments += f", smooth={basis.smooth!r}"
         if basis.flip:
             arguments += ", flip=True"
-        return f"{self._spell(f'numpyro.distributions.transforms.{name}')}({arguments})"
+        if basis.over_plate:
+            return f"{self._spelling.defined(transform)}({arguments})"
+        return f"{self._spell(f'numpyro.distributions.transforms.{transform}')}({arguments})"
 
 
 def uses_jnp(text: str) -> bool:

@@ -11,7 +11,9 @@ from typing import TypeVar
 
 import libcst as cst
 
+from reparam_rewrite.emit.definitions import Definitions
 from reparam_rewrite.emit.edit import Edit, Mismatch, handler_of
+from reparam_rewrite.emit.imports import is_border
 from reparam_rewrite.emit.statements import Rewriter, Statement
 
 __all__ = ["Edit", "Editor", "Mismatch"]
@@ -32,8 +34,15 @@ class Editor:
         self._rewriter = Rewriter(module, width)
         self._count = 0
 
-    def run(self) -> cst.Module:
-        body = self._statements(self._module.body, "")
+    def run(self, definitions: Definitions) -> cst.Module:
+        body: list[Statement] = []
+        for position, node in enumerate(self._module.body):
+            first = self._count
+            found = self._statement(node, "")
+            if definitions.classes and first <= definitions.before < self._count:
+                top = not position or is_border(self._module, position - 1)
+                found = self._rewriter.below(definitions.classes, found, top=top)
+            body += found
         if self._count != len(self._kinds):
             raise Mismatch
         return self._module.with_changes(body=body)

@@ -21,16 +21,21 @@ SYNONYMS = {
     "numpyro.distributions.transforms.biject_to": ("numpyro.distributions.biject_to",),
 }
 
+#: The classes that are defined in the file where a plate is sampled in a basis.
+OVER_PLATE = {"DiscreteCosineTransform": "PlateDCT", "HaarTransform": "PlateHaar"}
+
 
 class Spelling(Struct):
     """Spells dotted names for one file, and remembers the imports that this takes.
 
-    `new` maps a dotted name to the name it must be imported as.
+    `new` maps a dotted name to the name it must be imported as, `classes` a transform to the class
+    that must be defined as it over a plate.
     """
 
     survey: Survey
     names: Names
     new: dict[str, str] = {}
+    classes: dict[str, str] = {}
 
     def of(self, dotted: str, moment: Moment) -> str:
         """The expression for `dotted` where `moment` is."""
@@ -46,8 +51,20 @@ class Spelling(Struct):
             return self.new[dotted]
         if dotted == "numpyro.handlers.reparam":
             return self._import("numpyro.handlers", "handlers") + ".reparam"
-        last = dotted.rpartition(".")[2]
-        return self._import(dotted, "jnp" if dotted == "jax.numpy" else last)
+        return self._import(dotted, wanted(dotted))
+
+    def above(self, dotted: str) -> str:
+        """The expression for `dotted` outside of functions, in front of the first rewritten one."""
+        for name in sorted(self.survey.certain):
+            if self.survey.aliases.get(name) == dotted:
+                return name
+        return self.new.get(dotted) or self._import(dotted, wanted(dotted))
+
+    def defined(self, transform: str) -> str:
+        """The class that is a transform over a plate."""
+        if transform not in self.classes:
+            self.classes[transform] = self.names.new(OVER_PLATE[transform])
+        return self.classes[transform]
 
     def _import(self, dotted: str, wanted: str) -> str:
         if dotted not in self.new:
@@ -67,3 +84,8 @@ class Spelling(Struct):
             if name in self.survey.certain or name in moment.function.roots:
                 return name
         return None
+
+
+def wanted(dotted: str) -> str:
+    """The name that an import gives it, unless that is taken."""
+    return "jnp" if dotted == "jax.numpy" else dotted.rpartition(".")[2]

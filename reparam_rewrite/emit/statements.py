@@ -55,6 +55,20 @@ class Rewriter:
             node = node.with_changes(leading_lines=[])
         return [*before, node, *self._parsed(edit.after)]
 
+    def below(
+        self, classes: Sequence[Lines], found: list[Statement], *, top: bool
+    ) -> list[Statement]:
+        """Statements of the module below definitions; `top`: nothing stands above them."""
+        blank = [cst.EmptyLine(indent=False)] * 2
+        made = [
+            node.with_changes(leading_lines=[] if top and not at else blank)
+            for at, node in enumerate(self._parsed(classes))
+        ]
+        first = found[0]
+        if top or not first.leading_lines or first.leading_lines[0].comment is not None:
+            first = first.with_changes(leading_lines=[*blank, *first.leading_lines])
+        return [*made, first, *found[1:]]
+
     def _split(self, node: Statement, edit: Edit, indent: str) -> cst.If:
         """``x = sample(...) if c else 0.0`` as an ``if`` with a statement in either block.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.config_values import PowerTable, ScaleRule
+from reparam_rewrite.config_values import BasisRule, PowerTable, ScaleRule
 from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child
@@ -77,32 +77,63 @@ def is_computed(site: Site | None) -> bool:
 
 
 def check_basis(site: Site, child: Child) -> None:
-    """A basis needs an event axis and the whole real line.
+    """A basis needs an axis of a site that lives on the whole real line.
 
-    Raises `Stop` for ``sample("a", Normal(0, 1))`` and ``sample("p", Dirichlet(ones(3)))``.
+    Raises `Stop` for ``sample("mu", Normal(0, 1))`` and ``sample("p", Dirichlet(ones(3)))``.
     """
-    if child.basis is None:
+    rule = child.basis
+    if rule is None:
         return
-    table, prior = child.basis.table, site.prior
+    prior, where = site.prior, f"(line {site.place.line})"
     if prior.support.kind != "real":
-        raise Stop(
-            Problem(
-                child.basis.place,
-                f"'{site.name}' isn't known to be real-valued (line {site.place.line}): it can't "
-                f"be sampled in the {table.kind} basis",
-                "take the basis out.",
-            )
-        )
-    dims = len(prior.event) if prior.event is not None else event_dims(prior.family)
-    if dims < -table.dim:
-        raise Stop(
-            Problem(
-                child.basis.place,
-                f"'{site.name}' has {dims} event axes (line {site.place.line}), and a basis needs "
-                f"one at dim {table.dim}",
-                "plates and batch dims are independent elements; .to_event(1) makes an event axis.",
-            )
-        )
+        message = f"'{site.name}' isn't known to be real-valued {where}"
+        message += f": it can't be sampled in the {rule.table.kind} basis"
+        raise Stop(Problem(rule.place, message, "take the basis out."))
+    if is_over_plate(site, rule):
+        found = over_plate(site, rule)
+        if found is not None:
+            message, hint = found
+            raise Stop(Problem(rule.place, message.format(where=where), hint))
+
+
+def is_over_plate(site: Site, rule: BasisRule) -> bool:
+    """Is the axis of a basis left of the event axes: one of a plate, or of the batch?"""
+    return count_of_events(site) < -rule.table.dim
+
+
+def count_of_events(site: Site) -> int:
+    event = site.prior.event
+    return len(event) if event is not None else event_dims(site.prior.family)
+
+
+def over_plate(site: Site, rule: BasisRule) -> tuple[str, str] | None:
+    """Why a site can't be sampled in a basis over a plate, and the way out; None if it can.
+
+    The elements of other priors than normal ones would be drawn wrongly: NumPyro draws a prior
+    that is the same along a plate before it has the plate's axis, where there is nothing to mix.
+    """
+    name, table, prior = site.name, rule.table, site.prior
+    events = count_of_events(site)
+    to_event = "an event axis, which .to_event(1) makes outside of the plate, can have it."
+    if events:
+        message = f"'{name}' has {events} event axes {{where}}: a basis over a plate needs a site "
+        return message + "without", f"name one of its event axes, -1 to -{events}."
+    if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
+        message = f"'{name}' is in a subsampled plate {{where}}, and a basis needs all elements"
+        return message, "take the basis out."
+    shape = site.batch if site.batch is not None else site.plate_shape
+    if shape is None or prior.event is None or site.plate_shape is None:
+        return f"the source doesn't tell the axes of '{name}' {{where}}", to_event
+    if len(shape) < -table.dim or shape[table.dim].unit:
+        message = f"'{name}' has no axis at dim {table.dim} {{where}}, and a basis needs one"
+        return message, "take the basis out, or name another axis."
+    if prior.family != "Normal":
+        message = f"'{name}' isn't known to be Normal {{where}}, as it must be for a basis over a "
+        return message + "plate", to_event
+    if table.smooth:
+        message = f"'{name}' is in a plate {{where}}: its elements have no order, which 'smooth' "
+        return message + "is about", "take 'smooth' out; " + to_event
+    return None
 
 
 def event_dims(family: str | None) -> int:
@@ -114,4 +145,5 @@ def basis_of(child: Child) -> Basis | None:
     if child.basis is None:
         return None
     table = child.basis.table
-    return Basis(table.kind, table.dim, table.smooth, table.flip)
+    over_plate = is_over_plate(child.site, child.basis)
+    return Basis(table.kind, table.dim, table.smooth, table.flip, over_plate)

@@ -90,12 +90,16 @@ class Scale(Struct, frozen=True):
 
 
 class Basis(Struct, frozen=True):
-    """The basis that a child is sampled in, "dct" or "haar", with its arguments as in NumPyro."""
+    """The basis that a child is sampled in, "dct" or "haar", with its arguments as in NumPyro.
+
+    `over_plate`: the axis is one of a plate, or of the batch, rather than an event axis.
+    """
 
     kind: str
     dim: int
     smooth: float = 0.0
     flip: bool = False
+    over_plate: bool = False
 
 
 class Other(Struct, frozen=True):
