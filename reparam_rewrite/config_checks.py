@@ -219,9 +219,13 @@ def _scale(key: str, value: float | str) -> float | str:
     return value
 
 
-def _dim(key: str, value: int) -> int:
-    if value >= 0:
-        raise Wrong(f"'{key}' counts from the right: -1 is the last axis, not {value}")
+def _dim(key: str, value: int | list[int]) -> int | list[int]:
+    dims = value if isinstance(value, list) else [value]
+    if not dims or len(set(dims)) < len(dims):
+        raise Wrong(f"'{key}' must name at least one axis, and each once")
+    for dim in dims:
+        if dim >= 0:
+            raise Wrong(f"'{key}' counts from the right: -1 is the last axis, not {dim}")
     return value
 
 

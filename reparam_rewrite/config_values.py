@@ -95,11 +95,18 @@ class BasisTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A basis with settings of its own."""
 
     kind: Annotated[Literal["dct", "haar"], Meta(description="Which basis.")]
-    dim: Annotated[int, Meta(description="The event axis, from the right: -1 is the last.")] = -1
+    dim: Annotated[
+        int | list[int],
+        Meta(description="The axis, from the right, or several: -1 is the last one of the site."),
+    ] = -1
     smooth: Annotated[float, Meta(description="For dct: 1 makes white noise of a random walk.")] = (
         0.0
     )
     flip: Annotated[bool, Meta(description="For haar: from the other end.")] = False
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return tuple(self.dim) if isinstance(self.dim, list) else (self.dim,)
 
 
 class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,7 +125,7 @@ class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = UNSET
     basis: Annotated[
         Literal["dct", "haar"] | BasisTable | UnsetType,
-        Meta(description="The basis of an event axis that is sampled in, after the offset."),
+        Meta(description="The basis that axes are sampled in, the last one or those of `dim`."),
     ] = UNSET
     reparam: Annotated[
         str | UnsetType,

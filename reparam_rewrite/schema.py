@@ -166,7 +166,16 @@ TEXTS: dict[str, dict[str, dict[str, Schema]]] = {
         "power": {"number": {"minimum": 0, "maximum": 1}},
     },
     "PowerTable": {"init": {"number": {"minimum": 0, "maximum": 1}}},
-    "BasisTable": {"dim": {"integer": {"maximum": -1}}},
+    "BasisTable": {
+        "dim": {
+            "integer": {"maximum": -1},
+            "array": {
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": {"type": "integer", "maximum": -1},
+            },
+        }
+    },
 }
 
 

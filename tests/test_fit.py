@@ -13,7 +13,7 @@ import pytest
 
 from reparam_rewrite.commands.fit import command
 from reparam_rewrite.config import read_config
-from reparam_rewrite.fit.regression import fitted, in_basis
+from reparam_rewrite.fit.regression import fitted, in_bases
 from reparam_rewrite.fit.values import Array, Fitted, Pair, Regression, Regressor
 from reparam_rewrite.fit.writing import npz_bytes, with_fits
 from tests.benchmarks import gaussian_tensor
@@ -90,8 +90,8 @@ def test_a_basis_comes_in_before_the_width() -> None:
     """Only what is narrow in the basis tells the coefficient; there it is known to 1 %."""
     basis = np.linalg.qr(np.random.default_rng(3).normal(size=(4, 4)))[0]
     scale, mu = np.array([50.0, 0.01, 0.01, 0.01]), noise(1, seed=1)
-    values = in_basis(scale * noise(4), (basis.T, -1)) - 0.6 * mu
-    made = regression(values, mu, basis=(basis, -1))
+    values = in_bases(scale * noise(4), [(basis.T, -1)]) - 0.6 * mu
+    made = regression(values, mu, bases=((basis, -1),))
     assert fitted(made, CHAIN).coefficients["xi_0"] == pytest.approx(0.6, abs=0.01)
 
 

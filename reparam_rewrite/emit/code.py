@@ -330,13 +330,21 @@ class Writer:
         support = self._bijector()
         if support:
             parts.append(f"{support}.inv")
-        if rewrite.terms or rewrite.scale is not None:
+        if rewrite.terms or rewrite.scale is not None or rewrite.full:
             affine = self._spell("numpyro.distributions.transforms.AffineTransform")
-            parts.append(f"{affine}({rewrite.loc if rewrite.terms else 0}, {scale})")
+            parts.append(f"{affine}({self._loc()}, {scale})")
         if rewrite.basis is not None:
-            parts.append(self._basis(rewrite.basis))
+            parts += self._bases(rewrite.basis)
         explicit = self._spell("numpyro.infer.reparam.ExplicitReparam")
         return f"{explicit}({parts[0] if len(parts) == 1 else '[' + ', '.join(parts) + ']'})"
+
+    def _loc(self) -> str:
+        rewrite = self._rewrite
+        if not rewrite.terms:
+            return f"{self._jnp('zeros')}({self._shape()})" if rewrite.full else "0"
+        if rewrite.full:
+            return f"{self._jnp('broadcast_to')}({rewrite.loc}, {self._shape()})"
+        return rewrite.loc
 
     def _bijector(self) -> str:
         """The bijection from unconstrained space to the child's support, empty on the real line."""
@@ -354,16 +362,19 @@ class Writer:
     def _constraint(self, name: str) -> str:
         return f"{self._spell('numpyro.distributions.constraints')}.{name}"
 
-    def _basis(self, basis: Basis) -> str:
+    def _bases(self, basis: Basis) -> list[str]:
+        """A transform for each axis."""
         transform = TRANSFORMS[basis.kind]
-        arguments = f"dim={basis.dim}"
-        if basis.smooth:
-            arguments += f", smooth={basis.smooth!r}"
-        if basis.flip:
-            arguments += ", flip=True"
-        if basis.over_plate:
-            return f"{self._spelling.defined(transform)}({arguments})"
-        return f"{self._spell(f'numpyro.distributions.transforms.{transform}')}({arguments})"
+        settings = f", smooth={basis.smooth!r}" if basis.smooth else ""
+        settings += ", flip=True" if basis.flip else ""
+        found = []
+        for dim in basis.dims:
+            if dim in basis.over_plates:
+                name = self._spelling.defined(transform)
+            else:
+                name = self._spell(f"numpyro.distributions.transforms.{transform}")
+            found.append(f"{name}(dim={dim}{settings})")
+        return found
 
 
 def uses_jnp(text: str) -> bool:

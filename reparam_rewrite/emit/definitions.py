@@ -41,7 +41,7 @@ def definitions_of(plan: Plan, survey: Survey, spelling: Spelling) -> Definition
     functions = [
         survey.functions[rewrite.function].first
         for rewrite in plan.rewrites
-        if rewrite.basis is not None and rewrite.basis.over_plate
+        if rewrite.basis is not None and rewrite.basis.over_plates
     ]
     if not functions:
         return Definitions()

@@ -99,7 +99,7 @@ def regressions(probe: Probe, children: Sequence[Child], pilot: Pilot) -> list[R
                     key=said[child].key,
                     values=own.values * own.scale,
                     regressors=tuple(regressors),
-                    basis=own.basis,
+                    bases=own.bases,
                     scaled_by=None if said[child].power is None else 1 / own.scale,
                     power=0.0 if said[child].power is None else 1.0,
                     several=counts[said[child].key] > 1,
@@ -115,7 +115,7 @@ class Placed:
     values: Array
     location: Array
     scale: Array
-    basis: tuple[Array, int] | None
+    bases: tuple[tuple[Array, int], ...]
 
 
 class Program:
@@ -138,7 +138,7 @@ class Program:
         }
         self.scanned = scanned
         self.bases = {name: self.draws[name] for name in scanned}
-        self.kinds: dict[str, tuple[str, Any] | None] = {}
+        self.kinds: dict[str, list[Any]] = {}
 
         def one(values: Values, bases: Values, coefficients: Values) -> Any:
             found: dict[str, Any] = {}
@@ -173,14 +173,14 @@ class Program:
                 np.asarray(values),
                 np.asarray(location),
                 np.broadcast_to(scale, np.shape(values)),
-                basis_of(self.kinds.get(name), np.shape(values)),
+                tuple(basis_of(one, np.shape(values)) for one in self.kinds.get(name, ())),
             )
             for name, (values, location, scale) in found.items()
         }
         for name in self.scanned:
             values = np.asarray(self.draws[name])
             shift = np.asarray(self.bases[name]) - values
-            placed[name] = Placed(values, shift, np.ones_like(values), None)
+            placed[name] = Placed(values, shift, np.ones_like(values), ())
         return placed
 
 
@@ -195,7 +195,7 @@ def has_no_transform(trace: Mapping[str, Any], child: str) -> bool:
 
 @contextmanager
 def recorded(
-    values: Mapping[str, Any], found: dict[str, Any], kinds: dict[str, tuple[str, Any] | None]
+    values: Mapping[str, Any], found: dict[str, Any], kinds: dict[str, list[Any]]
 ) -> Iterator[None]:
     """Children that have the given values, each with (values, location, scale) in `found`."""
     original = ExplicitReparam.__call__
@@ -204,15 +204,14 @@ def recorded(
         if name not in values:
             return original(self, name, fn, obs)
         at = values[name]
+        kinds[name] = []
         for transform in parts_of(self.transform):
             if isinstance(transform, AffineTransform):
                 shape = jnp.shape(at)
                 scale = jnp.broadcast_to(transform.scale, shape)
                 found[name] = (at, jnp.broadcast_to(transform.loc, shape), scale)
-            elif isinstance(transform, DiscreteCosineTransform):
-                kinds[name] = ("dct", transform)
-            elif isinstance(transform, HaarTransform):
-                kinds[name] = ("haar", transform)
+            elif isinstance(transform, (DiscreteCosineTransform, HaarTransform)):
+                kinds[name].append(transform)
             elif name not in found:
                 at = transform(at)
         return None, values[name]
@@ -233,13 +232,10 @@ def parts_of(transform: Any) -> Iterator[Any]:
         yield transform
 
 
-def basis_of(kind: tuple[str, Any] | None, shape: tuple[int, ...]) -> tuple[Array, int] | None:
-    """The matrix of a basis; `shape` is that of the values."""
-    if kind is None:
-        return None
-    transform = kind[1]
-    size = shape[transform.dim]
-    one_axis = type(transform)(
-        dim=-1, **({"smooth": transform.smooth} if kind[0] == "dct" else {"flip": transform.flip})
-    )
-    return np.asarray(jax.vmap(one_axis)(jnp.eye(size))).T, transform.dim
+def basis_of(transform: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
+    """The matrix of a basis and its axis; `shape` is that of the values."""
+    dct = isinstance(transform, DiscreteCosineTransform)
+    settings = {"smooth": transform.smooth} if dct else {"flip": transform.flip}
+    one_axis = type(transform)(dim=-1, **settings)
+    matrix = np.asarray(jax.vmap(one_axis)(jnp.eye(shape[transform.dim]))).T
+    return matrix, transform.dim

@@ -176,10 +176,10 @@ class Problem:
                 sizes += [1] * len(parts)
             else:
                 columns.append(regressor.values)
-                numbers = group_numbers(regressor.shape, shape, regression.basis)
+                numbers = group_numbers(regressor.shape, shape, regression.bases)
                 groups.append(numbers)
                 sizes.append(int(numbers.max(initial=0)) + 1)
-        based = [in_basis(column, regression.basis) for column in columns]
+        based = [in_bases(column, regression.bases) for column in columns]
         z = np.stack([column.reshape(len(column), -1) for column in based], axis=-1)
         z = z - z.mean(axis=0)  # of sums of squares, what is left is then not rounded away
         folds = tuple(moments(z[part]) for part in stretches(chain))
@@ -318,23 +318,22 @@ def stretches(chain: Integers) -> list[Integers]:
     return [fold for fold in folds if len(fold)]
 
 
-def in_basis(values: Array, basis: tuple[Array, int] | None) -> Array:
-    if basis is None:
-        return values
-    matrix, axis = basis
-    return np.moveaxis(np.moveaxis(values, axis, -1) @ matrix.T, -1, axis)
+def in_bases(values: Array, bases: Sequence[tuple[Array, int]]) -> Array:
+    for matrix, axis in bases:
+        values = np.moveaxis(np.moveaxis(values, axis, -1) @ matrix.T, -1, axis)
+    return values
 
 
 def group_numbers(
-    param: Sequence[int], shape: tuple[int, ...], basis: tuple[Array, int] | None
+    param: Sequence[int], shape: tuple[int, ...], bases: Sequence[tuple[Array, int]]
 ) -> Integers:
     """For each element of a child the number of its coefficient.
 
     Along the axis of a basis there is one: it mixes the elements.
     """
     kept = [1] * (len(shape) - len(param)) + list(param)
-    if basis is not None:
-        kept[basis[1] % len(shape)] = 1
+    for _, axis in bases:
+        kept[axis % len(shape)] = 1
     numbers = np.arange(int(np.prod(kept))).reshape(kept)
     return np.broadcast_to(numbers, shape).astype(np.int64)
 

@@ -92,8 +92,8 @@ class Regression:
     """A child and what it is offset by.
 
     values: (n, *shape), the child in unconstrained space, times its scale, without its offset.
-    basis: the orthonormal matrix (size, size) that is applied last, and its axis from the right;
-    None where there is no basis. scaled_by: (n, *shape), what the child is divided by with a
+    bases: orthonormal matrices (size, size) that are applied last, each with its axis from the
+    right. scaled_by: (n, *shape), what the child is divided by with a
     power of 1; None without `by`. `power`: of the scale of `values`. `several`: the config says
     the same of other sites too.
     """
@@ -102,7 +102,7 @@ class Regression:
     key: str
     values: Array
     regressors: tuple[Regressor, ...]
-    basis: tuple[Array, int] | None = None
+    bases: tuple[tuple[Array, int], ...] = ()
     scaled_by: Array | None = None
     power: float = 0.0
     several: bool = False

@@ -24,6 +24,7 @@ from reparam_rewrite.plan.scaling import (
     basis_of,
     check_basis,
     is_elementwise_scale,
+    needs_full_shape,
     scale_of,
     scale_param,
 )
@@ -101,8 +102,10 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(source, site, shape) for source in [*sources, *scaling]]
     structures = [structure_of(context, source, shape, sizes, declare) for source in sources]
+    full = needs_full_shape(site, child, values)
     asks_shape = sizes is None and (
-        any(value.guarded for value in values)
+        full
+        or any(value.guarded for value in values)
         or any(is_elementwise(source.pair) for source in sources)
         or (child.scale is not None and is_elementwise_scale(child.scale))
     )
@@ -164,7 +167,14 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
             len(site.prior.event or ()) if inside else None,
         ),
         basis=basis_of(child),
+        full=full and not any(covers(term, sizes) for term in terms),
     )
+
+
+def covers(term: Term, sizes: tuple[str, ...] | None) -> bool:
+    """Has a term the child's whole shape, whatever the others have?"""
+    coefficient = term.coefficient
+    return coefficient.declared and coefficient.sizes == sizes and not coefficient.contract
 
 
 def named(context: Context, source: Source, value: Value, kept: set[int]) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reparam_rewrite.config_values import BasisRule, PowerTable, ScaleRule
 from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.context import Context, Stop
@@ -9,7 +11,7 @@ from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Basis, Coefficient, Scale, Value
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
 
 
 def learned(rule: ScaleRule) -> tuple[str, float, str] | None:
@@ -89,16 +91,16 @@ def check_basis(site: Site, child: Child) -> None:
         message = f"'{site.name}' isn't known to be real-valued {where}"
         message += f": it can't be sampled in the {rule.table.kind} basis"
         raise Stop(Problem(rule.place, message, "take the basis out."))
-    if is_over_plate(site, rule):
-        found = over_plate(site, rule)
+    for dim in over_plates(site, rule):
+        found = over_plate(site, rule, dim)
         if found is not None:
             message, hint = found
             raise Stop(Problem(rule.place, message.format(where=where), hint))
 
 
-def is_over_plate(site: Site, rule: BasisRule) -> bool:
-    """Is the axis of a basis left of the event axes: one of a plate, or of the batch?"""
-    return count_of_events(site) < -rule.table.dim
+def over_plates(site: Site, rule: BasisRule) -> frozenset[int]:
+    """The axes of a basis that are left of the event axes: those of plates, or of the batch."""
+    return frozenset(dim for dim in rule.table.dims if dim < -count_of_events(site))
 
 
 def count_of_events(site: Site) -> int:
@@ -106,34 +108,40 @@ def count_of_events(site: Site) -> int:
     return len(event) if event is not None else event_dims(site.prior.family)
 
 
-def over_plate(site: Site, rule: BasisRule) -> tuple[str, str] | None:
-    """Why a site can't be sampled in a basis over a plate, and the way out; None if it can.
-
-    The elements of other priors than normal ones would be drawn wrongly: NumPyro draws a prior
-    that is the same along a plate before it has the plate's axis, where there is nothing to mix.
-    """
-    name, table, prior = site.name, rule.table, site.prior
-    events = count_of_events(site)
-    to_event = "an event axis, which .to_event(1) makes outside of the plate, can have it."
-    if events:
-        message = f"'{name}' has {events} event axes {{where}}: a basis over a plate needs a site "
-        return message + "without", f"name one of its event axes, -1 to -{events}."
+def over_plate(site: Site, rule: BasisRule, dim: int) -> tuple[str, str] | None:
+    """Why a site can't be sampled in a basis over a plate, and the way out; None if it can."""
+    name, hint = site.name, "take the basis out, or name another axis."
     if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
-        message = f"'{name}' is in a subsampled plate {{where}}, and a basis needs all elements"
-        return message, "take the basis out."
+        message = f"'{name}' is in a subsampled plate {{where}}, and a basis needs all its elements"
+        return message, hint
     shape = site.batch if site.batch is not None else site.plate_shape
-    if shape is None or prior.event is None or site.plate_shape is None:
-        return f"the source doesn't tell the axes of '{name}' {{where}}", to_event
-    if len(shape) < -table.dim or shape[table.dim].unit:
-        message = f"'{name}' has no axis at dim {table.dim} {{where}}, and a basis needs one"
-        return message, "take the basis out, or name another axis."
-    if prior.family != "Normal":
-        message = f"'{name}' isn't known to be Normal {{where}}, as it must be for a basis over a "
-        return message + "plate", to_event
-    if table.smooth:
-        message = f"'{name}' is in a plate {{where}}: its elements have no order, which 'smooth' "
-        return message + "is about", "take 'smooth' out; " + to_event
+    if site.prior.event is None or site.plate_shape is None or shape is None:
+        return f"the source doesn't tell whether '{name}' has an axis at dim {dim} {{where}}", hint
+    if axis_at(shape, dim + count_of_events(site)) in (None, UNIT):
+        return f"'{name}' has no axis at dim {dim} {{where}}, and a basis needs one", hint
     return None
+
+
+def axis_at(shape: Shape, dim: int) -> Axis | None:
+    return shape[dim] if len(shape) >= -dim else None
+
+
+def needs_full_shape(site: Site, child: Child, values: Sequence[Value]) -> bool:
+    """Must the prior of a child have its whole shape before a basis mixes the elements?
+
+    NumPyro draws a prior that is the same along a plate before that gives it its axis, where there
+    is nothing to mix yet: draws from it would then be wrong, though its density is right. An axis
+    that neither the prior nor the offset has at all does no harm.
+    """
+    if child.basis is None:
+        return False
+    events, batch = count_of_events(site), site.prior.batch
+    for dim in over_plates(site, child.basis):
+        if batch is None or axis_at(batch, dim + events) == UNIT:
+            return True
+    moved = bool(values) or child.scale is not None
+    several = site.shape is None or len(site.shape) > 1 or any(value.keepdims for value in values)
+    return bool(over_plates(site, child.basis)) and moved and several
 
 
 def event_dims(family: str | None) -> int:
@@ -145,5 +153,5 @@ def basis_of(child: Child) -> Basis | None:
     if child.basis is None:
         return None
     table = child.basis.table
-    over_plate = is_over_plate(child.site, child.basis)
-    return Basis(table.kind, table.dim, table.smooth, table.flip, over_plate)
+    apart = over_plates(child.site, child.basis)
+    return Basis(table.kind, table.dims, table.smooth, table.flip, apart)

@@ -92,14 +92,14 @@ class Scale(Struct, frozen=True):
 class Basis(Struct, frozen=True):
     """The basis that a child is sampled in, "dct" or "haar", with its arguments as in NumPyro.
 
-    `over_plate`: the axis is one of a plate, or of the batch, rather than an event axis.
+    `dims` are the axes, those `over_plates` of plates, or of the batch, rather than event axes.
     """
 
     kind: str
-    dim: int
+    dims: tuple[int, ...]
     smooth: float = 0.0
     flip: bool = False
-    over_plate: bool = False
+    over_plates: frozenset[int] = frozenset()
 
 
 class Other(Struct, frozen=True):
@@ -163,7 +163,8 @@ class Rewrite(Struct, frozen=True):
     """One child and how it is offset.
 
     `sizes` is its shape, None where `runtime` tells it. `constraint` is the member of
-    `numpyro.distributions.constraints` to unconstrain by, empty on the real line. Statements:
+    `numpyro.distributions.constraints` to unconstrain by, empty on the real line. `full`: the
+    offset is broadcast to the child's shape, so that its prior is too. Statements:
     params are declared before `declare`, the offset is computed before `shift` (`declare` or
     deeper), and the handler becomes the first item of the `with` numbered `join`, or wraps the
     statement where that is None.
@@ -182,6 +183,7 @@ class Rewrite(Struct, frozen=True):
     runtime: Runtime | None = None
     scale: Scale | None = None
     basis: Basis | None = None
+    full: bool = False
     other: Other | None = None
     scanned: Scanned | None = None
 
