@@ -55,6 +55,8 @@ def expected(kind: Any) -> str:
         return _or([f"'{choice}'" for choice in get_args(kind)])
     if origin in (Union, UnionType):
         return _or([expected(one) for one in get_args(kind) if one is not msgspec.UnsetType])
+    if origin is list:
+        return f"{_TOML_WORDS[list]} of {expected(get_args(kind)[0]).partition(' ')[2]}s"
     return "a number" if kind is float else _TOML_WORDS[kind]
 
 

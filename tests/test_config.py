@@ -665,6 +665,25 @@ o.toml:4:26: 'smooth' belongs to the basis "dct"
                              ^""",
     ),
     (
+        '[sites.a]\nbasis = { kind = "dct", dim = [-1, 0] }\n'
+        '[sites.b]\nbasis = { kind = "dct", dim = [-1, -1] }\n'
+        '[sites.c]\nbasis = { kind = "dct", dim = [-1, 0.5] }\n'
+        '[sites.d]\nbasis = { kind = "dct", dim = [] }',
+        """\
+o.toml:2:31: 'dim' counts from the right: -1 is the last axis, not 0
+    basis = { kind = "dct", dim = [-1, 0] }
+                                  ^
+o.toml:4:31: 'dim' must name at least one axis, and each once
+    basis = { kind = "dct", dim = [-1, -1] }
+                                  ^
+o.toml:6:31: 'dim' must be an integer or an array of integers, not an array
+    basis = { kind = "dct", dim = [-1, 0.5] }
+                                  ^
+o.toml:8:31: 'dim' must name at least one axis, and each once
+    basis = { kind = "dct", dim = [] }
+                                  ^""",
+    ),
+    (
         '[sites.enc.loc]\noffset = "mu"',
         """\
 o.toml:1:12: unknown key 'loc' in [sites.enc]

@@ -88,8 +88,8 @@ def test_same_density(config: str) -> None:
     ("config", "message"),
     [
         (
-            '[sites.a]\nbasis = "dct"',
-            "'a' has 0 event axes (line 12), and a basis needs one at dim -1",
+            '[sites.mu]\nbasis = "dct"',
+            "'mu' has no axis at dim -1 (line 8), and a basis needs one",
         ),
         (
             '[sites.sigma]\nbasis = "haar"',

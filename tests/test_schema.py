@@ -224,7 +224,7 @@ LIKELY: dict[str, Any] = {
     "value": st.sampled_from(["x", "x * y"]),
     "center": st.sampled_from([1.0, 2, "x"]),
     "kind": st.sampled_from(["dct", "haar"]),
-    "dim": st.sampled_from([-1, -2, 0]),
+    "dim": st.sampled_from([-1, -2, 0, [-1, -2], [-1, -1], [], [0], ["a"]]),
     "smooth": NUMBERS,
     "flip": st.booleans(),
     "by": NAMES,

@@ -80,6 +80,9 @@ chain = [["mu", "a"], ["mu", "b"], ["mu", "z"], ["mu", "A"], ["mu", "B"], ["mu",
 SHARED = '[defaults]\ncoefficient = "shared"\n'
 ONES = "[defaults]\ninit = 1.0\nlearn = false\n"
 DCT = '[sites.z]\nbasis = "dct"\n[sites.A]\nbasis = "dct"\n[sites.B]\nbasis = "dct"\n'
+DCT_OF_ALL = "".join(f'[sites.{site}]\nbasis = "dct"\n' for site in "abz") + "".join(
+    f'[sites.{site}.basis]\nkind = "dct"\ndim = [-1, -2]\n' for site in "ABC"
+)
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ class Problem:
 CHAINS = {
     "chain.toml": gaussian_tensor.CHAIN,
     "chain_dct.toml": gaussian_tensor.CHAIN + gaussian_tensor.DCT,
+    "chain_all_dct.toml": gaussian_tensor.CHAIN + gaussian_tensor.DCT_OF_ALL,
 }
 
 PROBLEMS = {
@@ -169,7 +170,7 @@ PROBLEMS = {
     "tensor_large": Problem(
         gaussian_tensor.MODEL,
         lambda: tensor_data((30, 20, 50)),
-        {"chain_dct.toml": CHAINS["chain_dct.toml"]},
+        {name: CHAINS[name] for name in ("chain_dct.toml", "chain_all_dct.toml")},
         # The limit is what each has: without it the model as written takes hours to converge.
         "--pilot laplace --keys 1 --draws 700 --warmup 300 --limit 200",
     ),

@@ -253,6 +253,13 @@ class Configurer:
             self.bases.add(site.name)
             dct = {"kind": "dct", "smooth": 1.0}
             table["basis"] = self.rng.choice(["dct", "haar", dct, {"kind": "haar", "flip": True}])
+        elif site.support == "real" and site.told and self.chance(0.15):
+            long = [at for at in range(-len(site.free), 0) if site.free[at] != UNIT]
+            if long:
+                self.bases.add(site.name)
+                dims = self.rng.sample(long, self.rng.randint(1, len(long)))
+                kind = self.rng.choice(["dct", "haar"])
+                table["basis"] = {"kind": kind, "dim": self.rng.choice([dims, dims[0]])}
         if not self.chance(0.1) or site.weighted:
             return site.name in self.bases
         structure = self.rng.choice([{}, {"coefficient": "shared"}])
