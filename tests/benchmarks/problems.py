@@ -160,6 +160,8 @@ CHAINS = {
     "chain_all_dct.toml": gaussian_tensor.CHAIN + gaussian_tensor.DCT_OF_ALL,
 }
 
+CROSSED = (FIXTURES / "crossed" / "offsets.toml").read_text()
+
 PROBLEMS = {
     "tensor": Problem(
         gaussian_tensor.MODEL,
@@ -177,7 +179,7 @@ PROBLEMS = {
     "penicillin": Problem(
         (FIXTURES / "crossed" / "model.py").read_text(),
         suggestions.penicillin,
-        {"offsets.toml": (FIXTURES / "crossed" / "offsets.toml").read_text()},
+        {"offsets.toml": CROSSED, "basis.toml": f'{CROSSED}\n[sites.a_plate]\nbasis = "dct"\n'},
         "--keys 5",
     ),
     "insteval": Problem(INSTEVAL, insteval, options="--draws 200 --warmup 200"),
