@@ -149,9 +149,7 @@ def test_same_density_and_draws(case: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "case", ["a prior with a unit axis, inside", "an offset with a unit axis"]
-)
+@pytest.mark.parametrize("case", ["a prior with a unit axis, inside", "an offset with a unit axis"])
 def test_without_its_whole_shape_the_draws_are_others(case: str) -> None:
     """What the rewriter puts in for the draws' sake: the checks see it where it is left out."""
     plain, config = SAME[case]

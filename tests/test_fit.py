@@ -13,9 +13,10 @@ import pytest
 
 from reparam_rewrite.commands.fit import command
 from reparam_rewrite.config import read_config
+from reparam_rewrite.fit.bases import better, left_of
 from reparam_rewrite.fit.regression import fitted, in_bases
-from reparam_rewrite.fit.values import Array, Fitted, Pair, Regression, Regressor
-from reparam_rewrite.fit.writing import npz_bytes, with_fits
+from reparam_rewrite.fit.values import Array, Better, Fitted, Pair, Regression, Regressor
+from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits
 from tests.benchmarks import gaussian_tensor
 from tests.support.cases import FIXTURES
 from tests.support.cli import run
@@ -118,6 +119,36 @@ def test_weights_of_a_matrix() -> None:
     np.testing.assert_allclose(found.coefficients["xi"], wanted, atol=0.03)
 
 
+def test_a_direction_that_is_none_of_the_elements_asks_for_a_basis() -> None:
+    """Elements that share a wide mean: in the basis it is one of 12, and 20 times the others."""
+    values = 0.1 * noise(12) + noise(1, seed=1) * 2 / np.sqrt(12)
+    dims, narrowing = better(values, CHAIN, ())
+    assert dims == (-1,)
+    marginal = np.sqrt((2**2 + 12 * 0.1**2) / 12)
+    assert narrowing == pytest.approx(marginal / (0.1 ** (11 / 12) * 2 ** (1 / 12)), rel=0.1)
+
+
+def test_only_axes_that_gain_are_named() -> None:
+    walks = np.cumsum(0.1 * noise(3, 4, 10), axis=-1)
+    assert better(walks, CHAIN, ())[0] == (-1,)
+    rows = walks + 2 * np.cumsum(noise(1, 1, 10, seed=1), axis=-1)
+    assert set(better(rows, CHAIN, ())[0]) == {-1, -2, -3}
+    assert -1 not in better(rows, CHAIN, (-1,))[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_chance_asks_for_no_basis(seed: int) -> None:
+    scales = np.exp(np.random.default_rng(seed).normal(size=8))
+    assert better(scales * noise(8, seed=seed), CHAIN, ()) == ((), 1.0)
+
+
+def test_bases_are_judged_after_the_offset() -> None:
+    mu, own = noise(1, seed=1), 0.1 * noise(6)
+    found = fitted(regression(own - 0.7 * mu, mu), CHAIN)
+    np.testing.assert_allclose(left_of(found), own, atol=0.1)
+    assert better(left_of(found), CHAIN, ())[0] == ()
+
+
 # -- into the config -------------------------------------------------------------------------------
 
 
@@ -184,6 +215,35 @@ def test_everything_else_in_the_config_stays(before: str, after: str) -> None:
     assert [line for line in before.splitlines() if "#" in line and "=" not in line] == [
         line for line in found.splitlines() if "#" in line and "=" not in line
     ]
+
+
+WITH_BASES = {
+    "a chain": (
+        'chain = ["a", "z"]  # all\n',
+        'chain = ["a", "z"]  # all\n\n[sites.a]\nbasis = "dct"\n\n[sites.z]\n'
+        'basis = { kind = "dct", dim = [-1, -2] }\n',
+    ),
+    "tables of their own": (
+        "[sites.a.offset]\nmu = {}  # why\n\n"
+        '[sites.z.basis]\nkind = "dct"\n\n[verify]\nargs = "1"\n',
+        '[sites.a]\nbasis = "dct"\n\n[sites.a.offset]\nmu = {}  # why\n\n[sites.z]\n'
+        'basis = { kind = "dct", dim = [-1, -2] }\n\n[verify]\nargs = "1"\n',
+    ),
+    "lines": (
+        'sites.a = { offset = "mu" }\nsites.z.offset = "mu"\n',
+        'sites.a = { offset = "mu", basis = "dct" }\nsites.z.offset = "mu"\n'
+        'sites.z.basis = { kind = "dct", dim = [-1, -2] }\n',
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), WITH_BASES.values(), ids=WITH_BASES)
+def test_bases_in_the_config(before: str, after: str) -> None:
+    bases = [Better("a", (-1,), 2.0), Better("z", (-1, -2), 3.0)]
+    found = with_bases(read_config(before.encode(), "o.toml"), bases)
+    assert tomllib.loads(found) == tomllib.loads(after)
+    assert found.count("#") == before.count("#")
+    read_config(found.encode(), "o.toml")
 
 
 def test_line_ends_stay() -> None:
@@ -286,7 +346,7 @@ def fit(folder: Path, *words: str) -> Any:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("case", ["crossed", "kalman", "non_centred"])
+@pytest.mark.parametrize("case", ["crossed", "kalman", "non_centred", "plate_bases"])
 def test_the_model_stays_what_it_is(case: str, tmp_path: Path) -> None:
     folder = copied(tmp_path, FIXTURES / case)
     before = (folder / "offsets.toml").read_text()
@@ -332,6 +392,57 @@ def test_draws_from_a_file_and_what_is_said(tmp_path: Path) -> None:
     assert tomllib.loads((folder / "again.toml").read_text())["sites"]["b_sample"]["offset"]["mu"][
         "init"
     ] == pytest.approx(0.9, abs=0.02)
+
+
+def test_bases_are_proposed_and_written(tmp_path: Path) -> None:
+    """The plates' mean is b_sample's mirror image: what sets plates apart is narrower."""
+    folder = copied(tmp_path)
+    mean = 0.3 * noise(1, seed=2)
+    mu, a = 20 + noise(seed=1), 0.1 * noise(24, seed=5) + mean
+    b = -(mu - 20)[:, None] - mean + 0.05 * noise(6, seed=3)
+    scales = {n: np.exp(noise(seed=4)) for n in ("sigma_plate", "sigma_sample", "sigma")}
+    np.savez(folder / "draws.npz", mu=mu, a_plate=a, b_sample=b, **scales)
+    ran = fit(folder, "--pilot", "draws.npz", "-o", "fitted.toml")
+    proposed = r"^a_plate would be [23]\.\d+ times narrower in a basis: write \[sites.a_plate\] "
+    assert re.search(proposed + 'basis = "dct"', ran.err, re.MULTILINE)
+    assert "basis" not in (folder / "fitted.toml").read_text()
+    ran = fit(folder, "--pilot", "draws.npz", "-o", "bases.toml", "--bases")
+    written = r'^a_plate is [23]\.\d+ times narrower in a basis: basis = "dct"$'
+    assert re.search(written, ran.err, re.MULTILINE)
+    assert "would be" not in ran.err
+    assert tomllib.loads((folder / "bases.toml").read_text())["sites"]["a_plate"] == {
+        "basis": "dct",
+        "offset": {"mu": False},
+    }
+    ran = fit(folder, "--pilot", "draws.npz", "-o", "x.toml", "--bases", "--format", "json")
+    (one,) = json.loads(ran.out)["bases"]
+    assert (one["site"], one["dim"], one["in_config"]) == ("a_plate", [-1], True)
+    again = run(folder, "model.py", "--config", "bases.toml")
+    assert b"ExplicitReparam(PlateDCT(dim=-1))" in again.out
+    (folder / "only.toml").write_text('chain = ["mu", "a_plate"]\n')
+    command = ["fit", "model.py", "--config", "only.toml", *ARGS, "--pilot", "draws.npz"]
+    ran = run(folder, *command)
+    assert "\nno offset is worth it: " in ran.err and "wrote" not in ran.err
+    ran = run(folder, *command, "--bases")
+    assert "wrote only.toml" in ran.err
+    assert tomllib.loads((folder / "only.toml").read_text())["sites"]["a_plate"]["basis"] == "dct"
+
+
+def test_no_basis_is_proposed_that_cannot_be_written(tmp_path: Path) -> None:
+    """A mask may broadcast, so that the source doesn't tell the plate's axis."""
+    shared = (CROSSED / "offsets.toml").read_text() + '\n[defaults]\ncoefficient = "shared"\n'
+    folder = copied(tmp_path, config=shared)
+    text = (folder / "model.py").read_text()
+    masked = text.replace(
+        'with numpyro.plate("plates", n_plates):',
+        'with numpyro.plate("plates", n_plates), numpyro.handlers.mask(mask=True):',
+    )
+    (folder / "model.py").write_text(masked)
+    scales = {n: np.exp(noise(seed=4)) for n in ("sigma_plate", "sigma_sample", "sigma")}
+    a = 0.1 * noise(24, seed=5) + 0.3 * noise(1, seed=2)
+    np.savez(folder / "draws.npz", mu=noise(), a_plate=a, b_sample=noise(6, seed=3), **scales)
+    ran = fit(folder, "--pilot", "draws.npz", "--diff")
+    assert ran.status == 0 and "basis" not in ran.err
 
 
 def test_a_model_that_is_better_left_as_written(tmp_path: Path) -> None:

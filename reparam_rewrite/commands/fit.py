@@ -77,6 +77,9 @@ PILOTS = ("nuts", "laplace", "fullrank")
     help="Write here instead of the config itself.",
     shell_complete=files(".toml"),
 )
+@click.option(
+    "--bases", is_flag=True, help="Write bases that make a site narrower into the config too."
+)
 @click.option("--diff", is_flag=True, help="Show what would change in the config; write nothing.")
 @click.option(
     "--format",
@@ -113,6 +116,7 @@ def run(
     chains: int,
     seed: int,
     learn: bool,
+    bases: bool,
     output: str | None,
     diff: bool,
     form: str,
@@ -147,14 +151,26 @@ def run(
     from reparam_rewrite.fit.pilots import Options
     from reparam_rewrite.fit.reporting import as_json, as_text, is_worth_it
     from reparam_rewrite.fit.running import Fitting
-    from reparam_rewrite.fit.writing import npz_bytes, with_fits
+    from reparam_rewrite.fit.values import Bases, Better
+    from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits
 
-    fitting = Fitting.of(called(model, [settings], args_given, function, "a pilot"), settings)
+    call = called(model, [settings], args_given, function, "a pilot")
+    fitting = Fitting.of(call, settings)
     bar = screen.on_terminal and not quiet
     options = Options(draws=draws, warmup=warmup, chains=chains, seed=seed, bar=bar)
     found = fitting.pilot(pilot, options)
     fits, warnings, least = fitting.fits(found)
-    worth = is_worth_it(fits)
+    written_bases: tuple[Better, ...] = ()
+    helpful = fitting.bases(fits, found)
+    while bases and helpful:
+        # The draws are of the plain model's sites, and so as good for one config as for another.
+        settings = read_config(with_bases(settings, helpful).encode(), config)
+        written_bases += helpful
+        fitting = Fitting.of(call, settings)
+        fits, warnings, least = fitting.fits(found)
+        helpful = fitting.bases(fits, found)
+    known = Bases(written_bases, helpful)
+    worth = is_worth_it(fits) or bool(written_bases)
     arrays_path = Path(written_to).with_suffix(".npz")
     made = with_fits(settings, fits, learn, arrays_path.name) if worth else None
     outputs: list[tuple[str, bytes]] = []
@@ -169,9 +185,9 @@ def run(
         screen.diff(unified_diff(before, made.text.encode(), Path(config), Path(config)))
     if form == "json":
         path = written_to if written else None
-        screen.write(as_json(fits, found, least, warnings, path).encode())
+        screen.write(as_json(fits, known, found, least, warnings, path).encode())
     elif not quiet:
-        screen.account(as_text(fits, found, least, warnings))
+        screen.account(as_text(fits, known, found, least, warnings))
         screen.account([f"wrote {path}" for path in written])
     elif warnings:
         screen.account([f"warning: {warning}" for warning in warnings])

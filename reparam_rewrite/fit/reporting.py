@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reparam_rewrite.fit.values import Array, Fitted, Pilot
+from reparam_rewrite.fit.values import Array, Bases, Better, Fitted, Pilot
+from reparam_rewrite.toml_places import header
 
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""
@@ -23,17 +24,39 @@ def is_worth_it(fits: Sequence[Fitted]) -> bool:
 
 
 def as_text(
-    fits: Sequence[Fitted], pilot: Pilot, least: float, warnings: Sequence[str]
+    fits: Sequence[Fitted],
+    bases: Bases,
+    pilot: Pilot,
+    least: float,
+    warnings: Sequence[str],
 ) -> list[str]:
-    """A line for each child with its coefficients, and the advice."""
+    """A line for each child with its coefficients, the advice, and what else would help."""
     cost = f", {pilot.gradients:,} gradients" if pilot.gradients is not None else ""
     lines = [f"pilot: {pilot.how}{cost}; least effective sample size {least:.0f}"]
     lines += [f"warning: {warning}" for warning in warnings]
     width = max((len(fit.regression.child) for fit in fits), default=0)
     for fit in fits:
         lines.append(f"{fit.regression.child:{width}}  {'; '.join(said_of(fit))}")
-    lines.append(advice(fits))
+    lines += [f"{narrower(one, 'is')}: {basis_text(one)}" for one in bases.written]
+    lines.append(advice(fits, bases))
+    lines += [
+        f"{narrower(one, 'would be')}: write {header('sites', one.site)} {basis_text(one)} and fit "
+        "once more, or let --bases do so"
+        for one in bases.helpful
+    ]
     return lines
+
+
+def narrower(basis: Better, verb: str) -> str:
+    return f"{basis.site} {verb} {basis.narrowing:.3g} times narrower in a basis"
+
+
+def basis_text(basis: Better) -> str:
+    if basis.dims == (-1,):
+        return 'basis = "dct"'
+    dims = ", ".join(map(str, basis.dims))
+    dims = dims if len(basis.dims) == 1 else f"[{dims}]"
+    return f'basis = {{ kind = "dct", dim = {dims} }}'
 
 
 def said_of(fit: Fitted) -> Iterator[str]:
@@ -59,21 +82,26 @@ def coefficient_text(value: float | Array) -> str:
     return f"[{low:.3g} to {high:.3g}]"
 
 
-def advice(fits: Sequence[Fitted]) -> str:
-    if not is_worth_it(fits):
+def advice(fits: Sequence[Fitted], bases: Bases) -> str:
+    if is_worth_it(fits):
+        best = max(fits, key=lambda fit: fit.narrowing)
         return (
-            "leave the model as written: what is left of each site when its parents are taken "
-            "away is as wide as the site"
+            f"worth it: the posterior of {best.regression.child} is {best.narrowing:.3g} times "
+            "narrower around its offset"
         )
-    best = max(fits, key=lambda fit: fit.narrowing)
-    return (
-        f"worth it: the posterior of {best.regression.child} is {best.narrowing:.3g} times "
-        "narrower around its offset"
-    )
+    left = "what is left of each site when its parents are taken away is as wide as the site"
+    if bases.written or bases.helpful:
+        return f"no offset is worth it: {left}"
+    return f"leave the model as written: {left}"
 
 
 def as_json(
-    fits: Sequence[Fitted], pilot: Pilot, least: float, warnings: Sequence[str], path: str | None
+    fits: Sequence[Fitted],
+    bases: Bases,
+    pilot: Pilot,
+    least: float,
+    warnings: Sequence[str],
+    path: str | None,
 ) -> str:
     def listed(value: float | Array) -> Any:
         return np.asarray(value).tolist()
@@ -105,6 +133,16 @@ def as_json(
                 ],
             }
             for fit in fits
+        ],
+        "bases": [
+            {
+                "site": one.site,
+                "kind": "dct",
+                "dim": list(one.dims),
+                "narrowing": one.narrowing,
+                "in_config": one in bases.written,
+            }
+            for one in (*bases.written, *bases.helpful)
         ],
         "worth_it": is_worth_it(fits),
         "written": path,

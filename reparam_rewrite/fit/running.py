@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 
@@ -14,9 +15,10 @@ from reparam_rewrite.config import read_config
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
 from reparam_rewrite.fit import Models, fit_children
+from reparam_rewrite.fit.bases import candidates, with_basis
 from reparam_rewrite.fit.pilots import Options, Run, read_pilot, run_pilot
 from reparam_rewrite.fit.reporting import FEW
-from reparam_rewrite.fit.values import Fitted, Pilot
+from reparam_rewrite.fit.values import Better, Fitted, Pilot
 from reparam_rewrite.fit.writing import Written
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.verify.running import refusal
@@ -71,6 +73,17 @@ class Fitting:
         if several:
             warnings.append(f"{listed(several)} stands for several sites, which share coefficients")
         return fits, warnings, least
+
+    def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
+        """Bases over more axes that would help, and that the program would write."""
+        config, found = self.models.config, []
+        for one in candidates(config, fits, pilot.chain):
+            try:
+                rewrite(self.call.source, with_basis(config, one), WIDTH)
+            except Refusal:
+                continue
+            found.append(one)
+        return tuple(found)
 
     def check(self, made: Written, path: str) -> None:
         """The program itself must take what it wrote. Raises `Refusal`."""

@@ -109,6 +109,26 @@ class Regression:
 
 
 @dataclass(frozen=True)
+class Better:
+    """A basis over `dims` of a site, all of them, would make its base `narrowing` times narrower.
+
+    Beside the axes that the config has it for; as `Fitted.narrowing` is measured.
+    """
+
+    site: str
+    dims: tuple[int, ...]
+    narrowing: float
+
+
+@dataclass(frozen=True)
+class Bases:
+    """Those that went into the config, and those that would help but did not."""
+
+    written: tuple[Better, ...] = ()
+    helpful: tuple[Better, ...] = ()
+
+
+@dataclass(frozen=True)
 class Fitted:
     """What a child is to be offset by.
 

@@ -16,7 +16,7 @@ from tomlkit.items import InlineTable, Item, Table
 
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
-from reparam_rewrite.fit.values import Array, Fitted
+from reparam_rewrite.fit.values import Array, Better, Fitted
 
 #: Up to how many numbers stand in the config itself.
 INLINE = 10
@@ -50,18 +50,51 @@ def with_fits(
     for new_table in (True, False):
         document = tomlkit.parse(config.text)
         edit(document, settings, powers, learn, lambda site, t=new_table: new_offset(site, t))
-        text = spaced(tomlkit.dumps(document))
-        if config.text.endswith("\n") and not text.endswith("\n"):
-            text += "\n"
-        if "\r\n" in config.text:
-            text = text.replace("\r\n", "\n").replace("\n", "\r\n")
         try:
-            if tomllib.loads(text) == expected:
-                return Written(text, arrays)
-        except tomllib.TOMLDecodeError:
-            continue
-    message = "the coefficients can't be written into the config as it is laid out"
-    hint = "give the sites tables of their own: [sites.a.offset]."
+            text = checked(document, expected, config, "coefficients", "[sites.a.offset]")
+        except Refusal:
+            if new_table:
+                continue
+            raise
+        return Written(text, arrays)
+    raise AssertionError
+
+
+def with_bases(config: Config, bases: Sequence[Better]) -> str:
+    """The text of the config with the bases that help. Raises `Refusal` as `with_fits` does."""
+
+    def put(document: Any) -> None:
+        if "sites" not in document:
+            plain = isinstance(document, tomlkit.TOMLDocument)
+            document["sites"] = tomlkit.table(is_super_table=True) if plain else {}
+        sites = document["sites"]
+        for one in bases:
+            if one.site not in sites:
+                sites[one.site] = inline({}) if isinstance(sites, InlineTable) else {}
+            dims = list(one.dims) if len(one.dims) > 1 else one.dims[0]
+            said = {"kind": "dct", "dim": dims}
+            sites[one.site]["basis"] = "dct" if one.dims == (-1,) else inline(said)
+
+    expected, document = tomllib.loads(config.text), tomlkit.parse(config.text)
+    put(expected)
+    put(document)
+    return checked(document, expected, config, "bases", "[sites.a]")
+
+
+def checked(document: Any, expected: Any, config: Config, what: str, table: str) -> str:
+    """The text of an edited document, if that says what is expected. Raises `Refusal`."""
+    text = spaced(tomlkit.dumps(document))
+    if config.text.endswith("\n") and not text.endswith("\n"):
+        text += "\n"
+    if "\r\n" in config.text:
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    try:
+        if tomllib.loads(text) == expected:
+            return text
+    except tomllib.TOMLDecodeError:
+        pass
+    message = f"the {what} can't be written into the config as it is laid out"
+    hint = f"give the sites tables of their own: {table}."
     raise Refusal(Diagnostic(config.path, message, hint))
 
 
