@@ -430,8 +430,8 @@ def test_bases_are_proposed_and_written(tmp_path: Path) -> None:
 
 def test_no_basis_is_proposed_that_cannot_be_written(tmp_path: Path) -> None:
     """A mask may broadcast, so that the source doesn't tell the plate's axis."""
-    shared = (CROSSED / "offsets.toml").read_text() + '\n[defaults]\ncoefficient = "shared"\n'
-    folder = copied(tmp_path, config=shared)
+    chain = 'chain = ["mu", "a_plate"]\n\n[defaults]\ncoefficient = "shared"\n'
+    folder = copied(tmp_path, config=chain)
     text = (folder / "model.py").read_text()
     masked = text.replace(
         'with numpyro.plate("plates", n_plates):',
@@ -443,6 +443,15 @@ def test_no_basis_is_proposed_that_cannot_be_written(tmp_path: Path) -> None:
     np.savez(folder / "draws.npz", mu=noise(), a_plate=a, b_sample=noise(6, seed=3), **scales)
     ran = fit(folder, "--pilot", "draws.npz", "--diff")
     assert ran.status == 0 and "basis" not in ran.err
+    # Nor does it tell that b_sample lacks that axis: what is generated stops at run time.
+    longer = chain.replace('"a_plate"', '"a_plate", "b_sample"')
+    (folder / "offsets.toml").write_text(longer)
+    ran = fit(folder, "--pilot", "draws.npz", "--diff")
+    assert ran.status == 2 and "internal" not in ran.err
+    start = (
+        r"<model.py with offsets.toml>:\d+:\d+: the generated model of 'model' failed: ValueError: "
+    )
+    assert re.match(start, ran.err) and "jnp.broadcast_to(a_plate, (n_samples,))\n" in ran.err
 
 
 def test_a_model_that_is_better_left_as_written(tmp_path: Path) -> None:

@@ -58,8 +58,15 @@ class Fitting:
 
     def fits(self, pilot: Pilot) -> tuple[list[Fitted], list[str], float]:
         """The coefficients, what speaks against them, and the pilot's least ESS."""
-        with redirect_stdout(sys.stderr):
-            fits = fit_children(self.models, self.call.args, self.call.kwargs, pilot)
+        call = self.call
+        try:
+            with redirect_stdout(sys.stderr):
+                fits = fit_children(self.models, call.args, call.kwargs, pilot)
+        except Refusal:
+            raise
+        except Exception as error:
+            what = f"the generated model of '{call.name}' failed"
+            raise refusal(error, call.source.path, what) from error
         least, worst = least_ess(pilot)
         warnings = []
         if least < FEW:

@@ -105,6 +105,7 @@ ENTRIES = [
     Entry("full chain, elementwise", CHAIN),
     Entry("full chain, shared, DCT", CHAIN + SHARED + DCT, needs="DiscreteCosineTransform("),
     Entry("full chain, elementwise, DCT", CHAIN + DCT, needs="DiscreteCosineTransform("),
+    Entry("full chain, shared, DCT of all axes", CHAIN + SHARED + DCT_OF_ALL, needs="PlateDCT("),
 ]
 
 
@@ -260,7 +261,7 @@ def main() -> None:
     )
     print()
     heading = ("parameterization", "coefficients", "KL", "sd(mu)/exact", "iterations", "seconds")
-    print("{:31} {:>12} {:>6} {:>12} {:>10} {:>7}".format(*heading))
+    print("{:34} {:>12} {:>6} {:>12} {:>10} {:>7}".format(*heading))
     with double_precision():
         y = simulated()
         plain = figures(MODEL, y)
@@ -269,12 +270,12 @@ def main() -> None:
             try:
                 source = source_of(entry)
             except Unsupported as reason:
-                print(f"{entry.name:31} skipped, {reason}")
+                print(f"{entry.name:34} skipped, {reason}")
                 continue
             result = figures(source, y, iterations)
             check_same_posterior(plain, result)
             print(
-                f"{entry.name:31} {result.coefficients:12} {result.kl:6.1f}"
+                f"{entry.name:34} {result.coefficients:12} {result.kl:6.1f}"
                 f" {result.sd_mu / result.exact_sd_mu:12.3f} {result.iterations:10}"
                 f" {time.perf_counter() - started:7.1f}",
                 flush=True,
