@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 from numpyro.infer import SVI, Trace_ELBO, autoguide
-from numpyro.infer.initialization import init_to_median
 from numpyro.optim import Adam
 
 from reparam_rewrite.bench.values import Cost, Guided, Options, Reference, Variant
@@ -32,7 +31,9 @@ class Trainer:
         self, variant: Variant, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options
     ) -> None:
         self.args, self.kwargs = tuple(args), dict(kwargs)
-        self.guide = getattr(autoguide, variant.guide)(variant.model, init_loc_fn=init_to_median)
+        # Where NumPyro starts by itself. `init_to_median` would put the base of a fitted site at the
+        # median of the plain one: far from its posterior, in a basis by the root of its length.
+        self.guide = getattr(autoguide, variant.guide)(variant.model)
         self.block = max(1, options.steps // TRACED)
         self.steps = self.block * max(1, round(options.steps / self.block))
         loss = Trace_ELBO(num_particles=PARTICLES, vectorize_particles=True)
