@@ -227,6 +227,16 @@ WALKS = [
         '"z", dist.GaussianRandomWalk(0.5, num_steps=n_t + 1',
     ),
 ]
+PLATE_BASES = [
+    (
+        "a determinant of a basis",
+        "a A C",
+        "        return jnp.zeros_like(x)\n\n\nclass PlateHaar",
+        "        return jnp.ones_like(x)\n\n\nclass PlateHaar",
+    ),
+    ("a prior moved with its base", "b", "dist.StudentT(5, 0, 1)", "dist.StudentT(5, b_loc, 1)"),
+    ("another step", "A", "dist.GaussianRandomWalk(0.3", "dist.GaussianRandomWalk(0.4"),
+]
 STRUCTURED = [
     ("a matrix of nothing", "by_day", "@ weather\n", "@ (0 * weather)\n"),
     (
@@ -305,6 +315,21 @@ BY_CONFIG = [
         "LocScaleReparam(centered=0.5)",
     ),
     (
+        "plate_bases",
+        "a lost basis",
+        "b",
+        "[AffineTransform(b_loc, 1), PlateHaar(dim=-1)]",
+        "AffineTransform(b_loc, 1)",
+    ),
+    (
+        "plate_bases",
+        "an offset of the basis' elements",
+        "C",
+        "AffineTransform(jnp.broadcast_to(C_loc, (n_i, n_j)), 1),\n            PlateDCT(dim=-2),",
+        "PlateDCT(dim=-2),\n            AffineTransform(jnp.broadcast_to(C_loc, (n_i, n_j)), 1),",
+    ),
+    ("plate_bases", "another axis", "A", "PlateDCT(dim=-2)]\n", "PlateDCT(dim=-1)]\n"),
+    (
         "random_walks",
         "another scale",
         "A",
@@ -321,6 +346,7 @@ BY_CASE: dict[str, list[Any]] = {
     "kalman": KALMAN,
     "non_centred": NON_CENTRED,
     "other_reparameterizers": OTHERS,
+    "plate_bases": PLATE_BASES,
     "random_walks": WALKS,
     "structured_coefficients": STRUCTURED,
     "subsampled": SUBSAMPLED,
