@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.fft
 
 from reparam_rewrite.commands.fit import command
 from reparam_rewrite.config import read_config
@@ -74,6 +75,17 @@ def test_chance_is_not_fitted(seed: int) -> None:
     found = fitted(regression(noise(10, seed=100 * seed), *parents), CHAIN)
     assert (found.kind, found.narrowing) == ("none", 1.0)
     assert set(found.coefficients.values()) == {0.0}
+
+
+def test_an_offset_that_moves_one_element_is_judged_by_that() -> None:
+    """In a basis mu moves what all elements have in common, one of 50: it is twice as narrow."""
+    mu = noise(1, seed=2)
+    values = noise(50) + 3**0.5 / 50**0.5 * mu
+    dct = (scipy.fft.dct(np.eye(50), axis=0, norm="ortho"), -1)
+    found = fitted(regression(values, mu, bases=(dct,)), CHAIN)
+    assert found.kind == "shared"
+    assert found.coefficients["xi_0"] == pytest.approx(-(3**0.5) / 50**0.5, abs=0.02)
+    assert found.narrowing == pytest.approx(2, rel=0.1)
 
 
 def test_wide_elements_do_not_outweigh_narrow_ones() -> None:
@@ -307,6 +319,7 @@ def kl_of(config: str, y: Any) -> tuple[float, float]:
     [
         pytest.param("", 43.4, id="chain"),
         pytest.param(gaussian_tensor.DCT, 12.3, id="chain, DCT"),
+        pytest.param(gaussian_tensor.DCT_OF_ALL, 2.62, id="chain, DCT of all axes"),
     ],
 )
 @pytest.mark.long

@@ -81,6 +81,7 @@ def fitted(regression: Regression, chain: Integers) -> Fitted:
 
 def of_one_scale(regression: Regression, chain: Integers) -> Fitted:
     problem = Problem.of(regression, chain)
+    all_elements = problem.elements / max(1, problem.reached)
     nothing = problem.judged(lambda part: part.nothing())
     shared, ridge = problem.best(lambda part, ridge: part.shared(ridge))
     kind, score, solution = "none", nothing, problem.nothing()
@@ -88,9 +89,9 @@ def of_one_scale(regression: Regression, chain: Integers) -> Fitted:
         kind, score, solution = "shared", shared, problem.shared(ridge)
     if problem.is_finer:
         each, ridge = problem.best(lambda part, ridge: part.each(ridge))
-        if each.is_better_than(score, WORTH):
+        if each.is_better_than(score, WORTH / all_elements):
             kind, score, solution = "elementwise", each, problem.each(ridge)
-    narrowing = float(np.exp(nothing.mean - score.mean))
+    narrowing = float(np.exp(all_elements * (nothing.mean - score.mean)))
     if narrowing < NARROWER:
         kind, solution, narrowing = "none", problem.nothing(), 1.0
     return Fitted(regression, problem.unpacked(solution, kind), kind, narrowing)
@@ -192,6 +193,12 @@ class Problem:
     @property
     def elements(self) -> int:
         return len(self.known.total)
+
+    @property
+    def reached(self) -> int:
+        """How many elements an offset moves: in a basis over plates one by mu moves just the first."""
+        moves = np.diagonal(self.known.covariance, axis1=1, axis2=2)[:, 1:]
+        return int((moves > 1e-12 * moves.max(initial=0.0)).any(axis=1).sum())
 
     @property
     def is_finer(self) -> bool:

@@ -93,9 +93,8 @@ class Regression:
 
     values: (n, *shape), the child in unconstrained space, times its scale, without its offset.
     bases: orthonormal matrices (size, size) that are applied last, each with its axis from the
-    right. scaled_by: (n, *shape), what the child is divided by with a
-    power of 1; None without `by`. `power`: of the scale of `values`. `several`: the config says
-    the same of other sites too.
+    right. scaled_by: (n, *shape), what the child is divided by with a power of 1; None without
+    `by`. `power`: of the scale of `values`. `several`: the config says the same of other sites too.
     """
 
     child: str
@@ -112,7 +111,8 @@ class Regression:
 class Better:
     """A basis over `dims` of a site, all of them, would make its base `narrowing` times narrower.
 
-    Beside the axes that the config has it for; as `Fitted.narrowing` is measured.
+    Beside the axes that the config has it for; the geometric mean over all elements, on draws that
+    were held out.
     """
 
     site: str
@@ -135,7 +135,7 @@ class Fitted:
     `coefficients` are by param a float, or an array of the param's shape. `kind` is "none" (they
     are all 0), "shared" or "elementwise". `narrowing` is by how much the base site is narrower
     than the child as written under the posterior: the ratio of their sds, its geometric mean over
-    elements, on draws that were held out. `power` is that of the scale, None where it has none.
+    the elements that an offset moves, on draws that were held out. `power` is that of the scale, None where it has none.
     """
 
     regression: Regression
