@@ -31,8 +31,8 @@ class Trainer:
         self, variant: Variant, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options
     ) -> None:
         self.args, self.kwargs = tuple(args), dict(kwargs)
-        # Where NumPyro starts by itself. `init_to_median` would put the base of a fitted site at the
-        # median of the plain one: far from its posterior, in a basis by the root of its length.
+        # Where NumPyro starts by itself. `init_to_median` would put the base of a fitted site at
+        # the median of the plain one: far from its posterior, in a basis by the root of its size.
         self.guide = getattr(autoguide, variant.guide)(variant.model)
         self.block = max(1, options.steps // TRACED)
         self.steps = self.block * max(1, round(options.steps / self.block))

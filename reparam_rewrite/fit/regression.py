@@ -196,7 +196,7 @@ class Problem:
 
     @property
     def reached(self) -> int:
-        """How many elements an offset moves: in a basis over plates one by mu moves just the first."""
+        """How many elements an offset moves: in a basis one by mu moves just the first."""
         moves = np.diagonal(self.known.covariance, axis1=1, axis2=2)[:, 1:]
         return int((moves > 1e-12 * moves.max(initial=0.0)).any(axis=1).sum())
 

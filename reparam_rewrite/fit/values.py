@@ -135,7 +135,8 @@ class Fitted:
     `coefficients` are by param a float, or an array of the param's shape. `kind` is "none" (they
     are all 0), "shared" or "elementwise". `narrowing` is by how much the base site is narrower
     than the child as written under the posterior: the ratio of their sds, its geometric mean over
-    the elements that an offset moves, on draws that were held out. `power` is that of the scale, None where it has none.
+    the elements that an offset moves, on draws that were held out. `power` is that of the scale,
+    None where it has none.
     """
 
     regression: Regression
