@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jax
@@ -235,7 +236,12 @@ def parts_of(transform: Any) -> Iterator[Any]:
 def basis_of(transform: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
     """The matrix of a basis and its axis; `shape` is that of the values."""
     dct = isinstance(transform, DiscreteCosineTransform)
-    settings = {"smooth": transform.smooth} if dct else {"flip": transform.flip}
-    one_axis = type(transform)(dim=-1, **settings)
-    matrix = np.asarray(jax.vmap(one_axis)(jnp.eye(shape[transform.dim]))).T
-    return matrix, transform.dim
+    setting = transform.smooth if dct else transform.flip
+    return matrix_of(dct, setting, shape[transform.dim]), transform.dim
+
+
+@cache
+def matrix_of(dct: bool, setting: Any, size: int) -> Array:
+    """Orthonormal, (size, size). `setting`: `smooth` of the DCT, `flip` of Haar's transform."""
+    transform = DiscreteCosineTransform(-1, setting) if dct else HaarTransform(-1, setting)
+    return np.asarray(jax.vmap(transform)(jnp.eye(size))).T
