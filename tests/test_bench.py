@@ -20,8 +20,9 @@ from reparam_rewrite.bench.state import Kept, digest_of_call
 from reparam_rewrite.bench.tables import as_csv, as_json, as_text, records, short
 from reparam_rewrite.bench.values import PLAIN, Chains, Cost, Guided, Options, Results, Row
 from reparam_rewrite.commands.bench import command
-from tests.support.cases import FIXTURES
+from tests.support.cases import FIXTURES, rewritten
 from tests.support.cli import COMMAND, environment, run
+from tests.support.execution import load_model
 
 GRAND_MEAN = FIXTURES / "grand_mean"
 ARGS = ["--args", "example.py:example_args"]
@@ -260,6 +261,21 @@ def test_the_chains_are_numpyro_s_own() -> None:
     assert found.draws == 100 and found.warmup_gradients > 0 and found.seconds > 0
     for name in call.latents:
         np.testing.assert_allclose(values[name], expected[name], atol=0.05)  # rounding grows
+
+
+def test_a_guide_starts_where_numpyro_does_by_itself() -> None:
+    """Within 2 of 0. The median of the plain site is 500 away for what 100 elements share."""
+    from reparam_rewrite.bench.guides import Trainer
+    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.verify.tracing import double_precision
+
+    config = '[sites.a]\nbasis = "dct"\n[sites.a.offset]\nmu = { init = 1.0, center = 50.0 }\n'
+    generated = rewritten((GRAND_MEAN / "model.py").read_text(), config).data.decode()
+    with double_precision():
+        variant = Variant("fitted", "config", load_model(generated), "x")
+        trainer = Trainer(variant, (np.arange(100), 100), {"y": np.zeros(100)}, Options(steps=200))
+        start = trainer.svi.get_params(trainer.start(0))
+    assert np.abs(start["auto_loc"]).max() <= 2
 
 
 def test_rivals_know_where_they_apply() -> None:
