@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import os
 import pty
 import re
@@ -10,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 import tomllib
 from collections.abc import Callable
@@ -596,10 +598,12 @@ def test_ctrl_c_while_reading(folder: Path) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    # More than a pipe holds: once it is written, the program is reading.
+    # More than a pipe holds; once the pipe is empty, the program waits for what else will come.
     process.stdin.write(PLAIN.encode() + b"# more\n" * 100_000)
     process.stdin.flush()
-    time.sleep(0.05)
+    while fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)) != bytes(4):
+        time.sleep(0.01)
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     status = process.wait(30)
     with process.stdout, process.stderr:

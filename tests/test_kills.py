@@ -91,7 +91,7 @@ def test_a_kill_at_every_call_of_the_system(folder: Path) -> None:
     assert {(0, 0), (0, 1), (0, 2), (1, 1), (2, 0)} <= seen, "no run was killed while it wrote"
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.long)])
 def test_a_kill_at_random_moments(folder: Path, count: int) -> None:
     new = wanted(folder)
     found = runs(folder, "moment", count)

@@ -331,7 +331,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base
 
 
 def test_random_models() -> None:
-    @settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=SLOW)
+    @settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=SLOW)
     @given(st.randoms(use_true_random=False))
     def run(rng: random.Random) -> None:
         found[outcome(random_case(rng, most=5))] += 1
