@@ -89,7 +89,8 @@ def called(
         with redirect_stdout(sys.stderr), double_precision():
             trace = structure(plain, *copied(args, kwargs))
     except (Exception, SystemExit) as error:
-        raise refusal(error, path, f"'{name}' can't be run with these --args") from error
+        hint = "give it what it takes, or name another with --function."
+        raise refusal(error, path, f"'{name}' can't be run with these --args", hint) from error
     refuse_subsampling(trace, path, needs)
     return Call(source, name, plain, args, kwargs, trace, given)
 

@@ -181,6 +181,7 @@ def test_an_error_in_a_file_has_its_place(folder: Path) -> None:
         "ModuleNotFoundError: No module named 'nowhere'\n"
         "    import nowhere.to_be_found\n"
         "    ^\n"
+        "hint: it must run by itself, in the Python that reparam-rewrite runs in.\n"
     )
     assert refused(folder, *arguments) == message
     loud = refused(folder, *arguments, "-v")

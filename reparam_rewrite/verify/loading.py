@@ -57,7 +57,8 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
         with redirect_stdout(sys.stderr):
             exec(compile(source, filename, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
-        raise refusal(error, path, f"the {what} can't be imported") from error
+        hint = "it must run by itself, in the Python that reparam-rewrite runs in."
+        raise refusal(error, path, f"the {what} can't be imported", hint) from error
     return module
 
 
