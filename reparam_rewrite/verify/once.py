@@ -44,7 +44,9 @@ def suggest_with_run(source: Source, function: str | None, args_given: str) -> S
         with redirect_stdout(sys.stderr):
             facts = facts_of(model, args, kwargs, module)
     except (Exception, SystemExit) as error:
-        raise refusal(error, source.path, f"'{name}' can't be run with these --args") from error
+        hint = "give it what it takes, or name another with --function."
+        said = f"'{name}' can't be run with these --args"
+        raise refusal(error, source.path, said, hint) from error
     return suggest(source, name, facts)
 
 
