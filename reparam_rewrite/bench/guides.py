@@ -42,6 +42,8 @@ class Trainer:
         self.guide = self.svi.guide
         self.variant = variant
         self._block: Any = None
+        self._loss: Any = jax.jit(lambda at: self.svi.evaluate(at, *self.args, **self.kwargs))
+        self._elbo: Any = jax.jit(self._evaluated)
 
     def _from(self, variant: Variant, where: Callable[..., Any]) -> SVI:
         guide = getattr(autoguide, variant.guide)(variant.model, init_loc_fn=where)
@@ -75,7 +77,7 @@ class Trainer:
 
         def started(svi: SVI) -> tuple[Any, float]:
             state = svi.init(seed, *self.args, **self.kwargs)
-            loss = float(svi.evaluate(state, *self.args, **self.kwargs))
+            loss = float(self._loss(state))
             return state, loss if np.isfinite(loss) else np.inf
 
         state, loss = started(self.svi)
@@ -84,6 +86,12 @@ class Trainer:
         except Exception:  # an improper prior has no median
             return state
         return other if less < loss else state
+
+    def _evaluated(self, key: Any, params: dict[str, Any]) -> Any:
+        """The ELBO of trained params."""
+        loss = Trace_ELBO(num_particles=DRAWS, vectorize_particles=False)
+        call = (self.variant.model, self.guide, *self.args)
+        return -loss.loss(key, params, *call, **self.kwargs)
 
     @property
     def gradients(self) -> int:
@@ -95,13 +103,7 @@ class Trainer:
     def run(self, key: int, reference: Reference | None) -> Guided:
         params, trace, seconds = self.train(key)
         own = jax.random.split(jax.random.PRNGKey(key + 1_000))
-        loss = Trace_ELBO(num_particles=DRAWS, vectorize_particles=False)
-        evaluated = jax.jit(
-            lambda key, params: loss.loss(
-                key, params, self.variant.model, self.guide, *self.args, **self.kwargs
-            )
-        )
-        elbo = -float(evaluated(own[0], params))
+        elbo = float(self._elbo(own[0], params))
         if not np.isfinite(elbo):
             return Guided(key, failed="the ELBO is no number")
         ratios: dict[str, tuple[float, float, float]] = {}
