@@ -3722,7 +3722,7 @@ def check(shape: Hostile) -> list[str]:
             traced(model, shape.args, {}, key=cheap_key(0))
         return []
     assert_equivalent(plain, model, shape.args, points=3, coefficients_matter=shape.matter)
-    if any(word in shape.plain for word in ("subsample", "mask", "scale(")):
+    if any(word in shape.plain for word in (b"subsample", b"mask", b"scale(")):
         assert_posterior(plain, model, shape.args)
     if shape.children != []:
         assert_offsets(shape, plain, model)
