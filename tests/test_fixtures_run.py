@@ -38,7 +38,7 @@ def test_same_density_with_log_determinant(case: Path) -> None:
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, marks=[] if case.name == "tensor" else [pytest.mark.long])
+        pytest.param(case, marks=[] if case.name == "constrained" else [pytest.mark.long])
         for case in CASES
     ],
     ids=lambda case: case.name,
