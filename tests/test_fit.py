@@ -88,6 +88,17 @@ def test_an_offset_that_moves_one_element_is_judged_by_that() -> None:
     assert found.narrowing == pytest.approx(2, rel=0.1)
 
 
+def test_a_parent_that_moves_one_element_counts_beside_one_that_moves_all() -> None:
+    """Three times as narrow in what 100 elements share: the mean over them is 1.01."""
+    mu, other = noise(1, seed=2), noise(100, seed=3)
+    values = noise(100) + 8**0.5 / 100**0.5 * mu
+    dct = (scipy.fft.dct(np.eye(100), axis=0, norm="ortho"), -1)
+    found = fitted(regression(values, mu, other, bases=(dct,)), CHAIN)
+    assert found.kind == "shared"
+    assert found.coefficients["xi_0"] == pytest.approx(-(8**0.5) / 100**0.5, abs=0.02)
+    assert found.coefficients["xi_1"] == pytest.approx(0, abs=0.02)
+
+
 def test_wide_elements_do_not_outweigh_narrow_ones() -> None:
     """The best diagonal normal gains by ratios: as much for an element of sd 0.01 as of sd 100."""
     mu = noise(1, seed=1)

@@ -29,7 +29,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from reparam_rewrite.fit.values import Array, Fitted, Integers, Regression
+from reparam_rewrite.fit.values import Array, Booleans, Fitted, Integers, Regression
 
 #: Into how many parts draws are split, of which one is held out.
 FOLDS = 5
@@ -41,7 +41,8 @@ RIDGES = (1e-6, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 #: What a coefficient for each element must gain, in nats for each element, to be worth a number.
 WORTH = 0.02
 
-#: By how much a base must be narrower than the site as written for an offset to be worth it.
+#: By how much a base must be narrower than the site as written for an offset to be worth it: on as
+#: many elements as that parent moves that moves fewest.
 NARROWER = 1.02
 
 #: Powers of a scale that are tried.
@@ -81,7 +82,8 @@ def fitted(regression: Regression, chain: Integers) -> Fitted:
 
 def of_one_scale(regression: Regression, chain: Integers) -> Fitted:
     problem = Problem.of(regression, chain)
-    all_elements = problem.elements / max(1, problem.reached)
+    moved = problem.moved
+    all_elements = problem.elements / max(1, int(moved.any(axis=1).sum()))
     nothing = problem.judged(lambda part: part.nothing())
     shared, ridge = problem.best(lambda part, ridge: part.shared(ridge))
     kind, score, solution = "none", nothing, problem.nothing()
@@ -91,8 +93,11 @@ def of_one_scale(regression: Regression, chain: Integers) -> Fitted:
         each, ridge = problem.best(lambda part, ridge: part.each(ridge))
         if each.is_better_than(score, WORTH / all_elements):
             kind, score, solution = "elementwise", each, problem.each(ridge)
-    narrowing = float(np.exp(all_elements * (nothing.mean - score.mean)))
-    if narrowing < NARROWER:
+    gain = nothing.mean - score.mean
+    narrowing = float(np.exp(all_elements * gain))
+    counts = moved.sum(axis=0)
+    fewest = counts[counts > 0].min(initial=problem.elements)
+    if problem.elements * gain < np.log(NARROWER) * fewest:
         kind, solution, narrowing = "none", problem.nothing(), 1.0
     return Fitted(regression, problem.unpacked(solution, kind), kind, narrowing)
 
@@ -195,10 +200,11 @@ class Problem:
         return len(self.known.total)
 
     @property
-    def reached(self) -> int:
-        """How many elements an offset moves: in a basis one by mu moves just the first."""
-        moves = np.diagonal(self.known.covariance, axis1=1, axis2=2)[:, 1:]
-        return int((moves > 1e-12 * moves.max(initial=0.0)).any(axis=1).sum())
+    def moved(self) -> Booleans:
+        """(K, P): is an element moved by a regressor? In a basis mu moves just the first."""
+        squares = np.diagonal(self.known.covariance, axis1=1, axis2=2)[:, 1:]
+        found: Booleans = squares > 1e-12 * squares.max(axis=0, initial=0.0)
+        return found
 
     @property
     def is_finer(self) -> bool:
