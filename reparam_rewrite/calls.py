@@ -17,7 +17,7 @@ from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.verify.arguments import Arguments, arguments, bound
 from reparam_rewrite.verify.entry import entry
 from reparam_rewrite.verify.loading import function_in, load
-from reparam_rewrite.verify.running import refusal
+from reparam_rewrite.verify.running import cannot_run
 from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure
 from reparam_rewrite.verify.values import Model, Trace
 
@@ -89,8 +89,7 @@ def called(
         with redirect_stdout(sys.stderr), double_precision():
             trace = structure(plain, *copied(args, kwargs))
     except (Exception, SystemExit) as error:
-        hint = "give it what it takes, or name another with --function."
-        raise refusal(error, path, f"'{name}' can't be run with these --args", hint) from error
+        raise cannot_run(error, path, name) from error
     refuse_subsampling(trace, path, needs)
     return Call(source, name, plain, args, kwargs, trace, given)
 

@@ -124,3 +124,4 @@ def test_a_value_outside_of_the_support_has_no_base() -> None:
 def test_many_values_go_by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "DENSE", 8)
     test_there_and_back(FIXTURES / "random_walks")
+    test_there_and_back(FIXTURES / "constrained")

@@ -23,7 +23,7 @@ from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.verify.arguments import arguments, bound
 from reparam_rewrite.verify.entry import entry
 from reparam_rewrite.verify.loading import function_in, load
-from reparam_rewrite.verify.running import refusal
+from reparam_rewrite.verify.running import cannot_run
 from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure, traced
 
 #: How many draws from the prior tell how far a site can go.
@@ -44,9 +44,7 @@ def suggest_with_run(source: Source, function: str | None, args_given: str) -> S
         with redirect_stdout(sys.stderr):
             facts = facts_of(model, args, kwargs, module)
     except (Exception, SystemExit) as error:
-        hint = "give it what it takes, or name another with --function."
-        said = f"'{name}' can't be run with these --args"
-        raise refusal(error, source.path, said, hint) from error
+        raise cannot_run(error, source.path, name) from error
     return suggest(source, name, facts)
 
 

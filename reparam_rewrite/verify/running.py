@@ -77,6 +77,12 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
     return refused
 
 
+def cannot_run(error: BaseException, path: str, name: str) -> Refusal:
+    """What the model `name` raised when it was run with the arguments that it was given."""
+    hint = "give it what it takes, or name another with --function."
+    return refusal(error, path, f"'{name}' can't be run with these --args", hint)
+
+
 def place_of(error: BaseException) -> str:
     """``model.py:12``, where the user's own code raised an error; "" if it isn't known."""
     frame = frame_of(error)
