@@ -67,7 +67,8 @@ def _parsed(text: str, path: str) -> tuple[dict[str, Any], dict[Any, Any]]:
     except ValueError as error:  # TOMLDecodeError, or int() on thousands of digits
         reason, line, column = _reason(str(error), text)
     problem = f"not TOML: {reason}"
-    raise Refusal(Diagnostic(Place(path, line, column), problem, source=line_of(text, line)))
+    hint = "strings need quotes, brackets come in pairs, a table is there once: see toml.io."
+    raise Refusal(Diagnostic(Place(path, line, column), problem, hint, line_of(text, line)))
 
 
 def _reason(message: str, text: str) -> tuple[str, int, int]:

@@ -861,28 +861,32 @@ NOT_TOML = [
         """\
 o.toml:2:10: not TOML: invalid value
     offset = mu
-             ^""",
+             ^
+hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.""",
     ),
     (
         b'[sites.a]\noffset = "mu"\n[sites.a]\ninit = 1.0',
         """\
 o.toml:3:9: not TOML: cannot declare [sites.a] twice
     [sites.a]
-            ^""",
+            ^
+hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.""",
     ),
     (
         b'chain = [\n  "mu",\n  "a"\n\n',
         """\
 o.toml:3:6: not TOML: unclosed array
     "a"
-       ^""",
+       ^
+hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.""",
     ),
     (
         b"\xef\xbb\xbfchain == 1\r\n",
         """\
 o.toml:1:8: not TOML: invalid value
     chain == 1
-           ^""",
+           ^
+hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.""",
     ),
     (
         b'chain = ["mu",\r\n  "\xc3\xa4\xff"]\r\n',

@@ -107,6 +107,7 @@ OPTIONS = [
             model.py:1:8: not TOML: expected '=' after a key in a key/value pair
                 import numpyro
                        ^
+            hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.
         """,
     ),
 ]
@@ -431,6 +432,7 @@ CONFIGS = [
             offsets.toml:1:9: not TOML: expected ']' at the end of a table declaration
                 [sites.a
                         ^
+            hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.
         """,
     ),
     Mistake(
@@ -440,6 +442,7 @@ CONFIGS = [
             offsets.toml:2:10: not TOML: invalid value
                 offset = mu
                          ^
+            hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.
         """,
     ),
     Mistake(
@@ -449,6 +452,7 @@ CONFIGS = [
             offsets.toml:3:9: not TOML: cannot declare [sites.a] twice
                 [sites.a]
                         ^
+            hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.
         """,
     ),
     Mistake(
@@ -468,6 +472,7 @@ CONFIGS = [
             offsets.toml:1:2: not TOML: invalid initial character for a key part
                 [�s�i�t�e�s�.�a�]�
                  ^
+            hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.
         """,
     ),
     Mistake(
