@@ -2,5 +2,21 @@
 
 import os
 
+import pytest
+
+from tests.support import executed
+
 # The tests are small: looking for an accelerator takes longer than running them.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    executed.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    executed.configure(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    executed.finish(config)
