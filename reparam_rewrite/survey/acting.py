@@ -233,7 +233,19 @@ def in_order(node: ast.AST) -> list[ast.AST]:
     return parts_of(node)
 
 
-def bound_in(*nodes: ast.AST) -> set[str]:
-    """The names that expressions bind: ``(s := 2.0)``"""
-    parts = (part for node in nodes for part in walk(node))
-    return {part.target.id for part in parts if isinstance(part, ast.NamedExpr)}
+def bindings_in(node: ast.AST) -> list[ast.NamedExpr]:
+    """``(s := 2.0)``, wherever it stands in an expression"""
+    return [part for part in walk(node) if isinstance(part, ast.NamedExpr)]
+
+
+def read_again(node: ast.expr) -> set[str]:
+    """The names that an expression binds and reads elsewhere: not of ``dist.Normal(m := -m, 1)``"""
+    found = set()
+    for binding in bindings_in(node):
+        within = set(walk(binding))
+        found |= {
+            part.id
+            for part in walk(node)
+            if isinstance(part, ast.Name) and part.id == binding.target.id and part not in within
+        }
+    return found

@@ -7,7 +7,7 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import grouped
-from reparam_rewrite.survey.acting import before, bound_in
+from reparam_rewrite.survey.acting import before, bindings_in, read_again
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
@@ -134,7 +134,9 @@ class Sampling(Steps):
         self._come_to(statement, root, prior_node or node)
         unsettled = self.era != era
         if prior_node is not None:
-            self._carry_out(statement, prior_node)
+            if self._acts(prior_node):
+                self._timeline.act(self._number(statement))
+            self._forget(read_again(prior_node), self._number(statement))
         segment = None if prior_node is None else self._text.segment(prior_node)
         asked = shape_asked(node)
         expands = asked is not None and prior_node is not None and segment is not None
@@ -185,12 +187,9 @@ class Sampling(Steps):
 
     def _come_to(self, statement: ast.stmt, root: ast.AST, node: ast.AST) -> None:
         """Carry out what a statement does, and binds, before it comes to `node` in it."""
-        self._carry_out(statement, *before(root, node))
-
-    def _carry_out(self, statement: ast.stmt, *nodes: ast.AST) -> None:
-        """Note what these parts of a statement bind, and that they may change something."""
-        bound = bound_in(*nodes)
-        if bound or self._acts(*nodes):
+        parts = before(root, node)
+        bound = {binding.target.id for part in parts for binding in bindings_in(part)}
+        if bound or self._acts(*parts):
             self._timeline.act(self._number(statement))
             self._forget(bound, self._number(statement))
 
