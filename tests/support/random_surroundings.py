@@ -2,7 +2,7 @@
 
     case = random_surroundings(random.Random(7))
     case.model, case.config         # two texts
-    case.looking                    # the model again: it notes what the config reads, when it samples
+    case.looking                    # the model again: it notes what the config reads, and when
     case.runs                       # the arguments of a few calls
     case.entry                      # what is called: the model, or what the file makes of it
 
@@ -58,7 +58,7 @@ class State:
     top: str = ""
     size: int | None = 0
     scalar: str = ""  # the same as one number, if `read` isn't
-    whole: bool = False  # as a size of a plate it is a whole number
+    sizes: list[str] = field(default_factory=list)  # it, as the size of a plate
 
     @property
     def number(self) -> str:
@@ -126,7 +126,13 @@ STATES = {
     "a name": State(
         "k = 1.0",
         "k",
-        ["k = {v}", "k += {v}", "for k in [{v}]:\n    pass", "k, z = {v}, 0.0", "if flag:\n    k = {v}"],
+        [
+            "k = {v}",
+            "k += {v}",
+            "for k in [{v}]:\n    pass",
+            "k, z = {v}, 0.0",
+            "if flag:\n    k = {v}",
+        ],
         ["(k := {v})", "(k := k + {v})"],
     ),
     "an object": State(
@@ -208,6 +214,44 @@ STATES = {
         size=None,
         scalar="x.sum()",
     ),
+    "an iterator": State(
+        "it = iter([0.5, 1.5, 2.5, 3.5, 4.5])",
+        "next(it)",
+        [
+            "next(it)",
+            "it = iter([{v}, 0.5])",
+            "turn = it.__next__\nturn()",
+            "for k in it:\n    break",
+        ],
+        ["next(it)", "(it := iter([{v}, 0.5]))"],
+        size=None,
+        scalar="float(n)",
+    ),
+    "a dictionary of sizes": State(
+        'SIZES["i"] = 3',
+        'jnp.zeros(SIZES["i"])',
+        ["set_size(1)", 'SIZES["i"] = 1', "SIZES.update(i=1)", 't = SIZES\nt["i"] = 1'],
+        ["set_size(1)", "SIZES.update(i=1)", 'SIZES.__setitem__("i", 1)'],
+        'SIZES = {"i": 3}\n\n\ndef set_size(v):\n    SIZES["i"] = v\n',
+        size=None,
+        scalar='SIZES["i"]',
+        sizes=['SIZES["i"]', 'SIZES["i"]', 'int(SIZES["i"])'],
+    ),
+    "a list of some length": State(
+        "xs = [1.0, 2.0, 3.0]",
+        "np.array(xs)",
+        [
+            "xs.pop()",
+            "ys = xs\ndel ys[1:]",
+            "xs[:] = [{v}]",
+            "xs = xs[:1]",
+            "list.clear(xs)\nxs += [{v}]",
+        ],
+        ["xs.clear()", "(xs := xs[:1])", "[xs.pop(), xs.pop()]"],
+        size=None,
+        scalar="len(xs)",
+        sizes=["len(xs)"],
+    ),
 }
 
 GUARDS = [
@@ -229,6 +273,7 @@ QUIET = [
 ]
 
 #: What the file makes of the model, as what is called and what is said above its definition.
+HALF = "with handlers.scale(scale=0.5):\n        return"
 WRAPPERS = [
     ("", "entry = model"),
     ("", "entry = handlers.scale(model, scale=0.5)"),
@@ -238,9 +283,9 @@ WRAPPERS = [
     ("", "half = functools.partial(handlers.scale, scale=0.5)\nentry = half(model)"),
     ("", "alias = model\nentry = handlers.scale(alias, scale=0.5)"),
     ("", "entry = handlers.scale(lambda *args: model(*args), scale=0.5)"),
-    ("", "def entry(*args):\n    with handlers.scale(scale=0.5):\n        return model(*args)"),
-    ("", "def entry(*args):\n    run = model\n    with handlers.scale(scale=0.5):\n        return run(*args)"),
-    ("", "def run(f, *args):\n    with handlers.scale(scale=0.5):\n        return f(*args)\n\n\nentry = functools.partial(run, model)"),
+    ("", f"def entry(*args):\n    {HALF} model(*args)"),
+    ("", f"def entry(*args):\n    run = model\n    {HALF} run(*args)"),
+    ("", f"def run(f, *args):\n    {HALF} f(*args)\n\n\nentry = functools.partial(run, model)"),
     ("@handlers.scale(scale=0.5)", "entry = model"),
     ("@halved", "entry = model"),
     ("@functools.partial(handlers.scale, scale=0.5)", "entry = model"),
@@ -250,7 +295,6 @@ WRAPPERS = [
     ("", "entry = handlers.seed(rng_seed=0)(model)"),
     ("", "entry = lambda *args: model(*args)"),
     ("", "models = {'it': model}\nentry = handlers.scale(models['it'], scale=0.5)"),
-    ("@functools.wraps", "entry = model"),
 ]
 
 DECORATORS = {
@@ -288,7 +332,7 @@ class Surroundings:
         self.depth = 1
         self.plates: list[str] = []
         self.guarded = False
-        self.in_loop = False
+        self.ends: list[str] = []  # of blocks, innermost first
 
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -317,7 +361,11 @@ class Surroundings:
         state, read = self.state, self.state.read
         number = state.number
         if state.size != 0 and self.chance(0.8):
-            forms = ["dist.Normal({r}, 1)", "dist.Normal({r} * q, 1)", "dist.Normal(0, 1 + abs({r}))"]
+            forms = [
+                "dist.Normal({r}, 1)",
+                "dist.Normal({r} * q, 1)",
+                "dist.Normal(0, 1 + abs({r}))",
+            ]
             return self.rng.choice(forms).replace("{r}", read)
         forms = [
             "dist.Normal({r} * q, 1)",
@@ -338,7 +386,9 @@ class Surroundings:
     def plate(self, name: str) -> None:
         size = {"i": "n", "j": "2"}[name]
         if name == "i":
-            size = self.rng.choice(["n", "n", "n", "len(data)", "data.shape[0]", "SIZES['i']"])
+            size = self.rng.choice(
+                self.state.sizes or ["n", "n", "n", "len(data)", "data.shape[0]"]
+            )
         header = f'numpyro.plate("{name}", {size})'
         if self.chance(0.15):
             self.write(f"plate_{name} = {header}")
@@ -346,6 +396,20 @@ class Surroundings:
             header = f"plate_{name}"
         self.write(f"with {header}:")
         self.depth += 1
+
+    def block(self) -> None:
+        """A block that the child is sampled in, at most once."""
+        header = self.rng.choice(["if flag:", "for _ in [0]:", "while True:", "try:", "match n:"])
+        self.write(header)
+        self.depth += 1
+        if header == "match n:":
+            self.write("case 3:")
+            self.depth += 1
+        end = {"while True:": "break", "try:": "finally:\n    pass"}.get(header, "")
+        if end:
+            depth = self.depth - (header == "try:")
+            self.ends.insert(0, "\n".join(indented(end, depth)))
+        self.change(0.5)
 
     def build(self) -> Case:
         rng, state = self.rng, self.state
@@ -357,10 +421,8 @@ class Surroundings:
         for name in rng.choice([[], ["i"], ["i"], ["i"], ["i", "j"]]):
             self.plate(name)
             self.between(0.6, 0.2)
-            if self.chance(0.1):
-                self.write("if flag:")
-                self.depth += 1
-                self.change(0.5)
+            if self.chance(0.15):
+                self.block()
         prior = self.prior()
         if self.chance(0.1):
             self.write(f"d = {prior}")
@@ -369,6 +431,8 @@ class Surroundings:
         self.statement(prior, value)
         if self.chance(0.2):
             self.change(1.0)
+        for end in self.ends:
+            self.lines += end.split("\n")
         self.depth = 1
         self.write(f'numpyro.sample("y", dist.Normal(mu, 1.0), obs=jnp.array({state.number}))')
         self.write(f"return {state.number}")
@@ -398,9 +462,18 @@ class Surroundings:
         return f"({value}, {center}, {scale})"
 
     def statement(self, prior: str, value: str) -> None:
-        """The statement that samples the child, as it is and with a look at what the config reads."""
-        forms = ["a = {a}"] * 8 + ["y = 2.0 * {a}", "y = [{a}, {w}]", "found = {}\nfound['a'] = {a}"]
-        forms += ["y = [{w}, {a}]", "y = dict(b={w}, a={a})", "y = ({w}, {a})[1]", "y = ['', {a}][1]"]
+        """The statement that samples the child, also with a look at what the config reads."""
+        forms = ["a = {a}"] * 8 + [
+            "y = 2.0 * {a}",
+            "y = [{a}, {w}]",
+            "found = {}\nfound['a'] = {a}",
+        ]
+        forms += [
+            "y = [{w}, {a}]",
+            "y = dict(b={w}, a={a})",
+            "y = ({w}, {a})[1]",
+            "y = ['', {a}][1]",
+        ]
         form = self.rng.choice(forms)
         if "{w}" in form:
             form = form.replace("{w}", self.text(self.rng.choice(self.state.within)))
@@ -414,10 +487,10 @@ class Surroundings:
 
     def case(self, value: str) -> Case:
         rng = self.rng
-        above, below = rng.choice(WRAPPERS[:-1]) if self.around else ("", "entry = model")
+        above, below = rng.choice(WRAPPERS) if self.around else ("", "entry = model")
         top = self.state.top
         top += "\n\n" if top else ""
-        top += 'SIZES = {"i": 3}\n\n\ndef make_prior(m, q):\n    return dist.Normal(m * q, 1)\n\n\n'
+        top += "def make_prior(m, q):\n    return dist.Normal(m * q, 1)\n\n\n"
         top += DECORATORS.get(above, "")
         head = "def model(n, q, data, flag):"
         definition = f"{above}\n{head}\n" if above else f"{head}\n"
@@ -432,9 +505,7 @@ class Surroundings:
         if self.guarded:
             runs.append((3, q, data, False))
             runs.append((3, None, data, True))
-        return Case(
-            plain, looking, self.toml, runs, self.coefficient, self.scaled, self.says
-        )
+        return Case(plain, looking, self.toml, runs, self.coefficient, self.scaled, self.says)
 
 
 def random_surroundings(rng: random.Random, *, around: bool = False) -> Case:
