@@ -55,7 +55,10 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
             declared_in, indent = within.runner, rewrite.scanned.indent
         moment = Moment(survey, declared_in, rewrite.declare)
         room_shifted = width - indent_of(rewrite, rewrite.shift)
-        code = Writer(rewrite, spelling, moment, within).code(width - indent, room_shifted)
+        sized = rewrite.runtime.sized if rewrite.runtime is not None else rewrite.shift
+        room_sized = width - indent_of(rewrite, sized)
+        writer = Writer(rewrite, spelling, moment, within)
+        code = writer.code(width - indent, room_shifted, room_sized)
         place(edits, rewrite, code)
     try:
         definitions = definitions_of(plan, survey, spelling)
@@ -104,7 +107,8 @@ def generated(plan: Plan) -> list[str]:
         if rewrite.scanned is not None:
             names.append(rewrite.scanned.base)
         if rewrite.runtime is not None:
-            names += [rewrite.runtime.prior, rewrite.runtime.bijector, rewrite.runtime.shape]
+            runtime = rewrite.runtime
+            names += [runtime.prior, runtime.bijector, runtime.shape, runtime.sizes]
     return names
 
 
@@ -144,6 +148,8 @@ def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
     def edit(statement: int) -> Edit:
         return own if statement == site.statement else at(edits, statement)
 
+    if code.sizes and rewrite.runtime is not None:
+        edit(rewrite.runtime.sized).before.append(code.sizes)
     edit(rewrite.declare).before.extend(code.declarations)
     edit(rewrite.shift).before.extend(code.shift)
     own.after[:0] = code.after

@@ -34,7 +34,8 @@ class Code(Struct, frozen=True):
 
     `declarations` go before the statement `Rewrite.declare`, `shift` before `Rewrite.shift`;
     `handler` is what goes into the `with`. `prior` replaces the distribution in the statement. In a
-    scan there is no handler: the statement is `moved`, and `after` comes after it.
+    scan there is no handler: the statement is `moved`, and `after` comes after it. `sizes` goes
+    before the statement `Runtime.sized`.
     """
 
     declarations: tuple[tuple[str, ...], ...]
@@ -43,6 +44,7 @@ class Code(Struct, frozen=True):
     prior: str = ""
     moved: Moved | None = None
     after: tuple[tuple[str, ...], ...] = ()
+    sizes: tuple[str, ...] = ()
 
 
 class Writer:
@@ -60,8 +62,8 @@ class Writer:
         name = rewrite.site.name_segment.text.lstrip("rRuUbBfF")
         self._quote = "'" if name.startswith("'") else '"'
 
-    def code(self, room_declared: int, room_shifted: int) -> Code:
-        """`room_...`: what the line length leaves to statements at the two places."""
+    def code(self, room_declared: int, room_shifted: int, room_sized: int) -> Code:
+        """`room_...`: what the line length leaves to statements at the three places."""
         rewrite = self._rewrite
         declarations: Statements = []
         shift: Statements = []
@@ -94,6 +96,7 @@ class Writer:
             tuple(shift),
             Handled(handler, key, rewrite.reparam, rewrite.site.statement),
             runtime.prior if runtime is not None and hoisted else "",
+            sizes=self._sizes(room_sized),
         )
 
     def _scanned(
@@ -164,7 +167,7 @@ class Writer:
                 statements.append(layout.statement(f"{runtime.prior} = {one_line}", room))
         shape = f"{runtime.prior}.shape()"
         if runtime.plates:
-            sizes = tuple_of(runtime.plates)
+            sizes = runtime.sizes or tuple_of(runtime.plates)
             broadcast = self._jnp("broadcast_shapes")
             shape = (
                 f"{broadcast}({sizes}, {runtime.prior}.batch_shape) + {runtime.prior}.event_shape"
@@ -177,6 +180,13 @@ class Writer:
         if runtime.shape:
             statements.append(layout.statement(f"{runtime.shape} = {shape}", room))
         return statements
+
+    def _sizes(self, room: int) -> tuple[str, ...]:
+        """``a_plates = (len(x),)``"""
+        runtime = self._rewrite.runtime
+        if runtime is None or not runtime.sizes:
+            return ()
+        return layout.statement(f"{runtime.sizes} = {tuple_of(runtime.plates)}", room)
 
     def _shape(self) -> str:
         """The child's shape as an expression."""

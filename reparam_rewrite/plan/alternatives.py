@@ -41,8 +41,12 @@ def are_alternatives(sites: list[Site]) -> bool:
 
 
 def innermost_branch(site: Site) -> int:
-    """The statement of the innermost branch that a site stands in, -1 without one."""
-    return max((frame.statement for frame in site.frames if frame.block is not None), default=-1)
+    """The statement of the innermost branch that a site stands in, -1 without one.
+
+    Not those of a helper that samples it.
+    """
+    found = [frame.statement for frame in site.frames if frame.block is not None]
+    return max((at for at in found if not site.through or at < site.statement), default=-1)
 
 
 def nearest(sites: list[Site], child: Site) -> Site | None:

@@ -19,10 +19,6 @@ class Stop(Exception):
         self.problem = problem
 
 
-class TooEarly(Stop):
-    """A child can't be rewritten with its coefficients declared where they would be, outside."""
-
-
 class Context(Struct):
     """What the offsets of one function share: names in use, and values that must be kept."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
-from reparam_rewrite.plan.alternatives import innermost_branch
 from reparam_rewrite.plan.coefficients import (
     check_template,
     coefficient_of,
@@ -14,12 +13,12 @@ from reparam_rewrite.plan.coefficients import (
     param_name,
     structure_of,
 )
-from reparam_rewrite.plan.context import Context, Stop, TooEarly
+from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.lining_up import known_shape, value_of
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
 from reparam_rewrite.plan.problems import Problem
-from reparam_rewrite.plan.runtime import ask, check_prior_can_move, check_shape_can_be_asked
+from reparam_rewrite.plan.runtime import ask, check_prior_can_move, sized_at
 from reparam_rewrite.plan.scaling import (
     basis_of,
     check_basis,
@@ -41,7 +40,7 @@ def other(context: Context, child: Child) -> Rewrite:
     site, rule = child.site, child.reparam
     assert rule is not None
     sources = [source_of(context, site, child.by)] if child.by is not None else []
-    declare, moments = candidates(site, within=branch_of(context, site))
+    moments = candidates(context, site)
     shift, _ = place_offset(context, site, sources, moments)
     check_name(context, site, shift)
     arguments = ", ".join(f"{key}={value!r}" for key, value in rule.args.items())
@@ -51,7 +50,7 @@ def other(context: Context, child: Child) -> Rewrite:
         function=context.function.name,
         terms=(),
         sizes=None,
-        declare=declare,
+        declare=moments[0],
         shift=shift,
         join=joinable(site, shift),
         loc="",
@@ -66,31 +65,30 @@ def offset(context: Context, child: Child) -> Rewrite:
     Raises `Stop`, before any name is taken.
     """
     site = child.site
-    _, moments = candidates(site, within=branch_of(context, site))
+    moments = candidates(context, site)
     if has_full_size_param(site, child):
         moments = [site.statement]
-    first: TooEarly | None = None
-    for position in range(len(moments)):
+    for position in range(len(moments) - 1):
         try:
-            return offset_from(context, child, moments[position:])
-        except TooEarly as stop:
-            first = first or stop
-    assert first is not None
-    raise first
+            found = offset_from(context, child, moments, position)
+        except Stop:
+            continue  # it may do further in
+        if found is not None:
+            return found
+    found = offset_from(context, child, moments, len(moments) - 1)
+    assert found is not None
+    return found
 
 
-def branch_of(context: Context, site: Site) -> int:
-    """The branch that all of a rewrite stays in, as the site is sampled in others too; or -1."""
-    several = len(context.function.find(site.name)) > 1
-    return innermost_branch(site) if several or site.choices else -1
+def offset_from(
+    context: Context, child: Child, moments: list[int], position: int
+) -> Rewrite | None:
+    """The rewrite with the coefficients declared before the one of `moments` at `position`.
 
-
-def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
-    """The rewrite with the coefficients declared before the first of `moments`.
-
-    Raises `TooEarly` if a later one might do, and `Stop` otherwise; no name is taken then.
+    None if their shapes aren't known there; at the last, the statement that samples the child, the
+    prior is asked for them. Raises `Stop`; no name is taken then.
     """
-    site, declare = child.site, moments[0]
+    site, declare, statement = child.site, moments[position], moments[-1]
     check_basis(site, child)
     for pair in child.pairs:
         if is_subsampled(site) and has_shape(pair.settings) and not pair.settings.learn:
@@ -98,19 +96,23 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
     sources = [source_of(context, site, pair) for pair in child.pairs]
     scaling = [source_of(context, site, child.by)] if child.by is not None else []
     inside = has_full_size_param(site, child)
-    shift, kept = place_offset(context, site, [*sources, *scaling], moments)
+    bijects = site.prior.support.kind == "runtime"
+    places = [statement] if bijects else moments[position:]
+    shift, kept = place_offset(context, site, [*sources, *scaling], places)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(source, site, shape) for source in [*sources, *scaling]]
     structures = [structure_of(context, source, shape, sizes, declare) for source in sources]
     full = needs_full_shape(site, child, values)
+    broadcasts = full or any(value.guarded for value in values)
+    if broadcasts and sizes is not None and known_shape(context, site, shift)[1] is None:
+        return None  # it is broadcast where the offset is computed
     asks_shape = sizes is None and (
-        full
-        or any(value.guarded for value in values)
+        broadcasts
         or any(is_elementwise(source.pair) for source in sources)
         or (child.scale is not None and is_elementwise_scale(child.scale))
     )
-    bijects = site.prior.support.kind == "runtime"
-    prior_at = declare if asks_shape else shift
+    if asks_shape and declare != statement:
+        return None
     if is_subsampled(site) and (asks_shape or any(value.guarded for value in values)):
         raise Stop(shape_of_subsample(site))
     for param, pair in [(param_name(pair), pair) for pair in child.pairs]:
@@ -122,16 +124,15 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
             check_name(context, source.pair.site, declare)
     if any(value.guarded for value in values) and any(f.kind == "try" for f in site.frames):
         raise Stop(swallowed(site))
-    if asks_shape:
-        check_shape_can_be_asked(context, site, declare)
     if asks_shape or bijects:
-        check_prior_can_move(context, site, prior_at)
+        check_prior_can_move(site)
+    sized = sized_at(context, site, moments) if asks_shape else statement
 
     # Nothing can fail from here on: names may be taken.
     names, base, support = context.names, identifier(site.name), site.prior.support
     runtime = None
     if asks_shape or bijects:
-        runtime = ask(names, base, site, bijects=bijects, shape=asks_shape)
+        runtime = ask(names, base, site, sized, bijects=bijects, shape=asks_shape)
     values = [
         named(context, source, value, kept)
         for source, value in zip([*sources, *scaling], values, strict=True)
@@ -224,7 +225,7 @@ def array_in_subsample(pair: Pair) -> Problem:
 def check_name(context: Context, site: Site, moment: int) -> None:
     """A name that is put together is written again before `moment`, and must be the same there."""
     if site.computed and not context.function.timeline.holds(site.name_reads, moment):
-        raise TooEarly(
+        raise Stop(
             Problem(
                 site.place,
                 f"the name of '{site.name}' is put together of what is bound later than its "

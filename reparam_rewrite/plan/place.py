@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.plan.alternatives import is_before
+from reparam_rewrite.plan.alternatives import innermost_branch, is_before
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.survey.values import Handler, Site
 
 
-def candidates(site: Site, within: int = -1) -> tuple[int, list[int]]:
-    """Before which statement params are declared, and before which the offset may be computed.
+def candidates(context: Context, site: Site) -> list[int]:
+    """Before which statements params may be declared and the offset computed, outermost first.
 
     Params go before the outermost `with` that is, or may be, a plate; without one, to the
     offset. The offset goes as far out as its parents allow, between there and the statement::
@@ -21,8 +21,10 @@ def candidates(site: Site, within: int = -1) -> tuple[int, list[int]]:
             a_loc = xi_a_mu * mu                             # shift
             ...
 
-    All of it goes inside of the block of the statement `within`, if one is given.
+    All of it goes inside of the branches that the site stands in, and after what may leave them:
+    nothing is computed that the model wouldn't come to.
     """
+    timeline = context.function.timeline
     outermost = next(
         (
             position
@@ -32,14 +34,14 @@ def candidates(site: Site, within: int = -1) -> tuple[int, list[int]]:
         None,
     )
     if outermost is None:
-        return site.statement, [site.statement]
+        return [site.statement]
+    within = innermost_branch(site)
     inside = [
         frame.statement
         for frame in site.frames[outermost:]
-        if frame.kind == "with" and frame.statement > within
+        if frame.kind == "with" and within < frame.statement < site.statement
     ]
-    moments = [*inside, site.statement]
-    return moments[0], moments
+    return [m for m in inside if not timeline.is_guarded(m, site.statement)] + [site.statement]
 
 
 def path_before(site: Site, statement: int) -> tuple[int, ...]:

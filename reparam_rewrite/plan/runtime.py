@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.plan.alternatives import innermost_branch
-from reparam_rewrite.plan.context import Context, Stop, TooEarly
+from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Runtime
@@ -22,9 +21,11 @@ def written(context: Context, shape: Shape, moment: int) -> tuple[str, ...] | No
     return tuple(sizes)
 
 
-def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None:
-    """The plates' part of the shape must be known; the prior tells the rest."""
-    check_prior_is_here(site)
+def sized_at(context: Context, site: Site, moments: list[int]) -> int:
+    """The last of `moments` at which the plates' part of the shape can be written.
+
+    The prior tells the rest, at the statement.
+    """
     way_out = 'use coefficient = "shared" and parents that are scalars.'
     plates = site.plate_shape if site.plate_shape is not None else site.stacked
     if plates is None:
@@ -37,80 +38,70 @@ def check_shape_can_be_asked(context: Context, site: Site, declare: int) -> None
                 way_out,
             )
         )
-    if written(context, plates, declare) is None:
-        raise TooEarly(
-            Problem(
-                site.place,
-                f"the size of a plate of '{site.name}' isn't known before its outermost with",
-                f"bind the size to a name first, or {way_out}",
-            )
+    for moment in reversed(moments):
+        if written(context, plates, moment) is not None:
+            return moment
+    raise Stop(
+        Problem(
+            site.place,
+            f"the size of a plate of '{site.name}' isn't known before its outermost with",
+            f"bind the size to a name first, or {way_out}",
         )
+    )
 
 
-def check_prior_is_here(site: Site) -> None:
-    """``a = prior("a", n)``, where the distribution is made by the helper."""
+def check_prior_can_move(site: Site) -> None:
+    """The prior is made in a statement of its own, before the one that samples the site.
+
+    Nothing that this one evaluates before may change what the prior is::
+
+        y = (s := 2.0) * numpyro.sample("a", dist.Normal(s * q, 1))
+    """
+    untold = f"the shape or support of '{site.name}' can't be read from the source, and its prior"
     if site.through:
         raise Stop(
             Problem(
                 site.place,
-                f"the shape or support of '{site.name}' can't be read from the source, and its "
-                f"prior is made by '{site.through}'",
+                f"{untold} is made by '{site.through}'",
                 'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
                 "and support show.",
             )
         )
+    if site.prior_segment is not None and binds(site.prior_segment.text):
+        hint = "bind it in a statement of its own."
+        raise Stop(Problem(site.place, f"{untold} binds a name", hint))
+    if site.unsettled:
+        raise Stop(unsettled(site, "its prior, whose shape or support can't be read from it"))
 
 
-def check_prior_can_move(context: Context, site: Site, moment: int) -> None:
-    """The prior is made before `moment` instead of in the statement; that must change nothing."""
-    check_prior_is_here(site)
-    if site.prior_segment is not None and is_binding(site.prior_segment.text):
-        raise Stop(
-            Problem(
-                site.place,
-                f"the shape or support of '{site.name}' can't be read from the source, and its "
-                "prior binds a name",
-                "bind it in a statement of its own.",
-            )
+def unsettled(site: Site, what: str) -> Problem:
+    """``y = xs.pop() * numpyro.sample("a", dist.Normal(len(xs) * q, 1))``"""
+    if site.through:
+        return Problem(
+            site.place,
+            f"'{site.through}' does other things before it samples '{site.name}', which may change "
+            f"{what}",
+            f"sample '{site.name}' first, or in a function that does nothing else.",
         )
-    moves = moment != site.statement
-    branch = innermost_branch(site)
-    if moves and moment <= branch < site.statement:
-        raise TooEarly(
-            Problem(
-                site.place,
-                f"the shape or support of '{site.name}' can't be read from the source, and its "
-                "prior can't be made before its plate: it is only made in a branch",
-                "bind the prior to a name before the plate.",
-            )
-        )
-    if moves and not context.function.timeline.holds(site.prior_reads, moment):
-        raise TooEarly(
-            Problem(
-                site.place,
-                f"the shape or support of '{site.name}' can't be read from the source, and its "
-                "prior can't be made before its plate: it uses names that are bound inside",
-                "bind those names before the plate, or use a prior whose shape and support show.",
-            )
-        )
-    if moves and not site.prior_is_pure:
-        raise TooEarly(
-            Problem(
-                site.place,
-                f"the shape or support of '{site.name}' can't be read from the source, and its "
-                "prior can't be made before its plate: it makes calls that may sample",
-                "bind the prior to a name before the plate.",
-            )
-        )
+    return Problem(
+        site.place,
+        f"the statement that samples '{site.name}' does other things before, which may change "
+        f"{what}",
+        f"give '{site.name}' a statement of its own.",
+    )
 
 
-def is_binding(text: str) -> bool:
-    """``prior := make_prior()``, which can't be assigned without parentheses around it"""
-    return ":=" in text and isinstance(ast.parse(f"({text})", mode="eval").body, ast.NamedExpr)
+def binds(text: str) -> bool:
+    """``prior := make_prior()``, ``dist.Normal((s := 2.0), 1)``"""
+    tree = ast.parse(f"({text})", mode="eval") if ":=" in text else ast.Pass()
+    return any(isinstance(part, ast.NamedExpr) for part in ast.walk(tree))
 
 
-def ask(names: Names, base: str, site: Site, *, bijects: bool, shape: bool) -> Runtime:
-    """The variables that hold what only the prior can tell."""
+def ask(names: Names, base: str, site: Site, sized: int, *, bijects: bool, shape: bool) -> Runtime:
+    """The variables that hold what only the prior can tell.
+
+    `sized` is where the sizes of the plates can be written.
+    """
     assert site.prior_segment is not None
     text = site.prior_segment.text
     hoisted = not text.isidentifier()
@@ -125,4 +116,6 @@ def ask(names: Names, base: str, site: Site, *, bijects: bool, shape: bool) -> R
         bijector=names.new(f"{base}_bijector") if reshapes and shape else "",
         shape=names.new(f"{base}_shape") if shape and (plates or reshapes) else "",
         plates=plates,
+        sized=sized,
+        sizes=names.new(f"{base}_plates") if sized != site.statement else "",
     )

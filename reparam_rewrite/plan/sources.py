@@ -10,8 +10,9 @@ from reparam_rewrite.diagnostics import Place, listed, nearest
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.runtime import unsettled
 from reparam_rewrite.survey.moment import Moment
-from reparam_rewrite.survey.purity import is_repeatable
+from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.values import Read, Shape, Site
 
@@ -48,6 +49,8 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
         elif rule.center:
             center = repr(rule.center)
     texts = [text for text in (expression, center) if text]
+    if site.unsettled and reads:
+        raise Stop(unsettled(site, f"what '{texts[0]}' reads"))
     movable = all(is_repeatable(moment, parsed(text)) for text in texts)
     return Source(pair, reads, one_line(expression), shape, center, center_shape, movable)
 
@@ -72,7 +75,6 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
         for part in ast.walk(tree)
         if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
     } | {part.arg for part in ast.walk(tree) if isinstance(part, ast.arg)}
-    reads = set()
     for part in ast.walk(tree):
         if isinstance(part, ast.Call):
             dotted = moment.resolve(part.func)
@@ -84,10 +86,7 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
             continue
         if not moment.is_bound(part.id):
             raise Stop(unbound(moment, part.id, place, site))
-        binding = moment.binding(part.id)
-        if binding is not None:
-            reads.add(Read(part.id, binding.version))
-    return frozenset(reads)
+    return frozenset(read for read in reads_of(moment, tree) if read.name not in own)
 
 
 def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:

@@ -116,7 +116,8 @@ class Runtime(Struct, frozen=True):
     distribution moves there. `bijects`: the support is the prior's; `bijector` holds
     `biject_to(prior.support)` where it is needed twice. `asks_shape`: the child's shape, in
     unconstrained space, is the prior's too, broadcast with that of its `plates`; `shape` holds it
-    where `prior.shape()` isn't it.
+    where `prior.shape()` isn't it. Where the plates' sizes can't be written there any more, `sizes`
+    holds them, from before the statement `sized`.
     """
 
     prior: str
@@ -126,6 +127,8 @@ class Runtime(Struct, frozen=True):
     bijector: str = ""
     shape: str = ""
     plates: tuple[str, ...] = ()
+    sized: int = -1
+    sizes: str = ""
 
 
 class Scanned(Struct, frozen=True):

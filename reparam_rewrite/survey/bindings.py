@@ -81,11 +81,20 @@ def own_names(node: FunctionNode) -> set[str]:
     outer: set[str] = set()
     for statement in node.body:
         stores |= bound_names(statement)
-        for part in walk(statement):
+        for part in own_parts(statement):
             if isinstance(part, (ast.Global, ast.Nonlocal)):
                 outer.update(part.names)
     # `x.y = 1` alone doesn't make x local, but it does change what x stands for, so it stays.
     return names | stores - outer
+
+
+def own_parts(statement: ast.stmt) -> list[ast.AST]:
+    """All that is in a statement, but for what is inside of functions and classes in it."""
+    found: list[ast.AST] = [statement]
+    for part in found:  # which grows meanwhile
+        if not isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found += parts_of(part)
+    return found
 
 
 def imports_of(node: FunctionNode) -> dict[str, str]:

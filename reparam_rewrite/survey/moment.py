@@ -44,6 +44,10 @@ class Moment(Struct, frozen=True):
         return self.function.timeline.before(name, self.statement)
 
     @property
+    def era(self) -> int:
+        return self.function.timeline.era_before(self.statement)
+
+    @property
     def runner(self) -> Function:
         """The function whose scan runs this one."""
         return self.survey.functions[self.function.runner]

@@ -44,7 +44,7 @@ def named(scope: Scope, name: ast.expr) -> tuple[str, str, bool]:
     """What a plate is called, its identity, and whether its name is literal."""
     if isinstance(name, ast.Constant) and isinstance(name.value, str):
         return name.value, repr(name.value), True
-    versions = ",".join(sorted(f"{r.name}@{r.version}" for r in reads_of(scope, name)))
+    versions = ",".join(sorted(f"{r.name}@{r.version}" for r in reads_of(scope, name, whole=False)))
     return ast.unparse(name), f"{ast.unparse(name)} {versions}", False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.nodes import parts_of, walk
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.values import Read
 
@@ -43,15 +43,41 @@ ARRAY_MODULES = (
 )
 
 
-def reads_of(scope: Scope, node: ast.AST) -> frozenset[Read]:
-    """The local names that an expression reads, under their present bindings."""
+def reads_of(scope: Scope, node: ast.AST, *, whole: bool = True) -> frozenset[Read]:
+    """The names that an expression reads, under their present bindings.
+
+    Not `whole`: what it reads are numbers and texts, which nothing changes in place, but for what
+    has them: the ``x`` of ``len(x)``.
+    """
     found = set()
-    for part in walk(node):
-        if isinstance(part, ast.Name):
-            binding = scope.binding(part.id)
-            if binding is not None:
-                found.add(Read(part.id, binding.version))
+    for name, alone in names_in(node):
+        binding = scope.binding(name.id)
+        fixed = (alone and not whole) or (binding is not None and binding.fixed)
+        era = None if fixed else scope.era
+        if binding is not None:
+            found.add(Read(name.id, binding.version, era))
+        elif era is not None and scope.resolve(name) is None and not scope.is_constant(name.id):
+            found.add(Read(name.id, 0, era))
     return frozenset(found)
+
+
+def names_in(node: ast.AST) -> list[tuple[ast.Name, bool]]:
+    """The names that an expression reads, and whether it reads nothing but their own values.
+
+    Those of the functions that it calls aren't among them.
+    """
+    found: list[tuple[ast.Name, bool]] = []
+    stack: list[tuple[ast.AST, bool]] = [(node, True)]
+    while stack:
+        part, alone = stack.pop()
+        if isinstance(part, ast.Name):
+            found.append((part, alone))
+        inner = parts_of(part)
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
+            inner.remove(part.func)
+        alone = alone and not isinstance(part, (ast.Attribute, ast.Call, ast.Subscript))
+        stack += [(inside, alone) for inside in inner]
+    return found
 
 
 def is_repeatable(scope: Scope, node: ast.AST) -> bool:

@@ -7,6 +7,7 @@ import ast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.acting import acts
 from reparam_rewrite.survey.bindings import rebound_inside
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
@@ -25,13 +26,14 @@ class Followed(Struct):
 
     `name` is the helper's, `statement` and `call` are those of the function that is read itself,
     `returned` is the helper's only ``return``, at its end, and `outputs` the sites in what that
-    gives back.
+    gives back. `era` is when it was called: see `Read`.
     """
 
     name: str
     statement: ast.stmt
     call: ast.Call
     returned: ast.Return | None
+    era: int
     outputs: Outputs = None
 
 
@@ -61,6 +63,7 @@ class Reader:
         self._outer = [outer.names for outer in reversed(scoped.around)]
         self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
         unstable = frozenset(index.globals | rebound_inside(scoped))
+        self._implicit = frozenset(index.implicit)
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
@@ -98,6 +101,10 @@ class Reader:
         # Sites are numbered function by function.
         return replace(found, site=None) if found is not None else None
 
+    @property
+    def era(self) -> int:
+        return self._timeline.era
+
     def is_constant(self, name: str) -> bool:
         hidden = name in self._locals or any(name in names for names in self._outer)
         return name in self._index.constants and not hidden
@@ -115,8 +122,19 @@ class Reader:
         self._timeline.bind(
             name,
             statement,
-            Binding(self._timeline.version(), **what),  # type: ignore[arg-type]
+            Binding(self._timeline.version(), **{"era": self.era, **what}),  # type: ignore[arg-type]
         )
+
+    def _acts(self, *nodes: ast.AST) -> bool:
+        """May what is evaluated in these nodes change something in place?"""
+        return any(self._is_act(part) for node in nodes for part in walk(node))
+
+    def _is_act(self, part: ast.AST) -> bool:
+        if part in self._followed or not acts(self, part, self._index.by_last, self._implicit):
+            return False
+        made = self._made_by(part) if isinstance(part, (ast.Attribute, ast.Call)) else None
+        parts = walk(made) if made is not None else [part]
+        return any(acts(self, inside, self._index.by_last, self._implicit) for inside in parts)
 
     def _forget(self, names: set[str], moment: int) -> None:
         self._timeline.forget({name for name in names if name in self._locals}, moment)

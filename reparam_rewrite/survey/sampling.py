@@ -7,6 +7,7 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import grouped
+from reparam_rewrite.survey.acting import before, bindings_in, read_again
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
@@ -62,11 +63,11 @@ class Sampling(Steps):
                 if isinstance(parts, ast.Name):
                     self.function.roots.add(parts.id)
             runs_now = not (header or call.conditional or call.deferred)
-            if dotted is None and runs_now and self._follow(statement, call.node):
+            if dotted is None and runs_now and self._follow(statement, root, call.node):
                 continue
             touched |= self._touched_by(call.node)
             if dotted == "numpyro.sample":
-                site = self._site(statement, call, header)
+                site = self._site(statement, root, call, header)
                 if site is not None:
                     found[call.node] = site
             elif dotted in SCAN and not (call.conditional or call.deferred or self._following):
@@ -95,6 +96,8 @@ class Sampling(Steps):
                 self.function.mentions.setdefault(last, part.lineno)
                 if last in ENTERING and self.function.entered is None:
                     self.function.entered = self._number(statement), part.lineno
+        if any(map(self._is_act, inside)):
+            self._timeline.act(self._number(statement))
         for changed in sorted(touched & self._locals):
             self._timeline.touch(changed, self._number(statement))
         return found
@@ -115,7 +118,9 @@ class Sampling(Steps):
         calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))
         return any(self.resolve(call.func) == "numpyro.sample" for call in calls)
 
-    def _site(self, statement: ast.stmt, call: FoundCall, header: bool) -> Site | None:
+    def _site(
+        self, statement: ast.stmt, root: ast.AST, call: FoundCall, header: bool
+    ) -> Site | None:
         node = call.node
         comments = self._comments(statement)
         name, prior_node = argument(node, 0, "name"), argument(node, 1, "fn")
@@ -125,6 +130,13 @@ class Sampling(Steps):
         if name is None or template is None or unclear:
             self.function.unreadable.append(self._text.place(node))
             return None
+        era = self._following[0].era if self._following else self.era
+        self._come_to(statement, root, prior_node or node)
+        unsettled = self.era != era
+        if prior_node is not None:
+            if self._acts(prior_node):
+                self._timeline.act(self._number(statement))
+            self._forget(read_again(prior_node), self._number(statement))
         segment = None if prior_node is None else self._text.segment(prior_node)
         asked = shape_asked(node)
         expands = asked is not None and prior_node is not None and segment is not None
@@ -144,8 +156,6 @@ class Sampling(Steps):
             name_segment=self._text.segment(name),
             prior_segment=segment,
             prior=prior,
-            prior_reads=frozenset() if prior_node is None else reads_of(self, prior_node),
-            prior_is_pure=prior_node is not None and is_repeatable(self, prior_node),
             place=self._text.place(node),
             statement=self._number(statement),
             indent=statement.col_offset,
@@ -161,10 +171,11 @@ class Sampling(Steps):
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),
             computed=computed,
-            name_reads=reads_of(self, name) if computed else frozenset(),
+            name_reads=reads_of(self, name, whole=False) if computed else frozenset(),
             expands=expands,
             nameable=is_nameable(statement, call, header) and self._text.stands_alone(statement),
             choices=self._choices.get(statement, ()),
+            unsettled=unsettled,
             comments=comments,
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
@@ -174,6 +185,14 @@ class Sampling(Steps):
         self.function.add(site)
         return site
 
+    def _come_to(self, statement: ast.stmt, root: ast.AST, node: ast.AST) -> None:
+        """Carry out what a statement does, and binds, before it comes to `node` in it."""
+        parts = before(root, node)
+        bound = {binding.target.id for part in parts for binding in bindings_in(part)}
+        if bound or self._acts(*parts):
+            self._timeline.act(self._number(statement))
+            self._forget(bound, self._number(statement))
+
     def _comments(self, statement: ast.stmt) -> tuple[Comment, ...]:
         """What is said to the rewriter where a statement samples, or calls what does."""
         statements = [statement, *(followed.statement for followed in self._following[:1])]
@@ -181,7 +200,7 @@ class Sampling(Steps):
         self.function.commented.update(comments)
         return comments
 
-    def _follow(self, statement: ast.stmt, call: ast.Call) -> bool:
+    def _follow(self, statement: ast.stmt, root: ast.AST, call: ast.Call) -> bool:
         """Read the body of a function that is called, if it can be followed and may sample."""
         name = self.function.name
         found = sampled_by(self._index, name, self.function.hidden, call)
@@ -190,7 +209,8 @@ class Sampling(Steps):
             return False
         helper, body = found
         outer = self._following[0] if self._following else None
-        number = self._number(statement)
+        number, era = self._number(statement), self.era
+        self._come_to(statement, root, call)
         for part in (part for node in body for part in walk(node)):
             if isinstance(part, ast.stmt):
                 self._index.numbers[part] = number
@@ -202,6 +222,7 @@ class Sampling(Steps):
                 outer.statement if outer else statement,
                 outer.call if outer else call,
                 returned_at_end(body),
+                era,
             )
         )
         self._block(body)

@@ -17,6 +17,10 @@ class Scope(Protocol):
     def binding(self, name: str) -> Binding | None:
         """What a local name stands for here."""
 
+    @property
+    def era(self) -> int:
+        """How many statements may have changed something in place until here."""
+
     def is_constant(self, name: str) -> bool:
         """Is this a module-level name bound once, to a number?"""
 

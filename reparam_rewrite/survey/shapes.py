@@ -124,10 +124,10 @@ def axis_of(scope: Scope, size: ast.expr, text: str, plate: str | None = None) -
         if size.value == 1 and plate is None:
             return UNIT
         return Axis(str(size.value), scope.literal_key(size), plate)
-    reads = reads_of(scope, size)
+    reads = reads_of(scope, size, whole=False)
     if not is_repeatable(scope, size):
         return Axis(None, None, plate, reads)
-    versions = ",".join(sorted(f"{read.name}@{read.version}" for read in reads))
+    versions = ",".join(sorted(f"{r.name}@{r.version}.{r.era}" for r in reads))
     return Axis(text, f"{ast.unparse(size)} {versions}", plate, reads)
 
 
@@ -296,3 +296,38 @@ def shape_of_method(scope: Scope, node: ast.Call) -> Shape | None:
     if node.func.attr == "astype" and len(node.args) == 1:
         return shape_of(scope, node.func.value)
     return None
+
+
+def is_fixed(scope: Scope, node: ast.expr) -> bool:
+    """Is it a value that nothing can change in place: a number, or an array of JAX?"""
+    match node:
+        case ast.Constant():
+            return True
+        case ast.Name(id=name):
+            binding = scope.binding(name)
+            return binding.fixed if binding is not None else scope.is_constant(name)
+        case ast.BinOp(left=left, right=right):
+            return is_fixed(scope, left) and is_fixed(scope, right)
+        case ast.UnaryOp(operand=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
+            return is_fixed(scope, value)
+        case ast.Attribute(attr="T", value=value):
+            return is_fixed(scope, value)
+        case ast.Subscript(value=ast.Attribute(attr="shape")):
+            return is_integer(node.slice)
+        case ast.Subscript(value=value):
+            return is_fixed(scope, value)
+        case ast.IfExp(body=body, orelse=orelse):
+            return is_fixed(scope, body) and is_fixed(scope, orelse)
+        case ast.Tuple(elts=parts):
+            return all(is_fixed(scope, part) for part in parts)
+        case ast.Call(func=ast.Name(id="float" | "int" | "len" as name)):
+            return scope.binding(name) is None and scope.resolve(node.func) is None
+        case ast.Call(func=function):
+            dotted = scope.resolve(function)
+            if dotted is not None:
+                return dotted.startswith(("jax.", "numpyro."))
+            if not isinstance(function, ast.Attribute):
+                return False
+            reduces = function.attr in REDUCTIONS and not node.args and not node.keywords
+            return reduces or is_fixed(scope, function.value)
+    return scope.resolve(node) is not None

@@ -31,6 +31,39 @@ class Timeline:
         # Every name as it is bound, with what it stood for before: branches are told by what they
         # change, as there may be many, and many more names.
         self._changes: list[tuple[str, Binding | None]] = []
+        self._acts: list[int] = []
+        self._guards: list[int] = []
+
+    @property
+    def era(self) -> int:
+        """How many statements may have changed something in place until now."""
+        return len(self._acts)
+
+    def era_before(self, statement: int) -> int:
+        """How many statements may have changed something in place when `statement` starts."""
+        return bisect_left(self._acts, statement)
+
+    def act(self, statement: int) -> None:
+        """`statement` may change, in place, whatever can be changed so: what, isn't looked into."""
+        self._acts.append(statement)
+
+    def guard(self, statement: int) -> None:
+        """`statement` may leave the block that it stands in, or the function."""
+        self._guards.append(statement)
+
+    def is_guarded(self, start: int, end: int) -> bool:
+        """May a statement from `start` on keep `end` from being come to?"""
+        return bisect_left(self._guards, start) < bisect_left(self._guards, end)
+
+    def _fresh(self, name: str, binding: Binding | None, era: int) -> Binding | None:
+        """What can be said of a binding at a time: an array may have been reshaped in place."""
+        if binding is None:
+            return None
+        if (binding.fixed or binding.era == era) and name not in self._unstable:
+            return binding
+        if binding.shape is None and binding.parts is None:
+            return binding
+        return replace(binding, shape=None, parts=None)
 
     def is_unstable(self, name: str) -> bool:
         """May any call bind the name anew?"""
@@ -64,7 +97,7 @@ class Timeline:
             self.bind(name, statement, Binding(self.version(), certain=certain))
 
     def now(self, name: str) -> Binding | None:
-        return self._now.get(name)
+        return self._fresh(name, self._now.get(name), self.era)
 
     def before(self, name: str, statement: int) -> Binding | None:
         """The binding of `name` that holds when `statement` starts, None if there is none."""
@@ -72,13 +105,19 @@ class Timeline:
         if not moments:
             return None
         found = bisect_left(moments, statement) - 1
-        return self._bindings[name][found] if found >= 0 else None
+        if found < 0:
+            return None
+        return self._fresh(name, self._bindings[name][found], self.era_before(statement))
 
     def holds(self, reads: Iterable[Read], statement: int) -> bool:
         """Do all `reads` mean before `statement` what they meant where they were read?"""
         for read in reads:
             if self.is_unstable(read.name):
                 return False
+            if read.era not in (None, self.era_before(statement)):
+                return False
+            if not read.version:
+                continue
             binding = self.before(read.name, statement)
             if binding is None or binding.version != read.version or not binding.certain:
                 return False
@@ -116,7 +155,9 @@ class Timeline:
                 if self._now.get(name) is not first:
                     self.bind(name, statement, first)
                 continue
+            found = [self._fresh(name, binding, self.era) for binding in found]
             shapes = {binding.shape if binding else None for binding in found}
+            fixed = all(binding is not None and binding.fixed for binding in found)
             sites = [sites_of(binding) for binding in found]
             self.bind(
                 name,
@@ -126,6 +167,7 @@ class Timeline:
                     shape=shapes.pop() if len(shapes) == 1 else None,
                     certain=all(binding is not None and binding.certain for binding in found),
                     sites=tuple(dict.fromkeys(chain(*sites))) if all(sites) else (),
+                    era=None if fixed else self.era,
                 ),
             )
 

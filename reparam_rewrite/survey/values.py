@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 
 class Read(Struct, frozen=True):
-    """A local name together with the one binding of it that an expression was read under."""
+    """A name together with the one binding of it that an expression was read under.
+
+    `version` is 0 if the name isn't local. `era` is set where the value may be changed in place:
+    it tells after how many statements that may have done so it was read.
+    """
 
     name: str
     version: int
+    era: int | None = None
 
 
 class Axis(Struct, frozen=True):
@@ -138,6 +143,11 @@ class Handler(Struct, frozen=True):
             return True
         return not self.qualified.startswith(("numpyro.handlers.", "jax.", "warnings."))
 
+    @property
+    def harmless(self) -> bool:
+        """Does it do nothing but what such contexts are known to do?"""
+        return self.qualified is not None and self.qualified.startswith(HARMLESS)
+
 
 def weighs(item: Plate | Handler) -> bool:
     """May it multiply the log density of what is sampled inside? What isn't known may."""
@@ -145,7 +155,7 @@ def weighs(item: Plate | Handler) -> bool:
         return item.subsampled
     if item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale"):
         return True
-    return item.qualified is None or not item.qualified.startswith(HARMLESS)
+    return not item.harmless
 
 
 class Frame(Struct, frozen=True):
@@ -229,6 +239,8 @@ class Site(Struct, frozen=True):
     an offset can be added to. `shifted`: it is sampled with an offset in its `loc` already.
     `through` is the function that samples it, if the statement only calls that: what is said of
     the statement, the place and the names is then of the call and of what is bound around it.
+    `unsettled`: before its distribution is made, its statement binds names or does something, so
+    that what is written before the statement may mean another thing there.
     `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
     stands in: "body" or "orelse", of one conditional expression in another. `comments` are those
     on the lines of its statement, and of the call that led to it.
@@ -239,8 +251,6 @@ class Site(Struct, frozen=True):
     name_segment: Segment
     prior_segment: Segment | None
     prior: Prior
-    prior_reads: frozenset[Read]
-    prior_is_pure: bool
     place: Place
     statement: int
     indent: int  # of the statement, in characters
@@ -265,6 +275,7 @@ class Site(Struct, frozen=True):
     choices: tuple[str, ...] = ()
     stacked: Shape | None = None
     through: str = ""
+    unsettled: bool = False
     comments: tuple[Comment, ...] = ()
 
     @property
@@ -304,6 +315,12 @@ class Binding(Struct, frozen=True):
     certain: bool = True
     parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
     sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not
+    era: int | None = 0  # see `Read`; None: nothing changes the value in place
+
+    @property
+    def fixed(self) -> bool:
+        """Is the value one that can't be changed in place: a number, an array of JAX, a site?"""
+        return self.era is None or self.site is not None or bool(self.sites)
 
 
 class Addressed(Struct, frozen=True):

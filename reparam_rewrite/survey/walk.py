@@ -14,11 +14,14 @@ from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.sampling import Sampling
-from reparam_rewrite.survey.shapes import shape_of
-from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Binding, Frame, Function, Site
+from reparam_rewrite.survey.shapes import is_fixed, shape_of
+from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Binding, Frame, Function, Handler, Site
 
 #: How much deeper a part of a conditional expression will stand, in a statement of its own.
 STEP = 4
+
+#: Statements after which what follows may not be come to.
+LEAVING = (ast.Assert, ast.Break, ast.Continue, ast.Raise, ast.Return)
 
 
 class Walk(Sampling):
@@ -33,7 +36,8 @@ class Walk(Sampling):
             if part.arg in given:
                 self._timeline.bind(part.arg, self.function.first, given[part.arg])
             else:
-                self._bind(part.arg, self.function.first, shape=shape)
+                era = None if shape == () else 0
+                self._bind(part.arg, self.function.first, shape=shape, era=era)
         for extra in (arguments.vararg, arguments.kwarg):
             if extra:
                 self._bind(extra.arg, self.function.first)
@@ -43,6 +47,8 @@ class Walk(Sampling):
     def _block(self, block: list[ast.stmt]) -> bool:
         """Read a block; True if it surely leaves the function or the loop."""
         for node in block:
+            if isinstance(node, LEAVING) and not self._following:
+                self._timeline.guard(self._number(node))
             self._statement(node)
         return bool(block) and isinstance(
             block[-1], (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -118,6 +124,8 @@ class Walk(Sampling):
             for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
                 self._calls(node, default, header=True)
         self._bind(node.name, number)
+        if isinstance(node, ast.ClassDef):
+            self._timeline.act(number)
         for decorator in node.decorator_list:
             if isinstance(decorator, ast.Call) and self._plate(decorator):
                 self.function.calls_in_plates.setdefault(node.name, decorator.lineno)
@@ -155,6 +163,8 @@ class Walk(Sampling):
     def _loop(self, node: ast.stmt, kind: str) -> None:
         """Blocks that may run any number of times or break off anywhere: loops and `try`."""
         changed = bound_names(node)
+        if kind != "try" and self._acts(node):
+            self._timeline.act(self._number(node))  # a step before may have done it
         if kind != "try":
             self._forget(changed, self._number(node))
         if isinstance(node, (ast.For, ast.AsyncFor)):
@@ -181,9 +191,13 @@ class Walk(Sampling):
             block = self._blocks
         frame = Frame("with", number, node.lineno, node.col_offset, block, sole=sole)
         self._frames.append(frame)
+        unknown = False
         for item in node.items:
             self._calls(node, item.context_expr, header=True)
             found = self._items(item.context_expr)
+            if any(isinstance(i, Handler) and not i.harmless for i in found):
+                self._timeline.act(number)
+                unknown = True
             self._forget(bound_names(item.context_expr), number)
             self._frames[-1] = replace(self._frames[-1], items=(*self._frames[-1].items, *found))
             if item.optional_vars is not None:
@@ -192,6 +206,8 @@ class Walk(Sampling):
                     self._bind(item.optional_vars.id, number)
         self._block(body)
         self._frames.pop()
+        if unknown:
+            self._timeline.act(self._index.last_of(node))
         if block is not None:
             self._forget(bound_names(node), self._index.last_of(node))
 
@@ -213,8 +229,11 @@ class Walk(Sampling):
         if value is None:
             self._forget(bound_names(node), number)
             if isinstance(node, ast.Delete):
-                for name in bound_names(node) & self._locals:
+                for name in bound_names(node, in_place=False) & self._locals:
                     self._timeline.bind(name, number, None)
+            if isinstance(node, ast.AugAssign):
+                for name in bound_names(node.target) & self._locals:
+                    self._bind(name, number)
             return
         names = [target.id for target in targets if isinstance(target, ast.Name)]
         meaning = self._meaning(value, sites)
@@ -250,7 +269,7 @@ class Walk(Sampling):
         if isinstance(value, ast.Attribute) and value.attr == "shape":
             for name in target.elts:
                 if isinstance(name, ast.Name) and name.id in self._locals:
-                    self._bind(name.id, number, shape=())
+                    self._bind(name.id, number, shape=(), era=None)
 
     def _meaning(self, value: ast.expr, sites: dict[ast.Call, Site]) -> Binding:
         """What a name stands for that is bound to `value`."""
@@ -268,8 +287,9 @@ class Walk(Sampling):
                 return Binding(version, plate=plate)
             prior = prior_of(self, value)
             if prior is not UNKNOWN_PRIOR:
-                return Binding(version, prior=prior)
+                return Binding(version, prior=prior, era=self.era)
         dotted = self.resolve(value)
         if dotted is not None and dotted.startswith("numpyro"):
             return Binding(version, qualified=dotted)  # sample = numpyro.sample
-        return Binding(version, shape=shape_of(self, value), parts=self._parts(value))
+        era = None if is_fixed(self, value) else self.era
+        return Binding(version, shape=shape_of(self, value), parts=self._parts(value), era=era)

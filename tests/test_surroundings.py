@@ -1,0 +1,137 @@
+"""Random models that do something between an offset, its plates and its site, or around the model.
+
+Each is refused, or what is generated runs wherever the plain model runs, has its sites, shapes and
+density, leaves what it changes as the model does, and offsets the child by what the config reads
+where the child is sampled.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+from collections import Counter
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpyro import handlers
+from numpyro.distributions import biject_to
+
+from reparam_rewrite.diagnostics import Refusal
+from tests.support.execution import double_precision, load_model
+from tests.support.random_surroundings import Case, random_surroundings
+from tests.support.shapes import rewritten
+
+#: Most of the models of a run must be rewritten.
+MOST_REFUSED = 0.4
+
+Trace = dict[str, dict[str, Any]]
+
+
+def outcome(case: Case) -> str:
+    """What became of a case: "rewritten", or the reason of its first refusal."""
+    try:
+        source = rewritten(case.model.encode(), case.config)
+    except Refusal as refusal:
+        return re.sub(r"'[^']*'|\d+", "_", f"refused: {refusal.diagnostics[0].message}")
+    with double_precision():
+        for number, args in enumerate(case.runs):
+            assert_same(case, source.decode(), args, number)
+    return "rewritten"
+
+
+def run(model: Any, args: tuple[Any, ...], values: Any) -> tuple[Trace, Any, str]:
+    """The trace of one run without a compiler, what is returned, and the error if there is one."""
+    with handlers.trace() as trace, handlers.substitute(substitute_fn=values):
+        try:
+            returned = model(*copy.deepcopy(args))
+        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+            return trace, None, repr(error)
+    return trace, returned, ""
+
+
+def assert_same(case: Case, source: str, args: tuple[Any, ...], number: int) -> None:
+    rng = np.random.default_rng(number)
+
+    def drawn(site: dict[str, Any]) -> Any:
+        if site["type"] == "param":
+            return rng.uniform(0.2, 0.9, np.shape(site["args"][0]))
+        if site["type"] != "sample" or site["is_observed"]:
+            return None
+        if site["name"].endswith("_base"):
+            return rng.normal(size=site["fn"].shape())
+        to_support = biject_to(site["fn"].support)
+        return to_support(rng.normal(size=to_support.inverse_shape(site["fn"].shape())))
+
+    new, returned, error = run(load_model(source, "entry"), args, drawn)
+    values = {name: site["value"] for name, site in new.items()}
+    plain = load_model(case.looking, "entry")
+    old, wanted, plain_error = run(plain, args, lambda site: values.get(site["name"]))
+    if plain_error:
+        assert error.partition("(")[0] == plain_error.partition("(")[0], (error, plain_error)
+        return
+    assert not error, error
+    np.testing.assert_equal(np.asarray(returned, float), np.asarray(wanted, float))
+    seen = [old.pop(f"seen {name}", {}).get("value") for name in ("value", "center", "scale")]
+    more = {name for name in new if name not in old}
+    if "a" not in old:
+        assert all(new[name]["type"] == "param" for name in more), more
+        assert_density(old, new, 0.0)
+        return
+    assert {name for name in more if new[name]["type"] != "param"} == {"a_base"}
+    for name, site in old.items():
+        assert np.shape(site["value"]) == np.shape(values[name]), f"the shape of {name!r}"
+        assert site["type"] != "sample" or site["fn"].shape() == np.shape(values[name])
+    to_support = biject_to(old["a"]["fn"].support)
+    u = to_support.inv(values["a"])
+    value, center, scale = seen
+    assert np.shape(values["a_base"]) == np.shape(u), "the base is wider than the child"
+    xi = values["xi_a_mu"]
+    assert np.shape(xi) == (() if case.coefficient == "shared" else np.shape(u))
+    wanted_base = scale * u + xi * (value - center)
+    np.testing.assert_allclose(values["a_base"], wanted_base, 1e-6, 1e-7, err_msg="the offset")
+    factor = np.sum(np.log(np.abs(np.broadcast_to(scale, np.shape(u)))))
+    jacobian = jnp.sum(to_support.log_abs_det_jacobian(u, values["a"]))
+    assert_density(old, new, float(jacobian) - factor)
+
+
+def assert_density(old: Trace, new: Trace, jacobian: float) -> None:
+    np.testing.assert_allclose(
+        density(new), density(old) + jacobian, rtol=1e-6, atol=1e-6, err_msg="the density"
+    )
+
+
+def density(trace: Trace) -> float:
+    total = 0.0
+    for site in trace.values():
+        if site["type"] == "sample":
+            scale = 1.0 if site["scale"] is None else site["scale"]
+            total += float(jnp.sum(scale * site["fn"].log_prob(site["value"])))
+    return total
+
+
+def test_random_surroundings() -> None:
+    assert_none_wrong(range(25), around=False)
+    assert_none_wrong(range(25), around=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", range(1, 7))
+def test_many_random_surroundings(share: int) -> None:
+    assert_none_wrong(range(1000 * share, 1000 * share + 500), around=share % 2 == 0)
+
+
+def assert_none_wrong(seeds: range, *, around: bool) -> None:
+    found: Counter[str] = Counter()
+    for seed in seeds:
+        case = random_surroundings(random.Random(seed), around=around)
+        try:
+            found[outcome(case)] += 1
+        except Exception as error:
+            raise AssertionError(f"seed {seed}, around={around}:\n{case}") from error
+    for end, count in found.most_common():
+        print(f"{count:5} {end}")
+    refused = found.total() - found["rewritten"]
+    assert refused <= MOST_REFUSED * found.total(), found
