@@ -84,7 +84,7 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
     # Unlike Path.exists, without an error for a path that is too long: to write there gives it.
     old = read_bytes(output, "output") if os.path.exists(output) else None  # noqa: PTH110
     stamp, other = read_stamp(old or b""), read_stamp(new)
-    if stamp and other and stamp.same(other):
+    if old and stamp and other and stamp.same(other):
         return Outcome(target, old, old, result)
     obstacle = refusal_to_overwrite(output, old, new) if old is not None else None
     return Outcome(target, old, new, result, obstacle)

@@ -37,7 +37,9 @@ def refusal_to_overwrite(path: str, old: bytes, new: bytes) -> Diagnostic | None
     lines = lines_of(old)
     gone = missing(lines, lines_of(new), own_lines(stamp))
     if not gone:
-        return Diagnostic(path, said(stamp, other), f"lines that were taken out would come back; {FORCE}")
+        return Diagnostic(
+            path, said(stamp, other), f"lines that were taken out would come back; {FORCE}"
+        )
     first = gone[0]
     return Diagnostic(Place(path, first + 1, 1), said(stamp, other), hint(len(gone)), lines[first])
 

@@ -76,7 +76,9 @@ def test_the_model_is_kept_line_by_line(case: Path) -> None:
     plain = (case / "model.py").read_text().splitlines()
     generated = golden(case).decode().splitlines()
     lost = [line[2:] for line in ndiff(plain, generated) if line.startswith("- ")]
-    everything = "".join("".join(generated).split()).replace(",)", ")")  # a statement may be broken anew
+    everything = "".join("".join(generated).split()).replace(
+        ",)", ")"
+    )  # a statement may be broken anew
     for line in lost:
         if f"{line.split()[0]}_prior = " in "\n".join(generated):
             continue  # its distribution has moved to a line of its own

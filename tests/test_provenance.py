@@ -182,7 +182,9 @@ def test_a_name_of_any_kind_is_a_comment_of_one_line(name: str, utf8: str, decla
 
 def test_no_line_is_too_long() -> None:
     deep = "../" * 30 + "a_folder_with_a_name/" * 5 + "x" * 100 + ".py"
-    made_from = MADE_FROM._replace(version="1.2.3.dev45+g0123456.d20260101", model=deep, config=deep)
+    made_from = MADE_FROM._replace(
+        version="1.2.3.dev45+g0123456.d20260101", model=deep, config=deep
+    )
     made = stamped(CODE, made_from)
     lines = made.decode().splitlines()
     assert max(map(len, lines)) <= 72
