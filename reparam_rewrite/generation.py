@@ -25,7 +25,7 @@ from reparam_rewrite.files import (
 from reparam_rewrite.freshness import known_fresh
 from reparam_rewrite.line_length import line_length
 from reparam_rewrite.overwriting import refusal_to_overwrite
-from reparam_rewrite.provenance import origin, stamped
+from reparam_rewrite.provenance import origin
 from reparam_rewrite.rewriting import Rewrite
 from reparam_rewrite.targets import Target
 
@@ -77,13 +77,15 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
     refuse_missing_arrays(settings, output)
     made_from = origin(__version__, output, (model, source.data), (config, given), width)
     if is_notebook(output):
-        from reparam_rewrite.notebooks.stamp import stamped as notebook_stamped
-
-        new = notebook_stamped(result.data, made_from)
+        from reparam_rewrite.notebooks.stamp import read_stamp, stamped
     else:
-        new = stamped(result.data, made_from)
+        from reparam_rewrite.provenance import read_stamp, stamped
+    new = stamped(result.data, made_from)
     # Unlike Path.exists, without an error for a path that is too long: to write there gives it.
     old = read_bytes(output, "output") if os.path.exists(output) else None  # noqa: PTH110
+    stamp, other = read_stamp(old or b""), read_stamp(new)
+    if old and stamp and other and stamp.same(other):
+        return Outcome(target, old, old, result)
     obstacle = refusal_to_overwrite(output, old, new) if old is not None else None
     return Outcome(target, old, new, result, obstacle)
 

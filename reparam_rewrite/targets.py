@@ -17,6 +17,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -191,21 +192,47 @@ class Table:
 
         With ``models/*.py`` and ``models/*_reparam.py`` the first matches what is generated.
         """
-        made = {os.path.normpath(target.output) for _, target in found}
-        kept: dict[str, Target] = {}
+        made = {identity(target.output) for _, target in found}
+        kept: dict[tuple[object, ...], Target] = {}
         for entry, target in found:
-            output = os.path.normpath(target.output)
-            if os.path.normpath(target.model) in made:
+            output = identity(target.output)
+            if identity(target.model) in made:
                 if not WILDCARD.search(entry.values["model"]):
                     message = f"'{target.model}' is also the output of a target"
                     self.wrong(entry.places["model"], message, "a model is written by hand.")
+            elif identity(target.config) in made:
+                message = f"'{target.config}' is also the output of a target"
+                self.wrong(entry.places["config"], message, "a config is written by hand.")
             elif output in kept:
-                message = f"'{output}' is the output of two targets"
-                hint = f"it is that of '{kept[output].model}' already; give each its own."
+                message = f"'{os.path.normpath(target.output)}' is the output of two targets"
+                other = os.path.normpath(kept[output].output)
+                by = "" if other == os.path.normpath(target.output) else f", as '{other}'"
+                hint = f"it is that of '{kept[output].model}' already{by}; give each its own."
                 self.wrong(entry.places["output"], message, hint)
             else:
                 kept[output] = target
         return tuple(kept.values())
+
+
+def identity(path: str) -> tuple[object, ...]:
+    """The same for all paths under which one file would be written: through links, say.
+
+    Not for hard links: a file is replaced when it is written, and its other names keep the old one.
+    """
+    try:
+        folder, name = os.path.split(os.path.realpath(path))
+        status = Path(folder).stat()
+    except (OSError, ValueError):  # there is no such folder, or can't be
+        return (os.path.normpath(path),)
+    return status.st_dev, status.st_ino, name.casefold() if ignores_case(folder) else name
+
+
+def ignores_case(folder: str) -> bool:
+    """Does the file system take the folder's name in capitals for the same?"""
+    other = folder.swapcase()
+    with suppress(OSError):
+        return other != folder and os.path.samefile(folder, other)  # noqa: PTH121
+    return False
 
 
 def as_expression(pattern: str) -> str:

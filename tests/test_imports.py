@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +22,6 @@ def model(n):
 """
 
 SAMPLE = MODEL.replace("numpyro.sample", "sample")
-
-INSIDE = MODEL.replace(
-    "    mu = ",
-    "    import numpyro\n    import numpyro.distributions as dist\n\n    mu = ",
-)
 
 
 class Case(NamedTuple):
@@ -284,84 +280,6 @@ from numpyro.infer.reparam import ExplicitReparam
 ''',
     ),
     Case(
-        "docstring_and_function_imports",
-        '''\
-"""Doc."""
-''',
-        '''\
-"""Doc."""
-
-import jax.numpy as jnp
-from numpyro.distributions.transforms import AffineTransform
-from numpyro.infer.reparam import ExplicitReparam
-''',
-        INSIDE,
-    ),
-    Case(
-        "function_imports",
-        "",
-        """\
-import jax.numpy as jnp
-from numpyro.distributions.transforms import AffineTransform
-from numpyro.infer.reparam import ExplicitReparam
-""",
-        INSIDE,
-    ),
-    Case(
-        "standard_library_and_local",
-        """\
-import os
-import sys
-
-from . import data
-""",
-        """\
-import os
-import sys
-
-import jax.numpy as jnp
-from numpyro.distributions.transforms import AffineTransform
-from numpyro.infer.reparam import ExplicitReparam
-
-from . import data
-""",
-        INSIDE,
-    ),
-    Case(
-        "docstring_and_code",
-        '''\
-"""Doc."""
-
-X = 1
-''',
-        '''\
-"""Doc."""
-
-import jax.numpy as jnp
-from numpyro.distributions.transforms import AffineTransform
-from numpyro.infer.reparam import ExplicitReparam
-
-X = 1
-''',
-        INSIDE,
-    ),
-    Case(
-        "code_with_a_comment",
-        """\
-# About x.
-X = 1
-""",
-        """\
-import jax.numpy as jnp
-from numpyro.distributions.transforms import AffineTransform
-from numpyro.infer.reparam import ExplicitReparam
-
-# About x.
-X = 1
-""",
-        INSIDE,
-    ),
-    Case(
         "licence",
         """\
 # Licence: MIT
@@ -596,11 +514,10 @@ from numpyro.infer.reparam import (
 import numpyro; import numpyro.distributions as dist
 """,
         """\
+import numpyro; import numpyro.distributions as dist
 import jax.numpy as jnp
 from numpyro.distributions.transforms import AffineTransform
 from numpyro.infer.reparam import ExplicitReparam
-
-import numpyro; import numpyro.distributions as dist
 """,
     ),
     Case(
@@ -630,6 +547,130 @@ def test_head(case: Case) -> None:
     assert output[: output.index("\n\ndef model")] == case.after
     compile(output, "model.py", "exec")
     assert rewritten(output, CONFIG) == output
+
+
+# -- what must run before -----------------------------------------------------------------------
+
+OURS = """\
+from numpyro.distributions.transforms import AffineTransform
+from numpyro.infer.reparam import ExplicitReparam
+"""
+PLAIN = "import numpyro\nimport numpyro.distributions as dist\n"
+ADDED = f"import jax.numpy as jnp\n{PLAIN}{OURS}"
+
+
+def indented(text: str, steps: int = 1) -> str:
+    return textwrap.indent(text, "    " * steps)
+
+
+def inside(imports: str, *above: str) -> str:
+    """The model with its imports in it."""
+    lines = "".join(f"    {line}\n" for line in above)
+    return MODEL.replace("(n):\n", f"(n):\n{lines}{indented(imports)}\n")
+
+
+#: Files with $ in the place of the imports; all the rest is the same after.
+BEFORE_JAX = {
+    "a variable of the environment, and imports in the function": (
+        'import os\n\nos.environ["JAX_ENABLE_X64"] = "1"\n\n' + inside("$")
+    ),
+    "a variable of the environment in the function": (
+        "import os\n\n" + inside("$", 'os.environ["JAX_ENABLE_X64"] = "1"')
+    ),
+    "a docstring in the function": inside("$", '"""A model."""'),
+    "a function that sets up JAX": (
+        'def setup():\n    import os\n\n    os.environ["JAX_ENABLE_X64"] = "1"\n\n\n'
+        f"setup()\n$\n{MODEL}"
+    ),
+    "the path of a package": f'import sys\n\nsys.path.insert(0, "vendor")\n\n$\n{MODEL}',
+    "warnings": f'import warnings\n\nwarnings.filterwarnings("ignore")\n\n$\n{MODEL}',
+    "the settings of JAX": (
+        f'import jax\n\njax.config.update("jax_enable_x64", True)\n\n$\n{MODEL}'
+    ),
+    "imports that may fail": (
+        f"try:\n{indented('$')}except ImportError:\n    numpyro = None\n\n{MODEL}"
+    ),
+    "imports under a with": (
+        "import warnings\n\nwith warnings.catch_warnings():\n"
+        f'    warnings.simplefilter("ignore")\n{indented("$")}\n{MODEL}'
+    ),
+    "imports of types": (
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import numpyro.optim\n\n"
+        + inside("$")
+    ),
+    "a method": f"class Model:{indented(inside('$'))}",
+}
+
+
+@pytest.mark.parametrize("text", BEFORE_JAX.values(), ids=BEFORE_JAX)
+def test_imports_stay_below_what_runs_before(text: str) -> None:
+    text = text.replace("$\n", "$") if "    $" not in text else text
+    depth = next(line for line in text.splitlines() if "$" in line).index("$") // 4
+    plain, wanted = (filled(text, found, depth) for found in (PLAIN, ADDED))
+    output = rewritten(plain, CONFIG)
+    compile(output, "model.py", "exec")
+    assert output[: output.index("mu = numpyro")] == wanted[: wanted.index("mu = numpyro")]
+    assert rewritten(output, CONFIG) == output
+
+
+def filled(text: str, imports: str, depth: int) -> str:
+    head, _, tail = text.partition("    " * depth + "$")
+    return head + indented(imports, depth) + tail.removeprefix("\n" if depth else "")
+
+
+def test_the_function_around_has_the_imports() -> None:
+    head = f"def make():\n{indented(PLAIN)}"
+    output = rewritten(f"{head}{indented(MODEL)}    return model\n", CONFIG)
+    wanted = f"import jax.numpy as jnp\n{PLAIN}from numpyro import handlers, param\n{OURS}"
+    assert output.startswith(f"def make():\n{indented(wanted)}\n    def model(n):\n        mu =")
+
+
+def test_each_function_that_imports_numpyro_has_its_own() -> None:
+    second = inside(PLAIN).replace("model", "other").replace('"a"', '"b"').replace("a =", "b =")
+    plain = f"import os\n{inside(PLAIN)}\n{second}".replace("mu + b", "mu")
+    config = 'functions = ["model", "other"]\n[sites."[ab]"]\noffset = "mu"\n'
+    output = rewritten(plain, config)
+    assert output.count(indented(ADDED)) == 2
+    assert output.startswith("import os\n\ndef model(n):\n    import jax")
+
+
+def test_imports_on_several_ways_are_followed_by_those_of_all() -> None:
+    way = indented(PLAIN)
+    plain = f"try:\n{way}except ImportError:\n    print()\n{way}\n{MODEL}"
+    output = rewritten(plain, CONFIG)
+    assert output.startswith(
+        f"try:\n{way}except ImportError:\n    print()\n{way}import jax.numpy as jnp\n{OURS}\n"
+    )
+
+
+def test_an_import_behind_a_colon_is_followed_by_others() -> None:
+    line = "if True: import numpyro; import numpyro.distributions as dist\n"
+    output = rewritten(f"{line}\n{MODEL}", CONFIG)
+    assert output.startswith(f"{line}import jax.numpy as jnp\n{OURS}\n")
+
+
+def test_what_numpyro_sets_up_on_its_own_line() -> None:
+    head = "import numpyro; numpyro.enable_x64()\nimport numpyro.distributions as dist\n"
+    output = rewritten(f"{head}\n{MODEL}", CONFIG)
+    assert output.startswith(head.replace("\n", "\nimport jax.numpy as jnp\n", 1) + OURS)
+
+
+def test_an_import_of_ones_own_may_set_up_jax() -> None:
+    output = rewritten(f"import local_setup\n{PLAIN}\n{MODEL}", CONFIG)
+    assert output.startswith(f"import local_setup\n{ADDED}\n")
+
+
+def test_jax_at_the_head_and_numpyro_in_the_function() -> None:
+    output = rewritten(f'import jax\n\njax.config.update("a", 1)\n{inside(PLAIN)}', CONFIG)
+    head = 'import jax\nimport jax.numpy as jnp\n\njax.config.update("a", 1)\n\ndef model(n):\n'
+    assert output.startswith(head + indented(PLAIN + OURS))
+
+
+def test_a_long_import_has_a_name_a_line() -> None:
+    plain = f"{PLAIN}\nAffineTransform = 3\n{MODEL}"
+    output = rewritten(plain, CONFIG, width=72)
+    package = "numpyro.distributions.transforms"
+    assert f"from {package} import (\n    AffineTransform as AffineTransform_2,\n)\n" in output
 
 
 def unsorted(folder: Path, order: list[str]) -> set[str]:

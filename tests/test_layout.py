@@ -22,7 +22,9 @@ from tests.support.rewrites import rewritten
 
 
 def blackened(text: str, width: int) -> str:
-    return black.format_str(text, mode=black.Mode(line_length=width))
+    """For the oldest Python that the program runs on: it has ``with (a, b):``."""
+    mode = black.Mode({black.TargetVersion.PY311}, line_length=width)
+    return black.format_str(text, mode=mode)
 
 
 # -- one statement -------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ SHAPES = [
         width=100,
     ),
     Shape(
-        "goes_inside_a_long_header",
+        "puts_a_long_header_in_parentheses",
         """\
     with numpyro.plate("a_plate_with_a_long_name", n):
         # About a.
@@ -240,10 +242,12 @@ SHAPES = [
         """\
     a_loc = numpyro.param("xi_a_mu", jnp.zeros(n)) * mu
     a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
-    with numpyro.plate("a_plate_with_a_long_name", n):
+    with (
+        numpyro.handlers.reparam(config={"a": a_reparam}),
+        numpyro.plate("a_plate_with_a_long_name", n),
+    ):
         # About a.
-        with numpyro.handlers.reparam(config={"a": a_reparam}):
-            a = numpyro.sample("a", dist.Normal(0, 1))
+        a = numpyro.sample("a", dist.Normal(0, 1))
         # Behind a.
 """,
     ),
@@ -305,9 +309,11 @@ SHAPES = [
     a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
     b_loc = numpyro.param("xi_b_mu", jnp.zeros(n)) * mu
     b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))
-    with numpyro.plate("n", n):
-        with numpyro.handlers.reparam(config={"a": a_reparam, "b": b_reparam}):
-            c = numpyro.sample("a", dist.Normal(0, 1)) + numpyro.sample("b", dist.Normal(0, 1))
+    with (
+        numpyro.handlers.reparam(config={"a": a_reparam, "b": b_reparam}),
+        numpyro.plate("n", n),
+    ):
+        c = numpyro.sample("a", dist.Normal(0, 1)) + numpyro.sample("b", dist.Normal(0, 1))
 """,
         width=96,
         config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',
@@ -336,7 +342,7 @@ SHAPES = [
         config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',
     ),
     Shape(
-        "two_in_one_with_share_nothing_that_does_not_fit",
+        "two_in_one_with_share_a_handler_on_a_line_of_its_own",
         """\
     with numpyro.plate("n", n):
         a = numpyro.sample("a", dist.Normal(0, 1))
@@ -347,11 +353,12 @@ SHAPES = [
     a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))
     b_loc = numpyro.param("xi_b_mu", jnp.zeros(n)) * mu
     b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))
-    with numpyro.plate("n", n):
-        with numpyro.handlers.reparam(config={"a": a_reparam}):
-            a = numpyro.sample("a", dist.Normal(0, 1))
-        with numpyro.handlers.reparam(config={"b": b_reparam}):
-            b = numpyro.sample("b", dist.Normal(0, 1))
+    with (
+        numpyro.handlers.reparam(config={"a": a_reparam, "b": b_reparam}),
+        numpyro.plate("n", n),
+    ):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+        b = numpyro.sample("b", dist.Normal(0, 1))
 """,
         width=88,
         config='[sites.a]\noffset = "mu"\n[sites.b]\noffset = "mu"',

@@ -194,6 +194,80 @@ def test_what_is_wrong_with_a_table(folder: Path, table: str, message: str) -> N
     assert str(refusal.value) == message
 
 
+# -- one file under several paths --------------------------------------------------------------
+
+
+def two(first: str, second: str, config: str = "offsets.toml") -> str:
+    return entry("m.py", output=first) + entry("n.py", config, second)
+
+
+def refused(folder: Path, message: str) -> None:
+    """Nothing is written, and the message is that."""
+    before = snapshot(folder)
+    for arguments in ((), ("--check",), ("--force",)):
+        ran = run(folder, *arguments)
+        assert (ran.status, ran.err.split("\n")[0]) == (2, message)
+    assert snapshot(folder) == before
+
+
+def test_two_outputs_in_one_folder_through_a_link(folder: Path) -> None:
+    lay_out(folder, "m.py", "n.py", table=two("real/o.py", "alias/o.py"))
+    (folder / "real").mkdir()
+    (folder / "alias").symlink_to("real")
+    refused(folder, "pyproject.toml:8:10: 'alias/o.py' is the output of two targets")
+    hint = "hint: it is that of 'm.py' already, as 'real/o.py'; give each its own.\n"
+    assert run(folder).err.endswith(hint)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["the file is there", "it is not"])
+def test_an_output_that_is_a_link_to_another(folder: Path, there: bool) -> None:
+    lay_out(folder, "m.py", "n.py", table=two("o.py", "p.py"))
+    (folder / "p.py").symlink_to("o.py")
+    if there:
+        (folder / "o.py").write_text("")
+    refused(folder, "pyproject.toml:8:10: 'p.py' is the output of two targets")
+
+
+def test_two_outputs_of_wildcards_through_a_link(folder: Path) -> None:
+    table = entry("a/*.py", output="made/*.py") + entry("b/*.py", output="again/*.py")
+    lay_out(folder, "a/m.py", "b/m.py", table=table)
+    (folder / "made").mkdir()
+    (folder / "again").symlink_to(folder / "made")
+    refused(folder, "pyproject.toml:8:10: 'again/m.py' is the output of two targets")
+
+
+def test_a_model_that_is_an_output_through_a_link(folder: Path) -> None:
+    table = entry("m.py", output="alias/n.py") + entry("real/n.py", output="o.py")
+    lay_out(folder, "m.py", "real/n.py", table=table)
+    (folder / "alias").symlink_to("real")
+    refused(folder, "pyproject.toml:6:9: 'real/n.py' is also the output of a target")
+
+
+def test_a_config_that_is_an_output(folder: Path) -> None:
+    lay_out(folder, "m.py", "n.py", table=two("o.py", "p.py", "o.py"))
+    refused(folder, "pyproject.toml:7:10: 'o.py' is also the output of a target")
+
+
+def test_hard_links_of_one_file_are_two_files(folder: Path) -> None:
+    """Each name gets a file of its own when it is written."""
+    lay_out(folder, "m.py", "n.py", table=two("o.py", "p.py"))
+    (folder / "o.py").write_text("")
+    (folder / "p.py").hardlink_to(folder / "o.py")
+    assert run(folder).err.endswith("2 targets: 2 written\n")
+    assert run(folder, "--check").status == 0
+    assert not (folder / "o.py").samefile(folder / "p.py")
+
+
+def test_capitals_are_another_file_unless_the_system_ignores_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(folder, "m.py", "n.py", table=two("o.py", "O.py"))
+    assert len(find_targets(folder)) == 2
+    monkeypatch.setattr("os.path.samefile", lambda one, other: one.lower() == other.lower())
+    with pytest.raises(Refusal, match=r"'O\.py' is the output of two targets"):
+        find_targets(folder)
+
+
 # -- what becomes of them ----------------------------------------------------------------------
 
 

@@ -71,7 +71,7 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
                 "please report this file.",
             )
         ) from None
-    edited = add_imports(edited, spelling.new, width, cell)
+    edited = add_imports(edited, spelling, width, cell)
     try:
         return rendering.bytes_of(edited)
     except UnicodeEncodeError as error:

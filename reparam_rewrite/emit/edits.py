@@ -69,13 +69,15 @@ class Editor:
         number = self._take(node)
         if number in self._edits and self._edits[number].join:
             node = self._joined(node, number, indent)
+        if isinstance(node, cst.With):
+            node = self._merged(node, number + 1, indent)
         changed: Statement = self._blocks(node, indent)
         if number in self._edits:
             return self._rewriter.edited(changed, self._edits[number], indent)
         return [changed]
 
     def _joined(self, node: Statement, number: int, indent: str) -> cst.With:
-        """``with handler, plate:``; what doesn't fit goes around the statements inside."""
+        """``with handler, plate:``; what can't be goes around the statements inside."""
         if not isinstance(node, cst.With):
             raise Mismatch
         sites = self._edits[number].join
@@ -85,6 +87,21 @@ class Editor:
         for site in sites:
             self._edits.setdefault(site.statement, Edit()).wrap.append(site)
         return node
+
+    def _merged(self, node: cst.With, inner: int, indent: str) -> cst.With:
+        """``with mask, handler:`` where the handler's ``with`` would be all that another holds.
+
+        `inner` is the number of the first statement inside.
+        """
+        edit = self._edits.get(inner, Edit())
+        sole = len(node.body.body) == 1 and not (edit.before or edit.after)
+        if not edit.wrap or not sole or node.asynchronous is not None:
+            return node
+        joined = self._rewriter.joined(node, handler_of(edit.wrap), indent, last=True)
+        if joined is None:
+            return node
+        edit.wrap = []
+        return joined
 
     def _take(self, node: cst.CSTNode) -> int:
         """The number of the next statement, which must be what the survey saw there."""

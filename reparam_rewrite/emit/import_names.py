@@ -58,16 +58,22 @@ def with_name(
         changed = among_comments(found, alias, position)
         return None if changed is None else statement.with_changes(body=[changed])
     texts.insert(position, alias)
-    package = dotted_of(found.module)
-    line = f"from {package} import {', '.join(texts)}"
     comment = len(module.code_for_node(statement.trailing_whitespace).rstrip())
-    if "\n" in code or len(line) + comment > width:
-        indent = " " * layout.STEP if not module.default_indent else module.default_indent
-        lines = [f"from {package} import (", *(f"{indent}{text}," for text in texts), ")"]
-        line = module.default_newline.join(lines)
+    room = 0 if "\n" in code else width - comment
+    line = import_from(dotted_of(found.module), texts, module, room)
     new = cst.parse_statement(line, config=module.config_for_parsing)
     assert isinstance(new, cst.SimpleStatementLine)
     return statement.with_changes(body=new.body)
+
+
+def import_from(package: str, texts: Sequence[str], module: cst.Module, width: int) -> str:
+    """``from package import a, b``, with a name a line if that is too long."""
+    line = f"from {package} import {', '.join(texts)}"
+    if len(line) <= width:
+        return line
+    indent = " " * layout.STEP if not module.default_indent else module.default_indent
+    lines = [f"from {package} import (", *(f"{indent}{text}," for text in texts), ")"]
+    return module.default_newline.join(lines)
 
 
 def among_comments(found: cst.ImportFrom, alias: str, position: int) -> cst.ImportFrom | None:

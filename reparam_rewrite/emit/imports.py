@@ -8,39 +8,106 @@ from collections.abc import Callable, Sequence
 import libcst as cst
 from msgspec import Struct
 
+from reparam_rewrite.emit.anchors import Anchor, Block, Definition, anchor_of, depth_in, imports
 from reparam_rewrite.emit.import_names import (
     alias_text,
     dotted_of,
+    import_from,
     is_welcome,
     member_key,
     with_name,
 )
+from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.standins import BORDER, MAGIC, RESERVED
 
 ImportStatement = cst.Import | cst.ImportFrom
 Body = list[cst.BaseStatement]
 
-#: Packages that a block of third-party imports is known by, the surest first.
+#: Packages whose imports don't set JAX up, or do no more than the first two.
 THIRD_PARTY = ("numpyro", "jax", "numpy", "scipy", "pandas", "arviz", "matplotlib", "optax", "flax")
 
 
-def add_imports(module: cst.Module, new: dict[str, str], width: int, cell: str = "") -> cst.Module:
-    """The module with imports for `new`: dotted names, each with the name to import it as.
+def add_imports(module: cst.Module, spelling: Spelling, width: int, cell: str = "") -> cst.Module:
+    """The module with the imports that the generated code needs.
 
+    They stand at the head if that imports NumPyro, else where the functions that need them do.
     `cell` is the border of the first cell that is rewritten, if the module is a notebook's.
     """
-    for dotted, name in sorted(new.items()):
+    for dotted, name in sorted(spelling.new.items()):
         head = head_of(module, cell)
-        package, _, last = dotted.rpartition(".")
-        renamed = "" if last == name else f" as {name}"
-        if dotted in ("jax.numpy", "numpyro"):
-            line = f"import {dotted}" + (f" as {name}" if name != dotted else "")
-            module = insert(module, line, head)
+        if is_loaded(module, dotted, head):
+            module = added(module, dotted, name, width, head)
             continue
-        alias = f"{last}{renamed}"
-        extended = extend(module, package, alias, width, head)
-        module = extended or insert(module, f"from {package} import {alias}", head)
+        needed = spelling.needed[dotted]
+        for function in sorted(needed) if "" not in needed else [""]:
+            anchor = anchor_of(module, function)
+            if anchor is None:  # whatever is above the first definition may matter
+                module = added(module, dotted, name, width, Head(head.end, head.end))
+            elif not is_there(anchor.block, name):
+                module = added_by(module, anchor, dotted, name, width)
     return module
+
+
+def is_loaded(module: cst.Module, dotted: str, head: Head) -> bool:
+    """Does the head import what this is in, so that one import more of it does nothing?
+
+    The standard library's is there at any time.
+    """
+    package = dotted.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return True
+    return first_import(module, package, head) is not None
+
+
+def first_import(module: cst.Module, package: str, head: Head) -> int | None:
+    """Where a package is imported first at the head. NumPyro's import is one of JAX, too."""
+    packages = ("numpyro", package)
+    return next((at for at in range(head.end) if imports(module.body[at], packages)), None)
+
+
+def added(module: cst.Module, dotted: str, name: str, width: int, head: Head) -> cst.Module:
+    package, _, last = dotted.rpartition(".")
+    if dotted in ("jax.numpy", "numpyro"):
+        line = f"import {dotted}" + (f" as {name}" if name != dotted else "")
+        return insert(module, line, head)
+    alias = last if last == name else f"{last} as {name}"
+    extended = extend(module, package, alias, width, head)
+    return extended or insert(module, import_from(package, [alias], module, width), head)
+
+
+def added_by(module: cst.Module, anchor: Anchor, dotted: str, name: str, width: int) -> cst.Module:
+    """The import beside the one of NumPyro that the function goes through."""
+    block = anchor.block
+    inside = module if block is module else module.with_changes(body=block.body, header=[])
+    room = width - depth_in(module, block) * len(module.default_indent)
+    if anchor.alone:
+        line = added(inside.with_changes(body=[]), dotted, name, room, Head(0, 0)).body
+        line = [line[0].with_changes(leading_lines=[])]
+        position = behind(inside, anchor.at, len(inside.body))
+        changed = replaced(inside, position, position, line)
+    else:
+        others = [at for at, part in enumerate(block.body) if isinstance(part, Definition)]
+        start = max((at + 1 for at in others if at < anchor.at), default=0)
+        end = min((at for at in others if at > anchor.at), default=len(block.body))
+        changed = added(inside, dotted, name, room, Head(start, end))
+    if block is module:
+        return changed
+    first, *below = changed.body
+    first = first.with_changes(leading_lines=[*changed.header, *leading_lines(first)])
+    return module.with_deep_changes(block, body=[first, *below])
+
+
+def is_there(block: Block, name: str) -> bool:
+    """Has another function had the import put there already?"""
+    names = (imported for statement in block.body if (imported := import_of(statement)))
+    return any(name in bound_by(found) for found in names)
+
+
+def bound_by(found: ImportStatement) -> list[str]:
+    """The names that an import binds, but for a star."""
+    if isinstance(found.names, cst.ImportStar):
+        return []
+    return [alias_text(alias).rpartition(" ")[2] for alias in found.names]
 
 
 class Head(Struct, frozen=True):
@@ -121,7 +188,7 @@ def replaced(module: cst.Module, start: int, end: int, new: Sequence[cst.CSTNode
 # -- one more import -----------------------------------------------------------------------------
 
 
-class Block(Struct, frozen=True):
+class Run(Struct, frozen=True):
     """A run of imports without blank lines: ``body[start:end]``."""
 
     start: int
@@ -137,17 +204,23 @@ class Block(Struct, frozen=True):
 def insert(module: cst.Module, line: str, head: Head) -> cst.Module:
     """The new import in the block of imports that has NumPyro or JAX, where sorting puts it.
 
-    One of the standard library goes to the block that has nothing else.
+    It isn't put above what may set JAX up. One of the standard library goes to the block that has
+    nothing else.
     """
     new = cst.parse_statement(line, config=module.config_for_parsing)
     assert isinstance(new, cst.SimpleStatementLine)
     found = import_of(new)
     assert found is not None
     blocks = blocks_of(module, head)
-    if key_of(found)[1].partition(".")[0] in sys.stdlib_module_names:
+    package = key_of(found)[1].partition(".")[0]
+    if package in sys.stdlib_module_names:
         block = next((b for b in blocks if b.start >= head.start and is_standard(b)), None)
     else:
-        block = third_party(blocks, head)
+        block = third_party(blocks, head, package)
+        first = first_import(module, package, head)
+        if block is None and first is not None:
+            position = behind(module, first, head.end)
+            return replaced(module, position, position, [new])
     if block is None:
         return insert_block(module, new, blocks, head)
     order = order_of(blocks)
@@ -156,8 +229,17 @@ def insert(module: cst.Module, line: str, head: Head) -> cst.Module:
     keys = [order(key_of(other)) for other in block.imports]
     position = block.end
     if keys == sorted(keys):
-        position = block.start + sum(key < own for key in keys)
+        position = block.start + max(sum(key < own for key in keys), unsure(block))
     return insert_at(module, new, position, block)
+
+
+def unsure(block: Run) -> int:
+    """How many imports of a block are up to the last before NumPyro that may set JAX up."""
+    tops = [key_of(found)[1].partition(".")[0] for found in block.imports]
+    first = next((at for at, top in enumerate(tops) if top in THIRD_PARTY[:2]), 0)
+    known = {*THIRD_PARTY, *sys.stdlib_module_names}
+    others = [at for at in range(first) if not tops[at].startswith("jax") and tops[at] not in known]
+    return max(others, default=-1) + 1
 
 
 Key = tuple[bool, str, tuple[int, str, str]]
@@ -171,7 +253,8 @@ def key_of(found: ImportStatement) -> Key:
         first = "*" if isinstance(found.names, cst.ImportStar) else alias_text(found.names[0])
         member = (-1, "", "") if star else member_key(first)
         return True, "." * len(found.relative) + dotted_of(found.module).lower(), member
-    return False, dotted_of(found.names[0].name).lower(), (-1, "", "")
+    first = alias_text(found.names[0])
+    return False, dotted_of(found.names[0].name).lower(), (-1, first.lower(), first)
 
 
 def straight_first(key: Key) -> tuple[object, ...]:
@@ -184,7 +267,7 @@ def by_module(key: Key) -> tuple[object, ...]:
     return key[1], key[0], key[2]
 
 
-def order_of(blocks: Sequence[Block]) -> Order:
+def order_of(blocks: Sequence[Run]) -> Order:
     """The order that all blocks of the file are in; isort's own if they are in none."""
     keys = [[key_of(found) for found in block.imports] for block in blocks]
     for order in (straight_first, by_module):
@@ -193,15 +276,15 @@ def order_of(blocks: Sequence[Block]) -> Order:
     return straight_first
 
 
-def blocks_of(module: cst.Module, head: Head) -> list[Block]:
+def blocks_of(module: cst.Module, head: Head) -> list[Run]:
     """The runs of imports at the head of the file."""
-    blocks: list[Block] = []
+    blocks: list[Run] = []
     start, found = 0, list[ImportStatement]()
     for position, statement in enumerate([*module.body[: head.end], None]):
         imported = None if statement is None or is_future(statement) else import_of(statement)
         ends = imported is None or (statement is not None and has_blank_line(statement))
         if found and ends:
-            blocks.append(Block(start, position, tuple(found)))
+            blocks.append(Run(start, position, tuple(found)))
             found = []
         if imported is not None:
             start = start if found else position
@@ -209,23 +292,20 @@ def blocks_of(module: cst.Module, head: Head) -> list[Block]:
     return blocks
 
 
-def third_party(blocks: Sequence[Block], head: Head) -> Block | None:
-    """The block that NumPyro's imports belong to.
+def third_party(blocks: Sequence[Run], head: Head, package: str) -> Run | None:
+    """The block that NumPyro's imports belong to, and that of JAX those of JAX.
 
     A notebook may install NumPyro below its other imports.
     """
     near = [block for block in blocks if block.start >= head.start]
-    for package in THIRD_PARTY:
-        for block in blocks if package == "numpyro" else near:
-            if package in block.tops:
+    for wanted in ("numpyro", package):
+        for block in blocks if wanted == "numpyro" else near:
+            if wanted in block.tops:
                 return block
-    for block in near:
-        if not is_standard(block) and "" not in block.tops:
-            return block
     return None
 
 
-def section(block: Block, blocks: Sequence[Block], module: cst.Module, order: Order) -> Block:
+def section(block: Run, blocks: Sequence[Run], module: cst.Module, order: Order) -> Run:
     """The block with its neighbours of the same section: sorters set off what has a comment.
 
     ::
@@ -243,11 +323,11 @@ def section(block: Block, blocks: Sequence[Block], module: cst.Module, order: Or
         imports = (*first.imports, *second.imports)
         keys = [order(key_of(found)) for found in imports]
         if keys == sorted(keys) and above and all(line.comment for line in above):
-            block = Block(first.start, second.end, imports)
+            block = Run(first.start, second.end, imports)
     return block
 
 
-def is_standard(block: Block) -> bool:
+def is_standard(block: Run) -> bool:
     return block.tops <= sys.stdlib_module_names
 
 
@@ -261,12 +341,23 @@ def leading_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
     return statement.leading_lines
 
 
+def behind(module: cst.Module, position: int, end: int) -> int:
+    """Where a new import goes that belongs to what is at the position."""
+    below = range(position + 1, end)
+    return next((at for at in below if not follows(module.body[at])), end)
+
+
+def follows(statement: cst.BaseStatement) -> bool:
+    """Is it an import that belongs to those right above it?"""
+    return import_of(statement) is not None and not has_blank_line(statement)
+
+
 def has_blank_line(statement: cst.BaseStatement) -> bool:
     return any(line.comment is None for line in leading_lines(statement))
 
 
 def insert_at(
-    module: cst.Module, new: cst.SimpleStatementLine, position: int, block: Block
+    module: cst.Module, new: cst.SimpleStatementLine, position: int, block: Run
 ) -> cst.Module:
     """A new first line of a block goes below the blank lines; comments stay with theirs."""
     if position > block.start:
@@ -314,7 +405,7 @@ def at_last_blank(lines: list[cst.EmptyLine]) -> tuple[list[cst.EmptyLine], list
 
 
 def insert_block(
-    module: cst.Module, new: cst.SimpleStatementLine, blocks: Sequence[Block], head: Head
+    module: cst.Module, new: cst.SimpleStatementLine, blocks: Sequence[Run], head: Head
 ) -> cst.Module:
     """A block of its own: behind the docstring, ``from __future__`` and the standard library's.
 

@@ -28,13 +28,15 @@ OVER_PLATE = {"DiscreteCosineTransform": "PlateDCT", "HaarTransform": "PlateHaar
 class Spelling(Struct):
     """Spells dotted names for one file, and remembers the imports that this takes.
 
-    `new` maps a dotted name to the name it must be imported as, `classes` a transform to the class
-    that must be defined as it over a plate.
+    `new` maps a dotted name to the name it must be imported as, `needed` to the functions that use
+    it ("" is the module), `classes` a transform to the class that must be defined as it over a
+    plate.
     """
 
     survey: Survey
     names: Names
     new: dict[str, str] = {}
+    needed: dict[str, set[str]] = {}
     classes: dict[str, str] = {}
 
     def of(self, dotted: str, moment: Moment) -> str:
@@ -47,18 +49,16 @@ class Spelling(Struct):
             found = self._visible(module, moment)
             if found:
                 return found + dotted[len(module) :]
-        if dotted in self.new:
-            return self.new[dotted]
         if dotted == "numpyro.handlers.reparam":
-            return self._import("numpyro.handlers", "handlers") + ".reparam"
-        return self._import(dotted, wanted(dotted))
+            return self._import("numpyro.handlers", "handlers", moment.function.name) + ".reparam"
+        return self._import(dotted, wanted(dotted), moment.function.name)
 
     def above(self, dotted: str) -> str:
         """The expression for `dotted` outside of functions, in front of the first rewritten one."""
         for name in sorted(self.survey.certain):
             if self.survey.aliases.get(name) == dotted:
                 return name
-        return self.new.get(dotted) or self._import(dotted, wanted(dotted))
+        return self._import(dotted, wanted(dotted), "")
 
     def defined(self, transform: str) -> str:
         """The class that is a transform over a plate."""
@@ -66,7 +66,8 @@ class Spelling(Struct):
             self.classes[transform] = self.names.new(OVER_PLATE[transform])
         return self.classes[transform]
 
-    def _import(self, dotted: str, wanted: str) -> str:
+    def _import(self, dotted: str, wanted: str, function: str) -> str:
+        self.needed.setdefault(dotted, set()).add(function)
         if dotted not in self.new:
             self.new[dotted] = self.names.new(wanted)
         return self.new[dotted]

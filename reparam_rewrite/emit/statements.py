@@ -146,31 +146,52 @@ class Rewriter:
     def _expression(self, text: str) -> cst.BaseExpression:
         return cst.parse_expression(text, config=self._parsing)
 
-    def joined(self, node: cst.With, item: str, indent: str) -> cst.With | None:
-        """``with handler, plate:``; None if its line would get too long."""
-        if isinstance(node.lpar, cst.LeftParen):
+    def joined(
+        self, node: cst.With, item: str, indent: str, *, last: bool = False
+    ) -> cst.With | None:
+        """``with handler, plate:``, in parentheses where that is too long; None if it can't be.
+
+        `last`: ``with plate, handler:``
+        """
+        header, comment = self._header(node)
+        listed = header.removeprefix("with").removesuffix(":").strip()
+        if not isinstance(node.lpar, cst.LeftParen):
+            line = f"with {listed}, {item}:" if last else f"with {item}, {listed}:"
+            if "\n" not in header and len(indent) + len(line) + comment <= self._width:
+                return self._with_items(node, line)
+        elif isinstance(node.lpar.whitespace_after, cst.ParenthesizedWhitespace) and not last:
             return self._with_first_line(node, item, indent)
-        return self._with_first_item(node, item, indent)
-
-    def _with_first_item(self, node: cst.With, item: str, indent: str) -> cst.With | None:
-        """``with plate:`` with one more item, if that fits on its line."""
-        header = self._header(node)
-        if "\n" in header or len(f"{indent}{item}, {header}") > self._width:
+        else:
+            listed = listed.removeprefix("(").removesuffix(")")
+        one_line = layout.joined(listed)
+        if one_line is None:
             return None
-        first = cst.WithItem(
-            self._expression(item), comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        )
-        return node.with_changes(items=[first, *node.items])
+        one_line = one_line.removesuffix(",")
+        listed = f"{one_line}, {item}" if last else f"{item}, {one_line}"
+        room = self._width - len(indent)
+        return self._with_items(node, *layout.statement(f"with ({listed},):", room, comment))
 
-    def _header(self, node: cst.With) -> str:
-        """``with plate:  # comment``, without rendering the body."""
+    def _with_items(self, node: cst.With, *lines: str) -> cst.With:
+        """A ``with`` that has the items of another, which is given without a body."""
+        (found,) = self._parsed([(*lines, " " * layout.STEP + "pass")])
+        assert isinstance(found, cst.With)
+        return node.with_changes(
+            items=found.items,
+            lpar=found.lpar,
+            rpar=found.rpar,
+            whitespace_after_with=found.whitespace_after_with,
+            whitespace_before_colon=found.whitespace_before_colon,
+        )
+
+    def _header(self, node: cst.With) -> tuple[str, int]:
+        """``with plate:``, without rendering the body, and the length of the comment behind it."""
         assert isinstance(node.body, cst.IndentedBlock)
         bare = node.with_changes(leading_lines=[], body=cst.SimpleStatementSuite([cst.Pass()]))
-        header = self._module.code_for_node(bare).rstrip()
+        header = self._code_of(bare).rstrip()
         comment = self._module.code_for_node(node.body.header).rstrip()
-        return header.removesuffix("pass").rstrip() + comment
+        return header.removesuffix("pass").rstrip(), len(comment)
 
-    def _with_first_line(self, node: cst.With, item: str, indent: str) -> cst.With | None:
+    def _with_first_line(self, node: cst.With, item: str, indent: str) -> cst.With:
         """``with (`` and one item a line, one more; comments stay above or behind what they say.
 
         ::
@@ -183,15 +204,13 @@ class Rewriter:
         """
         assert isinstance(node.lpar, cst.LeftParen)
         space = node.lpar.whitespace_after
-        if not isinstance(space, cst.ParenthesizedWhitespace):
-            return None
-        if len(f"{indent}{self._module.default_indent}{item},") > self._width:
-            return None
+        assert isinstance(space, cst.ParenthesizedWhitespace)
         newline = cst.TrailingWhitespace(newline=space.first_line.newline)
-        first = cst.WithItem(
-            self._expression(item),
-            comma=cst.Comma(whitespace_after=space.with_changes(first_line=newline)),
+        made = self._with_items(
+            node, *layout.statement(f"with ({item}, item,):", self._width - len(indent))
         )
+        comma = cst.Comma(whitespace_after=space.with_changes(first_line=newline))
+        first = made.items[0].with_changes(comma=comma)
         return node.with_changes(
             lpar=node.lpar.with_changes(whitespace_after=space.with_changes(empty_lines=[])),
             items=[first, *node.items],

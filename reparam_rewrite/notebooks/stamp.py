@@ -4,7 +4,7 @@
 
     "metadata": {
      "reparam_rewrite": {
-      "generated_by": "reparam-rewrite 0.1.0: change what it is made from, not this file",
+      "generated_by": "reparam-rewrite 0.1.0: edit its sources, not this file",
       "sources": "5a1f09c2d7e84b36",
       "body": "90cd35bb1e6f7a42",
       "model": "model.ipynb",
@@ -35,7 +35,9 @@ def read_stamp(data: bytes) -> Stamp | None:
     if not isinstance(said, dict):
         return None
     lines = json.dumps(said, sort_keys=True).encode()
-    return Stamp(lines, str(said.get("sources")), str(said.get("body")), body_of(notebook))
+    version = json.dumps(said.get("generated_by")).encode()
+    digests = str(said.get("sources")), str(said.get("body"))
+    return Stamp(lines, *digests, body_of(notebook), version)
 
 
 def loaded(data: bytes) -> dict[str, Any]:
@@ -66,8 +68,7 @@ def joined(source: Any) -> Any:
 
 def table(body: bytes, made_from: Origin) -> dict[str, str]:
     return {
-        "generated_by": f"reparam-rewrite {made_from.version}: "
-        "change what it is made from, not this file",
+        "generated_by": f"reparam-rewrite {made_from.version}: edit its sources, not this file",
         "sources": made_from.sources,
         "body": digest(body),
         "model": made_from.model,
