@@ -105,6 +105,12 @@ class Reader:
     def is_unstable(self, name: str) -> bool:
         return name in self.function.unstable
 
+    def is_enclosed(self, name: str) -> bool:
+        if name in self._locals:
+            return False
+        around = zip(self._outer, self._outer_imports, strict=True)
+        return next((name not in own for names, own in around if name in names), False)
+
     def literal_key(self, node: ast.expr) -> str:
         return f"literal {node.lineno}:{node.col_offset}"
 

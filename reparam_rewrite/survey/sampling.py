@@ -22,6 +22,7 @@ from reparam_rewrite.survey.calls import (
     variable_of,
 )
 from reparam_rewrite.survey.contexts import is_plate
+from reparam_rewrite.survey.data import data_in, observations
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
@@ -95,8 +96,9 @@ class Sampling(Steps):
                 self.function.mentions.setdefault(last, part.lineno)
                 if last in ENTERING and self.function.entered is None:
                     self.function.entered = self._number(statement), part.lineno
+        data = data_in(self, root) if touched else frozenset()
         for changed in sorted(touched & self._locals):
-            self._timeline.touch(changed, self._number(statement))
+            self._timeline.touch(changed, self._number(statement), data)
         return found
 
     def _note_call(self, called: ast.Name | ast.Attribute, line: int) -> str:
@@ -168,6 +170,8 @@ class Sampling(Steps):
             comments=comments,
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
+            data=data_in(self, prior_node),
+            observations=observations(self, argument(node, 2, "obs")),
         )
         if self._following:
             site = self._seen_from_outside(site, name, statement, node)

@@ -52,16 +52,22 @@ class Timeline:
         self._changes.append((name, self._now.get(name)))
         self._now[name] = binding
 
-    def touch(self, name: str, statement: int) -> None:
-        """`statement` may change the value of `name` in place, if that can be changed at all."""
+    def touch(self, name: str, statement: int, data: frozenset[str] = frozenset()) -> None:
+        """`statement` may change the value of `name` in place, if that can be changed at all.
+
+        `data` are the arguments of the call that it may put into that.
+        """
         known = self._now.get(name)
         if known is not None and known.site is None and known.shape is None and not known.plate:
-            self.bind(name, statement, replace(known, version=self.version()))
+            self.bind(
+                name, statement, replace(known, version=self.version(), data=known.data | data)
+            )
 
     def forget(self, names: Iterable[str], statement: int, *, certain: bool = False) -> None:
         """From after `statement` on nothing is known of `names` but that they may be bound."""
         for name in sorted(names):
-            self.bind(name, statement, Binding(self.version(), certain=certain))
+            unknown = frozenset([name])
+            self.bind(name, statement, Binding(self.version(), certain=certain, data=unknown))
 
     def now(self, name: str) -> Binding | None:
         return self._now.get(name)
@@ -105,8 +111,17 @@ class Timeline:
             if self._now[name] is not binding:
                 self.bind(name, statement, binding)
 
-    def join(self, mark: int, ends: list[dict[str, Binding | None]], statement: int) -> None:
-        """After branches since `mark` that changed what `ends` say, keep what holds in all."""
+    def join(
+        self,
+        mark: int,
+        ends: list[dict[str, Binding | None]],
+        statement: int,
+        data: frozenset[str] = frozenset(),
+    ) -> None:
+        """After branches since `mark` that changed what `ends` say, keep what holds in all.
+
+        `data` are the arguments of the call that decide between the branches.
+        """
         if not ends:
             return
         for name, start in self.before_branch(mark).items():
@@ -126,6 +141,7 @@ class Timeline:
                     shape=shapes.pop() if len(shapes) == 1 else None,
                     certain=all(binding is not None and binding.certain for binding in found),
                     sites=tuple(dict.fromkeys(chain(*sites))) if all(sites) else (),
+                    data=data.union(*(binding.data for binding in found if binding)),
                 ),
             )
 

@@ -209,6 +209,18 @@ class Scan(Struct, frozen=True):
     passes: bool
 
 
+class Observations(Struct, frozen=True):
+    """What an observed site is given: the arguments of the call that it is computed of, `data`.
+
+    `optional` is what is None where there are none, with what that reads; empty: that can't be
+    told.
+    """
+
+    data: frozenset[str]
+    optional: str = ""
+    reads: frozenset[Read] = frozenset()
+
+
 class Site(Struct, frozen=True):
     """One `numpyro.sample` call with a name that can be read.
 
@@ -231,7 +243,8 @@ class Site(Struct, frozen=True):
     the statement, the place and the names is then of the call and of what is bound around it.
     `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
     stands in: "body" or "orelse", of one conditional expression in another. `comments` are those
-    on the lines of its statement, and of the call that led to it.
+    on the lines of its statement, and of the call that led to it. `data` are the arguments of the
+    call that its prior is computed of.
     """
 
     index: int
@@ -266,6 +279,8 @@ class Site(Struct, frozen=True):
     stacked: Shape | None = None
     through: str = ""
     comments: tuple[Comment, ...] = ()
+    data: frozenset[str] = frozenset()
+    observations: Observations | None = None
 
     @property
     def skip(self) -> Comment | None:
@@ -291,8 +306,9 @@ class Site(Struct, frozen=True):
 class Binding(Struct, frozen=True):
     """What a local name stands for from some statement on.
 
-    `certain` is False where the name may be unbound. A binding that says nothing else stands for
-    a value that can't be told from the source.
+    `certain` is False where the name may be unbound. `data` are the arguments of the call that the
+    value is computed of, other than through sites; an argument is its own. A binding that says
+    nothing else stands for a value that can't be told from the source.
     """
 
     version: int
@@ -304,6 +320,7 @@ class Binding(Struct, frozen=True):
     certain: bool = True
     parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
     sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not
+    data: frozenset[str] = frozenset()
 
 
 class Addressed(Struct, frozen=True):
