@@ -51,7 +51,8 @@ class Rewriter:
             node = self._wrapped(node, handler_of(edit.wrap), indent)
         if before:
             # Comments and blank lines above the statement stay above what now belongs to it.
-            before[0] = before[0].with_changes(leading_lines=node.leading_lines)
+            lines = [*node.leading_lines, *before[0].leading_lines]
+            before[0] = before[0].with_changes(leading_lines=lines)
             node = node.with_changes(leading_lines=[])
         return [*before, node, *self._parsed(edit.after)]
 

@@ -15,6 +15,7 @@ from reparam_rewrite.plan.checks import child_problems
 from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.data import remark
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
@@ -115,6 +116,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
             for term in rewrite.terms
             if term.value.guarded
         ]
+        + [text for text in (remark(rewrite),) if text]
         + list(remarks(rewrite.site))
         for rewrite in rewrites
     }

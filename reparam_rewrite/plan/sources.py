@@ -10,6 +10,7 @@ from reparam_rewrite.diagnostics import Place, listed, nearest
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.purity import is_repeatable
 from reparam_rewrite.survey.shapes import shape_of
@@ -26,6 +27,7 @@ class Source(Struct, frozen=True):
     center: str = ""
     center_shape: Shape | None = ()
     movable: bool = True  # it may be computed before the statement, if its names allow
+    data: frozenset[str] = frozenset()  # the arguments of the call that it is computed of
 
 
 def source_of(context: Context, site: Site, pair: Pair) -> Source:
@@ -49,7 +51,10 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
             center = repr(rule.center)
     texts = [text for text in (expression, center) if text]
     movable = all(is_repeatable(moment, parsed(text)) for text in texts)
-    return Source(pair, reads, one_line(expression), shape, center, center_shape, movable)
+    given = pair.site.observations if pair.site is not None else None
+    data = given.data if given is not None else frozenset()
+    data = data.union(*(data_in(moment, parsed(text)) for text in texts))
+    return Source(pair, reads, one_line(expression), shape, center, center_shape, movable, data)
 
 
 def parsed(text: str) -> ast.expr:

@@ -63,8 +63,7 @@ def references(node: ast.AST) -> list[Reference]:
             found.append(known)
         elif isinstance(part, ast.Call):
             called = part.func
-            name = getattr(called, "attr", None) or getattr(called, "id", "")
-            shape = SHAPED.get(name)
+            shape = SHAPED.get(getattr(called, "attr", "") or getattr(called, "id", ""))
             stack += [argument for at, argument in enumerate(part.args) if at != shape]
             stack += [k.value for k in part.keywords if shape is None or k.arg != "shape"]
             stack.append(called.value if isinstance(called, ast.Attribute) else called)
