@@ -142,7 +142,9 @@ class Rewriter:
             found += (ln if n in strings else stepped(ln, step) for n, ln in enumerate(lines))
         text = self._module.default_newline.join([*found, ""])
         parsed = cst.parse_module(text, config=self._parsing)
-        return list(parsed.body)
+        first, *rest = parsed.body
+        # A comment above the first statement of a module is the module's own.
+        return [first.with_changes(leading_lines=[*parsed.header, *first.leading_lines]), *rest]
 
     def _expression(self, text: str) -> cst.BaseExpression:
         return cst.parse_expression(text, config=self._parsing)

@@ -26,12 +26,14 @@ def data_of(child: Child, sources: Iterable[Source]) -> tuple[str, ...]:
     """The arguments of the call that a child's map to its base depends on, as they are written.
 
     They may be in what its offset and scale are made of, and in the prior where that decides on
-    the map: by its support, or for one of NumPyro's own reparameterizers.
+    the map: by its support, or its loc and scale for a reparameterizer that takes it apart.
     """
-    site = child.site
+    site, by = child.site, child.reparam
     found = {name for source in sources for name in source.data}
-    if child.reparam is not None or site.prior.support.kind == "runtime":
+    if by is not None and by.name in ("LocScaleReparam", "TransformReparam"):
         found |= site.data
+    elif by is None and site.prior.support.kind == "runtime":
+        found |= site.bounds
     return tuple(sorted(found))
 
 

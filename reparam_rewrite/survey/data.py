@@ -9,14 +9,26 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.calls import is_none
+from reparam_rewrite.survey.calls import argument, is_none, is_starred
+from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.nodes import parts_of, walk
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.values import Observations, Read
 
-#: Functions of arrays whose result has the shape that they are given, and nothing else of it, with
-#: the position of that.
-SHAPED = {"zeros": 0, "ones": 0, "full": 0, "empty": 0, "broadcast_to": 1}
+#: What takes a shape, at that position, which says nothing of the values.
+SHAPED = {
+    "GaussianRandomWalk": 1,
+    "broadcast_to": 1,
+    "empty": 0,
+    "expand": 0,
+    "expand_by": 0,
+    "full": 0,
+    "ones": 0,
+    "zeros": 0,
+}
+
+#: Keywords that do.
+SIZES = frozenset(["num_steps", "shape"])
 
 #: What decides between values, rather than compute one of all that it reads.
 DECIDING = (
@@ -65,7 +77,7 @@ def references(node: ast.AST) -> list[Reference]:
             called = part.func
             shape = SHAPED.get(getattr(called, "attr", "") or getattr(called, "id", ""))
             stack += [argument for at, argument in enumerate(part.args) if at != shape]
-            stack += [k.value for k in part.keywords if shape is None or k.arg != "shape"]
+            stack += [keyword.value for keyword in part.keywords if keyword.arg not in SIZES]
             stack.append(called.value if isinstance(called, ast.Attribute) else called)
         else:
             stack += parts_of(part)
@@ -80,6 +92,21 @@ def data_in(scope: Scope, node: ast.AST | None) -> frozenset[str]:
     """
     found = references(node) if node is not None else []
     return frozenset().union(*(data_of(scope, known) for known in found))
+
+
+def bounds_in(scope: Scope, family: str | None, prior: ast.expr | None) -> frozenset[str]:
+    """The arguments of the call that the support of a distribution expression depends on."""
+    node = prior
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if not isinstance(node.func.value, ast.Call):
+            break
+        node = node.func.value
+    names = [name for name, _ in FAMILIES[family].arguments] if family in FAMILIES else []
+    bounds = [name for name in names if name in ("low", "high")]
+    if not isinstance(node, ast.Call) or not bounds or "base_dist" in names or is_starred(node):
+        return data_in(scope, prior)
+    given = [argument(node, names.index(name), name) for name in bounds]
+    return frozenset().union(*(data_in(scope, bound) for bound in given))
 
 
 def data_of(scope: Scope, read: Reference) -> frozenset[str]:

@@ -22,7 +22,7 @@ from reparam_rewrite.survey.calls import (
     variable_of,
 )
 from reparam_rewrite.survey.contexts import is_plate
-from reparam_rewrite.survey.data import data_in, observations
+from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
@@ -171,6 +171,7 @@ class Sampling(Steps):
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
             data=data_in(self, prior_node),
+            bounds=bounds_in(self, prior.family, prior_node),
             observations=observations(self, argument(node, 2, "obs")),
         )
         if self._following:

@@ -244,7 +244,7 @@ class Site(Struct, frozen=True):
     `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
     stands in: "body" or "orelse", of one conditional expression in another. `comments` are those
     on the lines of its statement, and of the call that led to it. `data` are the arguments of the
-    call that its prior is computed of.
+    call that its prior is computed of, and `bounds` those of its support.
     """
 
     index: int
@@ -280,6 +280,7 @@ class Site(Struct, frozen=True):
     through: str = ""
     comments: tuple[Comment, ...] = ()
     data: frozenset[str] = frozenset()
+    bounds: frozenset[str] = frozenset()
     observations: Observations | None = None
 
     @property
