@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import ast
 from itertools import combinations
 
-from reparam_rewrite.survey.values import Function, Shape, Site
+from reparam_rewrite.survey.calls import DECIDING
+from reparam_rewrite.survey.values import Function, Read, Shape, Site
 
 
 def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:
@@ -45,9 +47,38 @@ def innermost_branch(site: Site) -> int:
     return max((frame.statement for frame in site.frames if frame.block is not None), default=-1)
 
 
-def nearest(sites: list[Site], child: Site) -> Site | None:
+def is_bound(function: Function, parent: Site, child: Site) -> bool:
+    """Does the parent's variable surely stand for it where `child` is sampled?
+
+    It may have been sampled in a branch that is only taken if this one is, or the child's own
+    prior reads it.
+    """
+    if parent.variable is None or parent.variable in function.unstable:
+        return False
+    binding = function.timeline.before(parent.variable, child.statement)
+    if binding is None:
+        return False
+    if binding.certain:
+        return binding.site == parent.index
+    only = binding.sites == (parent.index,) and not binding.else_value
+    return only and is_read(child, Read(parent.variable, binding.version))
+
+
+def is_read(site: Site, read: Read) -> bool:
+    """Does the prior of a site surely read a name, so that it is bound there?"""
+    if read not in site.prior_reads or site.prior_segment is None or site.through:
+        return False
+    prior = ast.parse(f"({site.prior_segment.text})", mode="eval")
+    return not any(isinstance(part, DECIDING) for part in ast.walk(prior))
+
+
+def nearest(function: Function, sites: list[Site], child: Site) -> Site | None:
     """The one of alternatives that is sampled on the way to `child`."""
-    found = [site for site in sites if is_before(site.path, child.path)]
+    found = [
+        site
+        for site in sites
+        if is_before(site.path, child.path) or is_bound(function, site, child)
+    ]
     return found[0] if len(found) == 1 else None
 
 
@@ -62,7 +93,10 @@ def alike(one: Shape | None, other: Shape | None) -> bool:
 
 
 def shared_variable(function: Function, sites: list[Site], child: Site) -> str | None:
-    """The variable that is one of the alternatives where `child` is sampled, whichever ran."""
+    """The variable that is one of the alternatives where `child` is sampled, whichever ran.
+
+    Or, where there is one site only, what stands for it in the other branches.
+    """
     (variable, *others) = {site.variable for site in sites}
     if others or variable is None or any(site.order >= child.order for site in sites):
         return None
@@ -75,4 +109,5 @@ def shared_variable(function: Function, sites: list[Site], child: Site) -> str |
     binding = function.timeline.before(variable, child.statement)
     if binding is None or not binding.certain:
         return None
-    return variable if {*binding.sites} == {site.index for site in sites} else None
+    own = {*binding.sites} == {site.index for site in sites}
+    return variable if own and (len(sites) == 1 or not binding.else_value) else None

@@ -124,7 +124,7 @@ def making_pair(function: Function, config: Config, rule: SiteRule, child: Site)
     scale, reparam = rule.scale, rule.reparam
     if scale is not None and scale.by:
         found = function.find(scale.by)
-        own = nearest(found, child) if are_alternatives(found) else None
+        own = nearest(function, found, child) if are_alternatives(found) else None
         site = own or (found[0] if found else None)
         # The coefficient is that of the offset, which the scale has nothing to do with; nor has it
         # with what the offset by the same site says of itself.
@@ -169,10 +169,11 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
         found = [] if is_value else function.find(name)
         place = config.place_of_pair(child.name, name)
         site = found[0] if found else None
-        if len(found) > 1 and are_alternatives(found):
-            site = nearest(found, child) or site
+        if site is not None and are_alternatives(found):
+            own = nearest(function, found, child)
+            site = own or site
             variable = shared_variable(function, found, child)
-            if nearest(found, child) is None and variable is not None:
+            if own is None and variable is not None:
                 # Whichever of them was sampled, this is its value.
                 said = replace(
                     said or ParentRule(parent=name, place=place), value=variable, value_place=place

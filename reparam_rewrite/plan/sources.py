@@ -7,6 +7,7 @@ import ast
 from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place, listed, nearest
+from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.problems import Problem
@@ -87,9 +88,10 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
                 )
         if not isinstance(part, ast.Name) or part.id in own:
             continue
-        if not moment.is_bound(part.id):
-            raise Stop(unbound(moment, part.id, place, site))
         binding = moment.binding(part.id)
+        read = binding is not None and is_read(site, Read(part.id, binding.version))
+        if not moment.is_bound(part.id) and not read:
+            raise Stop(unbound(moment, part.id, place, site))
         if binding is not None:
             reads.add(Read(part.id, binding.version))
     return frozenset(reads)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import rebound_inside
+from reparam_rewrite.survey.flags import Condition, Ended
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
@@ -63,6 +64,7 @@ class Reader:
         unstable = frozenset(index.globals | rebound_inside(scoped))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
+        self._ended: dict[Condition, dict[str, Ended]] = {}
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
         #: The calls that are being followed, from the outermost to the innermost.
         self._following: list[Followed] = []

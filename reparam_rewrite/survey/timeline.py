@@ -133,14 +133,16 @@ class Timeline:
                 continue
             shapes = {binding.shape if binding else None for binding in found}
             sites = [sites_of(binding) for binding in found]
+            bound = [binding for binding in found if binding is not None]
             self.bind(
                 name,
                 statement,
                 Binding(
                     self.version(),
                     shape=shapes.pop() if len(shapes) == 1 else None,
-                    certain=all(binding is not None and binding.certain for binding in found),
-                    sites=tuple(dict.fromkeys(chain(*sites))) if all(sites) else (),
+                    certain=len(bound) == len(found) and all(b.certain for b in bound),
+                    sites=tuple(dict.fromkeys(chain(*sites))),
+                    else_value=any(b.else_value or not sites_of(b) for b in bound),
                     data=data.union(*(binding.data for binding in found if binding)),
                 ),
             )

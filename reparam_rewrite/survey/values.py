@@ -320,7 +320,8 @@ class Binding(Struct, frozen=True):
     qualified: str | None = None
     certain: bool = True
     parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
-    sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not
+    sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not,
+    else_value: bool = False  # or something else
     data: frozenset[str] = frozenset()
 
 

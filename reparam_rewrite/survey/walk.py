@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import bound_names, sizes_in
 from reparam_rewrite.survey.calls import assignment
 from reparam_rewrite.survey.data import data_in
+from reparam_rewrite.survey.flags import Condition, Ended, conditions
 from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
@@ -150,16 +152,43 @@ class Walk(Sampling):
         start = self._timeline.mark()
         moment = self._number(node)
         ends = []
-        for block in blocks:
+        taken: list[tuple[Condition, dict[str, Binding | None]]] = []
+        known = conditions(self, node) if isinstance(node, (ast.If, ast.Match)) else ()
+        for block, condition in zip_longest(blocks, tuple(known)):
             self._timeline.restore(start, moment)
             mark = self._timeline.mark()
+            again = self._recall(condition, moment)
             leaves = self._branch(node, kind, block)
-            if not leaves:
-                ends.append(self._timeline.since(mark))
+            end = self._timeline.since(mark)
             moment = self._last(block, moment)
+            if leaves:
+                continue
+            if condition is not None:
+                taken.append((condition, end))
+            ends.append({n: b for n, b in end.items() if n not in again or b is not again[n]})
+        if len(ends) == 1 and taken:
+            ends = [taken[0][1]]  # the others leave: what was bound there is bound from here on
         if not exhaustive:
             ends.append({})
         self._timeline.join(start, ends, moment, data)
+        for condition, end in taken:
+            ended = self._ended.setdefault(condition, {})
+            for name, then in end.items():
+                since = self._timeline.now(name)
+                if then is not None and then is not since:
+                    ended[name] = Ended(then, since)
+
+    def _recall(self, condition: Condition | None, moment: int) -> dict[str, Binding]:
+        """Bind what was bound by the end of a branch that was taken under the same condition."""
+        ended = self._ended.get(condition, {}) if condition is not None else {}
+        found = {
+            name: end.then
+            for name, end in ended.items()
+            if self._timeline.now(name) is end.since and not self._timeline.is_unstable(name)
+        }
+        for name, binding in found.items():
+            self._timeline.bind(name, moment, binding)
+        return found
 
     def _last(self, block: list[ast.stmt], otherwise: int) -> int:
         return self._index.last_of(block[-1]) if block else otherwise
