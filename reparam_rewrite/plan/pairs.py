@@ -16,7 +16,13 @@ from reparam_rewrite.config_values import (
     SiteRule,
 )
 from reparam_rewrite.diagnostics import Place
-from reparam_rewrite.plan.alternatives import are_alternatives, exclusive, nearest, shared_variable
+from reparam_rewrite.plan.alternatives import (
+    are_alternatives,
+    exclusive,
+    is_before,
+    nearest,
+    shared_variable,
+)
 from reparam_rewrite.survey.values import Function, Site
 
 
@@ -141,7 +147,7 @@ def making_pair(function: Function, config: Config, rule: SiteRule, child: Site)
     return Pair(rule.name, label, config.settings(rule.name, label), made, place, place, None)
 
 
-def comes_before(site: Site, child: Site, config: Config) -> bool:
+def comes_before(function: Function, site: Site, child: Site, config: Config) -> bool:
     """May a site of a chain have been sampled when `child` is?
 
     Where both are sampled by one call of a helper, that is the helper's own matter, if the config
@@ -150,7 +156,10 @@ def comes_before(site: Site, child: Site, config: Config) -> bool:
     if site.through and site.through == child.through and site.place == child.place:
         listed = any(named.name == site.through for named in config.functions)
         return site.index < child.index and not listed
-    return site.order < child.order and not exclusive(site, child)
+    if site.order >= child.order or exclusive(site, child):
+        return False
+    inside = is_before(site.path, child.path) or site.variable is None
+    return inside or function.timeline.before(site.variable or "", child.statement) is not None
 
 
 def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
@@ -160,7 +169,7 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
     dropped = {name for name, parent in rules.items() if not parent.keep}
     for chain in config.chains_of.get(child.name, []):
         for name in {named.name for named in chain} - dropped - {child.name}:
-            if any(comes_before(site, child, config) for site in function.find(name)):
+            if any(comes_before(function, site, child, config) for site in function.find(name)):
                 wanted.setdefault(name)
     pairs = []
     for name in wanted:

@@ -75,8 +75,7 @@ def parent_problems(
             pair.place,
             f"'{parent.name}' is sampled in another branch than '{child.site.name}' "
             f"({frame.kind} in line {frame.line}): it may have no value there",
-            f"bind {parent.variable or identifier(parent.name)} in every branch, to 0.0 where "
-            f"'{parent.name}' isn't sampled.",
+            way_to(function, child.site, parent, value_hint),
         )
         return
     yield from same_subsample(child.site, pair, parent)
@@ -107,6 +106,17 @@ def parent_problems(
             "make it a statement of its own: "
             f'{identifier(parent.name)} = numpyro.sample("{parent.name}", ...).',
         )
+
+
+def way_to(function: Function, site: Site, parent: Site, value_hint: str) -> str:
+    """How can a site be offset by what another branch samples?"""
+    variable = parent.variable or identifier(parent.name)
+    binding = function.timeline.before(variable, site.statement)
+    if parent.variable is not None and binding is None:
+        return "drop the pair: it never has one."
+    if binding is not None and binding.certain:
+        return value_hint
+    return f"bind {variable} in every branch, to 0.0 where '{parent.name}' isn't sampled."
 
 
 def same_subsample(site: Site, pair: Pair, parent: Site) -> Iterator[Problem]:

@@ -66,7 +66,7 @@ def conditions(scope: Scope, node: ast.If | ast.Match) -> Iterator[Condition | N
 
 
 class Ended(Struct, frozen=True):
-    """What a name stood for at the end of a branch, and what it has stood for since."""
+    """What a name stood for at the end of a branch, None: nothing, and what it has since."""
 
-    then: Binding
+    then: Binding | None
     since: Binding | None

@@ -64,6 +64,8 @@ class Reader:
         unstable = frozenset(index.globals | rebound_inside(scoped))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
+        #: The shapes of what is sampled by a name that can't be told.
+        self._nameless: dict[ast.Call, Shape | None] = {}
         self._ended: dict[Condition, dict[str, Ended]] = {}
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
         #: The calls that are being followed, from the outermost to the innermost.

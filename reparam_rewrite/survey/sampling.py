@@ -124,9 +124,6 @@ class Sampling(Steps):
         template = template_of(name)
         computed = is_computed(name)
         unclear = name is None or template is None or (computed and not is_repeatable(self, name))
-        if name is None or template is None or unclear:
-            self.function.unreadable.append(self._text.place(node))
-            return None
         segment = None if prior_node is None else self._text.segment(prior_node)
         asked = shape_asked(node)
         expands = asked is not None and prior_node is not None and segment is not None
@@ -140,6 +137,10 @@ class Sampling(Steps):
         told = not observed and not is_starred(node)
         batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
+        if name is None or template is None or unclear:
+            self.function.unreadable.append(self._text.place(node))
+            self._nameless[node] = shape
+            return None
         site = Site(
             index=len(self.function.sites),
             name=template,

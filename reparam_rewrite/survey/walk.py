@@ -10,7 +10,7 @@ from itertools import zip_longest
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import bound_names, sizes_in
-from reparam_rewrite.survey.calls import assignment
+from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.flags import Condition, Ended, conditions
 from reparam_rewrite.survey.imports import bound_by
@@ -173,12 +173,12 @@ class Walk(Sampling):
         self._timeline.join(start, ends, moment, data)
         for condition, end in taken:
             ended = self._ended.setdefault(condition, {})
-            for name, then in end.items():
-                since = self._timeline.now(name)
-                if then is not None and then is not since:
+            for name, before in self._timeline.before_branch(start).items():
+                then, since = end.get(name, before), self._timeline.now(name)
+                if then is not since:
                     ended[name] = Ended(then, since)
 
-    def _recall(self, condition: Condition | None, moment: int) -> dict[str, Binding]:
+    def _recall(self, condition: Condition | None, moment: int) -> dict[str, Binding | None]:
         """Bind what was bound by the end of a branch that was taken under the same condition."""
         ended = self._ended.get(condition, {}) if condition is not None else {}
         found = {
@@ -328,6 +328,8 @@ class Walk(Sampling):
                 given = site.observations
                 data = given.data if given is not None else frozenset()
                 return Binding(version, site=site.index, shape=site.shape, data=data)
+            if value in self._nameless and is_none(argument(value, 2, "obs")):
+                return Binding(version, shape=self._nameless[value])
             plate = self._plate(value)
             if plate is not None:
                 return Binding(version, plate=plate)
