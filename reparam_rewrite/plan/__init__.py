@@ -83,6 +83,7 @@ def plan(survey: Survey, config: Config) -> Plan:
             keeps += used.keeps.values()
         threads += (scan.threading() for scan in scans.values() if scan.carried)
     problems += hoisted_from_company(rewrites)
+    problems += offset_twice(rewrites)
     if problems:
         raise Refusal(diagnosed(survey, config, problems))
     accounts = (*noted(accounts, rewrites), *skipped)
@@ -173,6 +174,24 @@ def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
                 f"'{rewrite.site.name}' shares its statement with another rewritten site, and its "
                 "prior would have to move",
                 "give each a statement of its own.",
+            )
+
+
+def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
+    """``r`` is offset in a helper and where that is called: only the inner handler finds it."""
+    own = {(rewrite.function, rewrite.site.name) for rewrite in rewrites}
+    for rewrite in rewrites:
+        site = rewrite.site
+        if site.through and (site.through, site.name) in own:
+            label = rewrite.terms[0].label if rewrite.terms else ""
+            yield Problem(
+                site.place,
+                f"'{site.name}' would be offset where '{site.through}' is called and again inside "
+                "of that, which NumPyro doesn't do twice",
+                f"drop what it is offset by in one of the two: {label} = false in "
+                f"[sites.{site.name}.offset], for example."
+                if label
+                else f"take '{site.through}' out of 'functions'.",
             )
 
 

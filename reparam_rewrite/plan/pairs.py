@@ -153,13 +153,21 @@ def comes_before(function: Function, site: Site, child: Site, config: Config) ->
     Where both are sampled by one call of a helper, that is the helper's own matter, if the config
     lists it.
     """
-    if site.through and site.through == child.through and site.place == child.place:
-        listed = any(named.name == site.through for named in config.functions)
-        return site.index < child.index and not listed
+    if in_one_call(site, child):
+        return site.index < child.index and not is_listed(config, site.through)
     if site.order >= child.order or exclusive(site, child):
         return False
     inside = is_before(site.path, child.path) or site.variable is None
     return inside or function.timeline.before(site.variable or "", child.statement) is not None
+
+
+def in_one_call(site: Site, child: Site) -> bool:
+    """Are both sampled by one call of a helper?"""
+    return bool(site.through) and site.through == child.through and site.place == child.place
+
+
+def is_listed(config: Config, function: str) -> bool:
+    return any(named.name == function for named in config.functions)
 
 
 def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
@@ -176,13 +184,16 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
         said = rules.get(name)
         is_value = said is not None and said.value is not None
         found = [] if is_value else function.find(name)
+        own = [site for site in found if in_one_call(site, child)]
+        if own and is_listed(config, own[0].through):
+            continue  # it is offset in the helper
         place = config.place_of_pair(child.name, name)
         site = found[0] if found else None
         if site is not None and are_alternatives(found):
-            own = nearest(function, found, child)
-            site = own or site
+            before = nearest(function, found, child)
+            site = before or site
             variable = shared_variable(function, found, child)
-            if own is None and variable is not None:
+            if before is None and variable is not None:
                 # Whichever of them was sampled, this is its value.
                 said = replace(
                     said or ParentRule(parent=name, place=place), value=variable, value_place=place
