@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from msgspec import Struct
 
 from reparam_rewrite.emit import layout
@@ -24,6 +26,9 @@ from reparam_rewrite.survey.moment import Moment
 
 #: What NumPyro calls the bases.
 TRANSFORMS = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}
+
+#: How long the lines of a comment may be.
+COMMENT = 72
 
 #: Each of one or more lines, without the indent of its first.
 Statements = list[layout.Lines]
@@ -87,7 +92,10 @@ class Writer:
             shift += scaled
         made = self._other(rewrite.other) if rewrite.other else self._explicit(scale)
         line = f"{rewrite.reparam} = {made}"
-        shift.append(layout.statement(line, room_shifted))
+        if rewrite.given.optional:
+            parts = [f"{tidied(part, self._quote)} is not None" for part in rewrite.given.optional]
+            line += f" if {' and '.join(parts)} else None"
+        shift.append((*self._warning(room_shifted), *layout.statement(line, room_shifted)))
         handler = self._spell("numpyro.handlers.reparam")
         key = rewrite.site.name_segment.text
         hoisted = runtime is not None and runtime.hoisted
@@ -328,6 +336,15 @@ class Writer:
     def _other(self, other: Other) -> str:
         """``LocScaleReparam(centered=0.0)``"""
         return f"{self._spell(f'numpyro.infer.reparam.{other.name}')}({other.arguments})"
+
+    def _warning(self, room: int) -> list[str]:
+        """A comment above the reparameterizer, where draws mean something else with other data."""
+        rewrite = self._rewrite
+        if not rewrite.data:
+            return []
+        text = f"How {rewrite.site.name} comes from its base depends on "
+        text += f"{' and '.join(rewrite.data)}: predict with the plain model."
+        return wrap(text, min(room, COMMENT), initial_indent="# ", subsequent_indent="# ")
 
     def _explicit(self, scale: str) -> str:
         """``ExplicitReparam`` of what happens to the child, from left to right.

@@ -51,7 +51,8 @@ class Rewriter:
             node = self._wrapped(node, handler_of(edit.wrap), indent)
         if before:
             # Comments and blank lines above the statement stay above what now belongs to it.
-            before[0] = before[0].with_changes(leading_lines=node.leading_lines)
+            lines = [*node.leading_lines, *before[0].leading_lines]
+            before[0] = before[0].with_changes(leading_lines=lines)
             node = node.with_changes(leading_lines=[])
         return [*before, node, *self._parsed(edit.after)]
 
@@ -141,7 +142,9 @@ class Rewriter:
             found += (ln if n in strings else stepped(ln, step) for n, ln in enumerate(lines))
         text = self._module.default_newline.join([*found, ""])
         parsed = cst.parse_module(text, config=self._parsing)
-        return list(parsed.body)
+        first, *rest = parsed.body
+        # A comment above the first statement of a module is the module's own.
+        return [first.with_changes(leading_lines=[*parsed.header, *first.leading_lines]), *rest]
 
     def _expression(self, text: str) -> cst.BaseExpression:
         return cst.parse_expression(text, config=self._parsing)

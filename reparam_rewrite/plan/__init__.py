@@ -15,6 +15,7 @@ from reparam_rewrite.plan.checks import child_problems
 from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.data import remark
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
@@ -82,6 +83,7 @@ def plan(survey: Survey, config: Config) -> Plan:
             keeps += used.keeps.values()
         threads += (scan.threading() for scan in scans.values() if scan.carried)
     problems += hoisted_from_company(rewrites)
+    problems += offset_twice(rewrites)
     if problems:
         raise Refusal(diagnosed(survey, config, problems))
     accounts = (*noted(accounts, rewrites), *skipped)
@@ -115,6 +117,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
             for term in rewrite.terms
             if term.value.guarded
         ]
+        + [text for text in (remark(rewrite),) if text]
         + list(remarks(rewrite.site))
         for rewrite in rewrites
     }
@@ -171,6 +174,24 @@ def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
                 f"'{rewrite.site.name}' shares its statement with another rewritten site, and its "
                 "prior would have to move",
                 "give each a statement of its own.",
+            )
+
+
+def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
+    """``r`` is offset in a helper and where that is called: only the inner handler finds it."""
+    own = {(rewrite.function, rewrite.site.name) for rewrite in rewrites}
+    for rewrite in rewrites:
+        site = rewrite.site
+        if site.through and (site.through, site.name) in own:
+            label = rewrite.terms[0].label if rewrite.terms else ""
+            yield Problem(
+                site.place,
+                f"'{site.name}' would be offset where '{site.through}' is called and again inside "
+                "of that, which NumPyro doesn't do twice",
+                f"drop what it is offset by in one of the two: {label} = false in "
+                f"[sites.{site.name}.offset], for example."
+                if label
+                else f"take '{site.through}' out of 'functions'.",
             )
 
 

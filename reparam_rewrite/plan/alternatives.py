@@ -10,8 +10,10 @@
 
 from __future__ import annotations
 
+import ast
 from itertools import combinations
 
+from reparam_rewrite.survey.calls import DECIDING
 from reparam_rewrite.survey.values import Function, Shape, Site
 
 
@@ -49,9 +51,40 @@ def innermost_branch(site: Site) -> int:
     return max((at for at in found if not site.through or at < site.statement), default=-1)
 
 
-def nearest(sites: list[Site], child: Site) -> Site | None:
+def is_bound(function: Function, parent: Site, child: Site) -> bool:
+    """Does the parent's variable surely stand for it where `child` is sampled?
+
+    It may have been sampled in a branch that is only taken if this one is, or the child's own
+    prior reads it.
+    """
+    if parent.variable is None or parent.variable in function.unstable:
+        return False
+    binding = function.timeline.before(parent.variable, child.statement)
+    if binding is None:
+        return False
+    if binding.certain:
+        return binding.site == parent.index
+    only = binding.sites == (parent.index,) and not binding.else_value
+    return only and is_read(child, parent.variable, binding.version)
+
+
+def is_read(site: Site, name: str, version: int) -> bool:
+    """Does the prior of a site surely read a name, so that it is bound there?"""
+    if site.prior_segment is None or site.through:
+        return False
+    if not any(read.name == name and read.version == version for read in site.prior_reads):
+        return False
+    prior = ast.parse(f"({site.prior_segment.text})", mode="eval")
+    return not any(isinstance(part, DECIDING) for part in ast.walk(prior))
+
+
+def nearest(function: Function, sites: list[Site], child: Site) -> Site | None:
     """The one of alternatives that is sampled on the way to `child`."""
-    found = [site for site in sites if is_before(site.path, child.path)]
+    found = [
+        site
+        for site in sites
+        if is_before(site.path, child.path) or is_bound(function, site, child)
+    ]
     return found[0] if len(found) == 1 else None
 
 
@@ -66,7 +99,10 @@ def alike(one: Shape | None, other: Shape | None) -> bool:
 
 
 def shared_variable(function: Function, sites: list[Site], child: Site) -> str | None:
-    """The variable that is one of the alternatives where `child` is sampled, whichever ran."""
+    """The variable that is one of the alternatives where `child` is sampled, whichever ran.
+
+    Or, where there is one site only, what stands for it in the other branches.
+    """
     (variable, *others) = {site.variable for site in sites}
     if others or variable is None or any(site.order >= child.order for site in sites):
         return None
@@ -79,4 +115,5 @@ def shared_variable(function: Function, sites: list[Site], child: Site) -> str |
     binding = function.timeline.before(variable, child.statement)
     if binding is None or not binding.certain:
         return None
-    return variable if {*binding.sites} == {site.index for site in sites} else None
+    own = {*binding.sites} == {site.index for site in sites}
+    return variable if own and (len(sites) == 1 or not binding.else_value) else None

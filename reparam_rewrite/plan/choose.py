@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from reparam_rewrite.config_values import Config, Named
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.pairs import children, named_sites
+from reparam_rewrite.survey.naming import pattern
 from reparam_rewrite.survey.values import Function, Survey
 
 
@@ -179,7 +182,10 @@ def unknown_site(config: Config, named: Named, functions: list[Function]) -> Dia
         if len(functions) == 1
         else "the functions of the model file sample"
     )
-    near = nearest(named.name, known)
+    # ``c_W_emb``, of ``f"{cls}_W_emb"``
+    templates = [site for site in known if re.sub(r"\{[^{}]*\}", "", site) and "{" in site]
+    near = [site for site in templates if pattern(site).fullmatch(named.name)]
+    near = near or nearest(named.name, known)
     if near:
         hint = f"did you mean {listed(near, last='or')}?"
     elif known:

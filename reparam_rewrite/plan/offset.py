@@ -14,6 +14,7 @@ from reparam_rewrite.plan.coefficients import (
     structure_of,
 )
 from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.data import data_of, given
 from reparam_rewrite.plan.lining_up import known_shape, value_of
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
@@ -28,7 +29,7 @@ from reparam_rewrite.plan.scaling import (
     scale_param,
 )
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import Other, Rewrite, Term, Value
+from reparam_rewrite.plan.values import Given, Other, Rewrite, Term, Value
 from reparam_rewrite.survey.values import Site
 
 
@@ -40,8 +41,9 @@ def other(context: Context, child: Child) -> Rewrite:
     site, rule = child.site, child.reparam
     assert rule is not None
     sources = [source_of(context, site, child.by)] if child.by is not None else []
+    data = data_of(child, sources)
     moments = candidates(context, site)
-    shift, _ = place_offset(context, site, sources, moments)
+    shift, _ = place_offset(context, site, sources, told_at(context, site, data, moments))
     check_name(context, site, shift)
     arguments = ", ".join(f"{key}={value!r}" for key, value in rule.args.items())
     base = identifier(site.name)
@@ -56,6 +58,8 @@ def other(context: Context, child: Child) -> Rewrite:
         loc="",
         reparam=context.names.new(f"{base}_reparam"),
         other=Other(rule.name, sources[0].expression if sources else arguments),
+        data=data,
+        given=given(context, site, shift) if data else Given(),
     )
 
 
@@ -96,8 +100,9 @@ def offset_from(
     sources = [source_of(context, site, pair) for pair in child.pairs]
     scaling = [source_of(context, site, child.by)] if child.by is not None else []
     inside = has_full_size_param(site, child)
+    data = data_of(child, [*sources, *scaling])
     bijects = site.prior.support.kind == "runtime"
-    places = [statement] if bijects else moments[position:]
+    places = [statement] if bijects else told_at(context, site, data, moments[position:])
     shift, kept = place_offset(context, site, [*sources, *scaling], places)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(source, site, shape) for source in [*sources, *scaling]]
@@ -169,7 +174,24 @@ def offset_from(
         ),
         basis=basis_of(child),
         full=full and not any(covers(term, sizes) for term in terms),
+        data=data,
+        given=given(context, site, shift) if data else Given(),
     )
+
+
+def told_at(context: Context, site: Site, data: tuple[str, ...], moments: list[int]) -> list[int]:
+    """Those of `moments` at which can be told whether there are observations, if that matters.
+
+    All of them, if it can be told at none.
+    """
+    found = [given(context, site, moment) for moment in moments] if data else []
+    best = max((len(known.optional) for known in found), default=0)
+    told = [
+        moment
+        for moment, known in zip(moments, found, strict=False)
+        if len(known.optional) == best or moment == site.statement
+    ]
+    return told or moments
 
 
 def covers(term: Term, sizes: tuple[str, ...] | None) -> bool:

@@ -16,7 +16,13 @@ from reparam_rewrite.config_values import (
     SiteRule,
 )
 from reparam_rewrite.diagnostics import Place
-from reparam_rewrite.plan.alternatives import are_alternatives, exclusive, nearest, shared_variable
+from reparam_rewrite.plan.alternatives import (
+    are_alternatives,
+    exclusive,
+    is_before,
+    nearest,
+    shared_variable,
+)
 from reparam_rewrite.survey.values import Function, Site
 
 
@@ -124,7 +130,7 @@ def making_pair(function: Function, config: Config, rule: SiteRule, child: Site)
     scale, reparam = rule.scale, rule.reparam
     if scale is not None and scale.by:
         found = function.find(scale.by)
-        own = nearest(found, child) if are_alternatives(found) else None
+        own = nearest(function, found, child) if are_alternatives(found) else None
         site = own or (found[0] if found else None)
         # The coefficient is that of the offset, which the scale has nothing to do with; nor has it
         # with what the offset by the same site says of itself.
@@ -141,16 +147,27 @@ def making_pair(function: Function, config: Config, rule: SiteRule, child: Site)
     return Pair(rule.name, label, config.settings(rule.name, label), made, place, place, None)
 
 
-def comes_before(site: Site, child: Site, config: Config) -> bool:
+def comes_before(function: Function, site: Site, child: Site, config: Config) -> bool:
     """May a site of a chain have been sampled when `child` is?
 
     Where both are sampled by one call of a helper, that is the helper's own matter, if the config
     lists it.
     """
-    if site.through and site.through == child.through and site.place == child.place:
-        listed = any(named.name == site.through for named in config.functions)
-        return site.index < child.index and not listed
-    return site.order < child.order and not exclusive(site, child)
+    if in_one_call(site, child):
+        return site.index < child.index and not is_listed(config, site.through)
+    if site.order >= child.order or exclusive(site, child):
+        return False
+    inside = is_before(site.path, child.path) or site.variable is None
+    return inside or function.timeline.before(site.variable or "", child.statement) is not None
+
+
+def in_one_call(site: Site, child: Site) -> bool:
+    """Are both sampled by one call of a helper?"""
+    return bool(site.through) and site.through == child.through and site.place == child.place
+
+
+def is_listed(config: Config, function: str) -> bool:
+    return any(named.name == function for named in config.functions)
 
 
 def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
@@ -160,19 +177,23 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
     dropped = {name for name, parent in rules.items() if not parent.keep}
     for chain in config.chains_of.get(child.name, []):
         for name in {named.name for named in chain} - dropped - {child.name}:
-            if any(comes_before(site, child, config) for site in function.find(name)):
+            if any(comes_before(function, site, child, config) for site in function.find(name)):
                 wanted.setdefault(name)
     pairs = []
     for name in wanted:
         said = rules.get(name)
         is_value = said is not None and said.value is not None
         found = [] if is_value else function.find(name)
+        own = [site for site in found if in_one_call(site, child)]
+        if own and is_listed(config, own[0].through):
+            continue  # it is offset in the helper
         place = config.place_of_pair(child.name, name)
         site = found[0] if found else None
-        if len(found) > 1 and are_alternatives(found):
-            site = nearest(found, child) or site
+        if site is not None and are_alternatives(found):
+            before = nearest(function, found, child)
+            site = before or site
             variable = shared_variable(function, found, child)
-            if nearest(found, child) is None and variable is not None:
+            if before is None and variable is not None:
                 # Whichever of them was sampled, this is its value.
                 said = replace(
                     said or ParentRule(parent=name, place=place), value=variable, value_place=place

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.expressions import identifier
-from reparam_rewrite.plan.alternatives import are_alternatives, is_before, nearest
+from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.survey.values import Frame, Function, Site
@@ -29,7 +29,7 @@ def parent_problems(
     assert parent is not None
     value_hint = f'give an expression instead: {pair.parent} = {{ value = "..." }}.'
     found = function.find(parent.name)
-    own = are_alternatives(found) and nearest(found, child.site) is parent
+    own = are_alternatives(found) and nearest(function, found, child.site) is parent
     if len(found) > 1 and not own:
         lines = lines_of([other.place for other in function.find(parent.name)])
         yield Problem(
@@ -69,13 +69,13 @@ def parent_problems(
                 "an offset can only use what was sampled before; swap the two or drop one.",
             )
         return
-    if not is_before(parent.path, child.site.path):
+    if not is_before(parent.path, child.site.path) and not is_bound(function, parent, child.site):
         frame = branch_of(parent, child.site)
         yield Problem(
             pair.place,
             f"'{parent.name}' is sampled in another branch than '{child.site.name}' "
             f"({frame.kind} in line {frame.line}): it may have no value there",
-            value_hint,
+            way_to(function, child.site, parent, value_hint),
         )
         return
     yield from same_subsample(child.site, pair, parent)
@@ -106,6 +106,17 @@ def parent_problems(
             "make it a statement of its own: "
             f'{identifier(parent.name)} = numpyro.sample("{parent.name}", ...).',
         )
+
+
+def way_to(function: Function, site: Site, parent: Site, value_hint: str) -> str:
+    """How can a site be offset by what another branch samples?"""
+    variable = parent.variable or identifier(parent.name)
+    binding = function.timeline.before(variable, site.statement)
+    if parent.variable is not None and binding is None:
+        return "drop the pair: it never has one."
+    if binding is not None and binding.certain:
+        return value_hint
+    return f"bind {variable} in every branch, to 0.0 where '{parent.name}' isn't sampled."
 
 
 def same_subsample(site: Site, pair: Pair, parent: Site) -> Iterator[Problem]:

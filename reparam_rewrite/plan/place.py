@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.plan.alternatives import innermost_branch, is_before
+from reparam_rewrite.plan.alternatives import innermost_branch, is_before, is_bound
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.sources import Source
@@ -74,6 +74,8 @@ def place_offset(
                 parent = source.pair.site
                 if parent is None or holds_site(context, parent, moment):
                     continue
+                if entered(site, moment) and is_bound(context.function, parent, site):
+                    continue
                 if not may_keep or not can_keep(parent, site, moment):
                     break
                 kept.add(parent.index)
@@ -104,6 +106,11 @@ def holds_site(context: Context, parent: Site, moment: int) -> bool:
     if binding is None or not binding.certain or timeline.is_unstable(parent.variable):
         return False
     return binding.site == parent.index
+
+
+def entered(site: Site, moment: int) -> bool:
+    """Have all branches around a site been taken at `moment`, so that what it reads is bound?"""
+    return path_before(site, moment) == path_before(site, site.statement)
 
 
 def can_keep(parent: Site, child: Site, moment: int) -> bool:

@@ -169,6 +169,8 @@ class Part:
             self._inner = one_step(parent)
             pair = replace(pair, site=self._inner)
         self.source: Source = source_of(context.body, step, pair)
+        if self.source.data:
+            raise Stop(self._depends_on_data())
         if parent is not None and self._inner is None:
             self._slice(parent)
         if parent is not None and not self._is_there(parent):
@@ -250,6 +252,16 @@ class Part:
             raise Stop(self._steps_unknown())
         found, _ = structure_of(outer, self.source, shape, sizes, scan.statement)
         return found or (), "", bool(found) and len(found or ()) == len(shape)
+
+    def _depends_on_data(self) -> Problem:
+        data = " and ".join(sorted(self.source.data))
+        return Problem(
+            self.pair.place,
+            f"'{self._site.name}' is sampled by a scan (line {self._context.scan.place.line}), and "
+            f"its offset by '{self.pair.parent}' depends on {data}: with the data of another call "
+            "its draws would mean something else",
+            f"write numbers in the place of {data}.",
+        )
 
     def _steps_unknown(self) -> Problem:
         return Problem(

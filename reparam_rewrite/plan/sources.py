@@ -7,10 +7,12 @@ import ast
 from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place, listed, nearest
+from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import unsettled
+from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.shapes import shape_of
@@ -27,6 +29,7 @@ class Source(Struct, frozen=True):
     center: str = ""
     center_shape: Shape | None = ()
     movable: bool = True  # it may be computed before the statement, if its names allow
+    data: frozenset[str] = frozenset()  # the arguments of the call that it is computed of
 
 
 def source_of(context: Context, site: Site, pair: Pair) -> Source:
@@ -52,7 +55,10 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
     if site.unsettled and reads:
         raise Stop(unsettled(site, f"what '{texts[0]}' reads"))
     movable = all(is_repeatable(moment, parsed(text)) for text in texts)
-    return Source(pair, reads, one_line(expression), shape, center, center_shape, movable)
+    given = pair.site.observations if pair.site is not None else None
+    data = given.data if given is not None else frozenset()
+    data = data.union(*(data_in(moment, parsed(text)) for text in texts))
+    return Source(pair, reads, one_line(expression), shape, center, center_shape, movable, data)
 
 
 def parsed(text: str) -> ast.expr:
@@ -84,7 +90,9 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
                 )
         if not isinstance(part, ast.Name) or part.id in own:
             continue
-        if not moment.is_bound(part.id):
+        binding = moment.binding(part.id)
+        read = binding is not None and is_read(site, part.id, binding.version)
+        if not moment.is_bound(part.id) and not read:
             raise Stop(unbound(moment, part.id, place, site))
     return frozenset(read for read in reads_of(moment, tree) if read.name not in own)
 

@@ -162,6 +162,16 @@ class Threading(Struct, frozen=True):
     carried: tuple[tuple[str, str], ...]
 
 
+class Given(Struct, frozen=True):
+    """What must not be None where there are observations.
+
+    `untold`: of some of them that can't be told.
+    """
+
+    optional: tuple[str, ...] = ()
+    untold: bool = False
+
+
 class Rewrite(Struct, frozen=True):
     """One child and how it is offset.
 
@@ -170,7 +180,8 @@ class Rewrite(Struct, frozen=True):
     offset is broadcast to the child's shape, so that its prior is too. Statements:
     params are declared before `declare`, the offset is computed before `shift` (`declare` or
     deeper), and the handler becomes the first item of the `with` numbered `join`, or wraps the
-    statement where that is None.
+    statement where that is None. `data` are the arguments of the call that the map depends on; if
+    there are any, the child is sampled as it is unless `given` are.
     """
 
     site: Site
@@ -189,6 +200,8 @@ class Rewrite(Struct, frozen=True):
     full: bool = False
     other: Other | None = None
     scanned: Scanned | None = None
+    data: tuple[str, ...] = ()
+    given: Given = Given()
 
 
 class Keep(Struct, frozen=True):

@@ -10,6 +10,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from reparam_rewrite.survey.bindings import imports_of, own_names
+from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.nodes import parts_of, walk
 
@@ -225,10 +226,11 @@ def has_own_density(node: ast.ClassDef) -> bool:
 def read_dictionary(found: Index, node: ast.Assign) -> None:
     """``data = {"a": 1.0}`` and ``data["a"] = 1.0``"""
     for target in node.targets:
-        if isinstance(target, ast.Name) and isinstance(
-            node.value, (ast.Dict, ast.DictComp, ast.Call)
-        ):
-            found.dictionaries.setdefault(target.id, []).append(node.value)
+        value = node.value
+        if isinstance(value, ast.IfExp) and is_none(value.orelse):
+            value = value.body  # ``ExplicitReparam(...) if y is not None else None``
+        if isinstance(target, ast.Name) and isinstance(value, (ast.Dict, ast.DictComp, ast.Call)):
+            found.dictionaries.setdefault(target.id, []).append(value)
         elif (
             isinstance(target, ast.Subscript)
             and isinstance(target.value, ast.Name)

@@ -55,6 +55,17 @@ class Moment(Struct, frozen=True):
     def is_constant(self, name: str) -> bool:
         return name in self.survey.constants and name not in self.function.hidden
 
+    def is_enclosed(self, name: str) -> bool:
+        if name not in self.function.hidden or name in self.function.timeline:
+            return False
+        around = self.function.name.rpartition(".")[0]
+        while around:
+            outer = self.survey.functions.get(around)
+            if outer is not None and name in outer.timeline:
+                return name not in outer.imports
+            around = around.rpartition(".")[0]
+        return True
+
     def literal_key(self, node: ast.expr) -> str:
         return f"literal in the config {node.lineno}:{node.col_offset}"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from string import Formatter
 
 from reparam_rewrite.survey.nodes import walk
+
+NONE: Mapping[str, ast.expr] = {}
 
 
 def template_of(node: ast.expr | None) -> str | None:
@@ -18,6 +20,7 @@ def template_of(node: ast.expr | None) -> str | None:
     ``f"beta_{k}"``           ``beta_{k}``
     ``self.name + "_scale"``  ``{self.name}_scale``
     ``"{}_b".format(name)``   ``{name}_b``
+    ``"%s_b" % name``         ``{name}_b``
     ``name``                  ``{name}``
     ========================  ==================
     """
@@ -30,10 +33,16 @@ def template_of(node: ast.expr | None) -> str | None:
             return braced(node)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return joined([template_of_part(left), template_of_part(right)])
-        case ast.Call(
-            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format"), keywords=[]
-        ):
-            return formatted(text, node.args)
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod(), right=right):
+            arguments = right.elts if isinstance(right, ast.Tuple) else [right]
+            if text.replace("%s", "").count("%") or set(text) & set("{}"):
+                return None
+            return formatted(text.replace("%s", "{}"), arguments)
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+            return (
+                None if len(keywords) < len(node.keywords) else formatted(text, node.args, keywords)
+            )
     return None
 
 
@@ -61,10 +70,13 @@ def joined(parts: list[str | None]) -> str | None:
     return "".join(known) if len(known) == len(parts) else None
 
 
-def formatted(text: str, arguments: list[ast.expr]) -> str | None:
-    """``"{}_{}".format(a, b)``, with nothing but empty fields."""
+def formatted(
+    text: str, arguments: list[ast.expr], keywords: Mapping[str, ast.expr] = NONE
+) -> str | None:
+    """``"{}_{}".format(a, b)`` and ``"{0}_{k}".format(a, k=b)``, with nothing but plain fields."""
     parts: list[str | None] = []
-    left = list(arguments)
+    given = {str(at): argument for at, argument in enumerate(arguments)} | dict(keywords)
+    read: list[str] = []
     try:
         fields = list(Formatter().parse(text))
     except ValueError:
@@ -72,10 +84,13 @@ def formatted(text: str, arguments: list[ast.expr]) -> str | None:
     for before, field, spec, conversion in fields:
         parts.append(before)
         if field is not None:
-            if field or spec or conversion or not left:
+            key = field or str(len(read))
+            if spec or conversion or key not in given:
                 return None
-            parts.append(braced(left.pop(0)))
-    return None if left else joined(parts)
+            read.append(key)
+            argument = given[key]
+            parts.append(template_of_part(argument) if is_text(argument) else braced(argument))
+    return joined(parts) if {*read} == {*given} else None
 
 
 def is_computed(node: ast.expr | None) -> bool:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.acting import acts
 from reparam_rewrite.survey.bindings import rebound_inside
+from reparam_rewrite.survey.flags import Condition, Ended
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
@@ -66,6 +67,9 @@ class Reader:
         self._implicit = frozenset(index.implicit)
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
+        #: The shapes of what is sampled by a name that can't be told.
+        self._nameless: dict[ast.Call, Shape | None] = {}
+        self._ended: dict[Condition, dict[str, Ended]] = {}
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
         #: The calls that are being followed, from the outermost to the innermost.
         self._following: list[Followed] = []
@@ -111,6 +115,12 @@ class Reader:
 
     def is_unstable(self, name: str) -> bool:
         return name in self.function.unstable
+
+    def is_enclosed(self, name: str) -> bool:
+        if name in self._locals:
+            return False
+        around = zip(self._outer, self._outer_imports, strict=True)
+        return next((name not in own for names, own in around if name in names), False)
 
     def literal_key(self, node: ast.expr) -> str:
         return f"literal {node.lineno}:{node.col_offset}"

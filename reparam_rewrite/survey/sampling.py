@@ -23,6 +23,7 @@ from reparam_rewrite.survey.calls import (
     variable_of,
 )
 from reparam_rewrite.survey.contexts import is_plate
+from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
@@ -98,8 +99,9 @@ class Sampling(Steps):
                     self.function.entered = self._number(statement), part.lineno
         if any(map(self._is_act, inside)):
             self._timeline.act(self._number(statement))
+        data = data_in(self, root) if touched else frozenset()
         for changed in sorted(touched & self._locals):
-            self._timeline.touch(changed, self._number(statement))
+            self._timeline.touch(changed, self._number(statement), data)
         return found
 
     def _note_call(self, called: ast.Name | ast.Attribute, line: int) -> str:
@@ -127,9 +129,6 @@ class Sampling(Steps):
         template = template_of(name)
         computed = is_computed(name)
         unclear = name is None or template is None or (computed and not is_repeatable(self, name))
-        if name is None or template is None or unclear:
-            self.function.unreadable.append(self._text.place(node))
-            return None
         era = self._following[0].era if self._following else self.era
         self._come_to(statement, root, prior_node or node)
         unsettled = self.era != era
@@ -150,12 +149,17 @@ class Sampling(Steps):
         told = not observed and not is_starred(node)
         batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
+        if name is None or template is None or unclear:
+            self.function.unreadable.append(self._text.place(node))
+            self._nameless[node] = shape
+            return None
         site = Site(
             index=len(self.function.sites),
             name=template,
             name_segment=self._text.segment(name),
             prior_segment=segment,
             prior=prior,
+            prior_reads=frozenset() if prior_node is None else reads_of(self, prior_node),
             place=self._text.place(node),
             statement=self._number(statement),
             indent=statement.col_offset,
@@ -179,6 +183,9 @@ class Sampling(Steps):
             comments=comments,
             located=prior_node is not None
             and is_located(self, prior_node, in_plate=plates is None or bool(self._frames)),
+            data=data_in(self, prior_node),
+            bounds=bounds_in(self, prior.family, prior_node),
+            observations=observations(self, argument(node, 2, "obs")),
         )
         if self._following:
             site = self._seen_from_outside(site, name, statement, node)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.outputs import Results
 from reparam_rewrite.survey.scans import (
     Outputs,
@@ -47,8 +48,12 @@ class Steps(Results):
         )
         walk = type(self)(self._index, self._text, scoped, self._shared, self)
         carry, slices = parameters(scoped.node)
+        data = data_in(self, xs).union(*(data_in(self, part) for part in scoped.node.body))
         body = walk.run(
-            **{carry: self._parameter(init, sliced=False), slices: self._parameter(xs, sliced=True)}
+            **{
+                carry: self._parameter(init, data, sliced=False),
+                slices: self._parameter(xs, sliced=True),
+            }
         )
         body.runner, body.run_at = self.function.name, scan.statement
         self._blocks = walk._blocks
@@ -90,16 +95,21 @@ class Steps(Results):
                 if isinstance(site, int):
                     yield site, shape
 
-    def _parameter(self, node: ast.expr | None, *, sliced: bool) -> Binding:
-        """What a body's parameter stands for, given the scan's `init`, or else its `xs`."""
+    def _parameter(
+        self, node: ast.expr | None, more: frozenset[str] = frozenset(), *, sliced: bool
+    ) -> Binding:
+        """What a body's parameter stands for, given the scan's `init`, or else its `xs`.
+
+        `more` is the data that earlier steps may have put into it.
+        """
 
         def one(whole: Shape | None) -> Shape | None:
             return whole[1:] if whole and sliced else None if sliced else whole
 
-        version = self._timeline.version()
+        version, data = self._timeline.version(), data_in(self, node) | more
         if node is None or is_none(node):
-            return Binding(version)
+            return Binding(version, data=data)
         parts = self._parts(node)
         if parts is not None:
-            return Binding(version, parts=tuple(map(one, parts)))
-        return Binding(version, shape=one(shape_of(self, node)))
+            return Binding(version, parts=tuple(map(one, parts)), data=data)
+        return Binding(version, shape=one(shape_of(self, node)), data=data)

@@ -24,6 +24,9 @@ class Scope(Protocol):
     def is_constant(self, name: str) -> bool:
         """Is this a module-level name bound once, to a number?"""
 
+    def is_enclosed(self, name: str) -> bool:
+        """Is this a name of a function around this one, other than of what that imports?"""
+
     def literal_key(self, node: ast.expr) -> str:
         """A key that no other literal has."""
 

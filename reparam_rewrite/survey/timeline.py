@@ -85,16 +85,22 @@ class Timeline:
         self._changes.append((name, self._now.get(name)))
         self._now[name] = binding
 
-    def touch(self, name: str, statement: int) -> None:
-        """`statement` may change the value of `name` in place, if that can be changed at all."""
+    def touch(self, name: str, statement: int, data: frozenset[str] = frozenset()) -> None:
+        """`statement` may change the value of `name` in place, if that can be changed at all.
+
+        `data` are the arguments of the call that it may put into that.
+        """
         known = self._now.get(name)
-        if known is not None and known.site is None and known.shape is None and not known.plate:
-            self.bind(name, statement, replace(known, version=self.version()))
+        if known is None or known.site is not None or known.plate:
+            return
+        version = self.version() if known.shape is None else known.version
+        self.bind(name, statement, replace(known, version=version, data=known.data | data))
 
     def forget(self, names: Iterable[str], statement: int, *, certain: bool = False) -> None:
         """From after `statement` on nothing is known of `names` but that they may be bound."""
         for name in sorted(names):
-            self.bind(name, statement, Binding(self.version(), certain=certain))
+            unknown = frozenset([name])
+            self.bind(name, statement, Binding(self.version(), certain=certain, data=unknown))
 
     def now(self, name: str) -> Binding | None:
         return self._fresh(name, self._now.get(name), self.era)
@@ -144,8 +150,17 @@ class Timeline:
             if self._now[name] is not binding:
                 self.bind(name, statement, binding)
 
-    def join(self, mark: int, ends: list[dict[str, Binding | None]], statement: int) -> None:
-        """After branches since `mark` that changed what `ends` say, keep what holds in all."""
+    def join(
+        self,
+        mark: int,
+        ends: list[dict[str, Binding | None]],
+        statement: int,
+        data: frozenset[str] = frozenset(),
+    ) -> None:
+        """After branches since `mark` that changed what `ends` say, keep what holds in all.
+
+        `data` are the arguments of the call that decide between the branches.
+        """
         if not ends:
             return
         for name, start in self.before_branch(mark).items():
@@ -159,14 +174,17 @@ class Timeline:
             shapes = {binding.shape if binding else None for binding in found}
             fixed = all(binding is not None and binding.fixed for binding in found)
             sites = [sites_of(binding) for binding in found]
+            bound = [binding for binding in found if binding is not None]
             self.bind(
                 name,
                 statement,
                 Binding(
                     self.version(),
                     shape=shapes.pop() if len(shapes) == 1 else None,
-                    certain=all(binding is not None and binding.certain for binding in found),
-                    sites=tuple(dict.fromkeys(chain(*sites))) if all(sites) else (),
+                    certain=len(bound) == len(found) and all(b.certain for b in bound),
+                    sites=tuple(dict.fromkeys(chain(*sites))),
+                    else_value=any(b.else_value or not sites_of(b) for b in bound),
+                    data=data.union(*(binding.data for binding in found if binding)),
                     era=None if fixed else self.era,
                 ),
             )

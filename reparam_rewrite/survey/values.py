@@ -219,6 +219,18 @@ class Scan(Struct, frozen=True):
     passes: bool
 
 
+class Observations(Struct, frozen=True):
+    """What an observed site is given: the arguments of the call that it is computed of, `data`.
+
+    `optional` is what is None where there are none, with what that reads; empty: that can't be
+    told.
+    """
+
+    data: frozenset[str]
+    optional: str = ""
+    reads: frozenset[Read] = frozenset()
+
+
 class Site(Struct, frozen=True):
     """One `numpyro.sample` call with a name that can be read.
 
@@ -243,7 +255,8 @@ class Site(Struct, frozen=True):
     that what is written before the statement may mean another thing there.
     `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
     stands in: "body" or "orelse", of one conditional expression in another. `comments` are those
-    on the lines of its statement, and of the call that led to it.
+    on the lines of its statement, and of the call that led to it. `data` are the arguments of the
+    call that its prior is computed of, and `bounds` those of its support.
     """
 
     index: int
@@ -251,6 +264,7 @@ class Site(Struct, frozen=True):
     name_segment: Segment
     prior_segment: Segment | None
     prior: Prior
+    prior_reads: frozenset[Read]
     place: Place
     statement: int
     indent: int  # of the statement, in characters
@@ -277,6 +291,9 @@ class Site(Struct, frozen=True):
     through: str = ""
     unsettled: bool = False
     comments: tuple[Comment, ...] = ()
+    data: frozenset[str] = frozenset()
+    bounds: frozenset[str] = frozenset()
+    observations: Observations | None = None
 
     @property
     def skip(self) -> Comment | None:
@@ -302,8 +319,9 @@ class Site(Struct, frozen=True):
 class Binding(Struct, frozen=True):
     """What a local name stands for from some statement on.
 
-    `certain` is False where the name may be unbound. A binding that says nothing else stands for
-    a value that can't be told from the source.
+    `certain` is False where the name may be unbound. `data` are the arguments of the call that the
+    value is computed of, other than through sites; an argument is its own. A binding that says
+    nothing else stands for a value that can't be told from the source.
     """
 
     version: int
@@ -314,13 +332,17 @@ class Binding(Struct, frozen=True):
     qualified: str | None = None
     certain: bool = True
     parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
-    sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not
+    sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not,
+    else_value: bool = False  # or something else
+    data: frozenset[str] = frozenset()
     era: int | None = 0  # see `Read`; None: nothing changes the value in place
 
     @property
     def fixed(self) -> bool:
         """Is the value one that can't be changed in place: a number, an array of JAX, a site?"""
-        return self.era is None or self.site is not None or bool(self.sites)
+        return (
+            self.era is None or self.site is not None or (bool(self.sites) and not self.else_value)
+        )
 
 
 class Addressed(Struct, frozen=True):

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Sequence
+from itertools import zip_longest
 
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import bound_names, sizes_in
-from reparam_rewrite.survey.calls import assignment
+from reparam_rewrite.survey.calls import argument, assignment, is_none
+from reparam_rewrite.survey.data import data_in
+from reparam_rewrite.survey.flags import Condition, Ended, conditions
 from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.sampling import Sampling
 from reparam_rewrite.survey.shapes import is_fixed, shape_of
-from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Binding, Frame, Function, Handler, Site
+from reparam_rewrite.survey.values import (
+    UNKNOWN_PRIOR,
+    Binding,
+    Frame,
+    Function,
+    Handler,
+    Plate,
+    Site,
+)
 
 #: How much deeper a part of a conditional expression will stand, in a statement of its own.
 STEP = 4
@@ -36,11 +48,11 @@ class Walk(Sampling):
             if part.arg in given:
                 self._timeline.bind(part.arg, self.function.first, given[part.arg])
             else:
-                era = None if shape == () else 0
-                self._bind(part.arg, self.function.first, shape=shape, era=era)
+                own, era = frozenset([part.arg]), None if shape == () else 0
+                self._bind(part.arg, self.function.first, shape=shape, data=own, era=era)
         for extra in (arguments.vararg, arguments.kwarg):
             if extra:
-                self._bind(extra.arg, self.function.first)
+                self._bind(extra.arg, self.function.first, data=frozenset([extra.arg]))
         self._block(self._node.body)
         return self.function
 
@@ -63,15 +75,19 @@ class Walk(Sampling):
             case ast.If():
                 self._calls(node, node.test, header=True)
                 self._forget(bound_names(node.test), self._number(node))
-                self._branches(node, "if", [node.body, node.orelse], exhaustive=True)
+                data = data_in(self, node.test)
+                self._branches(node, "if", [node.body, node.orelse], data, exhaustive=True)
             case ast.Match():
                 self._calls(node, node.subject, header=True)
                 self._forget(bound_names(node.subject), self._number(node))
+                data = data_in(self, node.subject)
                 for case in node.cases:
                     self._timeline.forget(bound_names(case.pattern), self._number(node))
                     if case.guard is not None:
                         self._forget(bound_names(case.guard), self._number(node))
-                self._branches(node, "match", [case.body for case in node.cases], exhaustive=False)
+                    data |= data_in(self, case.guard)
+                blocks = [case.body for case in node.cases]
+                self._branches(node, "match", blocks, data, exhaustive=False)
             case ast.For() | ast.AsyncFor():
                 self._calls(node, node.iter, header=True)
                 self._loop(node, "for")
@@ -123,7 +139,7 @@ class Walk(Sampling):
         if not isinstance(node, ast.ClassDef):
             for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
                 self._calls(node, default, header=True)
-        self._bind(node.name, number)
+        self._bind(node.name, number, data=data_in(self, node))
         if isinstance(node, ast.ClassDef):
             self._timeline.act(number)
         for decorator in node.decorator_list:
@@ -131,22 +147,55 @@ class Walk(Sampling):
                 self.function.calls_in_plates.setdefault(node.name, decorator.lineno)
 
     def _branches(
-        self, node: ast.stmt, kind: str, blocks: list[list[ast.stmt]], *, exhaustive: bool
+        self,
+        node: ast.stmt,
+        kind: str,
+        blocks: list[list[ast.stmt]],
+        data: frozenset[str],
+        *,
+        exhaustive: bool,
     ) -> None:
-        """Blocks of which one runs; without `exhaustive` perhaps none does."""
+        """Blocks of which one runs, as `data` decides; without `exhaustive` perhaps none does."""
         start = self._timeline.mark()
         moment = self._number(node)
         ends = []
-        for block in blocks:
+        taken: list[tuple[Condition, dict[str, Binding | None]]] = []
+        known = conditions(self, node) if isinstance(node, (ast.If, ast.Match)) else ()
+        for block, condition in zip_longest(blocks, tuple(known)):
             self._timeline.restore(start, moment)
             mark = self._timeline.mark()
+            again = self._recall(condition, moment)
             leaves = self._branch(node, kind, block)
-            if not leaves:
-                ends.append(self._timeline.since(mark))
+            end = self._timeline.since(mark)
             moment = self._last(block, moment)
+            if leaves:
+                continue
+            if condition is not None:
+                taken.append((condition, end))
+            ends.append({n: b for n, b in end.items() if n not in again or b is not again[n]})
+        if len(ends) == 1 and taken:
+            ends = [taken[0][1]]  # the others leave: what was bound there is bound from here on
         if not exhaustive:
             ends.append({})
-        self._timeline.join(start, ends, moment)
+        self._timeline.join(start, ends, moment, data)
+        for condition, end in taken:
+            ended = self._ended.setdefault(condition, {})
+            for name, before in self._timeline.before_branch(start).items():
+                then, since = end.get(name, before), self._timeline.now(name)
+                if then is not since:
+                    ended[name] = Ended(then, since)
+
+    def _recall(self, condition: Condition | None, moment: int) -> dict[str, Binding | None]:
+        """Bind what was bound by the end of a branch that was taken under the same condition."""
+        ended = self._ended.get(condition, {}) if condition is not None else {}
+        found = {
+            name: end.then
+            for name, end in ended.items()
+            if self._timeline.now(name) is end.since and not self._timeline.is_unstable(name)
+        }
+        for name, binding in found.items():
+            self._timeline.bind(name, moment, binding)
+        return found
 
     def _last(self, block: list[ast.stmt], otherwise: int) -> int:
         return self._index.last_of(block[-1]) if block else otherwise
@@ -169,7 +218,7 @@ class Walk(Sampling):
             self._forget(changed, self._number(node))
         if isinstance(node, (ast.For, ast.AsyncFor)):
             for name in bound_names(node.target) & self._locals:
-                self._bind(name, self._number(node))
+                self._bind(name, self._number(node), data=data_in(self, node.iter))
         moment = self._number(node)
         for position, block in enumerate(blocks_of(node)):
             if kind != "try" and position:
@@ -203,13 +252,19 @@ class Walk(Sampling):
             if item.optional_vars is not None:
                 self._forget(bound_names(item.optional_vars), number)
                 if isinstance(item.optional_vars, ast.Name):
-                    self._bind(item.optional_vars.id, number)
+                    self._bind(item.optional_vars.id, number, data=self._entered(item, found))
         self._block(body)
         self._frames.pop()
         if unknown:
             self._timeline.act(self._index.last_of(node))
         if block is not None:
             self._forget(bound_names(node), self._index.last_of(node))
+
+    def _entered(self, item: ast.withitem, found: Sequence[Plate | Handler]) -> frozenset[str]:
+        """What the name that a context is bound to is computed of: indices, if that is a plate."""
+        if found and all(isinstance(part, Plate) and not part.subsampled for part in found):
+            return frozenset()
+        return data_in(self, item.context_expr) | bound_names(item)
 
     def _simple(self, node: ast.stmt) -> None:
         number = self._number(node)
@@ -227,7 +282,12 @@ class Walk(Sampling):
             sure = node not in self._choices
             self._returned = self._outputs(node.value) if sure else (None, None)
         if value is None:
+            known = {name: self.binding(name) for name in bound_names(node) & self._locals}
+            data = data_in(self, node)
             self._forget(bound_names(node), number)
+            for name, old in known.items() if isinstance(node, ast.AugAssign) else ():
+                if old is not None and old.certain:  # ``x += y``
+                    self._bind(name, number, data=data | old.data)
             if isinstance(node, ast.Delete):
                 for name in bound_names(node, in_place=False) & self._locals:
                     self._timeline.bind(name, number, None)
@@ -238,9 +298,10 @@ class Walk(Sampling):
         names = [target.id for target in targets if isinstance(target, ast.Name)]
         meaning = self._meaning(value, sites)
         others = bound_names(node) - set(names)
+        data = data_in(self, node)
         self._forget(others, number)
         for name in others & self._locals:
-            self._bind(name, number)
+            self._bind(name, number, data=data)
         for target in targets:
             if isinstance(target, (ast.Tuple, ast.List)):
                 self._unpack(target, value, number)
@@ -261,15 +322,16 @@ class Walk(Sampling):
 
     def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr, number: int) -> None:
         """``n, k = X.shape`` binds numbers."""
+        data = data_in(self, value)
         parts = self._parts(value)
         if parts is not None and len(parts) == len(target.elts):
             for name, shape in zip(target.elts, parts, strict=True):
                 if isinstance(name, ast.Name) and name.id in self._locals:
-                    self._bind(name.id, number, shape=shape)
+                    self._bind(name.id, number, shape=shape, data=data)
         if isinstance(value, ast.Attribute) and value.attr == "shape":
             for name in target.elts:
                 if isinstance(name, ast.Name) and name.id in self._locals:
-                    self._bind(name.id, number, shape=(), era=None)
+                    self._bind(name.id, number, shape=(), data=data, era=None)
 
     def _meaning(self, value: ast.expr, sites: dict[ast.Call, Site]) -> Binding:
         """What a name stands for that is bound to `value`."""
@@ -281,15 +343,24 @@ class Walk(Sampling):
         if isinstance(value, ast.Call):
             if value in sites:
                 site = sites[value]
-                return Binding(version, site=site.index, shape=site.shape)
+                given = site.observations
+                data = given.data if given is not None else frozenset()
+                return Binding(version, site=site.index, shape=site.shape, data=data)
+            if value in self._nameless and is_none(argument(value, 2, "obs")):
+                return Binding(version, shape=self._nameless[value])
             plate = self._plate(value)
             if plate is not None:
                 return Binding(version, plate=plate)
             prior = prior_of(self, value)
             if prior is not UNKNOWN_PRIOR:
-                return Binding(version, prior=prior, era=self.era)
+                return Binding(version, prior=prior, era=self.era, data=data_in(self, value))
         dotted = self.resolve(value)
         if dotted is not None and dotted.startswith("numpyro"):
             return Binding(version, qualified=dotted)  # sample = numpyro.sample
-        era = None if is_fixed(self, value) else self.era
-        return Binding(version, shape=shape_of(self, value), parts=self._parts(value), era=era)
+        return Binding(
+            version,
+            shape=shape_of(self, value),
+            parts=self._parts(value),
+            era=None if is_fixed(self, value) else self.era,
+            data=data_in(self, value),
+        )

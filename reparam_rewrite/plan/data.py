@@ -1,0 +1,109 @@
+"""What do the draws of a child mean, when the data of another call are not the same?
+
+`Predictive` computes a child from its base again, with the arguments of that call. Where the map
+between both reads these, the child is sampled as in the plain model if the observations are None,
+so that its draws are taken by name::
+
+    # How b comes from b_base depends on x: predict with the plain model.
+    b_reparam = ExplicitReparam(AffineTransform(b_loc, 1)) if y is not None else None
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from reparam_rewrite.plan.alternatives import exclusive, is_before
+from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.pairs import Child
+from reparam_rewrite.plan.sources import Source
+from reparam_rewrite.plan.values import Given, Rewrite
+from reparam_rewrite.survey.data import reference
+from reparam_rewrite.survey.values import Observations, Site
+
+
+def data_of(child: Child, sources: Iterable[Source]) -> tuple[str, ...]:
+    """The arguments of the call that a child's map to its base depends on, as they are written.
+
+    They may be in what its offset and scale are made of, and in the prior where that decides on
+    the map: by its support, or its loc and scale for a reparameterizer that takes it apart.
+    """
+    site, by = child.site, child.reparam
+    found = {name for source in sources for name in source.data}
+    if by is not None and by.name in ("LocScaleReparam", "TransformReparam"):
+        found |= site.data
+    elif by is None and site.prior.support.kind == "runtime":
+        found |= site.bounds
+    return tuple(sorted(found))
+
+
+def given(context: Context, site: Site, moment: int) -> Given:
+    """What tells before the statement `moment` whether there are observations.
+
+    Where several may be missing, all must be there: as soon as one is to be predicted, draws must
+    be taken by name.
+    """
+    found, untold = dict[str, None](), False
+    seen = False
+    for other in context.function.sites:
+        if other.observations is None or exclusive(other, site):
+            continue
+        seen = True
+        text = told(context, other, site, moment)
+        if text:
+            found[text] = None
+        untold = untold or not text
+    return Given(tuple(found), untold or not seen)
+
+
+def told(context: Context, observed: Site, site: Site, moment: int) -> str:
+    """What is None before `moment` if a site has no observations; empty if that can't be told.
+
+    ``y``, also where ``y = jnp.log(y)`` comes later, as that has a value only if `y` has.
+    """
+    observations, timeline = observed.observations, context.function.timeline
+    assert observations is not None
+    text = observations.optional
+    if text and timeline.holds(observations.reads, moment) and can_be_read(text, observed, site):
+        return text
+    return origin(context, observations, observed, site, moment)
+
+
+def origin(
+    context: Context, observations: Observations, observed: Site, site: Site, moment: int
+) -> str:
+    """The one argument that observations are computed of, if it still stands for that then."""
+    if not observations.optional or len(observations.data) > 1:
+        return ""
+    (text,) = observations.data
+    read = reference(ast.parse(text, mode="eval").body)
+    if read is None or not can_be_read(text, observed, site):
+        return ""
+    timeline = context.function.timeline
+    binding = timeline.before(read.root, moment)
+    own = binding is not None and binding.certain and binding.data == {read.root}
+    return text if own and not timeline.is_unstable(read.root) else ""
+
+
+def can_be_read(text: str, observed: Site, site: Site) -> bool:
+    """Does reading it raise nothing that wouldn't be raised anyway, as ``data["y"]`` may?"""
+    if text.isidentifier():
+        return True
+    return "@" not in text and is_before(observed.path, site.path)
+
+
+def remark(rewrite: Rewrite) -> str:
+    """What the account says of a child whose map depends on data; empty if it doesn't."""
+    if not rewrite.data:
+        return ""
+    own = rewrite.site.name
+    text = f"how '{own}' comes from its base depends on {' and '.join(rewrite.data)}"
+    given = rewrite.given
+    if not given.optional:
+        ending = ", and the source doesn't tell when there are no observations"
+    else:
+        missing = " or ".join(given.optional)
+        ending = f", so that '{own}' is sampled as in the plain model where {missing} is None"
+        if given.untold:
+            ending += " (not all that is observed can be told)"
+    return f"{text}{ending}: predict with the plain model"

@@ -1,0 +1,150 @@
+"""What of a value comes from the data of the call, rather than from what is sampled?
+
+Draws are used again with the data of other calls, so that what comes from these has to be known.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from msgspec import Struct
+
+from reparam_rewrite.survey.calls import argument, is_none, is_starred
+from reparam_rewrite.survey.families import FAMILIES
+from reparam_rewrite.survey.nodes import parts_of, walk
+from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.values import Observations, Read
+
+#: What takes a shape, at that position, which says nothing of the values.
+SHAPED = {
+    "GaussianRandomWalk": 1,
+    "broadcast_to": 1,
+    "empty": 0,
+    "expand": 0,
+    "expand_by": 0,
+    "full": 0,
+    "ones": 0,
+    "zeros": 0,
+}
+
+#: Keywords that do.
+SIZES = frozenset(["num_steps", "shape"])
+
+#: What decides between values, rather than compute one of all that it reads.
+DECIDING = (
+    ast.BoolOp,
+    ast.Compare,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.IfExp,
+    ast.Lambda,
+    ast.ListComp,
+    ast.NamedExpr,
+    ast.SetComp,
+)
+
+
+class Reference(Struct, frozen=True):
+    """What an expression reads: ``x``, ``self.x`` or ``data["x"]``, by its root's name."""
+
+    root: str
+    text: str
+
+
+def reference(node: ast.AST) -> Reference | None:
+    """The reference that a node is; None if it is something else."""
+    root = node
+    while isinstance(root, ast.Attribute) or (
+        isinstance(root, ast.Subscript) and isinstance(root.slice, ast.Constant)
+    ):
+        root = root.value
+    if not isinstance(root, ast.Name) or not isinstance(root.ctx, ast.Load):
+        return None
+    text = ast.unparse(node)
+    return Reference(root.id, text if '"' in text else text.replace("'", '"'))
+
+
+def references(node: ast.AST) -> list[Reference]:
+    """All that is read for the value of an expression; what only makes shapes doesn't count."""
+    found: list[Reference] = []
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        known = reference(part)
+        if known is not None:
+            found.append(known)
+        elif isinstance(part, ast.Call):
+            called = part.func
+            shape = SHAPED.get(getattr(called, "attr", "") or getattr(called, "id", ""))
+            stack += [argument for at, argument in enumerate(part.args) if at != shape]
+            stack += [keyword.value for keyword in part.keywords if keyword.arg not in SIZES]
+            stack.append(called.value if isinstance(called, ast.Attribute) else called)
+        else:
+            stack += parts_of(part)
+    return found
+
+
+def data_in(scope: Scope, node: ast.AST | None) -> frozenset[str]:
+    """The arguments of the call that a value is computed of, as they are written.
+
+    Not those that only what it is sampled from is computed of: sites are draws. What can't be
+    told counts, by its own name.
+    """
+    found = references(node) if node is not None else []
+    return frozenset().union(*(data_of(scope, known) for known in found))
+
+
+def bounds_in(scope: Scope, family: str | None, prior: ast.expr | None) -> frozenset[str]:
+    """The arguments of the call that the support of a distribution expression depends on."""
+    node = prior
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if not isinstance(node.func.value, ast.Call):
+            break
+        node = node.func.value
+    names = [name for name, _ in FAMILIES[family].arguments] if family in FAMILIES else []
+    bounds = [name for name in names if name in ("low", "high")]
+    if not isinstance(node, ast.Call) or not bounds or "base_dist" in names or is_starred(node):
+        return data_in(scope, prior)
+    given = [argument(node, names.index(name), name) for name in bounds]
+    return frozenset().union(*(data_in(scope, bound) for bound in given))
+
+
+def data_of(scope: Scope, read: Reference) -> frozenset[str]:
+    if scope.is_unstable(read.root):
+        return frozenset([read.text])
+    binding = scope.binding(read.root)
+    if binding is None:
+        return frozenset([read.text] if scope.is_enclosed(read.root) else [])
+    own = binding.data == {read.root}
+    return frozenset([read.text]) if own else binding.data
+
+
+def observations(scope: Scope, node: ast.expr | None) -> Observations | None:
+    """What an `obs` is computed of, and what is None if there are no observations.
+
+    ``y`` for ``obs=y``, ``obs=jnp.log(y)`` and ``obs=None if y is None else y[rows]``.
+    """
+    data = data_in(scope, node)
+    if node is None or not data:
+        return None
+    found = optional(node)
+    if found is None and not any(isinstance(part, DECIDING) for part in walk(node)):
+        several = {known for known in references(node) if data_of(scope, known)}
+        found = several.pop() if len(several) == 1 else None
+    if found is None:
+        return Observations(data)
+    binding = scope.binding(found.root)
+    reads = frozenset([Read(found.root, binding.version)] if binding is not None else [])
+    return Observations(data, found.text, reads)
+
+
+def optional(node: ast.expr) -> Reference | None:
+    """``y`` itself, or the ``y`` of ``None if y is None else jnp.log(y)``."""
+    match node:
+        case ast.IfExp(test=ast.Compare(tested, [ast.Is()], [none]), body=otherwise):
+            pass
+        case ast.IfExp(test=ast.Compare(tested, [ast.IsNot()], [none]), orelse=otherwise):
+            pass
+        case _:
+            return reference(node)
+    return reference(tested) if is_none(none) and is_none(otherwise) else None
