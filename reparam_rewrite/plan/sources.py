@@ -11,7 +11,7 @@ from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.survey.moment import Moment
-from reparam_rewrite.survey.purity import is_repeatable
+from reparam_rewrite.survey.purity import only_computes
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.values import Read, Shape, Site
 
@@ -48,7 +48,7 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
         elif rule.center:
             center = repr(rule.center)
     texts = [text for text in (expression, center) if text]
-    movable = all(is_repeatable(moment, parsed(text)) for text in texts)
+    movable = all(only_computes(moment, parsed(text)) for text in texts)
     return Source(pair, reads, one_line(expression), shape, center, center_shape, movable)
 
 

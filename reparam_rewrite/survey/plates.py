@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import grouped
-from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.calls import argument, is_none, is_starred
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of
@@ -26,7 +26,7 @@ def plate_of(
     if scope.resolve(call.func) != "numpyro.plate":
         return None
     name, size = argument(call, 0, "name"), argument(call, 1, "size")
-    if name is None or size is None or any(isinstance(a, ast.Starred) for a in call.args):
+    if name is None or size is None or is_starred(call):
         return None
     label, identity, literal = named(scope, name)
     written = "\n" if made else text.segment(size).text
@@ -60,7 +60,7 @@ def stack_of(scope: Scope, text: Text, call: ast.Call) -> tuple[Plate, ...]:
     rightmost = -1 if given is None else dim_of(given, ())
     if prefix is None or sizes is None or rightmost is None:
         return ()
-    if any(isinstance(part, ast.Starred) for part in call.args):
+    if is_starred(call):
         return ()
     if not isinstance(sizes, (ast.List, ast.Tuple)):
         written = f"*{grouped(ast.unparse(sizes))}" if is_repeatable(scope, sizes) else None

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import rebound_inside
+from reparam_rewrite.survey.effects import Effects
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
@@ -44,10 +45,12 @@ class Reader:
         text: Text,
         scoped: Scoped,
         shared: tuple[frozenset[str], ...],
+        effects: Effects,
         runner: Reader | None = None,
     ) -> None:
         """`runner` has just come to a scan whose body this function is."""
         self._shared = shared
+        self.effects = effects
         self._runner = runner
         self._scans: dict[ast.Call, Outputs] = {}
         self._returned: tuple[Outputs, Outputs] = (None, None)
@@ -97,6 +100,10 @@ class Reader:
         found = self._runner.binding(name) if self._runner else None
         # Sites are numbered function by function.
         return replace(found, site=None) if found is not None else None
+
+    def is_builtin(self, name: str) -> bool:
+        hidden = name in self._locals or any(name in names for names in self._outer)
+        return name in self.effects.builtins and not hidden
 
     def is_constant(self, name: str) -> bool:
         hidden = name in self._locals or any(name in names for names in self._outer)

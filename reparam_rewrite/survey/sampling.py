@@ -27,11 +27,11 @@ from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import plate_shape, stacked_shape
 from reparam_rewrite.survey.priors import prior_of
-from reparam_rewrite.survey.purity import is_repeatable, reads_of
+from reparam_rewrite.survey.purity import is_repeatable, only_computes, reads_of
 from reparam_rewrite.survey.reader import Followed
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located
-from reparam_rewrite.survey.shapes import broadcast
+from reparam_rewrite.survey.shapes import broadcast, broadcast_open, opened
 from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site, weighs
 
 #: What enters a context without a `with`, so that nothing shows where it ends.
@@ -138,6 +138,10 @@ class Sampling(Steps):
         told = not observed and not is_starred(node)
         batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
+        seen = None
+        if told and prior.event is not None:
+            prior_seen = prior.batch if prior.batch is not None else prior.seen
+            seen = (*broadcast_open(opened(plates), prior_seen), *prior.event)
         site = Site(
             index=len(self.function.sites),
             name=template,
@@ -145,7 +149,7 @@ class Sampling(Steps):
             prior_segment=segment,
             prior=prior,
             prior_reads=frozenset() if prior_node is None else reads_of(self, prior_node),
-            prior_is_pure=prior_node is not None and is_repeatable(self, prior_node),
+            prior_is_pure=prior_node is not None and only_computes(self, prior_node),
             place=self._text.place(node),
             statement=self._number(statement),
             indent=statement.col_offset,
@@ -158,6 +162,7 @@ class Sampling(Steps):
             plate_shape=plates,
             stacked=stacked_shape(self._frames) if plates is None else None,
             told=told,
+            seen=seen,
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),
             computed=computed,

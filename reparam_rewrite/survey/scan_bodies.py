@@ -45,7 +45,7 @@ class Steps(Results):
             argument=parameters(scoped.node)[1],
             passes=not is_none(xs) or reads_argument(scoped.node),
         )
-        walk = type(self)(self._index, self._text, scoped, self._shared, self)
+        walk = type(self)(self._index, self._text, scoped, self._shared, self.effects, self)
         carry, slices = parameters(scoped.node)
         body = walk.run(
             **{carry: self._parameter(init, sliced=False), slices: self._parameter(xs, sliced=True)}

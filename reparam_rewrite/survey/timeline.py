@@ -8,7 +8,7 @@ from itertools import chain, count
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.values import Binding, Read
+from reparam_rewrite.survey.values import REST, Binding, Read, closed
 
 
 class Timeline:
@@ -116,16 +116,19 @@ class Timeline:
                 if self._now.get(name) is not first:
                     self.bind(name, statement, first)
                 continue
-            shapes = {binding.shape if binding else None for binding in found}
+            shapes = {binding.seen if binding else (REST,) for binding in found}
+            seen = shapes.pop() if len(shapes) == 1 else (REST,)
             sites = [sites_of(binding) for binding in found]
             self.bind(
                 name,
                 statement,
                 Binding(
                     self.version(),
-                    shape=shapes.pop() if len(shapes) == 1 else None,
+                    shape=closed(seen),
+                    tail=seen,
                     certain=all(binding is not None and binding.certain for binding in found),
                     sites=tuple(dict.fromkeys(chain(*sites))) if all(sites) else (),
+                    opaque=any(binding is not None and binding.opaque for binding in found),
                 ),
             )
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.callgraph import Callgraph
+from reparam_rewrite.survey.effects import Effects
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.timeline import Timeline
@@ -31,12 +32,14 @@ class Axis(Struct, frozen=True):
     `size` is a Python expression, None where it can't be written a second time (it has a call
     that may do something). `plate` is the identity of the plate that makes the axis; `size_key`
     that of the size: equal keys are the same number. Two integer literals have two keys.
+    `several`: it stands for any number of axes, the first ones of a shape that is open to the left.
     """
 
     size: str | None
     size_key: str | None = None
     plate: str | None = None
     reads: frozenset[Read] = frozenset()
+    several: bool = False
 
     @property
     def unit(self) -> bool:
@@ -57,8 +60,16 @@ class Axis(Struct, frozen=True):
 
 UNIT = Axis("1")
 
+#: What nothing is known of.
+REST = Axis(None, several=True)
+
 #: The axes of a value from left to right; where a shape can't be read, None stands in its place.
 Shape = tuple[Axis, ...]
+
+
+def closed(shape: Shape) -> Shape | None:
+    """A shape all of whose axes show, else None."""
+    return None if shape and shape[0].several else shape
 
 
 class Plate(Struct, frozen=True):
@@ -93,12 +104,16 @@ class Support(Struct, frozen=True):
 
 
 class Prior(Struct, frozen=True):
-    """A distribution expression. `batch` and `event` are None where they can't be read."""
+    """A distribution expression. `batch` and `event` are None where they can't be read.
+
+    `seen` is then what shows of the batch, open to the left.
+    """
 
     family: str | None
     support: Support
     batch: Shape | None
     event: Shape | None
+    seen: Shape = (REST,)
 
 
 UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None, None)
@@ -221,6 +236,7 @@ class Site(Struct, frozen=True):
     `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
     those of a site that isn't `told`, as it has an `obs` or starred arguments. `stacked` is the
     plates' part where it can be written nonetheless, though not told how many axes it has.
+    `seen` is what shows of the shape, open to the left; None where nothing does.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
     reparameterized, each with its way out. `assigns`: the statement is nothing but
     ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which the prior and its
@@ -264,6 +280,7 @@ class Site(Struct, frozen=True):
     name_reads: frozenset[Read] = frozenset()
     choices: tuple[str, ...] = ()
     stacked: Shape | None = None
+    seen: Shape | None = None
     through: str = ""
     comments: tuple[Comment, ...] = ()
 
@@ -292,7 +309,7 @@ class Binding(Struct, frozen=True):
     """What a local name stands for from some statement on.
 
     `certain` is False where the name may be unbound. A binding that says nothing else stands for
-    a value that can't be told from the source.
+    a value that can't be told from the source; `opaque`: it may be any object, not just an array.
     """
 
     version: int
@@ -304,6 +321,13 @@ class Binding(Struct, frozen=True):
     certain: bool = True
     parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
     sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not
+    opaque: bool = False
+    tail: Shape = (REST,)  # what shows of a shape that can't be read
+
+    @property
+    def seen(self) -> Shape:
+        """What shows of the shape, open to the left where it can't be read."""
+        return self.shape if self.shape is not None else self.tail
 
 
 class Addressed(Struct, frozen=True):
@@ -402,6 +426,7 @@ class Survey(Callgraph, frozen=True):
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
     stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
     lines: tuple[str, ...] = ()
+    effects: Effects = Effects()
 
     def line(self, place: Place) -> str:
         """The source line at a place, for a message."""

@@ -13,9 +13,10 @@ from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import prior_of
+from reparam_rewrite.survey.purity import is_opaque, only_computes
 from reparam_rewrite.survey.sampling import Sampling
-from reparam_rewrite.survey.shapes import shape_of
-from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Binding, Frame, Function, Site
+from reparam_rewrite.survey.shapes import seen_of
+from reparam_rewrite.survey.values import REST, UNKNOWN_PRIOR, Binding, Frame, Function, Site, closed
 
 #: How much deeper a part of a conditional expression will stand, in a statement of its own.
 STEP = 4
@@ -262,7 +263,8 @@ class Walk(Sampling):
         if isinstance(value, ast.Call):
             if value in sites:
                 site = sites[value]
-                return Binding(version, site=site.index, shape=site.shape)
+                tail = site.seen or (REST,)
+                return Binding(version, site=site.index, shape=site.shape, tail=tail)
             plate = self._plate(value)
             if plate is not None:
                 return Binding(version, plate=plate)
@@ -272,4 +274,6 @@ class Walk(Sampling):
         dotted = self.resolve(value)
         if dotted is not None and dotted.startswith("numpyro"):
             return Binding(version, qualified=dotted)  # sample = numpyro.sample
-        return Binding(version, shape=shape_of(self, value), parts=self._parts(value))
+        opaque = is_opaque(self, value) or not only_computes(self, value)
+        seen, parts = seen_of(self, value), self._parts(value)
+        return Binding(version, shape=closed(seen), tail=seen, parts=parts, opaque=opaque)
