@@ -25,6 +25,9 @@ from reparam_rewrite.survey.moment import Moment
 #: What NumPyro calls the bases.
 TRANSFORMS = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}
 
+#: What the generated code says of a parent whose shape turns out not to fit.
+UNFIT = "'{parent}' can't be lined up with '{child}': name the axes of both in the config"
+
 #: Each of one or more lines, without the indent of its first.
 Statements = list[layout.Lines]
 
@@ -72,6 +75,7 @@ class Writer:
                 declarations += self._asked(room_declared)
             else:
                 shift += self._asked(room_shifted)
+        shift += self._checks(room_shifted)
         if rewrite.terms:
             declared, summed = self._offset(room_declared, room_shifted)
             declarations += declared
@@ -185,6 +189,50 @@ class Writer:
             return tuple_of(rewrite.sizes)
         assert rewrite.runtime is not None
         return rewrite.runtime.shape or f"{rewrite.runtime.prior}.shape()"
+
+    def _checks(self, room: int) -> Statements:
+        """What only the run tells of the parents' shapes, each with an error that says what to do.
+
+        ::
+
+            if jnp.shape(w) not in ((), v_prior.shape()):
+                raise ValueError("'w' can't be lined up with 'v': ...")
+        """
+        rewrite = self._rewrite
+        values = [(term.label, term.value) for term in rewrite.terms]
+        if rewrite.scale is not None and rewrite.scale.value is not None:
+            values.append((rewrite.scale.label, rewrite.scale.value))
+        found: Statements = []
+        for label, value in values:
+            shape = (
+                f"{self._jnp('shape', self._within)}({value.expression})" if value.checks else ""
+            )
+            conditions = []
+            for check in value.checks:
+                among = [self._part(part) for part in check.among]
+                other = f"!= {among[0]}" if len(among) == 1 else f"not in ({', '.join(among)})"
+                conditions.append(f"{shape}{check.own} {other}")
+            if len(f"if {' or '.join(conditions)}:") <= room:
+                conditions = [" or ".join(conditions)] if conditions else []
+            words = self._string(UNFIT.format(parent=label, child=rewrite.site.name))
+            for condition in conditions:
+                raised = layout.raised("ValueError", words, room)
+                found.append((*layout.statement(f"if {condition}:", room), *raised))
+        return found
+
+    def _part(self, part: int | tuple[int | None, int | None]) -> str:
+        """A part of the child's shape, or one of its sizes."""
+        sizes = self._rewrite.sizes
+        if isinstance(part, int):
+            return sizes[part] if sizes is not None else f"{self._shape()}[{part}]"
+        start, end = part
+        if start == end == 0:
+            return "()"
+        if sizes is not None:
+            return tuple_of(sizes[start:end])
+        if start is None and end is None:
+            return self._shape()
+        return f"{self._shape()}[{'' if start is None else start}:{'' if end is None else end}]"
 
     # -- terms ---------------------------------------------------------------------------------
 

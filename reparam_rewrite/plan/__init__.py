@@ -113,7 +113,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
             f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
             "source doesn't tell both shapes"
             for term in rewrite.terms
-            if term.value.guarded
+            if term.value.at_run_time
         ]
         + list(remarks(rewrite.site))
         for rewrite in rewrites

@@ -100,18 +100,18 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
     inside = has_full_size_param(site, child)
     shift, kept = place_offset(context, site, [*sources, *scaling], moments)
     shape, sizes = known_shape(context, site, declare)
-    values = [value_of(source, site, shape) for source in [*sources, *scaling]]
+    values = [value_of(context, source, site, shape) for source in [*sources, *scaling]]
     structures = [structure_of(context, source, shape, sizes, declare) for source in sources]
     full = needs_full_shape(site, child, values)
     asks_shape = sizes is None and (
         full
-        or any(value.guarded for value in values)
+        or any(value.at_run_time for value in values)
         or any(is_elementwise(source.pair) for source in sources)
         or (child.scale is not None and is_elementwise_scale(child.scale))
     )
     bijects = site.prior.support.kind == "runtime"
     prior_at = declare if asks_shape else shift
-    if is_subsampled(site) and (asks_shape or any(value.guarded for value in values)):
+    if is_subsampled(site) and (asks_shape or any(value.at_run_time for value in values)):
         raise Stop(shape_of_subsample(site))
     for param, pair in [(param_name(pair), pair) for pair in child.pairs]:
         check_template(child, param, pair)
@@ -120,7 +120,7 @@ def offset_from(context: Context, child: Child, moments: list[int]) -> Rewrite:
     for source in sources:
         if source.pair.site is not None:
             check_name(context, source.pair.site, declare)
-    if any(value.guarded for value in values) and any(f.kind == "try" for f in site.frames):
+    if any(value.at_run_time for value in values) and any(f.kind == "try" for f in site.frames):
         raise Stop(swallowed(site))
     if asks_shape:
         check_shape_can_be_asked(context, site, declare)

@@ -35,10 +35,31 @@ ARRAY_MODULES = (
 
 #: Those of them that call what they are given, change it, or read what is elsewhere.
 NOT_PURE = frozenset(
-    ["apply_along_axis", "apply_over_axes", "associative_scan", "cond", "copyto", "custom_root"]
-    + ["fill_diagonal", "fori_loop", "frompyfunc", "fromfunction", "load", "map", "piecewise"]
-    + ["place", "put", "put_along_axis", "putmask", "reduce", "save", "scan", "switch"]
-    + ["vectorize", "while_loop"]
+    [
+        "apply_along_axis",
+        "apply_over_axes",
+        "associative_scan",
+        "cond",
+        "copyto",
+        "custom_root",
+        "fill_diagonal",
+        "fori_loop",
+        "fromfunction",
+        "frompyfunc",
+        "load",
+        "map",
+        "piecewise",
+        "place",
+        "put",
+        "put_along_axis",
+        "putmask",
+        "reduce",
+        "save",
+        "scan",
+        "switch",
+        "vectorize",
+        "while_loop",
+    ]
 )
 
 #: Other harmless calls, in what is looked through for its effects.
@@ -46,9 +67,27 @@ QUIET = frozenset(["format", "get", "getattr", "hasattr", "isinstance", "items",
 
 #: Special methods that run where a call or a statement shows it, and those that make texts.
 SHOWN = frozenset(
-    ["__call__", "__init__", "__init_subclass__", "__new__", "__post_init__", "__set_name__"]
-    + ["__enter__", "__exit__", "__aenter__", "__aexit__", "__repr__", "__str__", "__del__"]
-    + ["__setattr__", "__setitem__", "__set__", "__delattr__", "__delitem__", "__setstate__"]
+    [
+        "__aenter__",
+        "__aexit__",
+        "__call__",
+        "__del__",
+        "__delattr__",
+        "__delitem__",
+        "__enter__",
+        "__exit__",
+        "__init__",
+        "__init_subclass__",
+        "__new__",
+        "__post_init__",
+        "__repr__",
+        "__set__",
+        "__set_name__",
+        "__setattr__",
+        "__setitem__",
+        "__setstate__",
+        "__str__",
+    ]
 )
 
 

@@ -54,9 +54,13 @@ def is_repeatable(scope: Scope, node: ast.AST) -> bool:
             return False
         if isinstance(part, ast.Call) and not is_pure_call(scope, part):
             return False
-        if isinstance(part, ast.Attribute) and part.attr in scope.effects.impure:
-            if part not in called and not is_array(scope, part.value):
-                return False  # a property
+        if (
+            isinstance(part, ast.Attribute)
+            and part.attr in scope.effects.impure
+            and part not in called
+            and not is_array(scope, part.value)
+        ):
+            return False  # a property
         if scope.effects.hooked and isinstance(part, ast.Name) and not is_plain(scope, part):
             return False
     return True

@@ -130,23 +130,21 @@ def both(left: Shape, right: Shape) -> Shape:
     whatever it meets. Axes that don't fit, as the source tells it, leave the result open.
     """
     rests = [shape[0] for shape in (left, right) if closed(shape) is None]
-    known = [shape if closed(shape) is not None else shape[1:] for shape in (left, right)]
-    shorter, longer = sorted(known, key=len)
-    axes, fits = list(longer), True
-    for back in range(1, len(longer) + 1):
-        axis = longer[-back]
-        if back <= len(shorter):
-            found = unified(axis, shorter[-back])
+    first, second = (shape if closed(shape) is not None else shape[1:] for shape in (left, right))
+    axes, fits = list(first if len(first) >= len(second) else second), True
+    for back in range(1, len(axes) + 1):
+        if back <= min(len(first), len(second)):
+            found = unified(first[-back], second[-back])
             fits = fits and found is not None
-            plate = axis if axis.plate is not None else shorter[-back]
-            axes[-back] = found or (plate if plate.plate is not None else Axis(None))
-        elif axis.unit and any(closed(s) is None and len(s) <= back for s in (left, right)):
+            plate = next((a for a in (first[-back], second[-back]) if a.plate is not None), None)
+            axes[-back] = found or plate or Axis(None)
+        elif axes[-back].unit and any(closed(s) is None and len(s) <= back for s in (left, right)):
             axes[-back] = Axis(None)
     if not rests and fits:
         return tuple(axes)
-    widest = [shape[0] for shape in (left, right) if closed(shape) is None and len(shape) > len(axes)]
-    same = bool(widest) and len(set(rests)) == 1 and len(widest) == len(rests) and fits
-    return (widest[0] if same else REST, *axes)
+    wide = [s[0] for s in (left, right) if closed(s) is None and len(s) > len(axes)]
+    same = len(wide) == len(rests) and len(set(wide)) == 1 and fits
+    return (wide[0] if same else REST, *axes)
 
 
 def axis_of(scope: Scope, size: ast.expr, text: str, plate: str | None = None) -> Axis:
@@ -180,12 +178,7 @@ def shape_argument(scope: Scope, node: ast.expr) -> Shape:
         return (REST,)
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return (axis_of(scope, node, str(node.value)),)
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "len"
-        and scope.is_builtin("len")
-    ) or (isinstance(node, ast.Subscript) and is_shape(scope, node.value) and is_integer(node.slice)):
+    if is_length(scope, node):
         return (axis_of(scope, node, ast.unparse(node)),)
     # A bare name may be a number or a tuple: it isn't told.
     return (REST,)
@@ -194,6 +187,15 @@ def shape_argument(scope: Scope, node: ast.expr) -> Shape:
 def rest_of(scope: Scope, node: ast.expr) -> Axis:
     """The axes of a shape that has a name: ``batch`` in ``batch + (n,)``."""
     return replace(axis_of(scope, node, ast.unparse(node)), size=None, several=True)
+
+
+def is_length(scope: Scope, node: ast.expr) -> bool:
+    """Is it ``len(x)`` or ``x.shape[0]``?"""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) == "len" and scope.is_builtin("len")
+    if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Slice):
+        return False
+    return is_shape(scope, node.value)
 
 
 def is_shape(scope: Scope, node: ast.expr) -> bool:

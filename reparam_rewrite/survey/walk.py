@@ -9,14 +9,23 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import bound_names, sizes_in
 from reparam_rewrite.survey.calls import assignment
-from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.effects import ARRAY_MODULES
+from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_opaque, only_computes
 from reparam_rewrite.survey.sampling import Sampling
 from reparam_rewrite.survey.shapes import seen_of
-from reparam_rewrite.survey.values import REST, UNKNOWN_PRIOR, Binding, Frame, Function, Site, closed
+from reparam_rewrite.survey.values import (
+    REST,
+    UNKNOWN_PRIOR,
+    Binding,
+    Frame,
+    Function,
+    Site,
+    closed,
+)
 
 #: How much deeper a part of a conditional expression will stand, in a statement of its own.
 STEP = 4
@@ -28,7 +37,7 @@ class Walk(Sampling):
     def run(self, **given: Binding) -> Function:
         """`given`: what arguments are known to stand for."""
         arguments = self._node.args
-        numbers = sizes_in(self._scoped)
+        numbers = sizes_in(self._scoped, self._called)
         for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             shape = () if part.arg in numbers else None
             if part.arg in given:
@@ -40,6 +49,18 @@ class Walk(Sampling):
                 self._bind(extra.arg, self.function.first)
         self._block(self._node.body)
         return self.function
+
+    def _called(self, node: ast.expr) -> str:
+        """What a call anywhere in the function calls; empty if it may be the file's own."""
+        imports = self._scoped.imports
+        found = dotted(node, lambda name: imports.get(name) or self._imported(name))
+        if found is not None:
+            known = found.startswith((*ARRAY_MODULES, "numpyro."))
+            return found if known else ""
+        if isinstance(node, ast.Name):
+            return f"builtins.{node.id}" if self.is_builtin(node.id) else ""
+        own = self.effects.own
+        return f".{node.attr}" if isinstance(node, ast.Attribute) and node.attr not in own else ""
 
     def _block(self, block: list[ast.stmt]) -> bool:
         """Read a block; True if it surely leaves the function or the loop."""
@@ -199,8 +220,8 @@ class Walk(Sampling):
     def _simple(self, node: ast.stmt) -> None:
         number = self._number(node)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for name, dotted in bound_by(node):
-                self._bind(name, number, qualified=dotted)
+            for name, imported in bound_by(node):
+                self._bind(name, number, qualified=imported)
                 self.function.imports.add(name)
             return
         targets, value = assignment(node)
@@ -271,9 +292,9 @@ class Walk(Sampling):
             prior = prior_of(self, value)
             if prior is not UNKNOWN_PRIOR:
                 return Binding(version, prior=prior)
-        dotted = self.resolve(value)
-        if dotted is not None and dotted.startswith("numpyro"):
-            return Binding(version, qualified=dotted)  # sample = numpyro.sample
+        qualified = self.resolve(value)
+        if qualified is not None and qualified.startswith("numpyro"):
+            return Binding(version, qualified=qualified)  # sample = numpyro.sample
         opaque = is_opaque(self, value) or not only_computes(self, value)
         seen, parts = seen_of(self, value), self._parts(value)
         return Binding(version, shape=closed(seen), tail=seen, parts=parts, opaque=opaque)
