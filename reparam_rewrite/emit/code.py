@@ -12,6 +12,7 @@ from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
 from reparam_rewrite.plan.values import (
     Basis,
+    Check,
     Coefficient,
     Other,
     Rewrite,
@@ -204,11 +205,17 @@ class Writer:
             values.append((rewrite.scale.label, rewrite.scale.value))
         found: Statements = []
         for label, value in values:
-            shape = (
-                f"{self._jnp('shape', self._within)}({value.expression})" if value.checks else ""
-            )
-            conditions = []
+            asked = any(check.dims is None for check in value.checks)
+            shape = f"{self._jnp('shape', self._within)}({value.expression})" if asked else ""
+            conditions: list[str] = []
             for check in value.checks:
+                if check.dims is not None:
+                    conditions.append(f"{self._counted(check, value.expression)} != {check.dims}")
+                    continue
+                if check.order:
+                    parts = tuple(str(self._part(axis)) for axis in check.order)
+                    conditions.append(f"{shape} != {tuple_of(parts)}")
+                    continue
                 among = [self._part(part) for part in check.among]
                 other = f"!= {among[0]}" if len(among) == 1 else f"not in ({', '.join(among)})"
                 conditions.append(f"{shape}{check.own} {other}")
@@ -219,6 +226,14 @@ class Writer:
                 raised = layout.raised("ValueError", words, room)
                 found.append((*layout.statement(f"if {condition}:", room), *raised))
         return found
+
+    def _counted(self, check: Check, parent: str) -> str:
+        """What must be the number that a check has."""
+        if check.text:
+            return grouped(tidied(check.text, self._quote))
+        if check.child:
+            return f"len({self._shape()})"
+        return f"{self._jnp('ndim', self._within)}({parent})"
 
     def _part(self, part: int | tuple[int | None, int | None]) -> str:
         """A part of the child's shape, or one of its sizes."""

@@ -77,6 +77,9 @@ def checks_of(own: Shape, there: Shape, targets: list[int | None]) -> tuple[Chec
     if unsure and targets == list(range(-len(targets), 0)):
         start = None if len(targets) == len(there) else -len(targets)
         return (Check("", ((start, None),)),)
+    order = tuple(target for target in targets if target is not None)
+    if len(unsure) == len(own):
+        return (Check(order=order),)
     return tuple(Check(f"[{position}]", (target,)) for position, target in unsure)
 
 
@@ -225,7 +228,8 @@ def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | No
     First by the plates' names and the sizes of axes that are no plates. Then two plates of
     different names are one axis if they have one size expression, as NumPyro wants one name at one
     dim; unless there is another axis on either side that it could be, or the size is one of
-    `twice`: those that some site has two axes of, so that they don't tell which.
+    `twice`: those that some site has two axes of, so that they don't tell which. Nor are they if
+    both sites are in one plate each at the same dim, which then needed no second name.
     """
     targets = [match(axis, position - len(parent), child) for position, axis in enumerate(parent)]
     kept = [target for target in targets if target is not None]
@@ -238,6 +242,8 @@ def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | No
         here = [at for at, other in enumerate(parent) if other.size_key == key]
         there = [at - len(child) for at, other in enumerate(child) if other.size_key == key]
         if len(here) == 1 and len(there) == 1 and there[0] not in kept:
+            if axis.dim == child[there[0]].dim and is_alone(parent) and is_alone(child):
+                continue
             targets[position] = there[0]
     return targets
 
@@ -258,6 +264,11 @@ def match(axis: Axis, position: int, child: Shape) -> int | None:
     if len(found) > 1:
         raise Unaligned(f"the child has {len(found)} axes that could be its axis {described(axis)}")
     return found[0] if found else None
+
+
+def is_alone(shape: Shape) -> bool:
+    """Has it just one axis of a plate?"""
+    return sum(axis.plate is not None for axis in shape) == 1
 
 
 def described(axis: Axis) -> str:

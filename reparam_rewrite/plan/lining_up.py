@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from reparam_rewrite.plan.align import Unaligned, align
@@ -9,7 +11,7 @@ from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.values import Value
+from reparam_rewrite.plan.values import Check, Value
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.priors import RESHAPING
 from reparam_rewrite.survey.shapes import broadcast, opened
@@ -21,10 +23,10 @@ def known_shape(
 ) -> tuple[Shape | None, tuple[str, ...] | None]:
     """The child's axes, and its sizes as they can be written before `declare`; None: not known."""
     support = site.prior.support
-    if support.reshapes:
+    if support.reshapes and (support.constraint or not site.claimed):
         return unconstrained_shape(site), None
-    if site.shape is None:
-        return None, None
+    if site.shape is None or site.claimed:
+        return site.shape, None
     return site.shape, written(context, site.shape, declare)
 
 
@@ -65,7 +67,26 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         value = align(expression, seen, there, reduce, context.twice)
     except Unaligned as error:
         raise Stop(unaligned(source, str(error), expression)) from None
-    return replace(value, center=source.center, guarded=not fits(source.center_shape, child))
+    checks = value.checks + tuple(of_claims(source, site, value, seen))
+    guarded = not fits(source.center_shape, child)
+    return replace(value, center=source.center, guarded=guarded, checks=checks)
+
+
+def of_claims(source: Source, site: Site, value: Value, seen: Shape) -> Iterator[Check]:
+    """What the config says of the axes of parent and child is checked, where the source doesn't."""
+    parent = source.pair.site
+    if value.reduce and not value.axes:
+        return  # a scalar
+    whole = any(check.order or (check.among and not check.own) for check in value.checks)
+    if parent is not None and parent.claimed and not whole:
+        yield Check(dims=len(seen))
+    if seen == ():
+        return
+    if site.claimed and site.shape is not None:
+        yield Check(dims=len(site.shape), child=True)
+    for plate in (plate for frame in site.frames for plate in frame.plates):
+        if plate.dim_text and plate.dim is not None:
+            yield Check(dims=plate.dim, text=plate.dim_text)
 
 
 def seen_of_child(site: Site) -> Shape:

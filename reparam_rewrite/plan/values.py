@@ -16,15 +16,21 @@ from reparam_rewrite.survey.values import Site
 
 
 class Check(Struct, frozen=True):
-    """What must hold of a parent's shape when the model runs, or it raises an error.
+    """What must hold of shapes when the model runs, or it raises an error.
 
     `own` is the part of the parent's shape, as an index of it: "" for all of it, "[:-1]", "[0]".
     It must be one of `among`, each a part of the child's shape: an axis, counted from the right,
-    or those from one to another, of which None is the end; (0, 0) is ``()``.
+    or those from one to another, of which None is the end; (0, 0) is ``()``. Or all of it must be
+    the axes of the child in that `order`. Or the parent, or the `child`, must have `dims` axes. Or
+    `text` must be that number.
     """
 
-    own: str
-    among: tuple[int | tuple[int | None, int | None], ...]
+    own: str = ""
+    among: tuple[int | tuple[int | None, int | None], ...] = ()
+    order: tuple[int, ...] = ()
+    dims: int | None = None
+    child: bool = False
+    text: str = ""
 
 
 class Value(Struct, frozen=True):

@@ -29,14 +29,19 @@ def plate_of(
     if name is None or size is None or is_starred(call):
         return None
     label, identity, literal = named(scope, name)
+    given = argument(call, 3, "dim")
+    dim = dim_of(given, frames)
+    shown = given is not None and dim is None and not made and is_repeatable(scope, given)
     written = "\n" if made else text.segment(size).text
     return Plate(
         axis=axis_of(scope, size, ast.unparse(size) if "\n" in written else written, identity),
         name=label,
         literal=literal,
-        dim=dim_of(argument(call, 3, "dim"), frames),
+        dim=dim,
         subsampled=not is_none(argument(call, 2, "subsample_size")),
         place=text.place(call),
+        dim_text=ast.unparse(given) if shown and given is not None else "",
+        dim_reads=reads_of(scope, given) if shown and given is not None else frozenset(),
     )
 
 
@@ -114,7 +119,8 @@ def plate_shape(frames: Sequence[Frame]) -> Shape | None:
     plates = plates_by_dim(frames)
     if plates is None:
         return None
-    return tuple(plates[d].axis if d in plates else UNIT for d in range(min(plates, default=0), 0))
+    dims = range(min(plates, default=0), 0)
+    return tuple(replace(plates[d].axis, dim=d) if d in plates else UNIT for d in dims)
 
 
 def stacked_shape(frames: Sequence[Frame]) -> Shape | None:

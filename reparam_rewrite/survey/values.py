@@ -40,6 +40,7 @@ class Axis(Struct, frozen=True):
     plate: str | None = None
     reads: frozenset[Read] = frozenset()
     several: bool = False
+    dim: int | None = None  # of the plate
 
     @property
     def unit(self) -> bool:
@@ -76,8 +77,8 @@ class Plate(Struct, frozen=True):
     """A `numpyro.plate`.
 
     `name` is its name if that is `literal`, else the expression. `dim` is None where it can't be
-    told. `several`: it is a `plate_stack` of sizes that don't show, ``*sizes``, from `dim` to the
-    left.
+    told; `dim_text` is then its expression, if that can be written again. `several`: it is a
+    `plate_stack` of sizes that don't show, ``*sizes``, from `dim` to the left.
     """
 
     axis: Axis
@@ -87,6 +88,8 @@ class Plate(Struct, frozen=True):
     subsampled: bool
     place: Place
     several: bool = False
+    dim_text: str = ""
+    dim_reads: frozenset[Read] = frozenset()
 
 
 class Support(Struct, frozen=True):
@@ -236,7 +239,8 @@ class Site(Struct, frozen=True):
     `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
     those of a site that isn't `told`, as it has an `obs` or starred arguments. `stacked` is the
     plates' part where it can be written nonetheless, though not told how many axes it has.
-    `seen` is what shows of the shape, open to the left; None where nothing does.
+    `seen` is what shows of the shape, open to the left; None where nothing does. `claimed`: the
+    shape is what the config says, which the run must bear out.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
     reparameterized, each with its way out. `assigns`: the statement is nothing but
     ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which the prior and its
@@ -281,6 +285,7 @@ class Site(Struct, frozen=True):
     choices: tuple[str, ...] = ()
     stacked: Shape | None = None
     seen: Shape | None = None
+    claimed: bool = False
     through: str = ""
     comments: tuple[Comment, ...] = ()
 
