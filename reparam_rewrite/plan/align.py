@@ -94,21 +94,21 @@ def beside_rest(
     """The value of a parent that may have more axes than those that show, left of them.
 
     ``(..., k)`` in the axes of ``(..., m)`` is ``jnp.mean(w, axis=-1)[..., None]``: what doesn't
-    show of the two must be the same, or nothing of the parent's, when the model runs.
+    show of the parent must be nothing when the model runs, or what doesn't show of the child.
     """
     own, there = known(parent), known(child)
     kept = [target for target in targets if target is not None]
-    dims = len(own)
-    if not there and closed(child) is not None:
+    dims, shown = len(own), closed(child) is not None
+    if not there and shown:
         return Value(expression, reduce)  # a scalar
     if not own or not there:
         return Value(expression, checks=(Check("", ((0, 0), (None, None))),))
-    if not kept and lost and closed(child) is not None:
+    if not kept and lost and shown:
         return Value(expression, reduce)
     if kept and targets == list(range(-dims, 0)):
-        whole = dims == len(child) and closed(child) is not None
-        part = () if whole else ((-dims, None),)
-        return Value(expression, checks=(Check("", (*part, (None, None))),))
+        start = None if dims == len(child) and shown else -dims
+        whole = () if shown else ((None, None),)
+        return Value(expression, checks=(Check("", ((start, None), *whole)),))
     if not kept:
         reduced = Value(expression, reduce, tuple(at - dims for at in lost)) if lost else None
         items = ["0" if at not in lost else "" for at in range(dims)]
@@ -126,9 +126,9 @@ def beside_rest(
         elif not value.keepdims:
             width = dims - len(lost)
     sizes = tuple(Check(f"[{at - dims}]", (t,)) for at, t in enumerate(targets) if t is not None)
-    if closed(child) is None and parent[0] == child[0] and parent[0].size_key is not None:
+    if not shown and parent[0] == child[0] and parent[0].size_key is not None:
         return replace(value, checks=sizes)
-    left = ((None, -width),) if width != len(child) or closed(child) is None else ()
+    left = () if shown else ((None, -width),)
     return replace(value, checks=(Check(f"[:{-dims}]", ((0, 0), *left)), *sizes))
 
 

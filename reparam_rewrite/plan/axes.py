@@ -71,7 +71,7 @@ def claimed(site: Site, names: tuple[str, ...]) -> Site:
     if site.prior.event is not None and site.plate_shape is None and around is not None:
         site = replace(site, frames=frames, plate_shape=around)
         batch = broadcast_open(around, opened(site.prior.batch))
-        shape = (*batch, *site.prior.event)
+        shape = (*batch, *(site.prior.event or ()))
         if closed(shape) is not None and len(shape) == len(names):
             return renamed(replace(site, shape=shape, batch=batch), shape, names)
         seen = shape[1:] if closed(shape) is None else shape

@@ -67,12 +67,14 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         value = align(expression, seen, there, reduce, context.twice)
     except Unaligned as error:
         raise Stop(unaligned(source, str(error), expression)) from None
-    checks = value.checks + tuple(of_claims(source, site, value, seen))
+    checks = value.checks + tuple(of_claims(context, source, site, value, seen))
     guarded = not fits(source.center_shape, child)
     return replace(value, center=source.center, guarded=guarded, checks=checks)
 
 
-def of_claims(source: Source, site: Site, value: Value, seen: Shape) -> Iterator[Check]:
+def of_claims(
+    context: Context, source: Source, site: Site, value: Value, seen: Shape
+) -> Iterator[Check]:
     """What the config says of the axes of parent and child is checked, where the source doesn't."""
     parent = source.pair.site
     if value.reduce and not value.axes:
@@ -84,9 +86,14 @@ def of_claims(source: Source, site: Site, value: Value, seen: Shape) -> Iterator
         return
     if site.claimed and site.shape is not None:
         yield Check(dims=len(site.shape), child=True)
-    for plate in (plate for frame in site.frames for plate in frame.plates):
-        if plate.dim_text and plate.dim is not None:
-            yield Check(dims=plate.dim, text=plate.dim_text)
+    frames = site.frames if parent is None else (*parent.frames, *site.frames)
+    for plate in dict.fromkeys(plate for frame in frames for plate in frame.plates):
+        if not plate.dim_text or plate.dim is None:
+            continue
+        if not context.function.timeline.holds(plate.dim_reads, site.statement):
+            reason = f"the dim of plate '{plate.name}' can't be asked again there"
+            raise Stop(unaligned(source, reason, source.expression or "..."))
+        yield Check(dims=plate.dim, text=plate.dim_text)
 
 
 def seen_of_child(site: Site) -> Shape:
