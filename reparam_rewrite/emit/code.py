@@ -14,6 +14,7 @@ from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.expressions import grouped, is_arithmetic
 from reparam_rewrite.plan.values import (
     Basis,
+    Check,
     Coefficient,
     Other,
     Rewrite,
@@ -29,6 +30,9 @@ TRANSFORMS = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}
 
 #: How long the lines of a comment may be.
 COMMENT = 72
+
+#: What the generated code says of a parent whose shape turns out not to fit.
+UNFIT = "'{parent}' can't be lined up with '{child}': name the axes of both in the config"
 
 #: Each of one or more lines, without the indent of its first.
 Statements = list[layout.Lines]
@@ -79,6 +83,7 @@ class Writer:
                 declarations += self._asked(room_declared)
             else:
                 shift += self._asked(room_shifted)
+        shift += self._checks(room_shifted)
         if rewrite.terms:
             declared, summed = self._offset(room_declared, room_shifted)
             declarations += declared
@@ -203,6 +208,64 @@ class Writer:
             return tuple_of(rewrite.sizes)
         assert rewrite.runtime is not None
         return rewrite.runtime.shape or f"{rewrite.runtime.prior}.shape()"
+
+    def _checks(self, room: int) -> Statements:
+        """What only the run tells of the parents' shapes, each with an error that says what to do.
+
+        ::
+
+            if jnp.shape(w) not in ((), v_prior.shape()):
+                raise ValueError("'w' can't be lined up with 'v': ...")
+        """
+        rewrite = self._rewrite
+        values = [(term.label, term.value) for term in rewrite.terms]
+        if rewrite.scale is not None and rewrite.scale.value is not None:
+            values.append((rewrite.scale.label, rewrite.scale.value))
+        found: Statements = []
+        for label, value in values:
+            asked = any(check.dims is None for check in value.checks)
+            shape = f"{self._jnp('shape', self._within)}({value.expression})" if asked else ""
+            conditions: list[str] = []
+            for check in value.checks:
+                if check.dims is not None:
+                    conditions.append(f"{self._counted(check, value.expression)} != {check.dims}")
+                    continue
+                if check.order:
+                    parts = tuple(str(self._part(axis)) for axis in check.order)
+                    conditions.append(f"{shape} != {tuple_of(parts)}")
+                    continue
+                among = [self._part(part) for part in check.among]
+                other = f"!= {among[0]}" if len(among) == 1 else f"not in ({', '.join(among)})"
+                conditions.append(f"{shape}{check.own} {other}")
+            if len(f"if {' or '.join(conditions)}:") <= room:
+                conditions = [" or ".join(conditions)] if conditions else []
+            words = self._string(UNFIT.format(parent=label, child=rewrite.site.name))
+            for condition in conditions:
+                raised = layout.raised("ValueError", words, room)
+                found.append((*layout.statement(f"if {condition}:", room), *raised))
+        return found
+
+    def _counted(self, check: Check, parent: str) -> str:
+        """What must be the number that a check has."""
+        if check.text:
+            return grouped(tidied(check.text, self._quote))
+        if check.child:
+            return f"len({self._shape()})"
+        return f"{self._jnp('ndim', self._within)}({parent})"
+
+    def _part(self, part: int | tuple[int | None, int | None]) -> str:
+        """A part of the child's shape, or one of its sizes."""
+        sizes = self._rewrite.sizes
+        if isinstance(part, int):
+            return sizes[part] if sizes is not None else f"{self._shape()}[{part}]"
+        start, end = part
+        if start == end == 0:
+            return "()"
+        if sizes is not None:
+            return tuple_of(sizes[start:end])
+        if start is None and end is None:
+            return self._shape()
+        return f"{self._shape()}[{'' if start is None else start}:{'' if end is None else end}]"
 
     # -- terms ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Statements come on one line without their indent, and go as lines without the in
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from reparam_rewrite.emit.breaking import broken
@@ -48,6 +49,25 @@ def added_up(target: str, terms: list[str], room: int) -> list[Lines]:
     first, *rest = terms
     signed = [f"{target} {term[0]}= {ungrouped(term[2:])}" for term in rest]
     return [statement(text, room) for text in (f"{target} = {ungrouped(first)}", *signed)]
+
+
+def raised(error: str, words: str, room: int) -> Lines:
+    """``raise ValueError("...")`` inside of an ``if``; long words are several strings."""
+    line = f"{' ' * STEP}raise {error}({words})"
+    if len(line) <= room:
+        return (line,)
+    quote, inner = words[0], " " * 2 * STEP
+    parts = [words]
+    if len(inner) + len(words) > room:
+        width = max(20, room - len(inner) - 3)
+        pieces = textwrap.wrap(words[1:-1], width, break_long_words=False, break_on_hyphens=False)
+        parts = [f"{piece} " for piece in pieces[:-1]] + pieces[-1:]
+        parts = [f"{quote}{part}{quote}" for part in parts]
+    return (
+        f"{' ' * STEP}raise {error}(",
+        *(f"{inner}{part}" for part in parts),
+        f"{' ' * STEP})",
+    )
 
 
 def joined(code: str) -> str | None:

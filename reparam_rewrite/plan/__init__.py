@@ -115,7 +115,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
             f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
             "source doesn't tell both shapes"
             for term in rewrite.terms
-            if term.value.guarded
+            if term.value.at_run_time
         ]
         + [text for text in (remark(rewrite),) if text]
         + list(remarks(rewrite.site))

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from reparam_rewrite.plan.values import Value
-from reparam_rewrite.survey.values import Axis, Shape
+from reparam_rewrite.plan.values import Check, Value
+from reparam_rewrite.survey.values import Axis, Shape, closed
 
 
 class Unaligned(Exception):
     """The axes can't be told apart; the message says which."""
 
 
-def align(expression: str, parent: Shape, child: Shape, reduce: str) -> Value:
+def align(
+    expression: str,
+    parent: Shape,
+    child: Shape,
+    reduce: str,
+    twice: frozenset[str] = frozenset(),
+) -> Value:
     """The parent's value in the child's axes.
 
     ========================  ====================  =========================================
@@ -33,49 +39,118 @@ def align(expression: str, parent: Shape, child: Shape, reduce: str) -> Value:
     ========================  ====================  =========================================
 
     `reduce` is "mean", "sum" or "error"; raises `Unaligned` if it is "error" and an axis would
-    have to be reduced, or if it isn't sure which axis of the child a parent's axis is.
+    have to be reduced, or if it isn't sure which axis of the child a parent's axis is. Either
+    shape may be open to the left. `twice`: see `matched`.
     """
-    targets = [match(axis, position - len(parent), child) for position, axis in enumerate(parent)]
-    kept = [target for target in targets if target is not None]
-    if len(set(kept)) != len(kept):
-        raise Unaligned("two of its axes would be the same axis of the child")
+    own, there = known(parent), known(child)
+    targets = matched(own, there, twice)
     lost = [
         position
-        for position, (axis, target) in enumerate(zip(parent, targets, strict=True))
+        for position, (axis, target) in enumerate(zip(own, targets, strict=True))
         if target is None and not axis.unit
     ]
     if lost and reduce == "error":
-        raise Unaligned(
-            f'the child has no axis {described(parent[lost[0]])}, and reduce is "error"'
-        )
+        raise Unaligned(f'the child has no axis {described(own[lost[0]])}, and reduce is "error"')
+    if closed(parent) is None:
+        return beside_rest(expression, parent, child, targets, lost, reduce)
+    if closed(child) is None and not there:
+        # Nothing of the child shows.
+        return Value(expression, checks=() if not own else (Check("", ((None, None),)),))
+    if all(target is None for target in targets):
+        return to_scalar(expression, own, lost, reduce)
+    value = lined_up(expression, own, there, targets, lost, reduce)
+    return replace(value, checks=checks_of(own, there, targets))
+
+
+def known(shape: Shape) -> Shape:
+    """The axes that show."""
+    return shape if closed(shape) is not None else shape[1:]
+
+
+def checks_of(own: Shape, there: Shape, targets: list[int | None]) -> tuple[Check, ...]:
+    """One plate name may stand for two sizes; then the child's shape has the last word."""
+    unsure = [
+        (position, target)
+        for position, target in enumerate(targets)
+        if target is not None and not there[target].same_size(own[position])
+    ]
+    if unsure and targets == list(range(-len(targets), 0)):
+        start = None if len(targets) == len(there) else -len(targets)
+        return (Check("", ((start, None),)),)
+    order = tuple(target for target in targets if target is not None)
+    if len(unsure) == len(own):
+        return (Check(order=order),)
+    return tuple(Check(f"[{position}]", (target,)) for position, target in unsure)
+
+
+def beside_rest(
+    expression: str,
+    parent: Shape,
+    child: Shape,
+    targets: list[int | None],
+    lost: list[int],
+    reduce: str,
+) -> Value:
+    """The value of a parent that may have more axes than those that show, left of them.
+
+    ``(..., k)`` in the axes of ``(..., m)`` is ``jnp.mean(w, axis=-1)[..., None]``: what doesn't
+    show of the parent must be nothing when the model runs, or what doesn't show of the child.
+    """
+    own, there = known(parent), known(child)
+    kept = [target for target in targets if target is not None]
+    dims, shown = len(own), closed(child) is not None
+    if not there and shown:
+        return Value(expression, reduce)  # a scalar
+    if not own or not there:
+        return Value(expression, checks=(Check("", ((0, 0), (None, None))),))
+    if not kept and lost and shown:
+        return Value(expression, reduce)
+    if kept and targets == list(range(-dims, 0)):
+        start = None if dims == len(child) and shown else -dims
+        whole = () if shown else ((None, None),)
+        return Value(expression, checks=(Check("", ((start, None), *whole)),))
     if not kept:
-        return to_scalar(expression, parent, lost, reduce)
-    value = lined_up(expression, parent, child, targets, lost, reduce)
-    sure = all(
-        child[target].same_size(axis)
-        for axis, target in zip(parent, targets, strict=True)
-        if target is not None
-    )
-    # One plate name may stand for two sizes; then the child's shape has the last word.
-    return value if sure else replace(value, guarded=True)
+        reduced = Value(expression, reduce, tuple(at - dims for at in lost)) if lost else None
+        items = ["0" if at not in lost else "" for at in range(dims)]
+        items = [item for item in items if item] + ["None"] * len(there)
+        value = replace(reduced or Value(expression), index=f"[..., {', '.join(items)}]")
+        width = len(there)
+    else:
+        value = from_right(lined_up(expression, own, there, targets, lost, reduce), dims)
+        if value.order:
+            raise Unaligned("its axes would have to be swapped, and it may have more than show")
+        width = dims if value.keepdims else -min(kept)
+        if value.index:
+            items = full_items([t for at, t in enumerate(targets) if at not in lost])
+            value = replace(value, index=f"[..., {', '.join(items)}]")
+        elif not value.keepdims:
+            width = dims - len(lost)
+    sizes = tuple(Check(f"[{at - dims}]", (t,)) for at, t in enumerate(targets) if t is not None)
+    if not shown and parent[0] == child[0] and parent[0].size_key is not None:
+        return replace(value, checks=sizes)
+    left = () if shown else ((None, -width),)
+    return replace(value, checks=(Check(f"[:{-dims}]", ((0, 0), *left)), *sizes))
+
+
+def full_items(targets: list[int | None]) -> list[str]:
+    """The index that puts axes in the child's order at their targets, behind an ellipsis."""
+    kept = [target for target in targets if target is not None]
+    items: list[str] = []
+    for target in targets:
+        if target is None:
+            items.append("0")
+            continue
+        following = next((other for other in kept if other > target), 0)
+        items += [":", *["None"] * (following - target - 1)]
+    while items[:1] == [":"]:
+        items.pop(0)  # the ellipsis stands for it too
+    return items
 
 
 def from_right(value: Value, dims: int) -> Value:
     """Axes counted from the right, for a parent that may have more than `dims` of them."""
     axes = tuple(axis if axis < 0 else axis - dims for axis in value.axes)
     return replace(value, axes=axes)
-
-
-def as_wide(value: Value, dims: int, width: int) -> Value:
-    """A parent of `dims` axes with new ones on the left until it has `width`.
-
-    If it has more axes than that after all, it is wider than the child, and fails.
-    """
-    items = value.index[1:-1].split(", ") if value.index else []
-    dims -= 0 if value.keepdims else len(value.axes)
-    dims += items.count("None") - items.count("0")
-    items = ["None"] * (width - dims) + items
-    return replace(value, index=f"[{', '.join(items)}]" if items else "")
 
 
 def lined_up(
@@ -147,6 +222,32 @@ def indexed(value: Value, targets: list[int | None]) -> Value:
     return replace(value, order=order, index=index)
 
 
+def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | None]:
+    """For each axis of the parent the child's that is the same, counted from the right.
+
+    First by the plates' names and the sizes of axes that are no plates. Then two plates of
+    different names are one axis if they have one size expression, as NumPyro wants one name at one
+    dim; unless there is another axis on either side that it could be, or the size is one of
+    `twice`: those that some site has two axes of, so that they don't tell which. Nor are they if
+    both sites are in one plate each at the same dim, which then needed no second name.
+    """
+    targets = [match(axis, position - len(parent), child) for position, axis in enumerate(parent)]
+    kept = [target for target in targets if target is not None]
+    if len(set(kept)) != len(kept):
+        raise Unaligned("two of its axes would be the same axis of the child")
+    for position, axis in enumerate(parent):
+        key = axis.size_key
+        if targets[position] is not None or key is None or key in twice:
+            continue
+        here = [at for at, other in enumerate(parent) if other.size_key == key]
+        there = [at - len(child) for at, other in enumerate(child) if other.size_key == key]
+        if len(here) == 1 and len(there) == 1 and there[0] not in kept:
+            if axis.dim == child[there[0]].dim and is_alone(parent) and is_alone(child):
+                continue
+            targets[position] = there[0]
+    return targets
+
+
 def match(axis: Axis, position: int, child: Shape) -> int | None:
     """The child's axis, counted from the right, that is this one; None if it has none."""
     if axis.unit:
@@ -163,6 +264,11 @@ def match(axis: Axis, position: int, child: Shape) -> int | None:
     if len(found) > 1:
         raise Unaligned(f"the child has {len(found)} axes that could be its axis {described(axis)}")
     return found[0] if found else None
+
+
+def is_alone(shape: Shape) -> bool:
+    """Has it just one axis of a plate?"""
+    return sum(axis.plate is not None for axis in shape) == 1
 
 
 def described(axis: Axis) -> str:

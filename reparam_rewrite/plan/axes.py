@@ -6,7 +6,10 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config_values import AxesRule, Config
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
-from reparam_rewrite.survey.values import Axis, Function, Shape, Site
+from reparam_rewrite.survey.families import FAMILIES
+from reparam_rewrite.survey.plates import plate_shape
+from reparam_rewrite.survey.shapes import broadcast_open, opened
+from reparam_rewrite.survey.values import Axis, Function, Handler, Plate, Shape, Site, closed
 
 
 def with_axes(function: Function, config: Config) -> Function:
@@ -24,14 +27,18 @@ def with_axes(function: Function, config: Config) -> Function:
             message = f"'{function.name}' samples no site '{name}'"
             problems.append(diagnostic(config, rule, message))
         for site in found:
-            if site.shape is None or len(site.shape) != len(rule.names):
-                dims = "an unknown number of" if site.shape is None else str(len(site.shape))
+            known = site.shape if site.shape is not None else opened(site.seen)[1:]
+            open_left = site.shape is None
+            if len(known) > len(rule.names) or (len(known) < len(rule.names) and not open_left):
+                dims = f"{'at least ' if open_left else ''}{len(known)}"
                 message = (
                     f"'{name}' has {dims} axes (line {site.place.line}), not {len(rule.names)}"
                 )
                 problems.append(diagnostic(config, rule, message))
-                continue
-            sites[site.index] = renamed(site, site.shape, rule.names)
+            elif open_left:
+                sites[site.index] = claimed(site, rule.names)
+            else:
+                sites[site.index] = renamed(site, known, rule.names)
     if problems:
         raise Refusal(problems)
     by_name: dict[str, list[Site]] = {}
@@ -45,6 +52,52 @@ def renamed(site: Site, shape: Shape, names: tuple[str, ...]) -> Site:
     axes = tuple(called(axis, name) for axis, name in zip(shape, names, strict=True))
     batch = axes[: len(site.batch)] if site.batch is not None else None
     return replace(site, shape=axes, batch=batch)
+
+
+def claimed(site: Site, names: tuple[str, ...]) -> Site:
+    """A site whose shape can't be read, with the axes that the config says it has.
+
+    A plate around it by such a name tells the size. Where the dim of a plate can't be read, its
+    place among the names tells it, and with that perhaps all of the shape.
+    """
+    plates = {plate.name: plate for frame in site.frames for plate in frame.plates}
+    event = 0 if site.prior.event is None else len(site.prior.event)
+    frames = tuple(
+        replace(frame, items=tuple(at_dim(item, names, event) for item in frame.items))
+        for frame in site.frames
+    )
+    around = plate_shape(frames)
+    seen = opened(site.seen)[1:]
+    if site.prior.event is not None and site.plate_shape is None and around is not None:
+        site = replace(site, frames=frames, plate_shape=around)
+        batch = broadcast_open(around, opened(site.prior.batch))
+        shape = (*batch, *(site.prior.event or ()))
+        if closed(shape) is not None and len(shape) == len(names):
+            return renamed(replace(site, shape=shape, batch=batch), shape, names)
+        seen = shape[1:] if closed(shape) is None else shape
+    axes = []
+    for back in range(len(names), 0, -1):
+        name = names[-back]
+        axis = seen[-back] if back <= len(seen) else Axis(None)
+        if axis == Axis(None) and name in plates:
+            axis = plates[name].axis
+        axes.append(called(axis, name))
+    dims = event if site.prior.event is not None else events_of(site)
+    batch = tuple(axes[: len(axes) - dims])
+    return replace(site, shape=tuple(axes), batch=batch, seen=tuple(axes), claimed=True)
+
+
+def events_of(site: Site) -> int:
+    family = FAMILIES.get(site.prior.family or "")
+    return (family.event_dim or 0) if family is not None else 0
+
+
+def at_dim(item: Plate | Handler, names: tuple[str, ...], event: int) -> Plate | Handler:
+    """A plate at the dim where the config has its name, if only the run tells it otherwise."""
+    if not isinstance(item, Plate) or not item.dim_text or item.name not in names:
+        return item
+    dim = names.index(item.name) - len(names) + event
+    return replace(item, dim=dim) if dim < 0 else item
 
 
 def called(axis: Axis, name: str) -> Axis:

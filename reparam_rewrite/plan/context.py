@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from msgspec import Struct
 
 from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Keep
+from reparam_rewrite.survey.shapes import opened
 from reparam_rewrite.survey.values import Function, Site, Survey
 
 
@@ -26,6 +29,17 @@ class Context(Struct):
     function: Function
     names: Names
     keeps: dict[int, Keep] = {}  # by the index of the site
+
+    @property
+    def twice(self) -> frozenset[str]:
+        """The sizes that some site of the function has two axes of."""
+        found: set[str] = set()
+        for site in self.function.sites:
+            keys = [axis.size_key for axis in opened(site.seen) if axis.size_key is not None]
+            plates = [plate.axis.size_key for frame in site.all_frames for plate in frame.plates]
+            for several in (keys, plates):
+                found.update(key for key, count in Counter(several).items() if key and count > 1)
+        return frozenset(found)
 
     def keep(self, site: Site) -> Keep:
         if site.index not in self.keeps:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
-from reparam_rewrite.plan.align import Unaligned, align, as_wide, from_right
+from reparam_rewrite.plan.align import Unaligned, align
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.values import Value
+from reparam_rewrite.plan.values import Check, Value
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.priors import RESHAPING
-from reparam_rewrite.survey.shapes import broadcast
-from reparam_rewrite.survey.values import Axis, Shape, Site
+from reparam_rewrite.survey.shapes import broadcast, opened
+from reparam_rewrite.survey.values import REST, Axis, Shape, Site
 
 
 def known_shape(
@@ -21,10 +23,10 @@ def known_shape(
 ) -> tuple[Shape | None, tuple[str, ...] | None]:
     """The child's axes, and its sizes as they can be written before `declare`; None: not known."""
     support = site.prior.support
-    if support.reshapes:
+    if support.reshapes and (support.constraint or not site.claimed):
         return unconstrained_shape(site), None
-    if site.shape is None:
-        return None, None
+    if site.shape is None or site.claimed:
+        return site.shape, None
     return site.shape, written(context, site.shape, declare)
 
 
@@ -42,7 +44,7 @@ def unconstrained_shape(site: Site) -> Shape | None:
     return (*site.batch, *added, Axis(None))
 
 
-def value_of(source: Source, site: Site, child: Shape | None) -> Value:
+def value_of(context: Context, source: Source, site: Site, child: Shape | None) -> Value:
     """The parent's value in the child's axes; what can't be told is left to run time."""
     expression, shape = source.expression, source.shape
     if source.pair.site is not None:
@@ -55,62 +57,48 @@ def value_of(source: Source, site: Site, child: Shape | None) -> Value:
         # An expression is taken as it is written: it is never reduced, and never widens.
         sure = fits(shape, child) and fits(source.center_shape, child)
         return Value(expression, center=source.center, guarded=not sure)
-    if shape is None or (child is None and shape != ()):
-        if source.pair.settings.reduce == "error":
-            raise Stop(
-                unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)
-            )
-        return replace(at_run_time(source, site, child), center=source.center)
-    if child is None:
-        value = Value(expression)
-    else:
-        try:
-            value = align(expression, shape, child, source.pair.settings.reduce)
-        except Unaligned as error:
-            raise Stop(unaligned(source, str(error), expression)) from None
-    guarded = value.guarded or not fits(source.center_shape, child)
-    return replace(value, center=source.center, guarded=guarded)
-
-
-def at_run_time(source: Source, site: Site, child: Shape | None) -> Value:
-    """The parent's value where not all of the two shapes can be read; `child` is what is known.
-
-    Axes that show, those of plates and events, are lined up; others are averaged if none does,
-    else they make it fail. If no axis of the parent shows, it is broadcast as it is.
-    """
-    parent, reduce = source.pair.site, source.pair.settings.reduce
-    assert parent is not None
-    expression = parent.variable or ""
-    if child == ():
-        return Value(expression, reduce)
-    axes = source.shape if source.shape is not None else visible_axes(parent)
-    there = child if child is not None else visible_axes(site)
-    if not axes or not there:
-        return Value(expression, guarded=True)
+    parent = source.pair.site
+    reduce = source.pair.settings.reduce
+    if (shape is None or (child is None and shape != ())) and reduce == "error":
+        raise Stop(unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression))
+    seen = shape if shape is not None else opened(parent.seen)
+    there = child if child is not None else seen_of_child(site)
     try:
-        value = align(expression, axes, there, reduce)
+        value = align(expression, seen, there, reduce, context.twice)
     except Unaligned as error:
         raise Stop(unaligned(source, str(error), expression)) from None
+    checks = value.checks + tuple(of_claims(context, source, site, value, seen))
+    guarded = not fits(source.center_shape, child)
+    return replace(value, center=source.center, guarded=guarded, checks=checks)
+
+
+def of_claims(
+    context: Context, source: Source, site: Site, value: Value, seen: Shape
+) -> Iterator[Check]:
+    """What the config says of the axes of parent and child is checked, where the source doesn't."""
+    parent = source.pair.site
     if value.reduce and not value.axes:
-        return value
-    if source.shape is None:
-        value = from_right(value, len(axes))
-    if source.shape is None and child is not None:
-        value = as_wide(value, len(axes), len(child))
-    return replace(value, guarded=True)
+        return  # a scalar
+    whole = any(check.order or (check.among and not check.own) for check in value.checks)
+    if parent is not None and parent.claimed and not whole:
+        yield Check(dims=len(seen))
+    if seen == ():
+        return
+    if site.claimed and site.shape is not None:
+        yield Check(dims=len(site.shape), child=True)
+    frames = site.frames if parent is None else (*parent.frames, *site.frames)
+    for plate in dict.fromkeys(plate for frame in frames for plate in frame.plates):
+        if not plate.dim_text or plate.dim is None:
+            continue
+        if not context.function.timeline.holds(plate.dim_reads, site.statement):
+            reason = f"the dim of plate '{plate.name}' can't be asked again there"
+            raise Stop(unaligned(source, reason, source.expression or "..."))
+        yield Check(dims=plate.dim, text=plate.dim_text)
 
 
-def visible_axes(site: Site) -> Shape | None:
-    """The plates and event dims of a site whose shape can't be read; None if they don't show.
-
-    Where no plate is, a batch dim may be.
-    """
-    if not site.told or site.plate_shape is None or site.prior.event is None:
-        return None
-    if site.prior.support.reshapes:
-        return None
-    axes = (*site.plate_shape, *site.prior.event)
-    return tuple(Axis(None) if axis.unit else axis for axis in axes)
+def seen_of_child(site: Site) -> Shape:
+    """What shows of the shape of a child that can't be read, in unconstrained space."""
+    return (REST,) if site.prior.support.reshapes else opened(site.seen)
 
 
 def unaligned(source: Source, reason: str, expression: str) -> Problem:
@@ -127,5 +115,7 @@ def fits(shape: Shape | None, child: Shape | None) -> bool:
     if shape == ():
         return True
     if shape is None or child is None or len(shape) > len(child):
+        return False
+    if any(axis.size is None for axis in shape):
         return False
     return broadcast(shape, child) == child

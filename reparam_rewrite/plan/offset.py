@@ -105,10 +105,10 @@ def offset_from(
     places = [statement] if bijects else told_at(context, site, data, moments[position:])
     shift, kept = place_offset(context, site, [*sources, *scaling], places)
     shape, sizes = known_shape(context, site, declare)
-    values = [value_of(source, site, shape) for source in [*sources, *scaling]]
+    values = [value_of(context, source, site, shape) for source in [*sources, *scaling]]
     structures = [structure_of(context, source, shape, sizes, declare) for source in sources]
     full = needs_full_shape(site, child, values)
-    broadcasts = full or any(value.guarded for value in values)
+    broadcasts = full or any(value.at_run_time for value in values)
     if broadcasts and sizes is not None and known_shape(context, site, shift)[1] is None:
         return None  # it is broadcast where the offset is computed
     asks_shape = sizes is None and (
@@ -118,7 +118,7 @@ def offset_from(
     )
     if asks_shape and declare != statement:
         return None
-    if is_subsampled(site) and (asks_shape or any(value.guarded for value in values)):
+    if is_subsampled(site) and (asks_shape or any(value.at_run_time for value in values)):
         raise Stop(shape_of_subsample(site))
     for param, pair in [(param_name(pair), pair) for pair in child.pairs]:
         check_template(child, param, pair)
@@ -127,7 +127,7 @@ def offset_from(
     for source in sources:
         if source.pair.site is not None:
             check_name(context, source.pair.site, declare)
-    if any(value.guarded for value in values) and any(f.kind == "try" for f in site.frames):
+    if any(value.at_run_time for value in values) and any(f.kind == "try" for f in site.frames):
         raise Stop(swallowed(site))
     if asks_shape or bijects:
         check_prior_can_move(site)

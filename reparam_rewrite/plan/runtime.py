@@ -30,6 +30,11 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
     plates = site.plate_shape if site.plate_shape is not None else site.stacked
     if plates is None:
         frame = next(frame for frame in site.frames if frame.kind == "with")
+        if any(plate.dim_text for frame in site.frames for plate in frame.plates):
+            way_out = (
+                "say what its axes, and its parents', are called, from left to right, with the "
+                f'plates\' names: axes = {{ {site.name} = ["...", "..."] }}.'
+            )
         raise Stop(
             Problem(
                 site.place,

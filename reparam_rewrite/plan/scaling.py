@@ -71,7 +71,7 @@ def scale_of(
         literal = rule.value if isinstance(rule.value, float) else 1.0
         return Scale(variable, literal, coefficient=coefficient)
     power = rule.power if rule.by and not isinstance(rule.power, PowerTable) else None
-    return Scale(variable, value=value, power=power, coefficient=coefficient)
+    return Scale(variable, value=value, power=power, coefficient=coefficient, label=rule.by or "")
 
 
 def is_computed(site: Site | None) -> bool:

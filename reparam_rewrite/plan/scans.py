@@ -216,8 +216,8 @@ class Part:
 
     def value(self) -> Value:
         """The parent's value in the axes of one step's child."""
-        value = value_of(self.source, self._step, self._step.shape)
-        if value.guarded:
+        value = value_of(self._context.body, self.source, self._step, self._step.shape)
+        if value.at_run_time:
             raise Stop(
                 Problem(
                     self.pair.place,

@@ -14,7 +14,7 @@ from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import unsettled
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.moment import Moment
-from reparam_rewrite.survey.purity import is_repeatable, reads_of
+from reparam_rewrite.survey.purity import only_computes, reads_of
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.values import Read, Shape, Site
 
@@ -54,7 +54,7 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
     texts = [text for text in (expression, center) if text]
     if site.unsettled and reads:
         raise Stop(unsettled(site, f"what '{texts[0]}' reads"))
-    movable = all(is_repeatable(moment, parsed(text)) for text in texts)
+    movable = all(only_computes(moment, parsed(text)) for text in texts)
     given = pair.site.observations if pair.site is not None else None
     data = given.data if given is not None else frozenset()
     data = data.union(*(data_in(moment, parsed(text)) for text in texts))

@@ -15,12 +15,31 @@ from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.values import Site
 
 
+class Check(Struct, frozen=True):
+    """What must hold of shapes when the model runs, or it raises an error.
+
+    `own` is the part of the parent's shape, as an index of it: "" for all of it, "[:-1]", "[0]".
+    It must be one of `among`, each a part of the child's shape: an axis, counted from the right,
+    or those from one to another, of which None is the end; (0, 0) is ``()``. Or all of it must be
+    the axes of the child in that `order`. Or the parent, or the `child`, must have `dims` axes. Or
+    `text` must be that number.
+    """
+
+    own: str = ""
+    among: tuple[int | tuple[int | None, int | None], ...] = ()
+    order: tuple[int, ...] = ()
+    dims: int | None = None
+    child: bool = False
+    text: str = ""
+
+
 class Value(Struct, frozen=True):
     """A parent's value in the shape that the child needs.
 
     Applied in this order: `reduce` ("mean" or "sum") over `axes` (empty: over all of them), then
     `order` (a permutation of the axes, empty: as they are), then `index` ("[:, None]"), then
     minus `center`. `guarded`: broadcast to the child's shape, which fails where it would widen.
+    `checks` are made before.
     """
 
     expression: str
@@ -31,6 +50,12 @@ class Value(Struct, frozen=True):
     index: str = ""
     center: str = ""
     guarded: bool = False
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def at_run_time(self) -> bool:
+        """Does only the run tell whether it fits?"""
+        return self.guarded or bool(self.checks)
 
     @property
     def plain(self) -> bool:
@@ -79,7 +104,7 @@ class Scale(Struct, frozen=True):
 
     `value` alone: an expression. `coefficient` alone: a positive param. Both, or `value` and
     `power`: the value to the power of minus the coefficient or `power`. None of them: the number
-    `literal`.
+    `literal`. `label` is the name of the site in the config.
     """
 
     variable: str
@@ -87,6 +112,7 @@ class Scale(Struct, frozen=True):
     value: Value | None = None
     power: float | None = None
     coefficient: Coefficient | None = None
+    label: str = ""
 
 
 class Basis(Struct, frozen=True):

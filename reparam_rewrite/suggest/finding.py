@@ -122,7 +122,7 @@ def tried(
             (rewrite.site.name, term.label)
             for rewrite in planned.rewrites
             for term in rewrite.terms
-            if term.value.guarded and not (facts and facts.fits(term.label, rewrite.site.name))
+            if term.value.at_run_time and not (facts and facts.fits(term.label, rewrite.site.name))
         ]
         if not unsure:
             return suggestion

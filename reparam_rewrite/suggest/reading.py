@@ -27,13 +27,13 @@ from reparam_rewrite.suggest.forms import (
 )
 from reparam_rewrite.suggest.functions import ADDING, ELEMENTWISE_METHODS, MOVING, MOVING_METHODS
 from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.effects import ARRAY_MODULES
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.helpers import Substitution, is_patched
 from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.index import Index
 from reparam_rewrite.survey.naming import template_of
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.purity import ARRAY_MODULES
 from reparam_rewrite.survey.scans import SCAN
 from reparam_rewrite.survey.shapes import ELEMENTWISE
 from reparam_rewrite.survey.text import Text

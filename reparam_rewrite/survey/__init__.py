@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.addressing import addressed, weighed
+from reparam_rewrite.survey.effects import effects_of
 from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Comment, Function, Survey
@@ -31,12 +32,13 @@ def survey(path: str, text: str) -> Survey:
     source = Text(path, text)
     found = index(parse(path, text))
     functions: dict[str, Function] = {}
+    effects = effects_of(found)
     shared = frozenset(found.module_names), frozenset(dir(builtins))
     for scoped in found.functions:
         # A name that is defined twice stands for the last definition, as in Python.
         if scoped.name in functions and functions[scoped.name].runner:
             continue  # it was read where it is run
-        walk = Walk(found, source, scoped, shared)
+        walk = Walk(found, source, scoped, shared, effects)
         functions[scoped.name] = walk.run()
         functions.update(walk.bodies)
     return Survey(
@@ -53,6 +55,7 @@ def survey(path: str, text: str) -> Survey:
         densities=frozenset(found.densities),
         statements=tuple(found.kinds),
         stray=stray(source, functions.values()),
+        effects=effects,
         lines=tuple(line.rstrip("\r\0") for line in source.lines),
     )
 

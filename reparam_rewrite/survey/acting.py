@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Container
 
+from reparam_rewrite.survey.effects import PURE_BUILTINS
 from reparam_rewrite.survey.index import RUNNERS
 from reparam_rewrite.survey.nodes import LEAVES, parts_of, walk
-from reparam_rewrite.survey.purity import PURE_BUILTINS
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import ELEMENTWISE, REDUCTIONS, SHAPED
 

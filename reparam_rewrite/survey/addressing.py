@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 
 from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.effects import PURE_METHODS
 from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.purity import PURE_METHODS
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Addressed
 

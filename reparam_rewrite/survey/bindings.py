@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from reparam_rewrite.survey.imports import bound_by
@@ -106,34 +107,43 @@ def imports_of(node: FunctionNode) -> dict[str, str]:
     return found
 
 
-def sizes_in(scoped: Scoped) -> set[str]:
+def sizes_in(scoped: Scoped, meaning: Callable[[ast.expr], str]) -> set[str]:
     """The names that are used where only a number can stand, and are bound only once.
 
     ``plate("i", n)``, ``num_steps=n``, ``range(n)``, ``jnp.zeros((n, k))``, ``.expand([n])``,
-    ``scan(..., length=n)``
+    ``scan(..., length=n)``; `meaning` tells what is called, by its dotted name.
     """
     found: set[str] = set()
     stored: set[str] = set()
     for part in scoped.parts:
         if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
             stored.add(part.id)
-        if not isinstance(part, ast.Call):
-            continue
-        called = getattr(part.func, "attr", None) or getattr(part.func, "id", None)
-        sizes = [keyword.value for keyword in part.keywords if keyword.arg == "num_steps"]
-        if called == "plate":
-            sizes += part.args[1:2]
-            sizes += [keyword.value for keyword in part.keywords if keyword.arg == "size"]
-        elif called in ("range", "arange", "eye"):
-            sizes += part.args
-        elif called == "scan":
-            sizes += part.args[3:4]
-            sizes += [keyword.value for keyword in part.keywords if keyword.arg == "length"]
-        elif called in ("zeros", "ones", "full", "empty", "expand", "expand_by", "reshape"):
-            for argument in part.args[:1]:
-                sizes += argument.elts if isinstance(argument, (ast.Tuple, ast.List)) else []
-        found.update(size.id for size in sizes if isinstance(size, ast.Name))
+        if isinstance(part, ast.Call):
+            found.update(s.id for s in sizes_of(part, meaning) if isinstance(s, ast.Name))
     return found - stored
+
+
+def sizes_of(call: ast.Call, meaning: Callable[[ast.expr], str]) -> Iterator[ast.expr]:
+    """The arguments of a call that must be numbers."""
+    dotted = meaning(call.func)
+    module, _, name = dotted.rpartition(".")
+    by_name = {keyword.arg: keyword.value for keyword in call.keywords}
+    wanted: tuple[str, ...] = ()
+    if module == "numpyro.distributions":
+        wanted = ("num_steps",)
+    elif dotted == "numpyro.plate":
+        yield from call.args[1:2]
+        wanted = ("size",)
+    elif dotted == "builtins.range" or name in ("arange", "eye"):
+        yield from call.args
+    elif name == "scan":
+        yield from call.args[3:4]
+        wanted = ("length",)
+    elif name in ("zeros", "ones", "full", "empty", "expand", "expand_by", "reshape"):
+        for argument in call.args[:1]:
+            if isinstance(argument, (ast.Tuple, ast.List)):
+                yield from argument.elts
+    yield from (by_name[name] for name in wanted if name in by_name)
 
 
 def rebound_inside(scoped: Scoped) -> set[str]:

@@ -70,7 +70,9 @@ def judged(root: ast.AST) -> Iterator[FoundCall]:
 
 
 def is_starred(call: ast.Call) -> bool:
-    return any(isinstance(arg, ast.Starred) for arg in call.args)
+    """``f(*args)``, ``f(**kw)``: what is given doesn't show"""
+    starred = any(isinstance(arg, ast.Starred) for arg in call.args)
+    return starred or any(keyword.arg is None for keyword in call.keywords)
 
 
 def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
@@ -133,7 +135,7 @@ def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
     if len(call.node.args) > 3:
         given |= set(("rng_key", "sample_shape", "infer", "obs_mask")[: len(call.node.args) - 3])
     own_line = "give it a statement of its own."
-    if None in given or is_starred(call.node):
+    if is_starred(call.node):
         yield "is sampled with * or ** arguments", "write the arguments out."
     if header:
         yield "is sampled in the header of a statement", own_line

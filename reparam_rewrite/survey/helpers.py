@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Container
 
 from reparam_rewrite.survey.bindings import bound_names, own_names
+from reparam_rewrite.survey.effects import PURE_BUILTINS
 from reparam_rewrite.survey.index import FunctionNode, Index
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.purity import PURE_BUILTINS, UNREPEATABLE
+from reparam_rewrite.survey.purity import UNREPEATABLE
 
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 

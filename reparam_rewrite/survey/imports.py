@@ -70,6 +70,15 @@ def bound_by(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]
             yield alias.asname or alias.name, canonical(f"{statement.module}.{alias.name}")
 
 
+def is_star_of_unknown(node: ast.AST) -> bool:
+    """``from mylib import *``, which may bind any name"""
+    return (
+        isinstance(node, ast.ImportFrom)
+        and any(alias.name == "*" for alias in node.names)
+        and (node.level > 0 or node.module not in STAR)
+    )
+
+
 def star(module: str) -> Iterator[tuple[str, str]]:
     """The names that ``from module import *`` binds, as far as they matter."""
     if module not in STAR:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.bindings import imports_of, own_names
 from reparam_rewrite.survey.calls import is_none
-from reparam_rewrite.survey.imports import bound_by, dotted
+from reparam_rewrite.survey.imports import bound_by, dotted, is_star_of_unknown
 from reparam_rewrite.survey.nodes import parts_of, walk
 
 #: What runs a function in its own way: more than once, on slices, or under a trace of its own.
@@ -74,6 +74,7 @@ class Index(Struct):
     densities: set[str] = set()  # classes that inherit a density and define another
     decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
     entered: dict[ast.expr, list[ast.stmt]] = {}  # an item of a `with` -> the block inside
+    starred: bool = False  # ``from mylib import *``: any name may mean something else
 
     def last_of(self, node: ast.stmt) -> int:
         """The number of the last statement inside `node`, or its own."""
@@ -274,6 +275,7 @@ def read_module(found: Index, tree: ast.Module) -> None:
                     renamed.append((target.id, node.value))
         stack.extend(reversed(parts_of(node)))
     for node in walk(tree):
+        found.starred = found.starred or is_star_of_unknown(node)
         if isinstance(node, ast.Global):
             found.globals.update(node.names)
             for name in node.names:
@@ -294,7 +296,8 @@ def read_module(found: Index, tree: ast.Module) -> None:
             break  # what is imported below may come after the first call
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             found.certain.update(name for name, _ in bound_by(statement))
-    found.constants = {name for name in numbers if bound.get(name) == 1}
+    if not found.starred:
+        found.constants = {name for name in numbers if bound.get(name) == 1}
 
 
 def names_stored_in(nodes: Sequence[ast.AST]) -> set[str]:

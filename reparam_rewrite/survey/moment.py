@@ -6,6 +6,7 @@ import ast
 
 from msgspec import Struct
 
+from reparam_rewrite.survey.effects import Effects
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.values import Binding, Function, Survey
 
@@ -51,6 +52,14 @@ class Moment(Struct, frozen=True):
     def runner(self) -> Function:
         """The function whose scan runs this one."""
         return self.survey.functions[self.function.runner]
+
+    @property
+    def effects(self) -> Effects:
+        return self.survey.effects
+
+    def is_builtin(self, name: str) -> bool:
+        hidden = name in self.function.hidden or name in self.function.timeline
+        return name in self.effects.builtins and not hidden
 
     def is_constant(self, name: str) -> bool:
         return name in self.survey.constants and name not in self.function.hidden

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import grouped
-from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.calls import argument, is_none, is_starred
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of
@@ -26,17 +26,22 @@ def plate_of(
     if scope.resolve(call.func) != "numpyro.plate":
         return None
     name, size = argument(call, 0, "name"), argument(call, 1, "size")
-    if name is None or size is None or any(isinstance(a, ast.Starred) for a in call.args):
+    if name is None or size is None or is_starred(call):
         return None
     label, identity, literal = named(scope, name)
+    given = argument(call, 3, "dim")
+    dim = dim_of(given, frames)
+    shown = given is not None and dim is None and not made and is_repeatable(scope, given)
     written = "\n" if made else text.segment(size).text
     return Plate(
         axis=axis_of(scope, size, ast.unparse(size) if "\n" in written else written, identity),
         name=label,
         literal=literal,
-        dim=dim_of(argument(call, 3, "dim"), frames),
+        dim=dim,
         subsampled=not is_none(argument(call, 2, "subsample_size")),
         place=text.place(call),
+        dim_text=ast.unparse(given) if shown and given is not None else "",
+        dim_reads=reads_of(scope, given) if shown and given is not None else frozenset(),
     )
 
 
@@ -60,7 +65,7 @@ def stack_of(scope: Scope, text: Text, call: ast.Call) -> tuple[Plate, ...]:
     rightmost = -1 if given is None else dim_of(given, ())
     if prefix is None or sizes is None or rightmost is None:
         return ()
-    if any(isinstance(part, ast.Starred) for part in call.args):
+    if is_starred(call):
         return ()
     if not isinstance(sizes, (ast.List, ast.Tuple)):
         written = f"*{grouped(ast.unparse(sizes))}" if is_repeatable(scope, sizes) else None
@@ -114,7 +119,8 @@ def plate_shape(frames: Sequence[Frame]) -> Shape | None:
     plates = plates_by_dim(frames)
     if plates is None:
         return None
-    return tuple(plates[d].axis if d in plates else UNIT for d in range(min(plates, default=0), 0))
+    dims = range(min(plates, default=0), 0)
+    return tuple(replace(plates[d].axis, dim=d) if d in plates else UNIT for d in dims)
 
 
 def stacked_shape(frames: Sequence[Frame]) -> Shape | None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.acting import acts
 from reparam_rewrite.survey.bindings import rebound_inside
+from reparam_rewrite.survey.effects import Effects
 from reparam_rewrite.survey.flags import Condition, Ended
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
@@ -47,10 +48,12 @@ class Reader:
         text: Text,
         scoped: Scoped,
         shared: tuple[frozenset[str], ...],
+        effects: Effects,
         runner: Reader | None = None,
     ) -> None:
         """`runner` has just come to a scan whose body this function is."""
         self._shared = shared
+        self.effects = effects
         self._runner = runner
         self._scans: dict[ast.Call, Outputs] = {}
         self._returned: tuple[Outputs, Outputs] = (None, None)
@@ -108,6 +111,10 @@ class Reader:
     @property
     def era(self) -> int:
         return self._timeline.era
+
+    def is_builtin(self, name: str) -> bool:
+        hidden = name in self._locals or any(name in names for names in self._outer)
+        return name in self.effects.builtins and not hidden
 
     def is_constant(self, name: str) -> bool:
         hidden = name in self._locals or any(name in names for names in self._outer)

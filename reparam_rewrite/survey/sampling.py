@@ -33,7 +33,7 @@ from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.reader import Followed
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located
-from reparam_rewrite.survey.shapes import broadcast
+from reparam_rewrite.survey.shapes import broadcast, broadcast_open, opened
 from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site, weighs
 
 #: What enters a context without a `with`, so that nothing shows where it ends.
@@ -153,6 +153,10 @@ class Sampling(Steps):
             self.function.unreadable.append(self._text.place(node))
             self._nameless[node] = shape
             return None
+        seen = None
+        if told and prior.event is not None:
+            prior_seen = prior.batch if prior.batch is not None else prior.seen
+            seen = (*broadcast_open(opened(plates), prior_seen), *prior.event)
         site = Site(
             index=len(self.function.sites),
             name=template,
@@ -172,6 +176,7 @@ class Sampling(Steps):
             plate_shape=plates,
             stacked=stacked_shape(self._frames) if plates is None else None,
             told=told,
+            seen=seen,
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),
             computed=computed,

@@ -5,11 +5,19 @@ from __future__ import annotations
 import ast
 from typing import Protocol
 
+from reparam_rewrite.survey.effects import Effects
 from reparam_rewrite.survey.values import Binding
 
 
 class Scope(Protocol):
     """What the reader of an expression must know of the place where it stands."""
+
+    @property
+    def effects(self) -> Effects:
+        """What the file's own functions may do."""
+
+    def is_builtin(self, name: str) -> bool:
+        """Does a name mean here what Python has it for?"""
 
     def resolve(self, node: ast.expr) -> str | None:
         """The dotted name that an expression was imported as."""

@@ -8,7 +8,7 @@ from itertools import chain, count
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.values import Binding, Read
+from reparam_rewrite.survey.values import REST, Binding, Read, closed
 
 
 class Timeline:
@@ -61,9 +61,7 @@ class Timeline:
             return None
         if (binding.fixed or binding.era == era) and name not in self._unstable:
             return binding
-        if binding.shape is None and binding.parts is None:
-            return binding
-        return replace(binding, shape=None, parts=None)
+        return replace(binding, shape=None, tail=(REST,), parts=None)
 
     def is_unstable(self, name: str) -> bool:
         """May any call bind the name anew?"""
@@ -171,7 +169,8 @@ class Timeline:
                     self.bind(name, statement, first)
                 continue
             found = [self._fresh(name, binding, self.era) for binding in found]
-            shapes = {binding.shape if binding else None for binding in found}
+            shapes = {binding.seen if binding else (REST,) for binding in found}
+            seen = shapes.pop() if len(shapes) == 1 else (REST,)
             fixed = all(binding is not None and binding.fixed for binding in found)
             sites = [sites_of(binding) for binding in found]
             bound = [binding for binding in found if binding is not None]
@@ -180,12 +179,14 @@ class Timeline:
                 statement,
                 Binding(
                     self.version(),
-                    shape=shapes.pop() if len(shapes) == 1 else None,
+                    shape=closed(seen),
+                    tail=seen,
                     certain=len(bound) == len(found) and all(b.certain for b in bound),
                     sites=tuple(dict.fromkeys(chain(*sites))),
                     else_value=any(b.else_value or not sites_of(b) for b in bound),
                     data=data.union(*(binding.data for binding in found if binding)),
                     era=None if fixed else self.era,
+                    opaque=any(b.opaque for b in bound),
                 ),
             )
 

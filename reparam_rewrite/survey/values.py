@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.callgraph import Callgraph
+from reparam_rewrite.survey.effects import Effects
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.timeline import Timeline
@@ -36,12 +37,15 @@ class Axis(Struct, frozen=True):
     `size` is a Python expression, None where it can't be written a second time (it has a call
     that may do something). `plate` is the identity of the plate that makes the axis; `size_key`
     that of the size: equal keys are the same number. Two integer literals have two keys.
+    `several`: it stands for any number of axes, the first ones of a shape that is open to the left.
     """
 
     size: str | None
     size_key: str | None = None
     plate: str | None = None
     reads: frozenset[Read] = frozenset()
+    several: bool = False
+    dim: int | None = None  # of the plate
 
     @property
     def unit(self) -> bool:
@@ -62,16 +66,24 @@ class Axis(Struct, frozen=True):
 
 UNIT = Axis("1")
 
+#: What nothing is known of.
+REST = Axis(None, several=True)
+
 #: The axes of a value from left to right; where a shape can't be read, None stands in its place.
 Shape = tuple[Axis, ...]
+
+
+def closed(shape: Shape) -> Shape | None:
+    """A shape all of whose axes show, else None."""
+    return None if shape and shape[0].several else shape
 
 
 class Plate(Struct, frozen=True):
     """A `numpyro.plate`.
 
     `name` is its name if that is `literal`, else the expression. `dim` is None where it can't be
-    told. `several`: it is a `plate_stack` of sizes that don't show, ``*sizes``, from `dim` to the
-    left.
+    told; `dim_text` is then its expression, if that can be written again. `several`: it is a
+    `plate_stack` of sizes that don't show, ``*sizes``, from `dim` to the left.
     """
 
     axis: Axis
@@ -81,6 +93,8 @@ class Plate(Struct, frozen=True):
     subsampled: bool
     place: Place
     several: bool = False
+    dim_text: str = ""
+    dim_reads: frozenset[Read] = frozenset()
 
 
 class Support(Struct, frozen=True):
@@ -98,12 +112,16 @@ class Support(Struct, frozen=True):
 
 
 class Prior(Struct, frozen=True):
-    """A distribution expression. `batch` and `event` are None where they can't be read."""
+    """A distribution expression. `batch` and `event` are None where they can't be read.
+
+    `seen` is then what shows of the batch, open to the left.
+    """
 
     family: str | None
     support: Support
     batch: Shape | None
     event: Shape | None
+    seen: Shape = (REST,)
 
 
 UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None, None)
@@ -243,6 +261,8 @@ class Site(Struct, frozen=True):
     `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
     those of a site that isn't `told`, as it has an `obs` or starred arguments. `stacked` is the
     plates' part where it can be written nonetheless, though not told how many axes it has.
+    `seen` is what shows of the shape, open to the left; None where nothing does. `claimed`: the
+    shape is what the config says, which the run must bear out.
     `obstacles` are the reasons, in the user's words, why the call itself can't be
     reparameterized, each with its way out. `assigns`: the statement is nothing but
     ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which the prior and its
@@ -288,6 +308,8 @@ class Site(Struct, frozen=True):
     name_reads: frozenset[Read] = frozenset()
     choices: tuple[str, ...] = ()
     stacked: Shape | None = None
+    seen: Shape | None = None
+    claimed: bool = False
     through: str = ""
     unsettled: bool = False
     comments: tuple[Comment, ...] = ()
@@ -321,7 +343,8 @@ class Binding(Struct, frozen=True):
 
     `certain` is False where the name may be unbound. `data` are the arguments of the call that the
     value is computed of, other than through sites; an argument is its own. A binding that says
-    nothing else stands for a value that can't be told from the source.
+    nothing else stands for a value that can't be told from the source; `opaque`: it may be any
+    object, not just an array.
     """
 
     version: int
@@ -336,6 +359,8 @@ class Binding(Struct, frozen=True):
     else_value: bool = False  # or something else
     data: frozenset[str] = frozenset()
     era: int | None = 0  # see `Read`; None: nothing changes the value in place
+    opaque: bool = False
+    tail: Shape = (REST,)  # what shows of a shape that can't be read
 
     @property
     def fixed(self) -> bool:
@@ -343,6 +368,11 @@ class Binding(Struct, frozen=True):
         return (
             self.era is None or self.site is not None or (bool(self.sites) and not self.else_value)
         )
+
+    @property
+    def seen(self) -> Shape:
+        """What shows of the shape, open to the left where it can't be read."""
+        return self.shape if self.shape is not None else self.tail
 
 
 class Addressed(Struct, frozen=True):
@@ -441,6 +471,7 @@ class Survey(Callgraph, frozen=True):
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
     stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
     lines: tuple[str, ...] = ()
+    effects: Effects = Effects()
 
     def line(self, place: Place) -> str:
         """The source line at a place, for a message."""

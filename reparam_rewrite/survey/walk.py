@@ -12,14 +12,17 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.bindings import bound_names, sizes_in
 from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.data import data_in
+from reparam_rewrite.survey.effects import ARRAY_MODULES
 from reparam_rewrite.survey.flags import Condition, Ended, conditions
-from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import prior_of
+from reparam_rewrite.survey.purity import is_opaque, only_computes
 from reparam_rewrite.survey.sampling import Sampling
-from reparam_rewrite.survey.shapes import is_fixed, shape_of
+from reparam_rewrite.survey.shapes import is_fixed, seen_of
 from reparam_rewrite.survey.values import (
+    REST,
     UNKNOWN_PRIOR,
     Binding,
     Frame,
@@ -27,6 +30,7 @@ from reparam_rewrite.survey.values import (
     Handler,
     Plate,
     Site,
+    closed,
 )
 
 #: How much deeper a part of a conditional expression will stand, in a statement of its own.
@@ -42,7 +46,7 @@ class Walk(Sampling):
     def run(self, **given: Binding) -> Function:
         """`given`: what arguments are known to stand for."""
         arguments = self._node.args
-        numbers = sizes_in(self._scoped)
+        numbers = sizes_in(self._scoped, self._called)
         for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             shape = () if part.arg in numbers else None
             if part.arg in given:
@@ -55,6 +59,18 @@ class Walk(Sampling):
                 self._bind(extra.arg, self.function.first, data=frozenset([extra.arg]))
         self._block(self._node.body)
         return self.function
+
+    def _called(self, node: ast.expr) -> str:
+        """What a call anywhere in the function calls; empty if it may be the file's own."""
+        imports = self._scoped.imports
+        found = dotted(node, lambda name: imports.get(name) or self._imported(name))
+        if found is not None:
+            known = found.startswith((*ARRAY_MODULES, "numpyro."))
+            return found if known else ""
+        if isinstance(node, ast.Name):
+            return f"builtins.{node.id}" if self.is_builtin(node.id) else ""
+        own = self.effects.own
+        return f".{node.attr}" if isinstance(node, ast.Attribute) and node.attr not in own else ""
 
     def _block(self, block: list[ast.stmt]) -> bool:
         """Read a block; True if it surely leaves the function or the loop."""
@@ -269,8 +285,8 @@ class Walk(Sampling):
     def _simple(self, node: ast.stmt) -> None:
         number = self._number(node)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for name, dotted in bound_by(node):
-                self._bind(name, number, qualified=dotted)
+            for name, imported in bound_by(node):
+                self._bind(name, number, qualified=imported)
                 self.function.imports.add(name)
             return
         targets, value = assignment(node)
@@ -345,7 +361,8 @@ class Walk(Sampling):
                 site = sites[value]
                 given = site.observations
                 data = given.data if given is not None else frozenset()
-                return Binding(version, site=site.index, shape=site.shape, data=data)
+                tail = site.seen or (REST,)
+                return Binding(version, site=site.index, shape=site.shape, tail=tail, data=data)
             if value in self._nameless and is_none(argument(value, 2, "obs")):
                 return Binding(version, shape=self._nameless[value])
             plate = self._plate(value)
@@ -354,13 +371,16 @@ class Walk(Sampling):
             prior = prior_of(self, value)
             if prior is not UNKNOWN_PRIOR:
                 return Binding(version, prior=prior, era=self.era, data=data_in(self, value))
-        dotted = self.resolve(value)
-        if dotted is not None and dotted.startswith("numpyro"):
-            return Binding(version, qualified=dotted)  # sample = numpyro.sample
+        qualified = self.resolve(value)
+        if qualified is not None and qualified.startswith("numpyro"):
+            return Binding(version, qualified=qualified)  # sample = numpyro.sample
+        seen = seen_of(self, value)
         return Binding(
             version,
-            shape=shape_of(self, value),
+            shape=closed(seen),
+            tail=seen,
             parts=self._parts(value),
+            opaque=is_opaque(self, value) or not only_computes(self, value),
             era=None if is_fixed(self, value) else self.era,
             data=data_in(self, value),
         )
