@@ -1,0 +1,248 @@
+"""Do draws mean the same with the data of another call?
+
+`Predictive(generated, draws)(key, *new)` computes a child from its base site again. If its offset
+reads what the model is called with, that is another child than the one that was drawn, and
+nothing says so. So one point is taken as a draw: the values of the generated model's latents, and
+of the plain model's that they give. Both models are run with them once more, with other data and
+without the observations, as a prediction is, and must give every site the same value.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from reparam_rewrite.verify import parts
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.density import made_otherwise, shown, unlike
+from reparam_rewrite.verify.points import INITIAL, Point
+from reparam_rewrite.verify.running import summary
+from reparam_rewrite.verify.tracing import RETURN, cheap_key, compiled, is_latent, traced
+from reparam_rewrite.verify.values import Arguments, Line, Model, Options, Trace, Values
+
+CAUSE = (
+    "its offset reads what the model is called with: freeze that as numbers, or sample the site "
+    "plainly where the observations are None"
+)
+
+
+def data_lines(
+    change: Change, plain: Trace, points: Sequence[Point], options: Options
+) -> Iterator[Line]:
+    """Both models' predictions from one draw, with the second arguments."""
+    usable = [point for point in points if point.usable and point.number != INITIAL]
+    if not usable:
+        yield skipped("there is no point to take as a draw")
+        return
+    given = options.predict_args
+    tries = [given] if given is not None else list(others(change, plain))
+    if not tries:
+        yield skipped("the model is called with no data that could be other")
+        return
+    for args, kwargs in tries:
+        lines = list(compared(change, plain, usable[0], args, kwargs, given is not None))
+        if lines:
+            yield from lines
+            return
+    yield skipped("the plain model predicts from no other data without its observations")
+
+
+def skipped(message: str) -> Line:
+    return Line(check="data", status="skipped", message=message)
+
+
+def compared(
+    change: Change,
+    plain: Trace,
+    point: Point,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    asked: bool,
+) -> Iterator[Line]:
+    """What differs; nothing where the plain model can't be run like this."""
+    pairs = change.pairing.pairs
+    shared = {**point.held, **jax.device_get(change.params(point.p))}
+    bases = point.at["values"]
+    implied = {pair.name: bases[pair.base] for pair in pairs if pair.base == pair.name}
+    implied |= {name: child for name, (_, child) in point.at["moved"].items()}
+    draws = {**bases, **implied}
+    forms: dict[str, Any] = {}
+    observed: set[str] = set()
+
+    def run(model: Model, key: Any, values: Values) -> tuple[Values, set[str]]:
+        def drawn(site: Any) -> Any:
+            return values.get(site["name"]) if site["type"] in ("sample", "param") else None
+
+        trace = traced(model, args, kwargs, None, key, substitute=drawn)
+        latent = {name for name, site in trace.items() if is_latent(site)}
+        observed.update(
+            name
+            for name, site in trace.items()
+            if site["type"] == "sample" and site["is_observed"]
+        )
+        found = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}
+        return found, latent
+
+    def of(model: Model) -> Any:
+        def program(key: Any, values: Values) -> Values:
+            found, latent = run(model, key, values)
+            forms[str(id(model))] = {name: parts.form(one) for name, one in found.items()}, latent
+            return {name: parts.arrays(one) for name, one in found.items()}
+
+        return program
+
+    made = []
+    for model in (change.plain, change.generated):
+        observed.clear()
+        try:
+            try:
+                key = cheap_key(0)
+                found = compiled(of(model), key, {**shared, **draws})(key, {**shared, **draws})
+            except NotImplementedError:  # of Poisson draws, with such keys
+                key = jax.random.key(0)
+                found = compiled(of(model), key, {**shared, **draws})(key, {**shared, **draws})
+        except Exception as error:
+            if model is change.plain:
+                if asked:
+                    message = f"the plain model does not predict: {summary(error)}"
+                    yield Line(check="data", status="unchecked", message=message)
+                return
+            message = f"the generated model does not predict: {summary(error)}"
+            yield Line(check="data", status="different", message=message, cause=CAUSE)
+            return
+        if model is change.plain and not asked and observed & given_data(plain, change):
+            return
+        made.append((jax.device_get(found), *forms[str(id(model))]))
+    yield from predictions(change, made)
+
+
+def given_data(plain: Trace, change: Change) -> set[str]:
+    """The observed sites whose values come from the arguments."""
+    leaves = [
+        leaf for _, leaf in parts.parts([list(change.args), dict(change.kwargs)]) if big(leaf)
+    ]
+    return {
+        name
+        for name, site in plain.items()
+        if site["type"] == "sample"
+        and site["is_observed"]
+        and any(same(leaf, site["value"]) for leaf in leaves)
+    }
+
+
+def predictions(change: Change, made: Sequence[Any]) -> Iterator[Line]:
+    (old, was, _), (new, now, sampled) = made
+    bases = {pair.name: pair.base for pair in change.pairing.pairs}
+    different = 0
+    for name in [*bases, *(name for name in old if name not in bases)]:
+        if name not in new:
+            if name in change.pairing.params:
+                continue
+            message = f"site {name!r} is missing from the prediction"
+            yield Line(check="data", status="different", site=name, message=message)
+            different += 1
+            continue
+        what = "the returned value" if name == RETURN else f"site {name!r}"
+        message = made_otherwise(what, was[name], now[name])
+        message = message or unlike(what, old[name], new[name], 1e-6, "with the same draw")
+        if not message:
+            continue
+        if name in bases and bases[name] != name and name not in sampled:
+            values = shown(old[name][0]), shown(new[name][0])
+            message = (
+                f"a draw means another {name!r} with other data: {values[0]} was drawn, and "
+                f"{bases[name]} gives {values[1]} when the generated model predicts"
+            )
+        elif different:
+            break  # it follows
+        site = "" if name == RETURN else name
+        yield Line(check="data", status="different", site=site, message=message, cause=CAUSE)
+        different += 1
+    if not different:
+        message = "with other data both models predict the same from one draw"
+        yield Line(check="data", status="ok", message=message)
+
+
+# -- other data ----------------------------------------------------------------------------------
+
+
+def others(change: Change, plain: Trace) -> Iterator[Arguments]:
+    """The arguments with other data and without the observations, the best first.
+
+    Rows of arrays are drawn anew from those that there are, the same of all arrays of a length,
+    in their order: sizes stay as they are, and values are such as there may be.
+    """
+    for without in unobserved(change, plain):
+        for whole_numbers in (True, False):
+            args, kwargs = (resampled(one, whole_numbers) for one in without)
+            if not same_data([args, kwargs], list(without)):
+                yield args, kwargs
+
+
+def unobserved(change: Change, plain: Trace) -> Iterator[Arguments]:
+    """The arguments without what is observed: None instead of it."""
+    values = [s["value"] for s in plain.values() if s["type"] == "sample" and s["is_observed"]]
+
+    def removed(value: Any) -> Any:
+        if type(value) is dict:
+            return {key: removed(one) for key, one in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(removed(one) for one in value)
+        return None if big(value) and any(same(value, other) for other in values) else value
+
+    args, kwargs = tuple(map(removed, change.args)), removed(dict(change.kwargs))
+    yield args, kwargs
+    yield with_default_none(change.plain, change.args, change.kwargs)
+
+
+def with_default_none(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+    """None for each parameter whose default it is."""
+    try:
+        parameters = inspect.signature(model).parameters
+        bound = inspect.signature(model).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return tuple(args), dict(kwargs)
+    for name in bound.arguments:
+        if parameters[name].default is None:
+            bound.arguments[name] = None
+    return bound.args, bound.kwargs
+
+
+def big(value: Any) -> bool:
+    """Whether it is an array that can be told from others by its values."""
+    return parts.is_array(value) and np.ndim(value) > 0 and np.size(value) > 0
+
+
+def same(one: Any, other: Any) -> bool:
+    if np.shape(one) != np.shape(other):
+        return False
+    return bool(np.allclose(np.asarray(one, float), np.asarray(other, float), equal_nan=True))
+
+
+def same_data(one: Any, other: Any) -> bool:
+    pairs = zip(parts.parts(one), parts.parts(other), strict=True)
+    return all(not big(a) or np.array_equal(np.asarray(a), np.asarray(b)) for (_, a), (_, b) in pairs)
+
+
+def resampled(value: Any, whole_numbers: bool) -> Any:
+    """Arrays with some of their rows twice and others not at all."""
+
+    def of_array(array: Any) -> Any:
+        if not big(array) or not parts.is_array(array):
+            return array
+        if not parts.inexact(array) and not whole_numbers:
+            return array
+        count = np.shape(array)[0]
+        if np.ndim(array) >= 2 and np.shape(array)[1] == count:
+            return array[::-1, ::-1]  # distances, covariances: of each row its column
+        rows = np.arange(count) ** 2 // count
+        found = array[rows]
+        if count == 1 and parts.inexact(array):
+            found = found * 1.5
+        return found
+
+    return parts.mapped(of_array, value)
