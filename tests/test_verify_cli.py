@@ -21,7 +21,7 @@ CASE = FIXTURES / "conditional"
 ARGS = ["--args", "example.py:example_args"]
 QUICK = [
     word
-    for check in ("jit", "predictive", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+    for check in ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
     for word in ("--skip", check)
 ]
 

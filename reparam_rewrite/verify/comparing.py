@@ -128,10 +128,12 @@ class Comparison:
             yield from config_lines(options.expected, change, moved)
         if "jit" not in options.skip:
             yield from jit_lines(change, evaluator, points[0], options)
-        if unsupported or any(line.status == "different" for line in densities):
+        differ = bool(unsupported) or any(line.status == "different" for line in densities)
+        if differ:
             message = "not compared: the densities differ"
-            yield Line(check="predictive", status="skipped", message=message)
-        elif "predictive" not in options.skip:
+            for check in ("predictive", "data"):
+                yield Line(check=check, status="skipped", message=message)
+        if "predictive" not in options.skip and not differ:
             yield from predictive_lines(
                 self.plain,
                 self.generated,
@@ -141,7 +143,7 @@ class Comparison:
                 jax.device_get(change.params(points[0].p)),
                 options,
             )
-        if "data" not in options.skip:
+        if "data" not in options.skip and not differ:
             yield from data_lines(change, plain, points, options)
         run = (self.plain, self.generated, self.args, self.kwargs)
         yield from inference_lines(*run, names, pairing.subsampled, options)

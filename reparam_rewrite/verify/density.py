@@ -201,7 +201,7 @@ def density_lines(
         check="density",
         status="ok" if same and not different else "different",
         message=(
-            "log density and log|det| agree"
+            ("too little to show in the sum" if different else "log density and log|det| agree")
             if same
             else f"the log density is {worst.found:.10g} instead of {worst.expected:.10g} {where}"
         ),
