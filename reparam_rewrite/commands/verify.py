@@ -58,8 +58,8 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
     "--predict-args",
     "predict_args",
     metavar="WHAT",
-    help="The arguments of a prediction, as --args has those of the fit: both models predict with "
-    "them from one draw. Those of --args with other rows and without the observations if not given.",
+    help="The arguments with which both models predict from one draw, written like --args; other "
+    "rows of the data in --args, and no observations, if not given.",
 )
 @click.option(
     "--points", type=click.IntRange(1), default=20, show_default=True, help="How many points."

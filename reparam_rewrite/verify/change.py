@@ -65,6 +65,7 @@ class Change:
         #: what they are in the plain one, with the same support.
         self.real: set[str] = set()
         self.kept: set[str] = set()
+        self.shapes_of_v: dict[str, tuple[int, ...]] = {}
         #: How what is compared in "same" is put together, in both models.
         self.forms: dict[str, tuple[Any, Any]] = {}
         self.weights = np.random.default_rng(1).normal(size=self.dims)
@@ -203,6 +204,25 @@ class Change:
         gradient = pullback((one, none))
         effect = pullback((none, one))[1]
         return {**compared, "along": along, "gradient": gradient, "effect": effect}
+
+    def plain_gradient_is_finite(self, u: Any, p: Any, held: Values) -> bool:
+        """Whether the plain model has finite derivatives by its latents and params at a point."""
+        names = {pair.name: pair.name for pair in self.pairing.pairs}
+
+        def density(v: Any, p: Any) -> Any:
+            data = {**self.pairing.fixed, **held, **self.params(p)}
+            given = {n: v[span].reshape(self.shapes_of_v[n]) for n, span in self.spans.items()}
+            trace = traced(self.plain, self.args, self.kwargs, data, unconstrained=given)
+            return sum(terms(trace, names)[0]["log_prob"].values(), jnp.zeros(()))
+
+        def gradients(u: Any, p: Any) -> Any:
+            plain = self.traces(u, p, held)[1]
+            for pair in self.pairing.pairs:
+                self.shapes_of_v[pair.name] = jnp.shape(unconstrained(plain[pair.name]))
+            return jax.grad(density, argnums=(0, 1))(self.v(plain), p)
+
+        found = compiled(gradients, u, p)(u, p)
+        return all(bool(np.isfinite(one).all()) for one in jax.device_get(found))
 
     def compile(self, rows: int) -> None:
         """Make the program for `rows` directions at once. Raises what the models raise."""

@@ -86,9 +86,7 @@ def moved_along(evaluator: Evaluator, point: Point, along: Any) -> dict[str, Any
     return evaluator.by_param(u, point.p, point.held)
 
 
-def unweighted(
-    change: Change, evaluator: Evaluator, point: Point, name: str, parent: str
-) -> bool:
+def unweighted(change: Change, evaluator: Evaluator, point: Point, name: str, parent: str) -> bool:
     """Whether an offset is a multiple of its parent, or of means or sums over its axes, and of
     nothing else: the sign of a coefficient of ``mean(x) * mu`` is that of the data as well.
     """

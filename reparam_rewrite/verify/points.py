@@ -116,7 +116,7 @@ class Evaluator:
         return [*range(max(1, self.options.points, wanted)), INITIAL]
 
     def is_rounding(self, point: Point, gap: Callable[[Point], float]) -> bool:
-        """Whether a gap comes from rounding: another one where values differ in what is no digit."""
+        """Whether a gap is rounding: another one where values differ in their last digits."""
         here = gap(point)
         spread = [abs(gap(other) - here) for other in self.around(point)]
         return not np.isfinite(spread).all() or max(spread) > ROUNDING * abs(here)

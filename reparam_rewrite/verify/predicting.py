@@ -15,14 +15,15 @@ from typing import Any
 
 import jax
 import numpy as np
+from msgspec import Struct
 
 from reparam_rewrite.verify import parts
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.density import made_otherwise, shown, unlike
 from reparam_rewrite.verify.points import INITIAL, Point
 from reparam_rewrite.verify.running import summary
-from reparam_rewrite.verify.tracing import RETURN, cheap_key, compiled, is_latent, traced
-from reparam_rewrite.verify.values import Arguments, Line, Model, Options, Trace, Values
+from reparam_rewrite.verify.tracing import RETURN, cheap_key, compiled, traced
+from reparam_rewrite.verify.values import Arguments, Line, Model, Options, Site, Trace, Values
 
 CAUSE = (
     "its offset reads what the model is called with: freeze that as numbers, or sample the site "
@@ -55,6 +56,17 @@ def skipped(message: str) -> Line:
     return Line(check="data", status="skipped", message=message)
 
 
+class Prediction(Struct):
+    """What a model gives when it predicts: by site its arrays and how they are put together, the
+    latents that it samples, and what is observed even so.
+    """
+
+    values: Values
+    forms: Mapping[str, Any]
+    sampled: set[str]
+    observed: set[str]
+
+
 def compared(
     change: Change,
     plain: Trace,
@@ -63,61 +75,52 @@ def compared(
     kwargs: Mapping[str, Any],
     asked: bool,
 ) -> Iterator[Line]:
-    """What differs; nothing where the plain model can't be run like this."""
-    pairs = change.pairing.pairs
-    shared = {**point.held, **jax.device_get(change.params(point.p))}
+    """What differs; nothing where the plain model can't be run like this, unless it is `asked`."""
     bases = point.at["values"]
-    implied = {pair.name: bases[pair.base] for pair in pairs if pair.base == pair.name}
-    implied |= {name: child for name, (_, child) in point.at["moved"].items()}
-    draws = {**bases, **implied}
-    forms: dict[str, Any] = {}
-    observed: set[str] = set()
+    draw = {**point.held, **jax.device_get(change.params(point.p)), **bases}
+    draw |= {name: child for name, (_, child) in point.at["moved"].items()}
+    try:
+        old = predicted(change.plain, args, kwargs, draw)
+    except Exception as error:
+        if asked:
+            message = f"the plain model does not predict: {summary(error)}"
+            yield Line(check="data", status="unchecked", message=message)
+        return
+    if not asked and old.observed & given_data(plain, change):
+        return
+    try:
+        new = predicted(change.generated, args, kwargs, draw)
+    except Exception as error:
+        message = f"the generated model does not predict: {summary(error)}"
+        yield Line(check="data", status="different", message=message, cause=CAUSE)
+        return
+    yield from predictions(change, old, new)
 
-    def run(model: Model, key: Any, values: Values) -> tuple[Values, set[str]]:
-        def drawn(site: Any) -> Any:
-            return values.get(site["name"]) if site["type"] in ("sample", "param") else None
+
+def predicted(
+    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], draw: Values
+) -> Prediction:
+    """A run with the values of a draw for all latents and params that are in it."""
+    found = Prediction({}, {}, set(), set())
+
+    def run(key: Any, draw: Values) -> Values:
+        def drawn(site: Site) -> Any:
+            return draw.get(site["name"]) if site["type"] in ("sample", "param") else None
 
         trace = traced(model, args, kwargs, None, key, substitute=drawn)
-        latent = {name for name, site in trace.items() if is_latent(site)}
-        observed.update(
-            name
-            for name, site in trace.items()
-            if site["type"] == "sample" and site["is_observed"]
-        )
-        found = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}
-        return found, latent
+        samples = {name: site for name, site in trace.items() if site["type"] == "sample"}
+        found.sampled = {name for name, site in samples.items() if not site["is_observed"]}
+        found.observed = samples.keys() - found.sampled
+        values = {n: s["value"] for n, s in trace.items() if s["type"] not in ("plate", "param")}
+        found.forms = {name: parts.form(value) for name, value in values.items()}
+        return {name: parts.arrays(value) for name, value in values.items()}
 
-    def of(model: Model) -> Any:
-        def program(key: Any, values: Values) -> Values:
-            found, latent = run(model, key, values)
-            forms[str(id(model))] = {name: parts.form(one) for name, one in found.items()}, latent
-            return {name: parts.arrays(one) for name, one in found.items()}
-
-        return program
-
-    made = []
-    for model in (change.plain, change.generated):
-        observed.clear()
-        try:
-            try:
-                key = cheap_key(0)
-                found = compiled(of(model), key, {**shared, **draws})(key, {**shared, **draws})
-            except NotImplementedError:  # of Poisson draws, with such keys
-                key = jax.random.key(0)
-                found = compiled(of(model), key, {**shared, **draws})(key, {**shared, **draws})
-        except Exception as error:
-            if model is change.plain:
-                if asked:
-                    message = f"the plain model does not predict: {summary(error)}"
-                    yield Line(check="data", status="unchecked", message=message)
-                return
-            message = f"the generated model does not predict: {summary(error)}"
-            yield Line(check="data", status="different", message=message, cause=CAUSE)
-            return
-        if model is change.plain and not asked and observed & given_data(plain, change):
-            return
-        made.append((jax.device_get(found), *forms[str(id(model))]))
-    yield from predictions(change, made)
+    try:
+        values = compiled(run, cheap_key(0), draw)(cheap_key(0), draw)
+    except NotImplementedError:  # of Poisson draws, with such keys
+        values = compiled(run, jax.random.key(0), draw)(jax.random.key(0), draw)
+    found.values = jax.device_get(values)
+    return found
 
 
 def given_data(plain: Trace, change: Change) -> set[str]:
@@ -134,34 +137,31 @@ def given_data(plain: Trace, change: Change) -> set[str]:
     }
 
 
-def predictions(change: Change, made: Sequence[Any]) -> Iterator[Line]:
-    (old, was, _), (new, now, sampled) = made
+def predictions(change: Change, old: Prediction, new: Prediction) -> Iterator[Line]:
+    """The latents first, then what follows from them; nothing after a difference of a latent."""
     bases = {pair.name: pair.base for pair in change.pairing.pairs}
-    different = 0
-    for name in [*bases, *(name for name in old if name not in bases)]:
-        if name not in new:
-            if name in change.pairing.params:
-                continue
-            message = f"site {name!r} is missing from the prediction"
-            yield Line(check="data", status="different", site=name, message=message)
-            different += 1
-            continue
-        what = "the returned value" if name == RETURN else f"site {name!r}"
-        message = made_otherwise(what, was[name], now[name])
-        message = message or unlike(what, old[name], new[name], 1e-6, "with the same draw")
-        if not message:
-            continue
-        if name in bases and bases[name] != name and name not in sampled:
-            values = shown(old[name][0]), shown(new[name][0])
-            message = (
-                f"a draw means another {name!r} with other data: {values[0]} was drawn, and "
-                f"{bases[name]} gives {values[1]} when the generated model predicts"
-            )
-        elif different:
-            break  # it follows
+    different: list[str] = []
+    for name in [*bases, *(name for name in old.values if name not in bases)]:
+        if different and name not in bases:
+            break
         site = "" if name == RETURN else name
-        yield Line(check="data", status="different", site=site, message=message, cause=CAUSE)
-        different += 1
+        what = f"site {name!r}" if site else "the returned value"
+        if name not in old.values:
+            continue
+        if name not in new.values:
+            message = f"{what} is missing when the generated model predicts"
+        else:
+            one, other = old.values[name], new.values[name]
+            message = made_otherwise(what, old.forms[name], new.forms[name])
+            message = message or unlike(what, one, other, 1e-6, "when the generated model predicts")
+            if message and name in bases and name not in new.sampled:
+                message = (
+                    f"a draw means another {name!r} with other data: {shown(one[0])} was drawn, "
+                    f"and {bases[name]} gives {shown(other[0])} when the generated model predicts"
+                )
+        if message:
+            different.append(name)
+            yield Line(check="data", status="different", site=site, message=message, cause=CAUSE)
     if not different:
         message = "with other data both models predict the same from one draw"
         yield Line(check="data", status="ok", message=message)
@@ -224,8 +224,8 @@ def same(one: Any, other: Any) -> bool:
 
 
 def same_data(one: Any, other: Any) -> bool:
-    pairs = zip(parts.parts(one), parts.parts(other), strict=True)
-    return all(not big(a) or np.array_equal(np.asarray(a), np.asarray(b)) for (_, a), (_, b) in pairs)
+    pairs = zip(parts.arrays(one), parts.arrays(other), strict=True)
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)
 
 
 def resampled(value: Any, whole_numbers: bool) -> Any:
