@@ -136,7 +136,10 @@ class Change:
                 self.kept.add(pair.name)
         same = [*self.pairing.deterministic, RETURN]
         for name in same:
-            self.forms[name] = tuple(parts.form(t[name]["value"]) for t in (plain, generated))
+            self.forms[name] = (
+                parts.form(plain[name]["value"]),
+                parts.form(generated[name]["value"]),
+            )
         moved = {pair.name for pair in pairs if pair.base != pair.name}
         blurs = [jnp.ravel(blurred(plain[pair.name])) for pair in pairs]
         return {

@@ -154,5 +154,5 @@ class Look:
         if self.dense:
             least = np.linalg.svd(along, compute_uv=False)[-1:]
             sign = np.linalg.slogdet(along)[0] if along.shape[0] == along.shape[1] else 1.0
-            return Slopes(least, np.array([sign]), np.all(known)[None])
-        return Slopes(np.linalg.norm(along, axis=1), np.ones(1), np.all(known)[None])
+            return Slopes(least, np.array([sign]), np.array([np.all(known)]))
+        return Slopes(np.linalg.norm(along, axis=1), np.ones(1), np.array([np.all(known)]))

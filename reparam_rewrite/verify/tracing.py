@@ -180,8 +180,10 @@ def full_value(param: Site) -> Any:
 
 
 def constraint_of(param: Site) -> constraints.Constraint:
-    constraint: constraints.Constraint | None = param.get("constraint")
-    return constraint or param["kwargs"].get("constraint", constraints.real)  # type: ignore[no-any-return]
+    constraint: constraints.Constraint = param.get("constraint") or param["kwargs"].get(
+        "constraint", constraints.real
+    )
+    return constraint
 
 
 def same_constraint(one: Any, other: Any) -> bool:
