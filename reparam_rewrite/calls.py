@@ -14,12 +14,12 @@ from reparam_rewrite.decoding import Source
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.files import read_source
 from reparam_rewrite.rewriting import Rewrite, rewrite
-from reparam_rewrite.verify.arguments import Arguments, arguments, bound
+from reparam_rewrite.verify.arguments import arguments, bound
 from reparam_rewrite.verify.entry import entry
 from reparam_rewrite.verify.loading import function_in, load
 from reparam_rewrite.verify.running import cannot_run
 from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure
-from reparam_rewrite.verify.values import Model, Trace
+from reparam_rewrite.verify.values import Arguments, Model, Trace
 
 WIDTH = 88
 

@@ -108,7 +108,7 @@ class Reader:
         return found
 
     def verify(self) -> VerifyRule:
-        """``[verify]`` with ``args`` and ``function``"""
+        """``[verify]`` with ``args``, ``predict_args`` and ``function``"""
         raw = self.table("verify")
         self.unknown_keys(("verify",), raw, VerifyTable)
         given = self.values(("verify",), raw, VerifyTable)

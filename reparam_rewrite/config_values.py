@@ -148,6 +148,10 @@ class VerifyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             description='"example.py:example_args", which gives (args, kwargs), or an expression.'
         ),
     ] = UNSET
+    predict_args: Annotated[
+        str | UnsetType,
+        Meta(description="The arguments of a prediction from draws, as `args` has those of a fit."),
+    ] = UNSET
     function: Annotated[
         str | UnsetType,
         Meta(description="The function to call, where several may be the model."),
@@ -280,9 +284,10 @@ class AxesRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifyRule(msgspec.Struct, frozen=True, kw_only=True):
-    """[verify]. A path in `args` is from the folder of the config."""
+    """[verify]. A path in `args` and `predict_args` is from the folder of the config."""
 
     args: str | None = None
+    predict_args: str | None = None
     function: str | None = None
 
 

@@ -114,13 +114,13 @@ def taken(values: Mapping[str, Any], names: Sequence[str]) -> Values:
 
 
 def like_inputs(found: Values, values: Mapping[str, Any]) -> Values:
-    """In the precision that the values came in."""
+    """As arrays of jax, which a scan takes too, in the precision that the values came in."""
     kinds = [np.asarray(v).dtype for v in values.values()]
     double = any(kind == np.float64 for kind in kinds if kind.kind == "f")
     double = double and jnp.zeros(()).dtype == np.float64
     dtype = np.float64 if double else np.float32
     return {
-        name: value.astype(dtype) if value.dtype.kind == "f" else value
+        name: jnp.asarray(value.astype(dtype) if value.dtype.kind == "f" else value)
         for name, value in found.items()
     }
 

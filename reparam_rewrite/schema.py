@@ -140,7 +140,11 @@ TEXTS: dict[str, dict[str, dict[str, Schema]]] = {
             }
         },
     },
-    "VerifyTable": {"args": {"string": SOME_TEXT}, "function": {"string": FUNCTION_NAME}},
+    "VerifyTable": {
+        "args": {"string": SOME_TEXT},
+        "predict_args": {"string": SOME_TEXT},
+        "function": {"string": FUNCTION_NAME},
+    },
     "SiteTable": {
         "offset": {
             "string": SITE_NAME,

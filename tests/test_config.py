@@ -149,6 +149,8 @@ def test_settings_of_a_parent_win_over_those_of_its_site_and_those_over_the_defa
 def test_how_the_models_are_called_by_verify() -> None:
     config = read('chain = ["a", "b"]\n[verify]\nargs = "(8,), {}"\nfunction = "Model.run"')
     assert (config.verify.args, config.verify.function) == ("(8,), {}", "Model.run")
+    config = read('chain = ["a", "b"]\n[verify]\npredict_args = "example.py:new_args"')
+    assert config.verify.predict_args == "example.py:new_args"
     assert read('chain = ["a", "b"]').verify.args is None
 
 

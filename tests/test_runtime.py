@@ -106,6 +106,35 @@ def test_a_chain_starts_where_it_is_told() -> None:
     np.testing.assert_allclose(mcmc.get_samples()["a"][0], values["a"], atol=1e-4)
 
 
+SCAN = """\
+import numpyro
+import numpyro.distributions as dist
+from numpyro.contrib.control_flow import scan
+
+
+def model(n):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+
+    def step(carry, _):
+        z_base = numpyro.sample("z_base", dist.Normal(carry + 0.5 * mu, 1))
+        z = numpyro.deterministic("z", z_base - 0.5 * mu)
+        return z, z
+
+    _, zs = scan(step, 0.0, None, length=n)
+    numpyro.sample("y", dist.Normal(zs[-1], 1), obs=0.3)
+"""
+
+
+def test_a_scan_is_conditioned_on_what_is_given_back() -> None:
+    """Its arrays must be jax's: a scan takes no others, whatever the values came as."""
+    model, zs = load_model(SCAN), np.array([0.1, -0.4, 0.7])
+    bases = to_base(model, {"mu": 1.0, "z": zs}, (3,))
+    conditioned = handlers.condition(model, data=bases)
+    trace = handlers.trace(handlers.seed(conditioned, 0)).get_trace(3)
+    np.testing.assert_allclose(trace["z"]["value"], zs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(from_base(model, bases, (3,))["z"], zs, rtol=1e-5, atol=1e-6)
+
+
 def test_what_is_missing_is_named() -> None:
     _, generated, args, kwargs = loaded(FIXTURES / "grand_mean")
     with pytest.raises(KeyError, match="no values of sigma_a, sigma"):

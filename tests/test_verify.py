@@ -26,7 +26,7 @@ FILES = [
     if (case / name).exists()
 ]
 
-QUICK = ("jit", "predictive", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+QUICK = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
 
 
 def example(case: Path) -> Any:

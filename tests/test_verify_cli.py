@@ -21,7 +21,7 @@ CASE = FIXTURES / "conditional"
 ARGS = ["--args", "example.py:example_args"]
 QUICK = [
     word
-    for check in ("jit", "predictive", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+    for check in ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
     for word in ("--skip", check)
 ]
 
@@ -51,6 +51,7 @@ def test_a_generated_file(folder: Path) -> None:
         "density y",
         "density z",
         "density",
+        "support",
         "values",
         "init",
         "effect a",
@@ -58,6 +59,7 @@ def test_a_generated_file(folder: Path) -> None:
         "offsets",
         "jit",
         "predictive",
+        "data",
         "AutoNormal",
         "AutoDiagonalNormal",
         "NUTS",

@@ -371,7 +371,7 @@ def mutated(one: Mutation) -> str:
 
 
 #: What adds no mutation to those that are caught, and most of the time.
-SKIPPED = ("jit", "predictive", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+SKIPPED = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
 
 
 def verified(one: Mutation, points: int = 2) -> Any:

@@ -55,6 +55,13 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
 @args_option
 @function_option
 @click.option(
+    "--predict-args",
+    "predict_args",
+    metavar="WHAT",
+    help="The arguments with which both models predict from one draw, written like --args; other "
+    "rows of the data in --args, and no observations, if not given.",
+)
+@click.option(
     "--points", type=click.IntRange(1), default=20, show_default=True, help="How many points."
 )
 @click.option(
@@ -96,6 +103,7 @@ def run(
     generated: str | None,
     config: str | None,
     args_given: str | None,
+    predict_args: str | None,
     function: str | None,
     points: int,
     seed: int,
@@ -134,12 +142,18 @@ def run(
     asked = function or (settings.verify.function if settings else None)
     functions = [account.function for account in rewritten.accounts] if rewritten else []
     name = entry(source.data, model, asked, functions)
-    if args_given is None and settings and settings.verify.args is not None:
-        args_given, folder = settings.verify.args, Path(settings.path).parent
-    else:
-        folder = Path()
     plain_function = function_in(plain, name, model)
-    found = arguments(args_given, folder, plain_function, plain, model, name)
+
+    def arguments_of(given: str | None, by_config: str | None) -> Any:
+        folder = Path()
+        if given is None and by_config is not None:
+            given, folder = by_config, Path(str(config)).parent
+        return arguments(given, folder, plain_function, plain, model, name)
+
+    rule = settings.verify if settings else None
+    found = arguments_of(args_given, rule.args if rule else None)
+    new = rule.predict_args if rule else None
+    other_data = arguments_of(predict_args, new) if predict_args or new else None
 
     def ready(module: ModuleType, path: str) -> tuple[Any, Any]:
         return bound(function_in(module, name, path), module, name, path, found)
@@ -159,6 +173,9 @@ def run(
         seed=seed,
         skip=skip,
         expected=expected,
+        predict_args=bound(plain_function, plain, name, model, other_data)[1]
+        if other_data
+        else None,
         other_offsets=of_expressions(settings) if settings else (),
     )
     report = verify(compared, ready(other, path)[0], given[0], given[1], options)

@@ -15,9 +15,7 @@ from typing import Any
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.verify.loading import class_of, function_in, load
 from reparam_rewrite.verify.running import refusal
-from reparam_rewrite.verify.values import Model
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+from reparam_rewrite.verify.values import Arguments, Model
 
 FILE = re.compile(r"(?P<path>[^()\[\]{}]+\.py):(?P<function>[^\W\d][\w.]*)")
 

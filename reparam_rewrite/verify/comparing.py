@@ -15,6 +15,7 @@ from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.checks import CHECKS
 from reparam_rewrite.verify.density import (
     density_lines,
+    discrete_lines,
     init_lines,
     scale_lines,
     support_lines,
@@ -26,8 +27,10 @@ from reparam_rewrite.verify.expected import config_lines
 from reparam_rewrite.verify.inference import inference_lines
 from reparam_rewrite.verify.offsets import offset_lines
 from reparam_rewrite.verify.pairing import pair
-from reparam_rewrite.verify.points import INITIAL, Evaluator, Point
+from reparam_rewrite.verify.points import Evaluator, Point
+from reparam_rewrite.verify.predicting import data_lines
 from reparam_rewrite.verify.predictive import predictive_lines
+from reparam_rewrite.verify.reaching import reach_lines
 from reparam_rewrite.verify.running import file_of, frame_of, refusal
 from reparam_rewrite.verify.tracing import copied, double_precision, structure
 from reparam_rewrite.verify.values import Line, Model, Options, Pairing, Report, Trace
@@ -73,7 +76,7 @@ class Comparison:
 
     def lines(self) -> Iterator[Line]:
         try:
-            plain = structure(self.plain, self.args, self.kwargs)
+            plain = structure(self.plain, self.args, self.kwargs, draws=8)
         except Exception as error:
             hint = "" if frame_of(error) else "are these the arguments that it takes?"
             said = "the plain model does not run"
@@ -109,9 +112,14 @@ class Comparison:
         unsupported = list(support_lines(points, options))
         densities = list(scale_lines(points))
         if not unsupported:
-            densities += density_lines(points, change, options)
+            of_discrete = list(discrete_lines(points, options))
+            other = [line.site for line in of_discrete]
+            densities += of_discrete
+            densities += density_lines(points, change, evaluator, options, other)
             densities += gradient_lines(change, points, options)
-        yield from [*unsupported, *value_lines(points, options), *densities]
+        yield from [*unsupported, *value_lines(points, change, options), *densities]
+        if "support" not in options.skip and not unsupported:
+            yield from reach_lines(change, evaluator, points, options)
         yield from init_lines(points[-1])
         yield from effect_lines(change, points)
         if "offsets" not in options.skip and points[0].determinant:
@@ -119,11 +127,13 @@ class Comparison:
         if options.expected is not None and "config" not in options.skip:
             yield from config_lines(options.expected, change, moved)
         if "jit" not in options.skip:
-            yield from jit_lines(change, points[0], options)
-        if unsupported or any(line.status == "different" for line in densities):
+            yield from jit_lines(change, evaluator, points[0], options)
+        differ = bool(unsupported) or any(line.status == "different" for line in densities)
+        if differ:
             message = "not compared: the densities differ"
-            yield Line(check="predictive", status="skipped", message=message)
-        elif "predictive" not in options.skip:
+            for check in ("predictive", "data"):
+                yield Line(check=check, status="skipped", message=message)
+        if "predictive" not in options.skip and not differ:
             yield from predictive_lines(
                 self.plain,
                 self.generated,
@@ -133,12 +143,13 @@ class Comparison:
                 jax.device_get(change.params(points[0].p)),
                 options,
             )
+        if "data" not in options.skip and not differ:
+            yield from data_lines(change, plain, points, options)
         run = (self.plain, self.generated, self.args, self.kwargs)
         yield from inference_lines(*run, names, pairing.subsampled, options)
 
     def points(self, pairing: Pairing) -> tuple[Change, Evaluator, list[Point]]:
         """Those with random values, and last the point of init values."""
-        numbers = [*range(max(1, self.options.points)), INITIAL]
         try:
             change = self.change(pairing, reverse="gradients" not in self.options.skip)
             evaluator = Evaluator(change, self.options)
@@ -147,11 +158,11 @@ class Comparison:
                 raise
             change = self.change(pairing, reverse=False)
             evaluator = Evaluator(change, self.options)
-        return change, evaluator, [evaluator.point(number) for number in numbers]
+        return change, evaluator, [evaluator.point(at) for at in evaluator.numbers()]
 
     def change(self, pairing: Pairing, reverse: bool) -> Change:
         run = (self.plain, self.generated, self.args, self.kwargs)
-        return Change(*run, pairing, reverse=reverse)
+        return Change(*run, pairing, reverse=reverse, rtol=self.options.rtol)
 
 
 def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
@@ -162,7 +173,7 @@ def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
     moved = sum(name != base for name, base in pairs.items())
     message = f"{len(pairs)} latent, {moved} of them sampled as another site"
     if discrete := [n for n in pairing.fixed if plain[n]["type"] == "sample"]:
-        message += f", and {', '.join(discrete)} discrete, held fixed"
+        message += f", and {', '.join(discrete)} discrete, at values of their own"
     yield Line(check="sites", status="ok", message=f"{message}: shapes, dtypes and plates agree")
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.explaining import cause_of
-from reparam_rewrite.verify.points import INITIAL, Point
+from reparam_rewrite.verify.points import INITIAL, Evaluator, Point, share
 from reparam_rewrite.verify.tracing import RETURN
 from reparam_rewrite.verify.values import Line, Options
 
@@ -36,10 +36,13 @@ def support_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
                 break
 
 
-def value_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
+def value_lines(points: Sequence[Point], change: Change, options: Options) -> Iterator[Line]:
     """Deterministic sites and what the model returns."""
     for name in points[0].at["same"]:
         what, site = ("the returned value", "") if name == RETURN else (f"site {name!r}", name)
+        if message := made_otherwise(what, *change.forms[name]):
+            yield Line(check="values", status="different", site=site, message=message)
+            continue
         for point in points:
             old, new = point.at["same"][name]
             if message := unlike(what, old, new, options.rtol, point.where(options.seed)):
@@ -56,13 +59,28 @@ def value_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
     yield Line(check="values", status="ok", message=f"the same: {what}")
 
 
+def made_otherwise(what: str, old: Sequence[Any], new: Sequence[Any]) -> str:
+    """What is different about how a value is put together, and about its texts."""
+    was, now = dict(old), dict(new)
+    for where in [*was, *(where for where in now if where not in was)]:
+        place = f"{what} at {where}" if where else what
+        if where not in now:
+            return f"{place} is missing, it was {was[where]}"
+        if where not in was:
+            return f"{place} is {now[where]}, and was not there"
+        if was[where] != now[where]:
+            return f"{place} is {now[where]}, it was {was[where]}"
+    return ""
+
+
 def unlike(what: str, old: Sequence[Any], new: Sequence[Any], rtol: float, where: str) -> str:
     if len(old) != len(new):
         return f"{what} has {len(new)} arrays, it had {len(old)}"
     for one, other in zip(old, new, strict=True):
         if np.shape(one) != np.shape(other):
             return f"{what} has shape {np.shape(other)}, it was {np.shape(one)}"
-        size = np.max(np.abs(one), initial=1.0, where=np.isfinite(one)) if np.size(one) else 1.0
+        one, other = (np.asarray(value) for value in (one, other))
+        size = np.max(np.abs(one), initial=1.0, where=np.isfinite(one)) if one.size else 1.0
         if not np.allclose(one, other, rtol, rtol * float(size), equal_nan=True):
             return f"{what} is {shown(other)} and was {shown(one)} {where}"
     return ""
@@ -79,14 +97,43 @@ def scale_lines(points: Sequence[Point]) -> Iterator[Line]:
     at = points[0].at
     for name, scale in at["plain"]["scale"].items():
         other = at["generated"]["scale"].get(name)
-        if other is None or (np.shape(scale) == np.shape(other) and np.allclose(scale, other)):
+        alike = np.shape(scale) == np.shape(other)
+        if other is None or (alike and np.allclose(scale, other, rtol=1e-8, atol=0)):
             continue
         message = f"site {name!r} has scale {shown(other)}, it was {shown(scale)}"
         yield Line(check="density", status="different", site=name, message=message)
 
 
-def density_lines(points: Sequence[Point], change: Change, options: Options) -> Iterator[Line]:
-    """A line for every site, and one for their sum; differences only where there are some."""
+def discrete_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
+    """The density of each discrete latent over its support, whatever values it has elsewhere."""
+    for name in points[0].at["supports"]:
+        worst = max(points, key=lambda point: float(point.at["supports"][name][0]))
+        off, value, term = map(float, worst.at["supports"][name])
+        if off > options.rtol:
+            yield Line(
+                check="density",
+                status="different",
+                site=name,
+                message=f"off by {off * max(1.0, abs(term)):.6g} where {name} is {value:g}, "
+                f"was {term:.6g}",
+                point=worst.number,
+                cause="its distribution, or a value that it is computed from, is another one",
+            )
+
+
+def density_lines(
+    points: Sequence[Point],
+    change: Change,
+    evaluator: Evaluator,
+    options: Options,
+    leave: Collection[str] = (),
+) -> Iterator[Line]:
+    """A line for every site but those to `leave`, and one for their sum; differences only where
+    there are some.
+
+    The gap of a site counts where it is large beside the site's own terms, or beside those of the
+    elements that it comes from, and isn't rounding.
+    """
     for kind in ("singular", "unknown"):
         for point in points:
             if point.usable and (at := getattr(point, kind)):
@@ -102,17 +149,17 @@ def density_lines(points: Sequence[Point], change: Change, options: Options) -> 
         yield Line(check="density", status="unchecked", message=message)
         return
 
-    def apart(point: Point, gap: float) -> float:
-        return float(np.nan_to_num(abs(gap) / point.magnitude, nan=np.inf))
-
-    worst = max(usable, key=lambda point: apart(point, point.gap))
     different = []
-    for name in worst.gaps:
-        at_worst = max(usable, key=lambda point: apart(point, point.gaps[name]))
-        gap = at_worst.gaps[name]
-        off = apart(at_worst, gap)
+    for name in usable[0].gaps:
+        if name in leave:
+            continue
+        at_worst, gap = found_at(name, usable, evaluator, options)
+        off = share(gap, at_worst.magnitude)
         term = float(at_worst.at["plain"]["log_prob"][name])
-        if off <= options.rtol:
+        if not gap:
+            at_worst = max(usable, key=lambda point: point.off(name))
+            gap = at_worst.gaps[name]
+            term = float(at_worst.at["plain"]["log_prob"][name])
             own = [
                 abs(point.determinant.by_site.get(name, 0.0))
                 for point in usable
@@ -146,14 +193,15 @@ def density_lines(points: Sequence[Point], change: Change, options: Options) -> 
                 )
             )
     yield from [line for _, line in sorted(different, key=lambda item: -item[0])]
-    off = apart(worst, worst.gap)
+    worst = max(usable, key=lambda point: share(point.gap, point.magnitude))
     where = worst.where(options.seed)
-    same = off <= options.rtol
+    same = share(worst.gap, worst.magnitude) <= options.rtol
+    same = same or (not different and evaluator.is_rounding(worst, lambda point: point.gap))
     yield Line(
         check="density",
         status="ok" if same and not different else "different",
         message=(
-            "log density and log|det| agree"
+            ("too little to show in the sum" if different else "log density and log|det| agree")
             if same
             else f"the log density is {worst.found:.10g} instead of {worst.expected:.10g} {where}"
         ),
@@ -164,6 +212,33 @@ def density_lines(points: Sequence[Point], change: Change, options: Options) -> 
     if lost := len(points) - len(usable):
         message = f"{lost} of {len(points)} points have no finite log density in either model"
         yield Line(check="density", status="ok", message=message)
+
+
+def found_at(
+    name: str, points: Sequence[Point], evaluator: Evaluator, options: Options
+) -> tuple[Point, float]:
+    """The point where a site's density is most different, and by how much; 0 if it is nowhere."""
+
+    def gap(point: Point) -> float:
+        return point.gaps[name]
+
+    def own(point: Point) -> float:
+        return point.own(name)
+
+    def size(point: Point) -> float:
+        return float(abs(point.own(name)))
+
+    for point in sorted(points, key=lambda point: -point.off(name)):
+        if point.off(name) <= options.rtol:
+            break
+        if not evaluator.is_rounding(point, gap):
+            return point, gap(point)
+    for point in sorted(points, key=size, reverse=True):
+        if size(point) <= options.rtol:
+            break
+        if not evaluator.is_rounding(point, own):
+            return point, own(point)
+    return points[0], 0.0
 
 
 def sampled_as(change: Change, name: str) -> str:

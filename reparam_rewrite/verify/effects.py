@@ -71,7 +71,10 @@ def gradient_lines(change: Change, points: Sequence[Point], options: Options) ->
         yield Line(check="gradients", status="skipped", message=message)
         return
     points = [point for point in points if point.usable]
+    endless = False
     for point in points:
+        if endless:
+            break
         by_u, by_p = point.at["gradient"]
         for spans, gradient, kind in (
             (change.spans, by_u, "site"),
@@ -79,6 +82,9 @@ def gradient_lines(change: Change, points: Sequence[Point], options: Options) ->
         ):
             for name, span in spans.items():
                 if point.number != INITIAL and not np.isfinite(gradient[span]).all():
+                    if not change.plain_gradient_is_finite(point.u, point.p, point.held):
+                        endless = True  # such are those of the plain model too
+                        break
                     where = point.where(options.seed)
                     yield Line(
                         check="gradients",
@@ -88,5 +94,9 @@ def gradient_lines(change: Change, points: Sequence[Point], options: Options) ->
                         point=point.number,
                     )
                     return
+    if endless:
+        message = "those of the plain model are not finite"
+        yield Line(check="gradients", status="skipped", message=message)
+        return
     message = f"{change.dims + change.param_dims} of them, finite at {len(points)} points"
     yield Line(check="gradients", status="ok", message=message)

@@ -8,6 +8,8 @@ when only mu does.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -38,7 +40,6 @@ def offset_lines(
         message = "no coefficient is called after its child and its parent, xi_<child>_<parent>"
         yield Line(check="offsets", status="skipped", message=message)
         return
-    inverse = evaluator.inverse(point)
     before = dict(zip(change.pairing.new, point.at["by_param"], strict=True))
     different = False
     responses: dict[str, Any] = {}
@@ -49,8 +50,7 @@ def offset_lines(
             span = change.spans[parent]
             # All of the parent's elements grow, by different amounts, and no other site moves.
             along[span] = 0.5 + np.random.default_rng(3).uniform(size=span.stop - span.start)
-            u = point.u + STEP * inverse(along)
-            there = evaluator.by_param(u, point.p)
+            there = moved_along(evaluator, point, along)
             after = dict(zip(change.pairing.new, there["by_param"], strict=True))
             total, before_it = there["totals"][parent], point.at["totals"][parent]
             if abs(total - before_it) <= NONE * STEP * max(1.0, abs(before_it)):
@@ -67,7 +67,7 @@ def offset_lines(
                 continue  # the mean of a simplex is the same wherever it is
             message = f"{name} does not multiply {parent!r} in the offset of {child!r}"
             cause = "its parent is another one, or it belongs to another child"
-        elif np.all(moved > -NONE * whole):
+        elif np.all(moved > -NONE * whole) and unweighted(change, evaluator, point, name, parent):
             message = f"{child!r} is offset by {name} with the wrong sign"
             cause = f"{child}_base is {child} - xi * {parent} instead of {child} + xi * {parent}"
         else:
@@ -78,3 +78,34 @@ def offset_lines(
         count = f"{len(change.pairing.new)} new params"
         message = f"the child and the parent that its name says, for {len(pairs)} of {count}"
         yield Line(check="offsets", status="ok", message=message)
+
+
+def moved_along(evaluator: Evaluator, point: Point, along: Any) -> dict[str, Any]:
+    """What is a small step away in v."""
+    u = point.u + STEP * evaluator.inverse(point)(along)
+    return evaluator.by_param(u, point.p, point.held)
+
+
+def unweighted(change: Change, evaluator: Evaluator, point: Point, name: str, parent: str) -> bool:
+    """Whether an offset is a multiple of its parent, or of means or sums over its axes, and of
+    nothing else: the sign of a coefficient of ``mean(x) * mu`` is that of the data as well.
+    """
+    span = change.spans[parent]
+    shape = next(pair.shape for pair in change.pairing.pairs if pair.name == parent)
+    along = np.zeros(change.dims)
+    along[span] = 1.0
+    there = moved_along(evaluator, point, along)
+    row = change.pairing.new.index(name)
+    child = next(c for n, c, p in named_pairs(change, ()) if (n, p) == (name, parent))
+    own = change.spans[child]
+    before = point.at["by_param"][row][own]
+    moved = np.abs(there["by_param"][row][own] - before) / STEP
+    total = abs(there["totals"][parent] - point.at["totals"][parent]) / STEP
+    counts = {
+        math.prod(axes)
+        for size in range(len(shape) + 1)
+        for axes in itertools.combinations(shape, size)
+    }
+    expected = [*counts, *(total / count for count in counts)]
+    close = [np.abs(moved - one) <= 1e-3 * max(1.0, one) for one in expected]
+    return bool(np.all(np.any([*close, moved == 0], axis=0)))

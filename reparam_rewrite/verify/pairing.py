@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from reparam_rewrite.verify.tracing import full_value, is_discrete, is_latent
-from reparam_rewrite.verify.values import Line, Options, Pair, Pairing, Site, Trace
+from reparam_rewrite.verify import parts
+from reparam_rewrite.verify.tracing import (
+    constraint_of,
+    full_value,
+    is_discrete,
+    is_latent,
+    same_constraint,
+)
+from reparam_rewrite.verify.values import Discrete, Line, Options, Pair, Pairing, Site, Trace
 
 #: What NumPyro's reparameterizers call the site that they sample instead of a child.
 SUFFIXES = ("base", "decentered", "unwrapped", "normal", "dct", "haar", "transformed")
@@ -24,7 +32,7 @@ def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, lis
     """
     lines: list[Line] = []
     bases = bases_of(plain, generated, options)
-    pairs, fixed, kept = [], {}, []
+    pairs, fixed, kept, discrete = [], {}, [], {}
     for name, site in plain.items():
         if site["type"] not in ("sample", "deterministic", "plate"):
             continue
@@ -34,6 +42,12 @@ def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, lis
         if held_fixed(site):
             # The same in both models, as it was first drawn.
             fixed[name] = site["value"]
+            if site["type"] == "sample":
+                discrete[name] = Discrete(
+                    drawn=[site["value"], *site.get("draws", ())],
+                    support=site.get("support"),
+                    single=site["fn"].event_dim == 0,
+                )
         elif is_latent(site) and not found:
             pairs.append(Pair(name=name, base=base, shape=real_shape(generated[base])))
             if pairs[-1].shape != real_shape(site) and size(generated[base]) != size(site):
@@ -59,6 +73,7 @@ def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, lis
     pairing = Pairing(
         pairs=tuple(sorted(pairs, key=lambda pair: order.get(pair.base, 0))),
         fixed=fixed,
+        discrete=discrete,
         params={n: s for n, s in generated.items() if s["type"] == "param"},
         new=tuple(new),
         deterministic=tuple(kept),
@@ -133,13 +148,13 @@ def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iter
         yield difference(name, f"site {name!r} is missing from the generated model", check)
         return
     other = generated[name]
-    shapes = jnp.shape(site["value"]), jnp.shape(other["value"])
+    shapes = parts.shape(site["value"]), parts.shape(other["value"])
     if shapes[0] != shapes[1]:
-        cause = WIDENED if math.prod(shapes[1]) > math.prod(shapes[0]) else ""
+        cause = WIDENED if wider(*shapes) else ""
         message = f"site {name!r} has shape {shapes[1]}, it was {shapes[0]}"
         yield difference(name, message, check, cause)
         return
-    old, new = jnp.result_type(site["value"]), jnp.result_type(other["value"])
+    old, new = dtypes(site["value"]), dtypes(other["value"])
     if old != new:
         yield difference(name, f"site {name!r} has dtype {new}, it was {old}", check)
         return
@@ -160,6 +175,16 @@ def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iter
     yield from sampled_differences(name, site, base, generated)
 
 
+def wider(old: Any, new: Any) -> bool:
+    flat = all(isinstance(size, int) for size in (*old, *new))
+    return flat and math.prod(new) > math.prod(old)
+
+
+def dtypes(value: Any) -> str:
+    found = [leaf.dtype if hasattr(leaf, "dtype") else leaf for _, leaf in parts.parts(value)]
+    return " and ".join(str(jnp.result_type(one)) for one in found if not isinstance(one, str))
+
+
 def sampled_differences(name: str, site: Site, base: str, generated: Trace) -> Iterable[Line]:
     other = generated[name]
     check = "observed" if site["is_observed"] else "sites"
@@ -168,7 +193,9 @@ def sampled_differences(name: str, site: Site, base: str, generated: Trace) -> I
             message = f"site {name!r} was observed and is not any more"
             yield difference(name, message, check)
             return
-        differing = np.sum(np.asarray(site["value"]) != np.asarray(other["value"]))
+        old, new = np.asarray(site["value"]), np.asarray(other["value"])
+        # Missing values are NaN in both, under a mask.
+        differing = np.sum((old != new) & ~((old != old) & (new != new)))
         if differing:
             message = f"site {name!r} has {differing} other observed values"
             yield difference(name, message, check)
@@ -181,10 +208,22 @@ def sampled_differences(name: str, site: Site, base: str, generated: Trace) -> I
     elif not is_latent(other):
         yield difference(name, f"site {name!r} was latent and is not any more")
         return
+    inferred = inferring(site), inferring(other if is_latent(other) else generated[base])
+    if inferred[0] != inferred[1] and check == "sites":
+        message = f"site {base!r} has infer={inferred[1] or '{}'}, it was {inferred[0] or '{}'}"
+        cause = "the density is the same, and how inference treats the site is not"
+        yield difference(name, message, check, cause)
     were, are = plates(site), plates(generated[base])
     if were != are:
         message = f"site {base!r} is in the plates {are}, {name!r} was in {were}"
         yield difference(name, message, check)
+
+
+def inferring(site: Site) -> str:
+    """What ``infer=`` tells samplers and guides of a site, without what NumPyro adds itself."""
+    said = {str(key): value for key, value in (site.get("infer") or {}).items()}
+    told = {key: parts.described_in_full(said[key]) for key in sorted(said) if key[0] != "_"}
+    return ", ".join(f"{key}: {value}" for key, value in told.items())
 
 
 def plates(site: Site) -> list[tuple[str, int, int]]:
@@ -204,9 +243,8 @@ def params_of(
         if generated.get(name, {}).get("type") != "param":
             message = f"param {name!r} is missing from the generated model"
             lines.append(difference(name, message, "params"))
-        elif not np.array_equal(full_value(site), full_value(generated[name])):
-            message = f"param {name!r} has another initial value"
-            lines.append(difference(name, message, "params"))
+        elif message := other_param(site, generated[name]):
+            lines.append(difference(name, f"param {name!r} {message}", "params"))
     if expected is not None and set(new) != set(expected):
         message = f"the new params are {new}, not {list(expected)}"
         lines.append(difference("", message, "params"))
@@ -219,6 +257,22 @@ def params_of(
         if line := misplaced(name, generated[name], subsampled):
             lines.append(line)
     return new, lines
+
+
+def other_param(old: Site, new: Site) -> str:
+    """What is different about a param of the plain model, as a clause; "" if nothing is."""
+    one, other = full_value(old), full_value(new)
+    if parts.shape(one) != parts.shape(other):
+        return f"has shape {parts.shape(other)}, it was {parts.shape(one)}"
+    if not old.get("random") and not parts.equal(one, other):
+        return "has another initial value"
+    was, now = constraint_of(old), constraint_of(new)
+    if not same_constraint(was, now):
+        return f"has the constraint {now}, it was {was}"
+    dims = [site["kwargs"].get("event_dim") for site in (old, new)]
+    if dims[0] != dims[1]:
+        return f"has event_dim={dims[1]}, it was {dims[0]}"
+    return ""
 
 
 def misplaced(name: str, param: Site, subsampled: set[str]) -> Line | None:

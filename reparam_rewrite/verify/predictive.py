@@ -74,12 +74,32 @@ def predictive_lines(
         return
     keys = range(options.seed, options.seed + options.keys)
     pairs = [jax.device_get(program(make_key(key), data)) for key in keys]
-    other = [n for n in names if not all(alike(old[n], new[n]) for old, new in pairs)]
-    if not other:
-        message = f"the same draws with {len(pairs)} keys, of {len(names)} sites"
-        yield Line(check="predictive", status="ok", message=message)
-        return
-    yield from moment_lines(both, data, names, other, options)
+    held = [(old, new) for old, new in pairs if not overflows(old) and not overflows(new)]
+    other = [n for n in names if not all(alike(old[n], new[n]) for old, new in held)]
+    if not held:
+        message = f"nothing to compare: draws of {overflows(pairs[0][0])} from the prior overflow"
+        yield Line(check="predictive", status="skipped", message=message)
+    elif not other:
+        message = f"the same draws with {len(held)} keys, of {len(names)} sites"
+        yield Line(check="predictive", status="ok", message=message + left(len(pairs) - len(held)))
+    else:
+        yield from moment_lines(both, data, names, other, options)
+
+
+#: Draws that are larger leave no digits for what is added to them.
+LARGEST = 1e8
+
+
+def overflows(draws: Values) -> str:
+    """The first site with a value that is not finite or too large to add to; "" if none has one."""
+    for name, value in draws.items():
+        if not np.all(np.abs(np.asarray(value, float)) <= LARGEST):
+            return name
+    return ""
+
+
+def left(count: int) -> str:
+    return f"; {count} more, which overflow, are not compared" if count else ""
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -107,7 +127,12 @@ def moment_lines(
         )
 
     key = jax.random.key(options.seed)
-    old, new = jax.device_get(compiled(draws, key, data)(key, data))
+    old, new = (within(one) for one in jax.device_get(compiled(draws, key, data)(key, data)))
+    kept = min(len(old[other[0]]), len(new[other[0]]))
+    if kept < options.draws / 10:
+        message = f"nothing to compare: but {kept} of {options.draws} draws do not overflow"
+        yield Line(check="predictive", status="skipped", message=message)
+        return
     worst, at = 0.0, other[0]
     for name in other:
         errors = apart(np.asarray(old[name], float), np.asarray(new[name], float))
@@ -127,8 +152,18 @@ def moment_lines(
         message = (
             f"draws differ by their keys, and agree in mean and spread: {at} is {worst:.1f} "
             f"standard errors apart, with {options.draws} draws of key {options.seed}"
-        )
+        ) + left(options.draws - kept)
         yield Line(check="predictive", status="ok", message=message, off=worst)
+
+
+def within(draws: Values) -> Values:
+    """The draws in which no site overflows."""
+    count = len(next(iter(draws.values())))
+    kept = np.ones(count, bool)
+    for value in draws.values():
+        sizes = np.abs(np.asarray(value, float)).reshape(count, -1)
+        kept &= np.all(sizes <= LARGEST, axis=1)
+    return {name: np.asarray(value)[kept] for name, value in draws.items()}
 
 
 def apart(old: Any, new: Any) -> float:
@@ -143,7 +178,7 @@ def apart(old: Any, new: Any) -> float:
     found = 0.0
     for power in (1, 2):
         a, b = one**power, other**power
-        error = np.sqrt((np.var(a, axis=0) + np.var(b, axis=0)) / len(a))
+        error = np.sqrt(np.var(a, axis=0) / len(a) + np.var(b, axis=0) / len(b))
         gap = np.abs(np.mean(a, axis=0) - np.mean(b, axis=0))
         with np.errstate(all="ignore"):
             ratio = np.where(gap > 1e-9, gap / error, 0.0)

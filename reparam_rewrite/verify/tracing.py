@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from numpyro import handlers
 from numpyro.distributions import biject_to, constraints
 
+from reparam_rewrite.verify import parts
 from reparam_rewrite.verify.values import Model, Site, Trace, Values
 
 #: What makes XLA compile faster and the program slower: most of the time goes to the compiler.
@@ -44,8 +43,7 @@ def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
 
     jax may remember by its identity an array that was a float32 constant in an earlier run.
     """
-    copies: tuple[Any, Any] = jax.tree.map(copy.copy, (tuple(args), dict(kwargs)))
-    return copies
+    return tuple(parts.copied(one) for one in args), parts.copied(dict(kwargs))
 
 
 def compiled(function: Any, *like: Any) -> Any:
@@ -65,16 +63,18 @@ def traced(
     data: Values | None = None,
     key: jax.Array | int = 0,
     unconstrained: Values | None = None,
+    substitute: Callable[[Site], Any] | None = None,
 ) -> Trace:
     """The trace of one seeded run with the given values of sites.
 
     unconstrained: values of latents in the space that samplers see, mapped to their supports.
+    substitute: gives the value of any other site, None to leave it alone.
     """
 
     def constrain(site: Site) -> Any:
         value = (unconstrained or {}).get(site["name"])
         if value is None or site["type"] != "sample":
-            return None
+            return substitute(site) if substitute else None
         return biject_to(site["fn"].support)(value)
 
     with (
@@ -84,13 +84,16 @@ def traced(
         handlers.substitute(substitute_fn=constrain),
     ):
         returned = model(*args, **kwargs)
-    numbers = (jax.Array, np.ndarray, np.generic, float, int)
-    arrays = [leaf for leaf in jax.tree.leaves(returned) if isinstance(leaf, numbers)]
-    return {**trace, RETURN: {"type": "return", "value": arrays}}
+    return {**trace, RETURN: {"type": "return", "value": returned}}
 
 
-def structure(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
+def structure(
+    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], draws: int = 0
+) -> Trace:
     """A trace of which only these values are computed: observed, plates, params, discrete latents.
+
+    draws: how many further values of each discrete latent are to be drawn, as "draws", and
+    whether an initial value of a param changes with the key, as "random".
 
     The values of other sites are a shape and a dtype; "real_shape" is that of a latent value in
     unconstrained space. That and compiling the run as a whole takes
@@ -108,24 +111,59 @@ def structure(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> T
                 to_support = biject_to(site["fn"].support)
                 site["real_shape"] = to_support.inverse_shape(jnp.shape(value))
             if site["type"] == "param":
-                values[name] = {"value": value, "args": site["args"]}
+                values[name] = {
+                    "value": value,
+                    "args": site["args"],
+                    "constraint": as_output(site["kwargs"].get("constraint", constraints.real)),
+                }
             elif site["type"] == "deterministic" or (is_latent(site) and not is_discrete(site)):
                 site["value"] = shaped(value)
             else:
                 values[name] = {"value": value}
+            if is_latent(site) and is_discrete(site) and draws:
+                values[name]["support"] = enumerated(site)
         return values
 
+    program, key = jax.jit(run), cheap_key
     try:
-        values = jax.jit(run)(cheap_key(0))
+        values = program(key(0))
     except NotImplementedError:  # of Poisson draws, with such keys
         sites.clear()
-        values = jax.jit(run)(jax.random.key(0))
-    return {name: {**site, **values.get(name, {})} for name, site in sites.items()}
+        program, key = jax.jit(run), jax.random.key
+        values = program(key(0))
+    found = {name: {**site, **values.get(name, {})} for name, site in sites.items()}
+    discrete = [n for n, s in found.items() if is_latent(s) and is_discrete(s)]
+    count = draws if discrete else min(draws, 1)
+    others = [program(key(at)) for at in range(1, count + 1)] if found else []
+    for name in discrete:
+        found[name]["draws"] = [other[name]["value"] for other in others]
+    for name, site in found.items():
+        if site["type"] == "param" and others:
+            site["random"] = not parts.equal(site["value"], others[0][name]["value"])
+    return found
+
+
+def as_output(constraint: Any) -> Any:
+    """What a program can return: bounds may be computed in it."""
+    leaves = jax.tree.leaves(constraint)
+    return constraint if all(parts.is_array(leaf) for leaf in leaves) else None
+
+
+def enumerated(site: Site) -> Any:
+    """The values that an element of a discrete site may have, if it has but so many."""
+    try:
+        return jnp.ravel(site["fn"].enumerate_support(expand=False))
+    except Exception:
+        return None
 
 
 def shaped(value: Any) -> Any:
     """The shape and dtype of a value, without the value."""
-    return jax.eval_shape(lambda: jnp.asarray(value))
+
+    def of_leaf(leaf: Any) -> Any:
+        return jax.eval_shape(lambda: jnp.asarray(leaf)) if parts.is_array(leaf) else leaf
+
+    return parts.mapped(of_leaf, value)
 
 
 def is_discrete(site: Site) -> bool:
@@ -142,5 +180,19 @@ def full_value(param: Site) -> Any:
 
 
 def constraint_of(param: Site) -> constraints.Constraint:
-    constraint: constraints.Constraint = param["kwargs"].get("constraint", constraints.real)
+    constraint: constraints.Constraint = param.get("constraint") or param["kwargs"].get(
+        "constraint", constraints.real
+    )
     return constraint
+
+
+def same_constraint(one: Any, other: Any) -> bool:
+    """Are two constraints of params of one kind, with equal bounds?"""
+    if one is other:
+        return True
+    if isinstance(one, constraints.Constraint):
+        if type(one) is not type(other):
+            return False
+        here, there = vars(one), vars(other)
+        return here.keys() == there.keys() and all(same_constraint(here[k], there[k]) for k in here)
+    return parts.equal(one, other)

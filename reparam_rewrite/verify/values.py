@@ -17,6 +17,7 @@ from msgspec import Struct
 
 Model = Callable[..., Any]
 Values = dict[str, Any]
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Site = dict[str, Any]
 Trace = Mapping[str, Site]
 
@@ -74,7 +75,8 @@ class Options(Struct, frozen=True, kw_only=True):
     blocks, none of more than `largest_block` elements. expected: the model that the config asks
     for, to compare the other with. other_offsets: coefficients of expressions, whose names don't
     say what they multiply. keys, draws: how many draws of the priors are compared, with equal
-    keys and, where those differ, in all.
+    keys and, where those differ, in all. predict_args: the arguments of the call that draws are
+    used to predict with, instead of the same ones with other rows of their data.
     """
 
     points: int = 20
@@ -90,6 +92,7 @@ class Options(Struct, frozen=True, kw_only=True):
     draws: int = 2000
     expected: Any = None
     other_offsets: Sequence[str] = ()
+    predict_args: Arguments | None = None
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -100,16 +103,28 @@ class Pair(Struct, frozen=True, kw_only=True):
     shape: tuple[int, ...]
 
 
+class Discrete(Struct, frozen=True, kw_only=True):
+    """A discrete latent: values that were drawn, and those that an element may have at all.
+
+    support: None where they are too many, or not known. single: an element is a value by itself.
+    """
+
+    drawn: Sequence[Any]
+    support: Any
+    single: bool
+
+
 class Pairing(Struct, frozen=True, kw_only=True):
     """The sites of two traces, matched.
 
     pairs: the continuous latents, in the order of sampling. fixed: values that both models are
-    given, of discrete latents and of the indices of subsampled plates. params: all of the
-    generated model's, in its order, and new: those that the plain model lacks.
+    given, of discrete latents and of the indices of subsampled plates. discrete: the former.
+    params: all of the generated model's, in its order, and new: those that the plain model lacks.
     """
 
     pairs: tuple[Pair, ...]
     fixed: Values
+    discrete: Mapping[str, Discrete]
     params: Mapping[str, Site]
     new: tuple[str, ...]
     deterministic: tuple[str, ...]

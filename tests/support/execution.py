@@ -163,7 +163,7 @@ def free_values(model: Model, args: Sequence[Any], seed: int) -> dict[str, Value
 
 
 #: The checks of `verify` that other tests make: `assert_infers`, and those of verify itself.
-OTHERWISE = ("jit", "predictive", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+OTHERWISE = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
 
 
 def assert_infers(

@@ -1,0 +1,99 @@
+"""Does `verify` see what shows in few places, and nothing in what is right?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.cases import CASES, rewritten_case
+from tests.support.execution import load_model
+from tests.support.shapes import Shape, rewritten
+from tests.test_shapes import SHAPES
+from tests.verify_small_mutations import CHANGES, MODELS, RIGHT, Change, first, of_change, verified
+
+#: One of each kind in every run of the tests: each costs seconds.
+QUICK = ("[0.35, 0.15, 0.5]", "-0.4 * mu**2", "interval(0.0, 1.2)")
+
+
+@pytest.mark.parametrize(
+    "one",
+    [pytest.param(one, marks=[pytest.mark.long] * (one.new not in QUICK)) for one in CHANGES],
+    ids=lambda one: f"{one.model.name}: {one.site} {one.new[:30]}",
+)
+def test_a_change_is_seen_at_its_site(one: Change) -> None:
+    assert first(of_change(one)) == (one.check, one.site)
+
+
+def test_there_are_many_of_them() -> None:
+    assert len(CHANGES) >= 40
+
+
+def alarms(report: Any) -> list[str]:
+    return [line.message for line in report.lines if line.status in ("different", "unchecked")]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_model_passes_all_checks(name: str) -> None:
+    model = MODELS[name]
+    assert alarms(verified(model, model.right(), points=20)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_fixture_passes_all_checks_at_many_points(case: Any) -> None:
+    from reparam_rewrite.verify import verify
+    from reparam_rewrite.verify.values import Options
+
+    args, kwargs = load_model(case / "example.py", "example_args")()
+    expected = load_model(rewritten_case(case).data)
+    models = load_model(case / "model.py"), load_model(case / "model_reparam.py")
+    assert alarms(verify(*models, args, kwargs, Options(points=20, expected=expected))) == []
+
+
+REWRITTEN = {n: s for n, s in SHAPES.items() if not (s.refused or s.fails or s.loud)}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_a_shape_passes_all_checks(name: str) -> None:
+    from reparam_rewrite.verify import verify
+    from reparam_rewrite.verify.values import Options
+
+    shape: Shape = REWRITTEN[name]
+    made = rewritten(shape.plain, shape.config)
+    models = [load_model(text, shape.function) for text in (shape.plain, made)]
+    skip = () if shape.matter else ("effect", "offsets")
+    assert alarms(verify(*models, shape.args, {}, Options(points=4, skip=skip))) == []
+
+
+# What no change of a model shows
+
+
+def test_draws_that_overflow_are_said_to_be_left_out() -> None:
+    vague = MODELS["a vague prior"]
+    skip = ("gradients", "jit", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+    report = verified(vague, vague.right(), skip=skip)
+    assert alarms(report) == []
+    (line,) = [line for line in report.lines if line.check == "predictive"]
+    assert line.message == "nothing to compare: draws of s2 from the prior overflow"
+
+
+@pytest.mark.long
+def test_a_prediction_from_data_that_are_given() -> None:
+    careless = next(one for one in CHANGES if one.check == "data" and "mean(x)" in one.new)
+    same = careless.model.args
+    report = verified(careless.model, careless.wrong(), predict_args=(same, {}))
+    assert alarms(report) == []
+    x, group = same
+    other = (2 * x, group), {}
+    (line,) = verified(careless.model, careless.wrong(), predict_args=other).different
+    assert (line.check, line.site) == ("data", "b")
+    assert line.message.startswith("a draw means another 'b' with other data: ")
+
+
+def test_the_sign_of_the_data_is_not_that_of_a_coefficient() -> None:
+    model = MODELS["a negative mean of data"]
+    skip = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+    assert alarms(verified(model, model.right(), skip=skip)) == []
