@@ -350,7 +350,7 @@ def test_scales() -> None:
     assert (theta.by, theta.power) == ("tau", 1.0)
     assert offsets(found)["theta"] == {"loc": ("mu / tau", -1.0)}
     assert reason(found, "b") == (
-        "its prior has the scale 'tau' (line 13), which is better taken out only where its "
+        "its prior has the scale 'tau' (line 14), which is better taken out only where its "
         "elements have few observations, and the source doesn't tell; --args does"
     )
 

@@ -26,9 +26,10 @@ class Term(Struct, frozen=True):
     `text` is that expression then, as written, and `scalar` says that it is one number. `group`
     tells the argument of a nonlinear function from what is outside of it, as only summands of one
     group are added up. `layout` are the axes that it has where it is added, None if they can't be
-    told. `softmax`: it is added to logits of which only the differences are seen. `branches` are
-    the choices that must be made to come to it. `through` is what keeps it from being a shift, in
-    words; "" for a summand. `line` is that of the summand.
+    told. `picks` are what picks from each axis of the site, "" where nothing does. `softmax`: it
+    is added to logits of which only the differences are seen. `branches` are the choices that must
+    be made to come to it. `through` is what keeps it from being a shift, in words; "" for a
+    summand. `line` is that of the summand.
     """
 
     sites: tuple[int, ...]
@@ -42,6 +43,7 @@ class Term(Struct, frozen=True):
     scalar: bool = False
     group: tuple[int, ...] = ()
     layout: Layout = None
+    picks: tuple[str, ...] = ()
     softmax: bool = False
     branches: frozenset[tuple[int, int]] = frozenset()
     through: str = ""

@@ -10,13 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.forms import Made, Term
+from reparam_rewrite.suggest.forms import Form, Made, Term
 from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
 from reparam_rewrite.suggest.values import Alone, Drawn, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.values import Axis, Site
 
-#: So few observations of an element say less than its prior, and so many more.
-FEW, MANY = 2.0, 10.0
+#: So few observations of an element may say less than its prior.
+FEW = 2.0
 
 #: So many times more say observations than the prior where that matters whatever their number is.
 PRECISE = 100.0
@@ -36,8 +36,8 @@ LOOPS = ("for", "while")
 #: Why it isn't told whether data say more of a site than its prior does.
 UNTOLD = "the source doesn't tell how many observations each of its elements has"
 
-#: So small a mean of data, beside their root mean square, is zero.
-NEGLIGIBLE = 1e-3
+#: So small a part of data, beside their root mean square, is nothing.
+NEGLIGIBLE = 1e-2
 
 #: What keeps a slope finite where all of the data that it is of are zero.
 TINY = "1e-6"
@@ -76,10 +76,11 @@ class Proposing:
 
     def suggestion(self) -> Suggestion:
         summands = [list(self.summands(observed)) for observed in self._reading.observed]
-        offsets: dict[tuple[str, str], Offset] = {}
+        found: dict[tuple[str, str], list[Offset]] = {}
         for group in summands:
             for offset in self.offsets(group):
-                offsets.setdefault((offset.child, offset.parent), offset)
+                found.setdefault((offset.child, offset.parent), []).append(offset)
+        offsets = {pair: several[0] for pair, several in found.items() if self.agree(several)}
         proposals = []
         for site in self._sites:
             if is_observed(site):
@@ -110,6 +111,21 @@ class Proposing:
             ran=self._facts is not None,
             axes=self.axes(summands, offsets),
         )
+
+    def agree(self, several: list[Offset]) -> bool:
+        """Are the offsets of a pair one, and do they hold for all that tells of the child?"""
+        first = several[0]
+        index = next(site.index for site in self._sites if site.name == first.child)
+        told, others = self.tells(index)
+        alike = all(replace(one, where=first.where) == first for one in several)
+        if alike and not others and len(told) == len(several):
+            return True
+        self._alone.setdefault(
+            index,
+            f"{both_of([*told, *others])} tell of it, but not alike how it makes up for "
+            f"'{first.parent}' ({first.where})",
+        )
+        return False
 
     # What a picture shows
 
@@ -193,7 +209,7 @@ class Proposing:
         alike = term.layout is not None and last == "" and all(map(is_column, term.weights))
         if alike:
             return f"it is added alike to all logits of {where}, of which only differences are seen"
-        return f"the source doesn't tell whether it is added alike to all logits of {where}"
+        return f"to which of the logits of {where} it is added isn't followed"
 
     def rivals(self, child: Summand, parent: Summand, summands: list[Summand]) -> list[Summand]:
         """The summands after the child that can make up for all that is left of the parent."""
@@ -311,6 +327,13 @@ class Proposing:
     ) -> Offset | None:
         """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""
         mine, theirs = child.term, parent.term
+        if mine.softmax:
+            self._alone.setdefault(
+                child.site.index,
+                f"it makes up for '{parent.site.name}' only in differences of logits, which one "
+                f"number for each element doesn't tell (line {mine.line})",
+            )
+            return None
         if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
             whose = child if not all(mine.weights) else parent
             self._alone.setdefault(
@@ -420,27 +443,26 @@ class Proposing:
     def axes(
         self, summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
     ) -> dict[str, tuple[str, ...]]:
-        """What the axes of logits are called, where the last ones aren't one by their sizes."""
+        """What axes are called, where they are one by how they are added and not by their sizes."""
         found: dict[str, tuple[str, ...]] = {}
         for group in summands:
             pairs = {pair for pair, offset in offsets.items() if not offset.value}
-            members = [
-                s
-                for s in group
-                if s.term.softmax and s.site.shape and any(s.site.name in p for p in pairs)
-            ]
-            lasts = [s.site.shape[-1] for s in members if s.site.shape]
-            if all(one.same(lasts[0]) for one in lasts):
+            members = [s for s in group if any(s.site.name in pair for pair in pairs)]
+            every = [one for s in members for one in marked(s)]
+            if all(
+                axis.same(other) for axis, mark in every for other, same in every if mark == same
+            ):
                 continue
-            known: list[tuple[Axis, str]] = []
-            for s in members:
-                names = []
-                for at, axis in enumerate((s.site.shape or ())[:-1]):
+            known: list[tuple[Axis, str, str]] = []
+            for s in (s for s in members if s.site.shape):
+                for at, (axis, mark) in enumerate(axes_of(s)):
                     plain = (axis.plate or axis.size or "").strip("\"'")
                     own = plain if plain.isidentifier() else f"{s.site.name}_{at}"
-                    names.append(next((name for one, name in known if one.same(axis)), own))
-                    known.append((axis, names[-1]))
-                found[s.site.name] = (*names, CLASS_AXIS)
+                    if mark == CLASS_AXIS:
+                        own = mark
+                    name = next((n for a, m, n in known if a.same(axis) or mark == m != ""), own)
+                    known.append((axis, mark, name))
+                    found[s.site.name] = (*found.get(s.site.name, ()), name)
         return found
 
     # One site
@@ -474,15 +496,13 @@ class Proposing:
         if reason:
             self._scales.setdefault(site.index, reason)
             return proposal
-        rows, each = self.rows(place)
-        few = rows == "one"
-        number = counted(each)
+        number = counted(self.rows(place)[1])
         reasons = proposal.reasons
         reasons["scale"] = (
             f"line {site.place.line}: its prior has the scale {called}, and each element has "
             f"{number}: where {called} is small it must be small too, a funnel"
         )
-        divided = grouped(text) if few else f"jnp.sqrt({text})"
+        divided = grouped(text)
         loc = made.arguments.get("loc")
         offsets = proposal.offsets
         if loc is not None and loc.number != 0:
@@ -493,8 +513,7 @@ class Proposing:
             offsets = (Offset(site.name, "loc", -1.0, value, "loc"),)
         self._alone.pop(site.index, None)
         scale = f"1 / {divided}" if by is None else ""
-        name, power = ("", 0.0) if by is None else (by.name, 1.0 if few else 0.5)
-        return replace(proposal, by=name, power=power, scale=scale, offsets=offsets)
+        return replace(proposal, by=by.name if by else "", scale=scale, offsets=offsets)
 
     def why_no_scale(self, site: Site, made: Made, place: Summand) -> str:
         """What speaks against taking the scale of a prior out; "" if nothing."""
@@ -510,16 +529,16 @@ class Proposing:
         if loc is not None and loc.number != 0 and not made.nodes.get("loc"):
             return f"the location of its prior has no name where it is sampled {where}"
         rows, each = self.rows(place)
-        if each is not None and rows == "many":
-            return (
-                f"each of its elements has {each:.3g} observations, which say more than the prior"
-            )
         if rows == "many":
+            number = "many" if each is None else f"{each:.3g}"
             return (
-                f"each of its elements has many observations (line {place.term.line}), which may "
-                "say more than the prior"
+                f"each of its elements has {number} observations (line {place.term.line}), which "
+                "may say more than the prior"
             )
-        if rows not in ("one", "few"):
+        if rows == "elsewhere":
+            told, others = self.tells(site.index)
+            return f"{both_of([*told, *others])} tell of it, which may say more than its prior"
+        if rows != "one":
             tells = "; --args does" if self._facts is None else ""
             return (
                 f"its prior has the scale {called} {where}, which is better taken out only where "
@@ -578,53 +597,48 @@ class Proposing:
     def rows(self, child: Summand) -> tuple[str, float | None]:
         """How many observations each element of a site has.
 
-        "one", "few", "many", "unknown" as only a run tells, or "picked" as that depends on the
-        data that pick; and the number, if a run told.
+        "one", "many", "unknown" as only a run tells, "picked" as that depends on the data that
+        pick, or "elsewhere" as it is seen in other ways too; and the number, if a run told.
         """
-        site, observed = child.site, child.observed.site
-        elsewhere = site.index in self._reading.factors
-        elsewhere |= any(
-            site.index in form.sites
-            for made in self._reading.priors.values()
-            for form in made.arguments.values()
-        )
-        elsewhere |= (
-            sum(
-                site.index in form.sites
-                for one in self._reading.observed
-                for form in one.arguments.values()
-            )
-            > 1
-        )
+        site, observed, term = child.site, child.observed.site, child.term
+        told, elsewhere = self.tells(site.index)
+        if len(told) > 1 or elsewhere:
+            return "elsewhere", None
         plates = [plate for frame in observed.all_frames for plate in frame.plates]
         subsampled = any(plate.subsampled for plate in plates)
-        if self._facts is not None and not child.term.summed:
+        if self._facts is not None and not (term.summed or subsampled):
             each = self._facts.observations_each(observed.name, site.name)
-            weights = self.column(child.term)
-            if each is not None and weights is not None and not (elsewhere or subsampled):
-                each *= float((weights**2).mean()) * child.term.factor**2
-                return "one" if each < FEW else "few" if each < MANY else "many", each
-        if child.term.picked or child.term.summed:
+            weights = self.column(term)
+            if each is not None and weights is not None:
+                classes = self._facts.shapes[site.name][-1:] if term.softmax else ()
+                each *= float((weights**2).mean()) * term.factor**2 * prod(classes)
+                return "one" if each < FEW else "many", each
+        if term.picked or term.summed:
             return "picked", None
-        if not site.shape:
+        if site.shape is None:
+            return "unknown", None
+        others = child.observed.location.sites - {site.index}
+        axes = [axis for other in others for axis in self._sites[other].shape or ()]
+        axes += [plate.axis for plate in plates]
+        if not site.shape or not all(any(axis.same(own) for own in site.shape) for axis in axes):
             return "many", None
-        axes = [axis for plate in plates for axis in (plate.axis,)]
-        axes += [
-            axis
-            for form in (child.observed.location,)
-            for other in form.sites - {site.index}
-            for axis in self._sites[other].shape or ()
-        ]
-        if not all(any(axis.same(own) for own in site.shape) for axis in axes):
-            return "many", None
-        looped = observed.step is not None or any(f.kind in LOOPS for f in observed.all_frames)
-        if looped and site.step is None and not any(f.kind in LOOPS for f in site.all_frames):
+        looped = observed.step is not None or is_looped(observed)
+        if looped and site.step is None and not is_looped(site):
             return "many", None
         covered = all(any(own.same(plate.axis) for plate in plates) for own in site.shape)
-        sure = covered and child.term.is_whole and not child.term.weights and not looped
-        if sure and not (elsewhere or subsampled or observed.through):
-            return "one", None
-        return "unknown", None
+        sure = covered and term.is_whole and not (term.weights or looped or subsampled)
+        return ("one" if sure and not observed.through else "unknown"), None
+
+    def tells(self, index: int) -> tuple[list[str], list[str]]:
+        """What tells of a site, in words: the observed ones, and what else reads it."""
+        observed = [one.site for one in self._reading.observed if reads(one.arguments, index)]
+        others = [
+            f"the prior of '{self._sites[other].name}'"
+            for other, made in self._reading.priors.items()
+            if reads(made.arguments, index)
+        ]
+        others += ["a factor"] if index in self._reading.factors else []
+        return [f"'{site.name}'" for site in observed], others
 
     # Those that are left alone
 
@@ -635,6 +649,8 @@ class Proposing:
             return AROUND
         if site.index in self._scales:
             return self._scales[site.index]
+        if site.index in self._reading.factors:
+            return "a factor reads it, which isn't followed"
         for observed in self._reading.observed:
             for name, form in observed.arguments.items():
                 own = [term for term in form.terms if site.index in term.sites]
@@ -749,19 +765,46 @@ def lined_up(child: Summand, parent: Summand) -> str | None:
     variable, mine, theirs = parent.site.variable, child.site.shape, parent.site.shape
     if variable is None or mine is None or theirs is None:
         return None
-    if not theirs or (child.term.softmax and len(theirs) == 1):
+    if not theirs:
         return variable
     if len(theirs) == len(mine) and all(
         one.same(other) for one, other in zip(theirs, mine, strict=True)
     ):
         return variable
     common = [axis for axis in theirs if any(axis.same(other) for other in mine)]
-    return None if common or child.term.softmax else f"jnp.mean({variable})"
+    return None if common else f"jnp.mean({variable})"
+
+
+def axes_of(summand: Summand) -> list[tuple[Axis, str]]:
+    """The axes of a site, each with what it is in the location: by what it is picked, or ""."""
+    shape, term = summand.site.shape or (), summand.term
+    marks = list(term.picks or [""] * len(shape))
+    if term.softmax and marks:
+        marks[-1] = CLASS_AXIS
+    return list(zip(shape, marks, strict=True))
+
+
+def marked(summand: Summand) -> list[tuple[Axis, str]]:
+    return [(axis, mark) for axis, mark in axes_of(summand) if mark]
 
 
 def is_column(weight: str) -> bool:
     """Is it the same along the last axis? ``t[:, None]``"""
     return weight.endswith("None]")
+
+
+def reads(arguments: dict[str, Form], index: int) -> bool:
+    return any(index in form.sites for form in arguments.values())
+
+
+def both_of(words: list[str]) -> str:
+    """``'y', 'z' and the prior of 'b'``"""
+    *before, last = dict.fromkeys(words)
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def is_looped(site: Site) -> bool:
+    return any(frame.kind in LOOPS for frame in site.all_frames)
 
 
 def counted(each: float | None) -> str:

@@ -399,6 +399,7 @@ class Reader:
                     picked=term.picked or picked,
                     single=term.single or single,
                     layout=None if single or owner.loose else indexed(term.layout, indices),
+                    picks=picks_of(term, indices) if not (single or owner.loose) else (),
                 )
                 for term in owner.terms
             )
@@ -806,6 +807,14 @@ def indexed(layout: Layout, indices: Sequence[str | None]) -> Layout:
             axis = left.pop(0)
             found.append(axis if index is None else index)
     return tuple(found)
+
+
+def picks_of(term: Term, indices: Sequence[str | None]) -> tuple[str, ...]:
+    """What picks from each axis of a site that nothing was done to; () if that isn't told."""
+    if term.layout is None or not term.is_whole or "..." in indices:
+        return ()
+    picks = [index or "" for index in indices if index != ""]
+    return (*picks, *[""] * (len(term.layout) - len(picks))) if any(picks) else ()
 
 
 def softmaxed(terms: Sequence[Term]) -> tuple[Term, ...]:

@@ -40,7 +40,7 @@ class Proposal(Struct, frozen=True):
     site: Site
     offsets: tuple[Offset, ...] = ()
     by: str = ""  # the site of its scale
-    power: float = 0.0
+    power: float = 1.0
     scale: str = ""  # an expression, where the scale isn't that of a site alone
     basis: str = ""
     elementwise: bool = False
