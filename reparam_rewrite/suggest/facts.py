@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
@@ -16,15 +17,16 @@ class Facts(Struct, frozen=True):
 
     `shapes` are those of the values of all sites. `real` are the latents on the whole real line.
     `meeting` are the pairs of sites that depend on each other in the posterior, as
-    `numpyro.infer.inspect.get_dependencies` tells. `evaluate` gives the mean of an expression of
-    the model's arguments, None where it has others in it. `draws` are values of the latent sites
-    from the prior, by name: arrays whose first axis is the draw.
+    `numpyro.infer.inspect.get_dependencies` tells. `evaluate` gives an expression of the model's
+    arguments and of what it computes from them, beside values of other names; None where it
+    doesn't come to an array of numbers. `draws` are values of the latent sites from the prior, by
+    name: arrays whose first axis is the draw.
     """
 
     shapes: dict[str, Shape]
     real: frozenset[str]
     meeting: frozenset[frozenset[str]]
-    evaluate: Callable[[str], float | None]
+    evaluate: Callable[[str, Mapping[str, Any]], Any]
     draws: Mapping[str, Any]
 
     def meet(self, one: str, other: str) -> bool:
@@ -33,10 +35,29 @@ class Facts(Struct, frozen=True):
         return not known or frozenset((one, other)) in self.meeting
 
     def observations_each(self, observed: str, site: str) -> float | None:
-        """How many observations there are for an element of a site, in the mean."""
-        if observed not in self.shapes or site not in self.shapes:
+        """How many observations there are for an element of a site, in the mean.
+
+        observed: the name of a site, or the template of several, ``y_{k}``.
+        """
+        pattern = re.sub(r"\\\{.*?\\\}", ".*", re.escape(observed))
+        found = [shape for name, shape in self.shapes.items() if re.fullmatch(pattern, name)]
+        if not found or site not in self.shapes:
             return None
-        return prod(self.shapes[observed]) / max(prod(self.shapes[site]), 1)
+        return sum(map(prod, found)) / max(prod(self.shapes[site]), 1)
+
+    def reach(self, site: str) -> float | None:
+        """The variance of a site's elements in one draw of its prior; the median over draws."""
+        draws = self.draws.get(site)
+        if draws is None or draws.ndim < 2:
+            return None
+        each = sorted(float(one) for one in draws.reshape(len(draws), -1).var(axis=1))
+        return each[len(each) // 2]
+
+    def typical(self, site: str) -> float | None:
+        """The median of a site's elements over draws of its prior."""
+        draws = self.draws.get(site)
+        each = sorted(float(one) for one in draws.ravel()) if draws is not None else []
+        return each[len(each) // 2] if each else None
 
     def spread(self, site: str, kept: tuple[int, ...]) -> float | None:
         """The prior variance of a site's mean over all axes but those `kept`, counted from the end.
@@ -56,10 +77,13 @@ class Facts(Struct, frozen=True):
         """Does the parent's value broadcast to the child's shape?"""
         if parent not in self.shapes or child not in self.shapes:
             return False
-        inner, outer = self.shapes[parent], self.shapes[child]
-        if len(inner) > len(outer):
-            return False
-        return all(
-            size in (1, other)
-            for size, other in zip(reversed(inner), reversed(outer), strict=False)
-        )
+        return broadcasts(self.shapes[parent], self.shapes[child])
+
+
+def broadcasts(inner: Shape, outer: Shape) -> bool:
+    """Does a value of the first shape fit into one of the second, as it is?"""
+    if len(inner) > len(outer):
+        return False
+    return all(
+        size in (1, other) for size, other in zip(reversed(inner), reversed(outer), strict=False)
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from msgspec.structs import replace
 
 from reparam_rewrite.config import read_config
 from reparam_rewrite.decoding import Source, is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal, listed
 from reparam_rewrite.plan import plan
-from reparam_rewrite.suggest.facts import Facts
+from reparam_rewrite.suggest.facts import Facts, broadcasts
 from reparam_rewrite.suggest.proposing import AROUND, propose
 from reparam_rewrite.suggest.reading import read
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
@@ -20,6 +22,9 @@ from reparam_rewrite.survey.values import Function, Survey
 
 #: Why a site is left alone that another one would have been sampled around.
 NOBODY = "what could be sampled around it is left as it is"
+
+#: Why a pair is left alone that a run might tell of.
+UNTOLD = "the source doesn't tell both shapes"
 
 #: What messages call a config that is only proposed.
 PROPOSED = "<proposed>"
@@ -122,14 +127,44 @@ def tried(
             (rewrite.site.name, term.label)
             for rewrite in planned.rewrites
             for term in rewrite.terms
-            if term.value.at_run_time and not (facts and facts.fits(term.label, rewrite.site.name))
+            if term.value.at_run_time and not fits(suggestion, facts, rewrite.site.name, term.label)
         ]
-        if not unsure:
+        scales = [
+            rewrite.site.name
+            for rewrite in planned.rewrites
+            if rewrite.scale is not None
+            and rewrite.scale.value is not None
+            and rewrite.scale.value.at_run_time
+            and not fits(suggestion, facts, rewrite.site.name, "")
+        ]
+        if not unsure and not scales:
             return suggestion
         for child, parent in unsure:
-            reason = "the source doesn't tell both shapes"
-            suggestion = without_pair(suggestion, child, parent, reason)
+            suggestion = without_pair(suggestion, child, parent, UNTOLD)
+        for child in scales:
+            suggestion = without_site(suggestion, child, UNTOLD)
     return suggestion
+
+
+def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) -> bool:
+    """Does a run tell that what a child is offset by has its axes, or with no label its scale?
+
+    Of another site only one number is sure to: equal sizes don't make two axes one.
+    """
+    proposal = next(one for one in suggestion.proposals if one.site.name == child)
+    offset = next((o for o in proposal.offsets if label and label in (o.label, o.parent)), None)
+    if facts is None or child not in facts.shapes:
+        return False
+    if offset is not None and not offset.value:
+        return prod(facts.shapes.get(offset.parent, (2,))) == 1
+    draws = {
+        site.variable: facts.draws[site.name][0]
+        for site in suggestion.latents
+        if site.variable and site.name in facts.draws
+    }
+    by = next((s.variable for s in suggestion.latents if s.name == proposal.by), None)
+    value = facts.evaluate(offset.value if offset else proposal.scale or by or "", draws)
+    return value is not None and broadcasts(value.shape, facts.shapes[child])
 
 
 def without(suggestion: Suggestion, lines: list[Line], diagnostic: Diagnostic) -> Suggestion:
@@ -180,6 +215,9 @@ def without_pair(suggestion: Suggestion, child: str, parent: str, reason: str) -
     dropped = False
     for one in suggestion.proposals:
         if one.site.name == child:
+            if one.is_scaled:
+                # The scale of a prior without its location is another one.
+                return without_site(suggestion, child, reason)
             kept = tuple(o for o in one.offsets if parent not in (o.parent, o.label))
             dropped = dropped or kept != one.offsets
             one = replace(one, offsets=kept, reasons={**one.reasons, parent: reason})

@@ -11,6 +11,10 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+#: From left to right: the number of an axis of the site itself, counted from its end, "" for a new
+#: axis of one element, or the index that picks from an axis.
+Layout = tuple[int | str, ...] | None
+
 
 class Term(Struct, frozen=True):
     """One summand with latent sites in it.
@@ -21,9 +25,11 @@ class Term(Struct, frozen=True):
     only some of its elements are meant, ``a[0]``. `summed`: its elements are added up, ``X @ b``;
     `text` is that expression then, as written, and `scalar` says that it is one number. `group`
     tells the argument of a nonlinear function from what is outside of it, as only summands of one
-    group are added up. `branches` are the
-    choices that must be made to come to it. `through` is what keeps it from being a shift, in
-    words; "" for a summand. `line` is that of the summand.
+    group are added up. `layout` are the axes that it has where it is added, None if they can't be
+    told. `picks` are what picks from each axis of the site, "" where nothing does. `softmax`: it
+    is added to logits of which only the differences are seen. `branches` are the choices that must
+    be made to come to it. `through` is what keeps it from being a shift, in words; "" for a
+    summand. `line` is that of the summand.
     """
 
     sites: tuple[int, ...]
@@ -36,6 +42,9 @@ class Term(Struct, frozen=True):
     text: str = ""
     scalar: bool = False
     group: tuple[int, ...] = ()
+    layout: Layout = None
+    picks: tuple[str, ...] = ()
+    softmax: bool = False
     branches: frozenset[tuple[int, int]] = frozenset()
     through: str = ""
 
@@ -46,6 +55,16 @@ class Term(Struct, frozen=True):
     @property
     def is_summand(self) -> bool:
         return len(self.sites) == 1 and not self.through
+
+    @property
+    def is_plain(self) -> bool:
+        """Is it a site with nothing done to it?"""
+        return self.is_summand and self == Term((self.site,), self.line, layout=self.layout)
+
+    @property
+    def is_whole(self) -> bool:
+        """Is it known to have the axes of its site, and no others?"""
+        return self.layout is not None and self.layout == own_layout(len(self.layout))
 
     def alternative_to(self, other: Term) -> bool:
         """Is one of them there only where the other isn't?"""
@@ -66,7 +85,8 @@ class Form(Struct, frozen=True):
 
     `text` is how a value without latent sites can be written where the function's own names mean
     what they do, "" if it can't. `number` is its value, if it is a literal. `parts` are the
-    elements of a tuple. A distribution is `made`, a function of the file `function`.
+    elements of a tuple. A distribution is `made`, a function of the file `function`. `loose`: it
+    may have more axes than its summands, those of data.
     """
 
     terms: tuple[Term, ...] = ()
@@ -75,6 +95,11 @@ class Form(Struct, frozen=True):
     parts: tuple[Form, ...] | None = None
     made: Made | None = None
     function: ast.FunctionDef | ast.Lambda | None = None
+    loose: bool = False
+
+    @property
+    def is_loose(self) -> bool:
+        return self.loose or not (self.terms or self.number is not None)
 
     @property
     def sites(self) -> frozenset[int]:
@@ -82,6 +107,11 @@ class Form(Struct, frozen=True):
 
 
 DATA = Form()
+
+
+def own_layout(axes: int) -> tuple[int, ...]:
+    """That of a site itself: ``(-2, -1)``"""
+    return tuple(range(-axes, 0))
 
 
 def both(*forms: Form) -> tuple[Term, ...]:
@@ -92,6 +122,27 @@ def both(*forms: Form) -> tuple[Term, ...]:
 def hidden(terms: Iterable[Term], through: str) -> tuple[Term, ...]:
     """The same, not as summands any more; what is one already for another reason keeps that."""
     return tuple(replace(term, through=term.through or through) for term in terms)
+
+
+def laid_out(terms: Iterable[Term], layout: Layout) -> tuple[Term, ...]:
+    """The same with other axes."""
+    return tuple(replace(term, layout=layout) for term in terms)
+
+
+def as_wide(form: Form, other: Form) -> tuple[Term, ...]:
+    """The summands with as many axes as those of another that they are added to."""
+    layouts = [term.layout for term in other.terms]
+    if not layouts:
+        return form.terms
+    if None in layouts:
+        return laid_out(form.terms, None)
+    width = max(len(layout or ()) for layout in layouts)
+    return tuple(
+        replace(term, layout=("",) * (width - len(term.layout)) + term.layout)
+        if term.layout is not None
+        else term
+        for term in form.terms
+    )
 
 
 def scaled(form: Form, factor: float) -> Form:

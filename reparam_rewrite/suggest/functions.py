@@ -33,6 +33,12 @@ MOVING = frozenset(
     ]
 )
 
+#: Those of them that put the elements of several arrays into one.
+JOINING = frozenset(["append", "column_stack", "concatenate", "hstack", "stack", "vstack"])
+
+#: Of the argument only the differences along an axis are seen.
+SOFTMAX = frozenset(["softmax", "log_softmax"])
+
 MOVING_METHODS = frozenset(
     [
         "add",

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.forms import Made, Term
+from reparam_rewrite.suggest.forms import Form, Made, Term
 from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
 from reparam_rewrite.suggest.values import Alone, Drawn, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.values import Axis, Site
 
-#: So few observations of an element say less than its prior, and so many more.
-FEW, MANY = 2.0, 10.0
+#: So few observations of an element may say less than its prior.
+FEW = 2.0
 
-#: So small a mean of data, beside their root mean square, is zero.
-NEGLIGIBLE = 1e-3
+#: So many times more say observations than the prior where that matters whatever their number is.
+PRECISE = 100.0
+
+#: Up to how many numbers stand in an expression.
+INLINE = 10
+
+#: What the last axis of logits is called.
+CLASS_AXIS = "classes"
+
+#: What makes a regression on the same column twice one by their variances.
+RIDGE = 1e-6
+
+#: The blocks that run several times.
+LOOPS = ("for", "while")
+
+#: Why it isn't told whether data say more of a site than its prior does.
+UNTOLD = "the source doesn't tell how many observations each of its elements has"
+
+#: So small a part of data, beside their root mean square, is nothing.
+NEGLIGIBLE = 1e-2
 
 #: What keeps a slope finite where all of the data that it is of are zero.
 TINY = "1e-6"
@@ -53,13 +72,15 @@ class Proposing:
         self._sites = reading.function.sites
         self._reasons: dict[int, str] = {}
         self._alone: dict[int, str] = {}
+        self._scales: dict[int, str] = {}  # why the scale of a prior isn't taken out
 
     def suggestion(self) -> Suggestion:
         summands = [list(self.summands(observed)) for observed in self._reading.observed]
-        offsets: dict[tuple[str, str], Offset] = {}
+        found: dict[tuple[str, str], list[Offset]] = {}
         for group in summands:
             for offset in self.offsets(group):
-                offsets.setdefault((offset.child, offset.parent), offset)
+                found.setdefault((offset.child, offset.parent), []).append(offset)
+        offsets = {pair: several[0] for pair, several in found.items() if self.agree(several)}
         proposals = []
         for site in self._sites:
             if is_observed(site):
@@ -83,11 +104,28 @@ class Proposing:
             chains=tuple(chains_of(summands, offsets)),
             proposals=tuple(proposals),
             alone=tuple({one.site: one for one in alone}.values()),
+            latents=tuple(site for site in self._sites if not is_observed(site)),
             model=tuple({site.name: drawn(site) for site in self._sites}.values()),
             priors=tuple(dict.fromkeys(self.prior_edges())),
             locations=tuple(dict.fromkeys(self.location_edges())),
             ran=self._facts is not None,
+            axes=self.axes(summands, offsets),
         )
+
+    def agree(self, several: list[Offset]) -> bool:
+        """Are the offsets of a pair one, and do they hold for all that tells of the child?"""
+        first = several[0]
+        index = next(site.index for site in self._sites if site.name == first.child)
+        told, others = self.tells(index)
+        alike = all(replace(one, where=first.where) == first for one in several)
+        if alike and not others and len(told) == len(several):
+            return True
+        self._alone.setdefault(
+            index,
+            f"{both_of([*told, *others])} tell of it, but not alike how it makes up for "
+            f"'{first.parent}' ({first.where})",
+        )
+        return False
 
     # What a picture shows
 
@@ -139,26 +177,53 @@ class Proposing:
 
     def offsets(self, summands: list[Summand]) -> Iterator[Offset]:
         """The pairs of one location that can trade with each other."""
+        unseen = {s.site.index: self.why_unseen(s) for s in summands if s.term.softmax}
         for child in summands:
+            if unseen.get(child.site.index):
+                self._alone.setdefault(child.site.index, unseen[child.site.index])
+                continue
             others = [s for s in summands if s.site.order < child.site.order]
             others = [s for s in others if s.term.group == child.term.group]
             others = [s for s in others if not s.term.alternative_to(child.term)]
-            if not others:
+            others = [s for s in others if not unseen.get(s.site.index)]
+            if not others or self.is_scaled_slope(child):
                 continue
-            if self.is_scaled_slope(child):
-                continue
-            reason = self.why_no_child(child, summands)
+            reason = self.why_no_child(child)
             if reason:
                 self._alone.setdefault(child.site.index, reason)
                 continue
             for parent in others:
                 if self._facts and not self._facts.meet(child.site.name, parent.site.name):
                     continue
-                offset = self.offset(child, parent)
-                if offset is not None and offset.chained:
-                    yield self.shared(offset, child, parent, summands)
-                elif offset is not None:
+                offset = self.offset(child, parent, summands)
+                if offset is not None:
                     yield offset
+
+    def why_unseen(self, summand: Summand) -> str:
+        """What speaks against a part of logits of which only the differences are seen."""
+        term, observed = summand.term, summand.observed
+        where = f"'{observed.site.name}' (line {term.line})"
+        last = term.layout[-1] if term.layout else ""
+        if term.layout is not None and isinstance(last, int):
+            return ""
+        alike = term.layout is not None and last == "" and all(map(is_column, term.weights))
+        if alike:
+            return f"it is added alike to all logits of {where}, of which only differences are seen"
+        return f"to which of the logits of {where} it is added isn't followed"
+
+    def rivals(self, child: Summand, parent: Summand, summands: list[Summand]) -> list[Summand]:
+        """The summands after the child that can make up for all that is left of the parent."""
+        common = axes_of_both(parent.site, child.site)
+        return [
+            s
+            for s in summands
+            if s.site.order > child.site.order
+            and s.term.group == child.term.group
+            and not (s.term.summed or s.term.single)
+            and not s.term.alternative_to(child.term)
+            and not self.why_no_child(s)
+            and all(any(axis.same(own) for own in s.site.shape or ()) for axis in common)
+        ]
 
     def shared(
         self, offset: Offset, child: Summand, parent: Summand, summands: list[Summand]
@@ -171,16 +236,9 @@ class Proposing:
         whose mean hardly varies, have none.
         """
         common = axes_of_both(parent.site, child.site)
-        rivals = [
-            s
-            for s in summands
-            if s.site.order > child.site.order
-            and s.term.group == child.term.group
-            and not (s.term.weights or s.term.summed or s.term.single)
-            and not s.term.alternative_to(child.term)
-            and not self.why_no_child(s, summands)
-            and all(any(axis.same(own) for own in s.site.shape or ()) for axis in common)
-        ]
+        rivals = self.rivals(child, parent, summands)
+        if not child.term.weights or child.term.weights == parent.term.weights:
+            rivals = [s for s in rivals if s.term.weights == child.term.weights]
         spreads = [self.spread(s.site, common) for s in (child, *rivals)]
         if all(spread is not None for spread in spreads) and sum(spreads):  # type: ignore[arg-type]
             share = round(spreads[0] / sum(spreads), 2)  # type: ignore[operator, arg-type]
@@ -189,7 +247,7 @@ class Proposing:
             rivals = [s for s in rivals if len(s.site.shape or ()) <= size]
             share = round(1 / (1 + len(rivals)), 2)
         names = tuple(s.site.name for s in rivals) if share < 1 else ()
-        return replace(offset, init=round(offset.init * share, 4), rivals=names)
+        return replace(offset, init=rounded(offset.init * share), rivals=names)
 
     def spread(self, site: Site, axes: tuple[Axis, ...]) -> float | None:
         """The prior variance of a site's mean over all but some axes."""
@@ -202,7 +260,7 @@ class Proposing:
         ]
         return self._facts.spread(site.name, tuple(kept))
 
-    def why_no_child(self, child: Summand, summands: list[Summand]) -> str:
+    def why_no_child(self, child: Summand) -> str:
         """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
         site, term = child.site, child.term
         prior = site.prior
@@ -221,23 +279,23 @@ class Proposing:
             return f"its prior doesn't tell whether it is on the whole real line {where}"
         if term.single:
             return f"only some of its elements are in the sum {where}"
-        if self.few_each(child, summands):
-            return (
-                f"each of its elements has one observation {where}, which may say less than its "
-                "prior"
-            )
+        rows, each = self.rows(child)
+        if rows == "one":
+            number = counted(each)
+            return f"each of its elements has {number} {where}, which may say less than its prior"
+        if rows == "unknown":
+            return f"{UNTOLD} {where}"
         return ""
 
-    def offset(self, child: Summand, parent: Summand) -> Offset | None:
+    def offset(self, child: Summand, parent: Summand, summands: list[Summand]) -> Offset | None:
         """How far the child must go to make up for a step of the parent."""
         lines = sorted({parent.term.line, child.term.line})
         where = f"line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
-        base = Offset(child.site.name, parent.site.name, where=where)
-        if parent.term.single:
-            return None
         mine, theirs = child.term, parent.term
-        if not (mine.weights or theirs.weights or mine.summed or theirs.summed):
-            return replace(base, init=theirs.factor / mine.factor)
+        base = Offset(child.site.name, parent.site.name, where=where)
+        base = replace(base, init=theirs.factor / mine.factor)
+        if theirs.single:
+            return None
         if mine.summed:
             self._alone.setdefault(
                 child.site.index,
@@ -246,11 +304,36 @@ class Proposing:
                 f"'{parent.site.name}' it could be the parent",
             )
             return None
-        return self.regressed(child, parent, base)
+        alike = mine.weights == theirs.weights and not theirs.summed
+        constant = not axes_of_both(parent.site, child.site) and not (alike and mine.weights)
+        if constant and self.is_cut(child.observed):
+            self._alone.setdefault(
+                child.site.index,
+                f"the cutpoints of '{child.observed.site.name}' can make up for "
+                f"'{parent.site.name}' too (line {mine.line})",
+            )
+            return None
+        if alike and all(mine.weights):
+            return self.shared(base, child, parent, summands)
+        return self.regressed(child, parent, base, summands)
 
-    def regressed(self, child: Summand, parent: Summand, base: Offset) -> Offset | None:
+    def is_cut(self, observed: Observed) -> bool:
+        """Is it between cutpoints that are sampled, which a constant moves as it moves the rest?"""
+        cutpoints = observed.arguments.get("cutpoints")
+        return cutpoints is not None and bool(cutpoints.sites)
+
+    def regressed(
+        self, child: Summand, parent: Summand, base: Offset, summands: list[Summand]
+    ) -> Offset | None:
         """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""
         mine, theirs = child.term, parent.term
+        if mine.softmax:
+            self._alone.setdefault(
+                child.site.index,
+                f"it makes up for '{parent.site.name}' only in differences of logits, which one "
+                f"number for each element doesn't tell (line {mine.line})",
+            )
+            return None
         if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
             whose = child if not all(mine.weights) else parent
             self._alone.setdefault(
@@ -259,37 +342,128 @@ class Proposing:
                 f"multiplied by, which has no name where it is sampled (line {mine.line})",
             )
             return None
-        variable = parent.site.variable
+        exact = [
+            s.site.name
+            for s in self.rivals(child, parent, summands)
+            if s.term.weights == theirs.weights and not theirs.summed
+        ]
+        if exact:
+            self._alone.setdefault(
+                child.site.index,
+                f"{quoted(exact)} can make up for all of '{parent.site.name}' (line {mine.line})",
+            )
+            return None
+        if theirs.summed and mine.weights:
+            return None
+        own, other = times(mine.weights), times(theirs.weights)
         if theirs.summed:
-            if mine.weights:
-                return None
-            value, what = theirs.text, theirs.text
-            if not theirs.scalar:
-                value, what = f"jnp.mean({theirs.text})", f"the mean of {theirs.text}"
-            both = ""
+            what = theirs.text if theirs.scalar else f"the mean of {theirs.text}"
+        elif mine.weights:
+            what = f"the slope of {other or 'a constant'} on {own}"
         else:
-            if variable is None:
-                return None
-            taken = lined_up(child.site, parent.site, variable, self._facts)
+            what = f"the mean of {other}"
+        base = replace(base, reason=what)
+        if self._facts is not None:
+            return self.numbers(child, parent, base, summands)
+        if theirs.summed:
+            value = theirs.text if theirs.scalar else f"jnp.mean({theirs.text})"
+        else:
+            taken = lined_up(child, parent)
             if taken is None:
                 return None
-            value = taken
-            own, other = times(mine.weights), times(theirs.weights)
             if mine.weights:
-                both = times((*theirs.weights, *mine.weights))
-                value = f"{value} * (jnp.mean({both}) / (jnp.mean({squared(own)}) + {TINY}))"
-                what = f"the slope of {other or 'a constant'} on {own}"
+                joint = times((*theirs.weights, *mine.weights))
+                value = f"{taken} * (jnp.mean({joint}) / (jnp.mean({squared(own)}) + {TINY}))"
             else:
-                value = f"{value} * jnp.mean({other})"
-                what = f"the mean of {other}"
-                both = other
-        if self._facts is not None and both:
-            mean = self._facts.evaluate(both)
-            size = self._facts.evaluate(squared(both))
-            if mean is not None and size is not None and abs(mean) <= NEGLIGIBLE * size**0.5:
+                value = f"{taken} * jnp.mean({other})"
+        offset = replace(base, value=value, label=parent.site.name)
+        return self.shared(offset, child, parent, summands)
+
+    # What the data of a run come to
+
+    def numbers(
+        self, child: Summand, parent: Summand, base: Offset, summands: list[Summand]
+    ) -> Offset | None:
+        """The step as a number, where a run tells what the data are."""
+        if parent.term.summed:
+            return self.summed_numbers(child, parent, base, summands)
+        later = self.rivals(child, parent, summands)
+        columns = [self.column(s.term) for s in (parent, child)]
+        if any(column is None for column in columns):
+            self._alone.setdefault(child.site.index, untold_data(child, parent))
+            return None
+        known = [(s, column) for s in later if (column := self.column(s.term)) is not None]
+        members = [child, *(s for s, _ in known)]
+        common = axes_of_both(parent.site, child.site)
+        step = regression(
+            columns[0],
+            [columns[1], *(column for _, column in known)],
+            [self.spread(s.site, common) or 1.0 for s in members],
+        )
+        if step is None:
+            return None
+        return replace(base, init=rounded(base.init * step), rivals=())
+
+    def summed_numbers(
+        self, child: Summand, parent: Summand, base: Offset, summands: list[Summand]
+    ) -> Offset | None:
+        """For ``X @ b`` as the parent: what the mean of it is for a step of each element."""
+        assert self._facts is not None
+        shape, variable = self._facts.shapes.get(parent.site.name), parent.site.variable
+        if shape is None or variable is None or len(shape) > 1:
+            return None
+        if prod(shape) > INLINE:
+            self._alone.setdefault(
+                child.site.index,
+                f"to make up for '{parent.site.name}' takes a number for each of its {shape[0]} "
+                f"elements (line {child.term.line})",
+            )
+            return None
+        steps = []
+        for at in range(prod(shape)):
+            value = self._facts.evaluate(parent.term.text, {variable: unit(shape, at)})
+            if value is None:
+                self._alone.setdefault(child.site.index, untold_data(child, parent))
                 return None
-        init = theirs.factor / mine.factor
-        return replace(base, value=value, init=init, label=parent.site.name, reason=what)
+            steps.append(rounded(float(value.mean())))
+        if not any(abs(step) > NEGLIGIBLE for step in steps):
+            return None
+        offset = self.shared(base, child, parent, summands)
+        if not shape:
+            return replace(offset, init=rounded(offset.init * steps[0]))
+        value = f"jnp.array({steps!r}) @ {variable}"
+        return replace(offset, value=value, label=parent.site.name)
+
+    def column(self, term: Term) -> Any:
+        """What the data make of a step of a summand; None if a run didn't tell."""
+        assert self._facts is not None
+        known = all(term.weights) and not term.summed
+        return self._facts.evaluate(times(term.weights) or "1.0", {}) if known else None
+
+    def axes(
+        self, summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
+    ) -> dict[str, tuple[str, ...]]:
+        """What axes are called, where they are one by how they are added and not by their sizes."""
+        found: dict[str, tuple[str, ...]] = {}
+        for group in summands:
+            pairs = {pair for pair, offset in offsets.items() if not offset.value}
+            members = [s for s in group if any(s.site.name in pair for pair in pairs)]
+            every = [one for s in members for one in marked(s)]
+            if all(
+                axis.same(other) for axis, mark in every for other, same in every if mark == same
+            ):
+                continue
+            known: list[tuple[Axis, str, str]] = []
+            for s in (s for s in members if s.site.shape):
+                for at, (axis, mark) in enumerate(axes_of(s)):
+                    plain = (axis.plate or axis.size or "").strip("\"'")
+                    own = plain if plain.isidentifier() else f"{s.site.name}_{at}"
+                    if mark == CLASS_AXIS:
+                        own = mark
+                    name = next((n for a, m, n in known if a.same(axis) or mark == m != ""), own)
+                    known.append((axis, mark, name))
+                    found[s.site.name] = (*found.get(s.site.name, ()), name)
+        return found
 
     # One site
 
@@ -314,70 +488,157 @@ class Proposing:
     def with_scale(self, proposal: Proposal, made: Made, place: Summand | None) -> Proposal:
         """``theta ~ Normal(mu, tau)`` with one observation of each theta: non-centred."""
         site = proposal.site
-        by = self.scale_site(made)
-        if by is None or place is None or made.family not in LOCATION_SCALE:
+        if place is None or not self.has_sampled_scale(site) or site.prior.support.kind != "real":
             return proposal
-        if site.prior.support.kind != "real" or by.variable is None:
+        by, text = self.scale_site(made), made.nodes.get("scale", "")
+        called = f"'{by.name}'" if by is not None else text
+        reason = self.why_no_scale(site, made, place)
+        if reason:
+            self._scales.setdefault(site.index, reason)
             return proposal
+        number = counted(self.rows(place)[1])
         reasons = proposal.reasons
-        group = list(self.summands(place.observed))
-        few = self.few_each(place, group) or self.is_scaled_slope(place)
-        each = self.observations_each(place)
-        if not few and each is not None and each >= MANY:
-            self._alone.setdefault(
-                site.index,
-                f"each of its elements has {each:.3g} observations, which say more than the prior",
-            )
-            return proposal
-        power = 1.0 if few else 0.5
-        if self.is_scaled_slope(place):
-            why = f"is seen through {times(place.term.weights)}"
-        else:
-            why = "has one observation" if few else "may have few observations"
-            why = why if each is None else f"has {each:.3g} observations"
         reasons["scale"] = (
-            f"line {site.place.line}: its prior has the scale '{by.name}', and each element {why}: "
-            f"where '{by.name}' is small it must be small too, a funnel"
+            f"line {site.place.line}: its prior has the scale {called}, and each element has "
+            f"{number}: where {called} is small it must be small too, a funnel"
         )
-        divided = f"{by.variable}" if few else f"jnp.sqrt({by.variable})"
-        loc, text = made.arguments.get("loc"), made.nodes.get("loc", "")
+        divided = grouped(text)
+        loc = made.arguments.get("loc")
         offsets = proposal.offsets
         if loc is not None and loc.number != 0:
-            if not text:
-                return proposal
             reasons["loc"] = (
                 f"line {site.place.line}: minus the location of its prior on that scale"
             )
-            value = f"{grouped(text)} / {divided}"
+            value = f"{grouped(made.nodes['loc'])} / {divided}"
             offsets = (Offset(site.name, "loc", -1.0, value, "loc"),)
         self._alone.pop(site.index, None)
-        return replace(proposal, by=by.name, power=power, offsets=offsets)
+        scale = f"1 / {divided}" if by is None else ""
+        return replace(proposal, by=by.name if by else "", scale=scale, offsets=offsets)
+
+    def why_no_scale(self, site: Site, made: Made, place: Summand) -> str:
+        """What speaks against taking the scale of a prior out; "" if nothing."""
+        where = f"(line {site.place.line})"
+        scale, loc = made.arguments["scale"], made.arguments.get("loc")
+        text = made.nodes.get("scale", "")
+        by = self.scale_site(made)
+        called = f"'{by.name}'" if by is not None else text
+        if not text or (by is not None and by.variable is None):
+            return f"the scale of its prior has no name where it is sampled {where}"
+        if any(term.weights or term.picked or term.summed for term in scale.terms):
+            return f"the scale of its prior, {text}, depends on data {where}"
+        if loc is not None and loc.number != 0 and not made.nodes.get("loc"):
+            return f"the location of its prior has no name where it is sampled {where}"
+        rows, each = self.rows(place)
+        if rows == "many":
+            number = "many" if each is None else f"{each:.3g}"
+            return (
+                f"each of its elements has {number} observations (line {place.term.line}), which "
+                "may say more than the prior"
+            )
+        if rows == "elsewhere":
+            told, others = self.tells(site.index)
+            return f"{both_of([*told, *others])} tell of it, which may say more than its prior"
+        if rows != "one":
+            tells = "; --args does" if self._facts is None else ""
+            return (
+                f"its prior has the scale {called} {where}, which is better taken out only where "
+                f"its elements have few observations, and the source doesn't tell{tells}"
+            )
+        if self.is_precise(place, each):
+            return (
+                f"'{place.observed.site.name}' is observed so precisely that it says more than the "
+                f"prior (line {place.observed.line})"
+            )
+        return ""
+
+    def has_sampled_scale(self, site: Site) -> bool:
+        """Is its prior one of a location and a scale that is sampled?"""
+        made = self._reading.priors.get(site.index)
+        scale = made.arguments.get("scale") if made is not None else None
+        return bool(
+            made is not None and made.family in LOCATION_SCALE and scale is not None and scale.sites
+        )
 
     def scale_site(self, made: Made) -> Site | None:
         """The site that is the scale of a prior, with nothing done to it."""
         scale = made.arguments.get("scale")
-        if scale is None or len(scale.terms) != 1:
+        if scale is None or len(scale.terms) != 1 or not scale.terms[0].is_plain:
             return None
-        term = scale.terms[0]
-        plain = term.is_summand and term == Term((term.site,), term.line)
-        return self._sites[term.site] if plain else None
+        return self._sites[scale.terms[0].site]
 
     def is_scaled_slope(self, child: Summand) -> bool:
-        """Is it multiplied by data, with a prior whose scale is a site: better non-centred?"""
-        made = self._reading.priors.get(child.site.index)
-        by = self.scale_site(made) if made is not None else None
-        return bool(child.term.weights) and by is not None and child.site.shape != ()
+        """Is it multiplied by data, with a prior whose scale is sampled: better non-centred?"""
+        weighted = bool(child.term.weights) and child.site.shape != ()
+        return weighted and self.has_sampled_scale(child.site)
 
-    def observations_each(self, child: Summand) -> float | None:
-        """How many observations an element of a site has, if a run told."""
-        if self._facts is None or child.term.summed:
-            return None
-        return self._facts.observations_each(child.observed.site.name, child.site.name)
+    def is_precise(self, place: Summand, each: float | None) -> bool:
+        """Do observations say far more of an element than its prior, as far as can be told?"""
+        observed = place.observed
+        made = self._reading.priors[place.site.index]
+        noise = observed.arguments.get("scale")
+        by = self.scale_site(made)
+        prior = self._reading.priors.get(by.index) if by is not None else None
+        reach = self._facts.reach(place.site.name) if self._facts is not None else None
+        if reach is None and prior is not None:
+            wide = prior.arguments.get("scale", prior.arguments.get("rate"))
+            if wide is not None and wide.number:
+                reach = (wide.number if "scale" in prior.arguments else 1 / wide.number) ** 2
+        if noise is None or observed.family not in LOCATION_SCALE or reach is None:
+            return False
+        size = noise.number
+        if size is None and self._facts is not None:
+            if len(noise.terms) == 1 and noise.terms[0].is_plain:
+                size = self._facts.typical(self._sites[noise.terms[0].site].name)
+            elif noise.text and not noise.terms:
+                value = self._facts.evaluate(noise.text, {})
+                size = None if value is None else float((value**2).mean()) ** 0.5
+        return bool(size) and (each or 1.0) * reach >= PRECISE * size**2  # type: ignore[operator]
 
-    def few_each(self, child: Summand, summands: list[Summand]) -> bool:
-        """Has each element of a site one observation, or hardly more?"""
-        each = self.observations_each(child)
-        return one_each(child, summands) if each is None else each < FEW
+    def rows(self, child: Summand) -> tuple[str, float | None]:
+        """How many observations each element of a site has.
+
+        "one", "many", "unknown" as only a run tells, "picked" as that depends on the data that
+        pick, or "elsewhere" as it is seen in other ways too; and the number, if a run told.
+        """
+        site, observed, term = child.site, child.observed.site, child.term
+        told, elsewhere = self.tells(site.index)
+        if len(told) > 1 or elsewhere:
+            return "elsewhere", None
+        plates = [plate for frame in observed.all_frames for plate in frame.plates]
+        subsampled = any(plate.subsampled for plate in plates)
+        if self._facts is not None and not (term.summed or subsampled):
+            each = self._facts.observations_each(observed.name, site.name)
+            weights = self.column(term)
+            if each is not None and weights is not None:
+                classes = self._facts.shapes[site.name][-1:] if term.softmax else ()
+                each *= float((weights**2).mean()) * term.factor**2 * prod(classes)
+                return "one" if each < FEW else "many", each
+        if term.picked or term.summed:
+            return "picked", None
+        if site.shape is None:
+            return "unknown", None
+        others = child.observed.location.sites - {site.index}
+        axes = [axis for other in others for axis in self._sites[other].shape or ()]
+        axes += [plate.axis for plate in plates]
+        if not site.shape or not all(any(axis.same(own) for own in site.shape) for axis in axes):
+            return "many", None
+        looped = observed.step is not None or is_looped(observed)
+        if looped and site.step is None and not is_looped(site):
+            return "many", None
+        covered = all(any(own.same(plate.axis) for plate in plates) for own in site.shape)
+        sure = covered and term.is_whole and not (term.weights or looped or subsampled)
+        return ("one" if sure and not observed.through else "unknown"), None
+
+    def tells(self, index: int) -> tuple[list[str], list[str]]:
+        """What tells of a site, in words: the observed ones, and what else reads it."""
+        observed = [one.site for one in self._reading.observed if reads(one.arguments, index)]
+        others = [
+            f"the prior of '{self._sites[other].name}'"
+            for other, made in self._reading.priors.items()
+            if reads(made.arguments, index)
+        ]
+        others += ["a factor"] if index in self._reading.factors else []
+        return [f"'{site.name}'" for site in observed], others
 
     # Those that are left alone
 
@@ -386,6 +647,10 @@ class Proposing:
             return self._alone[site.index]
         if site.name in parents:
             return AROUND
+        if site.index in self._scales:
+            return self._scales[site.index]
+        if site.index in self._reading.factors:
+            return "a factor reads it, which isn't followed"
         for observed in self._reading.observed:
             for name, form in observed.arguments.items():
                 own = [term for term in form.terms if site.index in term.sites]
@@ -495,45 +760,96 @@ def squared(text: str) -> str:
     return f"{grouped(text)} ** 2"
 
 
-def lined_up(child: Site, parent: Site, variable: str, facts: Facts | None) -> str | None:
+def lined_up(child: Summand, parent: Summand) -> str | None:
     """The parent's value as the child's axes take it; None if that can't be told."""
-    if facts is not None and child.name in facts.shapes and parent.name in facts.shapes:
-        if facts.fits(parent.name, child.name):
-            return variable
-        return f"jnp.mean({variable})" if prod(facts.shapes[child.name]) == 1 else None
-    if child.shape is None or parent.shape is None:
+    variable, mine, theirs = parent.site.variable, child.site.shape, parent.site.shape
+    if variable is None or mine is None or theirs is None:
         return None
-    if not parent.shape:
+    if not theirs:
         return variable
-    if len(parent.shape) == len(child.shape) and all(
-        one.same(other) for one, other in zip(parent.shape, child.shape, strict=True)
+    if len(theirs) == len(mine) and all(
+        one.same(other) for one, other in zip(theirs, mine, strict=True)
     ):
         return variable
-    common = [axis for axis in parent.shape if any(axis.same(other) for other in child.shape)]
+    common = [axis for axis in theirs if any(axis.same(other) for other in mine)]
     return None if common else f"jnp.mean({variable})"
 
 
-def one_each(child: Summand, summands: list[Summand]) -> bool:
-    """Has each element of a site one observation, as far as the source tells?
+def axes_of(summand: Summand) -> list[tuple[Axis, str]]:
+    """The axes of a site, each with what it is in the location: by what it is picked, or ""."""
+    shape, term = summand.site.shape or (), summand.term
+    marks = list(term.picks or [""] * len(shape))
+    if term.softmax and marks:
+        marks[-1] = CLASS_AXIS
+    return list(zip(shape, marks, strict=True))
 
-    So it is if it isn't picked from, and no other summand and no plate of what is observed has an
-    axis that it lacks.
+
+def marked(summand: Summand) -> list[tuple[Axis, str]]:
+    return [(axis, mark) for axis, mark in axes_of(summand) if mark]
+
+
+def is_column(weight: str) -> bool:
+    """Is it the same along the last axis? ``t[:, None]``"""
+    return weight.endswith("None]")
+
+
+def reads(arguments: dict[str, Form], index: int) -> bool:
+    return any(index in form.sites for form in arguments.values())
+
+
+def both_of(words: list[str]) -> str:
+    """``'y', 'z' and the prior of 'b'``"""
+    *before, last = dict.fromkeys(words)
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def is_looped(site: Site) -> bool:
+    return any(frame.kind in LOOPS for frame in site.all_frames)
+
+
+def counted(each: float | None) -> str:
+    """The observations of an element in words; each: None where it is one by the source."""
+    return "one observation" if each in (None, 1.0) else f"{each:.2g} observations"
+
+
+def rounded(number: float) -> float:
+    """To four digits: data don't tell more."""
+    return float(f"{number:.4g}") + 0.0
+
+
+def unit(shape: tuple[int, ...], at: int) -> Any:
+    """Zeros, and a one."""
+    import numpy as np
+
+    made = np.zeros(prod(shape))
+    made[at] = 1.0
+    return made.reshape(shape)
+
+
+def regression(target: Any, columns: list[Any], variances: list[float]) -> float | None:
+    """The first column's coefficient in the regression of data on data; None if it is nothing.
+
+    Of columns that make up for the same, each does by its variance.
     """
-    site = child.site
-    if child.term.picked or child.term.summed or not site.shape:
-        return False
-    observed = child.observed.site
-    others = [s for s in summands if s.site is not site]
-    if any(s.term.picked or s.term.summed for s in others):
-        return all_axes_in(observed, site)
-    axes = [axis for s in others for axis in s.site.shape or ()]
-    plates = [plate.axis for frame in observed.all_frames for plate in frame.plates]
-    return all(any(axis.same(own) for own in site.shape) for axis in (*axes, *plates))
+    import numpy as np
+
+    every = np.broadcast_arrays(target, *columns)
+    aim, first = every[0].ravel(), every[1].ravel()
+    design = np.stack([column.ravel() for column in every[1:]], axis=1).astype(float)
+    gram = design.T @ design
+    ridge = RIDGE * (np.trace(gram) or 1.0)
+    step = float(
+        np.linalg.solve(gram + ridge * np.diag(1 / np.array(variances)), design.T @ aim)[0]
+    )
+    size = abs(step) * float((first**2).mean()) ** 0.5
+    return step if size > NEGLIGIBLE * float((aim**2).mean()) ** 0.5 else None
 
 
-def all_axes_in(observed: Site, site: Site) -> bool:
-    plates = [plate.axis for frame in observed.all_frames for plate in frame.plates]
-    return bool(plates) and all(any(a.same(own) for own in site.shape or ()) for a in plates)
+def untold_data(child: Summand, parent: Summand) -> str:
+    return (
+        f"how it makes up for '{parent.site.name}' depends on data that a run doesn't tell (line "
+        f"{child.term.line})"
+    )
 
 
 def chains_of(

@@ -17,15 +17,26 @@ from msgspec.structs import replace
 from reparam_rewrite.suggest.forms import (
     DATA,
     Form,
+    Layout,
     Made,
     Term,
+    as_wide,
     both,
     hidden,
+    laid_out,
+    own_layout,
     product,
     scaled,
     weighted,
 )
-from reparam_rewrite.suggest.functions import ADDING, ELEMENTWISE_METHODS, MOVING, MOVING_METHODS
+from reparam_rewrite.suggest.functions import (
+    ADDING,
+    ELEMENTWISE_METHODS,
+    JOINING,
+    MOVING,
+    MOVING_METHODS,
+    SOFTMAX,
+)
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.effects import ARRAY_MODULES
 from reparam_rewrite.survey.families import FAMILIES
@@ -41,6 +52,9 @@ from reparam_rewrite.survey.values import Function, Handler, Site, Survey
 
 #: How deep helpers are followed, and how many statements and expressions are read in all.
 DEEPEST, LONGEST = 8, 50_000
+
+#: Distributions over classes, of whose logits only the differences are seen.
+CLASSES = frozenset(["Categorical", "Multinomial"])
 
 #: The arguments of distributions that place them; others spread or shape them.
 PLACING = ("loc", "logits", "rate", "probs", "mean", "predictor", "log_rate")
@@ -65,9 +79,13 @@ class Observed(Struct, frozen=True):
 
 
 class Reading(Struct):
-    """What was read of a function: its observed sites, and the priors of its latent ones."""
+    """What was read of a function: its observed sites, and the priors of its latent ones.
+
+    `factors` are the sites that a `numpyro.factor` reads.
+    """
 
     function: Function
+    factors: set[int] = set()
     observed: list[Observed] = []
     priors: dict[int, Made] = {}
 
@@ -273,10 +291,10 @@ class Reader:
                 if known is not None:
                     return at(known, node.lineno)
                 owner = self.form(value)
-                if attribute in ("T", "mT"):
-                    return Form(owner.terms)
-                if attribute in ("shape", "ndim", "dtype", "size", "at"):
-                    return Form(owner.terms) if attribute == "at" else DATA
+                if attribute in ("T", "mT", "at"):
+                    return Form(laid_out(owner.terms, None))
+                if attribute in ("shape", "ndim", "dtype", "size"):
+                    return DATA
                 return Form(hidden(owner.terms, f".{attribute}"))
             case ast.Subscript():
                 return self.subscript(node)
@@ -354,35 +372,50 @@ class Reader:
         if not owner.terms:
             return DATA
         picked, single = "", False
+        indices: list[str | None] = []  # of each item: "" for a new axis, None for a whole one
         for item in items:
+            indices.append(None)
             if isinstance(item, ast.Slice):
                 single = single or bool(item.lower or item.upper or item.step)
                 continue
             number = self.form(item)
             if number.terms:
                 return Form(hidden(both(owner, number), "an index that is sampled"))
-            if isinstance(item, ast.Constant) and item.value in (None, Ellipsis):
+            if isinstance(item, ast.Constant) and item.value is Ellipsis:
+                indices[-1] = "..."
                 continue
-            if (self.resolve(item) or "").endswith(".newaxis"):
+            if is_new_axis(item) or (self.resolve(item) or "").endswith(".newaxis"):
+                indices[-1] = ""
                 continue
             if number.number is not None:
                 single = True
             else:
                 picked = ast.unparse(node.slice).strip("()")
+            indices[-1] = ast.unparse(item)
         return Form(
             tuple(
-                replace(term, picked=term.picked or picked, single=term.single or single)
+                replace(
+                    term,
+                    picked=term.picked or picked,
+                    single=term.single or single,
+                    layout=None if single or owner.loose else indexed(term.layout, indices),
+                    picks=picks_of(term, indices) if not (single or owner.loose) else (),
+                )
                 for term in owner.terms
             )
         )
 
     def operation(self, node: ast.BinOp) -> Form:
         left, right = self.form(node.left), self.form(node.right)
+        loose = left.is_loose or right.is_loose
+        return replace(self.combined(node, left, right), loose=loose)
+
+    def combined(self, node: ast.BinOp, left: Form, right: Form) -> Form:
         match node.op:
-            case ast.Add():
-                return Form((*left.terms, *right.terms))  # also what is there twice
-            case ast.Sub():
-                return Form((*left.terms, *scaled(right, -1.0).terms))
+            case ast.Add() | ast.Sub():
+                other = right if isinstance(node.op, ast.Add) else scaled(right, -1.0)
+                # Also what is there twice.
+                return Form((*as_wide(left, other), *as_wide(other, left)))
             case ast.Mult():
                 return self.times(left, right)
             case ast.Div():
@@ -417,7 +450,8 @@ class Reader:
         text = ast.unparse(node) if self._depth == 0 else ""
         return Form(
             tuple(
-                replace(term, summed=True, text=text, line=node.lineno) for term in sampled[0].terms
+                replace(term, summed=True, text=text, line=node.lineno, layout=None)
+                for term in sampled[0].terms
             )
         )
 
@@ -445,6 +479,9 @@ class Reader:
             return DATA if value is None else self.form(value)
         if name in SCAN:
             return self.scan(node)
+        if name == "numpyro.factor":
+            self.reading.factors |= {site for form in self.given(node) for site in form.sites}
+            return DATA
         if name is not None and name.startswith("numpyro.distributions."):
             return self.distribution(node, name.removeprefix("numpyro.distributions."))
         if name is not None and name.startswith(ARRAY_MODULES):
@@ -486,28 +523,36 @@ class Reader:
             return Form(self.apart(given[1:]))
         if last in ("clip", "float32", "float64"):
             return Form(given[0].terms)
+        if last in SOFTMAX:
+            return Form(self.softmax(node, given))
         if last in MOVING:
-            return Form(
-                both(*given[:1])
-                if last
-                not in ("stack", "concatenate", "hstack", "vstack", "column_stack", "append")
-                else both(*given)
-            )
+            moved = given if last in JOINING else given[:1]
+            return Form(laid_out(both(*moved), None))
         if last in ("take",):
             picked = ast.unparse(node.args[1]) if len(node.args) > 1 else "an index"
-            return Form(tuple(replace(t, picked=t.picked or picked) for t in given[0].terms))
+            taken = laid_out(given[0].terms, None)
+            return Form(tuple(replace(t, picked=t.picked or picked) for t in taken))
         if last in ("sum", "mean", "average", "nansum"):
             return self.reduced(node, given[0], scalar=len(given) == 1)
         if last in ELEMENTWISE and len([form for form in given if form.terms]) == 1:
             return Form(self.linked(Form(both(*given)), called))
         return Form(hidden(both(*given), f"'{called}'"))
 
+    def softmax(self, node: ast.Call, given: list[Form]) -> tuple[Term, ...]:
+        """``softmax(eta, axis=-1)``: what is added to all of eta isn't seen."""
+        axis = argument(node, 1, "axis")
+        called = ast.unparse(node.func)
+        if (axis is not None and ast.unparse(axis) != "-1") or both(*given[1:]):
+            return hidden(both(*given), f"'{called}' over another axis than the last one")
+        linked = self.linked(given[0], called)
+        return tuple(replace(term, softmax=True) for term in linked)
+
     def reduced(self, node: ast.expr, form: Form, *, scalar: bool) -> Form:
         """``jnp.sum(x * b, axis=-1)``: as a product with data is added up."""
         text = ast.unparse(node) if self._depth == 0 else ""
         return Form(
             tuple(
-                replace(t, summed=True, scalar=scalar, text=text, line=node.lineno)
+                replace(t, summed=True, scalar=scalar, text=text, line=node.lineno, layout=None)
                 for t in form.terms
             )
         )
@@ -521,7 +566,7 @@ class Reader:
         if not terms:
             return DATA
         if called.attr in MOVING_METHODS:
-            return Form(terms)
+            return Form(terms if called.attr == "astype" else laid_out(terms, None))
         if called.attr in ("sum", "mean"):
             return self.reduced(node, owner, scalar=not given)
         if called.attr in ("dot",):
@@ -545,13 +590,17 @@ class Reader:
             if placed and forms[placed].terms:
                 line = forms[placed].terms[0].line
             family = made.family if made else ""
+            if placed == "logits" and family.removesuffix("Logits") in CLASSES:
+                forms = {**forms, placed: Form(softmaxed(forms[placed].terms))}
             self.reading.observed.append(Observed(site, family, placed, forms, line))
             return DATA
         if made is not None:
             self.reading.priors.setdefault(site.index, made)
         elif prior.terms:
             self.reading.priors.setdefault(site.index, Made("", {"": Form(both(prior))}, {}))
-        return Form((Term((site.index,), node.lineno),))
+        told = site.shape is not None and site.step is None
+        layout = own_layout(len(site.shape or ())) if told else None
+        return Form((Term((site.index,), node.lineno, layout=layout),))
 
     def site_of(self, node: ast.Call) -> Site | None:
         """The site that a call samples, as the survey knows it."""
@@ -729,6 +778,48 @@ def at(form: Form, line: int) -> Form:
     if len(form.terms) != 1 or form.terms[0].weights or form.terms[0].group:
         return form
     return replace(form, terms=(replace(form.terms[0], line=line),))
+
+
+def is_new_axis(item: ast.expr) -> bool:
+    return isinstance(item, ast.Constant) and item.value is None
+
+
+def indexed(layout: Layout, indices: Sequence[str | None]) -> Layout:
+    """The axes of a value after ``[...]``; None if they can't be told.
+
+    indices: for each item None for a whole axis, "" for a new one, else the index, of one axis.
+    """
+    if layout is None:
+        return None
+    taken = sum(index not in ("", "...") for index in indices)
+    if taken > len(layout) or sum(bool(index) and index != "..." for index in indices) > 1:
+        return None
+    found: list[int | str] = []
+    left = list(layout)
+    for index in (*indices, *([] if "..." in indices else ["..."])):
+        if index == "...":
+            rest = len(layout) - taken
+            found += left[:rest]
+            left = left[rest:]
+        elif index == "":
+            found.append("")
+        else:
+            axis = left.pop(0)
+            found.append(axis if index is None else index)
+    return tuple(found)
+
+
+def picks_of(term: Term, indices: Sequence[str | None]) -> tuple[str, ...]:
+    """What picks from each axis of a site that nothing was done to; () if that isn't told."""
+    if term.layout is None or not term.is_whole or "..." in indices:
+        return ()
+    picks = [index or "" for index in indices if index != ""]
+    return (*picks, *[""] * (len(term.layout) - len(picks))) if any(picks) else ()
+
+
+def softmaxed(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """The summands of logits; what is in the argument of a function of them is none."""
+    return tuple(term if term.group else replace(term, softmax=True) for term in terms)
 
 
 def in_branch(form: Form, choice: int, position: int, common: set[Term] | None = None) -> Form:

@@ -14,8 +14,9 @@ class Offset(Struct, frozen=True):
     """A proposed offset of one site by another.
 
     `label` is what the config calls the parent: the site's name, or another word where `value`,
-    an expression, is what is offset by. `chained`: it is nothing but being in the chain, and `init`
-    is only written where it isn't that of all. `rivals` are sites that can make up for the parent
+    an expression, is what is offset by. `reason` says by what of the data it makes up for the
+    parent. `chained`: it is nothing but being in the chain, and `init` is only written where it
+    isn't that of all. `rivals` are sites that can make up for the parent
     too. `where` tells the lines of the two summands.
     """
 
@@ -30,7 +31,7 @@ class Offset(Struct, frozen=True):
 
     @property
     def chained(self) -> bool:
-        return not self.value
+        return not (self.value or self.reason)
 
 
 class Proposal(Struct, frozen=True):
@@ -39,14 +40,20 @@ class Proposal(Struct, frozen=True):
     site: Site
     offsets: tuple[Offset, ...] = ()
     by: str = ""  # the site of its scale
-    power: float = 0.0
+    power: float = 1.0
+    scale: str = ""  # an expression, where the scale isn't that of a site alone
     basis: str = ""
     elementwise: bool = False
     reasons: dict[str, str] = {}
 
     @property
     def is_empty(self) -> bool:
-        return not (self.offsets or self.by or self.basis)
+        return not (self.offsets or self.is_scaled or self.basis)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Is the scale of its prior taken out?"""
+        return bool(self.by or self.scale)
 
 
 class Alone(Struct, frozen=True):
@@ -80,7 +87,8 @@ class Drawn(Struct, frozen=True):
 class Suggestion(Struct, frozen=True):
     """All that is proposed for one function, in the order in which its sites are sampled.
 
-    `chains` are lists of sites that are each offset by those before. `others` are functions of the
+    `chains` are lists of sites that are each offset by those before. `axes` are the names of those
+    of some sites, by which they are lined up. `others` are functions of the
     file for which something would be proposed too.
     """
 
@@ -92,8 +100,10 @@ class Suggestion(Struct, frozen=True):
     alone: tuple[Alone, ...] = ()
     others: tuple[str, ...] = ()
     named: bool = False  # the config must say which function it is for
+    axes: dict[str, tuple[str, ...]] = {}
     ran: bool = False  # a run told what the source doesn't
     model: tuple[Drawn, ...] = ()
+    latents: tuple[Site, ...] = ()
     priors: tuple[tuple[str, str], ...] = ()  # a site, and one whose prior reads it
     locations: tuple[tuple[str, str], ...] = ()  # a site, and an observed one that it is added to
 

@@ -72,6 +72,7 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
             found += commented("One number for each pair: one for each element is hardly better.")
         kind = "elementwise" if picked else "shared"
         found += [Line(f'coefficient = "{kind}"'), Line("")]
+    found += axes_lines(suggestion)
     for proposal in suggestion.proposals:
         lines = list(site_lines(proposal, suggestion))
         if lines:
@@ -79,6 +80,20 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
     while found and not found[-1].text:
         found.pop()
     return found
+
+
+def axes_lines(suggestion: Suggestion) -> list[Line]:
+    """What the axes of the sites in the offsets are called, if they have to be told."""
+    offsets = [offset for proposal in suggestion.proposals for offset in proposal.offsets]
+    used = {name for offset in offsets for name in (offset.child, offset.parent)}
+    axes = {name: names for name, names in suggestion.axes.items() if name in used}
+    if len(axes) < 2:
+        return []
+    said = "Axes of one name are one, by how the sites are added, whatever their plates are called."
+    found = [Line("[axes]"), *commented(said)]
+    for name, names in axes.items():
+        found.append(Line(f"{name_of(name, (), '')} = {value_of(list(names), (), '')}", name))
+    return [*found, Line("")]
 
 
 def site_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
@@ -93,6 +108,9 @@ def site_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
         said += commented(proposal.reasons["scale"], name)
         power = f"{{ by = {value_of(proposal.by, (), '')}, power = {proposal.power!r} }}"
         said.append(Line(f"scale = {power}", name))
+    if proposal.scale:
+        said += commented(proposal.reasons["scale"], name)
+        said.append(Line(f"scale = {value_of(proposal.scale, (), '')}", name))
     if proposal.basis:
         said += commented(proposal.reasons["basis"], name)
         said.append(Line(f"basis = {value_of(proposal.basis, (), '')}", name))
@@ -150,13 +168,14 @@ def pair_lines(proposal: Proposal, offset: Offset) -> Iterator[Line]:
             yield Line(f"{name_of(parent, (), '')} = {{ init = {offset.init!r} }}", name, parent)
         return
     if offset.reason:
-        yield from commented(
-            f"{offset.where}: '{name}' makes up for '{parent}' by {offset.reason}", name, parent
-        )
+        others = f"; {listed(offset.rivals)} can too" if offset.rivals else ""
+        said = f"{offset.where}: '{name}' makes up for '{parent}' by {offset.reason}{others}"
+        yield from commented(said, name, parent)
     elif "loc" in proposal.reasons:
         yield from commented(proposal.reasons["loc"], name, parent)
-    table = f"{{ value = {value_of(offset.value, (), '')}, init = {offset.init!r} }}"
-    yield Line(f"{name_of(offset.label, (), '')} = {table}", name, parent)
+    value = f"value = {value_of(offset.value, (), '')}, " if offset.value else ""
+    label = name_of(offset.label or parent, (), "")
+    yield Line(f"{label} = {{ {value}init = {offset.init!r} }}", name, parent)
 
 
 def commented(text: str, child: str = "", parent: str = "") -> list[Line]:
@@ -207,7 +226,7 @@ def to_json(suggestion: Suggestion, text: str) -> str:
                     }
                     for offset in one.offsets
                 ],
-                "scale": {"by": one.by, "power": one.power} if one.by else None,
+                "scale": {"by": one.by, "power": one.power} if one.by else one.scale or None,
                 "basis": one.basis or None,
                 "coefficient": "elementwise" if one.elementwise else "shared",
                 "reasons": one.reasons,

@@ -6,8 +6,9 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import jax
@@ -66,13 +67,20 @@ def facts_of(
     }
     names = {"np": np, "jnp": jnp, **vars(module), **named(model, args, kwargs)}
 
-    def evaluate(expression: str) -> float | None:
-        try:
-            with redirect_stdout(sys.stderr):
-                value = eval(expression, dict(names))
-                return float(jnp.mean(jnp.asarray(value)))
-        except Exception:
-            return None
+    @cache
+    def computed() -> dict[str, Any]:
+        with double_precision():
+            return locals_of(model, args, kwargs)
+
+    def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
+        for known in (dict, computed):
+            try:
+                with redirect_stdout(sys.stderr):
+                    found = np.asarray(eval(expression, {**names, **known(), **values}))
+                    return found if np.isfinite(found.astype(float)).all() else None
+            except Exception:
+                continue
+        return None
 
     return Facts(
         shapes={name: tuple(site["value"].shape) for name, site in sites.items()},
@@ -81,6 +89,26 @@ def facts_of(
         evaluate=evaluate,
         draws=draws,
     )
+
+
+def locals_of(
+    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the names of a model stand for at its end, in a run that isn't compiled."""
+    code = getattr(inspect.unwrap(model), "__code__", None)
+    found: dict[str, Any] = {}
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            found.update(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        traced(model, args, kwargs)
+    finally:
+        sys.setprofile(before)
+    return found
 
 
 def drawn(

@@ -1,6 +1,7 @@
-"""What proposed configs are worth to NUTS, on nine models with data of their usual size.
+"""What proposed configs are worth to NUTS, on models with data of their usual size.
 
-    python -m tests.benchmarks.suggestions [NAMES...] [--keys 3] [--config NAME=PATH.toml ...]
+    python -m tests.benchmarks.suggestions [NAMES...] [--keys 3] [--draws N] [--source-only]
+        [--config NAME=PATH.toml ...]
 
 NUTS runs on each model as it is written and as the proposed config rewrites it, in float64, with a
 diagonal mass matrix, target_accept 0.8 and max_tree_depth 10, two chains for each key. The figure
@@ -10,8 +11,12 @@ deterministic values: the same quantities are compared. Gradients are NUTS's own
 over the draws of both chains; of neither model is warm-up counted.
 
 The figures are medians over keys, with the least and the greatest; the ratio is one for every key,
-both models started from the same. `--config` puts a file in the place of what is proposed for a
-model.
+both models started from the same. Below the line of what the source alone leads to is that of
+`suggest --args`, unless both propose the same. `--config` puts a file in the place of what is
+proposed for a model.
+
+No proposal is to be below the model as written by more than the figures spread: a line that is ends
+in BELOW, and the status is 1 then.
 """
 
 from __future__ import annotations
@@ -23,7 +28,8 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -38,6 +44,8 @@ from numpyro.infer import MCMC, NUTS
 
 from reparam_rewrite.files import read_source
 from reparam_rewrite.suggest import suggest, to_text
+from reparam_rewrite.verify.loading import load
+from reparam_rewrite.verify.once import facts_of
 from tests.support.cases import FIXTURES, rewritten
 from tests.support.execution import (
     Model,
@@ -48,6 +56,9 @@ from tests.support.execution import (
 )
 
 CHAINS = 2
+
+#: What a line ends in whose proposal is worse than nothing.
+BELOW = "BELOW"
 SEED = 0
 
 #: The arguments of a model's call: what it is given, and what it observes.
@@ -148,6 +159,11 @@ def item_response() -> Arguments:
     return (person, item, n_persons, n_items), {"correct": correct}
 
 
+def example(folder: str) -> Callable[[], Arguments]:
+    """The data beside a model, where they are of their usual size."""
+    return lambda: load_model(FIXTURES / folder / "example.py", "example_args")()
+
+
 def horseshoe() -> Arguments:
     rng = np.random.default_rng(SEED)
     X = rng.normal(size=(50, 10))
@@ -183,12 +199,31 @@ ENTRIES = [
     Entry("ar2", "suggest/ar2", ar2),
     Entry("item_response", "suggest/item_response", item_response),
     Entry("horseshoe", "suggest/horseshoe", horseshoe),
+    *(
+        Entry(name, f"suggest/{name}", example(f"suggest/{name}"))
+        for name in (
+            "drifting_series",
+            "group_slopes",
+            "multinomial",
+            "crossed_regression",
+            "crossed_slopes",
+            "group_variance",
+            "classes",
+        )
+    ),
 ]
 
 
-def suggested(model_path: Path) -> str:
-    """The config that is proposed for a model; empty if it is to be left alone."""
-    suggestion = suggest(read_source(str(model_path)))
+def suggested(model_path: Path, arguments: Arguments | None = None) -> str:
+    """The config that is proposed for a model; empty if it is to be left alone.
+
+    arguments: those of a run that tells what the source doesn't.
+    """
+    source, facts = read_source(str(model_path)), None
+    if arguments is not None:
+        module = load(str(model_path), "model")
+        facts = facts_of(module.model, *arguments, module)
+    suggestion = suggest(source, None, facts)
     return "" if suggestion.is_empty else to_text(suggestion)
 
 
@@ -276,29 +311,51 @@ def cells(found: Sequence[Run]) -> list[str]:
 
 
 def line(columns: Sequence[str]) -> str:
-    widths = (16, 22, 16, 5, 22, 16, 5, 20, 7)
+    widths = (18, 22, 16, 5, 22, 16, 5, 20, 7, 5)
     return " ".join(f"{column:{width}}" for column, width in zip(columns, widths, strict=False))
 
 
-def compare(entry: Entry, config: str, keys: int) -> str:
-    """The line of a model in the table."""
+def is_below(before: Sequence[Run], after: Sequence[Run]) -> bool:
+    """Is the median less by more than either figures spread over the keys?"""
+    old, new = ([run.rate for run in found] for found in (before, after))
+    wide = max(max(rates) - min(rates) for rates in (old, new))
+    return statistics.median(new) < statistics.median(old) - wide
+
+
+def compare(entry: Entry, path: str | None, options: argparse.Namespace) -> Iterator[str]:
+    """The lines of a model in the table."""
     started = time.perf_counter()
     try:
         arguments = entry.data()
     except Unavailable as reason:
-        return f"{entry.name:16} skipped: {reason}"
+        yield f"{entry.name:16} skipped: {reason}"
+        return
+    keys, draws = options.keys, options.draws or entry.draws
+    configs = {entry.name: Path(path).read_text() if path else suggested(entry.model)}
+    if not (path or options.source_only):
+        ran = suggested(entry.model, arguments)
+        if said_of(ran) != said_of(configs[entry.name]):
+            configs["  with --args"] = ran
     plain = load_model(entry.model)
     sites = latent_sites(plain, arguments)
-    before = runs(plain, arguments, sites, keys, entry.draws)
-    if config:
-        model = load_model(rewritten(entry.model.read_bytes(), config).data)
-        check_same_model(plain, model, arguments, sites)
-        after = runs(model, arguments, sites, keys, entry.draws)
-        ratios = [new.rate / old.rate for new, old in zip(after, before, strict=True)]
-        rest = [*cells(after), spread(ratios)]
-    else:
-        rest = ["nothing proposed, left alone", "", "", "1"]
-    return line([entry.name, *cells(before), *rest, f"{time.perf_counter() - started:.0f} s"])
+    before = runs(plain, arguments, sites, keys, draws) if any(configs.values()) else []
+    for name, config in configs.items():
+        if config:
+            model = load_model(rewritten(entry.model.read_bytes(), config).data)
+            check_same_model(plain, model, arguments, sites)
+            after = runs(model, arguments, sites, keys, draws)
+            ratios = [new.rate / old.rate for new, old in zip(after, before, strict=True)]
+            below = [BELOW] if is_below(before, after) else []
+            rest = [*cells(after), spread(ratios)]
+        else:
+            rest, below = ["nothing proposed, left alone", "", "", "1"], []
+        first = cells(before) if before else ["", "", ""]
+        yield line([name, *first, *rest, f"{time.perf_counter() - started:.0f} s", *below])
+
+
+def said_of(config: str) -> dict[str, Any]:
+    """What a config says beside its comments."""
+    return tomllib.loads(config)
 
 
 def main() -> None:
@@ -306,6 +363,8 @@ def main() -> None:
     names = [entry.name for entry in ENTRIES]
     parser.add_argument("names", nargs="*", metavar="NAMES", help=", ".join(names))
     parser.add_argument("--keys", type=int, default=3, help="how often each model is run")
+    parser.add_argument("--draws", type=int, help="how many each chain keeps")
+    parser.add_argument("--source-only", action="store_true", help="without what --args proposes")
     parser.add_argument("--config", action="append", default=[], metavar="NAME=PATH")
     options = parser.parse_args()
     configs = dict(text.split("=", 1) for text in options.config)
@@ -323,12 +382,15 @@ def main() -> None:
     print()
     half = ("worst site", "div.")
     print(line(["model", "as written", *half, "as proposed", *half, "ratio"]), flush=True)
+    below = False
     with double_precision():
         for entry in ENTRIES:
             if not options.names or entry.name in options.names:
-                path = configs.get(entry.name)
-                config = Path(path).read_text() if path else suggested(entry.model)
-                print(compare(entry, config, options.keys), flush=True)
+                for text in compare(entry, configs.get(entry.name), options):
+                    print(text, flush=True)
+                    below |= text.rstrip().endswith(BELOW)
+    if below:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
