@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from reparam_rewrite import __version__
 from reparam_rewrite.bench import variants
 from reparam_rewrite.bench.chains import Sampler
 from reparam_rewrite.bench.guides import Trainer
@@ -44,7 +45,7 @@ from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.verify.running import first_line
 from reparam_rewrite.verify.tracing import double_precision
 
-PACKAGES = ("reparam-rewrite", "numpyro", "jax")
+PACKAGES = ("numpyro", "jax")
 
 Said = Callable[[str], None]
 
@@ -93,7 +94,7 @@ class Bench:
                 digest_of_call(self.call.args, self.call.kwargs),
                 self.call.source.data.decode("utf-8", "replace"),
                 self.call.name,
-                [version(package) for package in PACKAGES[1:]],
+                [version(package) for package in PACKAGES],
             ]
         )
 
@@ -102,7 +103,11 @@ class Bench:
         results = Results(
             model=self.call.source.path,
             command=command,
-            versions={"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+            versions={
+                "python": platform.python_version(),
+                "reparam-rewrite": __version__,
+                **{package: version(package) for package in PACKAGES},
+            },
             date=datetime.date.today().isoformat(),
             options=self.options,
             dims=self.dims,

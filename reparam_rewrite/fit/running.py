@@ -17,6 +17,7 @@ from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
 from reparam_rewrite.fit import Models, fit_children
 from reparam_rewrite.fit.bases import candidates, with_basis
 from reparam_rewrite.fit.pilots import Options, Run, read_pilot, run_pilot
+from reparam_rewrite.fit.probing import DCT
 from reparam_rewrite.fit.reporting import FEW
 from reparam_rewrite.fit.values import Better, Fitted, Pilot
 from reparam_rewrite.fit.writing import Written
@@ -83,6 +84,8 @@ class Fitting:
 
     def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
         """Bases over more axes that would help, and that the program would write."""
+        if not DCT:
+            return ()
         config, found = self.models.config, []
         for one in candidates(config, fits, pilot.chain):
             try:
