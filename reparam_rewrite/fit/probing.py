@@ -104,6 +104,7 @@ def regressions(probe: Probe, children: Sequence[Child], pilot: Pilot) -> list[R
                     scaled_by=None if said[child].power is None else 1 / own.scale,
                     power=0.0 if said[child].power is None else 1.0,
                     several=counts[said[child].key] > 1,
+                    scale=own.scale,
                 )
             )
     return found
