@@ -206,7 +206,8 @@ def candidates(
     """
     sites = {v: s for v, s in reads(text, function).sites.items() if s in draws}
     known = {variable: np.asarray(draws[site], float) for variable, site in sites.items()}
-    above, below = [], []
+    above: list[str] = []
+    below: list[str] = []
     for factor, inverse in factors(ast.parse(text, mode="eval").body):
         said = reads(ast.unparse(factor), function)
         if said.sites and said.arguments:
