@@ -174,7 +174,7 @@ def test_what_has_not_converged_is_not_advised(more: Any, has: str) -> None:
     assert "Use 'a.toml' for NUTS." in text and "use that" not in text
     text = said(plain(1.0), config(30.0, **more))
     assert f"'a.toml' isn't advised: it {has}." in text
-    assert "Leave the model as written for NUTS: what does better hasn't converged." in text
+    assert "Leave the model as written for NUTS until what does better can be believed." in text
 
 
 def test_nothing_is_advised_where_nothing_has_converged() -> None:

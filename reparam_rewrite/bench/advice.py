@@ -92,15 +92,15 @@ def verdict(plain: Row, fair: Sequence[Row]) -> Iterator[str]:
     best = believed[0]
     config = next((row for row in believed if row.kind == "config"), None)
     sure = not doubts(plain)
-    if sure and middle(best, COLUMN) < WORTH * middle(plain, COLUMN):
+    if best is plain and ranked[0] is not plain:
+        yield "Leave the model as written for NUTS until what does better can be believed."
+    elif sure and middle(best, COLUMN) < WORTH * middle(plain, COLUMN):
         yield "Leave the model as written for NUTS: no config makes much of a difference."
-    elif best is not plain and sure and overlap(best, plain):
+    elif sure and overlap(best, plain):
         yield (
             f"Leave the model as written for NUTS, or give more --keys: the ranges of "
             f"'{best.name}' and '{plain.name}' overlap."
         )
-    elif best is plain:
-        yield "Leave the model as written for NUTS: what does better hasn't converged."
     elif best.kind == "rival" and config is None:
         yield f"Use '{best.name}' for NUTS."
     elif best.kind == "rival" and config is not None and not overlap(best, config):

@@ -27,7 +27,7 @@ INSTALLED = tuple(
 )
 
 #: What a basis is made of, as an error about an older NumPyro names it.
-BASES = re.compile(r"\b(?:DiscreteCosine|Haar)Transform\b")
+BASES = re.compile(r"\b(?:DiscreteCosine|Haar)(?:Transform|Reparam)\b")
 BASES_SINCE = "0.22"
 
 
