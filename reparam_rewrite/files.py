@@ -5,6 +5,7 @@ No error of the operating system leaves these functions; each is a `Refusal` tha
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import stat
@@ -299,6 +300,21 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def refuse_unwritable(path: str, instead: str = "choose another path.") -> None:
+    """Refuse, before anything slow, a path that nothing could be written to. instead: the hint."""
+    refuse_unusable(path, "output")
+    try:
+        with refusing(path):
+            target = Path(os.path.realpath(path))
+            refuse_read_only(path, target, existing(path, target))
+    except Refusal as refusal:
+        said = [
+            dataclasses.replace(one, hint=one.hint.replace(TO_STDOUT, instead))
+            for one in refusal.diagnostics
+        ]
+        raise Refusal(said) from None
 
 
 def refuse_unusable(path: str, what: str) -> None:

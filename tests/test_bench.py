@@ -49,8 +49,9 @@ def chains(least: float, key: int = 0, **more: Any) -> Chains:
 
 
 def row(name: str, *least: float, kind: str = "rival", cost: Cost = FREE, **more: Any) -> Row:
+    same = more.pop("same", False)
     made = [chains(number, key, **more) for key, number in enumerate(least)]
-    return Row(name, kind, made, cost)
+    return Row(name, kind, made, cost, same=same)
 
 
 def results(*rows: Row, svi: tuple[Row, ...] = ()) -> Results:
@@ -148,6 +149,108 @@ def test_advice_warns_of_what_its_figures_rest_on() -> None:
     text = said(plain(1.0, rhat=1.4), config(30.0, divergences=7))
     assert "'as written' has not converged: R-hat is 1.40" in text
     assert "'a.toml' has 7 divergent draws" in text
+
+
+def test_advice_on_a_config_whose_coefficients_stay_0() -> None:
+    text = said(plain(1.0), config(1.1, same=True), row("VIP", 3.0))
+    assert (
+        "'a.toml' is the model as written for NUTS: its coefficients are 0, and MCMC keeps" in text
+    )
+    assert "Give --fit, or numbers as `init`." in text
+    assert "Leave the model" not in text and "Use" not in text
+
+
+@pytest.mark.parametrize(
+    ("more", "has"),
+    [
+        ({"rhat": 1.012}, "has an R-hat of 1.012"),
+        ({"divergences": 1}, "has 1 divergent draw"),
+        ({"rhat": 1.3, "divergences": 5}, "has an R-hat of 1.300 and has 5 divergent draws"),
+    ],
+)
+def test_what_has_not_converged_is_not_advised(more: Any, has: str) -> None:
+    text = said(plain(1.0), config(30.0), row("VIP", 90.0, **more))
+    assert f"'VIP' isn't advised: it {has}." in text
+    assert "Use 'a.toml' for NUTS." in text and "use that" not in text
+    text = said(plain(1.0), config(30.0, **more))
+    assert f"'a.toml' isn't advised: it {has}." in text
+    assert "Leave the model as written for NUTS until what does better can be believed." in text
+
+
+def test_nothing_is_advised_where_nothing_has_converged() -> None:
+    text = said(plain(1.0, rhat=1.1), config(30.0, rhat=1.02))
+    assert "'a.toml' isn't advised" in text
+    assert "Nothing is advised for NUTS: give more --warmup and --draws" in text
+
+
+def test_ranges_that_overlap_are_not_told_apart() -> None:
+    text = said(plain(1, 9, 12), config(8, 20, 40))
+    assert (
+        "Leave the model as written for NUTS, or give more --keys: the ranges of 'a.toml'" in text
+    )
+    text = said(plain(1, 1), config(20, 40), row("VIP", 30, 35))
+    assert "Use 'VIP' or 'a.toml' for NUTS: their ranges overlap" in text
+    text = said(plain(1, 1), config(20, 25), row("VIP", 30, 35))
+    assert "'VIP' does better than 'a.toml': use that." in text
+
+
+def test_a_model_as_written_that_has_not_converged_is_not_what_is_better() -> None:
+    assert "Use 'a.toml' for NUTS." in said(plain(31.0, rhat=1.4), config(30.0))
+
+
+# -- how far it is ---------------------------------------------------------------------------------
+
+
+def test_progress_says_which_of_how_many_and_what_time_is_left() -> None:
+    from reparam_rewrite.bench.progress import Progress
+
+    heard: list[str] = []
+    progress = Progress(heard.append)
+    progress.planned = 12
+    assert progress.run("NUTS on a, key 0", lambda: 3)() == 3
+    assert heard == ["NUTS on a, key 0: run 1 of 12, 0 s spent"]
+    progress.done, progress._made, progress._seconds = 4, 2, 100.0
+    assert progress.line(130.0) == "run 5 of 12, 2 min spent, about 7 min left"
+    progress.planned = 2  # more came than was planned
+    assert progress.line(1.0).startswith("run 5 of 5, 1 s spent")
+
+
+def test_times_are_spoken() -> None:
+    from reparam_rewrite.bench.progress import spoken
+
+    assert [spoken(s) for s in (0.2, 59.4, 80, 3600, 7500)] == [
+        "0 s",
+        "59 s",
+        "1 min",
+        "1 h 0 min",
+        "2 h 5 min",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ('chain = ["mu", "a"]', True),
+        ('[sites.a]\noffset = "mu"\nlearn = false', True),
+        ('[sites.a]\noffset = "mu"\ninit = 0.1', False),
+        ("[sites.a]\noffset = { mu = { init = [1.0, 0.0, 0.0] } }", False),
+        ('chain = ["mu", "a"]\n[sites.a]\nscale = 2.0', False),
+        ('chain = ["mu", "a"]\n[sites.a]\nbasis = "dct"', False),
+        ('[sites.a]\nscale = { by = "sigma_a", power = 0.5 }', False),
+        ('[sites.a]\nreparam = "LocScaleReparam"\nargs = { centered = 0.0 }', False),
+    ],
+)
+def test_which_configs_are_the_model_as_written_until_they_are_learned(
+    text: str, same: bool
+) -> None:
+    from reparam_rewrite.config import read_config
+    from reparam_rewrite.files import read_source
+    from reparam_rewrite.fit.children import starts_as_written
+    from reparam_rewrite.rewriting import rewrite
+
+    source = read_source(str(GRAND_MEAN / "model.py"))
+    settings = read_config(text.encode(), "o.toml")
+    assert starts_as_written(source, settings, rewrite(source, settings, 88)) is same
 
 
 def test_advice_on_guides() -> None:
@@ -459,6 +562,13 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
         (["model.py", "--config", "none.toml"], "none.toml: "),
         (["model.py", "--report", "model.py", *ARGS], "model.py: "),
         (["model.py", "--config", "offsets.toml", "--state", "offsets.toml"], "offsets.toml: "),
+        (["model.py", "--report", "no/r.html", *ARGS], "no/r.html: there is no folder 'no'"),
+        (["model.py", "--report", ".", *ARGS], ".: the output is a folder"),
+        (["model.py", "--state", "no/r.jsonl", *ARGS], "no/r.jsonl: there is no folder 'no'"),
+        (
+            ["model.py", "--state", "r", "--report", "./r", *ARGS],
+            "./r: --report and --state name one file",
+        ),
         (["model.py"], "model.py: 'model' needs arguments"),
         (["model.py", "--config", "typo.toml", *ARGS], "typo.toml:1:8: "),
     ],

@@ -11,7 +11,9 @@ from reparam_rewrite.bench.values import Results, Row
 WORTH = 1.2
 
 #: R-hat above this says that chains haven't found the same posterior (Vehtari et al. 2021).
-LARGEST_RHAT = 1.05
+LARGEST_RHAT = 1.01
+
+COLUMN = "least_ess_per_1000_gradients"
 
 #: Nats that an ELBO may rise over the last tenth of the steps, beyond what chance makes of it.
 RISE = 2.0
@@ -36,7 +38,8 @@ def of_nuts(rows: Sequence[Row]) -> Iterator[str]:
         ("least_ess_per_second", "second of sampling"),
         ("least_ess_per_second_all_in", "second in all"),
     ):
-        ranked = sorted(fair, key=lambda row: -middle(row, column))
+        apart = [row for row in fair if not row.same]
+        ranked = sorted(apart, key=lambda row: -middle(row, column))
         best = ranked[0]
         said = f"Per {per}: '{best.name}' has the greatest least ESS, {short(middle(best, column))}"
         if plain is not None and best is not plain and middle(plain, column):
@@ -47,31 +50,84 @@ def of_nuts(rows: Sequence[Row]) -> Iterator[str]:
             if min(figures(best, column)) <= max(figures(second, column)):
                 said += ", and their ranges over keys overlap"
         yield said + "."
-    ours = [row for row in fair if row.kind == "config"]
-    if ours and plain is not None:
-        column = "least_ess_per_1000_gradients"
-        best = max(ours, key=lambda row: middle(row, column))
-        if middle(best, column) < WORTH * middle(plain, column):
-            yield "Leave the model as written for NUTS: no config makes much of a difference."
-        elif (first := max(fair, key=lambda row: middle(row, column))).kind == "rival":
-            yield f"'{first.name}' does better than '{best.name}': use that."
-        else:
-            yield f"Use '{best.name}' for NUTS."
+    if plain is not None:
+        yield from verdict(plain, fair)
     for row in fair:
         worst = max(figures(row, "rhat"))
         if worst > LARGEST_RHAT:
-            yield f"'{row.name}' has not converged: R-hat is {worst:.2f}, so its ESS is a guess."
+            yield f"'{row.name}' has not converged: R-hat is {worst:.3f}, so its ESS is a guess."
         diverged = sum(figures(row, "divergences"))
         if diverged:
             draws = "draw: look at it" if diverged == 1 else "draws: look at them"
             yield f"'{row.name}' has {diverged:.0f} divergent {draws} first."
     for row in rows:
         if row.other_prior and row.done:
-            column = "least_ess_per_1000_gradients"
             yield (
                 f"'{row.name}' is another prior, with another posterior: its figure of "
-                f"{short(middle(row, column))} is of another model."
+                f"{short(middle(row, COLUMN))} is of another model."
             )
+
+
+def verdict(plain: Row, fair: Sequence[Row]) -> Iterator[str]:
+    """What to use for NUTS: of what can be believed the best, if the keys tell that it is.
+
+    Rows whose chains haven't converged, or have divergences, aren't advised.
+    """
+    for row in fair:
+        if row.same:
+            yield (
+                f"'{row.name}' is the model as written for NUTS: its coefficients are 0, and MCMC "
+                "keeps a coefficient where it starts. Give --fit, or numbers as `init`."
+            )
+    ranked = sorted((r for r in fair if not r.same), key=lambda row: -middle(row, COLUMN))
+    if not any(row.kind == "config" for row in ranked):
+        return
+    believed = [row for row in ranked if not doubts(row)]
+    for row in ranked[: ranked.index(believed[0]) if believed else len(ranked)]:
+        if row.kind != "plain":
+            yield f"'{row.name}' isn't advised: it {' and '.join(doubts(row))}."
+    if not believed:
+        yield "Nothing is advised for NUTS: give more --warmup and --draws, and see what converges."
+        return
+    best = believed[0]
+    config = next((row for row in believed if row.kind == "config"), None)
+    sure = not doubts(plain)
+    if best is plain and ranked[0] is not plain:
+        yield "Leave the model as written for NUTS until what does better can be believed."
+    elif sure and middle(best, COLUMN) < WORTH * middle(plain, COLUMN):
+        yield "Leave the model as written for NUTS: no config makes much of a difference."
+    elif sure and overlap(best, plain):
+        yield (
+            f"Leave the model as written for NUTS, or give more --keys: the ranges of "
+            f"'{best.name}' and '{plain.name}' overlap."
+        )
+    elif best.kind == "rival" and config is None:
+        yield f"Use '{best.name}' for NUTS."
+    elif best.kind == "rival" and config is not None and not overlap(best, config):
+        yield f"'{best.name}' does better than '{config.name}': use that."
+    else:
+        alike = [row for row in believed[1:] if row is not plain and overlap(best, row)]
+        if alike:
+            names = " or ".join(f"'{row.name}'" for row in (best, *alike))
+            yield f"Use {names} for NUTS: their ranges overlap, so that the keys don't tell more."
+        else:
+            yield f"Use '{best.name}' for NUTS."
+
+
+def doubts(row: Row) -> list[str]:
+    """Why a row's figures can't be believed yet, as what the row has."""
+    found = []
+    rhat, diverged = max(figures(row, "rhat")), sum(figures(row, "divergences"))
+    if rhat > LARGEST_RHAT:
+        found.append(f"has an R-hat of {rhat:.3f}")
+    if diverged:
+        found.append(f"has {diverged:.0f} divergent draw{'' if diverged == 1 else 's'}")
+    return found
+
+
+def overlap(better: Row, other: Row) -> bool:
+    """Do the ranges over keys meet?"""
+    return min(figures(better, COLUMN)) <= max(figures(other, COLUMN))
 
 
 def of_svi(rows: Sequence[Row]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from numpyro.infer.initialization import init_to_median, init_to_uniform
 from numpyro.optim import Adam
 
 from reparam_rewrite.bench.values import Cost, Guided, Options, Reference, Variant
-from reparam_rewrite.fit.pilots import decaying
+from reparam_rewrite.fit.pilots import decaying, drawn
 
 PARTICLES = 8
 RATE = 0.01
@@ -109,9 +109,7 @@ class Trainer:
         ratios: dict[str, tuple[float, float, float]] = {}
         every = []
         if reference is not None:
-            draws = self.guide.sample_posterior(
-                own[1], params, *self.args, sample_shape=(DRAWS,), **self.kwargs
-            )
+            draws = drawn(self.guide, own[1], params, DRAWS, self.args, self.kwargs)
             for name, sd in reference.sd.items():
                 found = np.ravel(np.std(np.asarray(draws[name], float), axis=0)) / np.ravel(sd)
                 ratios[name] = (float(found.min()), float(np.median(found)), float(found.max()))

@@ -11,13 +11,15 @@ from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from reparam_rewrite import __version__
 from reparam_rewrite.bench import variants
 from reparam_rewrite.bench.chains import Sampler
 from reparam_rewrite.bench.guides import Trainer
+from reparam_rewrite.bench.progress import Progress
 from reparam_rewrite.bench.reference import exact, long_run
 from reparam_rewrite.bench.state import Kept, digest, digest_of_call
 from reparam_rewrite.bench.values import (
@@ -36,6 +38,7 @@ from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Refusal
 from reparam_rewrite.files import unified_diff
 from reparam_rewrite.fit import pilots
+from reparam_rewrite.fit.children import starts_as_written
 from reparam_rewrite.fit.pilots import dims_of
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
@@ -44,9 +47,11 @@ from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.verify.running import first_line
 from reparam_rewrite.verify.tracing import double_precision
 
-PACKAGES = ("reparam-rewrite", "numpyro", "jax")
+PACKAGES = ("numpyro", "jax")
 
 Said = Callable[[str], None]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class Bench:
     said: Said = lambda text: None
 
     def __post_init__(self) -> None:
+        self.progress = Progress(self.said)
         self.dims = dims_of(self.call.trace)
         # What makes a run another one: the file, the call, how long it is, and what runs it.
         self.identity = digest(
@@ -93,7 +99,7 @@ class Bench:
                 digest_of_call(self.call.args, self.call.kwargs),
                 self.call.source.data.decode("utf-8", "replace"),
                 self.call.name,
-                [version(package) for package in PACKAGES[1:]],
+                [version(package) for package in PACKAGES],
             ]
         )
 
@@ -102,13 +108,20 @@ class Bench:
         results = Results(
             model=self.call.source.path,
             command=command,
-            versions={"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+            versions={
+                "python": platform.python_version(),
+                "reparam-rewrite": __version__,
+                **{package: version(package) for package in PACKAGES},
+            },
             date=datetime.date.today().isoformat(),
             options=self.options,
             dims=self.dims,
         )
+        most = 1 + len(self.configs) * (2 if self.pilot else 1)
+        self._plan(most, nuts, svi)
         with redirect_stdout(sys.stderr), double_precision():
             candidates = [variants.plain(self.call, self.identity), *self._configured(results)]
+            self._plan(len(candidates), nuts, svi)
             if nuts:
                 self._nuts(results, candidates)
             if svi:
@@ -119,6 +132,33 @@ class Bench:
                 f"{kept.resumed} results were kept in {kept.path}, from {kept.oldest} on"
             )
         return results
+
+    def _plan(self, candidates: int, nuts: bool, svi: bool) -> None:
+        """Count the runs there will be; rivals that fail don't come."""
+        rows = candidates * (nuts + svi)
+        once = len(self.configs) if self.pilot else 0
+        if svi:
+            once += 1
+        if self.rivals:
+            rival, identity = variants, self.identity
+            samplers = list(rival.samplers(self.call, identity, self.dims))
+            zero_sum = list(rival.zero_sum(self.call, identity))
+            vip = rival.untrained_vip(self.call, identity) is not None
+            low_rank = self.dims <= rival.GUIDES["AutoLowRankMultivariateNormal"]
+            if nuts:
+                rows += len(samplers) + len(zero_sum) + vip + low_rank
+                once += vip + low_rank
+            if svi:
+                guides = list(rival.guides(self.call, identity, self.dims))
+                dense = sum(one.dense for one in samplers)
+                rows += len(guides) + len(samplers) - dense + vip + len(zero_sum)
+        self.progress.planned = once + rows * self.options.keys
+
+    def _run(self, identity: Any, made: type[T], what: str, make: Callable[[], T]) -> T:
+        """A result that is kept, or one that is made now."""
+        found = self.kept.get(identity, made, self.progress.run(what, make))
+        self.progress.done += 1
+        return found
 
     # -- what is compared ---------------------------------------------------------------------
 
@@ -141,11 +181,13 @@ class Bench:
         rewritten = rewrite(self.call.source, config, WIDTH)
         model = self.call.generated(rewritten, f"<{self.call.source.path} with {name}>")
         code = rewritten.data.decode("utf-8", "replace")
-        return Variant(name, "config", model, digest([self.identity, code]), cost=cost, code=code)
+        same = starts_as_written(self.call.source, config, rewritten)
+        return Variant(
+            name, "config", model, digest([self.identity, code]), cost=cost, code=code, same=same
+        )
 
     def _fitted(self, name: str, config: Config) -> Fit:
         def make() -> Fit:
-            self.said(f"fitting {name}")
             began = time.perf_counter()
             try:
                 fitting = Fitting.of(self.call, config)
@@ -158,7 +200,8 @@ class Bench:
                 return Fit(failed=why(error))
             return Fit(text, pilot.gradients or 0, time.perf_counter() - began)
 
-        return self.kept.get(["fit", self.identity, config.text, self.pilot], Fit, make)
+        identity = ["fit", self.identity, config.text, self.pilot]
+        return self._run(identity, Fit, f"fitting {name}", make)
 
     # -- NUTS -----------------------------------------------------------------------------------
 
@@ -186,6 +229,7 @@ class Bench:
             for key in range(self.options.keys):
                 runs.append(self._chains(sampler, key))
                 if runs[-1].failed and runs[-1].stopped:
+                    self.progress.planned -= self.options.keys - len(runs)
                     break  # the other keys would take as long
 
     def _chains(self, sampler: Sampler, key: int) -> Chains:
@@ -193,14 +237,13 @@ class Bench:
         lengths = [options.draws, options.warmup, options.chains, options.limit]
 
         def make() -> Chains:
-            self.said(f"NUTS on {variant.name}, key {key}")
             try:
                 return sampler.run(key)[0]
             except Exception as error:
                 return Chains(key, failed=why(error))
 
         identity = ["nuts", variant.identity, variant.dense, asdict(variant.cost), lengths, key]
-        return self.kept.get(identity, Chains, make)
+        return self._run(identity, Chains, f"NUTS on {variant.name}, key {key}", make)
 
     def _vip(self) -> list[Variant]:
         untrained = variants.untrained_vip(self.call, self.identity)
@@ -223,14 +266,13 @@ class Bench:
         """A variant's guide, as SVI leaves it."""
 
         def make() -> Trained:
-            self.said(f"training {untrained.name}")
             trainer = Trainer(untrained, self.call.args, self.call.kwargs, self.options)
             params, _, seconds = trainer.train(0)
             learned = {name: np.asarray(value).tolist() for name, value in params.items()}
             return Trained(learned, trainer.gradients, seconds)
 
         identity = ["trained", untrained.identity, untrained.guide, self.options.steps]
-        trained = self.kept.get(identity, Trained, make)
+        trained = self._run(identity, Trained, f"training {untrained.name}", make)
         return trained, Cost(trained.gradients, trained.seconds)
 
     def _row(self, variant: Variant) -> Row:
@@ -244,6 +286,7 @@ class Bench:
             variant.kind,
             cost=variant.cost,
             other_prior=variant.other_prior,
+            same=variant.same,
             diff=diff,
         )
 
@@ -275,6 +318,7 @@ class Bench:
                 trainer = Trainer(variant, self.call.args, self.call.kwargs, self.options)
             except Exception as error:
                 row.problem = why(error)
+                self.progress.planned -= self.options.keys
                 continue
             for key in range(self.options.keys):
                 row.runs.append(self._guided(trainer, key, results.reference))
@@ -283,7 +327,6 @@ class Bench:
         variant = trainer.variant
 
         def make() -> Guided:
-            self.said(f"SVI on {variant.name}, key {key}")
             try:
                 return trainer.run(key, reference)
             except Exception as error:
@@ -291,17 +334,18 @@ class Bench:
 
         compared = digest(reference.sd) if reference is not None else ""
         identity = ["svi", variant.identity, variant.guide, self.options.steps, compared, key]
-        return self.kept.get(identity, Guided, make)
+        return self._run(identity, Guided, f"SVI on {variant.name}, key {key}", make)
 
     def _reference(self, candidates: Sequence[Variant]) -> Reference:
         best = candidates[-1]
 
         def make() -> Reference:
-            self.said("the reference")
             return exact(self.call) or long_run(self.call, best, self.dims, self.options)
 
         lengths = [self.options.draws, self.options.warmup, self.options.chains]
-        return self.kept.get(["reference", best.identity, lengths], Reference, make)
+        identity = ["reference", best.identity, lengths]
+        what = "the posterior's sds, which guides are compared with"
+        return self._run(identity, Reference, what, make)
 
 
 def attempted(make: Callable[[], list[Any]], results: Results) -> list[Any]:

@@ -37,6 +37,7 @@ class Variant:
 
     kind: "plain", "config" or "rival". code: the generated file, for a config. `guide`: what SVI
     fits, the name of a class of numpyro.infer.autoguide. other_prior: the posterior is another.
+    same: its coefficients are 0 at the start, where MCMC keeps them: it is the model as written.
     identity: what tells that a run that was kept is one of this variant.
     """
 
@@ -49,6 +50,7 @@ class Variant:
     cost: Cost = Cost()
     code: str = ""
     other_prior: bool = False
+    same: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class Row:
     runs: list[Any] = field(default_factory=list)
     cost: Cost = Cost()
     other_prior: bool = False
+    same: bool = False
     problem: str = ""
     diff: str = ""
 

@@ -147,6 +147,7 @@ def run(
     screen: Screen,
 ) -> int:
     """Load, run what isn't kept, print. Raises `Refusal` before anything runs."""
+    import os
     import sys
     from importlib.util import find_spec
     from pathlib import Path
@@ -155,7 +156,12 @@ def run(
     from reparam_rewrite.commands.verify import prepare
     from reparam_rewrite.config import read_config
     from reparam_rewrite.diagnostics import Diagnostic, Refusal
-    from reparam_rewrite.files import read_bytes, refuse_same_file, write_outputs
+    from reparam_rewrite.files import (
+        read_bytes,
+        refuse_same_file,
+        refuse_unwritable,
+        write_outputs,
+    )
 
     if model == "-" or "-" in configs:
         hint = "save it as a file: bench runs it for a while, and goes on after it was stopped."
@@ -169,6 +175,12 @@ def run(
     for path in (str(kept), *([report] if report else [])):
         for other in (model, *configs):
             refuse_same_file(other, path)
+    refuse_unwritable(str(kept))
+    if report is not None:
+        refuse_unwritable(report)
+        if os.path.realpath(report) == os.path.realpath(kept):
+            hint = "finished runs are kept in it: give --report another path."
+            raise Refusal(Diagnostic(report, "--report and --state name one file", hint))
     settings = [read_config(read_bytes(path, "config"), path) for path in configs]
     prepare("bench")
 

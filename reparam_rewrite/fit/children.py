@@ -51,6 +51,20 @@ def children_of(source: Source, config: Config, rewritten: Rewrite) -> list[Chil
     return list(found.values())
 
 
+def starts_as_written(source: Source, config: Config, rewritten: Rewrite) -> bool:
+    """Is the generated model the plain one until its coefficients are learned: are they all 0?"""
+    spelled = spelled_out(surveyed(source), config)
+    for account in rewritten.accounts:
+        rule = spelled.sites.get(account.site)
+        if account.skipped:
+            continue
+        if rule is not None and (rule.scale or rule.basis or rule.reparam):
+            return False
+        if any(spelled.settings(account.site, parent).init != 0.0 for parent in account.parents):
+            return False
+    return bool(rewritten.accounts)
+
+
 def surveyed(source: Source) -> Survey:
     """The survey of a file or of a notebook's cells."""
     if not is_notebook(source.path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -243,19 +244,24 @@ def fullrank(run: Run, options: Options) -> Pilot:
     svi = SVI(run.model, guide, Adam(rate), Trace_ELBO(num_particles=8, vectorize_particles=True))
     key = jax.random.PRNGKey(options.seed)
     result = svi.run(key, STEPS, *run.args, progress_bar=options.bar, **run.kwargs)
-    found = guide.sample_posterior(
-        jax.random.PRNGKey(options.seed + 1),
-        result.params,
-        *run.args,
-        sample_shape=(options.draws,),
-        **run.kwargs,
-    )
+    seed = jax.random.PRNGKey(options.seed + 1)
+    found = drawn(guide, seed, result.params, options.draws, run.args, run.kwargs)
     return Pilot(
         draws={name: np.asarray(found[name]) for name in run.names},
         chain=np.zeros(options.draws, np.int64),
         how=f"a guide with a whole covariance matrix: {options.draws} draws",
         gradients=8 * STEPS,
     )
+
+
+def drawn(
+    guide: Any, key: Any, params: Any, count: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Draws of a trained guide, which NumPyro 0.16 doesn't ask for the model's arguments."""
+    draw = guide.sample_posterior
+    if "args" not in signature(draw).parameters:
+        return draw(key, params, sample_shape=(count,))  # type: ignore[no-any-return]
+    return draw(key, params, *args, sample_shape=(count,), **kwargs)  # type: ignore[no-any-return]
 
 
 def decaying(rate: float, steps: int) -> Callable[[Any], Any]:

@@ -22,12 +22,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions.transforms import (
-    AffineTransform,
-    ComposeTransform,
-    DiscreteCosineTransform,
-    HaarTransform,
-)
+from numpyro.distributions import transforms
+from numpyro.distributions.transforms import AffineTransform, ComposeTransform
 from numpyro.infer.reparam import ExplicitReparam
 
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
@@ -40,6 +36,10 @@ from reparam_rewrite.verify.values import Model, Values
 LARGEST_MATRIX = 100
 
 CLOSE = 1e-6
+
+#: The transforms of a basis: NumPyro has none before 0.22, and no generated model then does.
+DCT: Any = getattr(transforms, "DiscreteCosineTransform", ())
+HAAR: Any = getattr(transforms, "HaarTransform", ())
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def regressions(probe: Probe, children: Sequence[Child], pilot: Pilot) -> list[R
                     scaled_by=None if said[child].power is None else 1 / own.scale,
                     power=0.0 if said[child].power is None else 1.0,
                     several=counts[said[child].key] > 1,
+                    scale=own.scale,
                 )
             )
     return found
@@ -211,7 +212,7 @@ def recorded(
                 shape = jnp.shape(at)
                 scale = jnp.broadcast_to(transform.scale, shape)
                 found[name] = (at, jnp.broadcast_to(transform.loc, shape), scale)
-            elif isinstance(transform, (DiscreteCosineTransform, HaarTransform)):
+            elif isinstance(transform, (DCT, HAAR)):
                 kinds[name].append(transform)
             elif name not in found:
                 at = transform(at)
@@ -235,7 +236,7 @@ def parts_of(transform: Any) -> Iterator[Any]:
 
 def basis_of(transform: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
     """The matrix of a basis and its axis; `shape` is that of the values."""
-    dct = isinstance(transform, DiscreteCosineTransform)
+    dct = isinstance(transform, DCT)
     setting = transform.smooth if dct else transform.flip
     return matrix_of(dct, setting, shape[transform.dim]), transform.dim
 
@@ -243,5 +244,5 @@ def basis_of(transform: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
 @cache
 def matrix_of(dct: bool, setting: Any, size: int) -> Array:
     """Orthonormal, (size, size). `setting`: `smooth` of the DCT, `flip` of Haar's transform."""
-    transform = DiscreteCosineTransform(-1, setting) if dct else HaarTransform(-1, setting)
+    transform = DCT(-1, setting) if dct else HAAR(-1, setting)
     return np.asarray(jax.vmap(transform)(jnp.eye(size))).T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -16,7 +17,10 @@ from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
 from reparam_rewrite.fit import Models, fit_children
 from reparam_rewrite.fit.bases import candidates, with_basis
+from reparam_rewrite.fit.children import surveyed
+from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, Run, read_pilot, run_pilot
+from reparam_rewrite.fit.probing import DCT
 from reparam_rewrite.fit.reporting import FEW
 from reparam_rewrite.fit.values import Better, Fitted, Pilot
 from reparam_rewrite.fit.writing import Written
@@ -67,8 +71,18 @@ class Fitting:
         except Exception as error:
             what = f"the generated model of '{call.name}' failed"
             raise refusal(error, call.source.path, what) from error
+        accounts = self.models.rewritten.accounts
+        reads = reader(ast.parse(call.source.text), call.name, surveyed(call.source))
+        fits, warnings = frozen(
+            fits,
+            self.models.config,
+            self.models.children,
+            accounts,
+            reads,
+            pilot.draws,
+            getattr(call.model, "__globals__", {}),
+        )
         least, worst = least_ess(pilot)
-        warnings = []
         if least < FEW:
             warnings.append(
                 f"the pilot has {least:.0f} independent draws of {worst}: coefficients are rough; "
@@ -83,6 +97,8 @@ class Fitting:
 
     def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
         """Bases over more axes that would help, and that the program would write."""
+        if not DCT:
+            return ()
         config, found = self.models.config, []
         for one in candidates(config, fits, pilot.chain):
             try:

@@ -75,17 +75,33 @@ class Pilot:
 
 
 @dataclass(frozen=True)
+class Frozen:
+    """What an expression of data is in this call: ``factor * (expression - center)``.
+
+    `expression` reads sites alone, and `draws` (n, *shape) are its values. `factor`: a number, or
+    one for each of the child's elements.
+    """
+
+    expression: str
+    factor: float | Array
+    center: float
+    draws: Array
+
+
+@dataclass(frozen=True)
 class Regressor:
     """What an offset adds to a child with a coefficient of 1.
 
     `values` (n, *shape) are in the child's unconstrained space; `shape` is that of the param in
     the generated model. Of a matrix `values` are (n, *shape, size): what each of its weights adds.
+    `frozen`: where it reads data, what is to be written instead.
     """
 
     pair: Pair
     param: str
     values: Array
     shape: tuple[int, ...]
+    frozen: Frozen | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,8 @@ class Regression:
     bases: orthonormal matrices (size, size) that are applied last, each with its axis from the
     right. scaled_by: (n, *shape), what the child is divided by with a power of 1; None without
     `by`. `power`: of the scale of `values`. `several`: the config says the same of other sites too.
+    scale: (n, *shape), what `values` were multiplied by; frozen_scale: the number that it is in
+    this call, where it is an expression of data.
     """
 
     child: str
@@ -106,6 +124,8 @@ class Regression:
     scaled_by: Array | None = None
     power: float = 0.0
     several: bool = False
+    scale: Array | None = None
+    frozen_scale: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import tomllib
 import zipfile
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from tomlkit.items import InlineTable, Item, Table
 
 from reparam_rewrite.config_values import Config
 from reparam_rewrite.diagnostics import Diagnostic, Refusal
-from reparam_rewrite.fit.values import Array, Better, Fitted
+from reparam_rewrite.fit.values import Array, Better, Fitted, Regressor
 
 #: Up to how many numbers stand in the config itself.
 INLINE = 10
@@ -44,12 +45,18 @@ def with_fits(
     """
     arrays: dict[str, Array] = {}
     settings = settings_of(config, fits, learn, file, arrays, inline)
+    scales = {
+        found.regression.key: rounded(found.regression.frozen_scale)
+        for found in fits
+        if found.regression.frozen_scale is not None
+    }
     powers = {found.regression.key: found.power for found in fits if found.power is not None}
     expected = tomllib.loads(config.text)
-    edit(expected, settings, powers, learn, lambda site: site.setdefault("offset", {}))
+    edit(expected, settings, powers, scales, learn, lambda site: site.setdefault("offset", {}))
     for new_table in (True, False):
         document = tomlkit.parse(config.text)
-        edit(document, settings, powers, learn, lambda site, t=new_table: new_offset(site, t))
+        new = partial(new_offset, as_table=new_table)
+        edit(document, settings, powers, scales, learn, new)
         try:
             text = checked(document, expected, config, "coefficients", "[sites.a.offset]")
         except Refusal:
@@ -102,6 +109,7 @@ def edit(
     document: Any,
     settings: Mapping[tuple[str, str], dict[str, Any] | None],
     powers: Mapping[str, float],
+    scales: Mapping[str, float],
     learn: bool,
     new: Any,
 ) -> None:
@@ -131,6 +139,8 @@ def edit(
             entry.update(said)
         else:
             offset[parent] = inline(said)
+    for key, number in scales.items():
+        document["sites"][key]["scale"] = number
     for key, power in powers.items():
         scale = document["sites"][key]["scale"]
         if learn and isinstance(scale.get("power"), MutableMapping):
@@ -172,31 +182,58 @@ def settings_of(
     most: int,
 ) -> dict[tuple[str, str], dict[str, Any] | None]:
     """By the child's key in the config and the parent what is to be said; None: no offset."""
-    found: dict[tuple[str, str], list[tuple[Fitted, str]]] = {}
+    found: dict[tuple[str, str], list[tuple[Fitted, Regressor]]] = {}
     centers: dict[tuple[str, str], float | None] = {}
     for fit in fits:
         for regressor in fit.regression.regressors:
             pair = regressor.pair
             key = fit.regression.key
-            found.setdefault((key, pair.parent), []).append((fit, regressor.param))
-            centers[key, pair.parent] = center_of(pair.center, regressor.values)
+            found.setdefault((key, pair.parent), []).append((fit, regressor))
+            numbers = regressor.frozen
+            centers[key, pair.parent] = (
+                center_of(pair.center, regressor.values)
+                if numbers is None
+                else center_of(numbers.center, numbers.draws - numbers.center)
+            )
     said: dict[tuple[str, str], dict[str, Any] | None] = {}
     for (key, parent), several in found.items():
-        values = [fit.coefficients[param] for fit, param in several]
+        values = [fit.coefficients[regressor.param] for fit, regressor in several]
         chained = any(parent == named.name for c in config.chains_of.get(key, []) for named in c)
         if all(fit.kind == "none" for fit, _ in several) and chained and not learn:
             said[key, parent] = None
             continue
         # A glob, or a name that is put together, has one setting for several sites.
         value = values[0] if len(values) == 1 else float(np.mean([np.mean(v) for v in values]))
-        settings: dict[str, Any] = {"init": initial(value, several[0][1], file, arrays, most)}
+        regressor = several[0][1]
+        numbers = regressor.frozen
+        settings: dict[str, Any] = {}
+        if numbers is not None:
+            settings["value"] = numbers.expression
+            value = multiplied(value, numbers.factor)
+            own = config.settings(key, parent).coefficient
+            if np.ndim(value) and not np.ndim(values[0]) and own != "elementwise":
+                settings["coefficient"] = "elementwise"
+        settings["init"] = initial(value, regressor.param, file, arrays, most)
         if config.settings(key, parent).learn != learn:
             settings["learn"] = learn
         center = centers[key, parent]
-        if center is not None:
+        if center is None and numbers is not None:
+            center = rounded(numbers.center)
+        if center is not None and (center or numbers is None or has_center(config, key, parent)):
             settings["center"] = center
         said[key, parent] = settings
     return said
+
+
+def multiplied(value: float | Array, factor: float | Array) -> float | Array:
+    """A coefficient times what its parent is multiplied by: an array if one of them is."""
+    found = np.asarray(value) * np.asarray(factor)
+    return found if found.ndim else float(found)
+
+
+def has_center(config: Config, child: str, parent: str) -> bool:
+    rule = config.rule(child, parent)
+    return rule is not None and rule.center is not None
 
 
 def center_of(center: float | None, values: Array) -> float | None:

@@ -12,10 +12,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpyro import handlers
 
 from reparam_rewrite.verify.running import first_line
-from reparam_rewrite.verify.tracing import cheap_key, compiled, traced
+from reparam_rewrite.verify.tracing import Unconditioned, cheap_key, compiled, traced
 from reparam_rewrite.verify.values import Line, Model, Options, Trace, Values
 
 #: Standard errors by which a moment may be off; one in 10 ** 8 is by chance.
@@ -31,7 +30,7 @@ def drawing(
     """
 
     def draw(key: jax.Array, data: Values) -> Values:
-        free = handlers.uncondition(model)
+        free = Unconditioned(model)
         trace = traced(free, args, kwargs, data, key)
         return {name: trace[name]["value"] for name in names}
 

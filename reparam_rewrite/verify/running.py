@@ -8,6 +8,7 @@ import site as site_packages
 import sysconfig
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
@@ -24,6 +25,10 @@ INSTALLED = tuple(
         )
     }
 )
+
+#: What a basis is made of, as an error about an older NumPyro names it.
+BASES = re.compile(r"\b(?:DiscreteCosine|Haar)(?:Transform|Reparam)\b")
+BASES_SINCE = "0.22"
 
 
 def first_line(error: BaseException) -> str:
@@ -72,6 +77,12 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
     elif frame := frame_of(error):
         place = Place(relative(frame.filename), frame.lineno or 1, (frame.colno or 0) + 1)
         source = linecache.getline(frame.filename, frame.lineno or 1)
+    is_missing = isinstance(error, ImportError | AttributeError)
+    if is_missing and (missing := BASES.search(str(error))):
+        hint = (
+            f"{missing[0]} came with NumPyro {BASES_SINCE}, and this is {version('numpyro')}: "
+            "update NumPyro, or take the basis out of the config."
+        )
     refused = Refusal(Diagnostic(place, message, hint, source))
     refused.__cause__ = error
     return refused

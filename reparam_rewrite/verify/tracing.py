@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from numpyro import handlers
 from numpyro.distributions import biject_to, constraints
+from numpyro.primitives import Messenger
 
 from reparam_rewrite.verify import parts
 from reparam_rewrite.verify.values import Model, Site, Trace, Values
@@ -49,6 +50,14 @@ def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
 def compiled(function: Any, *like: Any) -> Any:
     """`function` compiled for arguments like these, fast rather than well."""
     return jax.jit(function).lower(*like).compile(compiler_options=HASTY)
+
+
+class Unconditioned(Messenger):  # type: ignore[misc]
+    """Draws observed sites too: ``handlers.uncondition``, which NumPyro 0.16 doesn't have."""
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        if msg["type"] == "sample" and msg["is_observed"]:
+            msg["is_observed"], msg["value"] = False, None
 
 
 def cheap_key(seed: int) -> jax.Array:
