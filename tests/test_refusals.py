@@ -582,7 +582,7 @@ VALUES = [
             offsets.toml:2:15: 'late' has no value where 'a' is sampled (model.py:7), or may have none
                 x = { value = "late" }
                               ^
-            hint: it is bound later, or elsewhere.
+            hint: bind late before that, in every branch that leads there.
         """,
     ),
     Mistake(
@@ -593,7 +593,7 @@ VALUES = [
             offsets.toml:2:15: 'late' has no value where 'a' is sampled (model.py:9), or may have none
                 x = { value = "late" }
                               ^
-            hint: it is bound later, or elsewhere.
+            hint: bind late before that, in every branch that leads there.
         """,
     ),
     Mistake(
