@@ -433,6 +433,20 @@ CASES = [
         model(MU + "if n:\n    " + B + "else:\n    b = 0.0\n" + A),
     ),
     Case(
+        "in a try",
+        "sample it outside of that try.",
+        model(MU + "try:\n    " + B + "finally:\n    pass\n" + A),
+        A_BY_B,
+        model(MU + B + "try:\n    pass\nfinally:\n    pass\n" + A),
+    ),
+    Case(
+        "a value that a loop binds",
+        "bind k before that, in every branch that leads there.",
+        model("for k in range(n):\n    pass\n" + A),
+        value("k"),
+        model("k = 0\nfor k in range(n):\n    pass\n" + A),
+    ),
+    Case(
         "in the other branch",
         "drop the pair: it never has one.",
         model(MU + "if n:\n    " + B + "else:\n    " + A),
