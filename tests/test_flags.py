@@ -190,3 +190,9 @@ def test_nothing_is_offset_where_the_flag_is_off() -> None:
 
     found = trace(seed(load_model(rewritten(REWRITTEN["in a plate"], BY_TAU)), 0)).get_trace(False)
     assert {*found} == {"xi_u_tau", "k"}
+
+
+def test_offset_is_made_after_a_parent_in_the_same_plate() -> None:
+    plain = model(f'with numpyro.plate("k", n):\n    {TAU}    {U_OF_TAU}')
+    lines = [line.strip() for line in rewritten(plain, BY_TAU).splitlines()]
+    assert lines.index("u_loc = xi_u_tau * tau") > lines.index(TAU.strip())
