@@ -126,7 +126,7 @@ def assert_shape(shape: Shape) -> None:
 
 
 #: The comment that says what the map of a child depends on.
-WARNING = re.compile(rb"^ *# How (?:.*\n)*?.*plain model\.\r?\n", re.MULTILINE)
+WARNING = re.compile(rb"^ *# How (?:.*\n)*?.*\bmodel\.\r?\n", re.MULTILINE)
 
 
 def assert_kept(shape: Shape, generated: bytes) -> None:
