@@ -436,7 +436,7 @@ PARENTS = [
             offsets.toml:2:10: 'b' is sampled in another branch than 'a' (if in line 6): it may have no value there
                 offset = "b"
                          ^
-            hint: give an expression instead: b = { value = "..." }.
+            hint: bind b in every branch, to 0.0 where 'b' isn't sampled.
         """,
     ),
     Mistake(
@@ -447,7 +447,7 @@ PARENTS = [
             offsets.toml:2:10: 'b' is sampled in another branch than 'a' (if in line 6): it may have no value there
                 offset = "b"
                          ^
-            hint: give an expression instead: b = { value = "..." }.
+            hint: drop the pair: it never has one.
         """,
     ),
     Mistake(
@@ -458,7 +458,7 @@ PARENTS = [
             offsets.toml:2:10: 'b' is sampled in another branch than 'a' (for in line 6): it may have no value there
                 offset = "b"
                          ^
-            hint: give an expression instead: b = { value = "..." }.
+            hint: sample it outside of that for.
         """,
     ),
     Mistake(
@@ -469,7 +469,7 @@ PARENTS = [
             offsets.toml:2:10: 'b' is sampled in another branch than 'a' (try in line 6): it may have no value there
                 offset = "b"
                          ^
-            hint: give an expression instead: b = { value = "..." }.
+            hint: sample it outside of that try.
         """,
     ),
     Mistake(
@@ -582,7 +582,7 @@ VALUES = [
             offsets.toml:2:15: 'late' has no value where 'a' is sampled (model.py:7), or may have none
                 x = { value = "late" }
                               ^
-            hint: it is bound later, or elsewhere.
+            hint: bind late before that, in every branch that leads there.
         """,
     ),
     Mistake(
@@ -593,7 +593,7 @@ VALUES = [
             offsets.toml:2:15: 'late' has no value where 'a' is sampled (model.py:9), or may have none
                 x = { value = "late" }
                               ^
-            hint: it is bound later, or elsewhere.
+            hint: bind late before that, in every branch that leads there.
         """,
     ),
     Mistake(
@@ -760,7 +760,7 @@ TOGETHER = [
             offsets.toml:1:20: 'a' is sampled in another branch than 'y' (for in line 7): it may have no value there
                 chain = ["k", "a", "y"]
                                    ^
-            hint: give an expression instead: a = { value = "..." }.
+            hint: sample it outside of that for.
         """,
     ),
 ]

@@ -252,7 +252,7 @@ def check_name(context: Context, site: Site, moment: int) -> None:
                 site.place,
                 f"the name of '{site.name}' is put together of what is bound later than its "
                 "coefficients are declared, or changes",
-                "bind what its name is made of before the outermost plate.",
+                "bind what its name is made of once, before the outermost plate.",
             )
         )
 

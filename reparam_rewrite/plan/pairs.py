@@ -176,7 +176,9 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
     wanted = dict.fromkeys(name for name, parent in rules.items() if parent.keep)
     dropped = {name for name, parent in rules.items() if not parent.keep}
     for chain in config.chains_of.get(child.name, []):
-        for name in {named.name for named in chain} - dropped - {child.name}:
+        for name in dict.fromkeys(named.name for named in chain):
+            if name in dropped or name == child.name:
+                continue
             if any(comes_before(function, site, child, config) for site in function.find(name)):
                 wanted.setdefault(name)
     pairs = []

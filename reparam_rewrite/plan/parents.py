@@ -75,7 +75,7 @@ def parent_problems(
             pair.place,
             f"'{parent.name}' is sampled in another branch than '{child.site.name}' "
             f"({frame.kind} in line {frame.line}): it may have no value there",
-            way_to(function, child.site, parent, value_hint),
+            way_to(function, child.site, parent, frame, value_hint),
         )
         return
     yield from same_subsample(child.site, pair, parent)
@@ -108,14 +108,16 @@ def parent_problems(
         )
 
 
-def way_to(function: Function, site: Site, parent: Site, value_hint: str) -> str:
-    """How can a site be offset by what another branch samples?"""
+def way_to(function: Function, site: Site, parent: Site, frame: Frame, value_hint: str) -> str:
+    """How can a site be offset by what another branch, the block `frame`, samples?"""
     variable = parent.variable or identifier(parent.name)
     binding = function.timeline.before(variable, site.statement)
     if parent.variable is not None and binding is None:
         return "drop the pair: it never has one."
     if binding is not None and binding.certain:
         return value_hint
+    if frame.kind not in ("if", "match"):
+        return f"sample it outside of that {frame.kind}."
     return f"bind {variable} in every branch, to 0.0 where '{parent.name}' isn't sampled."
 
 

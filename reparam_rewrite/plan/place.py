@@ -74,7 +74,7 @@ def place_offset(
                 parent = source.pair.site
                 if parent is None or holds_site(context, parent, moment):
                     continue
-                if entered(site, moment) and is_bound(context.function, parent, site):
+                if is_read_there(context, parent, site, moment):
                     continue
                 if not may_keep or not can_keep(parent, site, moment):
                     break
@@ -108,9 +108,17 @@ def holds_site(context: Context, parent: Site, moment: int) -> bool:
     return binding.site == parent.index
 
 
-def entered(site: Site, moment: int) -> bool:
-    """Have all branches around a site been taken at `moment`, so that what it reads is bound?"""
-    return path_before(site, moment) == path_before(site, site.statement)
+def is_read_there(context: Context, parent: Site, site: Site, moment: int) -> bool:
+    """Is the parent's variable bound at `moment`, as the prior of the site is sure to read it?
+
+    All branches around the site must have been taken then, and the variable bound for the last
+    time.
+    """
+    if path_before(site, moment) != path_before(site, site.statement):
+        return False
+    timeline, variable = context.function.timeline, parent.variable or ""
+    same = timeline.before(variable, moment) is timeline.before(variable, site.statement)
+    return same and is_bound(context.function, parent, site)
 
 
 def can_keep(parent: Site, child: Site, moment: int) -> bool:

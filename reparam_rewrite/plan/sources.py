@@ -103,7 +103,7 @@ def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
         return Problem(
             place,
             f"'{name}' has no value {where}, or may have none",
-            "it is bound later, or elsewhere.",
+            f"bind {name} before that, in every branch that leads there.",
         )
     known = [
         known

@@ -96,6 +96,8 @@ def data_in(scope: Scope, node: ast.AST | None) -> frozenset[str]:
 
 def bounds_in(scope: Scope, family: str | None, prior: ast.expr | None) -> frozenset[str]:
     """The arguments of the call that the support of a distribution expression depends on."""
+    if family in FAMILIES and FAMILIES[family].support != "dependent":
+        return frozenset()
     node = prior
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if not isinstance(node.func.value, ast.Call):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Container
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -153,8 +154,11 @@ class Reader:
         parts = walk(made) if made is not None else [part]
         return any(acts(self, inside, self._index.by_last, self._implicit) for inside in parts)
 
-    def _forget(self, names: set[str], moment: int) -> None:
-        self._timeline.forget({name for name in names if name in self._locals}, moment)
+    def _forget(self, names: set[str], moment: int, bound: Container[str] = frozenset()) -> None:
+        """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
+        own = {name for name in names if name in self._locals}
+        self._timeline.forget({name for name in own if name not in bound}, moment)
+        self._timeline.forget({name for name in own if name in bound}, moment, certain=True)
 
     def _parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
         """The shapes of the elements of a tuple."""

@@ -255,7 +255,7 @@ class Sampling(Steps):
             obstacles.append(
                 (
                     f"is sampled by '{outer.name}' inside of a handler of its own",
-                    "that handler would come before the one around the call.",
+                    "take that handler out, or this site out of the config.",
                 )
             )
         if any(plate.subsampled for frame in frames for plate in frame.plates):

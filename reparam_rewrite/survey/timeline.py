@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
 
 from msgspec.structs import replace
@@ -100,6 +100,11 @@ class Timeline:
             unknown = frozenset([name])
             self.bind(name, statement, Binding(self.version(), certain=certain, data=unknown))
 
+    def is_certain(self, name: str) -> bool:
+        """Is the name surely bound now?"""
+        binding = self._now.get(name)
+        return binding is not None and binding.certain
+
     def now(self, name: str) -> Binding | None:
         return self._fresh(name, self._now.get(name), self.era)
 
@@ -153,11 +158,13 @@ class Timeline:
         mark: int,
         ends: list[dict[str, Binding | None]],
         statement: int,
-        data: frozenset[str] = frozenset(),
+        data: frozenset[str],
+        names: Callable[[int], str],
     ) -> None:
         """After branches since `mark` that changed what `ends` say, keep what holds in all.
 
-        `data` are the arguments of the call that decide between the branches.
+        `data` are the arguments of the call that decide between the branches, which matters unless
+        the values are draws of one name; `names` tells those of sites.
         """
         if not ends:
             return
@@ -174,6 +181,10 @@ class Timeline:
             fixed = all(binding is not None and binding.fixed for binding in found)
             sites = [sites_of(binding) for binding in found]
             bound = [binding for binding in found if binding is not None]
+            draws = {name for own in sites for name in map(names, own)}
+            one = len({b.version for b in bound}) < 2 or (
+                len(draws) == 1 and all(sites_of(b) and not b.else_value for b in bound)
+            )
             self.bind(
                 name,
                 statement,
@@ -184,7 +195,9 @@ class Timeline:
                     certain=len(bound) == len(found) and all(b.certain for b in bound),
                     sites=tuple(dict.fromkeys(chain(*sites))),
                     else_value=any(b.else_value or not sites_of(b) for b in bound),
-                    data=data.union(*(binding.data for binding in found if binding)),
+                    data=(frozenset() if one else data).union(
+                        *(binding.data for binding in found if binding)
+                    ),
                     era=None if fixed else self.era,
                     opaque=any(b.opaque for b in bound),
                 ),

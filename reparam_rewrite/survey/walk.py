@@ -193,7 +193,8 @@ class Walk(Sampling):
             ends = [taken[0][1]]  # the others leave: what was bound there is bound from here on
         if not exhaustive:
             ends.append({})
-        self._timeline.join(start, ends, moment, data)
+        sites = self.function.sites
+        self._timeline.join(start, ends, moment, data, lambda index: sites[index].name)
         for condition, end in taken:
             ended = self._ended.setdefault(condition, {})
             for name, before in self._timeline.before_branch(start).items():
@@ -230,8 +231,15 @@ class Walk(Sampling):
         changed = bound_names(node)
         if kind != "try" and self._acts(node):
             self._timeline.act(self._number(node))  # a step before may have done it
+        unbound = {
+            name
+            for part in walk(node)
+            if isinstance(part, (ast.Delete, ast.ExceptHandler))
+            for name in bound_names(part)
+        }
+        bound = {n for n in changed & self._locals - unbound if self._timeline.is_certain(n)}
         if kind != "try":
-            self._forget(changed, self._number(node))
+            self._forget(changed, self._number(node), bound)
         if isinstance(node, (ast.For, ast.AsyncFor)):
             for name in bound_names(node.target) & self._locals:
                 self._bind(name, self._number(node), data=data_in(self, node.iter))
@@ -240,10 +248,10 @@ class Walk(Sampling):
             if kind != "try" and position:
                 kind = "else"  # of a loop: it runs once, if at all
             if kind == "try" and moment != self._number(node):
-                self._forget(changed, moment)
+                self._forget(changed, moment, bound)
             self._branch(node, kind, block)
             moment = self._last(block, moment)
-        self._forget(changed, moment)
+        self._forget(changed, moment, bound)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         number = self._number(node)
