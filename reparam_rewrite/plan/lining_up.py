@@ -67,7 +67,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         value = align(expression, seen, there, reduce, context.twice)
     except Unaligned as error:
         raise Stop(unaligned(source, str(error), expression)) from None
-    checks = value.checks + tuple(of_claims(context, source, site, value, seen))
+    checks = (*of_claims(context, source, site, value, seen), *value.checks)
     guarded = not fits(source.center_shape, child)
     return replace(value, center=source.center, guarded=guarded, checks=checks)
 
