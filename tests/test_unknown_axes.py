@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from numpyro.distributions.transforms import ExpTransform
 
-from tests.support.shapes import Shape, assert_shape
+from reparam_rewrite.config import read_config
+from reparam_rewrite.decoding import decode
+from reparam_rewrite.rewriting import rewrite
+from tests.support.shapes import HEAD, Shape, assert_shape, rewritten
 
 UNKNOWN_DIM = (
     "the shape of 'a' can't be told: the with in line {} holds something that isn't a plate with a "
@@ -656,3 +659,38 @@ LENGTHY = (
 )
 def test_shape(name: str) -> None:
     assert_shape(ALL[name])
+
+
+def test_what_fails_at_run_time_says_what_to_do() -> None:
+    generated = rewritten(SEEN["axes on the left that don't fit"].plain, '[sites.v]\noffset = "w"')
+    assert (
+        b"    if jnp.shape(w)[:-1] not in ((), v_prior.shape()[:-2]):\n"
+        b"        raise ValueError(\n"
+        b"            \"'w' can't be lined up with 'v': name the axes of both in the config\"\n"
+        b"        )\n"
+    ) in generated
+
+
+TWO_SIZES = """\
+def model(n, m):
+    with numpyro.plate("i", n):
+        v = numpyro.sample("v", dist.Normal(0, 1))
+    with numpyro.plate("i", m):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "untold"),
+    [
+        (TWO_SIZES, "that their sizes fit"),
+        (TWO_SIZES.replace("dist.Normal(0, 1)", "prior()"), "both shapes"),
+    ],
+)
+def test_the_note_says_what_the_source_does_not_tell(source: str, untold: str) -> None:
+    text = (HEAD + source).encode()
+    done = rewrite(decode("m.py", text), read_config(b'[sites.a]\noffset = "v"', "o.toml"), 88)
+    (account,) = done.accounts
+    assert account.notes == (
+        f"'v' must broadcast to 'a' when the model runs: the source doesn't tell {untold}",
+    )
