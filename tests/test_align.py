@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from reparam_rewrite.plan.align import Unaligned, align
-from reparam_rewrite.plan.values import Value
-from reparam_rewrite.survey.values import UNIT, Axis, Shape
+from reparam_rewrite.plan.values import Check, Value
+from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape
 
 SIZES = {"i": 2, "j": 3, "t": 4, "1": 1}
 
@@ -126,4 +126,63 @@ def test_two_literal_sizes_are_two_axes() -> None:
 
 def test_one_plate_name_at_two_sizes_is_left_to_run_time() -> None:
     value = align("p", (Axis("n", "n", "'i'"),), (Axis("m", "m", "'i'"),), "mean")
-    assert value.guarded
+    assert value.checks == (Check("", ((None, None),)),)
+
+
+def plates(*names: str) -> Shape:
+    """Axes of plates, "k:n" of the plate k and the size n, whose dims are from -1 to the left."""
+    pairs = [name.split(":") for name in names]
+    return tuple(
+        Axis(size, size, repr(name), dim=at - len(pairs)) for at, (name, size) in enumerate(pairs)
+    )
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "twice", "expected"),
+    [
+        (["i:n"], ["ci:n", "cj:m"], "", "p[:, None]"),
+        (["j:m"], ["ci:n", "cj:m"], "", "p"),
+        (["i:n"], ["ci:n", "cj:m"], "n", "mean(p)"),
+        (["i:n"], ["ci:n", "cj:n"], "n", "mean(p)"),
+        (["i:n"], ["j:n"], "", "mean(p)"),
+        (["i:n", "j:m"], ["j2:m", "i2:n"], "", "transpose(p, (1, 0))"),
+        (["i:n", "j:m"], ["i:n", "k:m"], "", "p"),
+        (["i:n", "j:n"], ["k:n"], "n", "mean(p)"),
+        (["i:n", "j:n"], ["i:n"], "n", "mean(p, axis=-1)"),
+    ],
+)
+def test_plates_of_one_size_under_two_names(
+    parent: list[str], child: list[str], twice: str, expected: str
+) -> None:
+    value = align("p", plates(*parent), plates(*child), "mean", frozenset(filter(None, [twice])))
+    assert written(value) == expected
+    assert not value.checks
+
+
+BATCH = Axis(None, "batch", several=True)
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "expected", "checks"),
+    [
+        ((REST,), "ij", "p", [Check("", ((0, 0), (None, None)))]),
+        ((REST, *shape("i")), "", "mean(p)", []),
+        ((REST, *shape("i")), "j", "mean(p)", []),
+        ((REST, *shape("i")), "i", "p", [Check("", ((None, None),))]),
+        ((REST, *shape("j")), "ij", "p", [Check("", ((-1, None),))]),
+        ((REST, *shape("i")), "ij", "p[..., None]",
+         [Check("[:-1]", ((0, 0),)), Check("[-1]", (-2,))]),
+        ((REST, *shape("i")), (REST, *shape("j")), "mean(p, axis=-1)[..., None]",
+         [Check("[:-1]", ((0, 0), (None, -1)))]),
+        ((BATCH, *shape("i")), (BATCH, *shape("jt")), "mean(p, axis=-1)[..., None, None]", []),
+        (shape("i"), (REST, *shape("ij")), "p[:, None]", []),
+        (shape("i"), (REST,), "p", [Check("", ((None, None),))]),
+    ],
+)  # fmt: skip
+def test_what_does_not_show(
+    parent: Shape, child: Shape | str, expected: str, checks: list[Check]
+) -> None:
+    there = shape(child) if isinstance(child, str) else child
+    value = align("p", parent, there, "mean")
+    assert written(value) == expected
+    assert list(value.checks) == checks

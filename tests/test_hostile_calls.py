@@ -1281,8 +1281,6 @@ PARENTS = {
         """,
         'v = hyper(n)\nn = 1\na = numpyro.sample("a", dist.Normal(jnp.zeros(n), 1).to_event(1))',
         **BY_MEAN_V,
-        loud=True,
-        fails="broadcast",
     ),
     "with an event size of the helper's": called(
         """
@@ -1301,7 +1299,7 @@ PARENTS = {
         'v = hyper("v", n)\na = hyper("a", 1)',
         **BY_MEAN_V,
         loud=True,
-        fails="broadcast",
+        fails="can't be lined up",
     ),
     "of a size against the child's, by one helper": called(
         """
@@ -1311,7 +1309,7 @@ PARENTS = {
         'v = hyper("v", n)\nn = 1\na = hyper("a", n)\nreturn v',
         **BY_MEAN_V,
         loud=True,
-        fails="broadcast",
+        fails="can't be lined up",
     ),
     "in a plate of one name, of another size": called(
         """
@@ -3157,7 +3155,7 @@ COEFFICIENTS = {
         args=(3,),
         offsets={"a": "xi_a_mu * mu.mean()"},
         loud=True,
-        fails="broadcast",
+        fails="can't be lined up",
         children=[],
     ),
     "with a scale of the plate": flow(

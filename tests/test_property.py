@@ -3,8 +3,8 @@
 A generated model must have the density of the plain one and the sites, shapes and plates it had,
 each child must be shifted by what the config asks for, axes lined up by their names, and black
 must leave the generated file alone. There are two other ends that a case may come to: a refusal,
-and an error when the generated model runs, raised by a `broadcast_to` that stands where the
-source doesn't tell a shape.
+and an error when the generated model runs, raised by what stands where the source doesn't tell a
+shape: a `broadcast_to`, or an error in words.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from tests.support.random_models import UNIT, Axes, Site
 
 #: The two ends of a case besides a refusal.
 EQUIVALENT = "rewritten"
-GUARDED = "stopped by broadcast_to at run time"
+GUARDED = "stopped at run time"
 
 #: Most of the models of a run must be rewritten, and most of those must run as they are.
 MOST_REFUSED, MOST_GUARDED = 0.25, 0.2
@@ -129,9 +129,13 @@ def failure_of(model: Any, args: tuple[Any, ...]) -> Exception | None:
 
 
 def is_guard(case: Case, source: str, error: BaseException) -> bool:
-    """Is it an error of a `broadcast_to` in the offset of a child whose shapes aren't all told?"""
+    """Does it say so of a pair whose shapes aren't all told, or come of a `broadcast_to` there?"""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno or 0 for frame in frames if frame.filename.startswith("<loaded_model")]
+    said = re.fullmatch("'(.*)' can't be lined up with '(.*)': .*", str(error))
+    if said is not None:
+        pairs = [pair for pair in case.pairs if (pair.parent, pair.child) == said.groups()]
+        return bool(pairs) and not is_told(case, pairs[0])
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, (ast.Assign, ast.AugAssign)) or not lines:
             continue

@@ -113,7 +113,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
     left = {
         (rewrite.function, rewrite.site.name): [
             f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
-            "source doesn't tell both shapes"
+            f"source doesn't tell {'that their sizes fit' if term.value.told else 'both shapes'}"
             for term in rewrite.terms
             if term.value.at_run_time
         ]

@@ -56,7 +56,8 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     if source.pair.site is None:
         # An expression is taken as it is written: it is never reduced, and never widens.
         sure = fits(shape, child) and fits(source.center_shape, child)
-        return Value(expression, center=source.center, guarded=not sure)
+        told = not sure and shape is not None and child is not None
+        return Value(expression, center=source.center, guarded=not sure, told=told)
     parent = source.pair.site
     reduce = source.pair.settings.reduce
     if (shape is None or (child is None and shape != ())) and reduce == "error":
@@ -67,9 +68,11 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         value = align(expression, seen, there, reduce, context.twice)
     except Unaligned as error:
         raise Stop(unaligned(source, str(error), expression)) from None
-    checks = value.checks + tuple(of_claims(context, source, site, value, seen))
+    checks = (*of_claims(context, source, site, value, seen), *value.checks)
     guarded = not fits(source.center_shape, child)
-    return replace(value, center=source.center, guarded=guarded, checks=checks)
+    claimed = site.claimed or (parent is not None and parent.claimed)
+    told = bool(checks) and shape is not None and child is not None and not claimed
+    return replace(value, center=source.center, guarded=guarded, checks=checks, told=told)
 
 
 def of_claims(

@@ -39,7 +39,7 @@ class Value(Struct, frozen=True):
     Applied in this order: `reduce` ("mean" or "sum") over `axes` (empty: over all of them), then
     `order` (a permutation of the axes, empty: as they are), then `index` ("[:, None]"), then
     minus `center`. `guarded`: broadcast to the child's shape, which fails where it would widen.
-    `checks` are made before.
+    `checks` are made before. `told`: the source tells both shapes, but not that they fit.
     """
 
     expression: str
@@ -51,6 +51,7 @@ class Value(Struct, frozen=True):
     center: str = ""
     guarded: bool = False
     checks: tuple[Check, ...] = ()
+    told: bool = False
 
     @property
     def at_run_time(self) -> bool:
