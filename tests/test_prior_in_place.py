@@ -376,5 +376,6 @@ def test_a_helper_that_does_more_before_it_samples_is_refused_an_expression() ->
         rewritten(source.encode(), 'functions = ["model"]\n' + VALUE.format('S["m"] * mu'))
     (diagnostic,) = refusal.value.diagnostics
     assert diagnostic.message == (
-        "'draw' does other things before it samples 'a', which may change what 'S[\"m\"] * mu' reads"
+        "'draw' does other things before it samples 'a', which may change "
+        "what 'S[\"m\"] * mu' reads"
     )

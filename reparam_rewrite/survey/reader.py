@@ -62,8 +62,8 @@ class Reader:
         self._locals = set(scoped.names)
         self._outer = [outer.names for outer in reversed(scoped.around)]
         self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
-        unstable = frozenset(index.globals | rebound_inside(scoped))
-        self._implicit = frozenset(index.implicit)
+        siblings = set().union(*(rebound_inside(outer) for outer in scoped.around))
+        unstable = frozenset(index.globals | rebound_inside(scoped) | (siblings - scoped.names))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
@@ -130,11 +130,11 @@ class Reader:
         return any(self._is_act(part) for node in nodes for part in walk(node))
 
     def _is_act(self, part: ast.AST) -> bool:
-        if part in self._followed or not acts(self, part, self._index.by_last, self._implicit):
+        if part in self._followed or not acts(self, part, self._index):
             return False
         made = self._made_by(part) if isinstance(part, (ast.Attribute, ast.Call)) else None
         parts = walk(made) if made is not None else [part]
-        return any(acts(self, inside, self._index.by_last, self._implicit) for inside in parts)
+        return any(acts(self, inside, self._index) for inside in parts)
 
     def _forget(self, names: set[str], moment: int) -> None:
         self._timeline.forget({name for name in names if name in self._locals}, moment)
