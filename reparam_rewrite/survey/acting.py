@@ -187,7 +187,11 @@ def acts(scope: Scope, part: ast.AST, index: Index) -> bool:
             return True
         case ast.Attribute(attr=attr):
             return attr in implicit or "__getattr__" in implicit or "__getattribute__" in implicit
-        case ast.For(iter=given) | ast.comprehension(iter=given):
+        case ast.For(iter=given) | ast.comprehension(iter=given) | ast.Starred(value=given):
+            return index.lazy and may_run(scope, given)
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given]) if index.lazy:
+            return may_run(scope, given)
+        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=given):
             return index.lazy and may_run(scope, given)
         case ast.AugAssign(target=ast.Name(id=name)):
             binding = scope.binding(name)
