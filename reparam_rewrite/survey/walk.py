@@ -228,12 +228,12 @@ class Walk(Sampling):
             self._returned = self._outputs(node.value) if sure else (None, None)
         if value is None:
             self._forget(bound_names(node), number)
+            if isinstance(node, (ast.AugAssign, ast.Delete)):
+                for name in bound_names(node) & self._locals:
+                    self._bind(name, number)
             if isinstance(node, ast.Delete):
                 for name in bound_names(node, in_place=False) & self._locals:
                     self._timeline.bind(name, number, None)
-            if isinstance(node, ast.AugAssign):
-                for name in bound_names(node.target) & self._locals:
-                    self._bind(name, number)
             return
         names = [target.id for target in targets if isinstance(target, ast.Name)]
         meaning = self._meaning(value, sites)
