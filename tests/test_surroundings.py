@@ -25,8 +25,8 @@ from tests.support.execution import double_precision, load_model
 from tests.support.random_surroundings import Case, random_surroundings
 from tests.support.shapes import rewritten
 
-#: Most of the models of a run must be rewritten.
-MOST_REFUSED = 0.4
+#: Many of the models of a run must be rewritten; with a handler around them, fewer may be.
+MOST_REFUSED = {False: 0.45, True: 0.7}
 
 #: What the models raise, and what NumPyro does where a shape doesn't fit.
 ERRORS = (ArithmeticError, AssertionError, LookupError, StopIteration, TypeError, ValueError)
@@ -138,4 +138,4 @@ def assert_none_wrong(seeds: range, *, around: bool) -> None:
     for end, count in found.most_common():
         print(f"{count:5} {end}")
     refused = found.total() - found["rewritten"]
-    assert refused <= MOST_REFUSED * found.total(), found
+    assert refused <= MOST_REFUSED[around] * found.total(), found
