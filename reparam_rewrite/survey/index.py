@@ -70,6 +70,7 @@ class Index(Struct):
     dictionaries: dict[str, list[ast.expr]] = {}
     keys: dict[str, set[str]] = {}  # name["key"] = ...
     handler_calls: list[ast.Call] = []
+    lazy: bool = False  # something in it may run when it is iterated over
     implicit: set[str] = set()  # functions that run without a call: `__add__`, generators
     densities: set[str] = set()  # classes that inherit a density and define another
     decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
@@ -171,6 +172,7 @@ def read_names(found: Index, tree: ast.Module) -> None:
     for node in walk(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
+            found.lazy = found.lazy or node.id in ("filter", "iter", "map")
         elif isinstance(node, (ast.Constant, ast.keyword)):
             continue  # many, and none of the below
         elif isinstance(node, ast.Call):
@@ -194,6 +196,8 @@ def read_names(found: Index, tree: ast.Module) -> None:
             found.attributes.setdefault(node.attr, []).append(found.stored.get(node))
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             found.entered.update((item.context_expr, node.body) for item in node.items)
+        elif isinstance(node, (ast.GeneratorExp, ast.Yield, ast.YieldFrom)):
+            found.lazy = True
         elif isinstance(node, ast.arg):
             names.add(node.arg)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -67,8 +67,8 @@ class Reader:
         self._locals = set(scoped.names)
         self._outer = [outer.names for outer in reversed(scoped.around)]
         self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
-        unstable = frozenset(index.globals | rebound_inside(scoped))
-        self._implicit = frozenset(index.implicit)
+        siblings = set().union(*(rebound_inside(outer) for outer in scoped.around))
+        unstable = frozenset(index.globals | rebound_inside(scoped) | (siblings - scoped.names))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
         #: The shapes of what is sampled by a name that can't be told.
@@ -148,11 +148,11 @@ class Reader:
         return any(self._is_act(part) for node in nodes for part in walk(node))
 
     def _is_act(self, part: ast.AST) -> bool:
-        if part in self._followed or not acts(self, part, self._index.by_last, self._implicit):
+        if part in self._followed or not acts(self, part, self._index):
             return False
         made = self._made_by(part) if isinstance(part, (ast.Attribute, ast.Call)) else None
         parts = walk(made) if made is not None else [part]
-        return any(acts(self, inside, self._index.by_last, self._implicit) for inside in parts)
+        return any(acts(self, inside, self._index) for inside in parts)
 
     def _forget(self, names: set[str], moment: int, bound: Container[str] = frozenset()) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""

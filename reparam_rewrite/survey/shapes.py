@@ -81,6 +81,14 @@ ELEMENTWISE = frozenset(
     ]
 )
 
+#: Functions of NumPyro that give a value that nothing changes in place.
+MADE = frozenset(["numpyro.param", "numpyro.sample"])
+
+#: Functions of JAX that give a list of arrays, which may be changed.
+SEVERAL = frozenset(
+    ["array_split", "broadcast_arrays", "dsplit", "hsplit", "meshgrid", "split", "vsplit"]
+)
+
 #: Functions whose first argument is the shape of the result.
 SHAPED = frozenset(["zeros", "ones", "full", "empty"])
 
@@ -390,8 +398,11 @@ def is_fixed(scope: Scope, node: ast.expr) -> bool:
             return scope.binding(name) is None and scope.resolve(node.func) is None
         case ast.Call(func=function):
             dotted = scope.resolve(function)
+            if dotted == "numpyro.deterministic":
+                return len(node.args) == 2 and is_fixed(scope, node.args[1])
             if dotted is not None:
-                return dotted.startswith(("jax.", "numpyro."))
+                array = dotted.startswith(("jax.numpy.", "jax.nn.", "jax.scipy.", "jax.random."))
+                return dotted in MADE or (array and dotted.rpartition(".")[2] not in SEVERAL)
             if not isinstance(function, ast.Attribute):
                 return False
             reduces = function.attr in REDUCTIONS and not node.args and not node.keywords

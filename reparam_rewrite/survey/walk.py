@@ -309,15 +309,13 @@ class Walk(Sampling):
             known = {name: self.binding(name) for name in bound_names(node) & self._locals}
             data = data_in(self, node)
             self._forget(bound_names(node), number)
-            for name, old in known.items() if isinstance(node, ast.AugAssign) else ():
-                if old is not None and old.certain:  # ``x += y``
-                    self._bind(name, number, data=data | old.data)
+            if isinstance(node, (ast.AugAssign, ast.Delete)):
+                for name, old in known.items():
+                    before = old.data if old is not None else frozenset()
+                    self._bind(name, number, data=data | before)
             if isinstance(node, ast.Delete):
                 for name in bound_names(node, in_place=False) & self._locals:
                     self._timeline.bind(name, number, None)
-            if isinstance(node, ast.AugAssign):
-                for name in bound_names(node.target) & self._locals:
-                    self._bind(name, number)
             return
         names = [target.id for target in targets if isinstance(target, ast.Name)]
         meaning = self._meaning(value, sites)
