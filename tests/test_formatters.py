@@ -49,11 +49,10 @@ def with_header(case: Path, width: int, head: bytes = b"") -> bytes:
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[Path, bytes]:
-    """Generated files, narrow and wide, with a shebang and so on, and what they hold."""
+    """Generated files, narrow ones, with a shebang and so on, and what they hold."""
     made = {}
     for case in CASES:
-        for width in (72, 120):
-            made[tmp_path / f"{case.name}_{width}.py"] = with_header(case, width)
+        made[tmp_path / f"{case.name}.py"] = with_header(case, 72)
     heads = {
         "shebang": b"#!/usr/bin/env python\n",
         "encoding": b"# -*- coding: latin-1 -*-\n",
