@@ -225,7 +225,7 @@ def insert(module: cst.Module, line: str, head: Head) -> cst.Module:
     else:
         block = third_party(blocks, head, package)
         first = first_import(module, package, head)
-        if block is None and first is not None:
+        if block is None and first is not None and first >= head.start:
             position = behind(module, first, head.end)
             return replaced(module, position, position, [new])
     if block is None:
