@@ -217,7 +217,7 @@ def test_refused(case: str) -> None:
 
 CLASS = """\
 class PlateDCT(DiscreteCosineTransform):
-    \"\"\"Over a plate, whose elements it mixes: all of them must be there.\"\"\"
+    \"\"\"Mixes the elements of a plate: all of them must be there.\"\"\"
 
     domain = codomain = constraints.real
 

@@ -666,6 +666,13 @@ def test_jax_at_the_head_and_numpyro_in_the_function() -> None:
     assert output.startswith(head + indented(PLAIN + OURS))
 
 
+def test_late_imports_are_as_silent_to_linters_as_those_beside() -> None:
+    late = PLAIN.replace("\n", "  # noqa: E402\n")
+    output = rewritten(f"x = 1\n\n{late}\n{MODEL}", CONFIG)
+    wanted = ADDED.replace("\n", "  # noqa: E402\n")
+    assert output.startswith(f"x = 1\n\n{wanted}\n")
+
+
 def test_a_long_import_has_a_name_a_line() -> None:
     plain = f"{PLAIN}\nAffineTransform = 3\n{MODEL}"
     output = rewritten(plain, CONFIG, width=72)

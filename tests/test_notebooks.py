@@ -6,6 +6,7 @@ import codecs
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -263,28 +264,18 @@ from numpyro.infer.reparam import ExplicitReparam"""
 
 
 @pytest.mark.parametrize(
-    ("top", "below"),
-    [
-        ("", "\n\n\n"),
-        ("%%time\n", "\n\n\n"),
-        ("# Of all groups.\n", None),
-        ("%load_ext watermark\n", "\n\n\n"),
-    ],
+    "top",
+    ["", "%%time\n", "# Of all groups.\n", "%load_ext watermark\n"],
     ids=["model alone", "cell magic", "comment", "magic"],
 )
-def test_imports_that_nothing_places_go_to_the_top_of_the_model_s_cell(
-    top: str, below: str | None
-) -> None:
+def test_imports_stay_beside_those_in_the_model(top: str) -> None:
     first = "from __future__ import annotations\nimport pandas\n!pip install numpyro"
     unchanged, found = after(first, top + INSIDE)
     assert unchanged == first
-    body = found[found.index("def model") :]
-    assert body.startswith("def model(n, y=None):\n    import numpyro, numpyro")
-    blank = "\n" if top.startswith("%load") else ""
-    if below is None:
-        assert found.removesuffix(body) == f"{OWN}\n\n\n{top}"
-    else:
-        assert found.removesuffix(body) == f"{top}{blank}{OWN}{below}"
+    line = "import numpyro, numpyro.distributions as dist\n"
+    wanted = OWN.replace("jnp\n", f"jnp\n{line}") + "\n"
+    head = f"{top}def model(n, y=None):\n"
+    assert found.startswith(head + textwrap.indent(wanted, "    ") + "    mu = ")
 
 
 def test_imports_that_are_tried_take_no_more() -> None:

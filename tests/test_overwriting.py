@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reparam_rewrite.overwriting import refusal_to_overwrite
+from reparam_rewrite.provenance import Origin, read_stamp, stamped
 from tests.support.cli import Ran, body, made_before, run, snapshot
 from tests.support.mistakes import OFFSETS, PLAIN
 from tests.support.notebooks import notebook
+from tests.support.rewrites import rewritten
 
 ARGUMENTS = ("model.py", "--config", "offsets.toml", "-o", "out.py")
 ACCOUNT = "model.py:8 a <- mu (offsets.toml:1)\n"
@@ -136,6 +141,135 @@ def test_line_ends_that_git_changed(folder: Path, generated: bytes) -> None:
     assert run(folder, *ARGUMENTS).status == 0
 
 
+# -- formatters --------------------------------------------------------------------------------
+
+FORMATTED = (
+    "out.py: a formatter has changed the output since it was generated\n"
+    "hint: let it leave this file alone. Only layout would be lost; --force overwrites it.\n"
+)
+
+#: What has a line that black breaks, an import that isort moves, quotes and a docstring.
+UNTIDY = """\
+import numpyro
+import jax.numpy as jnp
+import numpyro.distributions as dist
+def model(n):
+  '''A model.
+  Of two lines.'''
+  mu = numpyro.sample('mu', dist.Normal(0,1)) # centre
+  with numpyro.plate('n', n):
+    a = numpyro.sample('a', dist.Normal(jnp.zeros(()),(1)))
+"""
+
+
+def without_switches(data: bytes) -> bytes:
+    """A file as formatters may meet it that look for no switches, or for others."""
+    return data.replace(b"# isort: skip_file\n# fmt: off\n\n", b"")
+
+
+def untidy() -> bytes:
+    made_from = Origin("1", "model.py", "offsets.toml", "0" * 16, crlf=False)
+    return stamped(rewritten(UNTIDY, OFFSETS).encode(), made_from)
+
+
+@pytest.mark.parametrize(
+    "tool", ["black", "ruff format --isolated", "isort", "yapf -i", "ruff check --select I --fix"]
+)
+def test_a_file_that_a_formatter_changed(tool: str, tmp_path: Path) -> None:
+    made = untidy()
+    code = made[made.index(b"import") :]
+    (tmp_path / "body.py").write_bytes(code)
+    subprocess.run([sys.executable, "-m", *tool.split(), "body.py"], cwd=tmp_path, check=True)
+    after = (tmp_path / "body.py").read_bytes()
+    assert after != code
+    refusal = refusal_to_overwrite("out.py", made.replace(code, after), made)
+    assert f"{refusal}\n" == FORMATTED
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"# centre", b"# center"),
+        (b"('mu', dist", b"('nu', dist"),
+        (b"jnp.zeros(()),(1)", b"jnp.zeros((1)),()"),
+        (b"import jax.numpy as jnp\n", b"import numpy as jnp\n"),
+        (b"dist.Normal(0,1)", b"dist.Normal((0,1))"),
+    ],
+    ids=["a comment", "a string", "brackets", "an import", "an argument"],
+)
+def test_an_edit_is_not_taken_for_a_formatter_s(old: bytes, new: bytes) -> None:
+    made = untidy()
+    refusal = refusal_to_overwrite("out.py", made.replace(old, new, 1), made)
+    assert refusal is not None
+    assert refusal.message == "the output was edited since it was generated"
+
+
+def test_the_way_out_of_a_formatter(folder: Path) -> None:
+    run(folder, *ARGUMENTS, "-q")
+    out = folder / "out.py"
+    out.write_bytes(out.read_bytes().replace(b"0, 1", b"0,\n1"))
+    before = snapshot(folder)
+    assert run(folder, *ARGUMENTS) == Ran(2, b"", FORMATTED)
+    assert snapshot(folder) == before
+    assert run(folder, *ARGUMENTS, "--force").status == 0
+    assert run(folder, *ARGUMENTS, "--check").status == 0
+
+
+def test_an_older_file_that_may_have_been_formatted(folder: Path) -> None:
+    """It had no switches, and what it was can't be told once its sources are others."""
+    run(folder, *ARGUMENTS)
+    out = folder / "out.py"
+    out.write_bytes(without_switches(out.read_bytes()).replace(b"0, 1", b"0,  1"))
+    changed(folder)
+    said = run(folder, *ARGUMENTS).err
+    assert "the output was edited, or formatted, since it was generated\n" in said
+    assert run(folder, *ARGUMENTS, "--force").status == 0
+
+
+def test_an_older_file_is_brought_up_to_date(folder: Path) -> None:
+    run(folder, *ARGUMENTS)
+    out = folder / "out.py"
+    now = out.read_bytes()
+    out.write_bytes(without_switches(now))
+    assert run(folder, *ARGUMENTS, "--check").status == 1
+    assert run(folder, *ARGUMENTS).status == 0
+    assert out.read_bytes() == now
+
+
+# -- versions ----------------------------------------------------------------------------------
+
+
+def test_another_version_that_gives_the_same_leaves_it(folder: Path) -> None:
+    version = "999.0.0.dev12+g0123456.d20261231"
+    run(folder, *ARGUMENTS)
+    (folder / "out.py").write_bytes(of_version(folder / "out.py", version))
+    before = snapshot(folder)
+    assert run(folder, *ARGUMENTS, "--fail-on-change").status == 0
+    assert snapshot(folder) == before
+
+
+def test_another_version_that_gives_something_else_is_replaced(folder: Path) -> None:
+    run(folder, *ARGUMENTS)
+    out = folder / "out.py"
+    now = out.read_bytes()
+    stamp = read_stamp(now)
+    assert stamp is not None
+    other = stamp.rest.replace(b"AffineTransform(a_loc, 1)", b"AffineTransform(a_loc, 2)")
+    made_from = Origin("0.0.1", "model.py", "offsets.toml", stamp.sources, crlf=False)
+    out.write_bytes(stamped(other, made_from))
+    assert run(folder, *ARGUMENTS, "--check").status == 1
+    assert run(folder, *ARGUMENTS).status == 0
+    assert out.read_bytes() == now
+
+
+def of_version(file: Path, version: str) -> bytes:
+    """The file as that version would have written it."""
+    stamp = read_stamp(file.read_bytes())
+    assert stamp is not None
+    made_from = Origin(version, "model.py", "offsets.toml", stamp.sources, crlf=False)
+    return stamped(stamp.rest, made_from)
+
+
 # -- notebooks ---------------------------------------------------------------------------------
 
 NOTEBOOK = ("model.ipynb", "--config", "offsets.toml", "-o", "out.ipynb")
@@ -206,3 +340,21 @@ def test_a_notebook_that_was_edited(book: Path) -> None:
     (book / "out.ipynb").write_bytes((book / "model.ipynb").read_bytes())
     said = run(book, *NOTEBOOK).err
     assert said.startswith("out.ipynb: the output was not generated by reparam-rewrite\n")
+
+
+def test_a_notebook_whose_cells_were_formatted(book: Path) -> None:
+    def formatted(cells: Any) -> None:
+        source = "".join(cells["cells"][1]["source"])
+        cells["cells"][1]["source"] = source.replace("0, 1", "0,\n1")
+
+    edited(book / "out.ipynb", formatted)
+    assert run(book, *NOTEBOOK) == Ran(2, b"", FORMATTED.replace("out.py", "out.ipynb"))
+
+
+def test_a_notebook_of_another_version_is_up_to_date(book: Path) -> None:
+    def older(cells: Any) -> None:
+        said = cells["metadata"]["reparam_rewrite"]
+        said["generated_by"] = "reparam-rewrite 0.0.1: as it was said then"
+
+    edited(book / "out.ipynb", older)
+    assert run(book, *NOTEBOOK, "--check", "-q").status == 0

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cases import FIXTURES
+from reparam_rewrite.provenance import read_stamp
+from tests.support.cases import CASES, FIXTURES
 from tests.support.cli import ROOT
 
 GRAND_MEAN = FIXTURES / "grand_mean"
@@ -146,3 +147,75 @@ def test_the_hooks_of_this_repository_from_a_clean_cache(cloned: str, tmp_path: 
     assert not passed
     assert "model_reparam.py would change" in said
     assert repository.output == before
+
+
+# -- among other hooks -------------------------------------------------------------------------
+
+ENTRIES = {
+    "ruff": "ruff check --fix --no-cache",
+    "black": "black --quiet",
+    "isort": "isort --quiet",
+    "reparam-rewrite": "reparam-rewrite --fail-on-change",
+}
+
+#: E501 is of the docstrings of the models, which are written for lines of 88.
+SETTINGS = """\
+[tool.black]
+line-length = {width}
+
+[tool.isort]
+profile = "black"
+line_length = {width}
+
+[tool.ruff]
+line-length = {width}
+lint.select = ["E", "F", "I", "B", "SIM", "UP"]
+lint.ignore = ["E501"]
+
+[[tool.reparam-rewrite.targets]]
+model = "*/model.py"
+config = "*/offsets.toml"
+output = "*/model_reparam.py"
+"""
+
+
+def hooks_of(order: list[str]) -> str:
+    lines = ["repos:", "- repo: local", "  hooks:"]
+    for name in order:
+        lines += [f"  - id: {name}", f"    name: {name}", f"    entry: {ENTRIES[name]}"]
+        lines += ["    language: system", "    types: [python]"]
+        lines += ["    pass_filenames: false"] if name == "reparam-rewrite" else []
+    return "\n".join(lines) + "\n"
+
+
+def assert_settles(folder: Path, cases: list[Path], width: int, order: list[str]) -> None:
+    """The hooks pass at the third run at the latest, and it changes nothing any more."""
+    repository = Repository(folder, hooks_of(order), SETTINGS.format(width=width))
+    for name in ("model.py", "offsets.toml"):
+        (folder / name).unlink()
+    for case in cases:
+        (folder / case.name).mkdir()
+        for name in ("model.py", "offsets.toml"):
+            shutil.copy(case / name, folder / case.name / name)
+    for _ in range(2):
+        repository.run("git", "add", ".")
+        repository.run("pre-commit", "run", "--all-files")
+    repository.run("git", "add", ".")
+    done = repository.run("pre-commit", "run", "--all-files")
+    assert done.returncode == 0, done.stdout
+    assert repository.run("git", "diff", "--exit-code").returncode == 0
+    for case in cases:
+        made = (folder / case.name / "model_reparam.py").read_bytes()
+        assert read_stamp(made) is not None
+    assert repository.run("reparam-rewrite", "--check").returncode == 0
+
+
+def test_it_settles_among_formatters(tmp_path: Path) -> None:
+    assert_settles(tmp_path / "first", [FIXTURES / "crossed"], 72, list(reversed(ENTRIES)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", [72, 79, 88, 100, 120])
+def test_every_fixture_settles_among_formatters(width: int, tmp_path: Path) -> None:
+    assert_settles(tmp_path / "last", CASES, width, list(ENTRIES))
+    assert_settles(tmp_path / "first", CASES, width, list(reversed(ENTRIES)))

@@ -16,7 +16,7 @@ from reparam_rewrite.survey.values import Survey
 
 CLASS = '''\
 class {name}({transform}):
-    """Over a plate, whose elements it mixes: all of them must be there."""
+    """Mixes the elements of a plate: all of them must be there."""
 
     domain = codomain = {constraints}.real
 

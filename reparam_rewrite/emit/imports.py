@@ -151,12 +151,19 @@ def is_border(module: cst.Module, position: int) -> bool:
     return stands_in(module, position).startswith(BORDER)
 
 
+def comment_behind(statement: cst.BaseStatement) -> str:
+    """``# isort: skip``"""
+    if not isinstance(statement, cst.SimpleStatementLine):
+        return ""
+    comment = statement.trailing_whitespace.comment
+    return comment.value if comment is not None else ""
+
+
 def import_of(statement: cst.BaseStatement) -> ImportStatement | None:
     """The import that a line consists of, if it is one that may be sorted."""
     if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
         small = statement.body[0]
-        comment = statement.trailing_whitespace.comment
-        if comment is not None and "isort:" in comment.value:
+        if "isort:" in comment_behind(statement):
             return None
         if isinstance(small, (cst.Import, cst.ImportFrom)):
             return small
@@ -218,11 +225,17 @@ def insert(module: cst.Module, line: str, head: Head) -> cst.Module:
     else:
         block = third_party(blocks, head, package)
         first = first_import(module, package, head)
-        if block is None and first is not None:
+        if block is None and first is not None and first >= head.start:
             position = behind(module, first, head.end)
             return replaced(module, position, position, [new])
     if block is None:
         return insert_block(module, new, blocks, head)
+    lines = module.body[block.start : block.end]
+    if all("noqa" in said and "E402" in said for said in map(comment_behind, lines)):
+        # They come late, which linters were told of line by line.
+        space, late = cst.SimpleWhitespace("  "), cst.Comment("# noqa: E402")
+        behind_it = new.trailing_whitespace.with_changes(whitespace=space, comment=late)
+        new = new.with_changes(trailing_whitespace=behind_it)
     order = order_of(blocks)
     block = section(block, blocks, module, order)
     own = order(key_of(found))
