@@ -21,7 +21,6 @@ from reparam_rewrite.survey.calls import (
     shape_asked,
     variable_of,
 )
-from reparam_rewrite.survey.contexts import is_plate
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
@@ -29,13 +28,11 @@ from reparam_rewrite.survey.plates import plate_shape, stacked_shape
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.reader import Followed
+from reparam_rewrite.survey.references import ENTERING
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located
 from reparam_rewrite.survey.shapes import broadcast
-from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site, weighs
-
-#: What enters a context without a `with`, so that nothing shows where it ends.
-ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
+from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site
 
 
 class Sampling(Steps):
@@ -52,10 +49,6 @@ class Sampling(Steps):
         for call in calls:
             dotted = self.resolve(call.node.func)
             parts = call.node.func
-            if isinstance(parts, (ast.Name, ast.Attribute)):
-                last = self._note_call(parts, call.node.lineno)
-                if last in ENTERING and self.function.entered is None:
-                    self.function.entered = self._number(statement), call.node.lineno
             if dotted is not None and dotted.startswith("numpyro."):
                 while isinstance(parts, ast.Attribute):
                     parts = parts.value
@@ -82,33 +75,14 @@ class Sampling(Steps):
                         shifted = self._shifted(statement, call.node, template)
                         if shifted is not None:
                             found[call.node] = shifted
-        called: set[ast.AST] = {call.node.func for call in calls}
-        for call in calls:
-            if isinstance(call.node.func, ast.Call):  # scope(effect, "g")(n) calls it right here
-                called.update(call.node.func.args)
-                for given in call.node.func.args:
-                    if isinstance(given, (ast.Name, ast.Attribute)):
-                        self._note_call(given, call.node.lineno)
         for part in inside:
-            if isinstance(part, (ast.Name, ast.Attribute)) and part not in called:
+            if isinstance(part, (ast.Name, ast.Attribute)) and self.function.entered is None:
                 last = part.id if isinstance(part, ast.Name) else part.attr
-                self.function.mentions.setdefault(last, part.lineno)
-                if last in ENTERING and self.function.entered is None:
+                if last in ENTERING:
                     self.function.entered = self._number(statement), part.lineno
         for changed in sorted(touched & self._locals):
             self._timeline.touch(changed, self._number(statement))
         return found
-
-    def _note_call(self, called: ast.Name | ast.Attribute, line: int) -> str:
-        """Record a call by the last of its names, and what it is under."""
-        last = called.id if isinstance(called, ast.Name) else called.attr
-        self.function.calls.add(last)
-        items = [item for frame in self._frames for item in frame.items]
-        if any(map(is_plate, items)):
-            self.function.calls_in_plates.setdefault(last, line)
-        if any(map(weighs, items)):
-            self.function.calls_weighed.setdefault(last, line)
-        return last
 
     def _samples(self, *nodes: ast.expr) -> bool:
         """Does an expression sample?"""

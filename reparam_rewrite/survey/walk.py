@@ -118,9 +118,6 @@ class Walk(Sampling):
             for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
                 self._calls(node, default, header=True)
         self._bind(node.name, number)
-        for decorator in node.decorator_list:
-            if isinstance(decorator, ast.Call) and self._plate(decorator):
-                self.function.calls_in_plates.setdefault(node.name, decorator.lineno)
 
     def _branches(
         self, node: ast.stmt, kind: str, blocks: list[list[ast.stmt]], *, exhaustive: bool
@@ -190,6 +187,7 @@ class Walk(Sampling):
                 self._forget(bound_names(item.optional_vars), number)
                 if isinstance(item.optional_vars, ast.Name):
                     self._bind(item.optional_vars.id, number)
+        self._index.items[node] = self._frames[-1].items
         self._block(body)
         self._frames.pop()
         if block is not None:

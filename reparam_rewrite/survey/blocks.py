@@ -1,0 +1,95 @@
+"""What stands around the calls of a file: plates, and handlers that weigh log densities."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from reparam_rewrite.survey.callgraph import ANY, Call
+from reparam_rewrite.survey.calls import is_none
+from reparam_rewrite.survey.contexts import is_plate
+from reparam_rewrite.survey.index import Index, dotted_name
+from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.references import MESSENGER, PLATES, Frames, Made, References
+from reparam_rewrite.survey.values import Function, Handler, Plate, weighs
+
+WEIGHING = ("numpyro.handlers.mask", "numpyro.handlers.scale", MESSENGER)
+
+
+def calls_of(
+    index: Index, references: References, functions: Mapping[str, Function]
+) -> Iterator[Call]:
+    """All calls of the file, with what they are under.
+
+    A block whose handler isn't known only counts where something of the file does weigh.
+    """
+    weighing = any(is_weighing(made) for made in references.handlers)
+    plates = {block for made in references.handlers if made.kind in PLATES for block in made.blocks}
+    blocks: dict[ast.AST, tuple[bool, bool]] = {}
+
+    def kind_of(block: ast.With | ast.AsyncWith) -> tuple[bool, bool]:
+        """Is it, or may it be, a plate, and may it weigh?"""
+        if block not in blocks:
+            items = index.items.get(block) or tuple(items_of(index, block))
+            weighed = any(
+                weighs(item) and (weighing or isinstance(item, Plate) or item.qualified is not None)
+                for item in items
+            )
+            blocks[block] = block in plates or any(map(is_plate, items)), weighed
+        return blocks[block]
+
+    for (caller, callee, frames), line in references.edges.items():
+        plated = weighed = 0
+        for block in frames:
+            is_plated, is_weighed = kind_of(block)
+            plated = plated or (line if is_plated else 0)
+            weighed = weighed or (block.lineno if is_weighed else 0)
+        function = functions.get(caller)
+        if function is not None and function.entered is not None and function.entered[1] <= line:
+            plated = plated or line
+            weighed = weighed or (function.entered[1] if weighing else 0)
+        yield Call(caller, callee, line, plated, weighed)
+    for made in references.handlers:
+        line = made.call.lineno
+        plated, weighed = line * (made.kind in PLATES), line * is_weighing(made)
+        for callee in sorted(references.may_be(made)):
+            yield Call(made.node, callee, line, plated, weighed)
+    if index.implicit:
+        for caller, frames in sorted({(c, f) for c, _, f in references.edges if f}, key=str):
+            plated = max((f.lineno for f in frames if kind_of(f)[0]), default=0)
+            weighed = max((f.lineno for f in frames if kind_of(f)[1]), default=0)
+            for callee in sorted(index.implicit):
+                yield Call(caller, callee, frames[-1].lineno, plated, weighed)
+
+
+def is_weighing(made: Made) -> bool:
+    """``scale(scale=0.5)``, ``mask(mask=m)``, and a plate of which a part is taken."""
+    if made.kind not in PLATES:
+        return made.kind in WEIGHING
+    if any(keyword.arg is None for keyword in made.call.keywords) or len(made.call.args) > 2:
+        return True
+    return any(
+        keyword.arg == "subsample_size" and not is_none(keyword.value)
+        for keyword in made.call.keywords
+    )
+
+
+def items_of(index: Index, block: ast.With | ast.AsyncWith) -> Iterator[Handler]:
+    """The items of a `with` of the module itself."""
+    for item in block.items:
+        node = item.context_expr
+        called = node.func if isinstance(node, ast.Call) else node
+        yield Handler(dotted_name(index.aliases, called), ast.unparse(node))
+
+
+def blocks_of_handler(references: References, made: Made) -> set[ast.With | ast.AsyncWith]:
+    """The blocks that a handler is around, also by ``with known():`` where `known` yields in it."""
+    found = set(made.blocks)
+    for block in made.blocks:
+        inside = (part for statement in block.body for part in walk(statement))
+        if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside):
+            maker = references.owners.get(block, ANY)
+            for outer, makers in references.contexts.items():
+                if maker in makers:
+                    found.add(outer)
+    return found
