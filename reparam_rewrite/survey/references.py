@@ -48,6 +48,8 @@ MESSENGER = "numpyro.Messenger"
 PLATES = ("numpyro.plate", "numpyro.plate_stack")
 #: What calls nothing of the objects that it is given.
 QUIET = ("jax.numpy.", "numpy.", "math.", "numpyro.distributions.", "numpyro.", "builtins.")
+#: How many dots a name of another module may have.
+DEEPEST = 6
 WRAPPING = ("functools.wraps", "functools.update_wrapper")
 #: What enters a context without a `with`, so that nothing shows where it ends.
 ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
@@ -386,7 +388,8 @@ class References:
         for value in values:
             kind, what = value
             if kind == "import":
-                found.add(("import", canonical(f"{what}.{name}")))
+                deep = what.count(".") > DEEPEST  # ``v = v.pi`` has no end
+                found.add(FOREIGN if deep else ("import", canonical(f"{what}.{name}")))
             elif kind in ("object", "class"):
                 found |= self._member(what, name, bound=kind == "object")
             elif kind == "outside":
