@@ -19,6 +19,7 @@ from reparam_rewrite.plan.handlers import (
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.parents import lines_of
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.scaling import power_is_real
 from reparam_rewrite.plan.traces import running
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.naming import may_be
@@ -46,6 +47,7 @@ def child_problems(survey: Survey, function: Function, child: Child) -> Iterator
     yield from volume_counts(survey, function, child)
     yield from own_density(survey, child.site)
     yield from base_is_free(function, child)
+    yield from power_is_real(child)
 
 
 def not_observed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
@@ -133,7 +135,7 @@ def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[
     last = called_as(function.name)
     above = running(survey, function)
     for call in survey.plated:
-        if call.callee == function.name:
+        if call.callee in above and (call.callee == function.name or call.callee.startswith("<")):
             how = f"which is called under a plate (line {call.plated})"
         elif call.callee in above:
             how = f"which may be called under a plate (line {call.plated})"

@@ -124,7 +124,8 @@ def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Prob
     helpers = reached(survey.calls, {function.name}) - {function.name}
     for name in sorted(helpers & survey.functions.keys()):
         other = survey.functions[name]
-        if other.entered is not None:
+        by_with = name.rpartition(".")[2] in ("__enter__", "__aenter__")
+        if other.entered is not None and not by_with:
             yield Problem(
                 site.place,
                 f"'{site.name}' is sampled in a function that calls '{name}', which enters a "

@@ -27,7 +27,11 @@ def candidates(site: Site, within: int = -1) -> tuple[int, list[int]]:
         (
             position
             for position, frame in enumerate(site.frames)
-            if frame.plates or any(isinstance(i, Handler) and i.opaque for i in frame.items)
+            if frame.plates
+            or any(
+                isinstance(item, Handler) and item.opaque and not item.leaves(site.name)
+                for item in frame.items
+            )
         ),
         None,
     )

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from reparam_rewrite.survey.addressing import ADDRESSING, addressed_sites, chooses, is_displayed
-from reparam_rewrite.survey.blocks import blocks_of_handler
+from reparam_rewrite.survey.blocks import blocks_of_handler, yields_to_anyone
+from reparam_rewrite.survey.callgraph import ANY
 from reparam_rewrite.survey.index import Index
 from reparam_rewrite.survey.references import Made, References
 from reparam_rewrite.survey.text import Text
@@ -24,6 +25,8 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
         for (_, callee, frames), _ in references.edges.items():
             if not blocks.isdisjoint(frames):
                 targets.add(callee)
+        if any(yields_to_anyone(index, b, references.owners[b]) for b in made.blocks):
+            targets.add(ANY)
         if not blocks and not targets:
             continue
         yield Addressed(
@@ -34,9 +37,7 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
             displayed=is_displayed(index, made.call),
             chooses=chooses(last, made.call),
             blocks=tuple(sorted(lines_of(block) for block in blocks)),
-            unseen=tuple(
-                sorted(lines_of(b) for b in blocks if not is_shown(index, made, b))
-            ),
+            unseen=tuple(sorted(lines_of(b) for b in blocks if not is_shown(index, made, b))),
         )
 
 

@@ -10,7 +10,7 @@ from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.contexts import is_plate
 from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.references import MESSENGER, PLATES, Frames, Made, References
+from reparam_rewrite.survey.references import MESSENGER, PLATES, Made, References
 from reparam_rewrite.survey.values import Function, Handler, Plate, weighs
 
 WEIGHING = ("numpyro.handlers.mask", "numpyro.handlers.scale", MESSENGER)
@@ -54,12 +54,20 @@ def calls_of(
         plated, weighed = line * (made.kind in PLATES), line * is_weighing(made)
         for callee in sorted(references.may_be(made)):
             yield Call(made.node, callee, line, plated, weighed)
-    if index.implicit:
-        for caller, frames in sorted({(c, f) for c, _, f in references.edges if f}, key=str):
-            plated = max((f.lineno for f in frames if kind_of(f)[0]), default=0)
-            weighed = max((f.lineno for f in frames if kind_of(f)[1]), default=0)
-            for callee in sorted(index.implicit):
-                yield Call(caller, callee, frames[-1].lineno, plated, weighed)
+    for block, owner in references.owners.items():
+        if yields_to_anyone(index, block, owner):
+            _, is_weighed = kind_of(block)
+            yield Call(owner, ANY, block.lineno, 0, block.lineno * is_weighed)
+
+
+def yields_to_anyone(index: Index, block: ast.With | ast.AsyncWith, owner: str) -> bool:
+    """Does a block yield, and not as a context manager does, for the block of another `with`?"""
+    inside = (part for statement in block.body for part in walk(statement))
+    if not any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside):
+        return False
+    nodes = (scoped.node for scoped in index.functions if scoped.name == owner)
+    decorators = (ast.unparse(part) for node in nodes for part in node.decorator_list)
+    return not any(decorator.endswith("contextmanager") for decorator in decorators)
 
 
 def is_weighing(made: Made) -> bool:

@@ -28,7 +28,7 @@ from reparam_rewrite.survey.bindings import bound_names
 from reparam_rewrite.survey.calls import argument, assignment
 from reparam_rewrite.survey.imports import bound_by, canonical
 from reparam_rewrite.survey.index import RUNNERS, FunctionNode, Index, blocks_of
-from reparam_rewrite.survey.nodes import parts_of, walk
+from reparam_rewrite.survey.nodes import parts_of
 
 #: What something is, and its name: "function", "method" (its object is given), "partial" (some
 #: of its arguments are), "class", "object" (of a class), "inherited" (a method of a class of the
@@ -46,6 +46,8 @@ CALLABLE = frozenset(["function", "method", "partial", "class", "object", "handl
 HANDLERS = "numpyro.handlers."
 MESSENGER = "numpyro.Messenger"
 PLATES = ("numpyro.plate", "numpyro.plate_stack")
+#: The builtins that call a function that they are given.
+CALLING = frozenset(f"builtins.{name}" for name in ("filter", "map", "max", "min", "sorted"))
 #: What calls nothing of the objects that it is given.
 QUIET = ("jax.numpy.", "numpy.", "math.", "numpyro.distributions.", "numpyro.", "builtins.")
 #: How many dots a name of another module may have.
@@ -109,7 +111,7 @@ class References:
         #: The functions of the file that make the context of a `with`.
         self.contexts: dict[ast.With | ast.AsyncWith, set[str]] = {}
         #: The function in which a `with` stands.
-        self.owners: dict[ast.AST, str] = {}
+        self.owners: dict[ast.With | ast.AsyncWith, str] = {}
 
     def read(self, tree: ast.Module) -> None:
         module = Space("", "", own_names(tree.body))
@@ -120,6 +122,12 @@ class References:
                 for part in (part for signature in signatures for part in parameters(signature)):
                     self._put((name, part.arg), [OUTSIDE])
         self._settle()
+        for name in sorted(self._index.implicit):  # an operator may stand anywhere
+            for place in ("", *self._signatures):
+                self.edges.setdefault((place, name, ()), 0)
+            for block, owner in self.owners.items():
+                if owner != name:
+                    self.edges.setdefault((owner, name, (block,)), block.lineno)
 
     def may_be(self, made: Made) -> set[str]:
         """What a handler is given to run: functions, lambdas and handlers."""
@@ -192,15 +200,16 @@ class References:
                 self._class_definition(node, space, frames)
             case ast.Assign() | ast.AnnAssign():
                 targets, value = assignment(node)
-                for target in targets if value is not None else []:
+                for target in targets:
+                    assert value is not None
                     self._pair(target, value, space, frames)
             case ast.AugAssign():
                 self._assign(node.target, self._value(node.value, space, frames), space, frames)
             case ast.For() | ast.AsyncFor():
                 self._assign(node.target, self._value(node.iter, space, frames), space, frames)
             case ast.With() | ast.AsyncWith():
-                for item in node.items:
-                    self._item(node, item, space, frames)
+                for position, item in enumerate(node.items):
+                    self._item(node, item, space, (*frames, node) if position else frames)
             case ast.Return():
                 if node.value is not None:
                     self._put((space.node, "return"), self._value(node.value, space, frames))
@@ -476,7 +485,8 @@ class References:
                 self._edge(space, made.node, node, frames)
                 if not made.given:
                     self._put((made.node, "inner"), given[0][1] if given else ())
-                found.add(value)
+                if any(value[0] in CALLABLE for _, values in given for value in values):
+                    found.add(value)  # it is given its function
                 for inner in list(self._get((made.node, "inner"))):
                     if made.given:
                         self._pass(inner, given)
@@ -580,7 +590,7 @@ class References:
             kind, what = value
             if kind in ("object", "outside") and dotted.startswith(QUIET):
                 continue
-            if kind == "outside":
+            if kind == "outside" or (dotted.startswith("builtins.") and dotted not in CALLING):
                 continue
             if kind in ("function", "method", "partial"):
                 others = everything - {value}

@@ -108,7 +108,7 @@ class Sampling(Steps):
             prior_node = expanded(prior_node, asked)
         prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
         observed = not is_none(argument(node, 2, "obs"))
-        plates = plate_shape(self._frames)
+        plates = plate_shape(self._frames, template)
         told = not observed and not is_starred(node)
         batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
@@ -130,7 +130,7 @@ class Sampling(Steps):
             shape=shape,
             batch=batch,
             plate_shape=plates,
-            stacked=stacked_shape(self._frames) if plates is None else None,
+            stacked=stacked_shape(self._frames, template) if plates is None else None,
             told=told,
             obstacles=tuple(obstacles(call, header)),
             assigns=is_assignment(statement, node),

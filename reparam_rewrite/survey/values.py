@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.callgraph import Callgraph
+from reparam_rewrite.survey.naming import may_be
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.timeline import Timeline
@@ -84,12 +85,13 @@ class Support(Struct, frozen=True):
     `kind` is "real" (nothing to do before a shift), "fixed" (`constraint` names the member of
     `numpyro.distributions.constraints`), "runtime" (only the distribution object can tell), or
     says why nothing can be shifted: "discrete", "atomic", "sphere", "zero_sum". `reshapes`: the
-    unconstrained value may have another shape than the value.
+    unconstrained value may have another shape than the value. `positive`: no value is negative.
     """
 
     kind: str
     constraint: str = ""
     reshapes: bool = False
+    positive: bool = False
 
 
 class Prior(Struct, frozen=True):
@@ -113,10 +115,11 @@ HARMLESS = (
     "contextlib.nullcontext",
 )
 
+#: Handlers that give values to the sites that they name.
+GIVING = frozenset(f"numpyro.handlers.{name}" for name in ("condition", "do", "substitute"))
+
 #: A mask broadcasts the distribution; the others give sites values of any shape.
-RESHAPING_HANDLERS = frozenset(
-    f"numpyro.handlers.{name}" for name in ("condition", "do", "mask", "replay", "substitute")
-)
+RESHAPING_HANDLERS = GIVING | {"numpyro.handlers.mask", "numpyro.handlers.replay"}
 
 
 class Handler(Struct, frozen=True):
@@ -137,6 +140,11 @@ class Handler(Struct, frozen=True):
         if self.qualified is None or self.qualified in RESHAPING_HANDLERS:
             return True
         return not self.qualified.startswith(("numpyro.handlers.", "jax.", "warnings."))
+
+    def leaves(self, name: str) -> bool:
+        """Does it give values to other sites only? ``condition(data={"y": y})``"""
+        named = self.qualified in GIVING and self.sites is not None
+        return named and not may_be(name, self.sites or ())
 
 
 def weighs(item: Plate | Handler) -> bool:
