@@ -14,6 +14,7 @@ from reparam_rewrite.plan.handlers import (
     no_handler,
     not_addressed,
     not_entered,
+    not_lifted,
     volume_counts,
 )
 from reparam_rewrite.plan.pairs import Child
@@ -42,6 +43,7 @@ def child_problems(survey: Survey, function: Function, child: Child) -> Iterator
         if check is has_density and child.reparam is not None:
             continue  # NumPyro's reparameterizers know best what they suit
         yield from check(survey, function, child.site)
+    yield from not_lifted(survey, function, child)
     yield from runs_as_written(survey, function, child.site)
     yield from no_guide(survey, function, child.site)
     yield from volume_counts(survey, function, child)

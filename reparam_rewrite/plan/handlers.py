@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.traces import reached, running
 from reparam_rewrite.survey.callgraph import ANY
 from reparam_rewrite.survey.naming import may_be
@@ -51,18 +53,17 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
     """``condition(model, {"a": 0.0})``: it would no longer find the site."""
     out = "take that handler out, or this site out of the config."
     for call in survey.addressed:
-        if call.handler == "reparam" or not speaks_of(call, function, site, survey):
+        if call.handler in ("reparam", "lift") or not speaks_of(call, function, site, survey):
             continue
         unseen = any(first <= site.place.line <= last for first, last in call.unseen)
         if call.chooses and (unseen or not is_inside(call, site)):
-            what = (
-                "would make a site of every coefficient"
-                if call.handler == "lift"
-                else f"may treat '{site.name}_base' and the params otherwise than '{site.name}', "
-                f"as it chooses by {call.chooses}"
-            )
             name = "handler" if call.handler == "Messenger" else f"{call.handler} handler"
-            yield Problem(call.place, f"this {name} is around '{site.name}' and {what}", out)
+            yield Problem(
+                call.place,
+                f"this {name} is around '{site.name}' and may treat '{site.name}_base' and the "
+                f"params otherwise than '{site.name}', as it chooses by {call.chooses}",
+                out,
+            )
             return
         if call.sites is None and (call.displayed or unseen):
             yield Problem(
@@ -103,6 +104,24 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
                     f"'{site.name}' is addressed by name by the handler in line {frame.line}",
                     "take this site out of the config.",
                 )
+
+
+def not_lifted(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:
+    """``lift(model, prior=dist.Normal(0, 1))``: a coefficient would become a latent site."""
+    params = {param_name(pair) for pair in child.pairs} | {scale_param(child)}
+    for call in survey.addressed:
+        if call.handler != "lift" or not speaks_of(call, function, child.site, survey):
+            continue
+        for param in sorted(params - {""}):
+            if call.sites is None or may_be(param, call.sites):
+                yield Problem(
+                    call.place,
+                    f"this lift handler is around '{child.site.name}' and would make a site of "
+                    f"its coefficient '{param}'",
+                    "take that handler out, use learn = false, or take this site out of the "
+                    "config.",
+                )
+                return
 
 
 def is_inside(call: Addressed, site: Site) -> bool:
@@ -154,7 +173,7 @@ def no_filter(survey: Survey, function: Function, site: Site) -> Iterator[Proble
             last = item.qualified.rpartition(".")[2]
             if not item.qualified.startswith("numpyro.handlers."):
                 continue
-            if last in ("lift", "replay") or (last in CHOOSING and not item.sites):
+            if last == "replay" or (last in CHOOSING and not item.sites):
                 yield Problem(
                     site.place,
                     f"'{site.name}' is sampled inside of a {last} handler (line {frame.line}), "

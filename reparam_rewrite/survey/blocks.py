@@ -31,11 +31,18 @@ def calls_of(
         """Is it, or may it be, a plate, and may it weigh?"""
         if block not in blocks:
             items = index.items.get(block) or tuple(items_of(index, block))
-            weighed = any(
-                weighs(item) and (weighing or isinstance(item, Plate) or item.qualified is not None)
-                for item in items
-            )
-            blocks[block] = block in plates or any(map(is_plate, items)), weighed
+            plated, weighed = block in plates, False
+            for position, item in enumerate(items):
+                made = (
+                    made_by(references, block, position) if len(items) == len(block.items) else []
+                )
+                if made:  # ``with h:`` where h is a handler
+                    weighed = weighed or any(map(is_weighing, made))
+                    continue
+                known = isinstance(item, Plate) or item.qualified is not None
+                plated = plated or is_plate(item)
+                weighed = weighed or (weighs(item) and (weighing or known))
+            blocks[block] = plated, weighed
         return blocks[block]
 
     for (caller, callee, frames), line in references.edges.items():
@@ -58,6 +65,14 @@ def calls_of(
         if yields_to_anyone(index, block, owner):
             _, is_weighed = kind_of(block)
             yield Call(owner, ANY, block.lineno, 0, block.lineno * is_weighed)
+
+
+def made_by(references: References, block: ast.With | ast.AsyncWith, position: int) -> list[Made]:
+    """The handlers that an item of a `with` is one of, if it can't be anything else."""
+    values = references.items.get((block, position), ())
+    if not all(kind == "handler" for kind, _ in values):
+        return []
+    return [references.handlers[int(number)] for _, number in values]
 
 
 def yields_to_anyone(index: Index, block: ast.With | ast.AsyncWith, owner: str) -> bool:

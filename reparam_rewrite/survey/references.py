@@ -110,6 +110,8 @@ class References:
         self.enclosed: dict[str, int] = {}
         #: The functions of the file that make the context of a `with`.
         self.contexts: dict[ast.With | ast.AsyncWith, set[str]] = {}
+        #: What each item of a `with` may be.
+        self.items: dict[tuple[ast.With | ast.AsyncWith, int], Values] = {}
         #: The function in which a `with` stands.
         self.owners: dict[ast.With | ast.AsyncWith, str] = {}
 
@@ -209,7 +211,8 @@ class References:
                 self._assign(node.target, self._value(node.iter, space, frames), space, frames)
             case ast.With() | ast.AsyncWith():
                 for position, item in enumerate(node.items):
-                    self._item(node, item, space, (*frames, node) if position else frames)
+                    within = (*frames, node) if position else frames
+                    self.items[node, position] = self._item(node, item, space, within)
             case ast.Return():
                 if node.value is not None:
                     self._put((space.node, "return"), self._value(node.value, space, frames))
@@ -271,7 +274,7 @@ class References:
 
     def _item(
         self, node: ast.With | ast.AsyncWith, item: ast.withitem, space: Space, frames: Frames
-    ) -> None:
+    ) -> Values:
         self.owners[node] = space.node
         values = self._value(item.context_expr, space, frames)
         for kind, name in values:
@@ -287,6 +290,7 @@ class References:
             )
         if item.optional_vars is not None:
             self._assign(item.optional_vars, values, space, frames)
+        return values
 
     def _pair(self, target: ast.expr, value: ast.expr, space: Space, frames: Frames) -> None:
         both = isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, ast.Tuple)
