@@ -33,9 +33,8 @@ def calls_of(
             items = index.items.get(block) or tuple(items_of(index, block))
             plated, weighed = block in plates, False
             for position, item in enumerate(items):
-                made = (
-                    made_by(references, block, position) if len(items) == len(block.items) else []
-                )
+                same = len(items) == len(block.items)  # a stack of plates is several
+                made = made_by(references, block, position) if same else []
                 if made:  # ``with h:`` where h is a handler
                     weighed = weighed or any(map(is_weighing, made))
                     continue
@@ -45,10 +44,16 @@ def calls_of(
             blocks[block] = plated, weighed
         return blocks[block]
 
+    def is_held(block: ast.With | ast.AsyncWith) -> bool:
+        """``with checks.soft:`` is no plate for what another module may call, or may not."""
+        return all(dotted_name(index.aliases, item.context_expr) for item in block.items)
+
     for (caller, callee, frames), line in references.edges.items():
         plated = weighed = 0
+        handed = (caller, callee, frames) in references.handed
         for block in frames:
             is_plated, is_weighed = kind_of(block)
+            is_plated = is_plated and not (handed and is_held(block))
             plated = plated or (line if is_plated else 0)
             weighed = weighed or (block.lineno if is_weighed else 0)
         function = functions.get(caller)

@@ -48,11 +48,15 @@ MESSENGER = "numpyro.Messenger"
 PLATES = ("numpyro.plate", "numpyro.plate_stack")
 #: The builtins that call a function that they are given.
 CALLING = frozenset(f"builtins.{name}" for name in ("filter", "map", "max", "min", "sorted"))
-#: What calls nothing of the objects that it is given.
-QUIET = ("jax.numpy.", "numpy.", "math.", "numpyro.distributions.", "numpyro.", "builtins.")
+#: What calls nothing that it is given, and gives nothing of it back.
+QUIET = ("jax.numpy.", "numpy.", "math.", "numpyro.distributions.")
+QUIETLY = ("sample", "deterministic", "param", "factor", "subsample", "prng_key", "get_mask")
+#: But for these.
+VECTORIZING = frozenset(["vectorize", "frompyfunc", "apply_along_axis", "apply_over_axes"])
+#: Modules whose functions call one argument with the others.
+APPLYING = ("builtins.", "functools.", "itertools.", "jax.lax.", "jax.tree", "multiprocessing.")
 #: How many dots a name of another module may have.
 DEEPEST = 6
-WRAPPING = ("functools.wraps", "functools.update_wrapper")
 #: What enters a context without a `with`, so that nothing shows where it ends.
 ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
 PROPERTIES = ("property", "cached_property", "setter")
@@ -98,6 +102,7 @@ class References:
         self._members: dict[str, list[str]] = {}  # by a name, the classes that define it
         self._classes: dict[str, tuple[ast.ClassDef, Space]] = {}
         self._properties: set[str] = set()
+        self._managers: dict[str, list[Frames]] = {}  # context managers, with where they yield
         self._jobs: list[tuple[ast.AST, Space, Frames]] = []
         self._spaces: dict[ast.AST, Space] = {}
         self._shown: set[str] = set()  # functions whose arguments are written in the file
@@ -106,6 +111,8 @@ class References:
         #: Who calls whom, in which blocks, with the line.
         self.edges: dict[tuple[str, str, Frames], int] = {}
         self.handlers: list[Made] = []
+        #: Those of them that another module may make, with what it is given.
+        self.handed: set[tuple[str, str, Frames]] = set()
         #: Functions that are given to scan, cond, vmap..., with the line.
         self.enclosed: dict[str, int] = {}
         #: The functions of the file that make the context of a `with`.
@@ -178,6 +185,8 @@ class References:
         decorators = {ast.unparse(part).rpartition(".")[2] for part in node.decorator_list}
         if decorators & set(PROPERTIES):
             self._properties.add(name)
+        if "contextmanager" in decorators:
+            self._managers[name] = []
         if space.is_class and "staticmethod" not in decorators:
             first = [*node.args.posonlyargs, *node.args.args][:1]
             kind = "class" if "classmethod" in decorators else "object"
@@ -367,8 +376,14 @@ class References:
                 values = self._value(node.value, space, frames) if node.value else NOTHING
                 if isinstance(node, ast.Await):
                     self._edge(space, OUTSIDE[1], node, frames)  # meanwhile others run
+                elif frames not in self._managers.get(space.node, [frames]):
+                    self._managers[space.node].append(frames)
                 self._put((space.node, "return"), values)
                 return values
+            case ast.BinOp() if not isinstance(node.op, (ast.Add, ast.BitOr)):
+                self._value(node.left, space, frames)
+                self._value(node.right, space, frames)
+                return NOTHING
             case ast.Compare() | ast.UnaryOp() | ast.JoinedStr() | ast.FormattedValue():
                 for part in parts_of(node):
                     if isinstance(part, ast.expr):
@@ -400,7 +415,9 @@ class References:
         name = node.attr
         for value in values:
             kind, what = value
-            if kind == "import":
+            if kind == "import" and what.startswith("sys.modules"):
+                found.update(self._get(("", name)))  # perhaps this one
+            elif kind == "import":
                 deep = what.count(".") > DEEPEST  # ``v = v.pi`` has no end
                 found.add(FOREIGN if deep else ("import", canonical(f"{what}.{name}")))
             elif kind in ("object", "class"):
@@ -464,7 +481,11 @@ class References:
             if any(kind in ("function", "method", "partial", "handler") for kind, _ in held):
                 found |= held  # ``table.get("a")``
             values = frozenset(v for _, vs in given for v in vs if v[0] in CALLABLE)
-            if values and not callees - {FOREIGN} and isinstance(node.func.value, ast.Name):
+            if (
+                values
+                and not callees - {FOREIGN}
+                and isinstance(node.func.value, (ast.Name, ast.Attribute))
+            ):
                 self._assign(node.func.value, values, space, frames)  # parts.append(f)
         return found
 
@@ -479,6 +500,15 @@ class References:
                 self._edge(space, what, node, frames)
                 self._pass(value, given)
                 found.update(self._get((what, "return")))
+                if what in self._managers:
+                    found.add(("manager", what))
+            elif kind == "manager":  # ``@tempered()`` calls it inside of the blocks that yield
+                for inner in (one for _, values in given for one in values):
+                    for called in self._run_by(inner):
+                        for around in self._managers[what]:
+                            self.edges.setdefault((what, called, around), node.lineno)
+                            self._edge(space, what, node, frames)
+                    found.add(inner)
             elif kind == "class":
                 found |= self._instance(what, given, node, space, frames)
             elif kind == "object":
@@ -562,7 +592,7 @@ class References:
                     kind = "partial"
                 found.add((kind, what))
             return frozenset(found)
-        if dotted == WRAPPING[0]:
+        if dotted == "functools.wraps":
             return frozenset([FOREIGN])
         if dotted == "builtins.super":
             return frozenset([OUTSIDE])
@@ -577,7 +607,10 @@ class References:
             name = called.args[1]
             key = str(name.value) if isinstance(name, ast.Constant) else "*"
             self._put(("attribute", key), given[2][1])
-        if dotted in ("builtins.globals", "builtins.locals", "builtins.vars", "builtins.eval"):
+        if dotted in ("builtins.globals", "builtins.locals", "builtins.vars"):
+            return frozenset([OUTSIDE])
+        if dotted in ("builtins.eval", "builtins.exec"):
+            self._edge(space, OUTSIDE[1], node, frames)
             return frozenset([OUTSIDE])
         if dotted.rpartition(".")[2] in RUNNERS:
             for kind, what in (value for _, values in given for value in values):
@@ -589,19 +622,24 @@ class References:
         self, given: Given, node: ast.expr, space: Space, frames: Frames, dotted: str
     ) -> Values:
         """A call of what stands in another module: it may call what it is given."""
+        quiet = dotted.startswith(QUIET) and dotted.rpartition(".")[2] not in VECTORIZING
+        if quiet or dotted.removeprefix("numpyro.") in QUIETLY:
+            return frozenset([FOREIGN])
         everything = frozenset(v for _, vs in given for v in vs if v[0] in CALLABLE)
         for value in everything:
             kind, what = value
-            if kind in ("object", "outside") and dotted.startswith(QUIET):
-                continue
             if kind == "outside" or (dotted.startswith("builtins.") and dotted not in CALLING):
                 continue
             if kind in ("function", "method", "partial"):
                 others = everything - {value}
-                if others:
+                if others and dotted.startswith(APPLYING):
                     self._pass(("partial", what), [("", others)], shown=False)
             for one in self._run_by(value):
+                key = space.node, one, frames
+                handed = key not in self.edges or key in self.handed
                 self._edge(space, one, node, frames)
+                if handed:
+                    self.handed.add(key)
         return everything | {FOREIGN}
 
     def _handler(self, dotted: str, given: Given, node: ast.expr) -> Values:
@@ -646,6 +684,7 @@ class References:
 
     def _edge(self, space: Space, callee: str, node: ast.expr, frames: Frames) -> None:
         key = space.node, callee, frames
+        self.handed.discard(key)
         if key not in self.edges:
             self.edges[key] = node.lineno
             self._changed = True
