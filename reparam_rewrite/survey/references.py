@@ -428,7 +428,7 @@ class References:
                 found.update(self._get(("attribute", name)))
             elif kind == "handler" and name in ENTERING:
                 self.handlers[int(what)].entered = True
-            elif kind != "foreign":
+            elif kind not in ("foreign", "inherited", "manager"):
                 found.add(value)  # of a container, or ``kernel.model``
         for kind, what in list(found):
             if kind in ("method", "function") and what in self._properties:
@@ -504,9 +504,9 @@ class References:
                     found.add(("manager", what))
             elif kind == "manager":  # ``@tempered()`` calls it inside of the blocks that yield
                 for inner in (one for _, values in given for one in values):
-                    for called in self._run_by(inner):
+                    for callee in self._run_by(inner):
                         for around in self._managers[what]:
-                            self.edges.setdefault((what, called, around), node.lineno)
+                            self.edges.setdefault((what, callee, around), node.lineno)
                             self._edge(space, what, node, frames)
                     found.add(inner)
             elif kind == "class":
