@@ -346,6 +346,46 @@ WEIGHED = below(
                 with handlers.scale(scale=2.0):
                     f(n)
     """,
+    a_list_in_an_attribute="""
+    class T:
+        def __init__(self):
+            self.parts = []
+
+        def add(self, f):
+            self.parts.append(f)
+
+        def run(self, n):
+            with handlers.scale(scale=2.0):
+                for f in self.parts:
+                    f(n)
+
+
+    T().add(plain)
+    """,
+    by_the_module_itself="""
+    import sys
+
+
+    def model(n):
+        with handlers.scale(scale=2.0):
+            sys.modules[__name__].plain(n)
+    """,
+    an_evaluation="""
+    def model(n):
+        with handlers.scale(scale=2.0):
+            eval("plain(n)")
+    """,
+    a_context_manager_that_decorates="""
+    @contextlib.contextmanager
+    def tempered():
+        with handlers.scale(scale=2.0):
+            yield
+
+
+    @tempered()
+    def model(n):
+        plain(n)
+    """,
     an_import_in_the_function="""
     def model(n):
         from numpyro.handlers import scale as s
@@ -579,6 +619,25 @@ BESIDE = below(
     @jax.jit
     def model(n):
         return plain(n)
+    """,
+    a_model_that_is_fitted="""
+    from numpyro.infer import SVI
+
+
+    class Fit:
+        def run(self, guide, x):
+            self.params = SVI(plain, guide, x=x).run(x)
+            with handlers.scale(scale=2.0):
+                numpyro.sample("z", dist.Normal(jnp.dot(x, self.params), 1))
+    """,
+    an_attribute_of_a_foreign_base="""
+    from elsewhere import Base
+
+
+    class Part(Base):
+        def run(self, n):
+            with handlers.scale(scale=2.0):
+                numpyro.sample("z", self.prior.expand([n]))
     """,
     harmless_handlers="model = handlers.trace(handlers.seed(handlers.scope(plain, 'g'), 0))",
     a_scaled_method_called_as_the_model_is="""

@@ -164,7 +164,7 @@ def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Prob
 def no_filter(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """Handlers that choose sites in a way that can't be read: they would meet the base site.
 
-    ``block(hide_fn=...)``, ``substitute(substitute_fn=...)``, ``lift()``
+    ``block(hide_fn=...)``, ``substitute(substitute_fn=...)``
     """
     for frame in site.all_frames:
         for item in frame.items:

@@ -116,8 +116,11 @@ def is_implicit(scoped: Scoped) -> bool:
     node = scoped.node
     if node.name.startswith("__") and node.name.endswith("__"):
         return node.name not in ("__call__", "__init__", "__new__", "__post_init__")
-    if any(ast.unparse(part).endswith(("setter", "deleter")) for part in node.decorator_list):
+    decorators = [ast.unparse(part) for part in node.decorator_list]
+    if any(part.endswith(("setter", "deleter")) for part in decorators):
         return True
+    if any(part.endswith("contextmanager") for part in decorators):
+        return False  # a `with` shows where
     return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in scoped.parts)
 
 
