@@ -66,7 +66,7 @@ def claimed(site: Site, names: tuple[str, ...]) -> Site:
         replace(frame, items=tuple(at_dim(item, names, event) for item in frame.items))
         for frame in site.frames
     )
-    around = plate_shape(frames)
+    around = plate_shape(frames, site.name)
     seen = opened(site.seen)[1:]
     if site.prior.event is not None and site.plate_shape is None and around is not None:
         site = replace(site, frames=frames, plate_shape=around)

@@ -14,11 +14,14 @@ from reparam_rewrite.plan.handlers import (
     no_handler,
     not_addressed,
     not_entered,
+    not_lifted,
     volume_counts,
 )
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.parents import lines_of
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.scaling import power_is_real
+from reparam_rewrite.plan.traces import running
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Function, Site, Survey
@@ -40,11 +43,13 @@ def child_problems(survey: Survey, function: Function, child: Child) -> Iterator
         if check is has_density and child.reparam is not None:
             continue  # NumPyro's reparameterizers know best what they suit
         yield from check(survey, function, child.site)
+    yield from not_lifted(survey, function, child)
     yield from runs_as_written(survey, function, child.site)
     yield from no_guide(survey, function, child.site)
     yield from volume_counts(survey, function, child)
     yield from own_density(survey, child.site)
     yield from base_is_free(function, child)
+    yield from power_is_real(child)
 
 
 def not_observed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
@@ -129,29 +134,26 @@ def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Proble
 
 def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``with plate("n", n): effect()``: axes that don't show."""
-    last = called_as(function)
-    for other in survey.plated.get(last, ()):
-        if last in other.calls_in_plates:
-            yield Problem(
-                site.place,
-                f"'{site.name}' is sampled in '{last}', which is called under a plate (line "
-                f"{other.calls_in_plates[last]}): it has axes that don't show here",
-                "sample it where the plate is; take it out of the config otherwise.",
-            )
-            return
-        if other is not function and last in other.mentions:
-            yield Problem(
-                site.place,
-                f"'{site.name}' is sampled in '{last}', which may be called under a plate of "
-                f"'{other.name}', where it is handed on (line {other.mentions[last]})",
-                "call it by its name, outside of plates.",
-            )
-            return
+    last = called_as(function.name)
+    above = running(survey, function)
+    for call in survey.plated:
+        if call.callee in above and (call.callee == function.name or call.callee.startswith("<")):
+            how = f"which is called under a plate (line {call.plated})"
+        elif call.callee in above:
+            how = f"which may be called under a plate (line {call.plated})"
+        else:
+            continue
+        yield Problem(
+            site.place,
+            f"'{site.name}' is sampled in '{last}', {how}: it has axes that don't show here",
+            "sample it where the plate is; take it out of the config otherwise.",
+        )
+        return
 
 
-def called_as(function: Function) -> str:
-    """The name that a call of it has: that of the class, for an ``__init__``."""
-    rest, _, last = function.name.rpartition(".")
+def called_as(name: str) -> str:
+    """The name that a call of a function has: that of the class, for an ``__init__``."""
+    rest, _, last = name.rpartition(".")
     return rest.rpartition(".")[2] if last == "__init__" and rest else last
 
 

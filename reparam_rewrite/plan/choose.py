@@ -68,7 +68,8 @@ def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -
     problems = []
     for function in functions:
         last = function.name.rpartition(".")[2]
-        if last not in survey.enclosed:
+        line = survey.enclosed.get(function.name)
+        if line is None:
             continue
         named = {named.name for named in named_sites(config)}
         site = next((site for site in function.sites if site.name in named), None)
@@ -77,7 +78,7 @@ def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -
         problems.append(
             Diagnostic(
                 place,
-                f"{what} is given to scan, cond or the like (line {survey.enclosed[last]})",
+                f"{what} is given to scan, cond or the like (line {line})",
                 "sites there are only rewritten in a scan of NumPyro's without reverse= and "
                 "history=, whose body is a function defined beside it and used nowhere else.",
                 survey.line(place),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.traces import reached, running
+from reparam_rewrite.survey.callgraph import ANY
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Addressed, Function, Handler, Site, Survey, weighs
 
@@ -48,14 +51,28 @@ def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Probl
 
 def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``condition(model, {"a": 0.0})``: it would no longer find the site."""
+    out = "take that handler out, or this site out of the config."
     for call in survey.addressed:
-        if call.handler == "reparam" or not speaks_of(call, function, site, survey):
+        if call.handler in ("reparam", "lift") or not speaks_of(call, function, site, survey):
             continue
-        if call.sites is None and call.displayed:
+        unseen = any(first <= site.place.line <= last for first, last in call.unseen)
+        if call.chooses and (unseen or not is_inside(call, site)):
+            name = "handler" if call.handler == "Messenger" else f"{call.handler} handler"
+            yield Problem(
+                call.place,
+                f"this {name} is around '{site.name}' and may treat '{site.name}_base' and the "
+                f"params otherwise than '{site.name}', as it chooses by {call.chooses}",
+                out,
+            )
+            return
+        if call.sites is None and (call.displayed or unseen):
             yield Problem(
                 call.place,
                 f"this {call.handler} handler may address '{site.name}' by name: the keys of its "
-                "dictionary are put together",
+                "dictionary are put together"
+                if call.displayed
+                else f"this {call.handler} handler is around '{site.name}' and may address it by "
+                "name: its keys can't be read",
                 "write its keys out.",
             )
             return
@@ -65,6 +82,14 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
                 f"this {call.handler} handler addresses '{site.name}' by name and would no longer "
                 f"find it, as '{site.name}_base' is sampled instead",
                 f"take the handler out, and apply it to '{site.name}_base' of the rewritten model.",
+            )
+            return
+        if call.sites is not None and f"{site.name}_base" in call.sites:
+            yield Problem(
+                call.place,
+                f"this {call.handler} handler addresses '{site.name}_base', which '{site.name}' "
+                "would be sampled as",
+                out,
             )
             return
     for frame in site.all_frames:
@@ -81,15 +106,34 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
                 )
 
 
+def not_lifted(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:
+    """``lift(model, prior=dist.Normal(0, 1))``: a coefficient would become a latent site."""
+    params = {param_name(pair) for pair in child.pairs} | {scale_param(child)}
+    for call in survey.addressed:
+        if call.handler != "lift" or not speaks_of(call, function, child.site, survey):
+            continue
+        for param in sorted(params - {""}):
+            if call.sites is None or may_be(param, call.sites):
+                yield Problem(
+                    call.place,
+                    f"this lift handler is around '{child.site.name}' and would make a site of "
+                    f"its coefficient '{param}'",
+                    "take that handler out, use learn = false, or take this site out of the "
+                    "config.",
+                )
+                return
+
+
+def is_inside(call: Addressed, site: Site) -> bool:
+    """Does a site stand in a block of a handler?"""
+    return any(first <= site.place.line <= last for first, last in call.blocks)
+
+
 def speaks_of(call: Addressed, function: Function, site: Site, survey: Survey) -> bool:
-    """May a handler be about a site: of the function that it is given, or that its block runs?"""
-    if call.runs is not None and not call.lines[0] <= site.place.line <= call.lines[1]:
-        if not call.runs:
-            return False
-        above = running(survey, function)
-        return any(name.rpartition(".")[2] in call.runs for name in above)
-    own = function.name.rpartition(".")[2]
-    return call.target is None or call.target == own or call.target not in survey.functions
+    """May a handler be about a site: does it stand in its block, or may the handler run it?"""
+    if ANY in call.targets or is_inside(call, site):
+        return True
+    return not call.targets.isdisjoint(running(survey, function))
 
 
 def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
@@ -97,9 +141,10 @@ def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Prob
     if not survey.entering:
         return  # the usual case, in which the calls need not be followed
     helpers = reached(survey.calls, {function.name}) - {function.name}
-    for name in sorted(helpers):
+    for name in sorted(helpers & survey.functions.keys()):
         other = survey.functions[name]
-        if other.entered is not None:
+        by_with = name.rpartition(".")[2] in ("__enter__", "__aenter__")
+        if other.entered is not None and not by_with:
             yield Problem(
                 site.place,
                 f"'{site.name}' is sampled in a function that calls '{name}', which enters a "
@@ -119,20 +164,16 @@ def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Prob
 def no_filter(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """Handlers that choose sites in a way that can't be read: they would meet the base site.
 
-    ``block(hide_fn=...)``, ``substitute(substitute_fn=...)``, ``lift()``
+    ``block(hide_fn=...)``, ``substitute(substitute_fn=...)``
     """
     for frame in site.all_frames:
         for item in frame.items:
-            if not isinstance(item, Handler):
-                continue
-            if item.qualified is None:
-                called = item.text.partition("(")[0].rpartition(".")[2]
-                yield from chooses(survey, site, called, frame.line)
+            if not isinstance(item, Handler) or item.qualified is None:
                 continue
             last = item.qualified.rpartition(".")[2]
             if not item.qualified.startswith("numpyro.handlers."):
                 continue
-            if last in ("lift", "replay") or (last in CHOOSING and not item.sites):
+            if last == "replay" or (last in CHOOSING and not item.sites):
                 yield Problem(
                     site.place,
                     f"'{site.name}' is sampled inside of a {last} handler (line {frame.line}), "
@@ -140,19 +181,6 @@ def no_filter(survey: Survey, function: Function, site: Site) -> Iterator[Proble
                     "take that handler out, or this site out of the config.",
                 )
                 return
-
-
-def chooses(survey: Survey, site: Site, called: str, line: int) -> Iterator[Problem]:
-    """``with known(a=1.0):`` where `known` makes a handler that treats some sites otherwise."""
-    for other in survey.functions.values():
-        found = sorted(other.calls & {*CHOOSING, "lift", "replay"})
-        if other.name.rpartition(".")[2] == called and found:
-            yield Problem(
-                site.place,
-                f"'{site.name}' is sampled inside of what '{called}' makes (line {line}), a "
-                f"{found[0]} handler, which may address it by name",
-                "take that handler out, or this site out of the config.",
-            )
 
 
 def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[Problem]:
@@ -168,24 +196,18 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
         (frame.line for frame in site.frames if any(weighs(item) for item in frame.items)), None
     )
     where = f"the with in line {line} would" if line is not None else ""
-    for name in running(survey, function) if survey.weighing else ():
-        last = name.rpartition(".")[2]
-        handed_on = any(last in giver.mentions for giver in survey.functions.values())
-        for other in survey.weighing:
-            if not where and last in other.calls_weighed:
-                where = (
-                    f"the with in line {other.calls_weighed[last]}, where '{last}' is called, may"
-                )
-            # ``with scale(scale=2.0): f(n)`` in a function that `last` may be given to.
-            unknown = [called for called in other.calls_weighed if called in other.timeline]
-            if not where and handed_on and unknown:
-                where = (
-                    f"the with in line {other.calls_weighed[unknown[0]]}, where "
-                    f"'{unknown[0]}' is called, may"
-                )
+    above = running(survey, function)
     for call in survey.weighed:
-        if not where and may_run(survey, call.target, function):
-            where = f"the {call.handler} handler in line {call.place.line} would"
+        if where or not (call.callee == ANY or call.callee in above):
+            continue
+        called = f"where '{last_of(call.callee, function)}' is called, may"
+        if call.callee == ANY:
+            called = "where what others hand in is called, may"
+        where = (
+            f"the with in line {call.weighed}, {called}"
+            if call.in_with
+            else f"the handler in line {call.weighed} would"
+        )
     if where:
         what = "has a scale" if child.scale is not None else "isn't known to be real-valued"
         yield Problem(
@@ -196,10 +218,6 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
         )
 
 
-def may_run(survey: Survey, target: str | None, function: Function) -> bool:
-    """May what a handler is given, a function by its name or something else, run `function`?"""
-    names = [name for name in survey.functions if name.rpartition(".")[2] == target]
-    if not names:
-        return True
-    above = running(survey, function)
-    return any(name in above for name in names)
+def last_of(callee: str, function: Function) -> str:
+    """What to call a function in a message: a lambda has no name."""
+    return (function.name if callee.startswith("<") else callee).rpartition(".")[2]

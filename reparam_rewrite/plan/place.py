@@ -29,7 +29,11 @@ def candidates(context: Context, site: Site) -> list[int]:
         (
             position
             for position, frame in enumerate(site.frames)
-            if frame.plates or any(isinstance(i, Handler) and i.opaque for i in frame.items)
+            if frame.plates
+            or any(
+                isinstance(item, Handler) and item.opaque and not item.leaves(site.name)
+                for item in frame.items
+            )
         ),
         None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reparam_rewrite.config_values import BasisRule, PowerTable, ScaleRule
 from reparam_rewrite.expressions import identifier
@@ -72,6 +72,26 @@ def scale_of(
         return Scale(variable, literal, coefficient=coefficient)
     power = rule.power if rule.by and not isinstance(rule.power, PowerTable) else None
     return Scale(variable, value=value, power=power, coefficient=coefficient, label=rule.by or "")
+
+
+def power_is_real(child: Child) -> Iterator[Problem]:
+    """``scale = { by = "s", power = 0.5 }`` of a site that may be negative: NaN for half of it.
+
+    A whole power is real, and the determinant takes its absolute value. An expression that the
+    config has instead, ``scale = "s ** -0.5"``, is the user's own.
+    """
+    rule, site = child.scale, None if child.by is None else child.by.site
+    if rule is None or not rule.by or site is None or site.prior.support.positive:
+        return
+    if isinstance(rule.power, PowerTable) or not float(rule.power).is_integer():
+        power = "a learned power" if isinstance(rule.power, PowerTable) else f"power {rule.power!r}"
+        yield Problem(
+            rule.place,
+            f"'{site.name}' isn't known to be positive (line {site.place.line}), and {power} of a "
+            "negative number is NaN: that part of the posterior would never be seen",
+            f"use a whole number as its power, or a positive expression instead of "
+            f"'{site.name}': scale = \"jnp.exp(-{identifier(site.name)})\", for example.",
+        )
 
 
 def is_computed(site: Site | None) -> bool:

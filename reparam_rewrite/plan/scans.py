@@ -35,7 +35,7 @@ from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.structure import matrix
 from reparam_rewrite.plan.values import Coefficient, Rewrite, Scanned, Term, Threading, Value
 from reparam_rewrite.survey.scans import loc_position
-from reparam_rewrite.survey.values import Scan, Site
+from reparam_rewrite.survey.values import Handler, Plate, Scan, Site
 
 
 class ScanContext(Struct):
@@ -129,7 +129,8 @@ def check_form(child: Child) -> None:
         raise stop("only offsets are written there", "take its scale, basis or reparam out.")
     if site.computed or any(pair.site is not None and pair.site.computed for pair in child.pairs):
         raise stop("names there must be plain strings", "write the name out.")
-    if any(frame.kind == "with" for frame in site.frames):
+    names = [site.name, f"{site.name}_base", *(pair.parent for pair in child.pairs)]
+    if not all(reaches_others(item, names) for frame in site.frames for item in frame.items):
         raise stop(
             "the scan stands in a with, whose plates or handlers reach into it",
             "put the scan outside, or take the site out of the config.",
@@ -151,6 +152,11 @@ def check_form(child: Child) -> None:
             "it isn't a statement of its own there",
             f'write {identifier(site.name)} = numpyro.sample("{site.name}", ...).',
         )
+
+
+def reaches_others(item: Plate | Handler, names: list[str]) -> bool:
+    """Does what stands around a scan leave these sites alone? ``condition(data={"y": y})``"""
+    return isinstance(item, Handler) and all(map(item.leaves, names))
 
 
 class Part:

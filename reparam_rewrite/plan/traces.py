@@ -8,13 +8,14 @@ from reparam_rewrite.survey.values import Function, Survey
 def together(survey: Survey, function: Function) -> set[str]:
     """The dotted names of all functions that a model with this one in it may run.
 
-    By name: what calls something called as `function` is, and what that calls in turn.
+    What may call `function`, and what that calls in turn.
     """
-    return reached(survey.calls, running(survey, function))
+    found = reached(survey.calls, running(survey, function))
+    return {name for name in found if name in survey.functions}
 
 
 def running(survey: Survey, function: Function) -> set[str]:
-    """The dotted names of all functions that may run this one, with itself."""
+    """All that may run this function, with itself: functions, lambdas and handlers."""
     return reached(survey.callers, {function.name})
 
 
@@ -22,7 +23,7 @@ def reached(graph: dict[str, set[str]], start: set[str]) -> set[str]:
     """All that can be reached from `start`, with itself."""
     found, waiting = set(start), list(start)
     while waiting:
-        for name in graph[waiting.pop()]:
+        for name in graph.get(waiting.pop(), ()):
             if name not in found:
                 found.add(name)
                 waiting.append(name)

@@ -12,9 +12,11 @@ import warnings
 from collections.abc import Iterable
 
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
-from reparam_rewrite.survey.addressing import addressed, weighed
+from reparam_rewrite.survey.around import addressed
+from reparam_rewrite.survey.blocks import calls_of
 from reparam_rewrite.survey.effects import effects_of
 from reparam_rewrite.survey.index import index
+from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Comment, Function, Survey
 from reparam_rewrite.survey.walk import Walk
@@ -30,7 +32,8 @@ def survey(path: str, text: str) -> Survey:
     Raises `Refusal` if the text is not Python.
     """
     source = Text(path, text)
-    found = index(parse(path, text))
+    tree = parse(path, text)
+    found = index(tree)
     functions: dict[str, Function] = {}
     effects = effects_of(found)
     shared = frozenset(found.module_names), frozenset(dir(builtins))
@@ -41,17 +44,19 @@ def survey(path: str, text: str) -> Survey:
         walk = Walk(found, source, scoped, shared, effects)
         functions[scoped.name] = walk.run()
         functions.update(walk.bodies)
+    references = References(found)
+    references.read(tree)
     return Survey(
         path=path,
         functions=functions,
+        edges=tuple(calls_of(found, references, functions)),
         identifiers=frozenset(found.identifiers),
         aliases=found.aliases,
         certain=frozenset(found.certain),
         redefined=found.redefined,
-        enclosed=found.enclosed,
+        enclosed=references.enclosed,
         constants=frozenset(found.constants),
-        addressed=tuple(addressed(found, source)),
-        weighed=tuple(weighed(found, source)),
+        addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),
         statements=tuple(found.kinds),
         stray=stray(source, functions.values()),

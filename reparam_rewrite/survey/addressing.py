@@ -1,4 +1,4 @@
-"""Which sites do handlers address by name? ``condition(model, {"a": 0.0})``
+"""Which sites does a handler address by name? ``condition(model, {"a": 0.0})``
 
 Only dictionaries and lists that are written in the file count: a handler that gets its names from
 elsewhere can't be judged here.
@@ -9,78 +9,39 @@ from __future__ import annotations
 import ast
 
 from reparam_rewrite.survey.calls import argument, is_none
-from reparam_rewrite.survey.effects import PURE_METHODS
 from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.naming import is_computed, template_of
-from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import Addressed
 
-WEIGHING = ("numpyro.handlers.mask", "numpyro.handlers.scale")
-
-ADDRESSING = ("reparam", "condition", "substitute", "do", "block")
-
-
-def addressed(found: Index, source: Text) -> list[Addressed]:
-    """The calls outside a `with` that address sites of a function by name."""
-    calls = []
-    for node in found.handler_calls:
-        dotted = dotted_name(found.aliases, node.func)
-        if dotted is None or dotted.rpartition(".")[2] not in ADDRESSING:
-            continue
-        first = argument(node, 0, "fn")
-        target = first.id if isinstance(first, ast.Name) else found.decorated.get(node)
-        block = found.entered.get(node, [])
-        calls.append(
-            Addressed(
-                dotted.rpartition(".")[2],
-                addressed_sites(found, dotted, node),
-                target,
-                source.place(node),
-                is_displayed(found, node),
-                run_by(found, block),
-                (block[0].lineno, block[-1].end_lineno or 0) if block else (0, 0),
-            )
-        )
-    return calls
+#: Handlers that give sites or params another meaning, each with the argument that says by a
+#: function, or by types, of which.
+ADDRESSING: dict[str, tuple[str, ...]] = {
+    "reparam": (),
+    "condition": ("condition_fn",),
+    "substitute": ("substitute_fn",),
+    "do": (),
+    "block": ("hide_fn", "expose_types", "hide_types"),
+    "lift": (),
+    "Messenger": (),
+}
 
 
-#: What runs nothing of the file: distributions, arrays, and sites themselves.
-QUIET = ("jax.", "numpy.", "math.", "numpyro.distributions.")
-PRIMITIVES = frozenset(["deterministic", "factor", "param", "plate", "sample", "subsample"])
+def chooses(handler: str, call: ast.Call) -> str:
+    """The argument by which a handler chooses in a way that can't be read; empty if there is none.
 
-
-def run_by(index: Index, block: list[ast.stmt]) -> frozenset[str] | None:
-    """The last names of the functions that a block may run; None if it may run any.
-
-    ``with reparam(config=config): theta = sample("theta", Normal(mu, tau))`` runs none.
+    ``block(hide_fn=...)``, ``condition(condition_fn=...)``, ``lift(prior=dist.Normal(0, 1))``
     """
-    if not block:
-        return None
-    defined = {scoped.node.name for scoped in index.functions}
-    called: list[str] = []
-    mentioned: list[str] = []
-    for node in (part for statement in block for part in walk(statement)):
-        if isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom)):
-            return None  # meanwhile others run
-        name = getattr(node, "id", None) or getattr(node, "attr", None)
-        if name in defined:
-            mentioned.append(name)
-        if not isinstance(node, ast.Call):
-            continue
-        dotted = dotted_name(index.aliases, node.func)
-        quiet = dotted is not None and dotted.startswith(QUIET)
-        if quiet or (dotted or "").removeprefix("numpyro.") in PRIMITIVES:
-            continue
-        if isinstance(node.func, ast.Attribute) and node.func.attr in PURE_METHODS:
-            continue
-        if dotted is not None or not isinstance(node.func, ast.Name):
-            return None
-        if node.func.id not in defined:
-            return None  # an argument, for all that is known
-        called.append(node.func.id)
-    # What is named more often than called is handed on. What runs without a call runs anywhere.
-    return frozenset(called) | index.implicit if len(mentioned) == len(called) else None
+    if handler == "Messenger":
+        return "process_message"
+    if handler == "lift":
+        prior = argument(call, 1, "prior")
+        return "" if prior is not None and keys_of(prior) is not None else "prior"
+    names = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    places = {"condition": 2, "substitute": 2, "block": 1}
+    if handler in places and len(call.args) > places[handler]:
+        names.setdefault(ADDRESSING[handler][0], call.args[places[handler]])
+    if handler == "block" and len(call.args) > 3:
+        names.setdefault("expose_types", call.args[3])
+    return next((n for n in ADDRESSING[handler] if n in names and not is_none(names[n])), "")
 
 
 def is_displayed(index: Index, call: ast.Call) -> bool:
@@ -90,20 +51,6 @@ def is_displayed(index: Index, call: ast.Call) -> bool:
     return any(isinstance(value, (ast.Dict, ast.DictComp)) for value in values)
 
 
-def weighed(found: Index, source: Text) -> list[Addressed]:
-    """``handlers.scale(model, scale=0.5)``: the calls that weigh all that a function samples."""
-    calls = []
-    for node in found.handler_calls:
-        dotted = dotted_name(found.aliases, node.func) or ""
-        first = argument(node, 0, "fn")
-        decorates = found.decorated.get(node)
-        if dotted not in WEIGHING or (is_none(first) and decorates is None):
-            continue
-        target = first.id if isinstance(first, ast.Name) else decorates
-        calls.append(Addressed(dotted.rpartition(".")[2], frozenset(), target, source.place(node)))
-    return calls
-
-
 def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozenset[str] | None:
     """The site names in the dictionary of a handler; None if it can't be read."""
     if dotted is None or not dotted.startswith("numpyro.handlers."):
@@ -111,6 +58,8 @@ def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozens
     handler = dotted.rpartition(".")[2]
     if handler not in ADDRESSING:
         return frozenset()
+    if chooses(handler, call) or any(keyword.arg is None for keyword in call.keywords):
+        return None
     if handler == "block":
         given = [argument(call, 2, "hide"), argument(call, 4, "expose")]
         lists = [part.elts for part in given if isinstance(part, (ast.List, ast.Tuple, ast.Set))]
@@ -120,7 +69,7 @@ def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozens
             for item in items
             if isinstance(item, ast.Constant) and isinstance(item.value, str)
         )
-    keyword = "config" if handler == "reparam" else "data"
+    keyword = {"reparam": "config", "lift": "prior"}.get(handler, "data")
     data = argument(call, 1, keyword)
     if data is None:
         return None

@@ -1,6 +1,7 @@
 """Which functions of a file call which, and under what?
 
-Each answer is worked out once: it is asked of every site of every function.
+Each answer is worked out once: it is asked of every site of every function. Beside functions, what
+calls and is called may be a lambda, a handler that holds a function, or the module, called "".
 """
 
 from __future__ import annotations
@@ -13,41 +14,60 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from reparam_rewrite.survey.values import Function
 
+#: Called where anything that another module hands in is called.
+ANY = "*"
+
+
+class Call(Struct, frozen=True):
+    """A call that may be of `callee`; both are dotted names.
+
+    `plated`: under what may be a plate, in the line of the `with` or of the call; `weighed`: under
+    what may weigh a log density. 0 where it isn't.
+    """
+
+    caller: str
+    callee: str
+    line: int
+    plated: int = 0
+    weighed: int = 0
+
+    @property
+    def in_with(self) -> bool:
+        """Is it a `with` that weighs, and no handler that is called?"""
+        return not self.caller.startswith("<handler")
+
 
 class Callgraph(Struct, frozen=True, dict=True):
-    """The functions of a file by their dotted names, in its order."""
+    """The functions of a file by their dotted names, in its order, and all calls."""
 
     functions: dict[str, Function]
+    edges: tuple[Call, ...]
 
     @cached_property
     def calls(self) -> dict[str, set[str]]:
-        """For each function the dotted names of those that it may call, by the last of its name."""
-        by_last: dict[str, list[str]] = {}
-        for name in self.functions:
-            by_last.setdefault(name.rpartition(".")[2], []).append(name)
-        return {
-            name: {callee for last in function.calls for callee in by_last.get(last, ())}
-            for name, function in self.functions.items()
-        }
+        """For each function, lambda and handler those that it may call."""
+        found: dict[str, set[str]] = {}
+        for call in self.edges:
+            found.setdefault(call.caller, set()).add(call.callee)
+        return found
 
     @cached_property
     def callers(self) -> dict[str, set[str]]:
-        """For each function the dotted names of those that may call it."""
-        callers: dict[str, set[str]] = {name: set() for name in self.functions}
-        for name, callees in self.calls.items():
-            for callee in callees:
-                callers[callee].add(name)
-        return callers
+        """For each function, lambda and handler those that may call it."""
+        found: dict[str, set[str]] = {}
+        for call in self.edges:
+            found.setdefault(call.callee, set()).add(call.caller)
+        return found
 
     @cached_property
-    def plated(self) -> dict[str, list[Function]]:
-        """For each name the functions that call it under a plate, or have plates and mention it."""
-        found: dict[str, list[Function]] = {}
-        for function in self.functions.values():
-            mentions = function.mentions if function.has_plates else {}
-            for name in function.calls_in_plates.keys() | mentions.keys():
-                found.setdefault(name, []).append(function)
-        return found
+    def plated(self) -> list[Call]:
+        """The calls under what may be a plate."""
+        return [call for call in self.edges if call.plated]
+
+    @cached_property
+    def weighed(self) -> list[Call]:
+        """The calls under what may weigh a log density."""
+        return [call for call in self.edges if call.weighed]
 
     @cached_property
     def guides(self) -> list[Function]:
@@ -58,8 +78,3 @@ class Callgraph(Struct, frozen=True, dict=True):
     def entering(self) -> bool:
         """Does any function enter a context without a `with`?"""
         return any(function.entered is not None for function in self.functions.values())
-
-    @cached_property
-    def weighing(self) -> list[Function]:
-        """The functions that call something under what weighs a log density."""
-        return [function for function in self.functions.values() if function.calls_weighed]

@@ -30,7 +30,6 @@ class Contexts(Reader):
         if isinstance(node, ast.Call):
             stack = stack_of(self, self._text, node)
             if stack:
-                self.function.has_plates = True
                 self.function.taken.update(plate.name for plate in stack if plate.literal)
                 return stack
         return (self._item(node),)
@@ -70,7 +69,6 @@ class Contexts(Reader):
         plate = plate_of(self, self._text, call, self._frames, made=made)
         if plate is None:
             return None
-        self.function.has_plates = True
         if plate.literal:
             self.function.taken.add(plate.name)
         return plate

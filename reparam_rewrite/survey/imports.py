@@ -9,6 +9,21 @@ from collections.abc import Callable, Iterator
 STAR: dict[str, tuple[str, ...] | None] = {
     "numpyro": ("deterministic", "handlers", "param", "plate", "plate_stack", "sample"),
     "numpyro.distributions": None,
+    "numpyro.handlers": (
+        "block",
+        "condition",
+        "do",
+        "lift",
+        "mask",
+        "reparam",
+        "replay",
+        "scale",
+        "scope",
+        "seed",
+        "substitute",
+        "trace",
+        "uncondition",
+    ),
 }
 
 # The same object under the module it is defined in.

@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,6 +14,9 @@ from reparam_rewrite.survey.bindings import imports_of, own_names
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.imports import bound_by, dotted, is_star_of_unknown
 from reparam_rewrite.survey.nodes import parts_of, walk
+
+if TYPE_CHECKING:
+    from reparam_rewrite.survey.values import Handler, Plate
 
 #: What runs a function in its own way: more than once, on slices, or under a trace of its own.
 RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", "switch"])
@@ -59,7 +63,6 @@ class Index(Struct):
     stored: dict[ast.expr, ast.expr] = {}  # the target of an assignment -> the value
     aliases: dict[str, str] = {}
     certain: set[str] = set()  # names that the head of the module imports, whatever happens
-    enclosed: dict[str, int] = {}  # functions given to scan, cond, vmap..., with the line
     redefined: dict[str, list[int]] = {}  # functions by name, with the lines of all definitions
     constants: set[str] = set()
     globals: set[str] = set()  # names that some function declares global
@@ -69,12 +72,10 @@ class Index(Struct):
     samplers: set[str] = set()  # functions that may sample, by the last of their names
     dictionaries: dict[str, list[ast.expr]] = {}
     keys: dict[str, set[str]] = {}  # name["key"] = ...
-    handler_calls: list[ast.Call] = []
     lazy: bool = False  # something in it may run when it is iterated over
     implicit: set[str] = set()  # functions that run without a call: `__add__`, generators
     densities: set[str] = set()  # classes that inherit a density and define another
-    decorated: dict[ast.expr, str] = {}  # a decorator -> the function that it decorates
-    entered: dict[ast.expr, list[ast.stmt]] = {}  # an item of a `with` -> the block inside
+    items: dict[ast.stmt, tuple[Plate | Handler, ...]] = {}  # those of each `with` that was read
     starred: bool = False  # ``from mylib import *``: any name may mean something else
 
     def last_of(self, node: ast.stmt) -> int:
@@ -108,18 +109,21 @@ def index(tree: ast.Module) -> Index:
         found.by_last.setdefault(scoped.node.name, []).append(scoped)
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
     found.samplers = samplers_of(found)
-    found.implicit = {s.node.name for s in found.functions if is_implicit(s)}
+    found.implicit = {s.name for s in found.functions if is_implicit(s)}
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
 
 
 def is_implicit(scoped: Scoped) -> bool:
-    """May it run where nothing is called: for an operator, a loop or an attribute?"""
+    """May it run where nothing that shows calls it: for an operator, or in a loop?"""
     node = scoped.node
     if node.name.startswith("__") and node.name.endswith("__"):
-        return node.name != "__init__"
-    if any(ast.unparse(part).endswith(("property", "setter")) for part in node.decorator_list):
+        return node.name not in ("__call__", "__init__", "__new__", "__post_init__")
+    decorators = [ast.unparse(part) for part in node.decorator_list]
+    if any(part.endswith(("setter", "deleter")) for part in decorators):
         return True
+    if any(part.endswith("contextmanager") for part in decorators):
+        return False  # a `with` shows where
     return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in scoped.parts)
 
 
@@ -164,45 +168,22 @@ def number_block(
 
 
 def read_names(found: Index, tree: ast.Module) -> None:
-    """Every identifier of the file, and the calls that may address sites by name."""
+    """Every identifier of the file, and the dictionaries that are written in it."""
     names = found.identifiers
-    addressing = {
-        name for name, dotted in found.aliases.items() if dotted.startswith("numpyro.handlers.")
-    } | {"block", "condition", "do", "mask", "reparam", "scale", "substitute"}
     for node in walk(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
             found.lazy = found.lazy or node.id in ("filter", "iter", "map")
-        elif isinstance(node, (ast.Constant, ast.keyword)):
+        elif isinstance(node, (ast.Constant, ast.keyword, ast.Call)):
             continue  # many, and none of the below
-        elif isinstance(node, ast.Call):
-            function = node.func
-            called = getattr(function, "attr", None) or getattr(function, "id", None)
-            if called == "partial" and node.args:
-                # ``partial(condition, data={"a": 0.0})`` is called with the rest of its arguments.
-                called = getattr(node.args[0], "attr", None) or getattr(node.args[0], "id", None)
-                if called in addressing:
-                    made = ast.Call(node.args[0], node.args[1:], node.keywords)
-                    found.handler_calls.append(ast.copy_location(made, node))
-            elif called in addressing:
-                found.handler_calls.append(node)
-            if called in RUNNERS:
-                given = [*node.args, *(keyword.value for keyword in node.keywords)]
-                for argument in given:
-                    last = getattr(argument, "attr", None) or getattr(argument, "id", None)
-                    if last:
-                        found.enclosed.setdefault(last, node.lineno)
         elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             found.attributes.setdefault(node.attr, []).append(found.stored.get(node))
-        elif isinstance(node, (ast.With, ast.AsyncWith)):
-            found.entered.update((item.context_expr, node.body) for item in node.items)
         elif isinstance(node, (ast.GeneratorExp, ast.Yield, ast.YieldFrom)):
             found.lazy = True
         elif isinstance(node, ast.arg):
             names.add(node.arg)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
-            found.decorated.update((part, node.name) for part in node.decorator_list)
             if isinstance(node, ast.ClassDef) and has_own_density(node):
                 found.densities.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):

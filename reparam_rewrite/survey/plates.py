@@ -13,7 +13,7 @@ from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import UNIT, Axis, Frame, Handler, Plate, Shape
+from reparam_rewrite.survey.values import GIVING, UNIT, Axis, Frame, Handler, Plate, Shape
 
 
 def plate_of(
@@ -108,22 +108,22 @@ def dim_of(given: ast.expr | None, frames: Sequence[Frame]) -> int | None:
         except ValueError:
             return None
         return dim if type(dim) is int and dim < 0 else None
-    plates = plates_by_dim(frames)
+    plates = plates_by_dim(frames)  # whatever is given a value there, no plate is
     if plates is None:
         return None
     return next(-d for d in range(1, len(plates) + 2) if -d not in plates)
 
 
-def plate_shape(frames: Sequence[Frame]) -> Shape | None:
-    """The batch shape that the plates around a statement ask for; None if it can't be told."""
-    plates = plates_by_dim(frames)
+def plate_shape(frames: Sequence[Frame], site: str | None) -> Shape | None:
+    """The batch shape that the plates around a site ask for; None if it can't be told."""
+    plates = plates_by_dim(frames, site)
     if plates is None:
         return None
     dims = range(min(plates, default=0), 0)
     return tuple(replace(plates[d].axis, dim=d) if d in plates else UNIT for d in dims)
 
 
-def stacked_shape(frames: Sequence[Frame]) -> Shape | None:
+def stacked_shape(frames: Sequence[Frame], site: str) -> Shape | None:
     """The batch shape of plates with a `plate_stack` of unknown sizes to their left."""
     plates = [item for frame in frames for item in frame.items if isinstance(item, Plate)]
     several = [plate for plate in plates if plate.several]
@@ -133,20 +133,24 @@ def stacked_shape(frames: Sequence[Frame]) -> Shape | None:
         )
         for frame in frames
     ]
-    right = plate_shape(others)
+    right = plate_shape(others, site)
     if len(several) != 1 or right is None or several[0].dim is None:
         return None
     between = -1 - several[0].dim - len(right)
     return (several[0].axis, *[UNIT] * between, *right) if between >= 0 else None
 
 
-def plates_by_dim(frames: Sequence[Frame]) -> dict[int, Plate] | None:
-    """The plates of the frames by their dims; None where something may be an unknown plate."""
+def plates_by_dim(frames: Sequence[Frame], site: str | None = None) -> dict[int, Plate] | None:
+    """The plates of the frames by their dims; None where something may be an unknown plate.
+
+    With `site` also where something may give the site a value of another shape.
+    """
     found: dict[int, Plate] = {}
     for frame in frames:
         for item in frame.items:
             if isinstance(item, Handler):
-                if item.opaque:
+                is_given = item.qualified in GIVING and site is None
+                if item.opaque and not (is_given or (site is not None and item.leaves(site))):
                     return None
             elif item.several or item.dim is None or item.dim in found:
                 return None

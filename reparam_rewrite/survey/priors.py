@@ -46,6 +46,14 @@ RESHAPING = frozenset(
 REAL = frozenset(("real", "real_vector", "real_matrix"))
 
 
+#: Supports without negative values.
+POSITIVE = frozenset(("positive", "unit_interval"))
+
+#: Families without negative values wherever their bounds are.
+BOUNDED = frozenset(("LogUniform", "Pareto", "DoublyTruncatedPowerLaw", "LowerTruncatedPowerLaw"))
+
+AFFINE = "numpyro.distributions.transforms.AffineTransform"
+
 #: Arguments that say how a distribution is made and are no part of its batch shape.
 NOT_ARRAYS = frozenset(["dimension", "sample_method", "is_sparse"])
 
@@ -63,7 +71,7 @@ def support_of(family: Family) -> Support:
         return Support("runtime", family.support, reshapes=True)
     if family.support == "dependent":
         return Support("runtime", reshapes=family.event_dim != 0)
-    return Support("fixed", family.support)
+    return Support("fixed", family.support, positive=family.support in POSITIVE)
 
 
 def prior_of(scope: Scope, node: ast.expr) -> Prior:
@@ -88,9 +96,13 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
     support = support_of(family)
     if name == "ZeroSumNormal":
         support = Support("zero_sum")
+    given = arguments(family, call)
+    if name == "TransformedDistribution" and is_moved_line(scope, given or {}):
+        support = Support("real")
+    if name in BOUNDED or is_not_negative((given or {}).get("low")):
+        support = replace(support, positive=True)
     dims = family.event_dim
     unknown = Prior(name, support, None, None if dims is None else (Axis(None),) * dims)
-    given = arguments(family, call)
     if given is None:
         return unknown
     if name in READERS:
@@ -119,6 +131,27 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
     # ``MultivariateNormal(jnp.zeros(1), cov)``: a mean of one element is broadcast too.
     event = broadcast(*events) if events else unknown.event
     return seen_as(unknown, batch, event if event is not None else unknown.event)
+
+
+def is_moved_line(scope: Scope, given: dict[str, ast.expr]) -> bool:
+    """``TransformedDistribution(Normal(0, 1), AffineTransform(loc, scale))``: the real line."""
+    base, transforms = given.get("base_distribution"), given.get("transforms")
+    if base is None or transforms is None or prior_of(scope, base).support.kind != "real":
+        return False
+    several = isinstance(transforms, (ast.List, ast.Tuple))
+    return all(
+        isinstance(part, ast.Call)
+        and scope.resolve(part.func) == AFFINE
+        and len(part.args) <= 2  # the third is another domain
+        and {keyword.arg for keyword in part.keywords} <= {"loc", "scale"}
+        for part in (transforms.elts if several else [transforms])  # type: ignore[attr-defined]
+    )
+
+
+def is_not_negative(low: ast.expr | None) -> bool:
+    """``Uniform(0, 5)``, ``TruncatedNormal(0.3, 0.1, low=0.0)``"""
+    value = low.value if isinstance(low, ast.Constant) else None
+    return type(value) in (int, float)  # a minus is an operator
 
 
 def seen_as(prior: Prior, batch: Shape, event: Shape | None) -> Prior:

@@ -22,7 +22,6 @@ from reparam_rewrite.survey.calls import (
     shape_asked,
     variable_of,
 )
-from reparam_rewrite.survey.contexts import is_plate
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
@@ -31,13 +30,11 @@ from reparam_rewrite.survey.plates import plate_shape, stacked_shape
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.reader import Followed
+from reparam_rewrite.survey.references import ENTERING
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located
 from reparam_rewrite.survey.shapes import broadcast, broadcast_open, opened
-from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site, weighs
-
-#: What enters a context without a `with`, so that nothing shows where it ends.
-ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
+from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site
 
 
 class Sampling(Steps):
@@ -54,10 +51,6 @@ class Sampling(Steps):
         for call in calls:
             dotted = self.resolve(call.node.func)
             parts = call.node.func
-            if isinstance(parts, (ast.Name, ast.Attribute)):
-                last = self._note_call(parts, call.node.lineno)
-                if last in ENTERING and self.function.entered is None:
-                    self.function.entered = self._number(statement), call.node.lineno
             if dotted is not None and dotted.startswith("numpyro."):
                 while isinstance(parts, ast.Attribute):
                     parts = parts.value
@@ -84,18 +77,10 @@ class Sampling(Steps):
                         shifted = self._shifted(statement, call.node, template)
                         if shifted is not None:
                             found[call.node] = shifted
-        called: set[ast.AST] = {call.node.func for call in calls}
-        for call in calls:
-            if isinstance(call.node.func, ast.Call):  # scope(effect, "g")(n) calls it right here
-                called.update(call.node.func.args)
-                for given in call.node.func.args:
-                    if isinstance(given, (ast.Name, ast.Attribute)):
-                        self._note_call(given, call.node.lineno)
         for part in inside:
-            if isinstance(part, (ast.Name, ast.Attribute)) and part not in called:
+            if isinstance(part, (ast.Name, ast.Attribute)) and self.function.entered is None:
                 last = part.id if isinstance(part, ast.Name) else part.attr
-                self.function.mentions.setdefault(last, part.lineno)
-                if last in ENTERING and self.function.entered is None:
+                if last in ENTERING:
                     self.function.entered = self._number(statement), part.lineno
         if any(map(self._is_act, inside)):
             self._timeline.act(self._number(statement))
@@ -103,17 +88,6 @@ class Sampling(Steps):
         for changed in sorted(touched & self._locals):
             self._timeline.touch(changed, self._number(statement), data)
         return found
-
-    def _note_call(self, called: ast.Name | ast.Attribute, line: int) -> str:
-        """Record a call by the last of its names, and what it is under."""
-        last = called.id if isinstance(called, ast.Name) else called.attr
-        self.function.calls.add(last)
-        items = [item for frame in self._frames for item in frame.items]
-        if any(map(is_plate, items)):
-            self.function.calls_in_plates.setdefault(last, line)
-        if any(map(weighs, items)):
-            self.function.calls_weighed.setdefault(last, line)
-        return last
 
     def _samples(self, *nodes: ast.expr) -> bool:
         """Does an expression sample?"""
@@ -145,7 +119,7 @@ class Sampling(Steps):
             prior_node = expanded(prior_node, asked)
         prior = UNKNOWN_PRIOR if prior_node is None else prior_of(self, prior_node)
         observed = not is_none(argument(node, 2, "obs"))
-        plates = plate_shape(self._frames)
+        plates = plate_shape(self._frames, template)
         told = not observed and not is_starred(node)
         batch = broadcast(plates, prior.batch) if told else None
         shape = None if batch is None or prior.event is None else (*batch, *prior.event)
@@ -174,7 +148,7 @@ class Sampling(Steps):
             shape=shape,
             batch=batch,
             plate_shape=plates,
-            stacked=stacked_shape(self._frames) if plates is None else None,
+            stacked=stacked_shape(self._frames, template) if plates is None else None,
             told=told,
             seen=seen,
             obstacles=tuple(obstacles(call, header)),

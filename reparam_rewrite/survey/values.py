@@ -14,6 +14,7 @@ from msgspec import Struct
 from reparam_rewrite.diagnostics import Place
 from reparam_rewrite.survey.callgraph import Callgraph
 from reparam_rewrite.survey.effects import Effects
+from reparam_rewrite.survey.naming import may_be
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.timeline import Timeline
@@ -103,12 +104,13 @@ class Support(Struct, frozen=True):
     `kind` is "real" (nothing to do before a shift), "fixed" (`constraint` names the member of
     `numpyro.distributions.constraints`), "runtime" (only the distribution object can tell), or
     says why nothing can be shifted: "discrete", "atomic", "sphere", "zero_sum". `reshapes`: the
-    unconstrained value may have another shape than the value.
+    unconstrained value may have another shape than the value. `positive`: no value is negative.
     """
 
     kind: str
     constraint: str = ""
     reshapes: bool = False
+    positive: bool = False
 
 
 class Prior(Struct, frozen=True):
@@ -136,10 +138,11 @@ HARMLESS = (
     "contextlib.nullcontext",
 )
 
+#: Handlers that give values to the sites that they name.
+GIVING = frozenset(f"numpyro.handlers.{name}" for name in ("condition", "do", "substitute"))
+
 #: A mask broadcasts the distribution; the others give sites values of any shape.
-RESHAPING_HANDLERS = frozenset(
-    f"numpyro.handlers.{name}" for name in ("condition", "do", "mask", "replay", "substitute")
-)
+RESHAPING_HANDLERS = GIVING | {"numpyro.handlers.mask", "numpyro.handlers.replay"}
 
 
 class Handler(Struct, frozen=True):
@@ -165,6 +168,11 @@ class Handler(Struct, frozen=True):
     def harmless(self) -> bool:
         """Does it do nothing but what such contexts are known to do?"""
         return self.qualified is not None and self.qualified.startswith(HARMLESS)
+
+    def leaves(self, name: str) -> bool:
+        """Does it give values to other sites only? ``condition(data={"y": y})``"""
+        named = self.qualified in GIVING and self.sites is not None
+        return named and not may_be(name, self.sites or ())
 
 
 def weighs(item: Plate | Handler) -> bool:
@@ -376,21 +384,23 @@ class Binding(Struct, frozen=True):
 
 
 class Addressed(Struct, frozen=True):
-    """A call such as `condition(model, {"a": 0.0})`, outside a `with`.
+    """A handler such as `condition(model, {"a": 0.0})`, called or in a `with`.
 
-    `sites` is None where the dictionary can't be read, `target` where it isn't a function's name.
-    `displayed`: it stands in the file, with keys that are put together. `runs` are the functions
-    that the block of a `with` may run, by the last of their names; None: any. `lines` are those of
-    the block.
+    `sites` is None where the dictionary can't be read. `targets` are the functions, lambdas and
+    handlers that it is given and that its blocks call. `displayed`: the dictionary stands in the
+    file, with keys that are put together. `chooses` is the argument by which it chooses in a way
+    that can't be read, if it has one. `blocks` are the lines of the blocks that it is around, and
+    `unseen` those of them where the `with` doesn't show it: ``with known():``.
     """
 
     handler: str
     sites: frozenset[str] | None
-    target: str | None
+    targets: frozenset[str]
     place: Place
     displayed: bool = False
-    runs: frozenset[str] | None = None
-    lines: tuple[int, int] = (0, 0)
+    chooses: str = ""
+    blocks: tuple[tuple[int, int], ...] = ()
+    unseen: tuple[tuple[int, int], ...] = ()
 
 
 class Hidden(Struct, frozen=True):
@@ -422,11 +432,6 @@ class Function(Struct):
     taken: set[str] = set()  # names of sites of every kind: latent, param, plate, deterministic
     imports: set[str] = set()  # names that its own imports bind
     roots: set[str] = set()  # names through which it calls NumPyro
-    calls: set[str] = set()  # the last names of all that it calls
-    calls_in_plates: dict[str, int] = {}  # those of them under what may be a plate, with the line
-    calls_weighed: dict[str, int] = {}  # those under what weighs a log density, with the line
-    mentions: dict[str, int] = {}  # names that it reads without calling them, with the line
-    has_plates: bool = False
     entered: tuple[int, int] | None = None  # statement and line of the first context by hand
     unreadable: list[Place] = []  # samples whose name isn't a literal
     commented: set[Comment] = set()  # those on statements that sample
@@ -466,7 +471,6 @@ class Survey(Callgraph, frozen=True):
     redefined: dict[str, list[int]]  # functions that are defined at several lines
     enclosed: dict[str, int]  # functions that are given to scan, cond, vmap..., with the line
     addressed: tuple[Addressed, ...]
-    weighed: tuple[Addressed, ...]  # mask(model, ...), scale(model, ...)
     densities: frozenset[str]  # classes of the file that say their own log_prob
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
     stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples

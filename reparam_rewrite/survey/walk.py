@@ -158,9 +158,6 @@ class Walk(Sampling):
         self._bind(node.name, number, data=data_in(self, node))
         if isinstance(node, ast.ClassDef):
             self._timeline.act(number)
-        for decorator in node.decorator_list:
-            if isinstance(decorator, ast.Call) and self._plate(decorator):
-                self.function.calls_in_plates.setdefault(node.name, decorator.lineno)
 
     def _branches(
         self,
@@ -277,6 +274,7 @@ class Walk(Sampling):
                 self._forget(bound_names(item.optional_vars), number)
                 if isinstance(item.optional_vars, ast.Name):
                     self._bind(item.optional_vars.id, number, data=self._entered(item, found))
+        self._index.items[node] = self._frames[-1].items
         self._block(body)
         self._frames.pop()
         if unknown:
