@@ -175,7 +175,6 @@ OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript)
 
 def acts(scope: Scope, part: ast.AST, index: Index) -> bool:
     """May this node by itself, without its parts, change something in place?"""
-    implicit = index.implicit
     if type(part) in LEAVES:
         return False
     match part:
@@ -186,7 +185,7 @@ def acts(scope: Scope, part: ast.AST, index: Index) -> bool:
         case ast.Attribute() | ast.Subscript() if not isinstance(part.ctx, ast.Load):
             return True
         case ast.Attribute(attr=attr):
-            return attr in implicit or "__getattr__" in implicit or "__getattribute__" in implicit
+            return not index.hooks.isdisjoint((attr, "__getattr__", "__getattribute__"))
         case ast.For(iter=given) | ast.comprehension(iter=given) | ast.Starred(value=given):
             return index.lazy and may_run(scope, given)
         case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given]) if index.lazy:
@@ -196,11 +195,11 @@ def acts(scope: Scope, part: ast.AST, index: Index) -> bool:
         case ast.AugAssign(target=ast.Name(id=name)):
             binding = scope.binding(name)
             return binding is None or not binding.fixed
-    return isinstance(part, OPERATIONS) and has_operators(implicit)
+    return isinstance(part, OPERATIONS) and has_operators(index.hooks)
 
 
-def has_operators(implicit: set[str]) -> bool:
-    return any(name.startswith("__") and name not in NO_OPERATORS for name in implicit)
+def has_operators(hooks: set[str]) -> bool:
+    return any(name.startswith("__") and name not in NO_OPERATORS for name in hooks)
 
 
 def is_quiet(scope: Scope, call: ast.Call, index: Index) -> bool:

@@ -74,6 +74,7 @@ class Index(Struct):
     keys: dict[str, set[str]] = {}  # name["key"] = ...
     lazy: bool = False  # something in it may run when it is iterated over
     implicit: set[str] = set()  # functions that run without a call: `__add__`, generators
+    hooks: set[str] = set()  # the last names of these, and of properties
     densities: set[str] = set()  # classes that inherit a density and define another
     items: dict[ast.stmt, tuple[Plate | Handler, ...]] = {}  # those of each `with` that was read
     starred: bool = False  # ``from mylib import *``: any name may mean something else
@@ -110,6 +111,7 @@ def index(tree: ast.Module) -> Index:
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
     found.samplers = samplers_of(found)
     found.implicit = {s.name for s in found.functions if is_implicit(s)}
+    found.hooks = {s.node.name for s in found.functions if is_implicit(s) or is_property(s)}
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
 
@@ -125,6 +127,11 @@ def is_implicit(scoped: Scoped) -> bool:
     if any(part.endswith("contextmanager") for part in decorators):
         return False  # a `with` shows where
     return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in scoped.parts)
+
+
+def is_property(scoped: Scoped) -> bool:
+    decorators = [ast.unparse(part) for part in scoped.node.decorator_list]
+    return any(part.endswith("property") for part in decorators)
 
 
 def samplers_of(found: Index) -> set[str]:
