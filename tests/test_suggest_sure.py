@@ -247,6 +247,19 @@ def test_what_one_regressor_weighs_is_lined_up_by_axes() -> None:
     assert "a[:, None]" in done
 
 
+def test_two_indices_of_one_plate_are_two_axes() -> None:
+    """Who sends isn't who receives, though both are people."""
+    found = proposed("""\
+        def model(sender, receiver, n, y=None):
+            with numpyro.plate("people", n):
+                a = numpyro.sample("a", dist.Normal(0, 2.0))
+                b = numpyro.sample("b", dist.Normal(0, 2.0))
+            numpyro.sample("y", dist.Normal(a[sender] - b[receiver], 0.5), obs=y)
+        """)
+    assert offsets(found) == {"b": {"a": -1.0}}
+    assert found.axes == {"a": ("people",), "b": ("b_0",)}
+
+
 def test_two_outcomes_that_differ_in_what_they_add_up() -> None:
     found = proposed("""\
         def model(y=None, z=None):

@@ -89,7 +89,7 @@ def axes_lines(suggestion: Suggestion) -> list[Line]:
     axes = {name: names for name, names in suggestion.axes.items() if name in used}
     if len(axes) < 2:
         return []
-    said = "Axes of one name are one, by how the sites are added, whatever their plates are called."
+    said = "Axes of one name are one and others aren't, by how the sites are added."
     found = [Line("[axes]"), *commented(said)]
     for name, names in axes.items():
         found.append(Line(f"{name_of(name, (), '')} = {value_of(list(names), (), '')}", name))
