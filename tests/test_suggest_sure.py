@@ -285,7 +285,10 @@ LIKELIHOODS = {
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_classes_are_lined_up(name: str) -> None:
-    """The mean over classes is the one direction that a softmax can't see."""
+    """The mean over classes is the one direction that a softmax can't see.
+
+    Of rare classes data say little: it starts as written.
+    """
     likelihood = LIKELIHOODS[name].format("base + a[g]")
     model = f"""\
 import jax
@@ -300,6 +303,7 @@ def model(g, n, y=None):
     found = proposed(model)
     assert found.chains == (("base", "a"),)
     assert found.axes == {"base": ("classes",), "a": ("g", "classes")}
+    assert offsets(found) == {"a": {"base": 0.0}}
     from reparam_rewrite.decoding import decode
 
     config = read_config(to_text(found).encode(), "offsets.toml")

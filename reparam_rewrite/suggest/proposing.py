@@ -314,6 +314,9 @@ class Proposing:
                 f"'{parent.site.name}' too (line {mine.line})",
             )
             return None
+        if alike and mine.softmax:
+            # Of what is added to all logits, and of rare classes, data say nothing.
+            return replace(base, init=0.0)
         if alike and all(mine.weights):
             return self.shared(base, child, parent, summands)
         return self.regressed(child, parent, base, summands)
