@@ -399,11 +399,15 @@ class Proposing:
         known = [(s, column) for s in later if (column := self.column(s.term)) is not None]
         members = [child, *(s for s, _ in known)]
         common = axes_of_both(parent, child)
-        step = regression(
-            columns[0],
-            [columns[1], *(column for _, column in known)],
-            [self.spread(s, common) or 1.0 for s in members],
-        )
+        try:
+            step = regression(
+                columns[0],
+                [columns[1], *(column for _, column in known)],
+                [self.spread(s, common) or 1.0 for s in members],
+            )
+        except ValueError:  # they don't broadcast
+            self._alone.setdefault(child.site.index, untold_data(child, parent))
+            return None
         if step is None:
             return None
         return replace(base, init=rounded(base.init * step), rivals=())
@@ -785,17 +789,14 @@ def squared(text: str) -> str:
 
 def lined_up(child: Summand, parent: Summand) -> str | None:
     """The parent's value as the child's axes take it; None if that can't be told."""
-    variable, mine, theirs = parent.site.variable, child.site.shape, parent.site.shape
-    if variable is None or mine is None or theirs is None:
+    variable, mine, theirs = parent.site.variable, axes_of(child), axes_of(parent)
+    if variable is None or child.site.shape is None or parent.site.shape is None:
         return None
     if not theirs:
         return variable
-    if len(theirs) == len(mine) and all(
-        one.same(other) for one, other in zip(theirs, mine, strict=True)
-    ):
+    if len(theirs) == len(mine) and all(map(meets, theirs, mine)):
         return variable
-    common = [axis for axis in theirs if any(axis.same(other) for other in mine)]
-    return None if common else f"jnp.mean({variable})"
+    return None if axes_of_both(parent, child) else f"jnp.mean({variable})"
 
 
 def is_column(weight: str) -> bool:
