@@ -424,7 +424,12 @@ def test_numbers_in_the_place_of_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "scaled"), [("drifting_series", []), ("group_slopes", []), ("radon", ["b"])]
+    ("folder", "scaled"),
+    [
+        pytest.param("drifting_series", [], marks=pytest.mark.long),
+        pytest.param("group_slopes", [], marks=pytest.mark.long),
+        ("radon", ["b"]),
+    ],
 )
 def test_a_run_tells_how_many_observations_there_are(folder: str, scaled: list[str]) -> None:
     """Of many the scale stays; radon's slopes are seen by 1.2 houses of a county each."""
