@@ -247,6 +247,19 @@ def test_what_one_regressor_weighs_is_lined_up_by_axes() -> None:
     assert "a[:, None]" in done
 
 
+def test_two_indices_of_one_plate_are_two_axes() -> None:
+    """Who sends isn't who receives, though both are people."""
+    found = proposed("""\
+        def model(sender, receiver, n, y=None):
+            with numpyro.plate("people", n):
+                a = numpyro.sample("a", dist.Normal(0, 2.0))
+                b = numpyro.sample("b", dist.Normal(0, 2.0))
+            numpyro.sample("y", dist.Normal(a[sender] - b[receiver], 0.5), obs=y)
+        """)
+    assert offsets(found) == {"b": {"a": -1.0}}
+    assert found.axes == {"a": ("people",), "b": ("b_0",)}
+
+
 def test_two_outcomes_that_differ_in_what_they_add_up() -> None:
     found = proposed("""\
         def model(y=None, z=None):
@@ -272,7 +285,10 @@ LIKELIHOODS = {
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_classes_are_lined_up(name: str) -> None:
-    """The mean over classes is the one direction that a softmax can't see."""
+    """The mean over classes is the one direction that a softmax can't see.
+
+    Of rare classes data say little: it starts as written.
+    """
     likelihood = LIKELIHOODS[name].format("base + a[g]")
     model = f"""\
 import jax
@@ -287,6 +303,7 @@ def model(g, n, y=None):
     found = proposed(model)
     assert found.chains == (("base", "a"),)
     assert found.axes == {"base": ("classes",), "a": ("g", "classes")}
+    assert offsets(found) == {"a": {"base": 0.0}}
     from reparam_rewrite.decoding import decode
 
     config = read_config(to_text(found).encode(), "offsets.toml")
@@ -407,7 +424,12 @@ def test_numbers_in_the_place_of_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "scaled"), [("drifting_series", []), ("group_slopes", []), ("radon", ["b"])]
+    ("folder", "scaled"),
+    [
+        pytest.param("drifting_series", [], marks=pytest.mark.long),
+        pytest.param("group_slopes", [], marks=pytest.mark.long),
+        ("radon", ["b"]),
+    ],
 )
 def test_a_run_tells_how_many_observations_there_are(folder: str, scaled: list[str]) -> None:
     """Of many the scale stays; radon's slopes are seen by 1.2 houses of a county each."""

@@ -20,7 +20,8 @@ class Facts(Struct, frozen=True):
     `numpyro.infer.inspect.get_dependencies` tells. `evaluate` gives an expression of the model's
     arguments and of what it computes from them, beside values of other names; None where it
     doesn't come to an array of numbers. `draws` are values of the latent sites from the prior, by
-    name: arrays whose first axis is the draw.
+    name: arrays whose first axis is the draw. `sizes` are the mean absolute values of what is
+    observed.
     """
 
     shapes: dict[str, Shape]
@@ -28,22 +29,25 @@ class Facts(Struct, frozen=True):
     meeting: frozenset[frozenset[str]]
     evaluate: Callable[[str, Mapping[str, Any]], Any]
     draws: Mapping[str, Any]
+    sizes: Mapping[str, float] = {}
 
     def meet(self, one: str, other: str) -> bool:
         """Do two sites depend on each other? What the run didn't sample may."""
         known = one in self.shapes and other in self.shapes
         return not known or frozenset((one, other)) in self.meeting
 
-    def observations_each(self, observed: str, site: str) -> float | None:
+    def observations_each(self, observed: str, site: str, counted: bool = False) -> float | None:
         """How many observations there are for an element of a site, in the mean.
 
-        observed: the name of a site, or the template of several, ``y_{k}``.
+        observed: the name of a site, or the template of several, ``y_{k}``. counted: its values
+        are counts of what was seen.
         """
         pattern = re.sub(r"\\\{.*?\\\}", ".*", re.escape(observed))
-        found = [shape for name, shape in self.shapes.items() if re.fullmatch(pattern, name)]
+        found = [name for name in self.shapes if re.fullmatch(pattern, name)]
         if not found or site not in self.shapes:
             return None
-        return sum(map(prod, found)) / max(prod(self.shapes[site]), 1)
+        counts = [prod(self.shapes[name]) * (self.sizes[name] if counted else 1) for name in found]
+        return sum(counts) / max(prod(self.shapes[site]), 1)
 
     def reach(self, site: str) -> float | None:
         """The variance of a site's elements in one draw of its prior; the median over draws."""

@@ -132,10 +132,8 @@ def laid_out(terms: Iterable[Term], layout: Layout) -> tuple[Term, ...]:
 def as_wide(form: Form, other: Form) -> tuple[Term, ...]:
     """The summands with as many axes as those of another that they are added to."""
     layouts = [term.layout for term in other.terms]
-    if not layouts:
+    if not layouts or None in layouts:
         return form.terms
-    if None in layouts:
-        return laid_out(form.terms, None)
     width = max(len(layout or ()) for layout in layouts)
     return tuple(
         replace(term, layout=("",) * (width - len(term.layout)) + term.layout)

@@ -213,7 +213,7 @@ class Proposing:
 
     def rivals(self, child: Summand, parent: Summand, summands: list[Summand]) -> list[Summand]:
         """The summands after the child that can make up for all that is left of the parent."""
-        common = axes_of_both(parent.site, child.site)
+        common = axes_of_both(parent, child)
         return [
             s
             for s in summands
@@ -222,7 +222,7 @@ class Proposing:
             and not (s.term.summed or s.term.single)
             and not s.term.alternative_to(child.term)
             and not self.why_no_child(s)
-            and all(any(axis.same(own) for own in s.site.shape or ()) for axis in common)
+            and all(any(meets(axis, own) for own in axes_of(s)) for axis in common)
         ]
 
     def shared(
@@ -235,11 +235,11 @@ class Proposing:
         V). Where that isn't known the shares are equal, and those with more axes than the child,
         whose mean hardly varies, have none.
         """
-        common = axes_of_both(parent.site, child.site)
+        common = axes_of_both(parent, child)
         rivals = self.rivals(child, parent, summands)
         if not child.term.weights or child.term.weights == parent.term.weights:
             rivals = [s for s in rivals if s.term.weights == child.term.weights]
-        spreads = [self.spread(s.site, common) for s in (child, *rivals)]
+        spreads = [self.spread(s, common) for s in (child, *rivals)]
         if all(spread is not None for spread in spreads) and sum(spreads):  # type: ignore[arg-type]
             share = round(spreads[0] / sum(spreads), 2)  # type: ignore[operator, arg-type]
         else:
@@ -249,16 +249,17 @@ class Proposing:
         names = tuple(s.site.name for s in rivals) if share < 1 else ()
         return replace(offset, init=rounded(offset.init * share), rivals=names)
 
-    def spread(self, site: Site, axes: tuple[Axis, ...]) -> float | None:
+    def spread(self, summand: Summand, axes: list[Marked]) -> float | None:
         """The prior variance of a site's mean over all but some axes."""
-        if self._facts is None or site.shape is None:
+        if self._facts is None or summand.site.shape is None:
             return None
+        own = axes_of(summand)
         kept = [
-            at - len(site.shape)
-            for at, axis in enumerate(site.shape)
-            if any(axis.same(other) for other in axes)
+            at - len(own)
+            for at, axis in enumerate(own)
+            if any(meets(axis, other) for other in axes)
         ]
-        return self._facts.spread(site.name, tuple(kept))
+        return self._facts.spread(summand.site.name, tuple(kept))
 
     def why_no_child(self, child: Summand) -> str:
         """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
@@ -305,7 +306,7 @@ class Proposing:
             )
             return None
         alike = mine.weights == theirs.weights and not theirs.summed
-        constant = not axes_of_both(parent.site, child.site) and not (alike and mine.weights)
+        constant = not axes_of_both(parent, child) and not (alike and mine.weights)
         if constant and self.is_cut(child.observed):
             self._alone.setdefault(
                 child.site.index,
@@ -313,6 +314,9 @@ class Proposing:
                 f"'{parent.site.name}' too (line {mine.line})",
             )
             return None
+        if alike and mine.softmax:
+            # Of what is added to all logits, and of rare classes, data say nothing.
+            return replace(base, init=0.0)
         if alike and all(mine.weights):
             return self.shared(base, child, parent, summands)
         return self.regressed(child, parent, base, summands)
@@ -394,12 +398,16 @@ class Proposing:
             return None
         known = [(s, column) for s in later if (column := self.column(s.term)) is not None]
         members = [child, *(s for s, _ in known)]
-        common = axes_of_both(parent.site, child.site)
-        step = regression(
-            columns[0],
-            [columns[1], *(column for _, column in known)],
-            [self.spread(s.site, common) or 1.0 for s in members],
-        )
+        common = axes_of_both(parent, child)
+        try:
+            step = regression(
+                columns[0],
+                [columns[1], *(column for _, column in known)],
+                [self.spread(s, common) or 1.0 for s in members],
+            )
+        except ValueError:  # they don't broadcast
+            self._alone.setdefault(child.site.index, untold_data(child, parent))
+            return None
         if step is None:
             return None
         return replace(base, init=rounded(base.init * step), rivals=())
@@ -448,20 +456,19 @@ class Proposing:
         for group in summands:
             pairs = {pair for pair, offset in offsets.items() if not offset.value}
             members = [s for s in group if any(s.site.name in pair for pair in pairs)]
-            every = [one for s in members for one in marked(s)]
-            if all(
-                axis.same(other) for axis, mark in every for other, same in every if mark == same
-            ):
+            every = [axis for s in members for axis in axes_of(s)]
+            if all(meets(a, b) == a[0].same(b[0]) for a in every for b in every):
                 continue
-            known: list[tuple[Axis, str, str]] = []
+            known: list[tuple[Marked, str]] = []
             for s in (s for s in members if s.site.shape):
-                for at, (axis, mark) in enumerate(axes_of(s)):
-                    plain = (axis.plate or axis.size or "").strip("\"'")
+                for at, axis in enumerate(axes_of(s)):
+                    plain = (axis[0].plate or axis[0].size or "").strip("\"'")
                     own = plain if plain.isidentifier() else f"{s.site.name}_{at}"
-                    if mark == CLASS_AXIS:
-                        own = mark
-                    name = next((n for a, m, n in known if a.same(axis) or mark == m != ""), own)
-                    known.append((axis, mark, name))
+                    if any(own == name for _, name in known):
+                        own = f"{s.site.name}_{at}"
+                    own = CLASS_AXIS if axis[1] == CLASS_AXIS else own
+                    name = next((name for one, name in known if meets(one, axis)), own)
+                    known.append((axis, name))
                     found[s.site.name] = (*found.get(s.site.name, ()), name)
         return found
 
@@ -607,7 +614,8 @@ class Proposing:
         plates = [plate for frame in observed.all_frames for plate in frame.plates]
         subsampled = any(plate.subsampled for plate in plates)
         if self._facts is not None and not (term.summed or subsampled):
-            each = self._facts.observations_each(observed.name, site.name)
+            counts = not is_single(child.observed.family)
+            each = self._facts.observations_each(observed.name, site.name, counts)
             weights = self.column(term)
             if each is not None and weights is not None:
                 classes = self._facts.shapes[site.name][-1:] if term.softmax else ()
@@ -627,6 +635,7 @@ class Proposing:
             return "many", None
         covered = all(any(own.same(plate.axis) for plate in plates) for own in site.shape)
         sure = covered and term.is_whole and not (term.weights or looped or subsampled)
+        sure = sure and is_single(child.observed.family)
         return ("one" if sure and not observed.through else "unknown"), None
 
     def tells(self, index: int) -> tuple[list[str], list[str]]:
@@ -712,11 +721,29 @@ def drawn(site: Site) -> Drawn:
     )
 
 
-def axes_of_both(parent: Site, child: Site) -> tuple[Axis, ...]:
+#: An axis of a site, and what it is in a location: by what it is picked, the classes, or "".
+Marked = tuple[Axis, str]
+
+
+def axes_of(summand: Summand) -> list[Marked]:
+    shape, term = summand.site.shape or (), summand.term
+    marks = list(term.picks or [""] * len(shape))
+    if term.softmax and marks:
+        marks[-1] = CLASS_AXIS
+    return list(zip(shape, marks, strict=True))
+
+
+def meets(one: Marked, other: Marked) -> bool:
+    """Is it the same axis: by what picks from it if something does from both, else by its size?"""
+    if one[1] and other[1]:
+        return one[1] == other[1]
+    return one[0].same(other[0])
+
+
+def axes_of_both(parent: Summand, child: Summand) -> list[Marked]:
     """The axes of the parent that the child has too."""
-    return tuple(
-        axis for axis in parent.shape or () if any(axis.same(own) for own in child.shape or ())
-    )
+    own = axes_of(child)
+    return [axis for axis in axes_of(parent) if any(meets(axis, other) for other in own)]
 
 
 def told(term: Term, site: Site) -> str:
@@ -762,30 +789,14 @@ def squared(text: str) -> str:
 
 def lined_up(child: Summand, parent: Summand) -> str | None:
     """The parent's value as the child's axes take it; None if that can't be told."""
-    variable, mine, theirs = parent.site.variable, child.site.shape, parent.site.shape
-    if variable is None or mine is None or theirs is None:
+    variable, mine, theirs = parent.site.variable, axes_of(child), axes_of(parent)
+    if variable is None or child.site.shape is None or parent.site.shape is None:
         return None
     if not theirs:
         return variable
-    if len(theirs) == len(mine) and all(
-        one.same(other) for one, other in zip(theirs, mine, strict=True)
-    ):
+    if len(theirs) == len(mine) and all(map(meets, theirs, mine)):
         return variable
-    common = [axis for axis in theirs if any(axis.same(other) for other in mine)]
-    return None if common else f"jnp.mean({variable})"
-
-
-def axes_of(summand: Summand) -> list[tuple[Axis, str]]:
-    """The axes of a site, each with what it is in the location: by what it is picked, or ""."""
-    shape, term = summand.site.shape or (), summand.term
-    marks = list(term.picks or [""] * len(shape))
-    if term.softmax and marks:
-        marks[-1] = CLASS_AXIS
-    return list(zip(shape, marks, strict=True))
-
-
-def marked(summand: Summand) -> list[tuple[Axis, str]]:
-    return [(axis, mark) for axis, mark in axes_of(summand) if mark]
+    return None if axes_of_both(parent, child) else f"jnp.mean({variable})"
 
 
 def is_column(weight: str) -> bool:
@@ -801,6 +812,11 @@ def both_of(words: list[str]) -> str:
     """``'y', 'z' and the prior of 'b'``"""
     *before, last = dict.fromkeys(words)
     return f"{', '.join(before)} and {last}" if before else last
+
+
+def is_single(family: str) -> bool:
+    """Is an observation of the family one, and no count of what was seen?"""
+    return family in LOCATION_SCALE or family.startswith(("Bernoulli", "Categorical", "Ordered"))
 
 
 def is_looped(site: Site) -> bool:

@@ -407,7 +407,8 @@ class Reader:
 
     def operation(self, node: ast.BinOp) -> Form:
         left, right = self.form(node.left), self.form(node.right)
-        loose = left.is_loose or right.is_loose
+        untold = any(term.layout is None for term in (*left.terms, *right.terms))
+        loose = left.is_loose or right.is_loose or untold
         return replace(self.combined(node, left, right), loose=loose)
 
     def combined(self, node: ast.BinOp, left: Form, right: Form) -> Form:

@@ -89,7 +89,7 @@ def axes_lines(suggestion: Suggestion) -> list[Line]:
     axes = {name: names for name, names in suggestion.axes.items() if name in used}
     if len(axes) < 2:
         return []
-    said = "Axes of one name are one, by how the sites are added, whatever their plates are called."
+    said = "Axes of one name are one and others aren't, by how the sites are added."
     found = [Line("[axes]"), *commented(said)]
     for name, names in axes.items():
         found.append(Line(f"{name_of(name, (), '')} = {value_of(list(names), (), '')}", name))
@@ -151,11 +151,16 @@ def usual_init(proposal: Proposal) -> float:
 def why_init(offset: Offset) -> str:
     """Why a coefficient starts where it does."""
     parts = []
-    if offset.init < 0:
+    if not (offset.init or offset.rivals):
+        parts.append(
+            "data may say little of some logits, so that it starts as it is written; SVI and "
+            "'reparam-rewrite fit' find how far it goes"
+        )
+    elif offset.init < 0:
         parts.append(f"'{offset.child}' is in the sum with the other sign")
     if offset.rivals:
         parts.append(f"{listed(offset.rivals)} can make up for '{offset.parent}' too")
-    elif offset.init != 1.0 and not parts:
+    elif offset.init not in (0.0, 1.0) and not parts:
         parts.append(f"'{offset.child}' is in the sum with another factor")
     return f"{offset.where}: {', and '.join(parts) or 'nothing later can make up for it'}"
 

@@ -88,6 +88,11 @@ def facts_of(
         meeting=frozenset(meeting),
         evaluate=evaluate,
         draws=draws,
+        sizes={
+            name: float(np.abs(np.asarray(site["value"], dtype=float)).mean())
+            for name, site in sites.items()
+            if site["is_observed"]
+        },
     )
 
 
