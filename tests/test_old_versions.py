@@ -24,7 +24,9 @@ from tests.support.cli import ROOT, environment
 pytestmark = pytest.mark.long
 
 #: Has a basis, whose transforms NumPyro has from 0.22 on.
-HAS_BASIS = {case for case in CASES if re.search("basis|DiscreteCosine", (case / "offsets.toml").read_text())}
+HAS_BASIS = {
+    case for case in CASES if re.search("basis|DiscreteCosine", (case / "offsets.toml").read_text())
+}
 
 #: What their data come in is not installed.
 NEEDS_MORE = {case for case in CASES if "mixedlm" in (case / "example.py").read_text()}
