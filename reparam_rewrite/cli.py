@@ -185,15 +185,20 @@ def once(context: click.Context, param: click.Parameter, values: tuple[str, ...]
     return values[0] if values else None
 
 
-config_option = click.option(
-    "--config",
-    "-c",
-    metavar="FILE",
-    multiple=True,
-    callback=once,
-    help="The TOML file that says which sites to offset; - reads it from standard input.",
-    shell_complete=files(".toml"),
-)
+def config_of(more: str = "") -> Callable[[Any], Any]:
+    """The option --config; `more` ends what is said of it."""
+    return click.option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        multiple=True,
+        callback=once,
+        help=f"The TOML file that says which sites to offset{more}.",
+        shell_complete=files(".toml"),
+    )
+
+
+config_option = config_of()
 
 args_option = click.option(
     "--args",
@@ -226,7 +231,7 @@ color_option = click.option(
     context_settings=CONTEXT,
 )
 @click.argument("model", metavar="[MODEL]", required=False, shell_complete=model_or_command)
-@config_option
+@config_of("; - reads it from standard input, if the result is printed")
 @click.option(
     "--output",
     "-o",

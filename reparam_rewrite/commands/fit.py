@@ -158,7 +158,9 @@ def run(
         raise Refusal(Diagnostic(None, f"there is no pilot '{pilot}'", hint))
     settings = read_config(read_bytes(config, "config"), config)
     if settings.is_empty:
-        raise Refusal(Diagnostic(config, "asks for no offset, so there is nothing to fit"))
+        raise Refusal(
+            Diagnostic(config, "the config asks for no offset, so there is nothing to fit")
+        )
     written_to = output or config
     refuse_same_file(model, written_to)
     prepare("fit")

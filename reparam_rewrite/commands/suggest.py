@@ -19,7 +19,7 @@ EPILOG = """\b
 Examples:
   Read it, save it, or see at once what comes of it:
     reparam-rewrite suggest model.py
-    reparam-rewrite suggest model.py --write offsets.toml
+    reparam-rewrite suggest model.py -o offsets.toml
     reparam-rewrite suggest model.py | reparam-rewrite model.py --config - --diff
   With what one run of the model tells beside its source, and a picture:
     reparam-rewrite suggest model.py --args example.py:example_args --dag model.html

@@ -229,7 +229,7 @@ def in_memory(source: Any, settings: Config) -> Rewrite:
     result = rewrite(source, settings, line_length(Path(source.path)))
     if result.already:
         hint = "give the plain model first, and this one second."
-        raise Refusal(Diagnostic(source.path, "is rewritten already", hint))
+        raise Refusal(Diagnostic(source.path, "the model is rewritten already", hint))
     return result
 
 
