@@ -167,6 +167,25 @@ def test_names_that_the_locale_cannot_decode(folder: Path, options: tuple[str, .
         assert '"output": "größe/ö.py"' in ran.out.decode()
 
 
+def test_a_model_that_is_run_in_the_c_locale(folder: Path) -> None:
+    """jax can't take the names of files that Python couldn't decode."""
+    (folder / "größe").mkdir()
+    (folder / "model.py").rename(folder / "größe" / "model.py")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = run(folder, "suggest", "größe/model.py", "--args", "(3,)", **plain)
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_a_device_that_is_missing_is_no_mistake_of_the_arguments(folder: Path) -> None:
+    words = ("suggest", "model.py", "--args", "(3,)")
+    ran = run(folder, *words, JAX_PLATFORMS="nonesuch")
+    assert (ran.status, ran.out) == (2, b"")
+    assert ran.err.startswith("jax finds no device for JAX_PLATFORMS=nonesuch: ")
+    assert ran.err.endswith(
+        "hint: unset JAX_PLATFORMS, or set it to cpu: models are checked and fitted on the CPU.\n"
+    )
+
+
 def test_name_that_looks_like_an_option(folder: Path, generated: bytes) -> None:
     (folder / "model.py").rename(folder / "--diff")
     assert run(folder, "-q", "-c", "offsets.toml", "--", "--diff") == Ran(0, generated, "")
@@ -627,8 +646,8 @@ def test_ctrl_c_while_reading(folder: Path) -> None:
     assert snapshot(folder) == before
 
 
-@pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.5])
-def test_ctrl_c_while_jax_is_imported_and_compiles(folder: Path, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_ctrl_c_while_jax_is_imported(folder: Path, seconds: float) -> None:
     """Which would end the process with SIGABRT if Python raised it there."""
     before = snapshot(folder)
     arguments = ("fit", *ARGUMENTS, "--args", "(3,), {}", "-o", "fitted.toml")
@@ -639,6 +658,10 @@ def test_ctrl_c_while_jax_is_imported_and_compiles(folder: Path, seconds: float)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    maps = Path(f"/proc/{process.pid}/maps")
+    while "jaxlib" not in maps.read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
