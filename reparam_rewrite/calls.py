@@ -72,7 +72,9 @@ def called(
     for config in configs:
         rewritten = rewrite(source, config, WIDTH)
         if rewritten.already:
-            raise Refusal(Diagnostic(path, "is rewritten already", "give the plain model."))
+            raise Refusal(
+                Diagnostic(path, "the model is rewritten already", "give the plain model.")
+            )
         functions += [account.function for account in rewritten.accounts]
     module = load(path, "model")
     said = next((c.verify.function for c in configs if c.verify.function), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -88,6 +89,9 @@ class Rewriter(Program):
         if words and words[0] in COMMANDS:
             name = options.pop("prog_name", None) or detected_name()
             command_of(words[0]).main(words[1:], prog_name=f"{name} {words[0]}", **options)
+        if words and is_misspelt(words[0]):
+            Screen("auto").error(unknown_command(words[0]))
+            sys.exit(FAILED)
         super().main(words, **options)
 
     def make_context(
@@ -111,6 +115,22 @@ class Rewriter(Program):
         super().format_options(ctx, formatter)
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def is_misspelt(word: str) -> bool:
+    """Is it like the name of a command, and no file?"""
+    if not word.isalnum() or os.path.lexists(word):
+        return False
+    from reparam_rewrite.diagnostics import nearest
+
+    return bool(nearest(word, COMMANDS))
+
+
+def unknown_command(word: str) -> Diagnostic:
+    from reparam_rewrite.diagnostics import Diagnostic, listed, nearest
+
+    like = listed(nearest(word, COMMANDS), last="or")
+    return Diagnostic(None, f"there is no command '{word}', and no file", f"did you mean {like}?")
 
 
 def command_of(name: str) -> click.Command:
@@ -156,24 +176,43 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
 #: As they are of every command that has them.
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-config_option = click.option(
-    "--config",
-    "-c",
-    metavar="FILE",
-    help="The offsets, a TOML file; - for standard input, if the result is printed.",
-    shell_complete=files(".toml"),
-)
+
+def once(context: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """The value of an option that may be given once; click would take the last of several."""
+    if len(values) > 1:
+        message = f"{param.opts[0]} is given {len(values)} times, with {' and '.join(values)}"
+        raise click.UsageError(message, context)
+    return values[0] if values else None
+
+
+def config_of(more: str = "") -> Callable[[Any], Any]:
+    """The option --config; `more` ends what is said of it."""
+    return click.option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        multiple=True,
+        callback=once,
+        help=f"The TOML file that says which sites to offset{more}.",
+        shell_complete=files(".toml"),
+    )
+
+
+config_option = config_of()
 
 args_option = click.option(
     "--args",
     "args_given",
     metavar="ARGS",
-    help="FILE.py:FUNCTION, which returns (args, kwargs), or an expression for them.",
+    help="What to call the model with: FILE.py:FUNCTION, a function that returns (args, kwargs), "
+    "or an expression for such a pair.",
     shell_complete=files(".py"),
 )
 
 function_option = click.option(
-    "--function", metavar="NAME", help="The model, if the file has several."
+    "--function",
+    metavar="NAME",
+    help="Which function is the model, if the file has several that could be.",
 )
 
 color_option = click.option(
@@ -181,7 +220,7 @@ color_option = click.option(
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
-    help="Colour; auto is on a terminal, unless NO_COLOR is set.",
+    help="When to use colour; auto does on a terminal, unless NO_COLOR is set.",
 )
 
 
@@ -192,30 +231,47 @@ color_option = click.option(
     context_settings=CONTEXT,
 )
 @click.argument("model", metavar="[MODEL]", required=False, shell_complete=model_or_command)
-@config_option
+@config_of("; - reads it from standard input, if the result is printed")
 @click.option(
     "--output",
     "-o",
     metavar="FILE",
-    help="Write here instead of to standard output.",
+    multiple=True,
+    callback=once,
+    help="Write the rewritten model to this file instead of to standard output.",
     shell_complete=files(".py", ".ipynb"),
 )
-@click.option("--diff", is_flag=True, help="Print a unified diff and write nothing.")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the output would change.")
 @click.option(
-    "--force", is_flag=True, help="Overwrite a file that was not generated, or was edited since."
+    "--diff", is_flag=True, help="Print what changes as a unified diff, and write nothing."
 )
-@click.option("--fail-on-change", is_flag=True, help="Exit 1 if a file was written, for hooks.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing, and exit with 1 if the output would change."
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Overwrite the output even if it was not generated, or was edited since.",
+)
+@click.option(
+    "--fail-on-change",
+    is_flag=True,
+    help="Exit with 1 if a file was written, as hooks of pre-commit do.",
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github"]),
     default="text",
     show_default=True,
-    help="How to report: lines, JSON on standard output, or annotations for GitHub.",
+    help="Report in lines, as JSON on standard output, or as annotations for GitHub.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="No account of the configured sites.")
-@click.option("--verbose", "-v", is_flag=True, help="A longer account.")
+@click.option("--quiet", "-q", is_flag=True, help="Don't say what became of the configured sites.")
+@click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    help="Say more of every site, and show tracebacks of internal errors.",
+)
 @color_option
 @click.version_option(__version__, "--version", "-V", message="reparam-rewrite %(version)s")
 def main(

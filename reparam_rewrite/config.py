@@ -67,8 +67,22 @@ def _parsed(text: str, path: str) -> tuple[dict[str, Any], dict[Any, Any]]:
     except ValueError as error:  # TOMLDecodeError, or int() on thousands of digits
         reason, line, column = _reason(str(error), text)
     problem = f"not TOML: {reason}"
-    hint = "strings need quotes, brackets come in pairs, a table is there once: see toml.io."
+    hint = _other_language(text, path) or (
+        "strings need quotes, brackets come in pairs, a table is there once: see toml.io."
+    )
     raise Refusal(Diagnostic(Place(path, line, column), problem, hint, line_of(text, line)))
+
+
+def _other_language(text: str, path: str) -> str:
+    """What to do where the file isn't meant to be TOML, "" where it seems to be."""
+    example = '[sites.a] and, on the next line, offset = "mu"'
+    if path.endswith((".json", ".jsonc")) or text.lstrip().startswith("{"):
+        return f"this looks like JSON, and a config is TOML: {example}."
+    if path.endswith((".yaml", ".yml")) or re.search(r"^[\w-]+:(\s|$)", text, re.MULTILINE):
+        return f"this looks like YAML, and a config is TOML: {example}."
+    if path.endswith(".py") or re.search(r"^(import|from) \w|^def \w", text, re.MULTILINE):
+        return "this looks like Python: give the model as MODEL, and the TOML file with --config."
+    return ""
 
 
 def _reason(message: str, text: str) -> tuple[str, int, int]:

@@ -89,8 +89,11 @@ def excerpt(source: str, column: int) -> tuple[str, str]:
 def printable(line: str) -> str:
     """`line` with control characters as Python writes them: a path or a name may hold any.
 
-    A line break would end the message, and an escape sequence might colour all that follows.
+    A line break would end the message, and an escape sequence might colour all that follows. What
+    Python couldn't decode of a path, in the C locale, is UTF-8 nearly always.
     """
+    if not line.isascii():
+        line = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return line if line.isprintable() else "".join(map(escaped, line))
 
 

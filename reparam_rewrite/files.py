@@ -19,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 from reparam_rewrite.decoding import Source, decode, is_notebook
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, nearest
 from reparam_rewrite.diffs import unified_diff
+from reparam_rewrite.interrupts import raise_again
 from reparam_rewrite.line_length import line_length
 
 __all__ = [
@@ -165,6 +166,7 @@ def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
     missing or not writable, a file read-only (also for root, who could), a path a folder, pipe
     or device, or the bytes cannot be stored.
     """
+    raise_again()
     staged: list[Staged] = []
     moved: list[Staged] = []
     try:

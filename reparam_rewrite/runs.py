@@ -49,7 +49,7 @@ def run(
     except Refusal as refusal:
         from reparam_rewrite.reporting import failure
 
-        screen.write(failure(refusal.diagnostics).encode())
+        screen.print(failure(refusal.diagnostics))
         return FAILED
 
 
@@ -64,6 +64,10 @@ def dispatch(
         return refused(
             None, "no --config is given", "name the TOML file with the offsets: --config FILE."
         )
+    if model.endswith(".toml"):
+        hint = f"the model comes first: reparam-rewrite {config} --config {model}"
+        hint = hint if config.endswith((".py", ".ipynb")) else "give the Python file of the model."
+        return refused(model, "the model is a TOML file", hint)
     if output is None or output == "-":
         return print_rewritten(model, config, request, screen)
     if config == "-":
@@ -155,7 +159,7 @@ def generate(targets: Sequence[Target], request: Request, screen: Screen, alone:
     if request.writes and not report.failed:
         report.written = write_outputs([(o.target.output, o.new) for o in outcomes if o.stale])
     if request.form == "json":
-        screen.write(report.as_json().encode())
+        screen.print(report.as_json())
     else:
         if request.diff:
             screen.diff(report.diff())

@@ -91,6 +91,10 @@ class Screen:
         except OSError as error:
             raise Refusal(unwritable(error)) from None
 
+    def print(self, text: str) -> None:
+        """Text to standard output; of paths the bytes that they were given in."""
+        self.write(text.encode("utf-8", "surrogateescape"))
+
     def report(self, lines: list[str]) -> None:
         """Lines to standard output, the word that begins each in its colour on a terminal."""
         colors = {"ok": "green", "DIFFERENT": "red", "UNKNOWN": "yellow", "skipped": "cyan"}
@@ -99,7 +103,7 @@ class Screen:
                 word = line.split(" ")[0]
                 if word in colors:
                     lines[at] = click.style(word, fg=colors[word]) + line[len(word) :]
-        self.write("".join(f"{line}\n" for line in lines).encode())
+        self.print("".join(f"{line}\n" for line in lines))
 
     def diff(self, data: bytes) -> None:
         """A diff, coloured line by line on a terminal."""

@@ -153,6 +153,39 @@ def test_names_of_any_kind(folder: Path, generated: bytes, names: tuple[str, str
     assert body((folder / output).read_bytes()) == generated
 
 
+@pytest.mark.parametrize("options", [(), ("--format", "json"), ("--format", "github", "-v")])
+def test_names_that_the_locale_cannot_decode(folder: Path, options: tuple[str, ...]) -> None:
+    """In the C locale, where Python is told to leave it at that."""
+    (folder / "größe").mkdir()
+    (folder / "model.py").rename(folder / "größe" / "модель.py")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = ("größe/модель.py", "--config", "offsets.toml", "-o", "größe/ö.py")
+    ran = run(folder, *words, *options, **plain)
+    assert ran.status == 0, ran.err
+    assert (folder / "größe" / "ö.py").exists()
+    if "json" in options:
+        assert '"output": "größe/ö.py"' in ran.out.decode()
+
+
+def test_a_model_that_is_run_in_the_c_locale(folder: Path) -> None:
+    """jax can't take the names of files that Python couldn't decode."""
+    (folder / "größe").mkdir()
+    (folder / "model.py").rename(folder / "größe" / "model.py")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = run(folder, "suggest", "größe/model.py", "--args", "(3,)", **plain)
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_a_device_that_is_missing_is_no_mistake_of_the_arguments(folder: Path) -> None:
+    words = ("suggest", "model.py", "--args", "(3,)")
+    ran = run(folder, *words, JAX_PLATFORMS="nonesuch")
+    assert (ran.status, ran.out) == (2, b"")
+    assert ran.err.startswith("jax finds no device for JAX_PLATFORMS=nonesuch: ")
+    assert ran.err.endswith(
+        "hint: unset JAX_PLATFORMS, or set it to cpu: models are checked and fitted on the CPU.\n"
+    )
+
+
 def test_name_that_looks_like_an_option(folder: Path, generated: bytes) -> None:
     (folder / "model.py").rename(folder / "--diff")
     assert run(folder, "-q", "-c", "offsets.toml", "--", "--diff") == Ran(0, generated, "")
@@ -611,6 +644,29 @@ def test_ctrl_c_while_reading(folder: Path) -> None:
     process.stdin.close()
     assert (status, said) == (130, (b"", b"\ninterrupted\n"))
     assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_ctrl_c_while_jax_is_imported(folder: Path, seconds: float) -> None:
+    """Which would end the process with SIGABRT if Python raised it there."""
+    before = snapshot(folder)
+    arguments = ("fit", *ARGUMENTS, "--args", "(3,), {}", "-o", "fitted.toml")
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    maps = Path(f"/proc/{process.pid}/maps")
+    while "jaxlib" not in maps.read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"\ninterrupted\n")
+    assert snapshot(folder).keys() == before.keys()
 
 
 def interrupted(*_: object) -> None:

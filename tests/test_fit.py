@@ -493,15 +493,15 @@ def test_draws_that_cannot_be_used(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     np.savez(folder / "part.npz", mu=noise(), b_sample_base=noise(6))
     said = fit(folder, "--pilot", "part.npz").err
-    assert said.startswith("part.npz: has no draws of ")
+    assert said.startswith("part.npz: the file has no draws of ")
     full = {n: noise() for n in ("mu", "sigma_plate", "sigma_sample", "sigma")}
     np.savez(folder / "shape.npz", **full, a_plate=noise(23), b_sample=noise(6))
     said = fit(folder, "--pilot", "shape.npz").err
-    assert said.startswith("shape.npz: has draws of 'a_plate' of the shape (400, 23)\n")
+    assert said.startswith("shape.npz: the file has draws of 'a_plate' of the shape (400, 23)\n")
     np.savez(folder / "nan.npz", **full, a_plate=np.full((N, 24), np.nan), b_sample=noise(6))
     assert "values of 'a_plate' that are no numbers" in fit(folder, "--pilot", "nan.npz").err
     (folder / "junk.npz").write_bytes(b"junk")
-    assert "junk.npz: cannot be read as .npz" in fit(folder, "--pilot", "junk.npz").err
+    assert "junk.npz: the file cannot be read as .npz" in fit(folder, "--pilot", "junk.npz").err
     assert "there is no pilot 'hmc'" in fit(folder, "--pilot", "hmc").err
 
 
@@ -510,7 +510,10 @@ def test_draws_that_cannot_be_used(tmp_path: Path) -> None:
     [
         (["fit", "model.py"], "there is no config to fit the coefficients of"),
         (["fit", "-", "--config", "offsets.toml"], "fit takes no model on standard input"),
-        (["fit", "model.py", "--config", "none.toml"], "offsets.toml: asks for no offset"),
+        (
+            ["fit", "model.py", "--config", "none.toml"],
+            "offsets.toml: the config asks for no offset",
+        ),
         (["fit", "model.py", "--config", "offsets.toml"], "model.py: 'model' needs arguments"),
         (
             ["fit", "model.py", "--config", "offsets.toml", *ARGS, "-o", "model.py"],
@@ -523,12 +526,12 @@ def test_refused(words: list[str], message: str, tmp_path: Path) -> None:
     (folder / "none.toml").write_text("chain = []\n")
     ran = run(folder, *words)
     assert ran.status == 2 and ran.out == b""
-    assert message.replace("offsets.toml: asks", "none.toml: asks") in ran.err
+    assert message.replace("offsets.toml: the", "none.toml: the") in ran.err
 
 
 def test_a_config_without_offsets(tmp_path: Path) -> None:
     folder = copied(tmp_path, config='[sites.a_plate]\nscale = "1 / sigma_plate"\n')
-    assert "offsets.toml: asks for no offset and for no power of a scale" in fit(folder).err
+    assert "offsets.toml: the config asks for no offset and no power of a scale" in fit(folder).err
 
 
 def test_a_subsampled_plate_is_refused(tmp_path: Path) -> None:

@@ -101,13 +101,75 @@ OPTIONS = [
         """,
     ),
     Mistake(
+        "misspelt command",
+        line="reparam-rewrite suggets model.py",
+        says="""
+            there is no command 'suggets', and no file
+            hint: did you mean 'suggest'?
+        """,
+    ),
+    Mistake(
+        "two configs",
+        line="reparam-rewrite model.py -c offsets.toml --config other.toml",
+        says="""
+            --config is given 2 times, with offsets.toml and other.toml
+            hint: --help shows how to call it.
+        """,
+    ),
+    Mistake(
+        "two outputs",
+        line="reparam-rewrite model.py -c offsets.toml -o a.py -o b.py",
+        says="""
+            --output is given 2 times, with a.py and b.py
+            hint: --help shows how to call it.
+        """,
+    ),
+    Mistake(
         "model and config swapped",
         line="reparam-rewrite offsets.toml --config model.py",
+        says="""
+            offsets.toml: the model is a TOML file
+            hint: the model comes first: reparam-rewrite model.py --config offsets.toml
+        """,
+    ),
+    Mistake(
+        "a config for a model",
+        line="reparam-rewrite offsets.toml --config offsets.toml",
+        says="""
+            offsets.toml: the model is a TOML file
+            hint: give the Python file of the model.
+        """,
+    ),
+    Mistake(
+        "a model for a config",
+        line="reparam-rewrite model.py --config model.py",
         says="""
             model.py:1:8: not TOML: expected '=' after a key in a key/value pair
                 import numpyro
                        ^
-            hint: strings need quotes, brackets come in pairs, a table is there once: see toml.io.
+            hint: this looks like Python: give the model as MODEL, and the TOML file with --config.
+        """,
+    ),
+    Mistake(
+        "config in JSON",
+        before="""echo '{"sites": {"a": {"offset": "mu"}}}' > offsets.json""",
+        line="reparam-rewrite model.py --config offsets.json",
+        says="""
+            offsets.json:1:1: not TOML: invalid statement
+                {"sites": {"a": {"offset": "mu"}}}
+                ^
+            hint: this looks like JSON, and a config is TOML: [sites.a] and, on the next line, offset = "mu".
+        """,
+    ),
+    Mistake(
+        "config in YAML",
+        before="printf 'sites:\\n  a:\\n    offset: mu\\n' > offsets",
+        line="reparam-rewrite model.py --config offsets",
+        says="""
+            offsets:1:6: not TOML: expected '=' after a key in a key/value pair
+                sites:
+                     ^
+            hint: this looks like YAML, and a config is TOML: [sites.a] and, on the next line, offset = "mu".
         """,
     ),
 ]

@@ -112,6 +112,19 @@ def test_what_is_proposed_is_piped_into_the_rewriter(tmp_path: Path) -> None:
     assert '+    a_loc = numpyro.param("xi_a_mu", jnp.ones(n_a)) * mu' in ran.stdout
 
 
+def test_sampled_with_the_generated_model_and_predicted_with_the_plain_one(tmp_path: Path) -> None:
+    headings = re.findall(r"^## (.*)$", README, re.MULTILINE)
+    after = headings[headings.index("Try it") + 1]
+    assert after == "Sample with the generated model, predict with the plain one"
+    (program,) = [block for block in blocks("python") if "Predictive" in block]
+    folder = grand_mean(tmp_path)
+    for name in ("example.py", "model_reparam.py"):
+        shutil.copy(GRAND_MEAN / name, folder)
+    (folder / "program.py").write_text(program)
+    ran = run("python program.py", folder)
+    assert (ran.returncode, ran.stdout) == (0, "(300, 26)\n"), ran.stderr
+
+
 def test_bench_command_compares_the_config_with_the_model(tmp_path: Path) -> None:
     change, command = blocks("sh")[1].splitlines()
     assert ROOT / change.removeprefix("cd ") == GRAND_MEAN
@@ -120,6 +133,12 @@ def test_bench_command_compares_the_config_with_the_model(tmp_path: Path) -> Non
     assert result.returncode == 0, result.stderr
     assert re.search(r"^as written +[\d.]+ +1 ", result.stdout, re.M)
     assert re.search(r"^offsets\.toml +[\d.]+ ", result.stdout, re.M)
+    fitted = re.search(r"^offsets\.toml, fitted +([\d.]+) ", result.stdout, re.M)
+    assert fitted is not None and float(fitted[1]) > 10
+    assert (
+        "'offsets.toml' is the model as written for NUTS: its coefficients are 0" in result.stdout
+    )
+    assert "Leave the model as written" not in result.stdout
     assert (tmp_path / "model.bench.jsonl").exists() and "`model.bench.jsonl`" in README
 
 

@@ -489,7 +489,7 @@ def test_write_never_over_another_file(folder: Path) -> None:
 
 def test_neither_file_is_written_if_one_can_not_be(folder: Path) -> None:
     (folder / "dag.html").write_text("mine")
-    ran = run(folder, "suggest", "model.py", "--write", "o.toml", "--dag", "dag.html")
+    ran = run(folder, "suggest", "model.py", "-o", "o.toml", "--dag", "dag.html")
     assert ran.status == 2
     assert not (folder / "o.toml").exists()
     over = run(folder, "suggest", "model.py", "--write", "model.py", "--force")

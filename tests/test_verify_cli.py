@@ -225,7 +225,7 @@ def test_an_error_in_the_model_has_its_place(folder: Path) -> None:
         ),
         (
             ["model_reparam.py", "-c", "offsets.toml"],
-            "model_reparam.py: is rewritten already\n"
+            "model_reparam.py: the model is rewritten already\n"
             "hint: give the plain model first, and this one second.\n",
         ),
         (

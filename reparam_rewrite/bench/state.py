@@ -31,7 +31,9 @@ class Kept:
         try:
             data = path.read_bytes() if path.exists() else b""
         except OSError as error:
-            raise Refusal(Diagnostic(str(path), f"can't be read: {error.strerror}")) from None
+            raise Refusal(
+                Diagnostic(str(path), f"the file of finished runs can't be read: {error.strerror}")
+            ) from None
         for line in data.splitlines():
             try:
                 entry = json.loads(line)
@@ -62,7 +64,7 @@ class Kept:
                     file.flush()
                     os.fsync(file.fileno())
             except OSError as error:
-                message = f"can't be written: {error.strerror}"
+                message = f"the file of finished runs can't be written: {error.strerror}"
                 raise Refusal(Diagnostic(str(self.path), message)) from None
             self._cut_off = False
         return cast(T, result)

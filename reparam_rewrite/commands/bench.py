@@ -46,58 +46,84 @@ Exit status:
     "configs",
     metavar="FILE",
     multiple=True,
-    help="Offsets, a TOML file; give several to compare them.",
+    help="A TOML file that says which sites to offset; give several to compare them.",
     shell_complete=files(".toml"),
 )
 @args_option
 @function_option
-@click.option("--nuts", is_flag=True, help="Compare under NUTS; so it is if no method is named.")
-@click.option("--svi", is_flag=True, help="Compare guides.")
 @click.option(
-    "--fit", is_flag=True, help="Each config also as `fit` leaves it; pilots are counted."
+    "--nuts",
+    is_flag=True,
+    help="Compare under NUTS, which is done too if neither --nuts nor --svi is given.",
+)
+@click.option("--svi", is_flag=True, help="Compare guides that are trained with SVI.")
+@click.option(
+    "--fit",
+    is_flag=True,
+    help="Compare each config also as `fit` leaves it; what its pilot costs is counted.",
 )
 @click.option(
     "--pilot",
     type=click.Choice(PILOTS),
     default="nuts",
     show_default=True,
-    help="Of --fit.",
-)
-@click.option("--no-rivals", is_flag=True, help="Only the model as written and the configs.")
-@click.option(
-    "--keys", type=click.IntRange(1), default=3, show_default=True, help="How often all is run."
+    help="What --fit takes its draws from.",
 )
 @click.option(
-    "--draws", type=click.IntRange(100), default=1000, show_default=True, help="Of each chain."
+    "--no-rivals", is_flag=True, help="Compare only the model as written and the configs."
+)
+@click.option(
+    "--keys",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="With how many random keys everything is run.",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(100),
+    default=1000,
+    show_default=True,
+    help="How many draws each chain keeps.",
 )
 @click.option(
     "--warmup",
     type=click.IntRange(25),
     default=1000,
     show_default=True,
-    help="Of each chain, before.",
+    help="How many draws each chain is warmed up with, before those.",
 )
-@click.option("--chains", type=click.IntRange(2), default=2, show_default=True, help="Of a key.")
 @click.option(
-    "--steps", type=click.IntRange(100), default=10_000, show_default=True, help="Of SVI."
+    "--chains",
+    type=click.IntRange(2),
+    default=2,
+    show_default=True,
+    help="How many chains each key runs.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(100),
+    default=10_000,
+    show_default=True,
+    help="How many steps SVI takes.",
 )
 @click.option(
     "--limit",
     type=click.FloatRange(1),
     default=600,
     show_default=True,
-    help="Seconds, after which the run of a key is stopped.",
+    help="After how many seconds the run of one key is stopped.",
 )
 @click.option(
     "--state",
     metavar="FILE",
-    help="Where finished runs are kept; default: MODEL.bench.jsonl, here.",
+    help="The file that keeps finished runs; without it, MODEL.bench.jsonl in this folder.",
     shell_complete=files(".jsonl"),
 )
 @click.option(
     "--report",
     metavar="FILE",
-    help="Also write a page of HTML, with plots and diffs.",
+    help="Also write a page of HTML with plots and diffs to this file.",
     shell_complete=files(".html"),
 )
 @click.option(
@@ -106,10 +132,14 @@ Exit status:
     type=click.Choice(["text", "json", "csv"]),
     default="text",
     show_default=True,
-    help="Of what is printed.",
+    help="Print tables, JSON or CSV.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Don't say what is running.")
-@click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
+@click.option(
+    "--quiet", "-q", is_flag=True, help="Don't say what is running, and how much of it is left."
+)
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Show the traceback of an error in the model's code."
+)
 @color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Measure what configs are worth to NUTS and SVI on MODEL.
@@ -215,7 +245,7 @@ def run(
         text = as_csv(results)
     else:
         text = as_text(results) + "".join(f"\n{sentence}" for sentence in sentences) + "\n"
-    screen.write(text.encode())
+    screen.print(text)
     if not quiet and report is not None:
         screen.account([f"wrote {report}"])
     return DONE

@@ -50,47 +50,63 @@ PILOTS = ("nuts", "laplace", "fullrank")
     metavar="PILOT",
     default="nuts",
     show_default=True,
-    help="nuts, laplace or fullrank, or a file of draws: .npz or .nc.",
+    help="Where the draws are from: a run of nuts, laplace or fullrank, or a file, .npz or .nc.",
     shell_complete=files(".npz", ".nc"),
 )
 @click.option(
-    "--draws", type=click.IntRange(20), default=1000, show_default=True, help="How many to make."
+    "--draws",
+    type=click.IntRange(20),
+    default=1000,
+    show_default=True,
+    help="How many draws to make, of all chains together.",
 )
 @click.option(
     "--warmup",
     type=click.IntRange(1),
     default=500,
     show_default=True,
-    help="Of each chain, before.",
-)
-@click.option("--chains", type=click.IntRange(1), default=2, show_default=True, help="Of nuts.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="What draws the draws."
+    help="How many draws each chain of NUTS is warmed up with, before those.",
 )
 @click.option(
-    "--learn", is_flag=True, help="Leave the coefficients params, which SVI learns from there."
+    "--chains",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="How many chains of NUTS to run.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the draws."
+)
+@click.option(
+    "--learn",
+    is_flag=True,
+    help="Keep the coefficients as params, which SVI goes on to learn from where fit leaves them.",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="Write here instead of the config itself.",
+    help="Write the fitted config to this file instead of into the config itself.",
     shell_complete=files(".toml"),
 )
 @click.option(
-    "--bases", is_flag=True, help="Write bases that make a site narrower into the config too."
+    "--bases", is_flag=True, help="Also write the bases that make a site narrower into the config."
 )
-@click.option("--diff", is_flag=True, help="Show what would change in the config; write nothing.")
+@click.option(
+    "--diff", is_flag=True, help="Show what would change in the config, and write nothing."
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to say what was found.",
+    help="Say what was found in lines or as JSON.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and warnings.")
-@click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Show the traceback of an error in the model's code."
+)
 @color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Fit the coefficients of a config to draws from MODEL's posterior.
@@ -142,7 +158,9 @@ def run(
         raise Refusal(Diagnostic(None, f"there is no pilot '{pilot}'", hint))
     settings = read_config(read_bytes(config, "config"), config)
     if settings.is_empty:
-        raise Refusal(Diagnostic(config, "asks for no offset, so there is nothing to fit"))
+        raise Refusal(
+            Diagnostic(config, "the config asks for no offset, so there is nothing to fit")
+        )
     written_to = output or config
     refuse_same_file(model, written_to)
     prepare("fit")
@@ -185,7 +203,7 @@ def run(
         screen.diff(unified_diff(before, made.text.encode(), Path(config), Path(config)))
     if form == "json":
         path = written_to if written else None
-        screen.write(as_json(fits, known, found, least, warnings, path).encode())
+        screen.print(as_json(fits, known, found, least, warnings, path))
     elif not quiet:
         screen.account(as_text(fits, known, found, least, warnings))
         screen.account([f"wrote {path}" for path in written])

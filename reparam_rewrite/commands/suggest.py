@@ -19,7 +19,7 @@ EPILOG = """\b
 Examples:
   Read it, save it, or see at once what comes of it:
     reparam-rewrite suggest model.py
-    reparam-rewrite suggest model.py --write offsets.toml
+    reparam-rewrite suggest model.py -o offsets.toml
     reparam-rewrite suggest model.py | reparam-rewrite model.py --config - --diff
   With what one run of the model tells beside its source, and a picture:
     reparam-rewrite suggest model.py --args example.py:example_args --dag model.html
@@ -42,30 +42,39 @@ Exit status:
     "--args",
     "args_given",
     metavar="ARGS",
-    help="Run the model once: FILE.py:FUNCTION, which returns (args, kwargs), or an expression.",
+    help="Run the model once, with these: FILE.py:FUNCTION, a function that returns (args, "
+    "kwargs), or an expression for such a pair.",
     shell_complete=files(".py"),
 )
 @function_option
 @click.option(
-    "--write", metavar="FILE", help="Write the config here.", shell_complete=files(".toml")
+    "--output",
+    "-o",
+    "--write",
+    "write",
+    metavar="FILE",
+    help="Write the config to this file instead of to standard output; --write is the same.",
+    shell_complete=files(".toml"),
 )
 @click.option(
     "--dag",
     metavar="FILE",
-    help="Draw the sites, their priors and the offsets: .svg, .html or .png.",
+    help="Draw the sites, their priors and the offsets into this file: .svg, .html or .png.",
     shell_complete=files(".svg", ".html", ".png"),
 )
-@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@click.option("--force", is_flag=True, help="Overwrite files that are there already.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["toml", "json"]),
     default="toml",
     show_default=True,
-    help="How to print what is proposed.",
+    help="Print what is proposed as TOML or as JSON.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Say nothing of what was written.")
-@click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the model's code.")
+@click.option("--quiet", "-q", is_flag=True, help="Don't say which files were written.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Show the traceback of an error in the model's code."
+)
 @color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Read the NumPyro model in MODEL, and print a config for it.
@@ -110,9 +119,9 @@ def run(
         refuse_to_overwrite(model, path, data, force)
     written = write_outputs(outputs)
     if form == "json":
-        screen.write(to_json(suggestion, text).encode())
+        screen.print(to_json(suggestion, text))
     elif write is None:
-        screen.write(text.encode())
+        screen.print(text)
     if not quiet:
         up_to_date = [f"{path} is up to date" for path, _ in outputs if path not in written]
         screen.account([*(f"wrote {path}" for path in written), *up_to_date])

@@ -58,21 +58,26 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
     "--predict-args",
     "predict_args",
     metavar="WHAT",
-    help="The arguments with which both models predict from one draw, written like --args; other "
-    "rows of the data in --args, and no observations, if not given.",
+    help="The arguments with which both models predict from one draw, written like --args. "
+    "Without it they are those of --args with the rows of the data in another order and no "
+    "observations.",
 )
 @click.option(
-    "--points", type=click.IntRange(1), default=20, show_default=True, help="How many points."
+    "--points",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="At how many points the models are compared.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="What draws the points."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the points."
 )
 @click.option(
     "--skip",
     metavar="CHECK",
     multiple=True,
     type=click.Choice(SKIPPED),
-    help=f"Leave a check out: {', '.join(SKIPPED)}.",
+    help=f"Leave this check out; may be given several times. One of {', '.join(SKIPPED)}.",
 )
 @click.option(
     "--format",
@@ -80,10 +85,12 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to print the report.",
+    help="Print the report as lines or as JSON.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Only what is different, and the verdict.")
-@click.option("--verbose", "-v", is_flag=True, help="Tracebacks of errors in the models' code.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only what is different, and the verdict.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Show the traceback of an error in the models' code."
+)
 @color_option
 def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     """Check that GENERATED is the same model as MODEL, in other coordinates.
@@ -182,19 +189,23 @@ def run(
     status = CHANGED if report.different else FAILED if report.unchecked else DONE
     subject = Subject(plain=model, generated=path, function=name)
     if form == "json":
-        screen.write(as_json(report, subject, status).encode())
+        screen.print(as_json(report, subject, status))
     else:
         screen.report(as_text(report, subject, quiet))
     return status
 
 
 def prepare(who: str = "verify") -> None:
-    """Settings that jax reads when it is imported; a `Refusal` if it isn't there."""
+    """Settings that jax reads when it is imported; a `Refusal` if it isn't there.
+
+    Ctrl-C then ends the process at once.
+    """
     import logging
     import os
     from importlib.util import find_spec
 
     from reparam_rewrite.diagnostics import Diagnostic, Refusal
+    from reparam_rewrite.interrupts import leave_at_once
 
     for package in ("jax", "numpyro"):
         if find_spec(package) is None:
@@ -206,6 +217,24 @@ def prepare(who: str = "verify") -> None:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("jax").setLevel(logging.ERROR)
+    leave_at_once()
+    if os.environ["JAX_PLATFORMS"] not in ("", "cpu"):
+        refuse_missing_devices(os.environ["JAX_PLATFORMS"])
+
+
+def refuse_missing_devices(platforms: str) -> None:
+    """JAX_PLATFORMS=cuda, where there is no GPU: jax would fail in the model's first line."""
+    import jax
+
+    from reparam_rewrite.diagnostics import Diagnostic, Refusal
+
+    try:
+        jax.devices()
+    except Exception as error:
+        said = str(error).strip().split("\n")[0]
+        message = f"jax finds no device for JAX_PLATFORMS={platforms}" + (said and f": {said}")
+        hint = "unset JAX_PLATFORMS, or set it to cpu: models are checked and fitted on the CPU."
+        raise Refusal(Diagnostic(None, message, hint)) from error
 
 
 def in_memory(source: Any, settings: Config) -> Rewrite:
@@ -218,7 +247,7 @@ def in_memory(source: Any, settings: Config) -> Rewrite:
     result = rewrite(source, settings, line_length(Path(source.path)))
     if result.already:
         hint = "give the plain model first, and this one second."
-        raise Refusal(Diagnostic(source.path, "is rewritten already", hint))
+        raise Refusal(Diagnostic(source.path, "the model is rewritten already", hint))
     return result
 
 

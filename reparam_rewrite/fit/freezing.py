@@ -44,7 +44,7 @@ def reader(tree: ast.Module, called: str, survey: Survey) -> Callable[[str, str]
 
     called: the function whose parameters are the arguments; those inside of it see its names.
     """
-    bound: dict[str, dict[str, list[ast.expr]]] = {}
+    bound: dict[str, dict[str, list[ast.AST]]] = {}
     parameters: dict[str, list[str]] = {}
 
     def walk(body: Sequence[ast.AST], prefix: str) -> None:
@@ -81,7 +81,7 @@ def reader(tree: ast.Module, called: str, survey: Survey) -> Callable[[str, str]
                 sites[name] = variables[name]
                 continue
             own = [value for scope in scopes for value in bound.get(scope, {}).get(name, [])]
-            names += [found for value in own if not samples(value) for found in names_in(value)]
+            names += [found for value in own for found in names_in(value)]
             if name in parameters.get(scopes[0], ()):
                 arguments.append(name)
         return Reads(tuple(sorted(arguments)), sites)
@@ -94,38 +94,40 @@ def all_parameters(args: ast.arguments) -> Iterator[ast.arg]:
     yield from (one for one in (args.vararg, args.kwarg) if one is not None)
 
 
-def bindings(function: ast.FunctionDef) -> dict[str, list[ast.expr]]:
-    """By name, the expressions that it may be bound to."""
-    found: dict[str, list[ast.expr]] = {}
+def bindings(function: ast.FunctionDef) -> dict[str, list[ast.AST]]:
+    """By name, what it may be bound to in the function: expressions, and functions inside."""
+    found: dict[str, list[ast.AST]] = {}
     for node in ast.walk(function):
         targets: list[ast.expr] = []
-        value: ast.expr | None = None
+        value: ast.AST | None = None
         if isinstance(node, ast.Assign):
             targets, value = node.targets, node.value
         elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
             targets, value = [node.target], node.value
         elif isinstance(node, ast.For | ast.comprehension):
             targets, value = [node.target], node.iter
-        if value is None:
-            continue
-        for target in targets:
-            for name in names_in(target):
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            targets, value = [node.optional_vars], node.context_expr
+        elif isinstance(node, ast.FunctionDef) and node is not function:
+            found.setdefault(node.name, []).append(node)
+        if value is not None:
+            for name in (name for target in targets for name in names_in(target)):
                 found.setdefault(name, []).append(value)
     return found
 
 
 def names_in(node: ast.AST) -> list[str]:
-    return [found.id for found in ast.walk(node) if isinstance(found, ast.Name)]
+    """The names that it reads, but for those in calls that sample.
 
-
-def samples(value: ast.expr) -> bool:
-    """Does it sample? A draw is a number whatever its prior has read."""
-    calls = (node.func for node in ast.walk(value) if isinstance(node, ast.Call))
-    return any(
-        (isinstance(f, ast.Attribute) and f.attr == "sample")
-        or (isinstance(f, ast.Name) and f.id == "sample")
-        for f in calls
-    )
+    A draw is a number, whatever its prior has read.
+    """
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Call):
+        called = node.func
+        if getattr(called, "attr", getattr(called, "id", "")) == "sample":
+            return []
+    return [name for child in ast.iter_child_nodes(node) for name in names_in(child)]
 
 
 def frozen(

@@ -285,23 +285,25 @@ def read_pilot(path: str, names: Sequence[str], shapes: Mapping[str, tuple[int, 
         hint = "the values of all latent sites of the model as written are needed."
         if bases:
             hint = f"it has {bases[0]}_base; save {bases[0]} too, which is in get_samples()."
-        raise Refusal(Diagnostic(path, f"has no draws of {listed(missing)}", hint))
+        raise Refusal(Diagnostic(path, f"the file has no draws of {listed(missing)}", hint))
     draws, chain = {}, None
     for name in names:
         values, shape = np.asarray(found[name], float), shapes[name]
         front = values.shape[: values.ndim - len(shape)]
         if values.shape[len(front) :] != shape or not 1 <= len(front) <= 2:
-            message = f"has draws of '{name}' of the shape {values.shape}"
+            message = f"the file has draws of '{name}' of the shape {values.shape}"
             hint = f"the site has the shape {shape}, with an axis of draws or two in front."
             raise Refusal(Diagnostic(path, message, hint))
         number = np.repeat(np.arange(front[0] if len(front) == 2 else 1), front[-1])
         if chain is not None and len(number) != len(chain):
-            message = f"has {len(number)} draws of '{name}', and {len(chain)} of '{names[0]}'"
+            message = (
+                f"the file has {len(number)} draws of '{name}', and {len(chain)} of '{names[0]}'"
+            )
             raise Refusal(Diagnostic(path, message))
         chain = number if chain is None or len(front) == 2 else chain
         draws[name] = values.reshape(-1, *shape)
     if chain is None or len(chain) < 10:
-        raise Refusal(Diagnostic(path, "has too few draws: at least 10 are needed"))
+        raise Refusal(Diagnostic(path, "the file has too few draws: at least 10 are needed"))
     check(draws, path)
     return Pilot(draws=draws, chain=chain, how=f"{len(chain):,} draws of {path}")
 
@@ -311,7 +313,7 @@ def from_npz(path: str) -> Mapping[str, Any]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError) as error:
-        raise Refusal(Diagnostic(path, f"cannot be read as .npz: {error}")) from None
+        raise Refusal(Diagnostic(path, f"the file cannot be read as .npz: {error}")) from None
 
 
 def from_netcdf(path: str) -> Mapping[str, Any]:
@@ -328,6 +330,6 @@ def from_netcdf(path: str) -> Mapping[str, Any]:
         read: Any = arviz.from_netcdf
         posterior = read(path).posterior
     except Exception as error:
-        message = f"cannot be read as NetCDF: {first_line(error)}"
+        message = f"the file cannot be read as NetCDF: {first_line(error)}"
         raise Refusal(Diagnostic(path, message)) from None
     return {str(name): np.asarray(values) for name, values in posterior.data_vars.items()}

@@ -41,7 +41,9 @@ class Fitting:
         shown = f"<{call.source.path} with {config.path}>"
         models = Models(call.source, config, lambda made: call.generated(made, shown))
         if not models.children:
-            message = "asks for no offset and for no power of a scale: there is nothing to fit"
+            message = (
+                "the config asks for no offset and no power of a scale, so there is nothing to fit"
+            )
             raise Refusal(Diagnostic(config.path, message))
         return cls(call, models)
 

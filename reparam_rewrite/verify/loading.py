@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import itertools
 import linecache
+import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -42,11 +43,12 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
     put_first(root)
     name = f"{package}{'.' if package else ''}_verified_{next(_number)}_{file.stem}"
     name = "".join(char if char.isalnum() or char in "._" else "_" for char in name)
-    filename = shown or str(file)
+    # jax can't take what Python couldn't decode of a path, in the C locale.
+    filename = os.fsencode(shown or str(file)).decode("utf-8", "replace")
     spec = importlib.machinery.ModuleSpec(name, None, origin=filename)
     module = importlib.util.module_from_spec(spec)
     module.__file__ = str(file)
-    if shown:
+    if shown or filename != str(file):
         text = source.decode("utf-8", "replace")
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     # Dataclasses and pickles look their module up by name.
