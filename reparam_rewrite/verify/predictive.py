@@ -77,9 +77,8 @@ def predictive_lines(
     held = [p for p in pairs if not any(overflows(draws, names) for draws in p)]
     other = [n for n in names if not all(alike(old[n], new[n]) for old, new in held)]
     if not held:
-        message = (
-            f"nothing to compare: draws of {overflows(pairs[0][0], names)} from the prior overflow"
-        )
+        site = next(filter(None, (overflows(draws, names) for draws in pairs[0])))
+        message = f"nothing to compare: draws of {site} from the prior overflow"
         yield Line(check="predictive", status="skipped", message=message)
     elif not other:
         message = f"the same draws with {len(held)} keys, of {len(names)} sites"
