@@ -26,6 +26,19 @@ from numpyro.distributions.transforms import AffineTransform, ExpTransform, Orde
 from numpyro.infer.reparam import ExplicitReparam
 
 
+class Shrunk(dist.transforms.ParameterFreeTransform):
+    domain = codomain = constraints.simplex
+
+    def __call__(self, x):
+        return 0.9 * x + 0.025
+
+    def _inverse(self, y):
+        return (y - 0.025) / 0.9
+
+    def log_abs_det_jacobian(self, x, y, intermediates=None):
+        return jnp.full(jnp.shape(x)[:-1], (x.shape[-1] - 1) * jnp.log(0.9))
+
+
 """
 CONFIG = '[sites.a]\noffset = "mu"\n'
 
@@ -358,11 +371,11 @@ def changes() -> Iterator[Change]:
         ("", "(mu, a)", "[mu, a]"),
         ("", "(mu, a)", "(mu, a, mu)"),
         ("", "5: None", "5: 0"),
-        ("d", '{"one": mu}', '{"two": mu}'),
     )
     yield from of(
         RETURNED,
         "sites",
+        ("d", '{"one": mu}', '{"two": mu}'),
         ("z", ', infer={"enumerate": "parallel"}', ""),
         ("z", '"parallel"', '"sequential"'),
     )
@@ -375,11 +388,8 @@ def changes() -> Iterator[Change]:
         (POSITIVE, "greater_than(0.0)", "interval(0.0, 50.0)"),
         (REAL, "maps = [", "maps = [ExpTransform().inv, "),
         (REAL, "maps = [", "maps = [biject_to(constraints.interval(-30.0, 30.0)).inv, "),
-        (
-            SHARES,
-            "maps = [",
-            "maps = [AffineTransform(0.025, 0.9, constraints.real_vector).inv, ",
-        ),
+        (SHARES, "maps = [", "maps = [Shrunk().inv, "),
+        (SHARES, "maps = [", "maps = [Shrunk(), "),
         (ORDERED, "constraints.ordered_vector", "constraints.positive_ordered_vector"),
         (FOLDED, '"u", u_base', '"u", jnp.abs(u_base)'),
         (FOLDED, '"u", u_base', '"u", jnp.where(u_base > 0, u_base, -u_base)'),

@@ -272,10 +272,13 @@ def blurred(site: Site) -> Any:
     The logistic function of 40 is 1: next to the border of a support numbers don't show which
     value it was, and the change of variables seems singular there.
     """
-    to_support = biject_to(site["fn"].support)
-    v = to_support.inv(site["value"])
-    lost = [jnp.abs(to_support.inv(to_support(v + step)) - (v + step)) for step in (-1.0, 0.3, 1.0)]
-    return jnp.max(jnp.stack(lost), axis=0)
+    support, value = quietly(site)
+    to_support = biject_to(support)
+    v = to_support.inv(value)
+    if is_real(support):
+        return jnp.zeros(jnp.shape(v))
+    lost = [jnp.abs(to_support.inv(to_support(v + step)) - (v + step)) for step in (-1.0, 1.0)]
+    return jnp.maximum(*lost)
 
 
 def supported(site: Site) -> Any:
@@ -283,7 +286,9 @@ def supported(site: Site) -> Any:
 
     A value on the border is in the support once it is moved a bit towards one in its middle.
     """
-    support, value = site["fn"].support, site["value"]
+    support, value = quietly(site)
+    if is_real(support):
+        return jnp.all(support(value) | jnp.any(jnp.isinf(value)))
     to_support = biject_to(support)
     middle = to_support(jnp.zeros(to_support.inverse_shape(jnp.shape(value))))
     near = 1e-9 * (middle - value)
@@ -293,6 +298,12 @@ def supported(site: Site) -> Any:
     for _ in range(jnp.ndim(value) - jnp.ndim(checked[0])):
         endless = jnp.any(endless, axis=-1)
     return jnp.all(checked[0] | checked[1] | checked[2] | endless)
+
+
+def quietly(site: Site) -> tuple[Any, Any]:
+    """The support and the value of a site, of which no derivatives are to be taken."""
+    support = jax.tree.map(jax.lax.stop_gradient, site["fn"].support)
+    return support, jax.lax.stop_gradient(site["value"])
 
 
 def is_real(support: Any) -> bool:
@@ -348,13 +359,15 @@ def terms(trace: Trace, sampled: Mapping[str, str]) -> tuple[dict[str, Any], Val
             continue
         scale = 1.0 if site["scale"] is None else site["scale"]
         of_elements = scale * site["fn"].log_prob(site["value"])
-        log_prob, size = jnp.sum(of_elements), jnp.sum(jnp.abs(of_elements))
+        log_prob = jnp.sum(of_elements)
+        of_elements = jax.lax.stop_gradient(of_elements)
+        size = jnp.sum(jnp.abs(of_elements))
         if name in sampled:
             to_support = biject_to(site["fn"].support)
             u = to_support.inv(site["value"])
             volume = to_support.log_abs_det_jacobian(u, site["value"])
             log_prob += jnp.sum(volume)
-            size += jnp.sum(jnp.abs(volume))
+            size += jnp.sum(jnp.abs(jax.lax.stop_gradient(volume)))
         found["log_prob"][sampled.get(name, name)] = log_prob
         found["scale"][sampled.get(name, name)] = jnp.asarray(scale, float)
         found["size"][sampled.get(name, name)] = size

@@ -92,15 +92,14 @@ def unweighted(change: Change, evaluator: Evaluator, point: Point, name: str, pa
     """
     span = change.spans[parent]
     shape = next(pair.shape for pair in change.pairing.pairs if pair.name == parent)
-    along = np.zeros(change.dims)
-    along[span] = 1.0
-    there = moved_along(evaluator, point, along)
-    row = change.pairing.new.index(name)
+    along, row = np.zeros(change.dims), np.zeros((1, change.param_dims))
+    along[span], row[:, change.param_spans[name]] = 1.0, 1.0
+    step = STEP * evaluator.inverse(point)(along)
+    none = np.zeros((1, change.dims))
+    here, there = (change.at(u, point.p, none, row, point.held) for u in (point.u, point.u + step))
     child = next(c for n, c, p in named_pairs(change, ()) if (n, p) == (name, parent))
-    own = change.spans[child]
-    before = point.at["by_param"][row][own]
-    moved = np.abs(there["by_param"][row][own] - before) / STEP
-    total = abs(there["totals"][parent] - point.at["totals"][parent]) / STEP
+    moved = np.abs(there["along"] - here["along"])[0, change.spans[child]] / STEP
+    total = abs(there["totals"][parent] - here["totals"][parent]) / STEP
     counts = {
         math.prod(axes)
         for size in range(len(shape) + 1)

@@ -77,7 +77,8 @@ def compared(
 ) -> Iterator[Line]:
     """What differs; nothing where the plain model can't be run like this, unless it is `asked`."""
     bases = point.at["values"]
-    draw = {**point.held, **jax.device_get(change.params(point.p)), **bases}
+    # A subsample is the same one: its latents are those of its elements.
+    draw = {**change.pairing.fixed, **point.held, **jax.device_get(change.params(point.p)), **bases}
     draw |= {name: child for name, (_, child) in point.at["moved"].items()}
     try:
         old = predicted(change.plain, args, kwargs, draw)
@@ -105,7 +106,8 @@ def predicted(
 
     def run(key: Any, draw: Values) -> Values:
         def drawn(site: Site) -> Any:
-            return draw.get(site["name"]) if site["type"] in ("sample", "param") else None
+            kinds = ("sample", "param", "plate")
+            return draw.get(site["name"]) if site["type"] in kinds else None
 
         trace = traced(model, args, kwargs, None, key, substitute=drawn)
         samples = {name: site for name, site in trace.items() if site["type"] == "sample"}

@@ -73,10 +73,11 @@ def predictive_lines(
         return
     keys = range(options.seed, options.seed + options.keys)
     pairs = [jax.device_get(program(make_key(key), data)) for key in keys]
-    held = [(old, new) for old, new in pairs if not overflows(old) and not overflows(new)]
+    held = [p for p in pairs if not any(overflows(draws, names) for draws in p)]
     other = [n for n in names if not all(alike(old[n], new[n]) for old, new in held)]
     if not held:
-        message = f"nothing to compare: draws of {overflows(pairs[0][0])} from the prior overflow"
+        site = next(filter(None, (overflows(draws, names) for draws in pairs[0])))
+        message = f"nothing to compare: draws of {site} from the prior overflow"
         yield Line(check="predictive", status="skipped", message=message)
     elif not other:
         message = f"the same draws with {len(held)} keys, of {len(names)} sites"
@@ -89,10 +90,10 @@ def predictive_lines(
 LARGEST = 1e8
 
 
-def overflows(draws: Values) -> str:
+def overflows(draws: Values, names: Sequence[str]) -> str:
     """The first site with a value that is not finite or too large to add to; "" if none has one."""
-    for name, value in draws.items():
-        if not np.all(np.abs(np.asarray(value, float)) <= LARGEST):
+    for name in names:
+        if not np.all(np.abs(np.asarray(draws[name], float)) <= LARGEST):
             return name
     return ""
 

@@ -26,6 +26,9 @@ FAR, NEAR, FARTHEST = 30.0, 12.0, 100.0
 #: A slope that is less than this share of that in the middle has come to its end.
 STILL = 1e-3
 
+#: How many elements of a site that mix are sent out by themselves.
+MIXED = 4
+
 #: Up to how many values of a site their own derivatives are taken.
 DENSE = 256
 
@@ -68,8 +71,8 @@ def differences(
     name = pair.name
     for distance in (FAR,) if name in change.real else (NEAR, FARTHEST):
         ends = []
-        for way in (distance, -distance):
-            at = look.at(way)
+        for u in look.ways(distance):
+            at = look.at(u)
             if not at["nan"][name] and not at["supported"][name]:
                 message = (
                     f"site {name!r} has values outside of its support where its base site is far "
@@ -86,7 +89,7 @@ def differences(
                 )
                 yield different(name, message, PART)
                 return
-        if np.any(ends[0].known & ends[1].known & (ends[0].sign * ends[1].sign < 0)):
+        if any(np.any(one.known & (one.sign * look.middle.sign < 0)) for one in ends):
             message = f"two values of its base site give {name!r} the same value"
             yield different(name, message, "its map turns round somewhere: it has no inverse")
             return
@@ -122,14 +125,24 @@ class Look:
         own = np.eye(size) if self.dense else self.signs[None]
         self.rows = np.zeros((len(own), change.dims))
         self.rows[:, self.span] = own
-        at = self.at(0.0)
+        self.size = size
+        at = self.at(self.start.u)
         self.diagonal = self.mixes_nothing(at, pair)
         self.middle = self.slopes(at)
 
-    def at(self, distance: float) -> dict[str, Any]:
-        u = np.array(self.start.u)
-        if distance:
-            u[self.span] = distance * self.signs
+    def ways(self, distance: float) -> Iterator[Any]:
+        """All elements far out, to both sides; where they mix, some of them by themselves too."""
+        far = [distance * self.signs, -distance * self.signs]
+        if not self.diagonal:
+            middle = self.start.u[self.span]
+            for at in range(min(self.size, MIXED)):
+                far += [middle + way * np.eye(1, self.size, at)[0] for way in (distance, -distance)]
+        for values in far:
+            u = np.array(self.start.u)
+            u[self.span] = values
+            yield u
+
+    def at(self, u: Any) -> dict[str, Any]:
         return self.change.at(u, self.start.p, self.rows, held=self.start.held)
 
     def mixes_nothing(self, at: dict[str, Any], pair: Pair) -> bool:
