@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -22,7 +23,7 @@ class Stop(Exception):
         self.problem = problem
 
 
-class Context(Struct):
+class Context(Struct, dict=True):
     """What the offsets of one function share: names in use, and values that must be kept."""
 
     survey: Survey
@@ -30,7 +31,7 @@ class Context(Struct):
     names: Names
     keeps: dict[int, Keep] = {}  # by the index of the site
 
-    @property
+    @cached_property
     def twice(self) -> frozenset[str]:
         """The sizes that some site of the function has two axes of."""
         found: set[str] = set()

@@ -121,7 +121,8 @@ def is_read_there(context: Context, parent: Site, site: Site, moment: int) -> bo
     if path_before(site, moment) != path_before(site, site.statement):
         return False
     timeline, variable = context.function.timeline, parent.variable or ""
-    same = timeline.before(variable, moment) is timeline.before(variable, site.statement)
+    there, here = (timeline.before(variable, at) for at in (moment, site.statement))
+    same = there is not None and here is not None and there.version == here.version
     return same and is_bound(context.function, parent, site)
 
 

@@ -144,8 +144,3 @@ def sizes_of(call: ast.Call, meaning: Callable[[ast.expr], str]) -> Iterator[ast
             if isinstance(argument, (ast.Tuple, ast.List)):
                 yield from argument.elts
     yield from (by_name[name] for name in wanted if name in by_name)
-
-
-def rebound_inside(scoped: Scoped) -> set[str]:
-    """The names that functions inside of this one declare `nonlocal`: any call may bind them."""
-    return {name for part in scoped.parts if isinstance(part, ast.Nonlocal) for name in part.names}

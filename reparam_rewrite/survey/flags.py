@@ -18,7 +18,7 @@ from msgspec import Struct
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import reads_of
 from reparam_rewrite.survey.scope import Scope
-from reparam_rewrite.survey.values import Binding, Read
+from reparam_rewrite.survey.values import Read
 
 #: What a condition may be made of to be the same as long as its names stand for the same.
 PLAIN = (ast.BoolOp, ast.Compare, ast.Constant, ast.Name, ast.UnaryOp)
@@ -63,10 +63,3 @@ def conditions(scope: Scope, node: ast.If | ast.Match) -> Iterator[Condition | N
             yield condition(scope, test, holds=True)
         else:
             yield None
-
-
-class Ended(Struct, frozen=True):
-    """What a name stood for at the end of a branch, None: nothing, and what it has since."""
-
-    then: Binding | None
-    since: Binding | None

@@ -41,6 +41,11 @@ class Scoped(Struct, eq=False, dict=True):
         return frozenset(own_names(self.node))
 
     @cached_property
+    def rebound_inside(self) -> set[str]:
+        """The names that functions inside of it declare `nonlocal`: any call may bind them."""
+        return {n for part in self.parts if isinstance(part, ast.Nonlocal) for n in part.names}
+
+    @cached_property
     def imports(self) -> dict[str, str]:
         """The imports in its own body."""
         return imports_of(self.node)

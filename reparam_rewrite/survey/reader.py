@@ -9,9 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.acting import acts
-from reparam_rewrite.survey.bindings import rebound_inside
 from reparam_rewrite.survey.effects import Effects
-from reparam_rewrite.survey.flags import Condition, Ended
+from reparam_rewrite.survey.flags import Condition
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
@@ -20,7 +19,7 @@ from reparam_rewrite.survey.purity import touched_by
 from reparam_rewrite.survey.scans import Outputs
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.timeline import Timeline
+from reparam_rewrite.survey.timeline import Ended, Timeline
 from reparam_rewrite.survey.values import Binding, Frame, Function, Hidden, Shape
 
 
@@ -67,13 +66,13 @@ class Reader:
         self._locals = set(scoped.names)
         self._outer = [outer.names for outer in reversed(scoped.around)]
         self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
-        siblings = set().union(*(rebound_inside(outer) for outer in scoped.around))
-        unstable = frozenset(index.globals | rebound_inside(scoped) | (siblings - scoped.names))
+        siblings = set().union(*(outer.rebound_inside for outer in scoped.around))
+        unstable = frozenset(index.globals | scoped.rebound_inside | (siblings - scoped.names))
         self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
         self._frames: list[Frame] = []
         #: The shapes of what is sampled by a name that can't be told.
         self._nameless: dict[ast.Call, Shape | None] = {}
-        self._ended: dict[Condition, dict[str, Ended]] = {}
+        self._ended: dict[Condition, Ended] = {}
         self._choices: dict[ast.stmt, tuple[str, ...]] = {}
         #: The calls that are being followed, from the outermost to the innermost.
         self._following: list[Followed] = []

@@ -6,9 +6,26 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.values import REST, Binding, Read, closed
+
+#: What names stood for at the end of the branches under one condition: by the name, and by the
+#: version that it had when these branches had come together with the others.
+Ended = dict[tuple[str, int], Binding | None]
+
+
+class Region(Struct):
+    """A branch under a condition that an earlier one had: what that bound, is bound in it.
+
+    It holds for the statements after `start` up to `end`; `around` is the one that it stands in.
+    """
+
+    start: int
+    end: int | None
+    around: int
+    ended: Ended
 
 
 class Timeline:
@@ -31,6 +48,8 @@ class Timeline:
         # Every name as it is bound, with what it stood for before: branches are told by what they
         # change, as there may be many, and many more names.
         self._changes: list[tuple[str, Binding | None]] = []
+        self._regions: list[Region] = []
+        self._region = -1  # the innermost one that isn't left yet
         self._acts: list[int] = []
         self._guards: list[int] = []
 
@@ -88,7 +107,7 @@ class Timeline:
 
         `data` are the arguments of the call that it may put into that.
         """
-        known = self._now.get(name)
+        known = self._recalled(name, self._now.get(name), self._region)
         if known is None or known.site is not None or known.plate:
             return
         version = self.version() if known.shape is None else known.version
@@ -102,11 +121,51 @@ class Timeline:
 
     def is_certain(self, name: str) -> bool:
         """Is the name surely bound now?"""
-        binding = self._now.get(name)
+        binding = self._recalled(name, self._now.get(name), self._region)
         return binding is not None and binding.certain
 
     def now(self, name: str) -> Binding | None:
-        return self._fresh(name, self._now.get(name), self.era)
+        binding = self._recalled(name, self._now.get(name), self._region)
+        return self._fresh(name, binding, self.era)
+
+    def enter(self, start: int, ended: Ended) -> None:
+        """A branch starts after `start` in which holds what did at the end of others."""
+        self._regions.append(Region(start, None, self._region, ended))
+        self._region = len(self._regions) - 1
+
+    def leave(self, end: int) -> None:
+        """That branch ends with the statement `end`."""
+        region = self._regions[self._region]
+        region.end, self._region = end, region.around
+
+    def kept(self, mark: int, ended: Ended) -> dict[str, Binding | None]:
+        """What means something else in a branch of `ended` than at `mark`, where it started."""
+        then = self.before_branch(mark)
+        return {
+            name: binding
+            for (name, version), binding in ended.items()
+            if (before := then.get(name, self._now.get(name))) is not None
+            and before.version == version
+            and name not in self._unstable
+        }
+
+    def _recalled(self, name: str, binding: Binding | None, region: int) -> Binding | None:
+        """What `binding` is in a region: what the name stood for at the end of an earlier one."""
+        if region < 0 or binding is None or name in self._unstable:
+            return binding
+        found = self._regions[region]
+        binding = self._recalled(name, binding, found.around)
+        return binding and found.ended.get((name, binding.version), binding)
+
+    def _region_of(self, statement: int) -> int:
+        """The innermost region that a statement stands in, -1 if there is none."""
+        found = bisect_left(self._regions, statement, key=lambda region: region.start) - 1
+        while found >= 0:
+            end = self._regions[found].end
+            if end is None or statement <= end:
+                break
+            found = self._regions[found].around
+        return found
 
     def before(self, name: str, statement: int) -> Binding | None:
         """The binding of `name` that holds when `statement` starts, None if there is none."""
@@ -116,7 +175,8 @@ class Timeline:
         found = bisect_left(moments, statement) - 1
         if found < 0:
             return None
-        return self._fresh(name, self._bindings[name][found], self.era_before(statement))
+        binding = self._recalled(name, self._bindings[name][found], self._region_of(statement))
+        return self._fresh(name, binding, self.era_before(statement))
 
     def holds(self, reads: Iterable[Read], statement: int) -> bool:
         """Do all `reads` mean before `statement` what they meant where they were read?"""
@@ -143,6 +203,11 @@ class Timeline:
             found.setdefault(name, binding)
         return found
 
+    def meant_before(self, mark: int) -> Iterator[tuple[str, Binding | None]]:
+        """The same, as it is read in the region that surrounds the branches."""
+        for name, binding in self.before_branch(mark).items():
+            yield name, self._recalled(name, binding, self._region)
+
     def since(self, mark: int) -> dict[str, Binding | None]:
         """What the names that were bound since `mark` stand for now."""
         return {name: self._now[name] for name, _ in self._changes[mark:]}
@@ -168,7 +233,7 @@ class Timeline:
         """
         if not ends:
             return
-        for name, start in self.before_branch(mark).items():
+        for name, start in self.meant_before(mark):
             found = [end.get(name, start) for end in ends]
             first = found[0]
             if all(binding is first for binding in found):

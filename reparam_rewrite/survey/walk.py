@@ -13,7 +13,7 @@ from reparam_rewrite.survey.bindings import bound_names, sizes_in
 from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.effects import ARRAY_MODULES
-from reparam_rewrite.survey.flags import Condition, Ended, conditions
+from reparam_rewrite.survey.flags import Condition, conditions
 from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
@@ -177,39 +177,34 @@ class Walk(Sampling):
         for block, condition in zip_longest(blocks, tuple(known)):
             self._timeline.restore(start, moment)
             mark = self._timeline.mark()
-            again = self._recall(condition, moment)
+            ended = {} if condition is None else self._ended.setdefault(condition, {})
+            self._timeline.enter(moment, ended)
             leaves = self._branch(node, kind, block)
             end = self._timeline.since(mark)
             moment = self._last(block, moment)
+            self._timeline.leave(moment)
             if leaves:
                 continue
             if condition is not None:
                 taken.append((condition, end))
-            ends.append({n: b for n, b in end.items() if n not in again or b is not again[n]})
-        if len(ends) == 1 and taken:
-            ends = [taken[0][1]]  # the others leave: what was bound there is bound from here on
+            ends.append(end)
+        kept: dict[str, Binding | None] = {}
         if not exhaustive:
             ends.append({})
+        elif len(ends) == 1 and taken:  # the others leave: what is bound there stays so
+            condition, end = taken[0]
+            kept = self._timeline.kept(start, self._ended[condition])
+            kept = {name: binding for name, binding in kept.items() if name not in end}
         sites = self.function.sites
         self._timeline.join(start, ends, moment, data, lambda index: sites[index].name)
-        for condition, end in taken:
-            ended = self._ended.setdefault(condition, {})
-            for name, before in self._timeline.before_branch(start).items():
-                then, since = end.get(name, before), self._timeline.now(name)
-                if then is not since:
-                    ended[name] = Ended(then, since)
-
-    def _recall(self, condition: Condition | None, moment: int) -> dict[str, Binding | None]:
-        """Bind what was bound by the end of a branch that was taken under the same condition."""
-        ended = self._ended.get(condition, {}) if condition is not None else {}
-        found = {
-            name: end.then
-            for name, end in ended.items()
-            if self._timeline.now(name) is end.since and not self._timeline.is_unstable(name)
-        }
-        for name, binding in found.items():
+        for name, binding in kept.items():
             self._timeline.bind(name, moment, binding)
-        return found
+        for condition, end in taken:
+            ended = self._ended[condition]
+            for name, before in self._timeline.meant_before(start):
+                then, since = end.get(name, before), self._timeline.now(name)
+                if since is not None and (then is None or then.version != since.version):
+                    ended[name, since.version] = then
 
     def _last(self, block: list[ast.stmt], otherwise: int) -> int:
         return self._index.last_of(block[-1]) if block else otherwise
