@@ -129,7 +129,7 @@ SAME = {
     ),
 }
 
-SKIP = ("jit", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+SKIP = ("jit", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
 
 
 def arguments() -> tuple[tuple[object, ...], dict[str, object]]:

@@ -49,7 +49,7 @@ PLAIN = MU + B + Y
 
 def reparam_of(code: str) -> str:
     """What the reparameterizer of b is bound to."""
-    (found,) = (
+    found, *_ = (
         node.value
         for node in ast.walk(ast.parse(code))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "b_reparam"
@@ -360,29 +360,32 @@ def test_condition(shape: str) -> None:
     found = rewrite(plain, tomllib.loads(config))
     code = found.code
     statement = reparam_of(code)
+    assert " if " not in statement
     if not expected:
-        assert " if " not in statement
-        assert "plain model" not in code
+        assert "plain model" not in code and "by_name" not in code
         return
     assert "predict with the plain model" in " ".join(code.replace("# ", "").split())
     (account,) = found.sites
     assert any(note.endswith("predict with the plain model") for note in account.notes)
     if expected == "nothing can be told":
-        assert " if " not in statement
+        assert "by_name" not in code
     else:
-        given = " and ".join(f"{name} is not None" for name in expected.split())
-        assert statement.endswith(f" if {given} else None")
+        missing = " or ".join(f"{name} is None" for name in expected.split())
+        assert f"if {missing}:\n" in code
+        assert "b_reparam = by_name(b_reparam)\n" in code
 
 
 def test_account_and_comment() -> None:
     found = rewrite(model(PLAIN), tomllib.loads(by("mu * jnp.mean(x)")))
     assert found.sites[0].notes == (
-        "how 'b' comes from its base depends on x, so that 'b' is sampled as in the plain model "
+        "how 'b' comes from its base depends on x, so that draws of 'b' itself count first "
         "where y is None: predict with the plain model",
     )
     assert (
         "    # How b comes from its base depends on x: predict with the plain model.\n"
-        "    b_reparam = ExplicitReparam(AffineTransform(b_loc, 1)) if y is not None else None\n"
+        "    b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))\n"
+        "    if y is None:\n"
+        "        b_reparam = by_name(b_reparam)\n"
     ) in found.code
 
 
@@ -467,3 +470,34 @@ def test_predictions_from_new_data(shape: str) -> None:
     new = jnp.array([1.0, 10.0, 4.0])
     first, second = (Predictive(m, draws)(keys[1], new)["y"] for m in models)
     assert jnp.allclose(first, second)
+
+
+def test_draws_of_a_guide_mean_what_they_meant() -> None:
+    """A guide has draws of the base only: with the data of its training they give the child."""
+    import jax
+    import jax.numpy as jnp
+    from numpyro.infer import Predictive
+
+    from tests.support.execution import load_model
+
+    plain, config, _ = CONDITIONS["an argument"]
+    generated = load_model(rewritten(plain, config))
+    x, y = jnp.array([1.0, 2.0, 3.0]), jnp.array([2.5, 4.5, 6.5])
+    drawn = Predictive(generated, num_samples=3)(jax.random.PRNGKey(0), x, y)
+    of_guide = {name: drawn[name] for name in ("mu", "b_base")}
+    found = Predictive(generated, of_guide)(jax.random.PRNGKey(1), x)
+    assert jnp.allclose(found["b"], drawn["b"])
+
+
+def test_what_is_defined_has_names_of_its_own() -> None:
+    plain = "from numpyro import distributions\n" + model(PLAIN).replace("SCALE", "by_name")
+    code = rewritten(plain, by("mu * jnp.mean(x)"))
+    assert "def by_name_2(reparam):" in code
+    assert "b_reparam = by_name_2(b_reparam)\n" in code
+
+
+def test_two_children_share_what_is_defined() -> None:
+    config = by("mu * jnp.mean(x)") + "[sites.mu.offset]\none = { value = 'x[0]' }\n"
+    code = rewritten(model(PLAIN), config)
+    assert code.count("def by_name(reparam):") == 1
+    assert code.count("= by_name(") == 2

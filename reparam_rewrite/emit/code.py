@@ -97,10 +97,9 @@ class Writer:
             shift += scaled
         made = self._other(rewrite.other) if rewrite.other else self._explicit(scale)
         line = f"{rewrite.reparam} = {made}"
-        if rewrite.given.optional:
-            parts = [f"{tidied(part, self._quote)} is not None" for part in rewrite.given.optional]
-            line += f" if {' and '.join(parts)} else None"
         shift.append((*self._warning(room_shifted), *layout.statement(line, room_shifted)))
+        if rewrite.given.optional:
+            shift.append(self._by_name(room_shifted))
         handler = self._spell("numpyro.handlers.reparam")
         key = rewrite.site.name_segment.text
         hoisted = runtime is not None and runtime.hoisted
@@ -399,6 +398,14 @@ class Writer:
     def _other(self, other: Other) -> str:
         """``LocScaleReparam(centered=0.0)``"""
         return f"{self._spell(f'numpyro.infer.reparam.{other.name}')}({other.arguments})"
+
+    def _by_name(self, room: int) -> layout.Lines:
+        """``if y is None: b_reparam = by_name(b_reparam)``, on two lines"""
+        rewrite = self._rewrite
+        missing = [f"{tidied(part, self._quote)} is None" for part in rewrite.given.optional]
+        head = layout.statement(f"if {' or '.join(missing)}:", room)
+        name, made = rewrite.reparam, self._spelling.by_name()
+        return (*head, f"{' ' * layout.STEP}{name} = {made}({name})")
 
     def _warning(self, room: int) -> list[str]:
         """A comment above the reparameterizer, where draws mean something else with other data."""

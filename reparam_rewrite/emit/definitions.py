@@ -1,8 +1,13 @@
-"""A basis over a plate is a class of its own: NumPyro's transforms mix elements of one event.
+"""What the generated code needs that NumPyro doesn't have, defined above the first model.
 
-In a plate the elements are the batch. NumPyro's transform would make one event of them, which the
+A basis over a plate is a class of its own: NumPyro's transforms mix elements of one event. In a
+plate the elements are the batch. NumPyro's transform would make one event of them, which the
 plate would then repeat. The class keeps them a batch: each has the log density of its own value,
 and their sum is that of all, since the determinant is 1.
+
+Where a child's map to its base depends on the data of the call, its draws must count by name when
+other data are predicted. What ExplicitReparam makes of it then, a deterministic value, takes no
+draws; a Delta does, and has that value where there are none, as those of an autoguide's.
 """
 
 from __future__ import annotations
@@ -28,24 +33,34 @@ class {name}({transform}):
     def log_abs_det_jacobian(self, x, y, intermediates=None):
         return {jnp}.zeros_like(x)'''
 
+BY_NAME = '''\
+def {name}(reparam):
+    """To predict: draws of a site, if there are any, count before its base's."""
+
+    def reparameterized(name, fn, obs):
+        other, value = reparam(name, fn, obs)
+        if value is not None:
+            other = {delta}(value, event_dim=fn.event_dim)
+        return other, None
+
+    return reparameterized'''
+
 
 class Definitions(Struct, frozen=True):
-    """Classes as lines without indent, and the statement that they stand above."""
+    """Definitions as lines without indent, and the statement that they stand above."""
 
-    classes: tuple[layout.Lines, ...] = ()
+    made: tuple[layout.Lines, ...] = ()
     before: int = 0
 
 
 def definitions_of(plan: Plan, survey: Survey, spelling: Spelling) -> Definitions:
-    """What the generated code needs above the first function that has a basis over a plate."""
+    """What the generated code needs above the first function that uses it."""
     functions = [
         survey.functions[rewrite.function].first
         for rewrite in plan.rewrites
-        if rewrite.basis is not None and rewrite.basis.over_plates
+        if (rewrite.basis is not None and rewrite.basis.over_plates) or rewrite.given.optional
     ]
-    if not functions:
-        return Definitions()
-    classes = []
+    made = []
     for transform, name in spelling.classes.items():
         text = CLASS.format(
             name=name,
@@ -53,5 +68,8 @@ def definitions_of(plan: Plan, survey: Survey, spelling: Spelling) -> Definition
             constraints=spelling.above("numpyro.distributions.constraints"),
             jnp=spelling.above("jax.numpy"),
         )
-        classes.append(tuple(text.split("\n")))
-    return Definitions(tuple(classes), min(functions))
+        made.append(tuple(text.split("\n")))
+    if spelling.named:
+        delta = spelling.above("numpyro.distributions.Delta")
+        made.append(tuple(BY_NAME.format(name=spelling.named, delta=delta).split("\n")))
+    return Definitions(tuple(made), min(functions, default=0))

@@ -39,9 +39,9 @@ class Editor:
         for position, node in enumerate(self._module.body):
             first = self._count
             found = self._statement(node, "")
-            if definitions.classes and first <= definitions.before < self._count:
+            if definitions.made and first <= definitions.before < self._count:
                 top = not position or is_border(self._module, position - 1)
-                found = self._rewriter.below(definitions.classes, found, top=top)
+                found = self._rewriter.below(definitions.made, found, top=top)
             body += found
         if self._count != len(self._kinds):
             raise Mismatch

@@ -14,6 +14,7 @@ THROUGH = {
     "numpyro.deterministic": ("numpyro",),
     "numpyro.param": ("numpyro",),
     "numpyro.handlers.reparam": ("numpyro.handlers", "numpyro"),
+    "numpyro.distributions.Delta": ("numpyro.distributions",),
 }
 
 #: The same object under another name.
@@ -30,7 +31,7 @@ class Spelling(Struct):
 
     `new` maps a dotted name to the name it must be imported as, `needed` to the functions that use
     it ("" is the module), `classes` a transform to the class that must be defined as it over a
-    plate.
+    plate; `named` is the function that must be defined for draws of a child to count.
     """
 
     survey: Survey
@@ -38,6 +39,7 @@ class Spelling(Struct):
     new: dict[str, str] = {}
     needed: dict[str, set[str]] = {}
     classes: dict[str, str] = {}
+    named: str = ""
 
     def of(self, dotted: str, moment: Moment) -> str:
         """The expression for `dotted` where `moment` is."""
@@ -55,9 +57,10 @@ class Spelling(Struct):
 
     def above(self, dotted: str) -> str:
         """The expression for `dotted` outside of functions, in front of the first rewritten one."""
-        for name in sorted(self.survey.certain):
-            if self.survey.aliases.get(name) == dotted:
-                return name
+        for module in (dotted, *THROUGH.get(dotted, ())):
+            for name in sorted(self.survey.certain):
+                if self.survey.aliases.get(name) == module:
+                    return name + dotted[len(module) :]
         return self._import(dotted, wanted(dotted), "")
 
     def defined(self, transform: str) -> str:
@@ -65,6 +68,11 @@ class Spelling(Struct):
         if transform not in self.classes:
             self.classes[transform] = self.names.new(OVER_PLATE[transform])
         return self.classes[transform]
+
+    def by_name(self) -> str:
+        """The function by which draws of a child count before those of its base."""
+        self.named = self.named or self.names.new("by_name")
+        return self.named
 
     def _import(self, dotted: str, wanted: str, function: str) -> str:
         self.needed.setdefault(dotted, set()).add(function)

@@ -1,11 +1,16 @@
 """What do the draws of a child mean, when the data of another call are not the same?
 
 `Predictive` computes a child from its base again, with the arguments of that call. Where the map
-between both reads these, the child is sampled as in the plain model if the observations are None,
-so that its draws are taken by name::
+between both reads these, draws of the child itself count before those of its base if the
+observations are None::
 
-    # How b comes from b_base depends on x: predict with the plain model.
-    b_reparam = ExplicitReparam(AffineTransform(b_loc, 1)) if y is not None else None
+    # How b comes from its base depends on x: predict with the plain model.
+    b_reparam = ExplicitReparam(AffineTransform(b_loc, 1))
+    if y is None:
+        b_reparam = by_name(b_reparam)
+
+A guide has draws of the base only, and with the data that it was trained on they give the child
+that they mean.
 """
 
 from __future__ import annotations
@@ -103,7 +108,7 @@ def remark(rewrite: Rewrite) -> str:
         ending = ", and the source doesn't tell when there are no observations"
     else:
         missing = " or ".join(given.optional)
-        ending = f", so that '{own}' is sampled as in the plain model where {missing} is None"
+        ending = f", so that draws of '{own}' itself count first where {missing} is None"
         if given.untold:
             ending += " (not all that is observed can be told)"
     return f"{text}{ending}: predict with the plain model"

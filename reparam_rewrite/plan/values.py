@@ -208,7 +208,7 @@ class Rewrite(Struct, frozen=True):
     params are declared before `declare`, the offset is computed before `shift` (`declare` or
     deeper), and the handler becomes the first item of the `with` numbered `join`, or wraps the
     statement where that is None. `data` are the arguments of the call that the map depends on; if
-    there are any, the child is sampled as it is unless `given` are.
+    there are any, draws of the child count by name unless `given` are.
     """
 
     site: Site
