@@ -7,6 +7,7 @@ pipeline says no. Rendering them is the command line's business.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -93,7 +94,8 @@ def printable(line: str) -> str:
     Python couldn't decode of a path, in the C locale, is UTF-8 nearly always.
     """
     if not line.isascii():
-        line = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        with suppress(UnicodeEncodeError):  # a surrogate that stands for no byte
+            line = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return line if line.isprintable() else "".join(map(escaped, line))
 
 

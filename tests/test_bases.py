@@ -103,6 +103,17 @@ SAME = {
         ),
         '[sites.a]\noffset = "b"\ninit = 0.7\nlearn = false\nbasis = "dct"',
     ),
+    "an offset with a unit axis, inside": (
+        both(
+            'numpyro.deterministic("t", s)', 'a = numpyro.sample("a", dist.Normal(mu, s))'
+        ).replace(
+            "    with numpyro.plate",
+            '    with numpyro.plate("i", n_i, dim=-2):\n'
+            '        b = numpyro.sample("b", dist.Normal(0, 1))\n    with numpyro.plate',
+            1,
+        ),
+        '[sites.a]\noffset = "b"\ninit = 0.7\nlearn = false\nbasis = "dct"',
+    ),
     "a prior with a unit axis among two": (
         both('a = numpyro.sample("a", dist.Laplace(mu, v[:, None]))'),
         DCT.replace('"mu"', '"s"').replace('"dct"', '{kind="haar", dim=[-2, -1]}'),
@@ -149,7 +160,9 @@ def test_same_density_and_draws(case: str) -> None:
     )
 
 
-@pytest.mark.parametrize("case", ["a prior with a unit axis, inside", "an offset with a unit axis"])
+@pytest.mark.parametrize(
+    "case", ["a prior with a unit axis, inside", "an offset with a unit axis, inside"]
+)
 def test_without_its_whole_shape_the_draws_are_others(case: str) -> None:
     """What the rewriter puts in for the draws' sake: the checks see it where it is left out."""
     plain, config = SAME[case]

@@ -71,6 +71,8 @@ def taken_out(shape: str, hint: str, statement: str, then: str = "") -> Case:
     return Case(shape, hint, model(MU + statement + C), BOTH, new_config=C_BY_MU, then=then)
 
 
+DRAW = '\n\ndef draw(n):\n    {}return numpyro.sample("a", dist.Normal(0, 1))\n'
+
 TAKE_OUT = "take it out of the config"
 
 CASES = [
@@ -174,17 +176,34 @@ CASES = [
         new_config=value("mu", "mu"),
     ),
     Case(
-        "handed on to what may have a plate",
-        "call it by its name, outside of plates.",
-        "import numpyro\nimport numpyro.distributions as dist\n\n\n"
-        "def effect(mu):\n    return numpyro.sample('a', dist.Normal(0, 1))"
-        "\n\n\ndef model(n):\n    mu = numpyro.sample('mu', dist.Normal(0, 1))\n"
-        "    run = effect\n    with numpyro.plate('n', n):\n        run(mu)\n",
-        'functions = ["effect"]\n' + value("mu", "mu"),
-        "import numpyro\nimport numpyro.distributions as dist\n\n\n"
-        "def effect(mu):\n    return numpyro.sample('a', dist.Normal(0, 1))"
-        "\n\n\ndef model(n):\n    mu = numpyro.sample('mu', dist.Normal(0, 1))\n"
-        "    effect(mu)\n    with numpyro.plate('n', n):\n        pass\n",
+        "a prior of unknown shape, behind a walrus of its statement",
+        "give 'a' a statement of its own.",
+        model(MU + 'y = (s := 2.0) * numpyro.sample("a", PRIORS[s])\n'),
+        A_BY_MU,
+        model(MU + 's = 2.0\na = numpyro.sample("a", PRIORS[s])\ny = s * a\n'),
+    ),
+    Case(
+        "a helper that does other things first",
+        "sample 'a' first, or in a function that does nothing else.",
+        model(MU + "a = draw(n)\n") + DRAW.format("n.append(1)\n    "),
+        'functions = ["model"]\n' + value("n[0] * mu", "mu"),
+        model(MU + "a = draw(n)\n") + DRAW.format(""),
+    ),
+    Case(
+        "a plate whose dim depends",
+        "say what its axes, and its parents', are called, from left to right, with the plates' "
+        'names: axes = { a = ["...", "..."] }.',
+        model(MU + 'with numpyro.plate("n", n, dim=-2 if n > 3 else -1):\n    ' + A),
+        A_BY_MU,
+        new_config='axes = { a = ["n"] }\n' + A_BY_MU,
+    ),
+    Case(
+        "a power of a site that may be negative",
+        "use a whole number as its power, or a positive expression instead of 'mu': "
+        'scale = "jnp.exp(-mu)", for example.',
+        model(MU + A),
+        '[sites.a]\nscale = { by = "mu", power = 0.5 }\n',
+        new_config='[sites.a]\nscale = "jnp.exp(-mu)"\n',
     ),
     Case(
         "a guide",
@@ -809,8 +828,6 @@ def test_followed(case: Case) -> None:
 ELSEWHERE = {
     "take this site out of the config": "the call that makes the handler is told of before it",
     "the model must parse before it can be rewritten": "there is no model yet",
-    "bind the prior to a name before the plate": "how a prior may move: tests/test_runtime.py",
-    "bind those names before the plate, or": "how a prior may move: tests/test_runtime.py",
 }
 
 

@@ -2730,7 +2730,9 @@ PRIORS = {
             args, kwargs = (jnp.zeros(3),), {"scale": jnp.ones((2, 1))}
             mu = numpyro.sample("mu", dist.Normal(*args))
             a = numpyro.sample("a", dist.Normal(*args, **kwargs))
-        """
+        """,
+        loud=True,
+        fails="'mu' can't be lined up with 'a': name the axes of both",
     ),
     "expand and expand_by": chained(
         """
@@ -2840,7 +2842,8 @@ PRIORS = {
             a = numpyro.sample("a", dist.Independent(dist.Normal(jnp.zeros(n), 1), 1))
             b = numpyro.sample("b", dist.Independent(dist.HalfNormal(jnp.ones((2, n))), 1))
         """,
-        offsets={},
+        loud=True,
+        fails="'mu' can't be lined up with 'b': name the axes of both",
     ),
     "truncated": chained(
         """

@@ -173,18 +173,19 @@ def rank_before(
 
 
 def with_optional(tokens: list[Token]) -> list[Token]:
-    """Optional parentheses behind ``return`` and around what follows each assignment.
+    """Optional parentheses behind ``return`` and ``if`` and around what follows each assignment.
 
     Those that are written there, without need, count as optional.
     """
     depth = 0
-    starts = [1] if tokens[0].text == "return" else []
+    header = tokens[0].text == "if" and tokens[-1].text == ":"
+    starts = [1] if header or tokens[0].text == "return" else []
     for position, token in enumerate(tokens):
         depth += token.opens - token.closes
         if depth == 0 and token.text in ASSIGNMENTS and not token.shielded:
             starts.append(position + 1)
     found = list(tokens)
-    end = len(tokens)
+    end = len(tokens) - header
     for start in reversed(starts):
         if start < end - 1 and is_wrapped(tokens[start:end]):
             for token in (tokens[start], tokens[end - 1]):
