@@ -219,22 +219,9 @@ def prepare(who: str = "verify") -> None:
     logging.getLogger("jax").setLevel(logging.ERROR)
     leave_at_once()
     if os.environ["JAX_PLATFORMS"] not in ("", "cpu"):
+        from reparam_rewrite.verify.devices import refuse_missing_devices
+
         refuse_missing_devices(os.environ["JAX_PLATFORMS"])
-
-
-def refuse_missing_devices(platforms: str) -> None:
-    """JAX_PLATFORMS=cuda, where there is no GPU: jax would fail in the model's first line."""
-    import jax
-
-    from reparam_rewrite.diagnostics import Diagnostic, Refusal
-
-    try:
-        jax.devices()
-    except Exception as error:
-        said = str(error).strip().split("\n")[0]
-        message = f"jax finds no device for JAX_PLATFORMS={platforms}" + (said and f": {said}")
-        hint = "unset JAX_PLATFORMS, or set it to cpu: models are checked and fitted on the CPU."
-        raise Refusal(Diagnostic(None, message, hint)) from error
 
 
 def in_memory(source: Any, settings: Config) -> Rewrite:

@@ -27,9 +27,6 @@ INLINE = 10
 #: What the last axis of logits is called.
 CLASS_AXIS = "classes"
 
-#: What makes a regression on the same column twice one by their variances.
-RIDGE = 1e-6
-
 #: The blocks that run several times.
 LOOPS = ("for", "while")
 
@@ -399,11 +396,14 @@ class Proposing:
         known = [(s, column) for s in later if (column := self.column(s.term)) is not None]
         members = [child, *(s for s, _ in known)]
         common = axes_of_both(parent, child)
+        from reparam_rewrite.verify.regression import regression
+
         try:
             step = regression(
                 columns[0],
                 [columns[1], *(column for _, column in known)],
                 [self.spread(s, common) or 1.0 for s in members],
+                NEGLIGIBLE,
             )
         except ValueError:  # they don't broadcast
             self._alone.setdefault(child.site.index, untold_data(child, parent))
@@ -427,6 +427,8 @@ class Proposing:
                 f"elements (line {child.term.line})",
             )
             return None
+        from reparam_rewrite.verify.regression import unit
+
         steps = []
         for at in range(prod(shape)):
             value = self._facts.evaluate(parent.term.text, {variable: unit(shape, at)})
@@ -831,34 +833,6 @@ def counted(each: float | None) -> str:
 def rounded(number: float) -> float:
     """To four digits: data don't tell more."""
     return float(f"{number:.4g}") + 0.0
-
-
-def unit(shape: tuple[int, ...], at: int) -> Any:
-    """Zeros, and a one."""
-    import numpy as np
-
-    made = np.zeros(prod(shape))
-    made[at] = 1.0
-    return made.reshape(shape)
-
-
-def regression(target: Any, columns: list[Any], variances: list[float]) -> float | None:
-    """The first column's coefficient in the regression of data on data; None if it is nothing.
-
-    Of columns that make up for the same, each does by its variance.
-    """
-    import numpy as np
-
-    every = np.broadcast_arrays(target, *columns)
-    aim, first = every[0].ravel(), every[1].ravel()
-    design = np.stack([column.ravel() for column in every[1:]], axis=1).astype(float)
-    gram = design.T @ design
-    ridge = RIDGE * (np.trace(gram) or 1.0)
-    step = float(
-        np.linalg.solve(gram + ridge * np.diag(1 / np.array(variances)), design.T @ aim)[0]
-    )
-    size = abs(step) * float((first**2).mean()) ** 0.5
-    return step if size > NEGLIGIBLE * float((aim**2).mean()) ** 0.5 else None
 
 
 def untold_data(child: Summand, parent: Summand) -> str:
