@@ -8,6 +8,7 @@ to change nothing. So few things have to be known here, and what isn't known doe
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from reparam_rewrite.survey.effects import PURE_BUILTINS
 from reparam_rewrite.survey.index import RUNNERS, Index
@@ -254,7 +255,7 @@ def before(root: ast.AST, node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def in_order(node: ast.AST) -> list[ast.AST]:
+def in_order(node: ast.AST) -> Sequence[ast.AST]:
     """The parts of a node as they are evaluated, without the targets of an assignment."""
     match node:
         case ast.Assign() | ast.AnnAssign():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.nodes import parts_of, walk
+from reparam_rewrite.survey.nodes import parts_of, remembered, walk
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.index import FunctionNode, Scoped
@@ -32,12 +32,20 @@ BINDING = frozenset(
 )
 
 
-def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
+def bound_names(node: ast.AST, *, in_place: bool = True) -> frozenset[str]:
     """The names that a statement and all in it may bind in its own scope.
 
     `in_place`: also those whose values it may change.
     """
+    stored, changed = bound_in(node)
+    return stored | changed if in_place and changed else stored
+
+
+@remembered
+def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that a node binds, and those whose values it may change in place."""
     found: set[str] = set()
+    changed: set[str] = set()
     stack: list[ast.AST] = [node]
     while stack:
         part = stack.pop()
@@ -60,19 +68,17 @@ def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
             found.add(part.name)
         elif isinstance(part, ast.MatchMapping) and part.rest:
             found.add(part.rest)
-        elif (
-            isinstance(part, (ast.Attribute, ast.Subscript))
-            and in_place
-            and not isinstance(part.ctx, ast.Load)
+        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(
+            part.ctx, ast.Load
         ):
             # `self.n = 3` changes what `self.n` means.
             root: ast.expr = part
             while isinstance(root, (ast.Attribute, ast.Subscript)):
                 root = root.value
             if isinstance(root, ast.Name):
-                found.add(root.id)
+                changed.add(root.id)
         stack += parts_of(part)
-    return found
+    return frozenset(found), frozenset(changed)
 
 
 def own_names(node: FunctionNode) -> set[str]:

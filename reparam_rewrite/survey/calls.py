@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -30,7 +30,7 @@ DECIDING = (
 )
 
 
-def calls_in(parts: list[ast.AST]) -> list[FoundCall]:
+def calls_in(parts: Sequence[ast.AST]) -> list[FoundCall]:
     """All calls of an expression or a simple statement, in the order of the source.
 
     `parts` are it and all that is in it.

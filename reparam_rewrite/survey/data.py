@@ -60,6 +60,8 @@ def reference(node: ast.AST) -> Reference | None:
         root = root.value
     if not isinstance(root, ast.Name) or not isinstance(root.ctx, ast.Load):
         return None
+    if root is node:
+        return Reference(root.id, root.id)
     text = ast.unparse(node)
     return Reference(root.id, text if '"' in text else text.replace("'", '"'))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -153,7 +154,9 @@ class Reader:
         parts = walk(made) if made is not None else [part]
         return any(acts(self, inside, self._index) for inside in parts)
 
-    def _forget(self, names: set[str], moment: int, bound: Container[str] = frozenset()) -> None:
+    def _forget(
+        self, names: AbstractSet[str], moment: int, bound: Container[str] = frozenset()
+    ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
         own = {name for name in names if name in self._locals}
         self._timeline.forget({name for name in own if name not in bound}, moment)

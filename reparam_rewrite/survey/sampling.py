@@ -24,13 +24,13 @@ from reparam_rewrite.survey.calls import (
 )
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
+from reparam_rewrite.survey.meanings import ENTERING
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import plate_shape, stacked_shape
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.reader import Followed
-from reparam_rewrite.survey.references import ENTERING
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located
 from reparam_rewrite.survey.shapes import broadcast, broadcast_open, opened
