@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from reparam_rewrite.survey.callgraph import ANY, Call
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.contexts import is_plate
-from reparam_rewrite.survey.index import Index, dotted_name
+from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
 from reparam_rewrite.survey.meanings import MESSENGER, PLATES, Made
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.references import References
@@ -84,8 +84,10 @@ def made_by(references: References, block: ast.With | ast.AsyncWith, position: i
 
 def yields_to_anyone(index: Index, block: ast.With | ast.AsyncWith, owner: str) -> bool:
     """Does a block yield, and not as a context manager does, for the block of another `with`?"""
+    if index.holds.isdisjoint(YIELDS):
+        return False
     inside = (part for statement in block.body for part in walk(statement))
-    if not any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside):
+    if not any(isinstance(part, YIELDS) for part in inside):
         return False
     nodes = (scoped.node for scoped in index.functions if scoped.name == owner)
     decorators = (ast.unparse(part) for node in nodes for part in node.decorator_list)

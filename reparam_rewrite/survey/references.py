@@ -25,7 +25,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from reparam_rewrite.survey.bindings import bound_names
+from reparam_rewrite.survey.bindings import bound_in, bound_names
 from reparam_rewrite.survey.calls import assignment
 from reparam_rewrite.survey.evaluating import Evaluating
 from reparam_rewrite.survey.imports import bound_by
@@ -270,14 +270,10 @@ READERS: dict[type[ast.AST], Callable[[References, Any, Space, Frames], None]] =
 
 def own_names(block: list[ast.stmt]) -> set[str]:
     """The names that a block binds in its own scope, but for those that it says are others'."""
-    names = {name for node in block for name in bound_names(node, in_place=False)}
-    stack: list[ast.AST] = list(block)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (ast.Global, ast.Nonlocal)):
-            names -= set(node.names)
-        if isinstance(node, ast.stmt) and not isinstance(
-            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        ):
-            stack += [part for block in blocks_of(node) for part in block]
-    return names
+    names: set[str] = set()
+    others: set[str] = set()
+    for node in block:
+        stored, _, declared = bound_in(node)
+        names |= stored
+        others |= declared
+    return names - others

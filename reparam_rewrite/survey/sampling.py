@@ -7,7 +7,7 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import grouped
-from reparam_rewrite.survey.acting import before, bindings_in, read_again
+from reparam_rewrite.survey.acting import ACTING, before, bindings_in, read_again
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
@@ -77,12 +77,13 @@ class Sampling(Steps):
                         shifted = self._shifted(statement, call.node, template)
                         if shifted is not None:
                             found[call.node] = shifted
-        for part in inside:
-            if isinstance(part, (ast.Name, ast.Attribute)) and self.function.entered is None:
+        for part in inside if self.function.entered is None else ():
+            if isinstance(part, (ast.Name, ast.Attribute)):
                 last = part.id if isinstance(part, ast.Name) else part.attr
                 if last in ENTERING:
                     self.function.entered = self._number(statement), part.lineno
-        if any(map(self._is_act, inside)):
+                    break
+        if any(self._is_act(part) for part in inside if type(part) in ACTING):
             self._timeline.act(self._number(statement))
         data = data_in(self, root) if touched else frozenset()
         for changed in sorted(touched & self._locals):
