@@ -75,7 +75,7 @@ def is_read(site: Site, name: str, version: int) -> bool:
     if not any(read.name == name and read.version == version for read in site.prior_reads):
         return False
     prior = ast.parse(f"({site.prior_segment.text})", mode="eval")
-    return not any(isinstance(part, DECIDING) for part in ast.walk(prior))
+    return not any(type(part) in DECIDING for part in ast.walk(prior))
 
 
 def nearest(function: Function, sites: list[Site], child: Site) -> Site | None:

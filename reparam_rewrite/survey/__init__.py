@@ -44,8 +44,7 @@ def survey(path: str, text: str) -> Survey:
         walk = Walk(found, source, scoped, shared, effects)
         functions[scoped.name] = walk.run()
         functions.update(walk.bodies)
-    references = References(found)
-    references.read(tree)
+    references = References(found, tree)
     return Survey(
         path=path,
         functions=functions,
@@ -54,7 +53,7 @@ def survey(path: str, text: str) -> Survey:
         aliases=found.aliases,
         certain=frozenset(found.certain),
         redefined=found.redefined,
-        enclosed=references.enclosed,
+        enclosed=references.known.enclosed,
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),

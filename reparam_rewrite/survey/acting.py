@@ -8,10 +8,11 @@ to change nothing. So few things have to be known here, and what isn't known doe
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from reparam_rewrite.survey.effects import PURE_BUILTINS
 from reparam_rewrite.survey.index import RUNNERS, Index
-from reparam_rewrite.survey.nodes import LEAVES, parts_of, walk
+from reparam_rewrite.survey.nodes import parts_of, walk
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import ELEMENTWISE, REDUCTIONS, SHAPED, is_fixed
 
@@ -172,14 +173,32 @@ NO_OPERATORS = frozenset(["__call__", "__enter__", "__exit__", "__repr__", "__st
 
 OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript)
 
+#: All that may act; most nodes are names and constants.
+ACTING = frozenset(
+    [
+        *OPERATIONS,
+        ast.Assign,
+        ast.Attribute,
+        ast.AugAssign,
+        ast.Await,
+        ast.Call,
+        ast.ClassDef,
+        ast.For,
+        ast.Starred,
+        ast.Yield,
+        ast.YieldFrom,
+        ast.comprehension,
+    ]
+)
+
 
 def acts(scope: Scope, part: ast.AST, index: Index) -> bool:
     """May this node by itself, without its parts, change something in place?"""
-    if type(part) in LEAVES:
+    if isinstance(part, ast.Call):
+        return not is_quiet(scope, part, index)
+    if type(part) not in ACTING:
         return False
     match part:
-        case ast.Call():
-            return not is_quiet(scope, part, index)
         case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.ClassDef():
             return True
         case ast.Attribute() | ast.Subscript() if not isinstance(part.ctx, ast.Load):
@@ -254,7 +273,7 @@ def before(root: ast.AST, node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def in_order(node: ast.AST) -> list[ast.AST]:
+def in_order(node: ast.AST) -> Sequence[ast.AST]:
     """The parts of a node as they are evaluated, without the targets of an assignment."""
     match node:
         case ast.Assign() | ast.AnnAssign():

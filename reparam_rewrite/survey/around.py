@@ -9,20 +9,21 @@ from reparam_rewrite.survey.addressing import ADDRESSING, addressed_sites, choos
 from reparam_rewrite.survey.blocks import blocks_of_handler, yields_to_anyone
 from reparam_rewrite.survey.callgraph import ANY
 from reparam_rewrite.survey.index import Index
-from reparam_rewrite.survey.references import Made, References
+from reparam_rewrite.survey.meanings import Made
+from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Addressed, Handler
 
 
 def addressed(index: Index, references: References, source: Text) -> Iterator[Addressed]:
     """The handlers that address sites of a function by name, or choose them in another way."""
-    for made in references.handlers:
+    for made in references.known.handlers:
         last = made.kind.rpartition(".")[2]
         if last not in ADDRESSING:
             continue
         blocks = blocks_of_handler(references, made)
-        targets = set(references.may_be(made))
-        for (_, callee, frames), _ in references.edges.items():
+        targets = set(references.known.may_be(made))
+        for (_, callee, frames), _ in references.known.edges.items():
             if not blocks.isdisjoint(frames):
                 targets.add(callee)
         if any(yields_to_anyone(index, b, references.owners[b]) for b in made.blocks):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.nodes import parts_of, walk
+from reparam_rewrite.survey.nodes import parts_of, remembered, walk
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.index import FunctionNode, Scoped
@@ -20,6 +20,7 @@ BINDING = frozenset(
         ast.ClassDef,
         ast.ExceptHandler,
         ast.FunctionDef,
+        ast.Global,
         ast.Import,
         ast.ImportFrom,
         ast.Lambda,
@@ -27,20 +28,37 @@ BINDING = frozenset(
         ast.MatchMapping,
         ast.MatchStar,
         ast.Name,
+        ast.Nonlocal,
         ast.Subscript,
     ]
 )
 
 
-def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
+def bound_names(node: ast.AST, *, in_place: bool = True) -> frozenset[str]:
     """The names that a statement and all in it may bind in its own scope.
 
     `in_place`: also those whose values it may change.
     """
+    stored, changed, _ = bound_in(node)
+    return stored | changed if in_place and changed else stored
+
+
+@remembered
+def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The names that a node binds, those whose values it may change in place, and others' names.
+
+    These are what it declares `global` or `nonlocal`.
+    """
     found: set[str] = set()
+    changed: set[str] = set()
+    others: set[str] = set()
     stack: list[ast.AST] = [node]
     while stack:
         part = stack.pop()
+        if isinstance(part, ast.stmt) and part is not node:
+            for mine, its in zip((found, changed, others), bound_in(part), strict=True):
+                mine |= its
+            continue
         if type(part) not in BINDING:
             stack += parts_of(part)
             continue
@@ -58,21 +76,21 @@ def bound_names(node: ast.AST, *, in_place: bool = True) -> set[str]:
             found.update(name for name, _ in bound_by(part))
         elif isinstance(part, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and part.name:
             found.add(part.name)
+        elif isinstance(part, (ast.Global, ast.Nonlocal)):
+            others.update(part.names)
         elif isinstance(part, ast.MatchMapping) and part.rest:
             found.add(part.rest)
-        elif (
-            isinstance(part, (ast.Attribute, ast.Subscript))
-            and in_place
-            and not isinstance(part.ctx, ast.Load)
+        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(
+            part.ctx, ast.Load
         ):
             # `self.n = 3` changes what `self.n` means.
             root: ast.expr = part
             while isinstance(root, (ast.Attribute, ast.Subscript)):
                 root = root.value
             if isinstance(root, ast.Name):
-                found.add(root.id)
+                changed.add(root.id)
         stack += parts_of(part)
-    return found
+    return frozenset(found), frozenset(changed), frozenset(others)
 
 
 def own_names(node: FunctionNode) -> set[str]:
@@ -81,30 +99,11 @@ def own_names(node: FunctionNode) -> set[str]:
     stores: set[str] = set()
     outer: set[str] = set()
     for statement in node.body:
-        stores |= bound_names(statement)
-        for part in own_parts(statement):
-            if isinstance(part, (ast.Global, ast.Nonlocal)):
-                outer.update(part.names)
+        stored, changed, others = bound_in(statement)
+        stores |= stored | changed
+        outer |= others
     # `x.y = 1` alone doesn't make x local, but it does change what x stands for, so it stays.
     return names | stores - outer
-
-
-def own_parts(statement: ast.stmt) -> list[ast.AST]:
-    """All that is in a statement, but for what is inside of functions and classes in it."""
-    found: list[ast.AST] = [statement]
-    for part in found:  # which grows meanwhile
-        if not isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found += parts_of(part)
-    return found
-
-
-def imports_of(node: FunctionNode) -> dict[str, str]:
-    """The imports in a function's own body."""
-    found: dict[str, str] = {}
-    for statement in walk(node):
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            found.update(bound_by(statement))
-    return found
 
 
 def sizes_in(scoped: Scoped, meaning: Callable[[ast.expr], str]) -> set[str]:
@@ -116,9 +115,10 @@ def sizes_in(scoped: Scoped, meaning: Callable[[ast.expr], str]) -> set[str]:
     found: set[str] = set()
     stored: set[str] = set()
     for part in scoped.parts:
-        if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
-            stored.add(part.id)
-        if isinstance(part, ast.Call):
+        kind = type(part)
+        if kind is ast.Name and not isinstance(part.ctx, ast.Load):  # type: ignore[attr-defined]
+            stored.add(part.id)  # type: ignore[attr-defined]
+        elif isinstance(part, ast.Call):
             found.update(s.id for s in sizes_of(part, meaning) if isinstance(s, ast.Name))
     return found - stored
 

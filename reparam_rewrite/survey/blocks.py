@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from reparam_rewrite.survey.callgraph import ANY, Call
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.contexts import is_plate
-from reparam_rewrite.survey.index import Index, dotted_name
+from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
+from reparam_rewrite.survey.meanings import MESSENGER, PLATES, Made
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.references import MESSENGER, PLATES, Made, References
+from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.values import Function, Handler, Plate, weighs
 
 WEIGHING = ("numpyro.handlers.mask", "numpyro.handlers.scale", MESSENGER)
@@ -23,8 +24,9 @@ def calls_of(
 
     A block whose handler isn't known only counts where something of the file does weigh.
     """
-    weighing = any(is_weighing(made) for made in references.handlers)
-    plates = {block for made in references.handlers if made.kind in PLATES for block in made.blocks}
+    handlers = references.known.handlers
+    weighing = any(map(is_weighing, handlers))
+    plates = {block for made in handlers if made.kind in PLATES for block in made.blocks}
     blocks: dict[ast.AST, tuple[bool, bool]] = {}
 
     def kind_of(block: ast.With | ast.AsyncWith) -> tuple[bool, bool]:
@@ -48,9 +50,9 @@ def calls_of(
         """``with checks.soft:`` is no plate for what another module may call, or may not."""
         return all(dotted_name(index.aliases, item.context_expr) for item in block.items)
 
-    for (caller, callee, frames), line in references.edges.items():
+    for (caller, callee, frames), line in references.known.edges.items():
         plated = weighed = 0
-        handed = (caller, callee, frames) in references.handed
+        handed = (caller, callee, frames) in references.known.handed
         for block in frames:
             is_plated, is_weighed = kind_of(block)
             is_plated = is_plated and not (handed and is_held(block))
@@ -61,10 +63,10 @@ def calls_of(
             plated = plated or line
             weighed = weighed or (function.entered[1] if weighing else 0)
         yield Call(caller, callee, line, plated, weighed)
-    for made in references.handlers:
+    for made in handlers:
         line = made.call.lineno
         plated, weighed = line * (made.kind in PLATES), line * is_weighing(made)
-        for callee in sorted(references.may_be(made)):
+        for callee in sorted(references.known.may_be(made)):
             yield Call(made.node, callee, line, plated, weighed)
     for block, owner in references.owners.items():
         if yields_to_anyone(index, block, owner):
@@ -77,13 +79,15 @@ def made_by(references: References, block: ast.With | ast.AsyncWith, position: i
     values = references.items.get((block, position), ())
     if not all(kind == "handler" for kind, _ in values):
         return []
-    return [references.handlers[int(number)] for _, number in values]
+    return [references.known.handlers[int(number)] for _, number in values]
 
 
 def yields_to_anyone(index: Index, block: ast.With | ast.AsyncWith, owner: str) -> bool:
     """Does a block yield, and not as a context manager does, for the block of another `with`?"""
+    if index.holds.isdisjoint(YIELDS):
+        return False
     inside = (part for statement in block.body for part in walk(statement))
-    if not any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside):
+    if not any(isinstance(part, YIELDS) for part in inside):
         return False
     nodes = (scoped.node for scoped in index.functions if scoped.name == owner)
     decorators = (ast.unparse(part) for node in nodes for part in node.decorator_list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -19,24 +19,26 @@ class FoundCall(Struct, frozen=True):
 
 
 #: Parts of an expression that decide whether, or when, the calls inside of them run.
-DECIDING = (
-    ast.BoolOp,
-    ast.DictComp,
-    ast.GeneratorExp,
-    ast.IfExp,
-    ast.Lambda,
-    ast.ListComp,
-    ast.SetComp,
+DECIDING = frozenset(
+    [
+        ast.BoolOp,
+        ast.DictComp,
+        ast.GeneratorExp,
+        ast.IfExp,
+        ast.Lambda,
+        ast.ListComp,
+        ast.SetComp,
+    ]
 )
 
 
-def calls_in(parts: list[ast.AST]) -> list[FoundCall]:
+def calls_in(parts: Sequence[ast.AST]) -> list[FoundCall]:
     """All calls of an expression or a simple statement, in the order of the source.
 
     `parts` are it and all that is in it.
     """
     calls = [part for part in parts if isinstance(part, ast.Call)]
-    if calls and any(isinstance(part, DECIDING) for part in parts):
+    if calls and not DECIDING.isdisjoint(map(type, parts)):
         found = list(judged(parts[0]))
     else:
         found = [FoundCall(call, False, False) for call in calls]

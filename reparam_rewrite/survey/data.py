@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.calls import argument, is_none, is_starred
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.nodes import parts_of, walk
+from reparam_rewrite.survey.nodes import parts_of, remembered, walk
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.values import Observations, Read
 
@@ -53,7 +53,11 @@ class Reference(Struct, frozen=True):
 
 def reference(node: ast.AST) -> Reference | None:
     """The reference that a node is; None if it is something else."""
-    root = node
+    if isinstance(node, ast.Name):
+        return Reference(node.id, node.id) if isinstance(node.ctx, ast.Load) else None
+    if not isinstance(node, (ast.Attribute, ast.Subscript)):
+        return None
+    root: ast.AST = node
     while isinstance(root, ast.Attribute) or (
         isinstance(root, ast.Subscript) and isinstance(root.slice, ast.Constant)
     ):
@@ -64,7 +68,8 @@ def reference(node: ast.AST) -> Reference | None:
     return Reference(root.id, text if '"' in text else text.replace("'", '"'))
 
 
-def references(node: ast.AST) -> list[Reference]:
+@remembered
+def references(node: ast.AST) -> tuple[Reference, ...]:
     """All that is read for the value of an expression; what only makes shapes doesn't count."""
     found: list[Reference] = []
     stack = [node]
@@ -81,7 +86,7 @@ def references(node: ast.AST) -> list[Reference]:
             stack.append(called.value if isinstance(called, ast.Attribute) else called)
         else:
             stack += parts_of(part)
-    return found
+    return tuple(found)
 
 
 def data_in(scope: Scope, node: ast.AST | None) -> frozenset[str]:
@@ -90,7 +95,7 @@ def data_in(scope: Scope, node: ast.AST | None) -> frozenset[str]:
     Not those that only what it is sampled from is computed of: sites are draws. What can't be
     told counts, by its own name.
     """
-    found = references(node) if node is not None else []
+    found = references(node) if node is not None else ()
     return frozenset().union(*(data_of(scope, known) for known in found))
 
 

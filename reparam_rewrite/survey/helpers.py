@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 from collections import Counter
 from collections.abc import Container
 
 from reparam_rewrite.survey.bindings import bound_names, own_names
 from reparam_rewrite.survey.effects import PURE_BUILTINS
 from reparam_rewrite.survey.index import FunctionNode, Index
-from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.nodes import copied, walk
 from reparam_rewrite.survey.purity import UNREPEATABLE
 
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
@@ -40,7 +39,7 @@ def made_by(index: Index, caller: str, hidden: Container[str], node: ast.expr) -
             known = part.id in index.module_names or hasattr(builtins, part.id)
             if not known or part.id in hidden or not isinstance(part.ctx, ast.Load):
                 return None
-    made: ast.expr = Substitution(given).visit(copy.deepcopy(returned))
+    made: ast.expr = Substitution(given).visit(copied(returned))
     for part in walk(made):
         if isinstance(part, ast.expr):
             ast.copy_location(part, node)
@@ -170,13 +169,13 @@ def sampled_by(
         names[name] = ast.Name(own, ast.Load())
         if name in given:
             target = ast.Name(own, ast.Store())
-            assign = ast.Assign([target], copy.deepcopy(given[name]))
+            assign = ast.Assign([target], copied(given[name]))
             bound.append(ast.fix_missing_locations(ast.copy_location(assign, call)))
     for part in (part for statement in function.body for part in walk(statement)):
         if isinstance(part, ast.Name) and part.id not in names and part.id in hidden:
             return None
     substitution = Substitution(names)
-    body = [substitution.visit(copy.deepcopy(statement)) for statement in function.body]
+    body = [substitution.visit(copied(statement)) for statement in function.body]
     (name,) = (s.name for s in index.by_last[function.name] if s.node is function)
     return name, [*bound, *body]
 
@@ -254,7 +253,7 @@ class Substitution(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id not in self._given:
             return node
-        made = copy.deepcopy(self._given[node.id])
+        made = copied(self._given[node.id])
         if isinstance(made, ast.Name):
             made.ctx = node.ctx
         for part in walk(made):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.bindings import imports_of, own_names
+from reparam_rewrite.survey.bindings import bound_in, own_names
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.imports import bound_by, dotted, is_star_of_unknown
 from reparam_rewrite.survey.nodes import parts_of, walk
@@ -22,6 +22,38 @@ if TYPE_CHECKING:
 RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", "switch"])
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+IMPORTS = (ast.Import, ast.ImportFrom)
+
+#: Most statements that hold no others.
+SIMPLE = frozenset([ast.AnnAssign, ast.Assign, ast.AugAssign, ast.Expr, ast.Return, *IMPORTS])
+
+#: What pauses a function.
+YIELDS = (ast.Yield, ast.YieldFrom)
+
+#: What says a name, beside `ast.Name`, or something else that `read_names` notes.
+NAMING = frozenset(
+    [
+        ast.Assign,
+        ast.AsyncFunctionDef,
+        ast.Attribute,
+        ast.AugAssign,
+        ast.ClassDef,
+        ast.ExceptHandler,
+        ast.FunctionDef,
+        ast.GeneratorExp,
+        ast.Global,
+        ast.Import,
+        ast.ImportFrom,
+        ast.MatchAs,
+        ast.MatchMapping,
+        ast.MatchStar,
+        ast.Nonlocal,
+        ast.Yield,
+        ast.YieldFrom,
+        ast.arg,
+    ]
+)
 
 
 class Scoped(Struct, eq=False, dict=True):
@@ -36,6 +68,11 @@ class Scoped(Struct, eq=False, dict=True):
     parts: list[ast.AST]
 
     @cached_property
+    def holds(self) -> set[type[ast.AST]]:
+        """The classes of nodes that are in it."""
+        return set(map(type, self.parts))
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """Its local names."""
         return frozenset(own_names(self.node))
@@ -43,12 +80,20 @@ class Scoped(Struct, eq=False, dict=True):
     @cached_property
     def rebound_inside(self) -> set[str]:
         """The names that functions inside of it declare `nonlocal`: any call may bind them."""
+        if ast.Nonlocal not in self.holds:
+            return set()
         return {n for part in self.parts if isinstance(part, ast.Nonlocal) for n in part.names}
 
     @cached_property
     def imports(self) -> dict[str, str]:
         """The imports in its own body."""
-        return imports_of(self.node)
+        if self.holds.isdisjoint(IMPORTS):
+            return {}
+        found: dict[str, str] = {}
+        for statement in self.parts:
+            if isinstance(statement, IMPORTS):
+                found.update(bound_by(statement))
+        return found
 
     @cached_property
     def mentioned(self) -> Counter[str]:
@@ -82,41 +127,49 @@ class Index(Struct):
     hooks: set[str] = set()  # the last names of these, and of properties
     densities: set[str] = set()  # classes that inherit a density and define another
     items: dict[ast.stmt, tuple[Plate | Handler, ...]] = {}  # those of each `with` that was read
+    holds: set[type[ast.AST]] = set()  # the classes of nodes that are in it
     starred: bool = False  # ``from mylib import *``: any name may mean something else
 
     def last_of(self, node: ast.stmt) -> int:
         """The number of the last statement inside `node`, or its own."""
         last = node
-        while blocks := list(blocks_of(last)):
+        while blocks := blocks_of(last):
             last = blocks[-1][-1]
         return self.numbers[last]
 
 
-def blocks_of(node: ast.AST) -> Iterator[list[ast.stmt]]:
+def blocks_of(node: ast.AST) -> list[list[ast.stmt]]:
     """The statement lists of a compound statement, in the order in which they are written."""
+    if type(node) in SIMPLE:
+        return []
+    found: list[list[ast.stmt]] = []
     for name in ("body", "handlers", "cases", "orelse", "finalbody"):
         block = getattr(node, name, None)
         if not isinstance(block, list) or not block:
             continue
         if name in ("handlers", "cases"):
-            for part in block:
-                yield part.body
+            found += [part.body for part in block]
         else:
-            yield block
+            found.append(block)
+    return found
 
 
 def index(tree: ast.Module) -> Index:
     found = Index()
     number_block(found, tree.body, "", ())
-    read_module(found, tree)
-    read_names(found, tree)
+    parts = walk(tree)
+    found.holds = set(map(type, parts))
+    read_module(found, tree, parts)
+    read_names(found, parts)
     lines: dict[str, list[int]] = {}
     for scoped in found.functions:
         found.by_last.setdefault(scoped.node.name, []).append(scoped)
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
     found.samplers = samplers_of(found)
-    found.implicit = {s.name for s in found.functions if is_implicit(s)}
-    found.hooks = {s.node.name for s in found.functions if is_implicit(s) or is_property(s)}
+    implicit = [scoped for scoped in found.functions if is_implicit(scoped)]
+    found.implicit = {scoped.name for scoped in implicit}
+    properties = [scoped for scoped in found.functions if is_property(scoped)]
+    found.hooks = {scoped.node.name for scoped in (*implicit, *properties)}
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
 
@@ -131,7 +184,7 @@ def is_implicit(scoped: Scoped) -> bool:
         return True
     if any(part.endswith("contextmanager") for part in decorators):
         return False  # a `with` shows where
-    return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in scoped.parts)
+    return not scoped.holds.isdisjoint(YIELDS)
 
 
 def is_property(scoped: Scoped) -> bool:
@@ -177,19 +230,20 @@ def number_block(
             inner_prefix = f"{prefix}{node.name}."
         for inner in blocks_of(node):
             number_block(found, inner, inner_prefix, inner_around)
+        bound_in(node)  # from the inside out
 
 
-def read_names(found: Index, tree: ast.Module) -> None:
+def read_names(found: Index, parts: list[ast.AST]) -> None:
     """Every identifier of the file, and the dictionaries that are written in it."""
     names = found.identifiers
-    for node in walk(tree):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-            found.lazy = found.lazy or node.id in ("filter", "iter", "map")
-        elif isinstance(node, (ast.Constant, ast.keyword, ast.Call)):
-            continue  # many, and none of the below
-        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-            found.attributes.setdefault(node.attr, []).append(found.stored.get(node))
+    names.update([part.id for part in parts if isinstance(part, ast.Name)])
+    found.lazy = not names.isdisjoint(("filter", "iter", "map"))
+    for node in parts:
+        if type(node) not in NAMING:
+            continue
+        if isinstance(node, ast.Attribute):
+            if not isinstance(node.ctx, ast.Load):
+                found.attributes.setdefault(node.attr, []).append(found.stored.get(node))
         elif isinstance(node, (ast.GeneratorExp, ast.Yield, ast.YieldFrom)):
             found.lazy = True
         elif isinstance(node, ast.arg):
@@ -238,7 +292,7 @@ def read_dictionary(found: Index, node: ast.Assign) -> None:
             found.keys.setdefault(target.value.id, set()).add(target.slice.value)
 
 
-def read_module(found: Index, tree: ast.Module) -> None:
+def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
     """What the names of the module stand for: imports, and numbers that are bound once."""
     imported: dict[str, set[str]] = {}
     numbers: dict[str, int] = {}
@@ -271,9 +325,10 @@ def read_module(found: Index, tree: ast.Module) -> None:
                 else:
                     renamed.append((target.id, node.value))
         stack.extend(reversed(parts_of(node)))
-    for node in walk(tree):
-        found.starred = found.starred or is_star_of_unknown(node)
-        if isinstance(node, ast.Global):
+    for node in parts if {ast.Global, ast.ImportFrom} & found.holds else ():
+        if type(node) is ast.ImportFrom:
+            found.starred = found.starred or is_star_of_unknown(node)
+        elif isinstance(node, ast.Global):
             found.globals.update(node.names)
             for name in node.names:
                 bound[name] = bound.get(name, 0) + 2

@@ -1,12 +1,18 @@
 """The parts of a node of the syntax tree, without those that say nothing here.
 
 `ast.walk` asks every field of every node, and half of what it gives are operators and ``Load()``.
-The survey goes through every statement several times, so that this is most of what it costs.
+The survey goes through every statement many times, so that what is in a node is found once and
+kept with it, which holds as long as nobody changes the node: `copied` gives one to be changed.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Node = TypeVar("Node", bound=ast.AST)
+Found = TypeVar("Found")
 
 #: Fields that hold no nodes, or only operators and contexts.
 BARE = frozenset(["arg", "attr", "conversion", "ctx", "id", "kind", "op", "ops", "type_comment"])
@@ -17,10 +23,31 @@ FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
 #: More than half of all nodes.
 LEAVES = frozenset([ast.Constant, ast.Name])
 
+#: Where what is known of a node is kept with it.
+MARK = "_known_"
 
-def parts_of(node: ast.AST) -> list[ast.AST]:
+
+def remembered(function: Callable[[ast.AST], Found]) -> Callable[[ast.AST], Found]:
+    """Keep what a function says of a node with the node."""
+    name = MARK + function.__name__
+
+    def found(node: ast.AST) -> Found:
+        known = node.__dict__
+        if name not in known:
+            known[name] = function(node)
+        return known[name]  # type: ignore[no-any-return]
+
+    return found
+
+
+def parts_of(node: ast.AST) -> tuple[ast.AST, ...]:
     """The parts of a node, as in `ast.iter_child_nodes`."""
     kind = type(node)
+    if kind in LEAVES:
+        return ()
+    known: tuple[ast.AST, ...] | None = getattr(node, "_known_parts", None)
+    if known is not None:
+        return known
     if kind not in FIELDS:
         FIELDS[kind] = tuple(name for name in kind._fields if name not in BARE)
     found: list[ast.AST] = []
@@ -30,7 +57,9 @@ def parts_of(node: ast.AST) -> list[ast.AST]:
             found += [item for item in value if isinstance(item, ast.AST)]
         elif isinstance(value, ast.AST):
             found.append(value)
-    return found
+    known = tuple(found)
+    node.__dict__["_known_parts"] = known
+    return known
 
 
 def walk(node: ast.AST) -> list[ast.AST]:
@@ -40,3 +69,18 @@ def walk(node: ast.AST) -> list[ast.AST]:
         if type(part) not in LEAVES:
             found += parts_of(part)
     return found
+
+
+def copied(node: Node) -> Node:
+    """A node with all that is in it, without what was found out about it."""
+    made = type(node)()
+    for name, value in vars(node).items():
+        if not name.startswith(MARK):
+            setattr(made, name, copied_value(value))
+    return made
+
+
+def copied_value(value: Any) -> Any:
+    if isinstance(value, ast.AST):
+        return copied(value)
+    return [copied_value(item) for item in value] if isinstance(value, list) else value

@@ -61,7 +61,7 @@ def names_in(node: ast.AST) -> list[tuple[ast.Name, bool]]:
             found.append((part, alone))
         inner = parts_of(part)
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
-            inner.remove(part.func)
+            inner = inner[1:]
         alone = alone and not isinstance(part, (ast.Attribute, ast.Call, ast.Subscript))
         stack += [(inside, alone) for inside in inner]
     return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.acting import acts
+from reparam_rewrite.survey.acting import ACTING, acts
 from reparam_rewrite.survey.effects import Effects
 from reparam_rewrite.survey.flags import Condition
 from reparam_rewrite.survey.helpers import made_by
@@ -53,6 +54,8 @@ class Reader:
     ) -> None:
         """`runner` has just come to a scan whose body this function is."""
         self._shared = shared
+        # What expressions stand for that no statement here can change.
+        self._resolved: dict[ast.expr, str | None] = {}
         self.effects = effects
         self._runner = runner
         self._scans: dict[ast.Call, Outputs] = {}
@@ -90,7 +93,15 @@ class Reader:
         )
 
     def resolve(self, node: ast.expr) -> str | None:
-        return dotted(node, self._imported)
+        if node in self._resolved:
+            return self._resolved[node]
+        found = dotted(node, self._imported)
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(root, ast.Name) and root.id not in self._locals:
+            self._resolved[node] = found
+        return found
 
     def _imported(self, name: str) -> str | None:
         if name in self._locals:
@@ -144,7 +155,9 @@ class Reader:
 
     def _acts(self, *nodes: ast.AST) -> bool:
         """May what is evaluated in these nodes change something in place?"""
-        return any(self._is_act(part) for node in nodes for part in walk(node))
+        return any(
+            self._is_act(part) for node in nodes for part in walk(node) if type(part) in ACTING
+        )
 
     def _is_act(self, part: ast.AST) -> bool:
         if part in self._followed or not acts(self, part, self._index):
@@ -153,7 +166,9 @@ class Reader:
         parts = walk(made) if made is not None else [part]
         return any(acts(self, inside, self._index) for inside in parts)
 
-    def _forget(self, names: set[str], moment: int, bound: Container[str] = frozenset()) -> None:
+    def _forget(
+        self, names: AbstractSet[str], moment: int, bound: Container[str] = frozenset()
+    ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
         own = {name for name in names if name in self._locals}
         self._timeline.forget({name for name in own if name not in bound}, moment)

@@ -7,7 +7,7 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import grouped
-from reparam_rewrite.survey.acting import before, bindings_in, read_again
+from reparam_rewrite.survey.acting import ACTING, before, bindings_in, read_again
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
@@ -24,13 +24,13 @@ from reparam_rewrite.survey.calls import (
 )
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
+from reparam_rewrite.survey.meanings import ENTERING
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import plate_shape, stacked_shape
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.reader import Followed
-from reparam_rewrite.survey.references import ENTERING
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located
 from reparam_rewrite.survey.shapes import broadcast, broadcast_open, opened
@@ -77,12 +77,13 @@ class Sampling(Steps):
                         shifted = self._shifted(statement, call.node, template)
                         if shifted is not None:
                             found[call.node] = shifted
-        for part in inside:
-            if isinstance(part, (ast.Name, ast.Attribute)) and self.function.entered is None:
+        for part in inside if self.function.entered is None else ():
+            if isinstance(part, (ast.Name, ast.Attribute)):
                 last = part.id if isinstance(part, ast.Name) else part.attr
                 if last in ENTERING:
                     self.function.entered = self._number(statement), part.lineno
-        if any(map(self._is_act, inside)):
+                    break
+        if any(self._is_act(part) for part in inside if type(part) in ACTING):
             self._timeline.act(self._number(statement))
         data = data_in(self, root) if touched else frozenset()
         for changed in sorted(touched & self._locals):

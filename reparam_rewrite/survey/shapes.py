@@ -137,6 +137,8 @@ def both(left: Shape, right: Shape) -> Shape:
     ``(..., k)`` and ``(n, 1)`` are ``(..., n, k)``: an axis that isn't of size 1 stays what it is,
     whatever it meets. Axes that don't fit, as the source tells it, leave the result open.
     """
+    if not left or not right:
+        return left or right
     rests = [shape[0] for shape in (left, right) if closed(shape) is None]
     first, second = (shape if closed(shape) is not None else shape[1:] for shape in (left, right))
     axes, fits = list(first if len(first) >= len(second) else second), True

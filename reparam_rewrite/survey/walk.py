@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -136,10 +135,10 @@ class Walk(Sampling):
         text = self._text.segment(node).text
         if "\n" in text and any(mark in text for mark in ("#", "\\", '"""', "'''")):
             return None
+        fields = dict(ast.iter_fields(node))
         blocks: list[list[ast.stmt]] = []
         for choice, chosen in (("body", value.body), ("orelse", value.orelse)):
-            part = copy.copy(node)
-            part.value = chosen
+            part = ast.copy_location(type(node)(**{**fields, "value": chosen}), node)
             self._index.numbers[part] = self._number(node)
             self._choices[part] = (*self._choices.get(node, ()), choice)
             blocks.append([part])

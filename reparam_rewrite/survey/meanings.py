@@ -1,0 +1,259 @@
+"""What the expressions of a file may stand for: the values, and all that is known of them.
+
+Values are put down by where they are bound, and only grow. Who asks is noted, so that what was
+worked out of a value is worked out anew when there is more of it, and only then.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from reparam_rewrite.survey.imports import canonical
+
+#: What something is, and its name: "function", "method" (its object is given), "partial" (some
+#: of its arguments are), "class", "object" (of a class), "inherited" (a method of a class of the
+#: file that stands in another module), "handler" (by its number), "manager" (what a function
+#: gives back that makes contexts), "import", or one of the below.
+Value = tuple[str, str]
+Values = frozenset[Value]
+
+#: What others hand in: any function of the file, for all that is known.
+OUTSIDE: Value = ("outside", "*")
+ANYTHING: Values = frozenset([OUTSIDE])
+#: Something that another module has made.
+FOREIGN: Value = ("foreign", "")
+MADE_ELSEWHERE: Values = frozenset([FOREIGN])
+NOTHING: Values = frozenset()
+
+FUNCTIONS = frozenset(["function", "method", "partial"])
+CALLABLE = FUNCTIONS | {"class", "object", "handler", "outside"}
+PLATES = ("numpyro.plate", "numpyro.plate_stack")
+MESSENGER = "numpyro.Messenger"
+#: How many dots a name of another module may have.
+DEEPEST = 6
+#: What enters a context without a `with`, so that nothing shows where it ends.
+ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
+
+With = ast.With | ast.AsyncWith
+Frames = tuple[With, ...]
+#: The arguments of a call: a name if they have one, "*" if they are starred, and what they are.
+Given = list[tuple[str, Values]]
+#: Where something is bound, and its name; or "attribute", "return", "bases", ... of something.
+Key = tuple[str, str]
+
+
+class Space(Struct, eq=False):
+    """Where names are bound: the module, a class, a function or a lambda.
+
+    `node` is what runs the code there: a function or a lambda, "" for the module.
+    """
+
+    name: str
+    node: str
+    names: set[str]
+    outer: Space | None = None
+    is_class: bool = False
+    found: dict[str, str] = {}
+
+    def where(self, name: str) -> str:
+        """The name of the space in which a name is bound; the module's if in none."""
+        if name not in self.found:
+            inner: Space | None = self
+            while inner is not None and (
+                name not in inner.names or (inner.is_class and inner is not self)
+            ):
+                inner = inner.outer
+            self.found[name] = inner.name if inner is not None else ""
+        return self.found[name]
+
+
+class Made(Struct, eq=False):
+    """A handler that the file makes; `given`: it has its function already."""
+
+    kind: str
+    call: ast.Call
+    number: int
+    given: bool
+    blocks: list[With] = []
+    entered: bool = False
+
+    @property
+    def node(self) -> str:
+        return f"<handler {self.number}>"
+
+
+class Known:
+    """All that is known of what the expressions of a file stand for, and of who calls whom."""
+
+    def __init__(self) -> None:
+        self._values: dict[Key, Values] = {}
+        self._askers: dict[Key, set[int]] = {}
+        #: What is being read, by its number, and what is still to be read.
+        self.reading = -1
+        self.waiting: set[int] = set()
+        self.signatures: dict[str, list[ast.arguments]] = {}
+        self.members: dict[str, list[str]] = {}  # by a name, the classes that define it
+        self.classes: dict[str, ast.ClassDef] = {}
+        self.properties: set[str] = set()
+        self.managers: dict[str, list[Frames]] = {}  # context managers, with where they yield
+        self.shown: set[str] = set()  # functions whose arguments are written in the file
+        #: Who calls whom, in which blocks, with the line.
+        self.edges: dict[tuple[str, str, Frames], int] = {}
+        self.handlers: list[Made] = []
+        #: Those of the edges that another module may make, with what it is given.
+        self.handed: set[tuple[str, str, Frames]] = set()
+        #: Functions that are given to scan, cond, vmap..., with the line.
+        self.enclosed: dict[str, int] = {}
+
+    def put(self, key: Key, values: Iterable[Value]) -> None:
+        known = self._values.get(key, NOTHING)
+        more = known.union(values)
+        if len(more) > len(known):
+            self._values[key] = more
+            self.waiting.update(self._askers.get(key, ()))
+
+    def get(self, key: Key) -> Values:
+        asking = self._askers.get(key)
+        if asking is None:
+            self._askers[key] = {self.reading}
+        else:
+            asking.add(self.reading)
+        return self._values.get(key, NOTHING)
+
+    def bind(self, name: str, values: Iterable[Value], space: Space) -> None:
+        self.put((space.where(name), name), values)
+
+    def handler(self, value: Value) -> Made:
+        return self.handlers[int(value[1])]
+
+    def edge(self, space: Space, callee: str, node: ast.expr, frames: Frames) -> None:
+        key = space.node, callee, frames
+        self.handed.discard(key)
+        self.edges.setdefault(key, node.lineno)
+
+    def hand(self, space: Space, callee: str, node: ast.expr, frames: Frames) -> None:
+        """Another module is given `callee`, and may call it."""
+        key = space.node, callee, frames
+        handed = key not in self.edges or key in self.handed
+        self.edge(space, callee, node, frames)
+        if handed:
+            self.handed.add(key)
+
+    def yields(self, name: str, frames: Frames) -> None:
+        """A function yields inside of these blocks."""
+        blocks = self.managers.get(name)
+        if blocks is not None and frames not in blocks:
+            blocks.append(frames)
+            self.put((name, "yields"), [("block", str(len(blocks)))])
+
+    def yielding(self, name: str) -> list[Frames]:
+        """Where a context manager yields."""
+        self.get((name, "yields"))
+        return self.managers[name]
+
+    def own(self, name: str) -> Iterator[tuple[str, str]]:
+        """The methods of a class, and what they call their object."""
+        for part in self.classes[name].body:
+            if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for first in [*part.args.posonlyargs, *part.args.args][:1]:
+                    yield part.name, first.arg
+
+    def member(self, owner: str, name: str, *, bound: bool) -> set[Value]:
+        """An attribute of a class of the file, or of its objects."""
+        found = set(self.get(("attribute", name)))
+        seen: set[str] = set()
+        waiting = [owner]
+        foreign = False
+        while waiting:
+            one = waiting.pop(0)
+            if one in seen:
+                continue
+            seen.add(one)
+            if one in self.members.get(name, ()):
+                for kind, what in self.get((one, name)):
+                    is_bound = bound and kind == "function"
+                    found.add(("method" if is_bound else kind, what))
+                return found
+            for kind, what in self.get((one, "bases")):
+                if kind == "class":
+                    waiting.append(what)
+                else:
+                    foreign = foreign or what not in ("builtins.object", "abc.ABC")
+        if not found and foreign:
+            found.add(("inherited", owner))
+        return found
+
+    def attribute(
+        self, values: Values, node: ast.Attribute, space: Space, frames: Frames
+    ) -> Values:
+        """What ``x.y`` may be, where `values` are what ``x`` may be."""
+        if not values:
+            return NOTHING
+        found: set[Value] = set()
+        name = node.attr
+        for value in values:
+            kind, what = value
+            if kind == "import" and what.startswith("sys.modules"):
+                found.update(self.get(("", name)))  # perhaps this one
+            elif kind == "import":
+                deep = what.count(".") > DEEPEST  # ``v = v.pi`` has no end
+                found.add(FOREIGN if deep else ("import", canonical(f"{what}.{name}")))
+            elif kind in ("object", "class"):
+                found |= self.member(what, name, bound=kind == "object")
+            elif kind == "outside":
+                for owner in self.members.get(name, ()):
+                    found |= self.member(owner, name, bound=True)
+                found.update(self.get(("attribute", name)))
+            elif kind == "handler" and name in ENTERING:
+                self.handler(value).entered = True
+            elif kind not in ("foreign", "inherited", "manager"):
+                found.add(value)  # of a container, or ``kernel.model``
+        for kind, what in list(found):
+            if kind in ("method", "function") and what in self.properties:
+                self.edge(space, what, node, frames)
+                found |= self.get((what, "return"))
+        return frozenset(found) or MADE_ELSEWHERE
+
+    def run_by(self, value: Value) -> Iterator[str]:
+        """Whom a call of something may run first."""
+        kind, what = value
+        if kind in FUNCTIONS:
+            yield what
+        elif kind == "handler":
+            yield self.handler(value).node
+        elif kind == "outside":
+            yield OUTSIDE[1]
+        elif kind == "class":
+            for _, name in self.member(what, "__init__", bound=True):
+                yield name
+        elif kind == "object":
+            for one in self.member(what, "__call__", bound=True):
+                yield from self.run_by(one)
+        elif kind == "inherited":
+            for member, _ in self.own(what):
+                for one in self.get((what, member)):
+                    if one[0] == "function":
+                        yield one[1]
+
+    def may_be(self, made: Made) -> set[str]:
+        """What a handler is given to run: functions, lambdas and handlers."""
+        values = self.get((made.node, "inner"))
+        found = {name for value in values for name in self.run_by(value)}
+        return found | ({OUTSIDE[1]} if made.entered else set())
+
+
+def parameters(arguments: ast.arguments) -> list[ast.arg]:
+    extra = [part for part in (arguments.vararg, arguments.kwarg) if part]
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
+
+
+def defaults(arguments: ast.arguments) -> Iterator[tuple[ast.expr, ast.arg]]:
+    places = [*arguments.posonlyargs, *arguments.args]
+    with_default = places[len(places) - len(arguments.defaults) :]
+    yield from zip(arguments.defaults, with_default, strict=True)
+    for value, part in zip(arguments.kw_defaults, arguments.kwonlyargs, strict=True):
+        if value is not None:
+            yield value, part
