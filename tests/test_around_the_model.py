@@ -525,6 +525,32 @@ def test_a_constrained_site_is_refused_under_what_weighs(source: str) -> None:
     assert "weigh the determinant of its map too" in refusal
 
 
+@pytest.mark.parametrize("by", ["LocScaleReparam", "TransformReparam", "ExplicitReparam"])
+@pytest.mark.parametrize(
+    "within",
+    [
+        "with handlers.scale(scale=0.5), numpyro.plate('i', 4):",
+        "with handlers.mask(mask=n > 2), numpyro.plate('i', 4):",
+        "with numpyro.plate('i', 4, subsample_size=2):",
+    ],
+)
+def test_a_reparameterizer_is_refused_under_what_weighs(within: str, by: str) -> None:
+    """The scale of a prior would be weighed with the site, as that of a constrained one."""
+    source = HEAD.replace('with numpyro.plate("i", n):', within).replace("PRIOR", REAL)
+    transform = 'transform = "dist.transforms.ExpTransform()"\n'
+    config = f'[sites.a]\nreparam = "{by}"\n{transform * (by == "ExplicitReparam")}'
+    with pytest.raises(Refusal, match=f"'a' is sampled by {by}, and the with in line "):
+        rewritten(source, config)
+    plated = source.replace(within, 'with numpyro.plate("i", n):')
+    assert by.encode() in rewritten(plated, config).data
+
+
+def test_a_rotation_is_not_refused_under_what_weighs() -> None:
+    model = HEAD.replace("with ", "with handlers.scale(scale=0.5), ", 1)
+    model = model.replace("PRIOR", "dist.GaussianRandomWalk(0.3, num_steps=4)")
+    assert b"HaarReparam" in rewritten(model, '[sites.a]\nreparam = "HaarReparam"\n').data
+
+
 @pytest.mark.parametrize("source", ANYTHING.values(), ids=ANYTHING)
 def test_what_may_be_anything_is_refused(source: str) -> None:
     assert "'a' is sampled in" in refused(source.replace("PRIOR", REAL)) or "around 'a'" in refused(

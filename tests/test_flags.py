@@ -60,6 +60,13 @@ REWRITTEN = {
         f'if n:\n    {TAU}with numpyro.plate("k", 3):\n    if y:\n        {U_OF_TAU}'
     ),
 }
+REWRITTEN |= {
+    "a match that binds it in every branch": model(MATCH.replace("pass", "tau = 1.0") + U),
+    "a match with a name for the rest, in every branch": model(
+        MATCH.replace("pass", "tau = 1.0").replace("case _", "case other") + U
+    ),
+    "all other cases of a match leave": model(MATCH.replace("pass", "return None") + U),
+}
 
 
 @pytest.mark.parametrize("shape", REWRITTEN)
@@ -99,6 +106,12 @@ REFUSED = {
         f"if n:\n    if y is None:\n        {TAU}if y is None:\n    {U}"
     ),
     "a case with a guard": model(MATCH.replace('"a":', '"a" if y:') + 'if n == "a":\n    ' + U),
+    "a match without a case for the rest": model(
+        MATCH.replace("pass", "tau = 1.0").replace("case _", 'case "b"') + U
+    ),
+    "a match whose last case has a guard": model(
+        MATCH.replace("pass", "tau = 1.0").replace("case _", "case _ if y") + U
+    ),
     "a case behind what isn't a value": model(
         MATCH.replace('    case "a"', '    case [_]:\n        pass\n    case "a"')
         + 'if n == "a":\n    '

@@ -16,6 +16,9 @@ from reparam_rewrite.survey.values import Addressed, Function, Handler, Site, Su
 #: Handlers that treat some sites otherwise than others.
 CHOOSING = frozenset(["block", "condition", "do", "substitute"])
 
+#: Reparameterizers whose map keeps volumes, or changes them by a constant.
+ROTATING = frozenset(["DiscreteCosineReparam", "HaarReparam"])
+
 
 def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``with handlers.reparam(config={"a": LocScaleReparam(0)}): a = sample("a", ...)``."""
@@ -187,10 +190,15 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
     """A handler that weighs a site's log density weighs the determinant of its map as well.
 
     ``with handlers.mask(mask=m): sigma = sample("sigma", HalfNormal(1))``, and the same under
-    `handlers.scale` or in a subsampled plate: only a shift of a real-valued site has none.
+    `handlers.scale` or in a subsampled plate: only a shift or a rotation of a real-valued site has
+    none. `LocScaleReparam` has that of its scale.
     """
-    site = child.site
-    if child.reparam is not None or (site.prior.support.kind == "real" and child.scale is None):
+    site, by = child.site, child.reparam
+    if by is not None:
+        moved = by.name in ROTATING
+    else:
+        moved = site.prior.support.kind == "real" and child.scale is None
+    if moved:
         return
     line = next(
         (frame.line for frame in site.frames if any(weighs(item) for item in frame.items)), None
@@ -210,6 +218,8 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
         )
     if where:
         what = "has a scale" if child.scale is not None else "isn't known to be real-valued"
+        if by is not None:
+            what = f"is sampled by {by.name}"
         yield Problem(
             site.place,
             f"'{site.name}' {what}, and {where} weigh the determinant of its map too: the "

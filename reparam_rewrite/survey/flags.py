@@ -63,3 +63,9 @@ def conditions(scope: Scope, node: ast.If | ast.Match) -> Iterator[Condition | N
             yield condition(scope, test, holds=True)
         else:
             yield None
+
+
+def takes_all(case: ast.match_case) -> bool:
+    """``case _:`` or ``case other:``, which is what runs where no other case does."""
+    pattern = case.pattern
+    return case.guard is None and isinstance(pattern, ast.MatchAs) and pattern.pattern is None

@@ -12,7 +12,7 @@ from reparam_rewrite.survey.bindings import bound_names, sizes_in
 from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.effects import ARRAY_MODULES
-from reparam_rewrite.survey.flags import Condition, conditions
+from reparam_rewrite.survey.flags import Condition, conditions, takes_all
 from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
@@ -102,7 +102,7 @@ class Walk(Sampling):
                         self._forget(bound_names(case.guard), self._number(node))
                     data |= data_in(self, case.guard)
                 blocks = [case.body for case in node.cases]
-                self._branches(node, "match", blocks, data, exhaustive=False)
+                self._branches(node, "match", blocks, data, exhaustive=takes_all(node.cases[-1]))
             case ast.For() | ast.AsyncFor():
                 self._calls(node, node.iter, header=True)
                 self._loop(node, "for")

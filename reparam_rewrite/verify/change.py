@@ -239,7 +239,7 @@ class Change:
     ) -> dict[str, Any]:
         """`compare`, the derivatives of v along the given directions, one a row, and gradients."""
         held = self.held if held is None else held
-        along_u = np.asarray(along_u, float).reshape(-1, self.dims)
+        along_u = np.asarray(along_u, float).reshape(len(along_u), self.dims)
         if along_p is None:
             along_p = np.zeros((len(along_u), self.param_dims))
         found: dict[str, Any] = {}

@@ -94,7 +94,7 @@ def blocks(
         rows += [padded(np.ones(size), spans[name], dims)]
         for at in rng.integers(size, size=3):
             rows.append(padded(np.eye(1, size, at)[0], spans[name], dims))
-    found = along(np.array(rows).reshape(-1, dims))
+    found = along(np.array(rows).reshape(len(rows), dims))
     made = []
     for index, name in enumerate(names):
         some = found[4 * index + 1 : 4 * index + 4, spans[name]].reshape(-1, *shapes[name])
@@ -128,7 +128,7 @@ def blockwise(along: Along, made: list[Block]) -> Determinant:
         starts.append(len(rows))
         rows += [padded(row.ravel(), block.span, dims) for row in directions(block)]
         rows.append(padded(rng.normal(size=math.prod(block.shape)), block.span, dims))
-    found = along(np.array(rows).reshape(-1, dims))
+    found = along(np.array(rows).reshape(len(rows), dims))
     by_site, reaches = {}, {}
     for block, start in zip(made, starts, strict=True):
         own = found[start : start + block.rows, block.span]
@@ -160,7 +160,7 @@ class Inverse:
         self.along, self.made = along, made
         self.dims = max((block.span.stop for block in made), default=0)
         rows = [padded(row.ravel(), b.span, self.dims) for b in made for row in directions(b)]
-        found = along(np.array(rows).reshape(-1, self.dims))
+        found = along(np.array(rows).reshape(len(rows), self.dims))
         start, self.inverses = 0, []
         for block in made:
             some = found[start : start + block.rows, block.span]
