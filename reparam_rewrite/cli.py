@@ -89,7 +89,7 @@ class Rewriter(Program):
         if words and words[0] in COMMANDS:
             name = options.pop("prog_name", None) or detected_name()
             command_of(words[0]).main(words[1:], prog_name=f"{name} {words[0]}", **options)
-        if words and is_misspelt(words[0]):
+        if words and is_misspelt(*words[:2]):
             Screen("auto").error(unknown_command(words[0]))
             sys.exit(FAILED)
         super().main(words, **options)
@@ -117,20 +117,25 @@ class Rewriter(Program):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def is_misspelt(word: str) -> bool:
-    """Is it like the name of a command, and no file?"""
+def is_misspelt(word: str, model: str = "") -> bool:
+    """Is it no file, and like the name of a command, or before a file as a command would be?"""
     if not word.isalnum() or os.path.lexists(word):
         return False
     from reparam_rewrite.diagnostics import nearest
 
-    return bool(nearest(word, COMMANDS))
+    return bool(nearest(word, COMMANDS)) or os.path.lexists(model)
 
 
 def unknown_command(word: str) -> Diagnostic:
     from reparam_rewrite.diagnostics import Diagnostic, listed, nearest
 
-    like = listed(nearest(word, COMMANDS), last="or")
-    return Diagnostic(None, f"there is no command '{word}', and no file", f"did you mean {like}?")
+    like = nearest(word, COMMANDS)
+    hint = (
+        f"did you mean {listed(like, last='or')}?"
+        if like
+        else "rewriting needs no command: reparam-rewrite model.py --config offsets.toml"
+    )
+    return Diagnostic(None, f"there is no command '{word}', and no file", hint)
 
 
 def command_of(name: str) -> click.Command:
@@ -170,7 +175,14 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
         hint = f"did you mean --{near[0]}?" if near else "--help lists all of them."
         return Diagnostic(None, f"there is no option {error.option_name}", hint)
     said = error.format_message().rstrip(".")
-    return Diagnostic(None, said[:1].lower() + said[1:], "--help shows how to call it.")
+    said = said[:1].lower() + said[1:]
+    known = {name for param in command.params for name in param.opts}
+    extra = said.partition("got unexpected extra argument")[2].strip("s ()")
+    configs = [word for word in extra.split() if word.endswith(".toml")]
+    if "--config" in known and configs:
+        hint = f"a config has an option before its name: --config {configs[0]}"
+        return Diagnostic(None, said, hint)
+    return Diagnostic(None, said, "--help shows how to call it.")
 
 
 #: As they are of every command that has them.

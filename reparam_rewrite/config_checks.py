@@ -174,7 +174,9 @@ def expression(key: str, value: str) -> str:
         tree = _quietly_parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = _lowered(error.msg if isinstance(error, SyntaxError) else str(error))
-        raise Wrong(f"'{key}' is not a Python expression: {reason or 'too deep'}") from None
+        said = f"'{key}' is not a Python expression: {reason or 'too deep'}"
+        hint = "write one as it could stand in the model, such as 'x_bar * beta'."
+        raise Wrong(said, hint) from None
     refused = {
         ast.NamedExpr: "an assignment (':=')",
         ast.Yield: "'yield'",

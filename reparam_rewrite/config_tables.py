@@ -306,7 +306,8 @@ class Reader:
             parents = (ParentRule(parent=raw, place=place),)
         else:
             message = "'offset' must be a string, an array of strings or a table"
-            self.wrong(self.value_place(*keys), f"{message}, not {found(raw)}")
+            hint = f"name the site that '{child}' is to be sampled around: offset = \"mu\"."
+            self.wrong(self.value_place(*keys), f"{message}, not {found(raw)}", hint)
             return ()
         if not raw and not isinstance(raw, str):
             hint = f"name what '{child}' is offset by, or leave 'offset' out."
@@ -356,7 +357,10 @@ class Reader:
 
         def check(name: str) -> str:
             if name == child:
-                raise Wrong(f"'{child}' cannot be offset by itself")
+                raise Wrong(
+                    f"'{child}' cannot be offset by itself",
+                    "name a site that is sampled before it, or take it out.",
+                )
             return site_name(name)
 
         return check
@@ -406,7 +410,7 @@ class Reader:
             if not isinstance(name, str):
                 self.wrong(place, f"'{key}' must hold strings, not {found(name)}")
             elif name in names:
-                self.wrong(place, f"'{name}' is already in this array")
+                self.wrong(place, f"'{name}' is already in this array", "take one of them out.")
             elif self.attempt(place, check, name) is not None:
                 names[name] = Named(name, place)
         return tuple(names.values())
@@ -419,7 +423,8 @@ class Reader:
     def is_table(self, keys: Keys, raw: Any) -> bool:
         if not isinstance(raw, dict):
             message = f"{header(*keys)} must be a table, not {found(raw)}"
-            self.wrong(self.value_place(*keys), message)
+            hint = f"write a line {header(*keys)}, and its keys below."
+            self.wrong(self.value_place(*keys), message, hint)
         return isinstance(raw, dict)
 
     def unknown_keys(self, keys: Keys, raw: dict[str, Any], struct: type[msgspec.Struct]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from reparam_rewrite.decoding import Source, decode, is_notebook
-from reparam_rewrite.diagnostics import Diagnostic, Refusal, nearest
+from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.diffs import unified_diff
 from reparam_rewrite.interrupts import raise_again
 from reparam_rewrite.line_length import line_length
@@ -111,7 +111,7 @@ def missing(path: str, what: str) -> Diagnostic:
     with suppress(OSError):
         names = [entry.name for entry in file.parent.iterdir() if entry.is_file()]
         if found := nearest(file.name, names):
-            hint = f"did you mean {' or '.join(repr(name) for name in found)}?"
+            hint = f"did you mean {listed(found, last='or')}?"
             return Diagnostic(path, f"the {what} does not exist", hint)
     return Diagnostic(path, f"the {what} does not exist")
 

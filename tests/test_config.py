@@ -296,9 +296,11 @@ hint: 'init' goes in [defaults], [sites.<site>] or the table of a parent.""",
 o.toml:1:12: [defaults] must be a table, not an integer
     defaults = 1
                ^
+hint: write a line [defaults], and its keys below.
 o.toml:2:9: [sites] must be a table, not a date or a time
     sites = 1979-05-27
-            ^""",
+            ^
+hint: write a line [sites], and its keys below.""",
     ),
 ]
 
@@ -331,6 +333,7 @@ o.toml:1:24: the name of a function is empty
 o.toml:1:28: 'f' is already in this array
     functions = ["f", 1.5, "", "f", "my-model", "a.class", "a..b"]
                                ^
+hint: take one of them out.
 o.toml:1:33: 'my-model' is not the name of a function
     functions = ["f", 1.5, "", "f", "my-model", "a.class", "a..b"]
                                     ^
@@ -399,6 +402,7 @@ o.toml:1:25: 'chain' must hold strings, not a boolean
 o.toml:2:3: 'a' is already in this array
     "a", "beta_*"]
     ^
+hint: take one of them out.
 o.toml:2:8: 'beta_*' is a glob, and one site must be named here
     "a", "beta_*"]
          ^
@@ -594,7 +598,8 @@ hint: take the site out of the chain, or leave 'reparam' out.""",
         """\
 o.toml:2:9: 'scale' is not a Python expression: invalid syntax
     scale = "1 /"
-            ^""",
+            ^
+hint: write one as it could stand in the model, such as 'x_bar * beta'.""",
     ),
     (
         "[sites.a]\nscale = { init = 0 }\n[sites.b]\nscale = { innit = 1.0 }",
@@ -624,6 +629,7 @@ hint: write { by = "sigma", power = 0.5 }.""",
 o.toml:2:16: 'a' cannot be offset by itself
     scale = { by = "a" }
                    ^
+hint: name a site that is sampled before it, or take it out.
 o.toml:4:21: 'init' does nothing beside 'by'
     scale = { by = "s", init = 2.0 }
                         ^
@@ -699,9 +705,11 @@ hint: a site whose name has a dot is quoted: [sites."enc.loc"].""",
 o.toml:2:5: [sites.a] must be a table, not a string
     a = "mu"
         ^
+hint: write a line [sites.a], and its keys below.
 o.toml:3:9: [sites.b] must be a table, not an array
     [[sites.b]]
-            ^""",
+            ^
+hint: write a line [sites.b], and its keys below.""",
     ),
     (
         '[sites."beta_*"]\noffset = "mu"\n[sites.""]\noffset = "mu"\n[sites."a[0]"]',
@@ -742,15 +750,18 @@ OFFSETS = [
 o.toml:2:10: 'offset' must be a string, an array of strings or a table, not an integer
     offset = 1
              ^
+hint: name the site that 'a' is to be sampled around: offset = "mu".
 o.toml:4:17: 'offset' must hold strings, not an integer
     offset = ["mu", 2, "mu", "b", ""]
                     ^
 o.toml:4:20: 'mu' is already in this array
     offset = ["mu", 2, "mu", "b", ""]
                        ^
+hint: take one of them out.
 o.toml:4:26: 'b' cannot be offset by itself
     offset = ["mu", 2, "mu", "b", ""]
                              ^
+hint: name a site that is sampled before it, or take it out.
 o.toml:4:31: the name of a site is empty
     offset = ["mu", 2, "mu", "b", ""]
                                   ^
@@ -766,6 +777,7 @@ hint: name what 'c' is offset by, or leave 'offset' out.""",
 o.toml:2:10: 'a' cannot be offset by itself
     offset = "a"
              ^
+hint: name a site that is sampled before it, or take it out.
 o.toml:4:10: the name of a site is empty
     offset = ""
              ^
@@ -784,6 +796,7 @@ hint: only [sites.<site>] takes a glob; name each of the sites that 'x?' is for.
 o.toml:2:1: 'a' cannot be offset by itself
     a = {}
     ^
+hint: name a site that is sampled before it, or take it out.
 o.toml:3:1: 'b*' is a glob, and one site must be named here
     "b*" = {}
     ^
@@ -832,6 +845,7 @@ hint: did you mean 'beta'?
 o.toml:4:1: 'a' cannot be offset by itself
     a = false
     ^
+hint: name a site that is sampled before it, or take it out.
 o.toml:6:1: there is no 'mu' to drop: 'z' is in no chain
     mu = false
     ^

@@ -85,6 +85,22 @@ OPTIONS = [
         """,
     ),
     Mistake(
+        "config without its option",
+        line="reparam-rewrite model.py offsets.toml",
+        says="""
+            got unexpected extra argument (offsets.toml)
+            hint: a config has an option before its name: --config offsets.toml
+        """,
+    ),
+    Mistake(
+        "command that isn't needed",
+        line="reparam-rewrite rewrite model.py -c offsets.toml",
+        says="""
+            there is no command 'rewrite', and no file
+            hint: rewriting needs no command: reparam-rewrite model.py --config offsets.toml
+        """,
+    ),
+    Mistake(
         "check without output",
         line="reparam-rewrite model.py -c offsets.toml --check",
         says="""
@@ -289,6 +305,7 @@ PATHS = [
         line="reparam-rewrite - --config offsets.toml </dev/null",
         says="""
             <stdin>: the model is empty
+            hint: give it a function that samples a site, or name another file.
         """,
     ),
     Mistake(
@@ -574,6 +591,7 @@ CONFIGS = [
             offsets.toml:2:10: 'offset' must be a string, an array of strings or a table, not an integer
                 offset = 1
                          ^
+            hint: name the site that 'a' is to be sampled around: offset = "mu".
         """,
     ),
     Mistake(
@@ -651,6 +669,7 @@ CONFIGS = [
             offsets.toml:2:10: 'a' cannot be offset by itself
                 offset = "a"
                          ^
+            hint: name a site that is sampled before it, or take it out.
         """,
     ),
     Mistake(
@@ -670,6 +689,7 @@ CONFIGS = [
             offsets.toml:2:15: 'value' is not a Python expression: invalid syntax
                 x = { value = "mu +" }
                               ^
+            hint: write one as it could stand in the model, such as 'x_bar * beta'.
         """,
     ),
     Mistake(
@@ -823,6 +843,7 @@ MODELS = [
         model="",
         says="""
             model.py: the model is empty
+            hint: give it a function that samples a site, or name another file.
         """,
     ),
     Mistake(

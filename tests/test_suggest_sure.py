@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reparam_rewrite.config import read_config
+from reparam_rewrite.decoding import decode
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.suggest import to_text
 from reparam_rewrite.suggest.forms import Layout
@@ -240,8 +241,6 @@ def test_what_one_regressor_weighs_is_lined_up_by_axes() -> None:
     assert offsets(found) == {"b": {"a": 1.0}, "c": {"a": 1.0, "b": 1.0}}
     source = (FIXTURES / "suggest/crossed_slopes/model.py").read_bytes()
     config = read_config(to_text(found).encode(), "offsets.toml")
-    from reparam_rewrite.decoding import decode
-
     done = rewrite(decode("model.py", source), config, WIDTH).data.decode()
     assert "jnp.mean(a)" in done
     assert "a[:, None]" in done
@@ -304,8 +303,6 @@ def model(g, n, y=None):
     assert found.chains == (("base", "a"),)
     assert found.axes == {"base": ("classes",), "a": ("g", "classes")}
     assert offsets(found) == {"a": {"base": 0.0}}
-    from reparam_rewrite.decoding import decode
-
     config = read_config(to_text(found).encode(), "offsets.toml")
     done = rewrite(decode("model.py", (HEAD + model).encode()), config, WIDTH).data.decode()
     assert "jnp.mean" not in done
@@ -437,3 +434,80 @@ def test_a_run_tells_how_many_observations_there_are(folder: str, scaled: list[s
     ran = run(FIXTURES / "suggest" / folder, *words)
     assert (ran.status, ran.err) == (0, "")
     assert [site["site"] for site in json.loads(ran.out)["sites"]] == scaled
+
+
+# -- a site in a chain for what is sampled around it -----------------------------------------------
+
+SEEN_TWICE = """\
+def model(g, h, n, m, y=None, z=None):
+    base = numpyro.sample("base", dist.Normal(0, 5))
+    with numpyro.plate("players", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+    with numpyro.plate("courts", m):
+        b = numpyro.sample("b", dist.Normal(0, 1))
+    rate = base + a[g] + b[h]
+    numpyro.sample("y", dist.Normal(rate, 1), obs=y)
+    other = numpyro.sample("other", dist.Normal(0, 5))
+    numpyro.sample("z", dist.Normal(2 * a[g] + rate + other, 1), obs=z)
+"""
+
+
+def test_what_a_config_says_is_left_alone_is() -> None:
+    """The chain has `a` and `b` as parents of `other`, and doesn't make children of them."""
+    suggestion = proposed(SEEN_TWICE)
+    config = read_config(to_text(suggestion).encode(), "offsets.toml")
+    result = rewrite(decode("model.py", (HEAD + SEEN_TWICE).encode()), config, WIDTH)
+    children = {account.site for account in result.accounts}
+    assert "other" in children
+    assert children.isdisjoint(one.site for one in suggestion.alone)
+
+
+# -- sites that meet in an array before it is indexed ----------------------------------------------
+
+
+@pytest.mark.parametrize("index", ["[i, j]", "[i]", "[:, j]", "[i, :]", "[j, i]"])
+def test_axes_of_a_sum_that_is_indexed(index: str) -> None:
+    """`rows` has a column of length 1; `columns` has the axis of the table that `j` picks from."""
+    model = f"""\
+def model(i, j, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 5))
+    with numpyro.plate("r", 6, dim=-2):
+        rows = numpyro.sample("rows", dist.Normal(0, 1))
+    with numpyro.plate("c", 4, dim=-1):
+        columns = numpyro.sample("columns", dist.Normal(0, 1))
+    with numpyro.plate("r", 6, dim=-2), numpyro.plate("c", 4, dim=-1):
+        table = numpyro.sample("table", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal((mu + rows + columns + table){index}, 1), obs=y)
+"""
+    config = read_config(to_text(proposed(model)).encode(), "offsets.toml")
+    code = rewrite(decode("model.py", (HEAD + model).encode()), config, WIDTH).data.decode()
+    assert 'param("xi_table_columns", jnp.ones((6, 4))) * columns' in code
+    assert 'param("xi_table_rows", jnp.ones((6, 4))) * rows' in code
+
+
+# -- a function that only calls the model ----------------------------------------------------------
+
+
+def test_a_run_of_what_makes_the_object_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(
+        HEAD
+        + """\
+class Groups:
+    def __init__(self, n):
+        self.n = n
+
+    def model(self, g, y=None):
+        mu = numpyro.sample("mu", dist.Normal(0, 5))
+        with numpyro.plate("groups", self.n):
+            a = numpyro.sample("a", dist.Normal(0, 1))
+        numpyro.sample("y", dist.Normal(mu + a[g], 1), obs=y)
+
+
+def run(n, g, y=None):
+    Groups(n).model(g, y)
+"""
+    )
+    given = "(2, jnp.array([0, 1, 1])), {'y': jnp.ones(3)}"
+    ran = run(tmp_path, "suggest", "run.py", "--args", given, "--format", "json")
+    assert (ran.status, ran.err) == (0, "")
+    assert json.loads(ran.out)["function"] == "Groups.model"

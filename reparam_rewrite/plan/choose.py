@@ -168,7 +168,8 @@ def nothing_sampled(survey: Survey) -> Diagnostic:
             survey.line(unreadable[0]),
         )
     if not any(line.strip() for line in survey.lines):
-        return Diagnostic(survey.path, "the model is empty")
+        hint = "give it a function that samples a site, or name another file."
+        return Diagnostic(survey.path, "the model is empty", hint)
     imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
     if "numpyro" not in imported and not any(f.imports for f in survey.functions.values()):
         return Diagnostic(survey.path, "the model doesn't import numpyro", "is it the right file?")

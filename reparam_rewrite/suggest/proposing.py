@@ -732,7 +732,8 @@ def axes_of(summand: Summand) -> list[Marked]:
     marks = list(term.picks or [""] * len(shape))
     if term.softmax and marks:
         marks[-1] = CLASS_AXIS
-    return list(zip(shape, marks, strict=True))
+    # All observations have the one element of an axis of length 1 in common.
+    return [(axis, "" if axis.unit else mark) for axis, mark in zip(shape, marks, strict=True)]
 
 
 def meets(one: Marked, other: Marked) -> bool:

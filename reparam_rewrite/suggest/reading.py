@@ -811,11 +811,16 @@ def indexed(layout: Layout, indices: Sequence[str | None]) -> Layout:
 
 
 def picks_of(term: Term, indices: Sequence[str | None]) -> tuple[str, ...]:
-    """What picks from each axis of a site that nothing was done to; () if that isn't told."""
-    if term.layout is None or not term.is_whole or "..." in indices:
+    """What picks from each axis of a site of which none is gone; () if that isn't told."""
+    if term.layout is None or "..." in indices:
         return ()
+    own = tuple(axis for axis in term.layout if axis != "")
     picks = [index or "" for index in indices if index != ""]
-    return (*picks, *[""] * (len(term.layout) - len(picks))) if any(picks) else ()
+    if own != own_layout(len(own)) or len(picks) > len(term.layout):
+        return ()
+    picks += [""] * (len(term.layout) - len(picks))
+    mine = tuple(pick for axis, pick in zip(term.layout, picks, strict=True) if axis != "")
+    return mine if any(mine) else ()
 
 
 def softmaxed(terms: Sequence[Term]) -> tuple[Term, ...]:

@@ -11,10 +11,14 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.diagnostics import listed
+from reparam_rewrite.suggest.proposing import AROUND
 from reparam_rewrite.suggest.values import Offset, Proposal, Suggestion
 from reparam_rewrite.toml_writing import name_of, value_of
 
 WIDTH = 88
+
+#: Why a parent in the chain isn't one of a child, where nothing speaks against it.
+NOTHING = "it has no part in it"
 
 
 class Line(Struct, frozen=True):
@@ -73,13 +77,23 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
         kind = "elementwise" if picked else "shared"
         found += [Line(f'coefficient = "{kind}"'), Line("")]
     found += axes_lines(suggestion)
-    for proposal in suggestion.proposals:
+    for proposal in (*suggestion.proposals, *bystanders(suggestion)):
         lines = list(site_lines(proposal, suggestion))
         if lines:
             found += [*lines, Line("")]
     while found and not found[-1].text:
         found.pop()
     return found
+
+
+def bystanders(suggestion: Suggestion) -> Iterator[Proposal]:
+    """The sites that are in a chain for what is sampled around them, and are left as they are."""
+    proposed = {proposal.site.name for proposal in suggestion.proposals}
+    reasons = {one.site: one.reason for one in suggestion.alone if one.reason != AROUND}
+    chained = {name for chain in suggestion.chains for name in chain}
+    for site in {site.name: site for site in suggestion.latents}.values():
+        if site.name in chained - proposed:
+            yield Proposal(site, reasons=dict.fromkeys(chained, reasons.get(site.name, NOTHING)))
 
 
 def axes_lines(suggestion: Suggestion) -> list[Line]:
@@ -134,9 +148,7 @@ def offset_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
         before = chain[: chain.index(name)] if name in chain else ()
         for parent in before:
             if parent not in offered:
-                yield from commented(
-                    f"not this one: {proposal.reasons.get(parent, 'it has no part in it')}"
-                )
+                yield from commented(f"not this one: {proposal.reasons.get(parent, NOTHING)}")
                 yield Line(f"{name_of(parent, (), '')} = false", name, parent)
     for offset in proposal.offsets:
         yield from pair_lines(proposal, offset)

@@ -19,8 +19,9 @@ from numpyro.infer.inspect import get_dependencies
 
 from reparam_rewrite.decoding import Source
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.finding import suggest
+from reparam_rewrite.suggest.finding import models_of, suggest
 from reparam_rewrite.suggest.values import Suggestion
+from reparam_rewrite.survey import survey
 from reparam_rewrite.verify.arguments import arguments, bound
 from reparam_rewrite.verify.entry import entry
 from reparam_rewrite.verify.loading import function_in, load
@@ -46,7 +47,9 @@ def suggest_with_run(source: Source, function: str | None, args_given: str) -> S
             facts = facts_of(model, args, kwargs, module)
     except (Exception, SystemExit) as error:
         raise cannot_run(error, source.path, name) from error
-    return suggest(source, name, facts)
+    # What is run may only call the function, or make the object, that samples.
+    samples = {one.name for one in models_of(survey(source.path, source.text))}
+    return suggest(source, name if name in samples else None, facts)
 
 
 def facts_of(
