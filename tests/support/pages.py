@@ -7,15 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+NAMES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+
 #: By its path in the project, the text of every page.
-PAGES = {
-    str(path.relative_to(ROOT)): path.read_text()
-    for path in (
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        *sorted((ROOT / "docs").glob("*.md")),
-    )
-}
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 
 
 def blocks(language: str, page: str = "README.md") -> list[str]:
