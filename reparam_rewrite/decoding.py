@@ -122,7 +122,7 @@ def refuse_wide(path: str, data: bytes) -> None:
     """Refuse a file that begins with the byte order mark of UTF-16 or UTF-32."""
     for mark, name in WIDE_MARKS.items():
         if data.startswith(mark):
-            message = f"is {name}, which Python cannot read"
+            message = f"the file is {name}, which Python can't read"
             raise Refusal(Diagnostic(path, message, f"{SAVE_AS_UTF8}."))
 
 
@@ -132,7 +132,9 @@ def refuse_nul(path: str, data: bytes) -> None:
     if at >= 0:
         place, line = located(path, data, at, "utf-8-sig")
         hint = f"if it is UTF-16 text, {SAVE_AS_UTF8}; otherwise it is not Python source."
-        raise Refusal(Diagnostic(place, "has a NUL byte", hint, line.replace("\0", "\ufffd")))
+        raise Refusal(
+            Diagnostic(place, "the file has a NUL byte", hint, line.replace("\0", "\ufffd"))
+        )
 
 
 def find_encoding(path: str, data: bytes) -> str:

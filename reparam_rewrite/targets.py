@@ -93,7 +93,7 @@ class Table:
             tools = tomllib.loads(self.text).get("tool")
         except (OSError, ValueError, RecursionError) as error:
             said = error.strerror if isinstance(error, OSError) else str(error)
-            raise Refusal(Diagnostic(self.path, f"cannot be read: {said}")) from None
+            raise Refusal(Diagnostic(self.path, f"the file can't be read: {said}")) from None
         self.raw: Any = tools.get(NAME) if isinstance(tools, dict) else None
 
     def targets(self) -> tuple[Target, ...]:

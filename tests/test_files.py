@@ -365,7 +365,7 @@ def test_no_permission_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         pytest.param(
             codecs.BOM_UTF8 + b"x = 1\r\ny\0z\n",
-            "model.py:2:2: has a NUL byte\n"
+            "model.py:2:2: the file has a NUL byte\n"
             "    y\ufffdz\n"
             "     ^\n"
             "hint: if it is UTF-16 text, save the file as UTF-8; "
@@ -375,7 +375,7 @@ def test_no_permission_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
         *[
             pytest.param(
                 "\ufeffx = 1\n".encode(name),
-                f"model.py: is {name[:6].upper()}, which Python cannot read\n"
+                f"model.py: the file is {name[:6].upper()}, which Python can't read\n"
                 "hint: save the file as UTF-8.",
                 id=name,
             )

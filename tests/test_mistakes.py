@@ -906,7 +906,7 @@ MODELS = [
         "model is a picture",
         model=b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         says="""
-            model.py:3:1: has a NUL byte
+            model.py:3:1: the file has a NUL byte
                 ���
                 ^
             hint: if it is UTF-16 text, save the file as UTF-8; otherwise it is not Python source.
@@ -916,7 +916,7 @@ MODELS = [
         "model in UTF-16",
         model=PLAIN.encode("utf-16"),
         says="""
-            model.py: is UTF-16, which Python cannot read
+            model.py: the file is UTF-16, which Python can't read
             hint: save the file as UTF-8.
         """,
     ),
@@ -924,7 +924,7 @@ MODELS = [
         "model in UTF-16 without a mark",
         model=PLAIN.encode("utf-16-be"),
         says="""
-            model.py:1:1: has a NUL byte
+            model.py:1:1: the file has a NUL byte
                 �i�m�p�o�r�t� �n�u�m�p�y�r�o�
                 ^
             hint: if it is UTF-16 text, save the file as UTF-8; otherwise it is not Python source.
@@ -954,7 +954,7 @@ MODELS = [
         "NUL byte",
         model=PLAIN.replace("n, y", "n\0, y"),
         says="""
-            model.py:5:12: has a NUL byte
+            model.py:5:12: the file has a NUL byte
                 def model(n�, y=None):
                            ^
             hint: if it is UTF-16 text, save the file as UTF-8; otherwise it is not Python source.

@@ -14,14 +14,12 @@ import pytest
 from reparam_rewrite.provenance import read_stamp
 from tests.support.cases import CASES, FIXTURES
 from tests.support.cli import ROOT
+from tests.support.pages import PAGES, blocks
 
 GRAND_MEAN = FIXTURES / "grand_mean"
-README = (ROOT / "README.md").read_text()
-SECTION = README.partition("## In pre-commit\n")[2].partition("\n## ")[0]
-
-TARGETS = re.findall(r"^```toml\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)[0]
-PASTE = re.findall(r"^```yaml\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)[0]
-ARGS = re.findall(r"`(args: \[.*?\])`", SECTION)[0]
+(TARGETS,) = [block for block in blocks("toml") if "targets" in block]
+(PASTE,) = blocks("yaml")
+(ARGS,) = re.findall(r"`(args: \[.*?\])`", PAGES["docs/pre-commit.md"])
 
 
 class Repository:

@@ -21,6 +21,7 @@ from reparam_rewrite.toml_writing import to_toml
 from tests import test_config, test_mistakes
 from tests.support.cases import CASES
 from tests.support.cli import Ran, run
+from tests.support.pages import KEYS, PAGES, blocks
 
 ROOT = Path(__file__).parents[1]
 
@@ -88,13 +89,11 @@ def test_the_configs_of_the_fixtures(case: Path) -> None:
     assert complaints((case / "offsets.toml").read_bytes()) == []
 
 
-README = (ROOT / "README.md").read_text()
-PAGES = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-ROWS = re.findall(r"^\| `[a-z, ]+` \| `(.*)` \| `.*` \|$", README, re.MULTILINE)
+SHOWN = [text for page in PAGES for text in blocks("toml", page)]
 
 
-@pytest.mark.parametrize("text", [*PAGES, *(row.replace("`, `", "\n") for row in ROWS)])
-def test_the_configs_of_the_readme(text: str) -> None:
+@pytest.mark.parametrize("text", [*SHOWN, *(row[1].replace("`, `", "\n") for row in KEYS)])
+def test_the_configs_of_the_pages(text: str) -> None:
     if "[tool." not in text:
         assert complaints(text) == []
 

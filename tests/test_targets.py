@@ -180,7 +180,7 @@ WRONG = {
     ),
     "not TOML": (
         "[project\n",
-        "pyproject.toml: cannot be read: Expected ']' at the end of a table declaration "
+        "pyproject.toml: the file can't be read: Expected ']' at the end of a table declaration "
         "(at line 1, column 9)",
     ),
 }

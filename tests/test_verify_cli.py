@@ -306,4 +306,4 @@ def test_a_notebook_is_not_run(command: str, tmp_path: Path) -> None:
     options = ["--config", "offsets.toml"] if command != "bench" else []
     ran = run(tmp_path, command, "model.ipynb", *options)
     assert (ran.status, ran.out) == (2, b"")
-    assert "model.ipynb: is a notebook, and all of its cells would run" in ran.err
+    assert "model.ipynb: the file is a notebook, and all of its cells would run" in ran.err

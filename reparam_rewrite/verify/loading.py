@@ -34,7 +34,7 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
     with its place in the file, for whatever the code raises, and for notebooks.
     """
     if is_notebook(path):
-        message = "is a notebook, and all of its cells would run"
+        message = "the file is a notebook, and all of its cells would run"
         hint = "have the model in a .py of its own: jupyter nbconvert --to script, for example."
         raise Refusal(Diagnostic(path, message, hint))
     source = read_bytes(path, what) if data is None else data

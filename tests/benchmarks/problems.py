@@ -7,7 +7,7 @@ The model, its data and its configs are written into the folder, build/problems/
 named, and `bench` runs there with the options that are the problem's, and those behind its name.
 Finished runs are kept there: the same command goes on from them. With --keep the figures go to
 results/NAME.json beside this file; `tables` makes results/README.md of all of those, and the table
-in the project's README.
+in docs/fit-and-bench.md.
 
     tensor        8 x 6 x 10, fixed scales: the posterior is normal, and exactly known
     tensor_large  30 x 20 x 50 of the same, 3,201 dims: a dense mass matrix is out of reach
@@ -346,7 +346,7 @@ def full_tables() -> str:
 
 
 def short_table() -> str:
-    """The table of the project's README: the best config and the best rival of each problem."""
+    """The table of docs/fit-and-bench.md: the best config and the best rival of each problem."""
     column, seconds = "least_ess_per_1000_gradients", "least_ess_per_second_all_in"
     made = [
         "| | as written | best config | best rival | best of all per second, all in |",
