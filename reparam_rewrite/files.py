@@ -81,7 +81,7 @@ def read_bytes(path: str, what: str) -> bytes:
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
-            hint = f"give the path of the {what} file inside it."
+            hint = f"give the path of the {what.removesuffix(' file')} file inside it."
             raise Refusal(Diagnostic(path, f"the {what} is a folder", hint))
         if not stat.S_ISREG(mode):
             hints = {"model": "pipe it in with the path -.", "output": TO_STDOUT}

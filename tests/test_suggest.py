@@ -419,7 +419,7 @@ def test_no_such_function() -> None:
     with pytest.raises(Refusal) as error:
         suggest(source, "modle")
     assert str(error.value) == (
-        "model.py: no function 'modle' samples a site\nhint: those that do are 'model'."
+        "model.py: no function 'modle' samples a site\nhint: did you mean 'model'?"
     )
 
 

@@ -203,6 +203,24 @@ def test_an_error_in_the_model_has_its_place(folder: Path) -> None:
         "NameError: name 'unknown' is not defined"
     )
     assert found[2].index("^") == found[1].index("unknown)")
+    assert found[3] == "hint: it must run with these --args, as it does by itself."
+
+
+def test_an_array_of_numpy_where_the_model_needs_one_of_jax(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(
+        "import numpyro\nimport numpyro.distributions as dist\n\n\n"
+        "def model(n, y):\n"
+        '    mu = numpyro.sample("mu", dist.Normal(0, 1))\n'
+        '    with numpyro.plate("n", n, subsample_size=2) as rows:\n'
+        '        a = numpyro.sample("a", dist.Normal(0, 1))\n'
+        '        numpyro.sample("y", dist.Normal(mu + a, 1), obs=y[rows])\n'
+    )
+    given = ["suggest", "model.py", "--args", "(3, np.ones(3)), {}"]
+    assert run(tmp_path, *given).err.splitlines()[-1] == (
+        "hint: JAX traces what NumPy's array is indexed by or put in: let --args give jax arrays."
+    )
+    ran = run(tmp_path, *given[:3], "(3, jnp.ones(3)), {}", "-q")
+    assert (ran.status, ran.err) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -227,6 +245,20 @@ def test_an_error_in_the_model_has_its_place(folder: Path) -> None:
             ["model_reparam.py", "-c", "offsets.toml"],
             "model_reparam.py: the model is rewritten already\n"
             "hint: give the plain model first, and this one second.\n",
+        ),
+        (
+            ["model_reparam.py", "model.py", *ARGS],
+            "model_reparam.py: the model is rewritten already\n"
+            "hint: swap the two: reparam-rewrite verify model.py model_reparam.py\n",
+        ),
+        (
+            ["model.py", "."],
+            ".: the generated file is a folder\n"
+            "hint: give the path of the generated file inside it.\n",
+        ),
+        (
+            ["model.py", "model_reparam.py", "--args", "1", "--function", "other"],
+            "model.py: there is no function 'other'\nhint: it has 'model'.\n",
         ),
         (
             ["-", "model_reparam.py"],

@@ -23,8 +23,8 @@ EPILOG = """\b
 Examples:
   From a short run of NUTS, which is shown; the config then has the coefficients:
     reparam-rewrite fit model.py --config offsets.toml --args example.py:example_args
-  From draws that are there, numpy.savez("draws.npz", **mcmc.get_samples()); only shown:
-    reparam-rewrite fit model.py --config offsets.toml --pilot draws.npz --diff
+  From draws that are there, numpy.savez("draws.npz", **mcmc.get_samples()):
+    reparam-rewrite fit model.py -c offsets.toml --args example.py:example_args --pilot draws.npz
 
 \b
 Exit status:

@@ -125,6 +125,7 @@ def run(
     from reparam_rewrite.config import read_config
     from reparam_rewrite.diagnostics import Diagnostic, Refusal
     from reparam_rewrite.files import read_bytes, read_source
+    from reparam_rewrite.provenance import read_stamp
 
     if generated is None and config is None:
         hint = "name the generated file, or --config FILE to generate it in memory."
@@ -134,6 +135,9 @@ def run(
         hint = "save it as a file: verify runs it, with what it imports from beside it."
         raise Refusal(Diagnostic(None, "verify takes no model on standard input", hint))
     source = read_source(model)
+    if generated is not None and read_stamp(source.data) is not None:
+        hint = f"swap the two: reparam-rewrite verify {generated} {model}"
+        raise Refusal(Diagnostic(model, "the model is rewritten already", hint))
     rewritten = in_memory(source, settings) if settings else None
     if generated is not None:
         read_bytes(generated, "generated file")  # before anything slow

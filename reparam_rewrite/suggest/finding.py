@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config import read_config
 from reparam_rewrite.decoding import Source, is_notebook
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal, listed
+from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal, listed, nearest
 from reparam_rewrite.plan import plan
 from reparam_rewrite.suggest.facts import Facts, broadcasts
 from reparam_rewrite.suggest.proposing import AROUND, propose
@@ -101,7 +101,12 @@ def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
         return Diagnostic(
             path, "no function of the file samples a site", "name a file with a model."
         )
-    hint = f"those that do are {listed(names)}." if names else "no function of the file does."
+    if like := nearest(function, names):
+        hint = f"did you mean {listed(like, last='or')}?"
+    elif names:
+        hint = f"{listed(names)} {'do' if len(names) > 1 else 'does'}."
+    else:
+        hint = "no function of the file does."
     return Diagnostic(path, f"no function '{function}' samples a site", hint)
 
 

@@ -78,7 +78,12 @@ class Comparison:
         try:
             plain = structure(self.plain, self.args, self.kwargs, draws=8)
         except Exception as error:
-            hint = "" if frame_of(error) else "are these the arguments that it takes?"
+            own = frame_of(error) is not None
+            hint = (
+                "it must run with these --args, as it does by itself."
+                if own
+                else "are these the arguments that it takes?"
+            )
             said = "the plain model does not run"
             raise refusal(error, file_of(self.plain), said, hint) from error
         try:

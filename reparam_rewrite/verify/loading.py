@@ -20,7 +20,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from reparam_rewrite.decoding import is_notebook
-from reparam_rewrite.diagnostics import Diagnostic, Refusal, nearest
+from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.files import read_bytes
 from reparam_rewrite.verify.running import refusal
 
@@ -101,9 +101,13 @@ def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
                 raise Refusal(Diagnostic(path, message))
             continue
         if not hasattr(found, part):
-            names = [key for key, value in vars(found).items() if callable(value)]
-            like = nearest(part, names)
-            hint = f"did you mean '{like[0]}'?" if like else ""
+            own = [
+                key
+                for key, value in vars(found).items()
+                if callable(value) and getattr(value, "__module__", "") == module.__name__
+            ]
+            like = nearest(part, own)
+            hint = f"did you mean '{like[0]}'?" if like else f"it has {listed(own) or 'none'}."
             raise Refusal(Diagnostic(path, f"there is no function '{name}'", hint))
         found = getattr(found, part)
     if not callable(found):

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from jax.errors import TracerArrayConversionError
+
 from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 
 #: Where Python and installed packages are: a frame there is not the user's.
@@ -83,6 +85,8 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
             f"{missing[0]} came with NumPyro {BASES_SINCE}, and this is {version('numpyro')}: "
             "update NumPyro, or take the basis out of the config."
         )
+    if isinstance(error, TracerArrayConversionError):
+        hint = "JAX traces what NumPy's array is indexed by or put in: let --args give jax arrays."
     refused = Refusal(Diagnostic(place, message, hint, source))
     refused.__cause__ = error
     return refused
