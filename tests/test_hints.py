@@ -48,6 +48,16 @@ def scanned(
 
 Z_BY_MU = '[sites.z]\noffset = "mu"\n'
 
+IMPORTS = HEAD[: HEAD.index("def ")]
+HELPER = (
+    IMPORTS + 'def both(name):\n    for k in ("u", "v"):\n'
+    '        numpyro.sample(f"{name}_{k}", dist.Normal(0, 1))\n\n\n'
+)
+POOLED = (
+    IMPORTS + 'def pooled(name, n):\n    with numpyro.plate("n", n):\n'
+    "        return numpyro.sample(name, dist.Normal(0, 1))\n\n\n"
+)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -175,16 +185,47 @@ CASES = [
     ),
     Case(
         "handed on to what may have a plate",
-        "call it by its name, outside of plates.",
+        "sample it where the plate is; take it out of the config otherwise.",
         "import numpyro\nimport numpyro.distributions as dist\n\n\n"
         "def effect(mu):\n    return numpyro.sample('a', dist.Normal(0, 1))"
         "\n\n\ndef model(n):\n    mu = numpyro.sample('mu', dist.Normal(0, 1))\n"
         "    run = effect\n    with numpyro.plate('n', n):\n        run(mu)\n",
         'functions = ["effect"]\n' + value("mu", "mu"),
         "import numpyro\nimport numpyro.distributions as dist\n\n\n"
-        "def effect(mu):\n    return numpyro.sample('a', dist.Normal(0, 1))"
-        "\n\n\ndef model(n):\n    mu = numpyro.sample('mu', dist.Normal(0, 1))\n"
-        "    effect(mu)\n    with numpyro.plate('n', n):\n        pass\n",
+        "def model(n):\n    mu = numpyro.sample('mu', dist.Normal(0, 1))\n"
+        "    with numpyro.plate('n', n):\n        numpyro.sample('a', dist.Normal(0, 1))\n",
+        new_config=value("mu", "mu"),
+    ),
+    Case(
+        "what its statement does first",
+        "give 'a' a statement of its own.",
+        model(MU + 'b = n.pop() * numpyro.sample("a", n.prior())\n'),
+        A_BY_MU,
+        model(MU + 'b = n.pop()\na = numpyro.sample("a", n.prior())\nb = b * a\n'),
+    ),
+    Case(
+        "what a helper does first",
+        "sample 'a' first, or in a function that does nothing else.",
+        POOLED.replace("    with", "    update(n)\n    with")
+        + model(MU + 'a = pooled("a", n)\n').removeprefix(IMPORTS),
+        '[sites.a.offset]\nmu = { value = "mu * n[0]" }\n',
+        POOLED + model(MU + 'a = pooled("a", n)\n').removeprefix(IMPORTS),
+    ),
+    Case(
+        "a plate whose dim is an expression",
+        "say what its axes, and its parents', are called, from left to right, with the plates' "
+        'names: axes = { a = ["...", "..."] }.',
+        model(MU + 'with numpyro.plate("n", n, dim=-2 if y else -1):\n    ' + A),
+        A_BY_MU,
+        new_config='axes = { a = ["n"] }\n' + A_BY_MU,
+    ),
+    Case(
+        "a power of what may be negative",
+        "use a whole number as its power, or a positive expression instead of 'mu': "
+        'scale = "jnp.exp(-mu)", for example.',
+        model(MU + A),
+        '[sites.a]\nscale = { by = "mu", power = 0.5 }\n',
+        new_config='[sites.a]\nscale = "jnp.exp(-mu)"\n',
     ),
     Case(
         "a guide",
@@ -283,6 +324,36 @@ CASES = [
         model('k = "x"\nb = numpyro.sample(f"b_{k}", dist.Normal(0, 1))\nk = "y"\n' + A),
         '[sites.a]\noffset = "b_{k}"\n',
         model('k = "x"\nb = numpyro.sample(f"b_{k}", dist.Normal(0, 1))\n' + A),
+    ),
+    Case(
+        "a name that a helper makes in a loop",
+        "sample it in 'model' itself, where its name is made.",
+        HELPER + model(MU + 'both("c")\n').removeprefix(IMPORTS),
+        '[sites."c_*"]\noffset = "mu"\n',
+        model(MU + 'for k in ("u", "v"):\n    numpyro.sample(f"c_{k}", dist.Normal(0, 1))\n'),
+    ),
+    Case(
+        "a site of a name that a helper makes in a loop",
+        "did you mean 'c_*'?",
+        HELPER + model(MU + 'both("c")\n').removeprefix(IMPORTS),
+        '[sites.c_u]\noffset = "mu"\n',
+        new_config='[sites."c_*"]\noffset = "mu"\n',
+        then="the name of 'c_{k}' is put together",
+    ),
+    Case(
+        "a helper that can't be followed",
+        "'pooled' may sample it, and isn't called in a way that can be followed: write out its "
+        "parameters and arguments, and call it by its name.",
+        POOLED + model(MU + 'a = pooled("a", **n)\n').removeprefix(IMPORTS),
+        A_BY_MU,
+        POOLED + model(MU + 'a = pooled("a", n)\n').removeprefix(IMPORTS),
+    ),
+    Case(
+        "a value that samples",
+        "use what the model samples.",
+        POOLED + model(MU + A).removeprefix(IMPORTS),
+        "[sites.a.offset]\nmu = { value = \"pooled('b', n)\" }\n",
+        new_config=A_BY_MU,
     ),
     Case(
         "a site by its name at run time",
