@@ -173,18 +173,18 @@ def rank_before(
 
 
 def with_optional(tokens: list[Token]) -> list[Token]:
-    """Optional parentheses behind ``return`` and around what follows each assignment.
+    """Optional parentheses behind ``return`` and ``if``, and around what follows each assignment.
 
     Those that are written there, without need, count as optional.
     """
     depth = 0
-    starts = [1] if tokens[0].text == "return" else []
+    starts = [1] if tokens[0].text in ("if", "return") else []
     for position, token in enumerate(tokens):
         depth += token.opens - token.closes
         if depth == 0 and token.text in ASSIGNMENTS and not token.shielded:
             starts.append(position + 1)
     found = list(tokens)
-    end = len(tokens)
+    end = len(tokens) - (tokens[0].text == "if")
     for start in reversed(starts):
         if start < end - 1 and is_wrapped(tokens[start:end]):
             for token in (tokens[start], tokens[end - 1]):
