@@ -48,6 +48,16 @@ def scanned(
 
 Z_BY_MU = '[sites.z]\noffset = "mu"\n'
 
+IMPORTS = HEAD[: HEAD.index("def ")]
+HELPER = (
+    IMPORTS + 'def both(name):\n    for k in ("u", "v"):\n'
+    '        numpyro.sample(f"{name}_{k}", dist.Normal(0, 1))\n\n\n'
+)
+POOLED = (
+    IMPORTS + 'def pooled(name, n):\n    with numpyro.plate("n", n):\n'
+    "        return numpyro.sample(name, dist.Normal(0, 1))\n\n\n"
+)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -71,12 +81,9 @@ def taken_out(shape: str, hint: str, statement: str, then: str = "") -> Case:
     return Case(shape, hint, model(MU + statement + C), BOTH, new_config=C_BY_MU, then=then)
 
 
-DRAW = '\n\ndef draw(n):\n    {}return numpyro.sample("a", dist.Normal(0, 1))\n'
-
 TAKE_OUT = "take it out of the config"
 
 CASES = [
-    Case("empty", "give it a function that samples a site", "", A_BY_MU, model(MU + A)),
     # the child
     taken_out("observed", TAKE_OUT, A.replace("1))", "1), obs=y)")),
     taken_out("discrete", TAKE_OUT, 'a = numpyro.sample("a", dist.Poisson(3))\n'),
@@ -177,29 +184,43 @@ CASES = [
         new_config=value("mu", "mu"),
     ),
     Case(
-        "a prior of unknown shape, behind a walrus of its statement",
+        "handed on to what may have a plate",
+        "sample it where the plate is; take it out of the config otherwise.",
+        "import numpyro\nimport numpyro.distributions as dist\n\n\n"
+        "def effect(mu):\n    return numpyro.sample('a', dist.Normal(0, 1))"
+        "\n\n\ndef model(n):\n    mu = numpyro.sample('mu', dist.Normal(0, 1))\n"
+        "    run = effect\n    with numpyro.plate('n', n):\n        run(mu)\n",
+        'functions = ["effect"]\n' + value("mu", "mu"),
+        "import numpyro\nimport numpyro.distributions as dist\n\n\n"
+        "def model(n):\n    mu = numpyro.sample('mu', dist.Normal(0, 1))\n"
+        "    with numpyro.plate('n', n):\n        numpyro.sample('a', dist.Normal(0, 1))\n",
+        new_config=value("mu", "mu"),
+    ),
+    Case(
+        "what its statement does first",
         "give 'a' a statement of its own.",
-        model(MU + 'y = (s := 2.0) * numpyro.sample("a", PRIORS[s])\n'),
+        model(MU + 'b = n.pop() * numpyro.sample("a", n.prior())\n'),
         A_BY_MU,
-        model(MU + 's = 2.0\na = numpyro.sample("a", PRIORS[s])\ny = s * a\n'),
+        model(MU + 'b = n.pop()\na = numpyro.sample("a", n.prior())\nb = b * a\n'),
     ),
     Case(
-        "a helper that does other things first",
+        "what a helper does first",
         "sample 'a' first, or in a function that does nothing else.",
-        model(MU + "a = draw(n)\n") + DRAW.format("n.append(1)\n    "),
-        'functions = ["model"]\n' + value("n[0] * mu", "mu"),
-        model(MU + "a = draw(n)\n") + DRAW.format(""),
+        POOLED.replace("    with", "    update(n)\n    with")
+        + model(MU + 'a = pooled("a", n)\n').removeprefix(IMPORTS),
+        '[sites.a.offset]\nmu = { value = "mu * n[0]" }\n',
+        POOLED + model(MU + 'a = pooled("a", n)\n').removeprefix(IMPORTS),
     ),
     Case(
-        "a plate whose dim depends",
+        "a plate whose dim is an expression",
         "say what its axes, and its parents', are called, from left to right, with the plates' "
         'names: axes = { a = ["...", "..."] }.',
-        model(MU + 'with numpyro.plate("n", n, dim=-2 if n > 3 else -1):\n    ' + A),
+        model(MU + 'with numpyro.plate("n", n, dim=-2 if y else -1):\n    ' + A),
         A_BY_MU,
         new_config='axes = { a = ["n"] }\n' + A_BY_MU,
     ),
     Case(
-        "a power of a site that may be negative",
+        "a power of what may be negative",
         "use a whole number as its power, or a positive expression instead of 'mu': "
         'scale = "jnp.exp(-mu)", for example.',
         model(MU + A),
@@ -303,6 +324,36 @@ CASES = [
         model('k = "x"\nb = numpyro.sample(f"b_{k}", dist.Normal(0, 1))\nk = "y"\n' + A),
         '[sites.a]\noffset = "b_{k}"\n',
         model('k = "x"\nb = numpyro.sample(f"b_{k}", dist.Normal(0, 1))\n' + A),
+    ),
+    Case(
+        "a name that a helper makes in a loop",
+        "sample it in 'model' itself, where its name is made.",
+        HELPER + model(MU + 'both("c")\n').removeprefix(IMPORTS),
+        '[sites."c_*"]\noffset = "mu"\n',
+        model(MU + 'for k in ("u", "v"):\n    numpyro.sample(f"c_{k}", dist.Normal(0, 1))\n'),
+    ),
+    Case(
+        "a site of a name that a helper makes in a loop",
+        "did you mean 'c_*'?",
+        HELPER + model(MU + 'both("c")\n').removeprefix(IMPORTS),
+        '[sites.c_u]\noffset = "mu"\n',
+        new_config='[sites."c_*"]\noffset = "mu"\n',
+        then="the name of 'c_{k}' is put together",
+    ),
+    Case(
+        "a helper that can't be followed",
+        "'pooled' may sample it, and isn't called in a way that can be followed: write out its "
+        "parameters and arguments, and call it by its name.",
+        POOLED + model(MU + 'a = pooled("a", **n)\n').removeprefix(IMPORTS),
+        A_BY_MU,
+        POOLED + model(MU + 'a = pooled("a", n)\n').removeprefix(IMPORTS),
+    ),
+    Case(
+        "a value that samples",
+        "use what the model samples.",
+        POOLED + model(MU + A).removeprefix(IMPORTS),
+        "[sites.a.offset]\nmu = { value = \"pooled('b', n)\" }\n",
+        new_config=A_BY_MU,
     ),
     Case(
         "a site by its name at run time",
@@ -829,6 +880,8 @@ def test_followed(case: Case) -> None:
 ELSEWHERE = {
     "take this site out of the config": "the call that makes the handler is told of before it",
     "the model must parse before it can be rewritten": "there is no model yet",
+    "bind the prior to a name before the plate": "how a prior may move: tests/test_runtime.py",
+    "bind those names before the plate, or": "how a prior may move: tests/test_runtime.py",
 }
 
 

@@ -599,7 +599,7 @@ def model(n, k):
         """,
         args=(3, 2, -2),
         config='axes = { a = ["rows"], b = ["rows"] }\n[sites.b]\noffset = "a"',
-        fails=UNFIT,
+        fails="they don't have the axes that the config names",
     ),
     "of a plate whose dim depends, without a name": Shape(
         """

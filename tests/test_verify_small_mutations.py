@@ -97,3 +97,17 @@ def test_the_sign_of_the_data_is_not_that_of_a_coefficient() -> None:
     model = MODELS["a negative mean of data"]
     skip = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
     assert alarms(verified(model, model.right(), skip=skip)) == []
+
+
+def test_a_call_without_latents_is_no_alarm() -> None:
+    from reparam_rewrite.verify import verify
+    from reparam_rewrite.verify.values import Options
+
+    source = (
+        "import numpyro\nimport numpyro.distributions as dist\n\n\ndef model(wide):\n"
+        '    if wide:\n        mu = numpyro.sample("mu", dist.Normal(0, 1))\n'
+        '    numpyro.sample("y", dist.Normal(0, 1), obs=1.0)\n'
+    )
+    skip = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+    models = load_model(source), load_model(source)
+    assert alarms(verify(*models, (False,), {}, Options(points=2, skip=skip))) == []

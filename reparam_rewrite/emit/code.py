@@ -32,7 +32,9 @@ TRANSFORMS = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}
 COMMENT = 72
 
 #: What the generated code says of a parent whose shape turns out not to fit.
-UNFIT = "'{parent}' can't be lined up with '{child}': name the axes of both in the config"
+UNFIT = "'{parent}' can't be lined up with '{child}': "
+NAME = "name the axes of both in the config"
+NAMED = "they don't have the axes that the config names"
 
 #: Each of one or more lines, without the indent of its first.
 Statements = list[layout.Lines]
@@ -238,7 +240,9 @@ class Writer:
                 conditions.append(f"{shape}{check.own} {other}")
             if len(f"if {' or '.join(conditions)}:") <= room:
                 conditions = [" or ".join(conditions)] if conditions else []
-            words = self._string(UNFIT.format(parent=label, child=rewrite.site.name))
+            claimed = any(check.dims is not None for check in value.checks)
+            words = UNFIT.format(parent=label, child=rewrite.site.name)
+            words = self._string(words + (NAMED if claimed else NAME))
             for condition in conditions:
                 raised = layout.raised("ValueError", words, room)
                 found.append((*layout.statement(f"if {condition}:", room), *raised))

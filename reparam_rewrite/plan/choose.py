@@ -8,7 +8,8 @@ from reparam_rewrite.config_values import Config, Named
 from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.pairs import children, named_sites
-from reparam_rewrite.survey.naming import pattern
+from reparam_rewrite.plan.traces import reached
+from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Function, Survey
 
 
@@ -28,7 +29,7 @@ def choose(survey: Survey, config: Config) -> list[Function]:
     known = {name for function in chosen for name in function.by_name}
     unknown = [named for named in named_sites(config) if named.name not in known]
     if unknown:
-        raise Refusal([unknown_site(config, named, chosen) for named in unknown])
+        raise Refusal([unknown_site(survey, config, named, chosen) for named in unknown])
     return chosen
 
 
@@ -138,7 +139,9 @@ def only_function(survey: Survey, config: Config) -> Function:
         functions = list(survey.functions.values())
         if not any(function.sites for function in functions):
             raise Refusal(nothing_sampled(survey))
-        raise Refusal([unknown_site(config, named, functions) for named in named_sites(config)])
+        raise Refusal(
+            [unknown_site(survey, config, named, functions) for named in named_sites(config)]
+        )
     found = [survey.functions[name] for name, count in score.items() if count == best]
     if len(found) > 1:
         first = next(iter(named_sites(config)))
@@ -177,18 +180,40 @@ def nothing_sampled(survey: Survey) -> Diagnostic:
     return Diagnostic(survey.path, "the model samples no site in any function", hint)
 
 
-def unknown_site(config: Config, named: Named, functions: list[Function]) -> Diagnostic:
-    known = sorted({site.name for function in functions for site in function.sites})
+def is_template(site: str, name: str) -> bool:
+    """Is it put together of more than what is computed, and may it come to be `name`?"""
+    fixed = re.sub(r"\{[^{}]*\}|\*", "", site)
+    return 0 < len(fixed) < len(site) and may_be(name, [site.replace("*", "{}")])
+
+
+def unknown_site(
+    survey: Survey, config: Config, named: Named, functions: list[Function]
+) -> Diagnostic:
+    # What only means something in a helper can't be written in a config, but a glob can.
+    names = {site.name for function in functions for site in function.sites}
+    known = sorted({re.sub(r"\{[^{}]*@[^{}]*\}", "*", name) for name in names})
     where = (
         f"'{functions[0].name}' samples"
         if len(functions) == 1
         else "the functions of the model file sample"
     )
     # ``c_W_emb``, of ``f"{cls}_W_emb"``
-    templates = [site for site in known if re.sub(r"\{[^{}]*\}", "", site) and "{" in site]
-    near = [site for site in templates if pattern(site).fullmatch(named.name)]
+    near = [site for site in known if is_template(site, named.name)]
     near = near or nearest(named.name, known)
-    if near:
+    own = {function.name for function in functions}
+    followed = {site.through for function in functions for site in function.sites}
+    helpers = [
+        name
+        for name in sorted(reached(survey.calls, own) - own - followed)
+        if name in survey.functions
+        and may_be(named.name, [site.name for site in survey.functions[name].sites])
+    ]
+    if helpers and not near:
+        hint = (
+            f"{listed(helpers, last='or')} may sample it, and isn't called in a way that can be "
+            "followed: write out its parameters and arguments, and call it by its name."
+        )
+    elif near:
         hint = f"did you mean {listed(near, last='or')}?"
     elif known:
         hint = f"{'it samples' if len(functions) == 1 else 'they sample'} {listed(known)}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec.structs import replace
 
 from reparam_rewrite.expressions import identifier
@@ -250,9 +252,11 @@ def check_name(context: Context, site: Site, moment: int) -> None:
         raise Stop(
             Problem(
                 site.place,
-                f"the name of '{site.name}' is put together of what is bound later than its "
-                "coefficients are declared, or changes",
-                "bind what its name is made of once, before the outermost plate.",
+                f"the name of '{re.sub('@[^{}]*', '', site.name)}' is put together of what is "
+                "bound later than its coefficients are declared, or changes",
+                "bind what its name is made of once, before the outermost plate."
+                if "@" not in site.name
+                else f"sample it in '{context.function.name}' itself, where its name is made.",
             )
         )
 

@@ -82,12 +82,11 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
         if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
     } | {part.arg for part in ast.walk(tree) if isinstance(part, ast.arg)}
     for part in ast.walk(tree):
-        if isinstance(part, ast.Call):
-            dotted = moment.resolve(part.func)
-            if dotted in ("numpyro.sample", "numpyro.param", "numpyro.plate"):
-                raise Stop(
-                    Problem(place, f"an offset can't call {dotted}", "use what the model samples.")
-                )
+        dotted = sampled_by(moment, part)
+        if dotted:
+            raise Stop(
+                Problem(place, f"an offset can't call {dotted}", "use what the model samples.")
+            )
         if not isinstance(part, ast.Name) or part.id in own:
             continue
         binding = moment.binding(part.id)
@@ -95,6 +94,24 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
         if not moment.is_bound(part.id) and not read:
             raise Stop(unbound(moment, part.id, place, site))
     return frozenset(read for read in reads_of(moment, tree) if read.name not in own)
+
+
+def sampled_by(moment: Moment, part: ast.AST) -> str:
+    """What an expression calls that samples: numpyro's, a function of the file, a property."""
+    node = part.func if isinstance(part, ast.Call) else part
+    dotted = moment.resolve(node) if isinstance(node, ast.expr) else None
+    if dotted in ("numpyro.sample", "numpyro.param", "numpyro.plate"):
+        return dotted if isinstance(part, ast.Call) else ""
+    if isinstance(part, ast.Call) and isinstance(node, ast.Name):
+        own = moment.survey.functions.get(node.id)
+        return f"'{node.id}', which samples" if own is not None and own.sites else ""
+    if not isinstance(part, ast.Attribute) or dotted is not None:
+        return ""
+    for name, function in moment.survey.functions.items():
+        around, _, last = name.rpartition(".")
+        if around and last == part.attr and function.sites:
+            return f"'{last}', which samples"
+    return ""
 
 
 def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
