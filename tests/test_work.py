@@ -86,7 +86,7 @@ def test_next_to_nothing_is_left_to_the_garbage_collector() -> None:
     gc.disable()
     try:
         rewritten(source, config)
-        # Of 20,000 nodes none; brackets of lines that are broken point at each other.
+        # Of 20,000 nodes none.
         assert gc.collect() < 100
     finally:
         gc.enable()
