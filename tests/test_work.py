@@ -176,3 +176,9 @@ def steps(source: str, config: str) -> int:
     finally:
         sys.settrace(before)
     return count
+
+
+def test_a_chain_of_methods_is_read_once() -> None:
+    source, config = everyday()
+    chain = "table" + ".where(1)" * 60
+    assert rewritten(f"{source}\n\ndef queried(table):\n    return {chain}\n", config)
