@@ -1065,3 +1065,25 @@ def test_the_density_is_that_of_the_plain_model(source: str, config: str, n: int
     args = (jnp.linspace(-1.0, 2.0, n), n)
     signs = "scale" not in config  # a negative scale turns the offset round
     assert_equivalent(load_model(source), generated, args, points=5, offsets=signs)
+
+
+def test_a_class_may_be_defined_twice() -> None:
+    source = textwrap.dedent(
+        """\
+        import numpyro
+        import numpyro.distributions as dist
+
+        try:
+            class Effects:
+                width = 1
+        except ImportError:
+            class Effects:
+                width = 2
+
+
+        def model(n):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            a = numpyro.sample("a", dist.Normal(mu, Effects().width))
+        """
+    )
+    assert b"a_reparam" in rewritten(source, A_BY_MU).data

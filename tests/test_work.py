@@ -86,7 +86,7 @@ def test_next_to_nothing_is_left_to_the_garbage_collector() -> None:
     gc.disable()
     try:
         rewritten(source, config)
-        # Of 20,000 nodes none; brackets of lines that are broken point at each other.
+        # Of 20,000 nodes none.
         assert gc.collect() < 100
     finally:
         gc.enable()
@@ -176,3 +176,9 @@ def steps(source: str, config: str) -> int:
     finally:
         sys.settrace(before)
     return count
+
+
+def test_a_chain_of_methods_is_read_once() -> None:
+    source, config = everyday()
+    chain = "table" + ".where(1)" * 60
+    assert rewritten(f"{source}\n\ndef queried(table):\n    return {chain}\n", config)

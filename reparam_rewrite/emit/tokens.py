@@ -47,8 +47,9 @@ class Token(Struct, eq=False):
     """One token; `space` stands before it unless it begins a line.
 
     `before` is the rank of a break before it, 0 where none may be. `opens` and `closes` are 1 for
-    brackets, whose other half is `pair`; `literal`: they make a tuple, list, set or dictionary;
-    `magic`: a trailing comma stands before this closing one. `optional`: a pair of parentheses
+    brackets; a closing one knows its other half, `pair`, which doesn't know it: so nothing is left
+    to the garbage collector. `literal`: they make a tuple, list, set or dictionary; `magic`: a
+    trailing comma stands before this closing one. `optional`: a pair of parentheses
     that black may write. `shielded`: between ``for`` and ``in`` or ``lambda`` and its colon.
     """
 
@@ -98,7 +99,7 @@ def match_brackets(tokens: list[Token]) -> None:
         elif token.text in (")", "]", "}") and opened:
             start = opened.pop()
             token.closes = 1
-            token.pair, tokens[start].pair = tokens[start], token
+            token.pair = tokens[start]
             token.literal = tokens[start].literal
             token.magic = (
                 previous is not None
@@ -195,7 +196,6 @@ def with_optional(tokens: list[Token]) -> list[Token]:
             continue
         opening = Token("", tokens[start].space, opens=1, literal=True, optional=True)
         closing = Token("", closes=1, pair=opening, literal=True, optional=True)
-        opening.pair = closing
         found[start:end] = [opening, *tokens[start:end], closing]
         end = start - 1
     return found
@@ -209,4 +209,4 @@ def is_wrapped(tokens: list[Token]) -> bool:
         depth += token.opens - token.closes
         if token.text == "," and depth == 0:
             return False
-    return bool(inner) and tokens[0].text == "(" and tokens[0].pair is tokens[-1]
+    return bool(inner) and tokens[0].text == "(" and tokens[-1].pair is tokens[0]

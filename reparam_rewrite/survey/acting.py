@@ -286,7 +286,7 @@ def in_order(node: ast.AST) -> Sequence[ast.AST]:
 
 def bindings_in(node: ast.AST) -> list[ast.NamedExpr]:
     """``(s := 2.0)``, wherever it stands in an expression"""
-    return [part for part in walk(node) if isinstance(part, ast.NamedExpr)]
+    return [part for part in walk(node) if type(part) is ast.NamedExpr]
 
 
 def read_again(node: ast.expr) -> set[str]:

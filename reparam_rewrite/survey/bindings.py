@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.nodes import parts_of, remembered, walk
+from reparam_rewrite.survey.nodes import LEAVES, parts_of, remembered, walk
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.index import FunctionNode, Scoped
@@ -27,7 +27,6 @@ BINDING = frozenset(
         ast.MatchAs,
         ast.MatchMapping,
         ast.MatchStar,
-        ast.Name,
         ast.Nonlocal,
         ast.Subscript,
     ]
@@ -55,16 +54,16 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
     stack: list[ast.AST] = [node]
     while stack:
         part = stack.pop()
+        if type(part) in LEAVES:
+            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
+                found.add(part.id)
+            continue
         if isinstance(part, ast.stmt) and part is not node:
             for mine, its in zip((found, changed, others), bound_in(part), strict=True):
                 mine |= its
             continue
         if type(part) not in BINDING:
             stack += parts_of(part)
-            continue
-        if isinstance(part, ast.Name):
-            if isinstance(part.ctx, (ast.Store, ast.Del)):
-                found.add(part.id)
             continue
         if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.add(part.name)

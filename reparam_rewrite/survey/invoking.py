@@ -71,7 +71,7 @@ class Invoking:
         """What a call gives back; it is noted who is called with what."""
         known = self._known
         found: set[Value] = set()
-        for value in callees or MADE_ELSEWHERE:
+        for value in sorted(callees) or MADE_ELSEWHERE:
             kind, what = value
             if kind in FUNCTIONS:
                 known.edge(space, what, node, frames)
@@ -207,7 +207,7 @@ class Invoking:
         if is_quiet(dotted):
             return MADE_ELSEWHERE
         everything = frozenset(v for _, vs in given for v in vs if v[0] in CALLABLE)
-        for value in everything:
+        for value in sorted(everything):
             kind, what = value
             if kind == "outside" or (dotted.startswith("builtins.") and dotted not in CALLING):
                 continue

@@ -64,11 +64,17 @@ def parts_of(node: ast.AST) -> tuple[ast.AST, ...]:
 
 def walk(node: ast.AST) -> list[ast.AST]:
     """A node and all its parts, in the order of `ast.walk`."""
-    found = [node]
+    return [node] if type(node) in LEAVES else [node, *below(node)]
+
+
+@remembered
+def below(node: ast.AST) -> tuple[ast.AST, ...]:
+    """All that is in a node, without itself."""
+    found = list(parts_of(node))
     for part in found:  # which grows meanwhile
         if type(part) not in LEAVES:
             found += parts_of(part)
-    return found
+    return tuple(found)
 
 
 def copied(node: Node) -> Node:

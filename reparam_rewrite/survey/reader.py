@@ -170,6 +170,8 @@ class Reader:
         self, names: AbstractSet[str], moment: int, bound: Container[str] = frozenset()
     ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
+        if not names:
+            return
         own = {name for name in names if name in self._locals}
         self._timeline.forget({name for name in own if name not in bound}, moment)
         self._timeline.forget({name for name in own if name in bound}, moment, certain=True)
