@@ -84,6 +84,7 @@ def taken_out(shape: str, hint: str, statement: str, then: str = "") -> Case:
 TAKE_OUT = "take it out of the config"
 
 CASES = [
+    Case("empty", "give it a function that samples a site", "", A_BY_MU, model(MU + A)),
     # the child
     taken_out("observed", TAKE_OUT, A.replace("1))", "1), obs=y)")),
     taken_out("discrete", TAKE_OUT, 'a = numpyro.sample("a", dist.Poisson(3))\n'),
