@@ -339,6 +339,31 @@ CONDITIONS = {
         by("mu * x.mean()"),
         "y",
     ),
+    "observations that are looked up in an argument": (
+        model(MU + B + Y.replace("obs=y", 'obs=data.get("y")'), "x, data"),
+        by("mu * x.mean()"),
+        "nothing can be told",
+    ),
+    "observations that a function gives": (
+        model(MU + B + Y.replace("obs=y", "obs=observed(data)"), "x, data"),
+        by("mu * x.mean()"),
+        "nothing can be told",
+    ),
+    "observations that are looked up after the site": (
+        model(MU + B + 'y = getattr(data, "y", None)\n' + Y, "x, data"),
+        by("mu * x.mean()"),
+        "nothing can be told",
+    ),
+    "observations that are looked up before the site": (
+        model('y = data.get("y")\n' + PLAIN, "x, data"),
+        by("mu * x.mean()"),
+        "y",
+    ),
+    "observations of another type": (
+        model(MU + B + Y.replace("obs=y", "obs=y.astype(float)"), "x, y"),
+        by("mu * x.mean()"),
+        "y",
+    ),
     "a site that is observed in the other branch": (
         model(
             MU

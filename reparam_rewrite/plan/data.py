@@ -78,13 +78,16 @@ def origin(
     context: Context, observations: Observations, observed: Site, site: Site, moment: int
 ) -> str:
     """The one argument that observations are computed of, if it still stands for that then."""
-    if not observations.optional or len(observations.data) > 1:
+    if not observations.optional.isidentifier() or len(observations.data) > 1:
         return ""
     (text,) = observations.data
     read = reference(ast.parse(text, mode="eval").body)
     if read is None or not can_be_read(text, observed, site):
         return ""
     timeline = context.function.timeline
+    made = timeline.before(observations.optional, observed.statement)
+    if made is None or not made.computed:
+        return ""
     binding = timeline.before(read.root, moment)
     own = binding is not None and binding.certain and binding.data == {read.root}
     return text if own and not timeline.is_unstable(read.root) else ""

@@ -10,9 +10,11 @@ import ast
 from msgspec import Struct
 
 from reparam_rewrite.survey.calls import argument, is_none, is_starred
+from reparam_rewrite.survey.effects import is_pure_function
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.nodes import parts_of, remembered, walk
 from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.shapes import REDUCTIONS
 from reparam_rewrite.survey.values import Observations, Read
 
 #: What takes a shape, at that position, which says nothing of the values.
@@ -29,6 +31,11 @@ SHAPED = {
 
 #: Keywords that do.
 SIZES = frozenset(["num_steps", "shape"])
+
+#: Methods of arrays that give another array.
+ARRAY_METHODS = REDUCTIONS | frozenset(
+    ["astype", "copy", "flatten", "ravel", "reshape", "squeeze", "transpose"]
+)
 
 #: What decides between values, rather than compute one of all that it reads.
 DECIDING = (
@@ -135,7 +142,7 @@ def observations(scope: Scope, node: ast.expr | None) -> Observations | None:
     if node is None or not data:
         return None
     found = optional(node)
-    if found is None and not any(isinstance(part, DECIDING) for part in walk(node)):
+    if found is None and is_computed(scope, node):
         several = {known for known in references(node) if data_of(scope, known)}
         found = several.pop() if len(several) == 1 else None
     if found is None:
@@ -143,6 +150,30 @@ def observations(scope: Scope, node: ast.expr | None) -> Observations | None:
     binding = scope.binding(found.root)
     reads = frozenset([Read(found.root, binding.version)] if binding is not None else [])
     return Observations(data, found.text, reads)
+
+
+def is_computed(scope: Scope, node: ast.expr) -> bool:
+    """Do array functions and operators compute it of arguments, so that it is None if these are?
+
+    Not ``data.get("y")`` or ``f(data)``, which may be None though `data` isn't.
+    """
+    found = optional(node)
+    if found is not None:
+        binding = scope.binding(found.root)
+        return binding is not None and binding.computed
+    for part in walk(node):
+        if isinstance(part, DECIDING):
+            return False
+        if isinstance(part, ast.Call):
+            method = part.func.attr if isinstance(part.func, ast.Attribute) else ""
+            known = scope.resolve(part.func)
+            if not is_pure_function(known) if known is not None else method not in ARRAY_METHODS:
+                return False
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
+            binding = scope.binding(part.id)
+            if binding is not None and binding.data and not binding.computed:
+                return False
+    return True
 
 
 def optional(node: ast.expr) -> Reference | None:

@@ -368,6 +368,9 @@ class Binding(Struct, frozen=True):
     data: frozenset[str] = frozenset()
     era: int | None = 0  # see `Read`; None: nothing changes the value in place
     opaque: bool = False
+    computed: bool = (
+        False  # an argument, or what array functions make of arguments: None is passed on
+    )
     tail: Shape = (REST,)  # what shows of a shape that can't be read
 
     @property

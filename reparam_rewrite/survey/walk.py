@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.bindings import bound_names, sizes_in
 from reparam_rewrite.survey.calls import argument, assignment, is_none
-from reparam_rewrite.survey.data import data_in
+from reparam_rewrite.survey.data import data_in, is_computed
 from reparam_rewrite.survey.effects import ARRAY_MODULES
 from reparam_rewrite.survey.flags import Condition, conditions, takes_all
 from reparam_rewrite.survey.imports import bound_by, dotted
@@ -52,7 +52,9 @@ class Walk(Sampling):
                 self._timeline.bind(part.arg, self.function.first, given[part.arg])
             else:
                 own, era = frozenset([part.arg]), None if shape == () else 0
-                self._bind(part.arg, self.function.first, shape=shape, data=own, era=era)
+                self._bind(
+                    part.arg, self.function.first, shape=shape, data=own, era=era, computed=True
+                )
         for extra in (arguments.vararg, arguments.kwarg):
             if extra:
                 self._bind(extra.arg, self.function.first, data=frozenset([extra.arg]))
@@ -379,6 +381,7 @@ class Walk(Sampling):
             tail=seen,
             parts=self._parts(value),
             opaque=is_opaque(self, value) or not only_computes(self, value),
+            computed=is_computed(self, value),
             era=None if is_fixed(self, value) else self.era,
             data=data_in(self, value),
         )
