@@ -198,6 +198,14 @@ CASES = [
         new_config=value("mu", "mu"),
     ),
     Case(
+        "a value that changes what is read later",
+        "bind its value to a name in the model, and use that name.",
+        model(MU + A),
+        value("mu * n.pop()", "mu"),
+        model(MU + "k = n.pop()\n" + A),
+        value("mu * k", "mu"),
+    ),
+    Case(
         "what its statement does first",
         "give 'a' a statement of its own.",
         model(MU + 'b = n.pop() * numpyro.sample("a", n.prior())\n'),

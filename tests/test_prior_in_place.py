@@ -536,3 +536,19 @@ TOGETHER = {
 )
 def test_together(name: str) -> None:
     assert_shape(TOGETHER[name])
+
+
+@pytest.mark.parametrize(
+    "expression", ["mu * n.pop()", "mu + next(n)", "mu * (n.append(1) or 1)", "setattr(n, 'k', mu)"]
+)
+def test_a_value_changes_nothing(expression: str) -> None:
+    plain = source_of("---\na = numpyro.sample('a', dist.Normal(0, 1))\n")
+    with pytest.raises(Refusal) as refusal:
+        rewritten(plain.encode(), VALUE.format(expression))
+    (diagnostic,) = refusal.value.diagnostics
+    assert diagnostic.message.endswith(", which changes what the model reads later")
+
+
+def test_a_value_may_set_elements_of_arrays_of_jax() -> None:
+    plain = source_of("---\na = numpyro.sample('a', dist.Normal(0, 1))\n")
+    assert b"mu.at[...].add(1.0)" in rewritten(plain.encode(), VALUE.format("mu.at[...].add(1.0)"))

@@ -87,6 +87,11 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
             raise Stop(
                 Problem(place, f"an offset can't call {dotted}", "use what the model samples.")
             )
+        changing = changed_by(moment, part)
+        if changing:
+            message = f"an offset can't call {changing}, which changes what the model reads later"
+            hint = "bind its value to a name in the model, and use that name."
+            raise Stop(Problem(place, message, hint))
         if not isinstance(part, ast.Name) or part.id in own:
             continue
         binding = moment.binding(part.id)
@@ -112,6 +117,52 @@ def sampled_by(moment: Moment, part: ast.AST) -> str:
         if around and last == part.attr and function.sites:
             return f"'{last}', which samples"
     return ""
+
+
+#: Methods of Python's and NumPy's containers, and builtins, that change what they are given.
+CHANGING = frozenset(
+    [
+        "add",
+        "append",
+        "clear",
+        "delattr",
+        "discard",
+        "exec",
+        "extend",
+        "fill",
+        "insert",
+        "itemset",
+        "next",
+        "partition",
+        "pop",
+        "popitem",
+        "put",
+        "remove",
+        "resize",
+        "reverse",
+        "send",
+        "setattr",
+        "setdefault",
+        "setflags",
+        "sort",
+        "update",
+    ]
+)
+
+
+def changed_by(moment: Moment, part: ast.AST) -> str:
+    """The call in an expression that changes something for those who read it later."""
+    if not isinstance(part, ast.Call) or moment.resolve(part.func) is not None:
+        return ""
+    called = part.func
+    if isinstance(called, ast.Attribute):
+        if isinstance(called.value, ast.Subscript) and ast.unparse(called.value.value).endswith(
+            ".at"
+        ):
+            return ""  # x.at[0].add(1.0) gives another array
+        return called.attr if called.attr in CHANGING else ""
+    own = isinstance(called, ast.Name) and moment.is_builtin(called.id)
+    return called.id if own and isinstance(called, ast.Name) and called.id in CHANGING else ""
 
 
 def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
