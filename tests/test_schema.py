@@ -119,6 +119,7 @@ REFUSED = [
 
 #: Faults that a schema can't tell: of two places, of Python, or of numbers that JSON doesn't have.
 BEYOND = [
+    "has rows of different lengths",
     "can't have 'reparam' too",
     "cannot be offset by itself",
     "configures nothing: '",
