@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from tests.support.cases import rewritten
 from tests.support.notebooks import IMPORTS, MODEL, OFFSETS
 
 IMPORTED = f"{IMPORTS}\nimport jax.numpy as jnp"
@@ -286,3 +288,20 @@ def test_skipped_sites_are_left_alone(notebook: Notebook) -> None:
 def test_the_magic_explains_itself(notebook: Notebook) -> None:
     magic = notebook.shell.find_cell_magic("reparam")
     assert "%%reparam [--quiet] [--dry-run] FILE" in (magic.__doc__ or "")
+
+
+def test_a_helper_is_followed_after_an_error_was_shown() -> None:
+    """IPython shows errors with trees whose nodes have parents, and all trees share ``Load()``."""
+    tree = ast.parse("x + y")
+    shared: Any = next(part for part in ast.walk(tree) if isinstance(part, ast.Load))
+    plain = (
+        "import numpyro\nimport numpyro.distributions as dist\n\n\ndef prior(name, n):\n"
+        "    return numpyro.sample(name, dist.Normal(n, 1))\n\n\ndef model(n):\n"
+        '    mu = numpyro.sample("mu", dist.Normal(0, 1))\n    a = prior("a", n)\n'
+    )
+    shared.parent = tree
+    try:
+        code = rewritten(plain, 'functions = ["model"]\n[sites.a]\noffset = "mu"\n').data.decode()
+    finally:
+        del shared.parent
+    assert "a_loc = numpyro.param(" in code

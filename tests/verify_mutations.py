@@ -252,8 +252,8 @@ STRUCTURED = [
     (
         "a plate at another dim",
         "store by_store",
-        '    with numpyro.plate("store", n_store, dim=-2):\n',
-        '    with numpyro.plate("store", n_store, dim=-3):\n',
+        '        numpyro.plate("store", n_store, dim=-2),\n    ):\n        by_store =',
+        '        numpyro.plate("store", n_store, dim=-3),\n    ):\n        by_store =',
     ),
 ]
 SUBSAMPLED = [

@@ -78,12 +78,18 @@ def below(node: ast.AST) -> tuple[ast.AST, ...]:
 
 
 def copied(node: Node) -> Node:
-    """A node with all that is in it, without what was found out about it."""
+    """A node with all that is in it, without what was found out about it.
+
+    Nor with what other programs keep with it: Python has one ``Load()`` for all trees, to which
+    those that IPython shows errors with give a parent.
+    """
+    if isinstance(node, (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)):
+        return node
     made = type(node)()
-    for name, value in vars(node).items():
-        if not name.startswith(MARK):
-            setattr(made, name, copied_value(value))
-    return made
+    for name in node._fields:
+        if hasattr(node, name):
+            setattr(made, name, copied_value(getattr(node, name)))
+    return ast.copy_location(made, node)
 
 
 def copied_value(value: Any) -> Any:
