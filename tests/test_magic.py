@@ -296,7 +296,7 @@ def test_a_helper_is_followed_after_an_error_was_shown() -> None:
     shared: Any = next(part for part in ast.walk(tree) if isinstance(part, ast.Load))
     plain = (
         "import numpyro\nimport numpyro.distributions as dist\n\n\ndef prior(name, n):\n"
-        "    return numpyro.sample(name, dist.Normal(n, 1))\n\n\ndef model(n):\n"
+        "    return numpyro.sample(name, dist.Normal(0, 1))\n\n\ndef model(n):\n"
         '    mu = numpyro.sample("mu", dist.Normal(0, 1))\n    a = prior("a", n)\n'
     )
     shared.parent = tree
