@@ -31,8 +31,10 @@ SOME_TEXT = {"pattern": r"\S"}
 SITE_NAME = {"pattern": r"^[^*?\[]+$"}
 #: What only a label may be, of a parent that is given by its value.
 GLOB = r"[*?\[]"
-#: Parts of a dotted name; which characters a name has is for Python to say.
-FUNCTION_NAME = {"pattern": r"^[^\s.\-]+(\.[^\s.\-]+)*$"}
+#: A part of a dotted name: no digit first, and of ASCII only letters, digits and underscores; which
+#: other characters a name has is for Python to say.
+PART = r"(?![0-9])[^\s!-/:-@\[-\^`{-~]+"
+FUNCTION_NAME = {"pattern": rf"^{PART}(\.{PART})*$"}
 #: Only {child} and {parent}, and doubled braces.
 TEMPLATE = {"pattern": r"^([^{}]|\{\{|\}\}|\{child\}|\{parent\})+$"}
 
