@@ -21,7 +21,6 @@ from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.standins import BORDER, MAGIC, RESERVED
 
 ImportStatement = cst.Import | cst.ImportFrom
-Body = list[cst.BaseStatement]
 
 #: Packages whose imports don't set JAX up, or do no more than the first two.
 THIRD_PARTY = ("numpyro", "jax", "numpy", "scipy", "pandas", "arviz", "matplotlib", "optax", "flax")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import libcst as cst
 from msgspec import Struct
 
 from reparam_rewrite.emit.calls import is_called, keyword_of, read_name
 from reparam_rewrite.expressions import is_arithmetic
-
-#: Gives an expression's code, without blanks and the parentheses around it.
-Spell = Callable[[cst.BaseExpression], str]
 
 
 class Moved(Struct, frozen=True):

@@ -146,9 +146,6 @@ class Rewriter:
         # A comment above the first statement of a module is the module's own.
         return [first.with_changes(leading_lines=[*parsed.header, *first.leading_lines]), *rest]
 
-    def _expression(self, text: str) -> cst.BaseExpression:
-        return cst.parse_expression(text, config=self._parsing)
-
     def joined(
         self, node: cst.With, item: str, indent: str, *, last: bool = False
     ) -> cst.With | None:
