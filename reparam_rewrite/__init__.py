@@ -25,8 +25,8 @@ __all__ = ["Refusal", "Rewrite", "Site", "__version__", "load_ipython_extension"
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than this package
 if TYPE_CHECKING:
     from reparam_rewrite.api import Rewrite, Site, rewrite
-    from reparam_rewrite.diagnostics import Refusal
     from reparam_rewrite.magic import load_ipython_extension
+    from reparam_rewrite.messages import Refusal
 else:
     _PLACES = {
         "Refusal": "diagnostics",

@@ -12,15 +12,15 @@ from typing import Generic, TypeVar, overload
 
 from msgspec import Struct
 
-from reparam_rewrite.config import Config, read_config
-from reparam_rewrite.decoding import Source, decode, find_encoding, is_notebook
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
-from reparam_rewrite.diffs import unified_diff
-from reparam_rewrite.files import read_bytes, read_source
-from reparam_rewrite.line_length import line_length as line_length_of
+from reparam_rewrite.config.reading import Config, read_config
+from reparam_rewrite.config.writing import to_toml
+from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.rewriting import rewrite as rewrite_source
-from reparam_rewrite.toml_writing import to_toml
+from reparam_rewrite.source.diff import unified_diff
+from reparam_rewrite.source.encoding import Source, decode, find_encoding, is_notebook
+from reparam_rewrite.source.files import read_bytes, read_source
+from reparam_rewrite.source.line_length import line_length as line_length_of
 
 __all__ = ["Rewrite", "Site", "rewrite"]
 

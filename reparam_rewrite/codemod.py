@@ -16,13 +16,13 @@ import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
 from reparam_rewrite.api import encoded
-from reparam_rewrite.config import Config, read_config
-from reparam_rewrite.decoding import Source, decode
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.files import read_bytes
-from reparam_rewrite.line_length import line_length
+from reparam_rewrite.config.reading import Config, read_config
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan.choose import is_concerned
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.encoding import Source, decode
+from reparam_rewrite.source.files import read_bytes
+from reparam_rewrite.source.line_length import line_length
 from reparam_rewrite.survey import survey
 
 

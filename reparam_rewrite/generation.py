@@ -11,23 +11,23 @@ from pathlib import Path
 from msgspec import Struct
 
 from reparam_rewrite import __version__, rewriting
-from reparam_rewrite.config import read_config
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.decoding import is_notebook
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
-from reparam_rewrite.files import (
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
+from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.rewriting import Rewrite
+from reparam_rewrite.source.encoding import is_notebook
+from reparam_rewrite.source.files import (
     STDIN,
     read_bytes,
     read_source,
     refuse_other_kind,
     refuse_same_file,
 )
-from reparam_rewrite.freshness import known_fresh
-from reparam_rewrite.line_length import line_length
-from reparam_rewrite.overwriting import refusal_to_overwrite
-from reparam_rewrite.provenance import origin
-from reparam_rewrite.rewriting import Rewrite
-from reparam_rewrite.targets import Target
+from reparam_rewrite.source.freshness import known_fresh
+from reparam_rewrite.source.line_length import line_length
+from reparam_rewrite.source.overwriting import refusal_to_overwrite
+from reparam_rewrite.source.stamp import origin
+from reparam_rewrite.source.targets import Target
 
 REPORT = "Please report this; -v shows the traceback."
 
@@ -79,7 +79,7 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
     if is_notebook(output):
         from reparam_rewrite.notebooks.stamp import read_stamp, stamped
     else:
-        from reparam_rewrite.provenance import read_stamp, stamped
+        from reparam_rewrite.source.stamp import read_stamp, stamped
     new = stamped(result.data, made_from)
     # Unlike Path.exists, without an error for a path that is too long: to write there gives it.
     old = read_bytes(output, "output") if os.path.exists(output) else None  # noqa: PTH110

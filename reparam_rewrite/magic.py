@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from reparam_rewrite.diagnostics import Diagnostic, Refusal, printable
+from reparam_rewrite.messages import Diagnostic, Refusal, printable
 
 #: IPython has types of its own, but is no dependency: whoever loads the extension has it.
 Shell = Any
@@ -52,11 +52,11 @@ def run(shell: Shell, line: str, cell: str) -> None:
     Raises `Refused` before anything is executed, and `Failed` if the rewritten code fails, so that
     "run all" stops there.
     """
-    from reparam_rewrite.config import read_config
-    from reparam_rewrite.files import read_bytes
-    from reparam_rewrite.line_length import line_length
+    from reparam_rewrite.cli.report import accounted
+    from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.notebooks.single import rewrite_cell
-    from reparam_rewrite.reporting import accounted
+    from reparam_rewrite.source.files import read_bytes
+    from reparam_rewrite.source.line_length import line_length
 
     numbers = numbers_of(shell)
     label = f"In[{max(numbers.values(), default=shell.execution_count)}]"
@@ -110,7 +110,7 @@ def numbers_of(shell: Shell) -> dict[str, int]:
 
 def diff_of(magic: str, before: str, after: str) -> str:
     """The diff of a cell below its magic, with the cell's own line numbers and without a header."""
-    from reparam_rewrite.diffs import hunks, split
+    from reparam_rewrite.source.diff import hunks, split
 
     old, new = (split((magic + text).encode()) for text in (before, after))
     return b"".join(line for hunk in hunks(old, new) for line in hunk).decode()

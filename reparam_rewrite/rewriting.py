@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.decoding import Source, is_notebook
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.plan.values import Account
+from reparam_rewrite.source.encoding import Source, is_notebook
 
 
 class Rewrite(Struct, frozen=True):

@@ -27,10 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import biject_to
 
-from reparam_rewrite.verify import determinant
-from reparam_rewrite.verify.change import spans, unwrapped
-from reparam_rewrite.verify.pairing import conventional_bases, held_fixed
-from reparam_rewrite.verify.tracing import (
+from reparam_rewrite.running.trace import (
     cheap_key,
     compiled,
     copied,
@@ -39,7 +36,10 @@ from reparam_rewrite.verify.tracing import (
     structure,
     traced,
 )
-from reparam_rewrite.verify.values import Model, Trace, Values
+from reparam_rewrite.running.values import Model, Trace, Values
+from reparam_rewrite.verify import determinant
+from reparam_rewrite.verify.change import spans, unwrapped
+from reparam_rewrite.verify.pairing import conventional_bases, held_fixed
 
 __all__ = ["from_base", "to_base"]
 

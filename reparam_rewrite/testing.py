@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reparam_rewrite.running.values import Model
 from reparam_rewrite.verify import verify
-from reparam_rewrite.verify.values import Line, Model, Options, Report
+from reparam_rewrite.verify.values import Line, Options, Report
 
 __all__ = ["assert_equivalent", "difference"]
 

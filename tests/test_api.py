@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import reparam_rewrite
 from reparam_rewrite import Refusal, rewrite
-from reparam_rewrite.toml_writing import to_toml
+from reparam_rewrite.config.writing import to_toml
 from tests.support.cases import CASES, FIXTURES, golden
 from tests.support.cli import run
 from tests.support.mistakes import OFFSETS, PLAIN
@@ -257,7 +257,7 @@ def test_types_are_known_to_those_who_call_it(tmp_path: Path) -> None:
         "bytes",
         "bytes",
         "tuple[str, ...]",
-        "tuple[reparam_rewrite.diagnostics.Diagnostic, ...]",
+        "tuple[reparam_rewrite.messages.Diagnostic, ...]",
     ]
     errors = [line for line in said if line.startswith("error")]
     assert any("[call-overload]" in line for line in errors)

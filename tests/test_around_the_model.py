@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.cases import rewritten
 
 HEAD = """\

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpyro import handlers
 
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.verify.loading import load
+from reparam_rewrite.messages import Refusal
+from reparam_rewrite.running.load import load
 from tests.support import notebooks
 from tests.support.cases import FIXTURES, rewritten_case
 from tests.support.cli import run

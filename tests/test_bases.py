@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.testing import assert_equivalent
 from tests.support.cases import FIXTURES, rewritten, rewritten_case
 from tests.support.execution import load_model

@@ -19,7 +19,7 @@ from reparam_rewrite.bench.advice import advice
 from reparam_rewrite.bench.state import Kept, digest_of_call
 from reparam_rewrite.bench.tables import as_csv, as_json, as_text, records, short
 from reparam_rewrite.bench.values import PLAIN, Chains, Cost, Guided, Options, Results, Row
-from reparam_rewrite.commands.bench import command
+from reparam_rewrite.cli.bench import command
 from tests.support.cases import FIXTURES
 from tests.support.cli import COMMAND, environment, run
 from tests.support.execution import load_model
@@ -243,10 +243,10 @@ def test_times_are_spoken() -> None:
 def test_which_configs_are_the_model_as_written_until_they_are_learned(
     text: str, same: bool
 ) -> None:
-    from reparam_rewrite.config import read_config
-    from reparam_rewrite.files import read_source
+    from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.fit.children import starts_as_written
     from reparam_rewrite.rewriting import rewrite
+    from reparam_rewrite.source.files import read_source
 
     source = read_source(str(GRAND_MEAN / "model.py"))
     settings = read_config(text.encode(), "o.toml")
@@ -330,7 +330,7 @@ def test_other_data_are_another_call() -> None:
 
 
 def call_of(case: Path) -> Any:
-    from reparam_rewrite.calls import called
+    from reparam_rewrite.running.call import called
 
     return called(str(case / "model.py"), [], f"{case}/example.py:example_args", None, "a test")
 
@@ -342,7 +342,7 @@ def test_the_chains_are_numpyro_s_own() -> None:
 
     from reparam_rewrite.bench.chains import Sampler
     from reparam_rewrite.bench.variants import plain
-    from reparam_rewrite.verify.tracing import double_precision
+    from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
         call = call_of(GRAND_MEAN)
@@ -371,7 +371,7 @@ def test_a_guide_starts_where_its_elbo_is_greater(shift: float, near: float) -> 
     """As written at the median of the prior; shifted by what is told of it, the base is near 0."""
     from reparam_rewrite.bench.guides import Trainer
     from reparam_rewrite.bench.values import Variant
-    from reparam_rewrite.verify.tracing import double_precision
+    from reparam_rewrite.running.trace import double_precision
 
     model = load_model(f"""\
 import numpyro
@@ -440,8 +440,8 @@ def model(y):
 @pytest.mark.parametrize(("scale", "is_normal"), [("0.5", True), ("1 + a**2", False)])
 def test_the_exact_sds_of_a_normal_posterior(scale: str, is_normal: bool, tmp_path: Path) -> None:
     from reparam_rewrite.bench.reference import exact
-    from reparam_rewrite.calls import called
-    from reparam_rewrite.verify.tracing import double_precision
+    from reparam_rewrite.running.call import called
+    from reparam_rewrite.running.trace import double_precision
 
     (tmp_path / "model.py").write_text(NORMAL.format(scale=scale))
     call = called(str(tmp_path / "model.py"), [], "(np.array([1.0, 2, 3]),), {}", None, "a test")

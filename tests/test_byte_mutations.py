@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, note, seed, settings
 from hypothesis import strategies as st
 
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.provenance import origin, read_stamp, stamped
+from reparam_rewrite.messages import Refusal
+from reparam_rewrite.source.stamp import origin, read_stamp, stamped
 from tests import test_bytes
 from tests.support.cases import CASES, golden
 from tests.support.mutations import mutated

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.rewrites import rewritten_bytes
 from tests.support.unchanged import assert_only_sites_changed
 

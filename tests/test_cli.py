@@ -19,8 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite import __version__, files, rewriting
-from reparam_rewrite.cli import main
+from reparam_rewrite import __version__, rewriting
+from reparam_rewrite.cli.main import main
+from reparam_rewrite.source import files
 from tests.support.cli import (
     COMMAND,
     ROOT,
@@ -541,7 +542,7 @@ def test_version(tmp_path: Path, option: str) -> None:
 def test_help_imports_little(tmp_path: Path) -> None:
     """Not what reads models: neither LibCST nor, ever, jax."""
     code = (
-        "import sys\nfrom reparam_rewrite.cli import main\n"
+        "import sys\nfrom reparam_rewrite.cli.main import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n"
         "    assert not {'libcst', 'msgspec', 'jax', 'numpyro', 'tomllib'} & set(sys.modules)\n"
     )

@@ -8,9 +8,9 @@ import sys
 import msgspec
 import pytest
 
-from reparam_rewrite.config import Config, ParentRule, Settings, read_config
-from reparam_rewrite.config_values import ConfigTable
-from reparam_rewrite.diagnostics import Place, Refusal
+from reparam_rewrite.config.reading import Config, ParentRule, Settings, read_config
+from reparam_rewrite.config.rules import ConfigTable
+from reparam_rewrite.messages import Place, Refusal
 
 WHOLE = """\
 functions = ["model", "Forecaster.model", "outer.inner"]
@@ -991,7 +991,7 @@ def test_every_key_is_described_in_a_json_schema() -> None:
 
 def test_reading_a_config_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from reparam_rewrite.config import read_config\n"
+        "import sys; from reparam_rewrite.config.reading import read_config\n"
         'read_config(b\'chain = ["mu", "a"]\', "o.toml")\n'
         "print({'libcst', 'jax', 'numpyro', 'click'} & set(sys.modules))"
     )

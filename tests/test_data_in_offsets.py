@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reparam_rewrite.api import rewrite
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.rewrites import rewritten
 
 HEAD = """\

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reparam_rewrite.diffs import unified_diff
-from reparam_rewrite.matching import matches
+from reparam_rewrite.source.diff import unified_diff
+from reparam_rewrite.source.matching import matches
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 

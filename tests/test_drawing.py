@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.suggest import drawing
 from reparam_rewrite.suggest.drawing import dot, html, png, svg
 from reparam_rewrite.suggest.graph import Edge, Graph, Node

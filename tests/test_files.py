@@ -24,8 +24,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reparam_rewrite.diagnostics import Place, Refusal
-from reparam_rewrite.files import (
+from reparam_rewrite.messages import Place, Refusal
+from reparam_rewrite.source.files import (
     Source,
     line_length,
     read_bytes,
@@ -424,7 +424,7 @@ def test_other_outputs_are_let_pass() -> None:
 
 def test_a_model_on_standard_input_is_no_output() -> None:
     Path("model.py").write_bytes(b"x\n")
-    program = "from reparam_rewrite.files import *; refuse_same_file('-', 'model.py')"
+    program = "from reparam_rewrite.source.files import *; refuse_same_file('-', 'model.py')"
     with Path("model.py").open("rb") as stdin:
         done = run_python(program, stdin=stdin)
     assert "Refusal: model.py: the output is the model itself" in done.stderr
@@ -626,7 +626,7 @@ def test_a_disk_that_fails_at_any_step(
 @pytest.mark.usefixtures("nothing_left")
 def test_a_file_that_grows_too_large() -> None:
     """The system itself stops the writing in the middle."""
-    program = "from reparam_rewrite.files import *; write_output('out.py', bytes(100_000))"
+    program = "from reparam_rewrite.source.files import *; write_output('out.py', bytes(100_000))"
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
@@ -771,9 +771,15 @@ def test_a_linked_model_has_the_line_length_of_its_target() -> None:
 
 def test_what_is_not_needed_is_not_imported() -> None:
     program = (
-        "import sys; from pathlib import Path; from reparam_rewrite.files import *;"
+        "import sys; from pathlib import Path; from reparam_rewrite.source.files import *;"
         "line_length(Path.cwd()); print(*sys.modules)"
     )
     loaded = set(run_python(program).stdout.split())
-    assert "reparam_rewrite.files" in loaded
-    assert not loaded & {"tomllib", "tempfile", "libcst", "click", "reparam_rewrite.matching"}
+    assert "reparam_rewrite.source.files" in loaded
+    assert not loaded & {
+        "tomllib",
+        "tempfile",
+        "libcst",
+        "click",
+        "reparam_rewrite.source.matching",
+    }

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from reparam_rewrite.commands.fit import command
-from reparam_rewrite.config import read_config
+from reparam_rewrite.cli.fit import command
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.fit.bases import better, left_of
 from reparam_rewrite.fit.regression import fitted, in_bases
 from reparam_rewrite.fit.values import Array, Better, Fitted, Pair, Regression, Regressor

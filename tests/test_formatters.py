@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
-from reparam_rewrite.provenance import origin, stamped
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.stamp import origin, stamped
 from tests.support.cases import CASES
 
 WIDTHS = (72, 79, 88, 100, 120)

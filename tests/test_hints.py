@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import reparam_rewrite
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.mistakes import HEAD, model
 from tests.support.rewrites import rewritten
 

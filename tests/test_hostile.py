@@ -20,7 +20,7 @@ import pytest
 from numpyro import handlers
 from numpyro.distributions import biject_to
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.executed import executed
 from tests.support.execution import (
     assert_equivalent,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.execution import assert_infers, load_model
 from tests.support.shapes import assert_shape, rewritten
 from tests.test_hostile import OFFSET, Hostile, by_mu, chained, check, method

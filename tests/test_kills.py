@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite import files
+from reparam_rewrite.source import files
 from tests.support.cases import FIXTURES
 from tests.support.cli import environment, made_before
 
@@ -113,7 +113,7 @@ def test_pairs_of_runs_at_once(folder: Path, count: int) -> None:
 
 WRITER = """\
 import sys
-from reparam_rewrite.files import write_output
+from reparam_rewrite.source.files import write_output
 
 data = [bytes([number]) * 3_000_000 for number in (65, 66)]
 print(flush=True)

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import black
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
 from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.breaking import broken
 from reparam_rewrite.emit.tidy import tidied
+from reparam_rewrite.messages import Refusal
 from tests.support.plain_models import WORDS, case
 from tests.support.rewrites import rewritten
 

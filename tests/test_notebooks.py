@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reparam_rewrite.decoding import decode
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.notebooks.joining import join, part
 from reparam_rewrite.notebooks.positions import Span, items, members, whole
 from reparam_rewrite.notebooks.reading import read_cells
 from reparam_rewrite.notebooks.splicing import spelled, splice
+from reparam_rewrite.source.encoding import decode
 from tests.support.cli import Ran, run
 from tests.support.notebooks import (
     IMPORTS,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.provenance import read_stamp
+from reparam_rewrite.source.stamp import read_stamp
 from tests.support.cases import CASES, FIXTURES
 from tests.support.cli import ROOT
 from tests.support.pages import PAGES, blocks

@@ -11,7 +11,7 @@ import textwrap
 import jax.numpy as jnp
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.shapes import A_BY_MU, Shape, assert_shape, rewritten
 
 HEAD = """\

@@ -8,7 +8,7 @@ import tokenize
 
 import pytest
 
-from reparam_rewrite.provenance import Origin, digest, is_fresh, origin, read_stamp, stamped
+from reparam_rewrite.source.stamp import Origin, digest, is_fresh, origin, read_stamp, stamped
 
 MADE_FROM = Origin("1.2.3", "../model.py", "offsets.toml", "0123456789abcdef", crlf=False)
 LINES = b"""\

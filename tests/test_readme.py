@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.config import read_config
+from reparam_rewrite.config.reading import read_config
 from tests.benchmarks import problems
 from tests.support.cases import FIXTURES, golden, rewritten, rewritten_case
 from tests.support.notebooks import notebook
@@ -229,7 +229,7 @@ def test_the_short_page_is_part_of_the_whole() -> None:
 
 
 def test_the_page_shows_every_key() -> None:
-    from reparam_rewrite.config_values import ConfigTable, ParentTable, SiteTable, VerifyTable
+    from reparam_rewrite.config.rules import ConfigTable, ParentTable, SiteTable, VerifyTable
 
     (page,) = blocks("toml", CONFIG)
     for table in (ConfigTable, SiteTable, ParentTable, VerifyTable):
@@ -245,7 +245,7 @@ def test_what_a_key_writes(keys: str, config: str, written: str) -> None:
 
 
 def test_every_key_has_such_a_line() -> None:
-    from reparam_rewrite import config_values as values
+    from reparam_rewrite.config import rules as values
 
     shown = {key for keys, _, _ in KEYS for key in keys.split(", ")}
     tables = (values.ConfigTable, values.SiteTable, values.ParentTable)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.cli import main
+from reparam_rewrite.cli.main import main
 from tests.support.cli import snapshot
 from tests.support.mistakes import OFFSETS, PLAIN, Mistake, model
 

@@ -13,8 +13,8 @@ from numpyro import handlers
 from numpyro.infer import MCMC, NUTS, init_to_value
 
 from reparam_rewrite import runtime
+from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.runtime import from_base, to_base
-from reparam_rewrite.verify.tracing import double_precision
 from tests.support.cases import CASES, FIXTURES
 from tests.support.execution import is_latent, load_model, structure, traced
 

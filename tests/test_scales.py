@@ -8,7 +8,7 @@ import pytest
 from jax import random
 from numpyro.infer import MCMC, NUTS
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.cases import FIXTURES, rewritten, rewritten_case
 from tests.support.execution import assert_equivalent, load_model, log_density_jaxpr, traced
 

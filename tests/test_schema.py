@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reparam_rewrite import config_values
-from reparam_rewrite.config import read_config
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.schema import SCHEMAS, config_schema, targets_schema, text_of
-from reparam_rewrite.toml_writing import to_toml
+from reparam_rewrite.config import rules as config_values
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.schema import SCHEMAS, config_schema, targets_schema, text_of
+from reparam_rewrite.config.writing import to_toml
+from reparam_rewrite.messages import Refusal
 from tests import test_config, test_mistakes
 from tests.support.cases import CASES
 from tests.support.cli import Ran, run
@@ -51,7 +51,7 @@ def refusal(text: str | bytes) -> str:
 def test_the_shipped_file_is_the_schema(of: str, tmp_path: Path) -> None:
     file, make = SCHEMAS[of]
     shipped = (ROOT / "reparam_rewrite/schemas" / file).read_text(encoding="utf-8")
-    assert shipped == text_of(make()), "python -m reparam_rewrite.schema writes it anew"
+    assert shipped == text_of(make()), "python -m reparam_rewrite.config.schema writes it anew"
     arguments = [] if of == "config" else [of]
     assert run(tmp_path, "schema", *arguments) == Ran(0, shipped.encode(), "")
 
@@ -310,7 +310,7 @@ def test_wrong_targets(text: str) -> None:
 
 
 def test_the_keys_of_targets_are_those_that_are_read() -> None:
-    targets = pytest.importorskip("reparam_rewrite.targets")
+    targets = pytest.importorskip("reparam_rewrite.source.targets")
     assert list(targets_schema()["$defs"]["TargetTable"]["required"]) == list(targets.KEYS)
 
 

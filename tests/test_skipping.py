@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import Rewrite
 from tests.support.cases import rewritten
 from tests.support.cli import Ran, run

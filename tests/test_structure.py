@@ -36,7 +36,7 @@ def touches(modules: set[str], *names: str) -> set[str]:
 OURS = sorted(path.name for path in PACKAGE.iterdir() if path.name != "codemod.py")
 
 #: What runs models.
-RUNNING = ("verify", "fit", "bench", "calls.py", "runtime.py", "testing.py")
+RUNNING = ("running", "verify", "fit", "bench", "runtime.py", "testing.py")
 
 #: All but that.
 REWRITING = sorted(
@@ -49,17 +49,18 @@ REWRITING = sorted(
 @pytest.mark.parametrize(
     ("places", "unknown"),
     [
-        (["cli.py"], ["libcst"]),
-        (["config.py", "config_tables.py", "config_values.py"], ["libcst", "jax", "numpyro"]),
-        (["survey"], ["libcst", "reparam_rewrite.config", "reparam_rewrite.config_values"]),
-        (["plan"], ["libcst", "reparam_rewrite.files"]),
-        (["emit"], ["reparam_rewrite.config", "reparam_rewrite.config_values"]),
-        (["files.py", "diffs.py"], ["libcst", "reparam_rewrite.config"]),
-        (["notebooks"], ["libcst", "reparam_rewrite.files"]),
-        (["survey", "plan", "emit", "files.py"], ["nbformat", "reparam_rewrite.notebooks"]),
+        (["cli/main.py"], ["libcst"]),
+        (["config"], ["libcst", "jax", "numpyro"]),
+        (["survey"], ["libcst", "reparam_rewrite.config"]),
+        (["plan"], ["libcst", "reparam_rewrite.source.files"]),
+        (["emit"], ["reparam_rewrite.config"]),
+        (["source/files.py", "source/diff.py"], ["libcst", "reparam_rewrite.config"]),
+        (["notebooks"], ["libcst", "reparam_rewrite.source.files"]),
+        (["survey", "plan", "emit", "source"], ["nbformat"]),
         (REWRITING, ["jax", "jaxlib", "numpyro", "numpy", "reparam_rewrite.verify.comparing"]),
         (OURS, ["libcst.matchers", "libcst.codemod"]),
         (list(RUNNING), ["libcst", "click"]),
+        (["running"], ["reparam_rewrite.verify", "reparam_rewrite.fit", "reparam_rewrite.bench"]),
         (["verify"], ["reparam_rewrite.fit", "reparam_rewrite.bench"]),
         (["fit"], ["reparam_rewrite.bench"]),
     ],
@@ -74,7 +75,7 @@ def modules_after(*arguments: str) -> set[str]:
     program = (
         "import sys\n"
         "sys.argv[0] = 'reparam-rewrite'\n"
-        "from reparam_rewrite.cli import main\n"
+        "from reparam_rewrite.cli.main import main\n"
         "try:\n    main()\n"
         "except SystemExit:\n    pass\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)\n"

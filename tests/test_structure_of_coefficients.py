@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.cases import FIXTURES, rewritten, rewritten_case
 from tests.support.execution import assert_equivalent, load_model
 

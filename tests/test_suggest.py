@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.encoding import decode
 from reparam_rewrite.suggest import Suggestion, suggest, to_text
 from tests.support.cases import FIXTURES, WIDTH, rewritten
 from tests.support.cli import run

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.encoding import decode
 from reparam_rewrite.suggest import to_text
 from reparam_rewrite.suggest.forms import Layout
 from reparam_rewrite.suggest.reading import indexed

@@ -20,7 +20,7 @@ from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.primitives import Messenger
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.execution import double_precision, load_model
 from tests.support.random_surroundings import Case, random_surroundings
 from tests.support.shapes import rewritten

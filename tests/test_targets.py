@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.targets import Target, find_targets
+from reparam_rewrite.messages import Refusal
+from reparam_rewrite.source.targets import Target, find_targets
 from tests.support.cli import Ran, run, snapshot
 from tests.support.mistakes import OFFSETS, PLAIN
 
@@ -468,7 +468,7 @@ def test_a_target_is_three_paths() -> None:
 
 
 def test_the_table_of_the_docstring_is_one(folder: Path) -> None:
-    from reparam_rewrite import targets
+    from reparam_rewrite.source import targets
 
     table = textwrap.dedent((targets.__doc__ or "").split("::")[1].split("Paths")[0])
     lay_out(folder, "models/x.py", table=table)

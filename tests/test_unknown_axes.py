@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpyro.distributions.transforms import ExpTransform
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.encoding import decode
 from tests.support.shapes import HEAD, Shape, assert_shape, rewritten
 
 UNKNOWN_DIM = (

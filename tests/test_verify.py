@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
+from reparam_rewrite.running.arguments import arguments, bound
+from reparam_rewrite.running.entry import entry
+from reparam_rewrite.running.load import function_in, load
 from reparam_rewrite.testing import assert_equivalent
 from reparam_rewrite.verify import verify
-from reparam_rewrite.verify.arguments import arguments, bound
-from reparam_rewrite.verify.entry import entry
-from reparam_rewrite.verify.loading import function_in, load
 from reparam_rewrite.verify.values import Options, Report
 from tests.support.cases import CASES, FIXTURES, rewritten_case
 from tests.support.execution import load_model

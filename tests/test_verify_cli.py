@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.cli import main
-from reparam_rewrite.commands import COMMANDS
-from reparam_rewrite.commands.verify import command
+from reparam_rewrite.cli.commands import COMMANDS
+from reparam_rewrite.cli.main import main
+from reparam_rewrite.cli.verify import command
 from tests.support.cases import FIXTURES, golden
 from tests.support.cli import environment, run, snapshot
 from tests.support.notebooks import IMPORTS, MODEL, OFFSETS, notebook
@@ -313,7 +313,7 @@ def test_help(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"], ["verify", "x.py"]])
 def test_imports_of_what_runs_no_model(arguments: list[str], tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom reparam_rewrite.cli import main\n"
+        "import sys\nfrom reparam_rewrite.cli.main import main\n"
         f"try:\n    main({arguments!r})\nexcept SystemExit:\n"
         "    print(sorted({'libcst', 'jax', 'numpyro', 'numpy'} & set(sys.modules)), end='')\n"
     )

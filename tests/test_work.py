@@ -15,8 +15,8 @@ from typing import Any
 import libcst
 import pytest
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan import plan
 from reparam_rewrite.survey import survey
 from tests.benchmarks.models import everyday, long

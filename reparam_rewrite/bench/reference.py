@@ -13,8 +13,8 @@ from jax.flatten_util import ravel_pytree
 
 from reparam_rewrite.bench.chains import Sampler, deviations
 from reparam_rewrite.bench.values import Options, Reference, Variant
-from reparam_rewrite.calls import Call
 from reparam_rewrite.fit.pilots import DENSE, Run, unconstrained
+from reparam_rewrite.running.call import Call
 
 #: Beyond this no matrix of second derivatives is made.
 LARGEST = 4_000

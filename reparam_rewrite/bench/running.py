@@ -32,20 +32,20 @@ from reparam_rewrite.bench.values import (
     Row,
     Variant,
 )
-from reparam_rewrite.calls import WIDTH, Call
-from reparam_rewrite.config import read_config
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.files import unified_diff
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
 from reparam_rewrite.fit.children import starts_as_written
 from reparam_rewrite.fit.pilots import dims_of
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
 from reparam_rewrite.fit.writing import with_fits
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.verify.running import first_line
-from reparam_rewrite.verify.tracing import double_precision
+from reparam_rewrite.running.call import WIDTH, Call
+from reparam_rewrite.running.errors import first_line
+from reparam_rewrite.running.trace import double_precision
+from reparam_rewrite.source.files import unified_diff
 
 PACKAGES = ("numpyro", "jax")
 

@@ -15,7 +15,7 @@ import jax
 import msgspec
 import numpy as np
 
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reparam_rewrite.verify.values import Model
+from reparam_rewrite.running.values import Model
 
 PLAIN = "as written"
 

@@ -12,9 +12,9 @@ from numpyro import handlers
 from numpyro.infer.reparam import LocScaleReparam, NeuTraReparam, Reparam
 
 from reparam_rewrite.bench.values import PLAIN, Cost, Variant
-from reparam_rewrite.calls import Call
-from reparam_rewrite.verify.tracing import copied, traced
-from reparam_rewrite.verify.values import Model
+from reparam_rewrite.running.call import Call
+from reparam_rewrite.running.trace import copied, traced
+from reparam_rewrite.running.values import Model
 
 #: Families that LocScaleReparam knows to take the location and scale out of.
 LOC_SCALE = ("Normal", "StudentT", "Cauchy", "Laplace", "Gumbel", "Logistic")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import libcst as cst
 
-from reparam_rewrite.decoding import Source
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.emit.code import Code, Writer
 from reparam_rewrite.emit.definitions import definitions_of
 from reparam_rewrite.emit.edit import Named, Prior
@@ -21,8 +19,10 @@ from reparam_rewrite.emit.parsing import (
 from reparam_rewrite.emit.rendering import Rendering
 from reparam_rewrite.emit.scanning import Passed, Renamed
 from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.names import Names, taken_in
 from reparam_rewrite.plan.values import Plan, Rewrite, Threading
+from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.values import Survey
 

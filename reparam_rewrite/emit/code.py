@@ -11,7 +11,6 @@ from reparam_rewrite.emit.edit import Handled
 from reparam_rewrite.emit.scanning import Moved
 from reparam_rewrite.emit.spelling import Spelling
 from reparam_rewrite.emit.tidy import tidied
-from reparam_rewrite.expressions import grouped, is_arithmetic
 from reparam_rewrite.plan.values import (
     Basis,
     Check,
@@ -23,6 +22,7 @@ from reparam_rewrite.plan.values import (
     Term,
     Value,
 )
+from reparam_rewrite.survey.expressions import grouped, is_arithmetic
 from reparam_rewrite.survey.moment import Moment
 
 #: What NumPyro calls the bases.

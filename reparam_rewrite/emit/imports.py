@@ -18,7 +18,7 @@ from reparam_rewrite.emit.import_names import (
     with_name,
 )
 from reparam_rewrite.emit.spelling import Spelling
-from reparam_rewrite.standins import BORDER, MAGIC, RESERVED
+from reparam_rewrite.source.standins import BORDER, MAGIC, RESERVED
 
 ImportStatement = cst.Import | cst.ImportFrom
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from reparam_rewrite.emit.breaking import broken
 from reparam_rewrite.emit.lines import STEP
 from reparam_rewrite.emit.tokens import lexed, tokens_of
-from reparam_rewrite.expressions import ungrouped
+from reparam_rewrite.survey.expressions import ungrouped
 
 __all__ = ["STEP", "Lines", "added_up", "joined", "kept", "lines_in_strings", "statement", "sum_of"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from reparam_rewrite.decoding import Source, physical_lines
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
 from reparam_rewrite.emit.layout import margin_of
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
+from reparam_rewrite.source.encoding import Source, physical_lines
 
 LONE_RETURN = re.compile(r"\r(?!\n)")
 

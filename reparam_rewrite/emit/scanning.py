@@ -6,7 +6,7 @@ import libcst as cst
 from msgspec import Struct
 
 from reparam_rewrite.emit.calls import is_called, keyword_of, read_name
-from reparam_rewrite.expressions import is_arithmetic
+from reparam_rewrite.survey.expressions import is_arithmetic
 
 
 class Moved(Struct, frozen=True):

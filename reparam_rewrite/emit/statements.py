@@ -17,7 +17,7 @@ from reparam_rewrite.emit.calls import (
 )
 from reparam_rewrite.emit.edit import Edit, Lines, Mismatch, Named, Prior, handler_of
 from reparam_rewrite.emit.scanning import Moved, Passed, moved, passed, renamed
-from reparam_rewrite.expressions import ungrouped
+from reparam_rewrite.survey.expressions import ungrouped
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 

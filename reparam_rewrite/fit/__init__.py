@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reparam_rewrite.config_values import Config
-    from reparam_rewrite.decoding import Source
+    from reparam_rewrite.config.rules import Config
     from reparam_rewrite.fit.values import Fitted, Pilot
     from reparam_rewrite.rewriting import Rewrite
+    from reparam_rewrite.source.encoding import Source
 
 __all__ = ["Models", "fit_children"]
 
@@ -24,8 +24,8 @@ class Models:
     """
 
     def __init__(self, source: Source, config: Config, load: Callable[[Rewrite], Any]) -> None:
-        from reparam_rewrite.diagnostics import Refusal
         from reparam_rewrite.fit.children import children_of, learning, probe
+        from reparam_rewrite.messages import Refusal
         from reparam_rewrite.rewriting import rewrite
 
         width = 88
@@ -49,7 +49,7 @@ def fit_children(
 
     from reparam_rewrite.fit.probing import Probe, regressions
     from reparam_rewrite.fit.regression import fitted
-    from reparam_rewrite.verify.tracing import copied, double_precision, structure
+    from reparam_rewrite.running.trace import copied, double_precision, structure
 
     shapes: dict[str, tuple[int, ...]] = {}
     if models.learning is not None:

@@ -14,10 +14,10 @@ import numpy as np
 import scipy.fft
 from msgspec import structs
 
-from reparam_rewrite.config_values import BasisRule, BasisTable, Config, SiteRule
-from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.config.rules import BasisRule, BasisTable, Config, SiteRule
 from reparam_rewrite.fit.regression import Problem, Score, in_bases
 from reparam_rewrite.fit.values import Array, Better, Fitted, Integers, Regression
+from reparam_rewrite.messages import Place
 
 #: By how much a site must be narrower in a basis for that to be said.
 NARROWER = 1.05

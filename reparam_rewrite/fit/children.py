@@ -8,11 +8,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config_values import Config, PowerTable, ScaleRule, SiteRule
-from reparam_rewrite.decoding import Source, is_notebook
+from reparam_rewrite.config.rules import Config, PowerTable, ScaleRule, SiteRule
 from reparam_rewrite.fit.values import Child, Pair
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.rewriting import Rewrite
+from reparam_rewrite.source.encoding import Source, is_notebook
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.values import Survey
 

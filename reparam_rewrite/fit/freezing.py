@@ -20,12 +20,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.expressions import grouped
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Regression, Regressor
 from reparam_rewrite.plan.values import Account
+from reparam_rewrite.running.trace import double_precision
+from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.values import Survey
-from reparam_rewrite.verify.tracing import double_precision
 
 #: What rounding may leave of a difference, as a part of the values.
 ROUNDING = 1e-9

@@ -24,11 +24,11 @@ from numpyro.infer.util import initialize_model
 from numpyro.optim import Adam
 from scipy.optimize import minimize
 
-from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
 from reparam_rewrite.fit.values import Pilot
-from reparam_rewrite.verify.running import first_line
-from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure
-from reparam_rewrite.verify.values import Model, Trace
+from reparam_rewrite.messages import Diagnostic, Refusal, listed
+from reparam_rewrite.running.errors import first_line
+from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure
+from reparam_rewrite.running.values import Model, Trace
 
 #: Up to how many values a whole matrix of masses is adapted, and one of covariances is learned.
 DENSE = 500

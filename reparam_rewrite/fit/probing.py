@@ -26,11 +26,11 @@ from numpyro.distributions import transforms
 from numpyro.distributions.transforms import AffineTransform, ComposeTransform
 from numpyro.infer.reparam import ExplicitReparam
 
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
 from reparam_rewrite.fit.children import instances
 from reparam_rewrite.fit.values import Array, Child, Pair, Pilot, Regression, Regressor
-from reparam_rewrite.verify.tracing import copied, double_precision, structure, traced
-from reparam_rewrite.verify.values import Model, Values
+from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.running.trace import copied, double_precision, structure, traced
+from reparam_rewrite.running.values import Model, Values
 
 #: The most weights of a matrix that are fitted.
 LARGEST_MATRIX = 100

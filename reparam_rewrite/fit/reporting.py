@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from reparam_rewrite.config.places import header
 from reparam_rewrite.fit.values import Array, Bases, Better, Fitted, Pilot
-from reparam_rewrite.toml_places import header
 
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpyro.diagnostics import effective_sample_size
 
-from reparam_rewrite.calls import WIDTH, Call
-from reparam_rewrite.config import read_config
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import Models, fit_children
 from reparam_rewrite.fit.bases import candidates, with_basis
 from reparam_rewrite.fit.children import surveyed
@@ -24,8 +22,10 @@ from reparam_rewrite.fit.probing import DCT
 from reparam_rewrite.fit.reporting import FEW
 from reparam_rewrite.fit.values import Better, Fitted, Pilot
 from reparam_rewrite.fit.writing import Written
+from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.verify.running import refusal
+from reparam_rewrite.running.call import WIDTH, Call
+from reparam_rewrite.running.errors import refusal
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import numpy as np
 import tomlkit
 from tomlkit.items import InlineTable, Item, Table
 
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.values import Array, Better, Fitted, Regressor
+from reparam_rewrite.messages import Diagnostic, Refusal
 
 #: Up to how many numbers stand in the config itself.
 INLINE = 10

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.decoding import Source
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.config.rules import Config
+from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.notebooks.joining import Joined, imported_before, join, part
 from reparam_rewrite.notebooks.places import accounted, in_cells
 from reparam_rewrite.notebooks.reading import read_cells
 from reparam_rewrite.notebooks.splicing import splice
 from reparam_rewrite.plan.values import Account, Plan
 from reparam_rewrite.rewriting import Rewrite
+from reparam_rewrite.source.encoding import Source
 
 __all__ = ["rewrite_notebook"]
 

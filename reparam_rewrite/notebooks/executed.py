@@ -17,12 +17,12 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from types import FunctionType, ModuleType
 
-from reparam_rewrite.decoding import physical_lines
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.notebooks.magics import Hidden, heading
 from reparam_rewrite.notebooks.positions import Span
 from reparam_rewrite.notebooks.reading import Cell, code_of, problem_of
-from reparam_rewrite.standins import MAGIC
+from reparam_rewrite.source.encoding import physical_lines
+from reparam_rewrite.source.standins import MAGIC
 from reparam_rewrite.survey.bindings import bound_names
 from reparam_rewrite.survey.imports import bound_by
 

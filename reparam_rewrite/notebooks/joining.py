@@ -17,10 +17,10 @@ from bisect import bisect_right
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.decoding import Source, first_newline, physical_lines
 from reparam_rewrite.notebooks.magics import restore
 from reparam_rewrite.notebooks.reading import Cell
-from reparam_rewrite.standins import BORDER
+from reparam_rewrite.source.encoding import Source, first_newline, physical_lines
+from reparam_rewrite.source.standins import BORDER
 from reparam_rewrite.survey.imports import bound_by
 
 

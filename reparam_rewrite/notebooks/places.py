@@ -6,7 +6,7 @@ import re
 
 from msgspec.structs import replace
 
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.notebooks.joining import Joined
 from reparam_rewrite.plan.values import Account
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from reparam_rewrite.decoding import Source, physical_lines
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.notebooks.magics import Hidden, heading, hide
 from reparam_rewrite.notebooks.positions import Repeated, Span, items, members, whole
-from reparam_rewrite.standins import RESERVED
+from reparam_rewrite.source.encoding import Source, physical_lines
+from reparam_rewrite.source.standins import RESERVED
 
 INSTALL = 'install it: pip install "reparam-rewrite[notebooks]"'
 

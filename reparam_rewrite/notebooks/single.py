@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config_values import Config, Named
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.config.rules import Config, Named
 from reparam_rewrite.emit import emit
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.notebooks.executed import Executed, executed, surroundings
 from reparam_rewrite.notebooks.joining import Joined, imported_before, join, part
 from reparam_rewrite.notebooks.places import accounted, in_cells

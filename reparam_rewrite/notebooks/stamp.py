@@ -22,7 +22,7 @@ import re
 from typing import Any
 
 from reparam_rewrite.notebooks.positions import after_blank, members, whole
-from reparam_rewrite.provenance import Origin, Stamp, digest
+from reparam_rewrite.source.stamp import Origin, Stamp, digest
 
 KEY = "reparam_rewrite"
 

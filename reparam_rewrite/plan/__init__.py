@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config_values import Config
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.config.rules import Config
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.plan.accounts import accounts_of, in_file_order, skipped_accounts
 from reparam_rewrite.plan.axes import with_axes
 from reparam_rewrite.plan.checks import child_problems

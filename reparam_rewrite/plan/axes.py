@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config_values import AxesRule, Config
-from reparam_rewrite.diagnostics import Diagnostic, Refusal
+from reparam_rewrite.config.rules import AxesRule, Config
+from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.plates import plate_shape
 from reparam_rewrite.survey.shapes import broadcast_open, opened

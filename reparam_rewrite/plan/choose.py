@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from reparam_rewrite.config_values import Config, Named
-from reparam_rewrite.diagnostics import Diagnostic, Refusal, listed, nearest
+from reparam_rewrite.config.rules import Config, Named
+from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.pairs import children, named_sites
 from reparam_rewrite.plan.traces import reached

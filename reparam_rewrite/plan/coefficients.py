@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reparam_rewrite.config_values import Settings
+from reparam_rewrite.config.rules import Settings
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem

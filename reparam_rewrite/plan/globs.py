@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config_values import Config, SiteRule
+from reparam_rewrite.config.rules import Config, SiteRule
 from reparam_rewrite.survey.values import Site, Survey
 
 

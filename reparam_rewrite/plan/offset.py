@@ -6,7 +6,6 @@ import re
 
 from msgspec.structs import replace
 
-from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.coefficients import (
     check_template,
     coefficient_of,
@@ -32,6 +31,7 @@ from reparam_rewrite.plan.scaling import (
 )
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import Given, Other, Rewrite, Term, Value
+from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Site
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.config_values import (
+from reparam_rewrite.config.rules import (
     BasisRule,
     Config,
     Named,
@@ -15,7 +15,7 @@ from reparam_rewrite.config_values import (
     Settings,
     SiteRule,
 )
-from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.messages import Place
 from reparam_rewrite.plan.alternatives import (
     are_alternatives,
     exclusive,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reparam_rewrite.diagnostics import Place
-from reparam_rewrite.expressions import identifier
+from reparam_rewrite.messages import Place
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Frame, Function, Site
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.messages import Place
 
 
 class Problem(Struct, frozen=True):

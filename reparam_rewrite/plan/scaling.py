@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reparam_rewrite.config_values import BasisRule, PowerTable, ScaleRule
-from reparam_rewrite.expressions import identifier
+from reparam_rewrite.config.rules import BasisRule, PowerTable, ScaleRule
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Basis, Coefficient, Scale, Value
+from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
 

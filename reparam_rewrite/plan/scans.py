@@ -18,7 +18,6 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.expressions import identifier
 from reparam_rewrite.plan.coefficients import (
     coefficient_of,
     has_shape,
@@ -34,6 +33,7 @@ from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.structure import matrix
 from reparam_rewrite.plan.values import Coefficient, Rewrite, Scanned, Term, Threading, Value
+from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.scans import loc_position
 from reparam_rewrite.survey.values import Handler, Plate, Scan, Site
 

@@ -6,7 +6,7 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.diagnostics import Place, listed, nearest
+from reparam_rewrite.messages import Place, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.values import Site
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from reparam_rewrite.diagnostics import Diagnostic, Refusal, printable
+from reparam_rewrite.messages import Diagnostic, Refusal, printable
 from reparam_rewrite.suggest.graph import Edge, Graph, Node
 from reparam_rewrite.suggest.layout import (
     DETAIL_LEADING,

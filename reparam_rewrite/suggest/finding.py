@@ -6,10 +6,10 @@ from math import prod
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import Source, is_notebook
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal, listed, nearest
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.messages import Diagnostic, Place, Refusal, listed, nearest
 from reparam_rewrite.plan import plan
+from reparam_rewrite.source.encoding import Source, is_notebook
 from reparam_rewrite.suggest.facts import Facts, broadcasts
 from reparam_rewrite.suggest.proposing import AROUND, propose
 from reparam_rewrite.suggest.reading import read

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from reparam_rewrite.diagnostics import printable
+from reparam_rewrite.messages import printable
 from reparam_rewrite.suggest.graph import Graph, Node
 
 Point = tuple[float, float]

@@ -771,13 +771,13 @@ def added(parts: list[tuple[str, float]]) -> str:
 
 
 def quoted(names: list[str]) -> str:
-    from reparam_rewrite.diagnostics import listed
+    from reparam_rewrite.messages import listed
 
     return listed(names)
 
 
 def grouped(text: str) -> str:
-    from reparam_rewrite.expressions import grouped as in_parentheses
+    from reparam_rewrite.survey.expressions import grouped as in_parentheses
 
     return in_parentheses(text)
 

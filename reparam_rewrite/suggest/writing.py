@@ -10,10 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from reparam_rewrite.diagnostics import listed
+from reparam_rewrite.config.writing import name_of, value_of
+from reparam_rewrite.messages import listed
 from reparam_rewrite.suggest.proposing import AROUND
 from reparam_rewrite.suggest.values import Offset, Proposal, Suggestion
-from reparam_rewrite.toml_writing import name_of, value_of
 
 WIDTH = 88
 

@@ -11,7 +11,7 @@ import builtins
 import warnings
 from collections.abc import Iterable
 
-from reparam_rewrite.diagnostics import Diagnostic, Place, Refusal
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.around import addressed
 from reparam_rewrite.survey.blocks import calls_of
 from reparam_rewrite.survey.effects import effects_of

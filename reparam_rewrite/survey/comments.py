@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import re
 
-from reparam_rewrite.diagnostics import Place, nearest
+from reparam_rewrite.messages import Place, nearest
 from reparam_rewrite.survey.values import Comment
 
 #: What a file must have for any of its comments to be looked at.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from reparam_rewrite.expressions import grouped
 from reparam_rewrite.survey.calls import argument, is_none, is_starred
+from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of

@@ -6,7 +6,6 @@ import ast
 
 from msgspec.structs import replace
 
-from reparam_rewrite.expressions import grouped
 from reparam_rewrite.survey.acting import ACTING, before, bindings_in, read_again
 from reparam_rewrite.survey.calls import (
     FoundCall,
@@ -23,6 +22,7 @@ from reparam_rewrite.survey.calls import (
     variable_of,
 )
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
+from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.meanings import ENTERING
 from reparam_rewrite.survey.naming import is_computed, template_of

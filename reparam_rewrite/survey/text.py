@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from itertools import accumulate
 
-from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.comments import comments_in, lines_of
 from reparam_rewrite.survey.values import Comment, Segment
 

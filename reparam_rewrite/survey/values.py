@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from reparam_rewrite.diagnostics import Place
+from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.callgraph import Callgraph
 from reparam_rewrite.survey.effects import Effects
 from reparam_rewrite.survey.naming import may_be

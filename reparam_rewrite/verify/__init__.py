@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reparam_rewrite.verify.values import Model, Options, Report
+    from reparam_rewrite.running.values import Model
+    from reparam_rewrite.verify.values import Options, Report
 
 __all__ = ["Line", "Options", "Report", "verify"]
 

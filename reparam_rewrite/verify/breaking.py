@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from numpyro import handlers
 
-from reparam_rewrite.verify.running import place_of, site_of, summary
-from reparam_rewrite.verify.values import Line, Model, Trace
+from reparam_rewrite.running.errors import place_of, site_of, summary
+from reparam_rewrite.running.values import Model, Trace
+from reparam_rewrite.verify.values import Line
 
 
 def broken_line(

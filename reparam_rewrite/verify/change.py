@@ -16,9 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import biject_to
 
-from reparam_rewrite.verify import parts
-from reparam_rewrite.verify.discrete import COUNTS
-from reparam_rewrite.verify.tracing import (
+from reparam_rewrite.running import parts
+from reparam_rewrite.running.trace import (
     RETURN,
     compiled,
     constraint_of,
@@ -26,7 +25,9 @@ from reparam_rewrite.verify.tracing import (
     same_constraint,
     traced,
 )
-from reparam_rewrite.verify.values import Discrete, Model, Pairing, Site, Trace, Values
+from reparam_rewrite.running.values import Model, Site, Trace, Values
+from reparam_rewrite.verify.discrete import COUNTS
+from reparam_rewrite.verify.values import Discrete, Pairing
 
 #: Where a param that starts on the border of its constraint is moved to, in unconstrained space.
 BORDER = 30.0

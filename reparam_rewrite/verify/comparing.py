@@ -10,6 +10,9 @@ from typing import Any
 import jax
 from msgspec.structs import replace
 
+from reparam_rewrite.running.errors import file_of, frame_of, refusal
+from reparam_rewrite.running.trace import copied, double_precision, structure
+from reparam_rewrite.running.values import Model, Trace
 from reparam_rewrite.verify.breaking import broken_line
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.checks import CHECKS
@@ -31,9 +34,7 @@ from reparam_rewrite.verify.points import Evaluator, Point
 from reparam_rewrite.verify.predicting import data_lines
 from reparam_rewrite.verify.predictive import predictive_lines
 from reparam_rewrite.verify.reaching import reach_lines
-from reparam_rewrite.verify.running import file_of, frame_of, refusal
-from reparam_rewrite.verify.tracing import copied, double_precision, structure
-from reparam_rewrite.verify.values import Line, Model, Options, Pairing, Report, Trace
+from reparam_rewrite.verify.values import Line, Options, Pairing, Report
 
 
 def compare(

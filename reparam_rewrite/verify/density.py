@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from reparam_rewrite.running.trace import RETURN
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.explaining import cause_of
 from reparam_rewrite.verify.points import INITIAL, Evaluator, Point, share
-from reparam_rewrite.verify.tracing import RETURN
 from reparam_rewrite.verify.values import Line, Options
 
 OUTSIDE = (

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reparam_rewrite.verify.values import Discrete, Values
+from reparam_rewrite.running.values import Values
+from reparam_rewrite.verify.values import Discrete
 
 #: Values of an unbounded discrete latent at which log densities are compared, rare ones too.
 COUNTS = np.array([*range(16), 20, 30, 50, 100, 300])

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reparam_rewrite.running.errors import summary
+from reparam_rewrite.running.trace import traced
 from reparam_rewrite.verify.change import Change, terms
 from reparam_rewrite.verify.points import Evaluator, Point
-from reparam_rewrite.verify.running import summary
-from reparam_rewrite.verify.tracing import traced
 from reparam_rewrite.verify.values import Line, Options
 
 

@@ -13,10 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reparam_rewrite.verify.change import Change
-from reparam_rewrite.verify.effects import of_child
-from reparam_rewrite.verify.running import summary
-from reparam_rewrite.verify.tracing import (
+from reparam_rewrite.running.errors import summary
+from reparam_rewrite.running.trace import (
     compiled,
     constraint_of,
     full_value,
@@ -24,7 +22,10 @@ from reparam_rewrite.verify.tracing import (
     structure,
     traced,
 )
-from reparam_rewrite.verify.values import Line, Model, Site, Trace
+from reparam_rewrite.running.values import Model, Site, Trace
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.effects import of_child
+from reparam_rewrite.verify.values import Line
 
 
 def config_lines(expected: Model, change: Change, moved: Mapping[str, list[str]]) -> Iterator[Line]:

@@ -15,8 +15,9 @@ from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoDiagonalNormal, AutoNormal
 from numpyro.infer.util import initialize_model
 
-from reparam_rewrite.verify.running import site_of, summary
-from reparam_rewrite.verify.values import Line, Model, Options
+from reparam_rewrite.running.errors import site_of, summary
+from reparam_rewrite.running.values import Model
+from reparam_rewrite.verify.values import Line, Options
 
 Run = Callable[[Model, Sequence[Any], Mapping[str, Any], jax.Array], Any]
 

@@ -17,16 +17,16 @@ import numpy as np
 from numpyro.distributions import constraints
 from numpyro.infer.inspect import get_dependencies
 
-from reparam_rewrite.decoding import Source
+from reparam_rewrite.running.arguments import arguments, bound
+from reparam_rewrite.running.entry import entry
+from reparam_rewrite.running.errors import cannot_run
+from reparam_rewrite.running.load import function_in, load
+from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure, traced
+from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.finding import models_of, suggest
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.survey import survey
-from reparam_rewrite.verify.arguments import arguments, bound
-from reparam_rewrite.verify.entry import entry
-from reparam_rewrite.verify.loading import function_in, load
-from reparam_rewrite.verify.running import cannot_run
-from reparam_rewrite.verify.tracing import copied, double_precision, is_latent, structure, traced
 
 #: How many draws from the prior tell how far a site can go.
 DRAWS = 200

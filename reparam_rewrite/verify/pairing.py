@@ -9,15 +9,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from reparam_rewrite.verify import parts
-from reparam_rewrite.verify.tracing import (
+from reparam_rewrite.running import parts
+from reparam_rewrite.running.trace import (
     constraint_of,
     full_value,
     is_discrete,
     is_latent,
     same_constraint,
 )
-from reparam_rewrite.verify.values import Discrete, Line, Options, Pair, Pairing, Site, Trace
+from reparam_rewrite.running.values import Site, Trace
+from reparam_rewrite.verify.values import Discrete, Line, Options, Pair, Pairing
 
 #: What NumPyro's reparameterizers call the site that they sample instead of a child.
 SUFFIXES = ("base", "decentered", "unwrapped", "normal", "dct", "haar", "transformed")

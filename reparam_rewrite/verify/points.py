@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from reparam_rewrite.running.values import Values
 from reparam_rewrite.verify import determinant
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.determinant import Determinant, Singular, Unknown
 from reparam_rewrite.verify.discrete import Schedule
-from reparam_rewrite.verify.values import Options, Values
+from reparam_rewrite.verify.values import Options
 
 #: The point at which every param has its initial value.
 INITIAL = -1

@@ -17,13 +17,14 @@ import jax
 import numpy as np
 from msgspec import Struct
 
-from reparam_rewrite.verify import parts
+from reparam_rewrite.running import parts
+from reparam_rewrite.running.errors import summary
+from reparam_rewrite.running.trace import RETURN, cheap_key, compiled, traced
+from reparam_rewrite.running.values import Arguments, Model, Site, Trace, Values
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.density import made_otherwise, shown, unlike
 from reparam_rewrite.verify.points import INITIAL, Point
-from reparam_rewrite.verify.running import summary
-from reparam_rewrite.verify.tracing import RETURN, cheap_key, compiled, traced
-from reparam_rewrite.verify.values import Arguments, Line, Model, Options, Site, Trace, Values
+from reparam_rewrite.verify.values import Line, Options
 
 CAUSE = (
     "its offset reads what the model is called with: freeze that as numbers, or sample the site "

@@ -13,9 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from reparam_rewrite.verify.running import first_line
-from reparam_rewrite.verify.tracing import Unconditioned, cheap_key, compiled, traced
-from reparam_rewrite.verify.values import Line, Model, Options, Trace, Values
+from reparam_rewrite.running.errors import first_line
+from reparam_rewrite.running.trace import Unconditioned, cheap_key, compiled, traced
+from reparam_rewrite.running.values import Model, Trace, Values
+from reparam_rewrite.verify.values import Line, Options
 
 #: Standard errors by which a moment may be off; one in 10 ** 8 is by chance.
 ERRORS = 6.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from reparam_rewrite.diagnostics import printable
+from reparam_rewrite.messages import printable
 from reparam_rewrite.verify.values import Line, Report
 
 WORDS = {"ok": "ok", "different": "DIFFERENT", "unchecked": "UNKNOWN", "skipped": "skipped"}

@@ -10,16 +10,12 @@ module of `findings` turns what was computed into lines of the report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
 
-Model = Callable[..., Any]
-Values = dict[str, Any]
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-Site = dict[str, Any]
-Trace = Mapping[str, Site]
+from reparam_rewrite.running.values import Arguments, Site, Values
 
 Status = Literal["ok", "different", "unchecked", "skipped"]
 

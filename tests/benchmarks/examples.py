@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.corpus.asking import candidates
 from tests.corpus.finding import Site, sites_of
 from tests.corpus.reading import Source, sources
@@ -15,9 +15,9 @@ from tests.support.cases import rewritten
 #: Rewrites all files that it is given, each by the config beside it, in one process.
 LOOP = """
 import sys
-from reparam_rewrite.config import read_config
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.files import read_bytes, read_source
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.messages import Refusal
+from reparam_rewrite.source.files import read_bytes, read_source
 from reparam_rewrite.rewriting import rewrite
 
 for model in sys.argv[1:]:

@@ -34,7 +34,7 @@ from jax.flatten_util import ravel_pytree
 from numpyro import handlers
 from numpyro.infer.util import log_density
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.support.cases import rewritten
 from tests.support.execution import (
     Model,

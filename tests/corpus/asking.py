@@ -9,7 +9,7 @@ import traceback
 import warnings
 from dataclasses import dataclass
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.corpus.finding import Site, blocks_of
 from tests.corpus.reading import Source
 from tests.support.cases import rewritten

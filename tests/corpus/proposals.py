@@ -14,10 +14,10 @@ import ast
 from collections import Counter
 from pathlib import Path
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.files import read_source
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.files import read_source
 from reparam_rewrite.suggest import suggest, to_text
 
 

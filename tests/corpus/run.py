@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.messages import Refusal
 from tests.corpus.reading import notebook
 from tests.support.cases import rewritten
 from tests.support.execution import assert_equivalent

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
-from reparam_rewrite.provenance import read_stamp
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import Rewrite, rewrite
+from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.stamp import read_stamp
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from reparam_rewrite.provenance import Origin, read_stamp, stamped
+from reparam_rewrite.source.stamp import Origin, read_stamp, stamped
 
 ROOT = Path(__file__).parents[2]
 

@@ -39,9 +39,8 @@ from numpyro.infer.autoguide import AutoDiagonalNormal, AutoGuide, AutoNormal
 from numpyro.infer.util import log_density
 
 from reparam_rewrite import testing
-from reparam_rewrite.diagnostics import Refusal
-from reparam_rewrite.verify.pairing import held_fixed
-from reparam_rewrite.verify.tracing import (
+from reparam_rewrite.messages import Refusal
+from reparam_rewrite.running.trace import (
     cheap_key,
     compiled,
     double_precision,
@@ -51,7 +50,8 @@ from reparam_rewrite.verify.tracing import (
     structure,
     traced,
 )
-from reparam_rewrite.verify.values import Model, Site, Values
+from reparam_rewrite.running.values import Model, Site, Values
+from reparam_rewrite.verify.pairing import held_fixed
 
 __all__ = [
     "assert_equivalent",

@@ -47,7 +47,7 @@ def quiet(arguments: Sequence[str]) -> Callable[[], None]:
     """The program, without what it says."""
 
     def work() -> None:
-        from reparam_rewrite.cli import main
+        from reparam_rewrite.cli.main import main
 
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -124,8 +124,8 @@ def run_all(kind: str, count: int, arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    import reparam_rewrite.cli.report
     import reparam_rewrite.generation
-    import reparam_rewrite.reporting
     import reparam_rewrite.rewriting  # noqa: F401
 
     run_all(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

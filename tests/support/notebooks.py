@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import Rewrite, rewrite
+from reparam_rewrite.source.encoding import decode
 
 IMPORTS = "import numpyro\nimport numpyro.distributions as dist"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.encoding import decode
 
 
 def rewritten(plain: str | bytes, config: str, width: int = 88) -> str:

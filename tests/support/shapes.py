@@ -21,10 +21,10 @@ import numpyro
 import pytest
 from numpyro.distributions import biject_to
 
-from reparam_rewrite.config import read_config
-from reparam_rewrite.decoding import decode
-from reparam_rewrite.diagnostics import Refusal
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.source.encoding import decode
 from tests.support.executed import digest_of, executed
 from tests.support.execution import (
     assert_equivalent,

@@ -1,0 +1,1 @@
+"""The config: its tables, what they may hold, and what they become."""

@@ -1,0 +1,463 @@
+"""From the tables that tomllib read to a `Config`, collecting every problem on the way.
+
+Tables are read one by one and key by key, so that each problem has the place of the very key or
+value that causes it. What is wrong is left out and reading goes on; a check that would only repeat
+an earlier problem in other words is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from reparam_rewrite.config.checks import (
+    Wrong,
+    checked,
+    found,
+    function_name,
+    in_unit_interval,
+    reparam_argument,
+    site_key,
+    site_name,
+)
+from reparam_rewrite.config.places import KeyPath, KeyPlace, header
+from reparam_rewrite.config.rules import (
+    AxesRule,
+    BasisRule,
+    BasisTable,
+    Config,
+    ConfigTable,
+    Named,
+    ParentRule,
+    ParentTable,
+    PowerTable,
+    ReparamRule,
+    ScaleRule,
+    ScaleTable,
+    Settings,
+    SiteRule,
+    SiteTable,
+    VerifyRule,
+    VerifyTable,
+    hint_for_unknown,
+    keys_of,
+    line_of,
+)
+from reparam_rewrite.messages import Diagnostic, Place, nearest
+
+Value = TypeVar("Value")
+Keys = tuple[str, ...]
+
+
+class Reader:
+    """Reads one file; `problems` gathers what is wrong with it, each with its place."""
+
+    def __init__(
+        self, path: str, text: str, raw: dict[str, Any], places: dict[KeyPath, KeyPlace]
+    ) -> None:
+        self.path = path
+        self.text = text
+        self.raw = raw
+        self.places = places
+        self.problems: list[tuple[Place, Diagnostic]] = []
+        # By site, those that share a chain with it; None where the chains could not be read.
+        self.companions: dict[str, set[str]] | None = None
+
+    def config(self) -> Config:
+        """The config, incomplete where there are `problems`."""
+        self.unknown_keys((), self.raw, ConfigTable)
+        chains = self.chains()
+        if not self.problems:
+            self.companions = _companions(chains)
+        functions = self.functions()
+        in_defaults = self.table("defaults")
+        self.unknown_keys(("defaults",), in_defaults, Settings)
+        defaults = self.settings(("defaults",), in_defaults, Settings)
+        rules = [self.site(name, raw) for name, raw in self.table("sites").items()]
+        if not (self.problems or chains or rules) and self.raw.get("chain") != []:
+            self.wrong(
+                Place(self.path, 1, 1),
+                "the config configures nothing: it has neither a 'chain' nor a [sites.<site>]",
+                'write, for example, [sites.a] and under it offset = "mu".',
+            )
+        return Config(
+            path=self.path,
+            text=self.text,
+            functions=functions,
+            chains=chains,
+            defaults=Settings(**defaults),
+            sites={rule.name: rule for rule in rules if rule},
+            axes=self.axes(),
+            verify=self.verify(),
+        )
+
+    def axes(self) -> dict[str, AxesRule]:
+        """``axes = { A = ["i", "t"] }``"""
+        found = {}
+        for site, raw in self.table("axes").items():
+            place = self.value_place("axes", site)
+            if not isinstance(raw, list) or not all(isinstance(name, str) for name in raw):
+                message = f"the axes of '{site}' must be an array of strings"
+                self.wrong(place, message, f'write {site} = ["i", "t"].')
+            elif len(set(raw)) < len(raw):
+                self.wrong(place, f"the axes of '{site}' have one name twice")
+            else:
+                found[site] = AxesRule(place=place, names=tuple(raw))
+        return found
+
+    def verify(self) -> VerifyRule:
+        """``[verify]`` with ``args``, ``predict_args`` and ``function``"""
+        raw = self.table("verify")
+        self.unknown_keys(("verify",), raw, VerifyTable)
+        given = self.values(("verify",), raw, VerifyTable)
+        for key, value in given.items():
+            place = self.value_place("verify", key)
+            if not value.strip():
+                self.wrong(place, f"'{key}' is empty")
+            elif key == "function":
+                self.attempt(place, function_name, value)
+        return VerifyRule(**given)
+
+    def functions(self) -> tuple[Named, ...]:
+        raw = self.raw.get("functions")
+        if raw is None:
+            return ()
+        place = self.value_place("functions")
+        if not isinstance(raw, list):
+            message = f"'functions' must be an array of strings, not {found(raw)}"
+            self.wrong(place, message, 'write functions = ["model"].')
+            return ()
+        if not raw:
+            hint = "leave it out to rewrite the only function that samples the sites."
+            self.wrong(place, "'functions' is empty", hint)
+        return self.names(("functions",), raw, "functions", function_name)
+
+    def chains(self) -> tuple[tuple[Named, ...], ...]:
+        raw = self.raw.get("chain")
+        if raw is None:
+            return ()
+        if not isinstance(raw, list):
+            message = f"'chain' must be an array, not {found(raw)}"
+            self.wrong(self.value_place("chain"), message, 'write chain = ["mu", "a"].')
+            return ()
+        if not raw:
+            return ()  # which says that nothing is meant
+        nested = [isinstance(entry, list) for entry in raw]
+        if not any(nested):
+            return (self.chain(("chain",), raw),)
+        if not all(nested):
+            self.wrong(
+                self.value_place("chain", nested.index(not nested[0])),
+                "'chain' mixes the names of one chain with arrays, which are several chains",
+                'write chain = [["mu", "a"], ["nu", "b"]] for several.',
+            )
+            return ()
+        return tuple(self.chain(("chain", i), names) for i, names in enumerate(raw))
+
+    def chain(self, keys: KeyPath, raw: list[Any]) -> tuple[Named, ...]:
+        if len(raw) < 2:
+            hint = "each site of a chain is offset by those that are sampled before it."
+            self.wrong(self.value_place(*keys), "a chain needs at least two sites", hint)
+        return self.names(keys, raw, "chain", site_name)
+
+    def site(self, name: str, raw: Any) -> SiteRule | None:
+        """[sites.<name>]"""
+        keys = ("sites", name)
+        place = self.key_place(*keys)
+        before = len(self.problems)
+        if not self.is_table(keys, raw) or self.attempt(place, site_key, name) is None:
+            return None
+        self.unknown_keys(keys, raw, SiteTable)
+        overrides = self.settings(keys, raw, Settings)
+        parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
+        in_no_chain = self.companions is not None and name not in self.companions
+        does = raw.keys() & {"offset", "scale", "basis", "reparam"}
+        if not does and in_no_chain and len(self.problems) == before:
+            self.wrong(
+                place,
+                f"{header(*keys)} configures nothing: '{name}' has no 'offset' and is in no chain",
+                "add an offset, or add the site to a chain.",
+            )
+        return SiteRule(
+            name=name,
+            place=place,
+            parents=parents,
+            scale=self.scale(name, raw["scale"]) if "scale" in raw else None,
+            basis=self.basis(name, raw["basis"]) if "basis" in raw else None,
+            reparam=self.reparam(name, raw),
+            overrides=overrides,
+        )
+
+    def scale(self, child: str, raw: Any) -> ScaleRule | None:
+        """``0.5``, ``"1 / sigma"``, ``{ init = 1.0 }`` or ``{ by = "sigma", power = 0.5 }``"""
+        keys = ("sites", child, "scale")
+        place = self.value_place(*keys)
+        if not isinstance(raw, dict):
+            value = self.attempt(place, checked, "scale", float | str, raw)
+            return None if value is None else ScaleRule(place=place, value=value)
+        before = len(self.problems)
+        self.unknown_keys(keys, raw, ScaleTable)
+        given = self.values(keys, raw, ScaleTable, skip=("power",))
+        if given.get("init", 1.0) <= 0:
+            self.wrong(self.value_place(*keys, "init"), "a scale must be above 0")
+        power: float | PowerTable = 1.0
+        if isinstance(raw.get("power"), dict):
+            inner = (*keys, "power")
+            self.unknown_keys(inner, raw["power"], PowerTable)
+            learned = PowerTable(**self.values(inner, raw["power"], PowerTable))
+            if "init" in raw["power"]:
+                self.attempt(self.value_place(*inner, "init"), in_unit_interval, learned.init)
+            power = learned
+        elif "power" in raw:
+            power_place = self.value_place(*keys, "power")
+            power = self.attempt(power_place, checked, "power", float, raw["power"]) or 0.0
+            self.attempt(power_place, in_unit_interval, power)
+        by = given.pop("by", "")
+        if "by" in raw:
+            if isinstance(raw["by"], str):
+                self.attempt(self.value_place(*keys, "by"), self.parent_name(child), by)
+            for key in given:
+                hint = "with 'by' the scale is a power of that site; only 'power' can be learned."
+                self.wrong(self.key_place(*keys, key), f"'{key}' does nothing beside 'by'", hint)
+        elif "power" in raw:
+            hint = 'write { by = "sigma", power = 0.5 }.'
+            self.wrong(self.key_place(*keys, "power"), "'power' needs 'by'", hint)
+        if len(self.problems) > before:
+            return None
+        return ScaleRule(place=place, table=ScaleTable(**given), by=by, power=power)
+
+    def basis(self, child: str, raw: Any) -> BasisRule | None:
+        """``"dct"``, ``"haar"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
+        keys = ("sites", child, "basis")
+        place = self.value_place(*keys)
+        if not isinstance(raw, dict):
+            kind = self.attempt(place, checked, "basis", Literal["dct", "haar"], raw)
+            return None if kind is None else BasisRule(place=place, table=BasisTable(kind=kind))
+        before = len(self.problems)
+        self.unknown_keys(keys, raw, BasisTable)
+        given = self.values(keys, raw, BasisTable)
+        if "kind" not in raw:
+            self.wrong(place, "the basis has no 'kind'", 'write kind = "dct" or "haar".')
+        elif given.get("kind") == "dct" and "flip" in given:
+            self.wrong(self.key_place(*keys, "flip"), "'flip' belongs to the basis \"haar\"")
+        elif given.get("kind") == "haar" and "smooth" in given:
+            self.wrong(self.key_place(*keys, "smooth"), "'smooth' belongs to the basis \"dct\"")
+        if len(self.problems) > before:
+            return None
+        return BasisRule(place=place, table=BasisTable(**given))
+
+    def reparam(self, child: str, raw: dict[str, Any]) -> ReparamRule | None:
+        """``reparam = "LocScaleReparam"`` with ``args``, or ExplicitReparam with a transform."""
+        keys = ("sites", child)
+        for key in ("args", "transform"):
+            if key in raw and "reparam" not in raw:
+                hint = 'name the class: reparam = "LocScaleReparam".'
+                self.wrong(self.key_place(*keys, key), f"'{key}' needs 'reparam'", hint)
+        if "reparam" not in raw:
+            return None
+        place = self.value_place(*keys, "reparam")
+        name = self.attempt(place, checked, "reparam", str, raw["reparam"])
+        if name is None:
+            return None
+        for key in ("offset", "scale", "basis"):
+            if key in raw:
+                hint = f"{name} takes the whole site; leave one of the two out."
+                self.wrong(self.key_place(*keys, key), f"'{key}' can't go with 'reparam'", hint)
+        if self.companions is not None and child in self.companions:
+            hint = "take the site out of the chain, or leave 'reparam' out."
+            self.wrong(place, f"'{child}' is in a chain, so it can't have 'reparam' too", hint)
+        args = raw.get("args", {})
+        if not self.is_table((*keys, "args"), args):
+            return None
+        for key in args:
+            argument_place = self.key_place(*keys, "args", key)
+            self.attempt(argument_place, reparam_argument, name, key)
+        transform = ""
+        if ("transform" in raw) is not (name == "ExplicitReparam"):
+            hint = 'write transform = "dist.transforms.SoftplusTransform().inv", for example.'
+            message = "'ExplicitReparam' and 'transform' go together"
+            self.wrong(place, message, hint)
+        if "transform" in raw:
+            place_of = self.value_place(*keys, "transform")
+            transform = self.attempt(place_of, checked, "transform", str, raw["transform"]) or ""
+        return ReparamRule(
+            place=place,
+            name=name,
+            args=args,
+            transform=transform,
+            transform_place=self.value_place(*keys, "transform") if "transform" in raw else None,
+        )
+
+    def parents(self, child: str, raw: Any) -> tuple[ParentRule, ...]:
+        """The `offset` of a site, in any of its forms."""
+        keys = ("sites", child, "offset")
+        if isinstance(raw, dict):
+            rules = [self.parent(child, parent, entry) for parent, entry in raw.items()]
+            parents = tuple(rule for rule in rules if rule)
+        elif isinstance(raw, list):
+            names = self.names(keys, raw, "offset", self.parent_name(child))
+            parents = tuple(ParentRule(parent=one.name, place=one.place) for one in names)
+        elif isinstance(raw, str):
+            place = self.value_place(*keys)
+            if self.attempt(place, self.parent_name(child), raw) is None:
+                return ()
+            parents = (ParentRule(parent=raw, place=place),)
+        else:
+            message = "'offset' must be a string, an array of strings or a table"
+            hint = f"name the site that '{child}' is to be sampled around: offset = \"mu\"."
+            self.wrong(self.value_place(*keys), f"{message}, not {found(raw)}", hint)
+            return ()
+        if not raw and not isinstance(raw, str):
+            hint = f"name what '{child}' is offset by, or leave 'offset' out."
+            self.wrong(self.value_place(*keys), f"the 'offset' of '{child}' is empty", hint)
+        return parents
+
+    def parent(self, child: str, parent: str, raw: Any) -> ParentRule | None:
+        """[sites.<child>.offset.<parent>], most often an inline table; or `<parent> = false`."""
+        keys = ("sites", child, "offset", parent)
+        place = self.key_place(*keys)
+        if raw is False:
+            if self.attempt(place, self.parent_name(child), parent) is not None:
+                self.check_dropped(child, parent, place)
+            return ParentRule(parent=parent, place=place, keep=False)
+        if not isinstance(raw, dict):
+            hint = f"write {header(parent)[1:-1]} = {{}} for an offset with every default."
+            if parent in keys_of(ParentTable):
+                hint = (
+                    "the keys of 'offset' are the parents; a parent's settings are a table: "
+                    f"mu = {{ {parent} = ... }}, and those of every parent go in "
+                    f"{header('sites', child)}."
+                )
+            message = (
+                f"'{parent}' must be a table or false, not {'true' if raw is True else found(raw)}"
+            )
+            self.wrong(self.value_place(*keys), message, hint)
+            return None
+        self.unknown_keys(keys, raw, ParentTable)
+        # Beside a value the parent is a label, which need not be a site.
+        if "value" not in raw:
+            self.attempt(place, self.parent_name(child), parent)
+        elif not parent:
+            self.wrong(place, "the name of a parent is empty")
+        given = self.settings(keys, raw, ParentTable)
+        return ParentRule(
+            parent=parent,
+            place=place,
+            value=given.pop("value", None),
+            value_place=self.value_place(*keys, "value") if "value" in raw else None,
+            center=given.pop("center", None),
+            center_place=self.value_place(*keys, "center") if "center" in raw else None,
+            overrides=given,
+        )
+
+    def parent_name(self, child: str) -> Callable[[str], str]:
+        """The check of the name of a site that `child` is to be offset by."""
+
+        def check(name: str) -> str:
+            if name == child:
+                raise Wrong(
+                    f"'{child}' cannot be offset by itself",
+                    "name a site that is sampled before it, or take it out.",
+                )
+            return site_name(name)
+
+        return check
+
+    def check_dropped(self, child: str, parent: str, place: Place) -> None:
+        """`b = false` that drops nothing is a mistake in one of the two names."""
+        if self.companions is None or parent in self.companions.get(child, ()):
+            return
+        if child not in self.companions:
+            message = f"there is no '{parent}' to drop: '{child}' is in no chain"
+            self.wrong(
+                place, message, "without a chain, leave out the parents that are not wanted."
+            )
+            return
+        like = nearest(parent, self.companions[child])
+        message = f"there is no '{parent}' to drop: it is in no chain with '{child}'"
+        self.wrong(place, message, f"did you mean '{like[0]}'?" if like else "")
+
+    def settings(self, keys: Keys, raw: dict[str, Any], struct: type[Settings]) -> dict[str, Any]:
+        """What `raw` gives of the keys of a pair's settings, checked."""
+        return self.values(keys, raw, struct)
+
+    def values(
+        self,
+        keys: Keys,
+        raw: dict[str, Any],
+        struct: type[msgspec.Struct],
+        skip: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
+        """What `raw` gives of the keys of `struct` but those to `skip`, checked."""
+        given = {}
+        for key, kind in keys_of(struct).items():
+            if key in raw and key not in skip:
+                place = self.value_place(*keys, key)
+                value = self.attempt(place, checked, key, kind, raw[key])
+                if value is not None:
+                    given[key] = value
+        return given
+
+    def names(
+        self, keys: KeyPath, raw: list[Any], key: str, check: Callable[[str], str]
+    ) -> tuple[Named, ...]:
+        """The strings of an array, each of which `check` has passed."""
+        names: dict[str, Named] = {}
+        for index, name in enumerate(raw):
+            place = self.value_place(*keys, index)
+            if not isinstance(name, str):
+                self.wrong(place, f"'{key}' must hold strings, not {found(name)}")
+            elif name in names:
+                self.wrong(place, f"'{name}' is already in this array", "take one of them out.")
+            elif self.attempt(place, check, name) is not None:
+                names[name] = Named(name, place)
+        return tuple(names.values())
+
+    def table(self, key: str) -> dict[str, Any]:
+        """The table at the top of the file; empty where there is none."""
+        raw = self.raw.get(key, {})
+        return raw if self.is_table((key,), raw) else {}
+
+    def is_table(self, keys: Keys, raw: Any) -> bool:
+        if not isinstance(raw, dict):
+            message = f"{header(*keys)} must be a table, not {found(raw)}"
+            hint = f"write a line {header(*keys)}, and its keys below."
+            self.wrong(self.value_place(*keys), message, hint)
+        return isinstance(raw, dict)
+
+    def unknown_keys(self, keys: Keys, raw: dict[str, Any], struct: type[msgspec.Struct]) -> None:
+        for key, value in raw.items():
+            if key not in keys_of(struct):
+                hint = hint_for_unknown(key, value, keys, struct)
+                where = f" in {header(*keys)}" if keys else ""
+                self.wrong(self.key_place(*keys, key), f"unknown key '{key}'{where}", hint)
+
+    def attempt(self, place: Place, check: Callable[..., Value], *raw: Any) -> Value | None:
+        """What `check` makes of a raw value; None, which TOML does not have, if it is refused."""
+        try:
+            return check(*raw)
+        except Wrong as wrong:
+            self.wrong(place, wrong.message, wrong.hint)
+            return None
+
+    def wrong(self, place: Place, message: str, hint: str = "") -> None:
+        source = line_of(self.text, place.line)
+        self.problems.append((place, Diagnostic(place, message, hint, source)))
+
+    def key_place(self, *keys: str | int) -> Place:
+        return Place(self.path, *self.places[keys].key)
+
+    def value_place(self, *keys: str | int) -> Place:
+        return Place(self.path, *self.places[keys].value)
+
+
+def _companions(chains: tuple[tuple[Named, ...], ...]) -> dict[str, set[str]]:
+    """The sites of any chain, each with all that it shares a chain with."""
+    companions: dict[str, set[str]] = {}
+    for chain in chains:
+        members = {entry.name for entry in chain}
+        for name in members:
+            companions.setdefault(name, set()).update(members - {name})
+    return companions

@@ -1,0 +1,1 @@
+"""Running a model: what every command that does shares."""

@@ -1,0 +1,118 @@
+"""Errors of the code that is run: where they are in the user's files, and at which site."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import site as site_packages
+import sysconfig
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from jax.errors import TracerArrayConversionError
+
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
+
+#: Where Python and installed packages are: a frame there is not the user's.
+INSTALLED = tuple(
+    {
+        str(Path(path).resolve())
+        for path in (
+            sysconfig.get_paths()["stdlib"],
+            sysconfig.get_paths()["purelib"],
+            *site_packages.getsitepackages(),
+            str(Path(__file__).parents[1]),
+        )
+    }
+)
+
+#: What a basis is made of, as an error about an older NumPyro names it.
+BASES = re.compile(r"\b(?:DiscreteCosine|Haar)(?:Transform|Reparam)\b")
+BASES_SINCE = "0.22"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; "" if it says nothing."""
+    return str(error).strip().split("\n")[0].strip()
+
+
+def summary(error: BaseException) -> str:
+    """What an error is and says, in one line."""
+    said = first_line(error)
+    if len(said) > 160:
+        said = said[:157] + "..."
+    name = type(error).__name__
+    return f"{name}: {said}" if said else name
+
+
+def site_of(error: BaseException, names: Sequence[str]) -> str:
+    """The site that an error is about: one that it names, in quotes or as a word, or ""."""
+    said = str(error)
+    for name in sorted(names, key=len, reverse=True):
+        if re.search(rf"['\"`]{re.escape(name)}(_base)?['\"`]", said):
+            return name
+    return ""
+
+
+def frame_of(error: BaseException) -> traceback.FrameSummary | None:
+    """The innermost frame of an error that is in the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        path = frame.filename
+        if path.startswith("<frozen") or path.startswith("<string>"):
+            continue
+        if not str(Path(path).resolve()).startswith(INSTALLED):
+            return frame
+    return None
+
+
+def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refusal:
+    """`error` as a message with its place in the user's file: nothing could be checked."""
+    place: Place | str = path
+    source = ""
+    message = f"{doing}: {summary(error)}"
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        place = Place(relative(error.filename), error.lineno, error.offset or 1)
+        source, message = error.text or "", f"{doing}: {error.msg}"
+    elif frame := frame_of(error):
+        place = Place(relative(frame.filename), frame.lineno or 1, (frame.colno or 0) + 1)
+        source = linecache.getline(frame.filename, frame.lineno or 1)
+    is_missing = isinstance(error, ImportError | AttributeError)
+    if is_missing and (missing := BASES.search(str(error))):
+        hint = (
+            f"{missing[0]} came with NumPyro {BASES_SINCE}, and this is {version('numpyro')}: "
+            "update NumPyro, or take the basis out of the config."
+        )
+    if isinstance(error, TracerArrayConversionError):
+        hint = "JAX traces what NumPy's array is indexed by or put in: let --args give jax arrays."
+    refused = Refusal(Diagnostic(place, message, hint, source))
+    refused.__cause__ = error
+    return refused
+
+
+def cannot_run(error: BaseException, path: str, name: str) -> Refusal:
+    """What the model `name` raised when it was run with the arguments that it was given."""
+    hint = "give it what it takes, or name another with --function."
+    return refusal(error, path, f"'{name}' can't be run with these --args", hint)
+
+
+def place_of(error: BaseException) -> str:
+    """``model.py:12``, where the user's own code raised an error; "" if it isn't known."""
+    frame = frame_of(error)
+    return f"{relative(frame.filename)}:{frame.lineno}" if frame else ""
+
+
+def file_of(model: object) -> str:
+    """The file that a model is from, as a user would write it; "" for what is no function."""
+    code = getattr(getattr(model, "__func__", model), "__code__", None)
+    return relative(code.co_filename) if code else ""
+
+
+def relative(path: str) -> str:
+    """`path` from the current folder, where it is below it."""
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd().resolve()))
+    except (ValueError, OSError):
+        return path

@@ -1,0 +1,123 @@
+"""Python files as modules of their own, and the functions in them.
+
+The plain and the generated file are two versions of one module: each gets a name that no import
+finds. The folder of a file comes first on `sys.path`, as it does for ``python file.py``, so that
+it imports what stands beside it. What a file prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import itertools
+import linecache
+import os
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
+from reparam_rewrite.running.errors import refusal
+from reparam_rewrite.source.encoding import is_notebook
+from reparam_rewrite.source.files import read_bytes
+
+_number = itertools.count()
+
+
+def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> ModuleType:
+    """Run the file at `path` as a module; `data`, if given, instead of its content.
+
+    `shown` is the file's name in messages and tracebacks, where it isn't `path`. Raises `Refusal`,
+    with its place in the file, for whatever the code raises, and for notebooks.
+    """
+    if is_notebook(path):
+        message = "the file is a notebook, and all of its cells would run"
+        hint = "have the model in a .py of its own: jupyter nbconvert --to script, for example."
+        raise Refusal(Diagnostic(path, message, hint))
+    source = read_bytes(path, what) if data is None else data
+    file = Path(path).resolve()
+    package, root = package_of(file)
+    put_first(root)
+    name = f"{package}{'.' if package else ''}_verified_{next(_number)}_{file.stem}"
+    name = "".join(char if char.isalnum() or char in "._" else "_" for char in name)
+    # jax can't take what Python couldn't decode of a path, in the C locale.
+    filename = os.fsencode(shown or str(file)).decode("utf-8", "replace")
+    spec = importlib.machinery.ModuleSpec(name, None, origin=filename)
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(file)
+    if shown or filename != str(file):
+        text = source.decode("utf-8", "replace")
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    # Dataclasses and pickles look their module up by name.
+    sys.modules[name] = module
+    try:
+        if package:
+            importlib.import_module(package)
+        with redirect_stdout(sys.stderr):
+            exec(compile(source, filename, "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        hint = "it must run by itself, in the Python that reparam-rewrite runs in."
+        raise refusal(error, path, f"the {what} can't be imported", hint) from error
+    return module
+
+
+def package_of(file: Path) -> tuple[str, Path]:
+    """The package that a file is in, for its relative imports, and the folder that holds it."""
+    folder, parts = file.parent, []
+    while (folder / "__init__.py").exists():
+        parts.append(folder.name)
+        folder = folder.parent
+    return ".".join(reversed(parts)), folder
+
+
+def put_first(folder: Path) -> None:
+    path = str(folder)
+    if path in sys.path:
+        sys.path.remove(path)
+    sys.path.insert(0, path)
+
+
+def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
+    """The function of a dotted name: of a class it is unbound, of a function it is what that
+    function returns when it is called without arguments.
+
+    Raises `Refusal` if there is none.
+    """
+    found: Any = module
+    for at, part in enumerate(name.split(".")):
+        if isinstance(found, FunctionType):
+            outer = name.split(".")[at - 1]
+            try:
+                with redirect_stdout(sys.stderr):
+                    found = found()
+            except Exception as error:
+                hint = f"'{name}' is what '{outer}' returns when called without arguments."
+                raise refusal(error, path, f"'{outer}' can't be called", hint) from error
+            if getattr(found, "__name__", None) != part:
+                message = f"'{outer}' returns no function '{part}' when called without arguments"
+                raise Refusal(Diagnostic(path, message))
+            continue
+        if not hasattr(found, part):
+            own = [
+                key
+                for key, value in vars(found).items()
+                if callable(value) and getattr(value, "__module__", "") == module.__name__
+            ]
+            like = nearest(part, own)
+            hint = f"did you mean '{like[0]}'?" if like else f"it has {listed(own) or 'none'}."
+            raise Refusal(Diagnostic(path, f"there is no function '{name}'", hint))
+        found = getattr(found, part)
+    if not callable(found):
+        raise Refusal(Diagnostic(path, f"'{name}' is no function"))
+    return found  # type: ignore[no-any-return]
+
+
+def class_of(module: ModuleType, name: str) -> type | None:
+    """The class that a dotted name is a method of, None where it is none."""
+    found: Any = module
+    for part in name.split(".")[:-1]:
+        found = getattr(found, part, None)
+    return found if isinstance(found, type) else None

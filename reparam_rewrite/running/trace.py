@@ -1,0 +1,207 @@
+"""Runs of a model: its sites under given values, with or without compiling it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from numpyro import handlers
+from numpyro.distributions import biject_to, constraints
+from numpyro.primitives import Messenger
+
+from reparam_rewrite.running import parts
+from reparam_rewrite.running.values import Model, Site, Trace, Values
+
+#: What makes XLA compile faster and the program slower: most of the time goes to the compiler.
+HASTY: dict[str, Any] = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+}
+
+#: The key of a trace under which the returned value is: not a name that a site may have.
+RETURN = "<return>"
+
+
+def double_precision() -> AbstractContextManager[Any]:
+    """A block in which jax computes in float64.
+
+    A context rather than a global switch: what users run is float32.
+    """
+    made: AbstractContextManager[Any]
+    if hasattr(jax, "enable_x64"):
+        made = jax.enable_x64(True)
+    else:  # where it lived before jax 0.8
+        made = importlib.import_module("jax.experimental").enable_x64()
+    return made
+
+
+def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The arguments with arrays of their own.
+
+    jax may remember by its identity an array that was a float32 constant in an earlier run.
+    """
+    return tuple(parts.copied(one) for one in args), parts.copied(dict(kwargs))
+
+
+def compiled(function: Any, *like: Any) -> Any:
+    """`function` compiled for arguments like these, fast rather than well."""
+    return jax.jit(function).lower(*like).compile(compiler_options=HASTY)
+
+
+class Unconditioned(Messenger):  # type: ignore[misc]
+    """Draws observed sites too: ``handlers.uncondition``, which NumPyro 0.16 doesn't have."""
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        if msg["type"] == "sample" and msg["is_observed"]:
+            msg["is_observed"], msg["value"] = False, None
+
+
+def cheap_key(seed: int) -> jax.Array:
+    """A key whose random numbers are weaker than the default's, but compile in half the time."""
+    return jax.random.key(seed, impl="unsafe_rbg")
+
+
+def traced(
+    model: Model,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    data: Values | None = None,
+    key: jax.Array | int = 0,
+    unconstrained: Values | None = None,
+    substitute: Callable[[Site], Any] | None = None,
+) -> Trace:
+    """The trace of one seeded run with the given values of sites.
+
+    unconstrained: values of latents in the space that samplers see, mapped to their supports.
+    substitute: gives the value of any other site, None to leave it alone.
+    """
+
+    def constrain(site: Site) -> Any:
+        value = (unconstrained or {}).get(site["name"])
+        if value is None or site["type"] != "sample":
+            return substitute(site) if substitute else None
+        return biject_to(site["fn"].support)(value)
+
+    with (
+        handlers.seed(rng_seed=key),
+        handlers.trace() as trace,
+        handlers.substitute(data=data or {}),
+        handlers.substitute(substitute_fn=constrain),
+    ):
+        returned = model(*args, **kwargs)
+    return {**trace, RETURN: {"type": "return", "value": returned}}
+
+
+def structure(
+    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], draws: int = 0
+) -> Trace:
+    """A trace of which only these values are computed: observed, plates, params, discrete latents.
+
+    draws: how many further values of each discrete latent are to be drawn, as "draws", and
+    whether an initial value of a param changes with the key, as "random".
+
+    The values of other sites are a shape and a dtype; "real_shape" is that of a latent value in
+    unconstrained space. That and compiling the run as a whole takes
+    a hundredth of the time of a plain trace, which compiles each operation by itself.
+    """
+    sites: dict[str, Site] = {}
+
+    def run(key: jax.Array) -> Values:
+        sites.update(traced(model, args, kwargs, key=key))
+        del sites[RETURN]
+        values = {}
+        for name, site in sites.items():
+            value = site["value"]
+            if is_latent(site) and not is_discrete(site):
+                to_support = biject_to(site["fn"].support)
+                site["real_shape"] = to_support.inverse_shape(jnp.shape(value))
+            if site["type"] == "param":
+                values[name] = {
+                    "value": value,
+                    "args": site["args"],
+                    "constraint": as_output(site["kwargs"].get("constraint", constraints.real)),
+                }
+            elif site["type"] == "deterministic" or (is_latent(site) and not is_discrete(site)):
+                site["value"] = shaped(value)
+            else:
+                values[name] = {"value": value}
+            if is_latent(site) and is_discrete(site) and draws:
+                values[name]["support"] = enumerated(site)
+        return values
+
+    program, key = jax.jit(run), cheap_key
+    try:
+        values = program(key(0))
+    except NotImplementedError:  # of Poisson draws, with such keys
+        sites.clear()
+        program, key = jax.jit(run), jax.random.key
+        values = program(key(0))
+    found = {name: {**site, **values.get(name, {})} for name, site in sites.items()}
+    discrete = [n for n, s in found.items() if is_latent(s) and is_discrete(s)]
+    count = draws if discrete else min(draws, 1)
+    others = [program(key(at)) for at in range(1, count + 1)] if found else []
+    for name in discrete:
+        found[name]["draws"] = [other[name]["value"] for other in others]
+    for name, site in found.items():
+        if site["type"] == "param" and others:
+            site["random"] = not parts.equal(site["value"], others[0][name]["value"])
+    return found
+
+
+def as_output(constraint: Any) -> Any:
+    """What a program can return: bounds may be computed in it."""
+    leaves = jax.tree.leaves(constraint)
+    return constraint if all(parts.is_array(leaf) for leaf in leaves) else None
+
+
+def enumerated(site: Site) -> Any:
+    """The values that an element of a discrete site may have, if it has but so many."""
+    try:
+        return jnp.ravel(site["fn"].enumerate_support(expand=False))
+    except Exception:
+        return None
+
+
+def shaped(value: Any) -> Any:
+    """The shape and dtype of a value, without the value."""
+
+    def of_leaf(leaf: Any) -> Any:
+        return jax.eval_shape(lambda: jnp.asarray(leaf)) if parts.is_array(leaf) else leaf
+
+    return parts.mapped(of_leaf, value)
+
+
+def is_discrete(site: Site) -> bool:
+    return bool(site["fn"].support.is_discrete)
+
+
+def is_latent(site: Site) -> bool:
+    return bool(site["type"] == "sample" and not site["is_observed"])
+
+
+def full_value(param: Site) -> Any:
+    """The initial value of a param; in the trace of a subsampled plate there is only a part."""
+    return param["args"][0] if param["args"] else param["value"]
+
+
+def constraint_of(param: Site) -> constraints.Constraint:
+    constraint: constraints.Constraint = param.get("constraint") or param["kwargs"].get(
+        "constraint", constraints.real
+    )
+    return constraint
+
+
+def same_constraint(one: Any, other: Any) -> bool:
+    """Are two constraints of params of one kind, with equal bounds?"""
+    if one is other:
+        return True
+    if isinstance(one, constraints.Constraint):
+        if type(one) is not type(other):
+            return False
+        here, there = vars(one), vars(other)
+        return here.keys() == there.keys() and all(same_constraint(here[k], there[k]) for k in here)
+    return parts.equal(one, other)

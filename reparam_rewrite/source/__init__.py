@@ -1,0 +1,1 @@
+"""Files as bytes, text and modules: reading, comparing and writing them."""

@@ -1,0 +1,160 @@
+"""A unified diff of two files' bytes that `git apply` takes as it is printed.
+
+What git asks for, by experiment (tests/test_diffs.py runs it):
+
+- Only under a `diff --git` line are the paths surely the repository's, wherever `git apply` is run.
+  Those of a classical header, of two lines, are guessed at: from a sub-folder, sub/other/new.py may
+  be made of other/new.py.
+- Under it, `--- /dev/null` makes a new file only after a `new file mode` line.
+- Two different paths are a rename, the old file gone, unless `copy from` and `copy to` are there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+CONTEXT = 3  # lines around a change
+
+NO_NEWLINE = b"\n\\ No newline at end of file\n"
+
+NOWHERE = b"/dev/null"
+
+# The bytes of a path that git puts in quotes, and how; those that C has no letter for are octal.
+ESCAPES = {byte: b"\\%03o" % byte for byte in (*range(0x20), *range(0x7F, 0x100))}
+ESCAPES |= {
+    byte: b"\\" + bytes([letter])
+    for byte, letter in zip(b'\a\b\t\n\v\f\r"\\', b'abtnvfr"\\', strict=True)
+}
+
+
+def unified_diff(
+    old: bytes,
+    new: bytes,
+    old_path: Path | None,
+    new_path: Path | None,
+    nameless: bytes = b"stdin",
+) -> bytes:
+    """The diff from `old` to `new`, b"" if they are equal; the same for the same arguments.
+
+    Lines end at "\\n" alone and are kept byte for byte, so any line ends and encodings pass.
+    `old_path` None stands for a file that is not there yet, `new_path` None for one that is to
+    go, both None for text without a file, called `nameless`. Two different paths are a copy:
+    the old file stays as it is. Symbolic links are followed, as git would not patch through one.
+    """
+    if old == new:
+        return b""
+    before, after = split(old), split(new)
+    lines = header(label(old_path), label(new_path), nameless)
+    for hunk in hunks(before, after):
+        lines += hunk
+    return b"".join(lines)
+
+
+def header(old: bytes | None, new: bytes | None, nameless: bytes) -> list[bytes]:
+    """The lines above the first hunk, for paths as `label` gives them."""
+    if old is None and new is None:
+        old = new = nameless
+    names = (b"a/" + (old or new or b""), b"b/" + (new or old or b""))
+    lines = [b"diff --git %s %s\n" % (quoted(names[0]), quoted(names[1]))]
+    if old is None:
+        lines.append(b"new file mode 100644\n")
+    elif new is None:
+        lines.append(b"deleted file mode 100644\n")
+    elif old != new:
+        lines += [b"copy from %s\n" % quoted(old), b"copy to %s\n" % quoted(new)]
+    lines.append(b"--- %s\n" % (NOWHERE if old is None else tabbed(names[0])))
+    lines.append(b"+++ %s\n" % (NOWHERE if new is None else tabbed(names[1])))
+    return lines
+
+
+def label(path: Path | None) -> bytes | None:
+    """`path` as git names it: from the root of its repository, with "/".
+
+    Outside a repository from the current folder, and for files elsewhere from the file system's
+    root.
+    """
+    if path is None:
+        return None
+    try:
+        full = Path(os.path.realpath(path))
+        root = next((folder for folder in full.parents if (folder / ".git").exists()), None)
+        root = root or Path.cwd().resolve()
+    except OSError:  # the current folder was deleted, or one above may not be looked into
+        full = root = path
+    if full == root or not full.is_relative_to(root):
+        root = Path(full.anchor)
+    return os.fsencode(full.relative_to(root).as_posix())
+
+
+def quoted(name: bytes) -> bytes:
+    """`name` in double quotes if git would put it in them, else as it is."""
+    escaped = b"".join(ESCAPES.get(byte, bytes([byte])) for byte in name)
+    return name if escaped == name else b'"%s"' % escaped
+
+
+def tabbed(name: bytes) -> bytes:
+    """`name` as in a `---` line: with a space in it, a tab says where it ends."""
+    return quoted(name) + (b"\t" if b" " in name else b"")
+
+
+def split(data: bytes) -> list[bytes]:
+    """The lines of `data` with their "\\n"; a "\\r" is part of its line."""
+    *lines, last = data.split(b"\n")
+    return [line + b"\n" for line in lines] + ([last] if last else [])
+
+
+def hunks(old: list[bytes], new: list[bytes]) -> Iterator[list[bytes]]:
+    """The lines of each hunk: changes whose context would touch stand in one."""
+    changes: list[tuple[int, int, int, int]] = []
+    for change in changed(old, new):
+        if changes and change[0] - changes[-1][1] > 2 * CONTEXT:
+            yield hunk(old, new, changes)
+            changes = []
+        changes.append(change)
+    if changes:
+        yield hunk(old, new, changes)
+
+
+def changed(old: list[bytes], new: list[bytes]) -> Iterator[tuple[int, int, int, int]]:
+    """What differs: `old[start:end]` became `new[start:end]`, as (start, end, start, end)."""
+    # Nothing but a diff needs it.
+    from reparam_rewrite.source.matching import matches
+
+    a = b = 0
+    for match in matches(old, new):
+        if a < match.old or b < match.new:
+            yield a, match.old, b, match.new
+        a, b = match.old + match.length, match.new + match.length
+
+
+def hunk(
+    old: list[bytes], new: list[bytes], changes: list[tuple[int, int, int, int]]
+) -> list[bytes]:
+    """One hunk with its context, from changes that are near each other."""
+    (first, _, first_new, _), (_, last, _, last_new) = changes[0], changes[-1]
+    lead = min(first, CONTEXT)
+    trail = min(len(old) - last, CONTEXT)
+    ranges = span(first - lead, last + trail), span(first_new - lead, last_new + trail)
+    lines = [b"@@ -%s +%s @@\n" % ranges]
+    done = first - lead
+    for a, a_end, b, b_end in changes:
+        lines += [marked(b" ", line) for line in old[done:a]]
+        lines += [marked(b"-", line) for line in old[a:a_end]]
+        lines += [marked(b"+", line) for line in new[b:b_end]]
+        done = a_end
+    lines += [marked(b" ", line) for line in old[done : last + trail]]
+    return lines
+
+
+def span(start: int, end: int) -> bytes:
+    """The lines from `start` to `end`, counted from 0, as a hunk's header gives them."""
+    # An empty one names the line before it.
+    first = start + 1 if end > start else start
+    return b"%d" % first if end - start == 1 else b"%d,%d" % (first, end - start)
+
+
+def marked(mark: bytes, line: bytes) -> bytes:
+    """`line` behind its mark, and the note that git reads if it is the last and does not end."""
+    return mark + line if line.endswith(b"\n") else mark + line + NO_NEWLINE

@@ -1,0 +1,222 @@
+"""Bytes of a Python file to text that can be turned back into the same bytes.
+
+The encoding is found as Python itself finds it (https://peps.python.org/pep-0263/): a byte order
+mark, a cookie such as `# -*- coding: latin-1 -*-` in the first two lines, else UTF-8. A notebook is
+UTF-8, as all JSON.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from functools import cached_property
+from tokenize import detect_encoding
+
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
+
+SAVE_AS_UTF8 = "save the file as UTF-8"
+
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+WIDE_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Python file, or a notebook, as read.
+
+    `path` is the path as the user spelt it, or "<stdin>"; `data` the bytes; `encoding` what
+    `tokenize.detect_encoding` says of them ("utf-8-sig" where there is a byte order mark); `text`
+    the decoded bytes without the mark, line ends untouched, so that `text.encode(encoding)` is
+    `data` again; `newline` the first line end of the file, "\\n" where it has none.
+    """
+
+    path: str
+    data: bytes
+    encoding: str
+    text: str
+    newline: str
+
+    def line(self, number: int) -> str:
+        """The physical line `number`, counted from 1, without its line end; "" past the last."""
+        return self._lines[number - 1] if 1 <= number <= len(self._lines) else ""
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return physical_lines(self.text)
+
+
+def physical_lines(text: str) -> list[str]:
+    """The lines of `text` as Python counts them, without their ends.
+
+    `str.splitlines` would also split at form feeds and other characters that Python keeps inside
+    a line, and every number after that would be wrong.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def decode(path: str, data: bytes) -> Source:
+    """The `Source` of `data`.
+
+    Raises `Refusal` for whatever Python could not read (an unknown encoding, bytes that are not
+    valid in it, NUL bytes, UTF-16 and UTF-32, a byte order mark against its cookie) and for text
+    that would not encode to the same bytes again.
+    """
+    if is_notebook(path):
+        return decode_notebook(path, data)
+    refuse_wide(path, data)
+    refuse_nul(path, data)
+    encoding = find_encoding(path, data)
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise undecodable(path, encoding, error) from None
+    except UnicodeError as error:  # "idna" and "undefined" say neither where nor which byte
+        message = f"the bytes are not valid {encoding}: {error}"
+        raise cookie_refusal(path, data, message, f"{SAVE_AS_UTF8} and remove it.") from None
+    if not writes_back(text, encoding, data):
+        message = f"as {encoding} the text of the file would be written back as other bytes"
+        hint = f"{SAVE_AS_UTF8} and remove this declaration."
+        raise cookie_refusal(path, data, message, hint)
+    return Source(path, data, encoding, text, first_newline(text))
+
+
+def is_notebook(path: str) -> bool:
+    """Does a path name a Jupyter notebook?"""
+    return path.lower().endswith(".ipynb")
+
+
+def decode_notebook(path: str, data: bytes) -> Source:
+    """The `Source` of a notebook. Raises `Refusal` if it isn't UTF-8."""
+    encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        place, line = located(path, error.object, error.start, encoding)
+        message = f"byte 0x{error.object[error.start]:02x} is not valid utf-8, as all notebooks are"
+        raise Refusal(Diagnostic(place, message, f"{SAVE_AS_UTF8}.", line)) from None
+    return Source(path, data, encoding, text, first_newline(text))
+
+
+def writes_back(text: str, encoding: str, data: bytes) -> bool:
+    """Whether `text` encodes to `data`; not in every encoding is there one way to say it."""
+    try:
+        return text.encode(encoding) == data
+    except UnicodeError:
+        return False
+
+
+def first_newline(text: str) -> str:
+    """The first line end of `text`, "\\n" where there is none."""
+    end = min((at for at in (text.find("\n"), text.find("\r")) if at >= 0), default=-1)
+    if end < 0 or text[end] == "\n":
+        return "\n"
+    return "\r\n" if text[end + 1 : end + 2] == "\n" else "\r"
+
+
+def refuse_wide(path: str, data: bytes) -> None:
+    """Refuse a file that begins with the byte order mark of UTF-16 or UTF-32."""
+    for mark, name in WIDE_MARKS.items():
+        if data.startswith(mark):
+            message = f"the file is {name}, which Python can't read"
+            raise Refusal(Diagnostic(path, message, f"{SAVE_AS_UTF8}."))
+
+
+def refuse_nul(path: str, data: bytes) -> None:
+    """Refuse NUL bytes: Python does, and UTF-16 without a mark is mostly made of them."""
+    at = data.find(b"\0")
+    if at >= 0:
+        place, line = located(path, data, at, "utf-8-sig")
+        hint = f"if it is UTF-16 text, {SAVE_AS_UTF8}; otherwise it is not Python source."
+        raise Refusal(
+            Diagnostic(place, "the file has a NUL byte", hint, line.replace("\0", "\ufffd"))
+        )
+
+
+def find_encoding(path: str, data: bytes) -> str:
+    """What `tokenize.detect_encoding` says of `data`, its errors as `Refusal`."""
+    # It would stop at a byte that is no UTF-8 even where the cookie allows it ("# Müller" above
+    # the cookie, in Latin-1). Python does not, so only the ASCII of the lines is shown to it.
+    lines = iter([ascii_only(line) for line in first_lines(data)])
+    marked = data.startswith(codecs.BOM_UTF8)
+    hint = f"correct the declaration, or remove it and {SAVE_AS_UTF8}."
+    try:
+        encoding, _ = detect_encoding(lambda: next(lines, b""))
+    except SyntaxError as error:
+        name = str(error).rpartition(": ")[2]
+        message = f"Python knows no encoding '{name}'"
+        if marked:
+            message = "another encoding is declared than that of the file's byte order mark, utf-8"
+        raise cookie_refusal(path, data, message, hint) from None
+    if not marked and not reads_ascii(encoding):
+        message = f"Python source cannot be encoded as {encoding}"
+        raise cookie_refusal(path, data, message, hint)
+    if not marked and encoding != "utf-8" and not keeps_ascii(encoding):
+        message = f"in {encoding} not every ASCII character stands for itself"
+        raise cookie_refusal(path, data, message, f"{SAVE_AS_UTF8} and remove this declaration.")
+    return encoding
+
+
+def first_lines(data: bytes) -> list[bytes]:
+    """The first two lines of `data` with their ends, where a cookie may stand."""
+    # A copy of the beginning is enough, unless the lines are absurdly long.
+    head = data[:4096] if data[:4096].count(b"\n") >= 2 else data
+    return head.splitlines(keepends=True)[:2]  # of bytes: only at \n, \r\n and \r
+
+
+def ascii_only(line: bytes) -> bytes:
+    """`line` with every other byte replaced, but for a byte order mark at its beginning."""
+    mark = codecs.BOM_UTF8 if line.startswith(codecs.BOM_UTF8) else b""
+    return mark + line[len(mark) :].decode("ascii", "replace").encode("ascii", "replace")
+
+
+def reads_ascii(encoding: str) -> bool:
+    """Whether ASCII means itself in `encoding`, as it must for the cookie to have been read."""
+    try:
+        return "\n# coding=".encode(encoding) == b"\n# coding="
+    except (LookupError, UnicodeError):  # "hex" is a codec, though not of text
+        return False
+
+
+def keeps_ascii(encoding: str) -> bool:
+    """Whether all of ASCII means itself in `encoding`, as whoever adds a line to a file trusts.
+
+    In UTF-7 a + doesn't, nor a backslash in some of the Japanese and Korean ones.
+    """
+    printable = "".join(map(chr, range(32, 127)))
+    try:
+        return printable.encode(encoding) == printable.encode("ascii")
+    except UnicodeError:
+        return False
+
+
+def undecodable(path: str, encoding: str, error: UnicodeDecodeError) -> Refusal:
+    """The refusal of bytes that are not valid in the encoding of the file."""
+    place, line = located(path, error.object, error.start, encoding)
+    message = f"byte 0x{error.object[error.start]:02x} is not valid {encoding}"
+    name = encoding.removesuffix("-sig")
+    hint = (
+        f"{SAVE_AS_UTF8}, or declare its encoding in the first line: # -*- coding: latin-1 -*-"
+        if name == "utf-8"
+        else f"correct the declaration of the encoding, or {SAVE_AS_UTF8} and remove it."
+    )
+    return Refusal(Diagnostic(place, message, hint, line))
+
+
+def cookie_refusal(path: str, data: bytes, message: str, hint: str) -> Refusal:
+    """A refusal that points at the declaration of the encoding."""
+    at = data.find(b"coding")
+    place, line = located(path, data, at, "utf-8-sig")
+    return Refusal(Diagnostic(place, message, hint, line))
+
+
+def located(path: str, data: bytes, at: int, encoding: str) -> tuple[Place, str]:
+    """Where the byte `at` is, and its line; what cannot be decoded shows as a replacement mark."""
+    before = physical_lines(data[:at].decode(encoding, "replace"))
+    # Decoded from the byte on: a character cut in two would otherwise count twice.
+    after = physical_lines(data[at:].decode(encoding.removesuffix("-sig"), "replace"))
+    return Place(path, len(before), len(before[-1]) + 1), before[-1] + after[0]

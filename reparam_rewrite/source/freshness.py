@@ -1,0 +1,34 @@
+"""Is an output what its model and config give now? Answered from digests, without parsing any.
+
+Whatever is unusual (a file that can't be read, one without a stamp) is no answer: then the output
+is generated, and compared.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reparam_rewrite import __version__
+from reparam_rewrite.source.line_length import line_length
+from reparam_rewrite.source.stamp import is_fresh, origin
+
+STDIN = "-"
+
+
+def known_fresh(model: str, config: str, output: str) -> bool:
+    """Whether the file `output` says of itself that it is up to date, and was not edited."""
+    if STDIN in (model, output):
+        return False
+    try:
+        if not all(Path(path).is_file() for path in (model, config, output)):
+            return False  # a pipe, say, is read once
+        made = Path(output).read_bytes()
+        sources = (model, Path(model).read_bytes()), (config, Path(config).read_bytes())
+    except (OSError, ValueError):
+        return False
+    made_from = origin(__version__, output, *sources, line_length(Path(model)))
+    if output.endswith(".ipynb"):
+        from reparam_rewrite.notebooks import stamp
+
+        return stamp.is_fresh(made, made_from)
+    return is_fresh(made, made_from)
