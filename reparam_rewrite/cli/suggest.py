@@ -59,8 +59,8 @@ Exit status:
 @click.option(
     "--dag",
     metavar="FILE",
-    help="Draw the sites, their priors and the offsets into this file: .svg, .html or .png.",
-    shell_complete=files(".svg", ".html", ".png"),
+    help="Draw the sites, their priors and the offsets into this file: .svg, .png, .html or .dot.",
+    shell_complete=files(".svg", ".png", ".html", ".dot"),
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there already.")
 @click.option(
@@ -112,7 +112,7 @@ def run(
     text = to_text(suggestion)
     outputs = [(write, text.encode())] if write is not None else []
     if dag is not None:
-        from reparam_rewrite.suggest.picture import drawn
+        from reparam_rewrite.suggest.dot import drawn
 
         outputs.append((dag, drawn(suggestion, kind)))
     for path, data in outputs:
@@ -133,10 +133,11 @@ def drawing_kind(path: str | None) -> str:
     from pathlib import Path
 
     from reparam_rewrite.messages import Diagnostic, Refusal
+    from reparam_rewrite.suggest.dot import KINDS
 
     kind = Path(path).suffix.lower().lstrip(".") if path is not None else ""
-    if path is not None and kind not in ("svg", "html", "png"):
-        hint = "name a file that ends in .svg, .html or .png."
+    if path is not None and kind not in KINDS:
+        hint = "name a file that ends in .svg, .png, .html or .dot."
         raise Refusal(Diagnostic(path, "it can't be told how to draw it", hint))
     return kind
 
