@@ -1,26 +1,145 @@
 """What is wrong, where, and the way out: the one form of every message a user sees.
 
-A `Diagnostic` is a value; raising `Refusal` with one or more of them is how every step of the
-pipeline says no. Rendering them is the command line's business.
+A `Problem` is a rule of the rewriter that a model breaks, as values: which rule, and which sites,
+functions and places it is about. A `Diagnostic` is what a user reads of it, and raising `Refusal`
+with one or more of them is how every step of the pipeline says no. Printing them is the command
+line's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
+from string import Formatter
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A position in a file as editors count it: `line` and `column` are 1-based characters."""
+    """A position in a file as editors count it: `line` and `column` are 1-based characters.
+
+    Where the line is one of a cell of a notebook, `cell` is what sentences call that cell, and
+    `path` is how a path names it: ``Place("model.ipynb:cell 4", 3, 1, "cell 4")``.
+    """
 
     path: str
     line: int
     column: int
+    cell: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
+
+    @property
+    def in_words(self) -> str:
+        """The line as a sentence has it: ``line 3``, or ``line 3 of cell 4``."""
+        return f"line {self.line} of {self.cell}" if self.cell else f"line {self.line}"
+
+    def at(self, line: int) -> Place:
+        """The start of another line of the same file."""
+        return replace(self, line=line, column=1)
+
+
+@dataclass(frozen=True)
+class OfSite:
+    """A problem is about one site."""
+
+    site: str
+
+
+@dataclass(frozen=True)
+class OfPair:
+    """A problem is about the offset of one site by another, or by an expression's label."""
+
+    child: str
+    parent: str
+
+
+@dataclass(frozen=True)
+class OfFunction:
+    """A problem is about a function of the model's file."""
+
+    function: str
+
+
+@dataclass(frozen=True)
+class OfFile:
+    """A problem is about all of the model's file, or all of the config."""
+
+
+About = OfSite | OfPair | OfFunction | OfFile
+
+Filler = str | int | Place | tuple[Place, ...]
+"""What fills a hole of a message. Places are told in words: ``line 7``, ``lines 3, 7 and 9``."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A rule that a model or a config breaks, where, and the way out.
+
+    `code` is the name of the rule, and `about` says which sites it was broken by. `text` and
+    `hint` are templates in the syntax of `str.format`, whose holes have the names of the fields
+    of `about` and of `parts`; what fills a hole is never read as a template itself. ``{at:path}``
+    tells a place as ``model.py:7`` and not as ``line 7``.
+    """
+
+    code: str
+    about: About
+    place: Place | str
+    text: str
+    hint: str
+    parts: Mapping[str, Filler] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """What is wrong: a clause without a final full stop."""
+        return self._filled(self.text)
+
+    @property
+    def way_out(self) -> str:
+        """What can be done about it: a whole sentence, or nothing."""
+        return self._filled(self.hint)
+
+    def _filled(self, template: str) -> str:
+        return FILLING.vformat(template, (), {**asdict(self.about), **self.parts})
+
+    def moved(self, to: Callable[[Place], Place]) -> Problem:
+        """The same problem in another file: `to` gives for every place where that is now."""
+        parts = {
+            name: to(part)
+            if isinstance(part, Place)
+            else tuple(map(to, part))
+            if isinstance(part, tuple)
+            else part
+            for name, part in self.parts.items()
+        }
+        place = to(self.place) if isinstance(self.place, Place) else self.place
+        return replace(self, place=place, parts=parts)
+
+
+class Filling(Formatter):
+    """Fills the holes of a message: text as it is, and places in words or as paths."""
+
+    def format_field(self, value: Any, spec: str) -> str:
+        places = value if isinstance(value, tuple) else (value,)
+        if not isinstance(places[0], Place):
+            return str(value)
+        if spec == "path":
+            return ", ".join(f"{place.path}:{place.line}" for place in places)
+        return lines_in_words(places)
+
+
+FILLING = Filling()
+
+
+def lines_in_words(places: tuple[Place, ...]) -> str:
+    """``line 7``, ``lines 7, 9 and 12``, or ``line 1 of cell 2 and line 3 of cell 4``."""
+    if len(places) == 1:
+        return places[0].in_words
+    in_cells = any(place.cell for place in places)
+    *others, last = [place.in_words if in_cells else str(place.line) for place in places]
+    return f"{'' if in_cells else 'lines '}{', '.join(others)} and {last}"
 
 
 @dataclass(frozen=True)
@@ -29,13 +148,20 @@ class Diagnostic:
 
     `message` is a clause without a final full stop; `hint` is the way out, a whole sentence or
     empty; `source` is the text of the line at `place`, empty where there is none to show.
-    `place` is None for what has no file (an option that is missing, say).
+    `place` is None for what has no file (an option that is missing, say). `problem` is what it
+    tells, where that was a `Problem`.
     """
 
     place: Place | str | None
     message: str
     hint: str = ""
     source: str = ""
+    problem: Problem | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, problem: Problem, source: str) -> Diagnostic:
+        """What a user reads of a problem; `source` is the text of the line where it is."""
+        return cls(problem.place, problem.message, problem.way_out, source, problem)
 
     def __str__(self) -> str:
         """The message as printed without colour::

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
@@ -897,7 +898,7 @@ ELSEWHERE = {
 def hints() -> Iterator[tuple[str, str]]:
     """Every hint that is written in the rewriter, as a pattern; a hint is a whole sentence."""
     package = Path(reparam_rewrite.__file__).parent
-    files = [*(package / "plan").glob("*.py"), *(package / "survey").glob("*.py")]
+    files = [*(package / "plan").rglob("*.py"), *(package / "survey").glob("*.py")]
     for file in sorted(files):
         tree = ast.parse(file.read_text())
         parts = {
@@ -916,8 +917,13 @@ def hints() -> Iterator[tuple[str, str]]:
 
 
 def pattern(node: ast.AST) -> str:
+    """What a literal matches when its holes are filled: ``give {name} a line`` as a template."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return re.escape(node.value)
+        try:
+            parsed = list(Formatter().parse(node.value))
+        except ValueError:  # it isn't a template
+            return re.escape(node.value)
+        return "".join(re.escape(text) + ".*" * (hole is not None) for text, hole, *_ in parsed)
     if isinstance(node, ast.JoinedStr):
         return "".join(pattern(part) or ".*" for part in node.values)
     return ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import Diagnostic, Place, Refusal
+from reparam_rewrite.messages import OfFile, OfSite, Place, Problem
 from reparam_rewrite.plan.accounts import accounts_of, in_file_order, skipped_accounts
 from reparam_rewrite.plan.axes import with_axes
 from reparam_rewrite.plan.checks import child_problems
@@ -21,7 +21,7 @@ from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.pairs import Child, children
 from reparam_rewrite.plan.parents import parent_problems
-from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.refusals import refusal
 from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
 from reparam_rewrite.plan.sharing import sharing
@@ -47,7 +47,7 @@ def plan(survey: Survey, config: Config) -> Plan:
     if functions and all(was_rewritten(function, found) for function, found in functions):
         return Plan((), (), (*accounts, *skipped), already=True)
     if config.axes:
-        with_names = [with_axes(function, config) for function in chosen]
+        with_names = [with_axes(survey, function, config) for function in chosen]
         functions = to_rewrite(with_children(with_names, config))
     problems = list(comment_problems(survey, asked_for))
     rewrites: list[Rewrite] = []
@@ -85,7 +85,7 @@ def plan(survey: Survey, config: Config) -> Plan:
     problems += hoisted_from_company(rewrites)
     problems += offset_twice(rewrites)
     if problems:
-        raise Refusal(diagnosed(survey, config, problems))
+        raise refusal(survey, config, problems)
     accounts = (*noted(accounts, rewrites), *skipped)
     return Plan(tuple(sharing(rewrites)), tuple(keeps), in_file_order(accounts), tuple(threads))
 
@@ -133,11 +133,15 @@ def nothing_to_do(config: Config) -> Problem:
     ]
     if dropped:
         return Problem(
+            "nothing-to-do",
+            OfFile(),
             dropped[0].place,
             "every offset that the chain asks for is dropped: there is nothing to do",
             "keep one of them.",
         )
     return Problem(
+        "nothing-to-do",
+        OfFile(),
         next(named.place for chain in config.chains for named in chain),
         "none of the chain's sites is sampled after another: there is nothing to offset",
         "list the sites of one function.",
@@ -154,9 +158,12 @@ def problems_of(
         if pair.site is None:
             if pair.rule is None or pair.rule.value is None:
                 yield Problem(
+                    "no-such-parent",
+                    pair.about,
                     pair.place,
-                    f"'{function.name}' samples no site '{pair.parent}'",
+                    "'{function}' samples no site '{parent}'",
                     "every parent must be sampled in the same function as its child.",
+                    {"function": function.name},
                 )
             continue
         backwards = (pair.parent, pair.child) in asked
@@ -170,9 +177,11 @@ def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
         moved = rewrite.runtime is not None and rewrite.runtime.hoisted
         if moved and count[part_of(rewrite)] > 1:
             yield Problem(
+                "prior-moves-from-others",
+                OfSite(rewrite.site.name),
                 rewrite.site.place,
-                f"'{rewrite.site.name}' shares its statement with another rewritten site, and its "
-                "prior would have to move",
+                "'{site}' shares its statement with another rewritten site, and its prior would "
+                "have to move",
                 "give each a statement of its own.",
             )
 
@@ -185,13 +194,16 @@ def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
         if site.through and (site.through, site.name) in own:
             label = rewrite.terms[0].label if rewrite.terms else ""
             yield Problem(
+                "offset-twice",
+                OfSite(site.name),
                 site.place,
-                f"'{site.name}' would be offset where '{site.through}' is called and again inside "
-                "of that, which NumPyro doesn't do twice",
-                f"drop what it is offset by in one of the two: {label} = false in "
-                f"[sites.{site.name}.offset], for example."
+                "'{site}' would be offset where '{helper}' is called and again inside of that, "
+                "which NumPyro doesn't do twice",
+                "drop what it is offset by in one of the two: {label} = false in "
+                "[sites.{site}.offset], for example."
                 if label
-                else f"take '{site.through}' out of 'functions'.",
+                else "take '{helper}' out of 'functions'.",
+                {"helper": site.through, "label": label},
             )
 
 
@@ -228,7 +240,7 @@ def name_clashes(
     survey: Survey, functions: list[tuple[Function, list[Child]]]
 ) -> Iterable[Problem]:
     """A coefficient named like another one, or like anything else that its model has."""
-    hint = 'give it another name: { name = "..." }, or use {child} and {parent} in it.'
+    hint = 'give it another name: {{ name = "..." }}, or use {{child}} and {{parent}} in it.'
     seen: dict[tuple[str, str], str] = {}  # what has it, by function and name
     for function, found in functions:
         others = together(survey, function)
@@ -238,14 +250,17 @@ def name_clashes(
             for name, place, label in params_of(child):
                 clash = next((seen[o, name] for o in sorted(others) if (o, name) in seen), None)
                 seen.setdefault((function.name, name), label)
-                what = f"{label} would be named '{name}'"
+                about, what = OfSite(child.site.name), "{label} would be named '{name}'"
+                parts = {"label": label, "name": name}
                 if clash == label:
                     continue  # in another branch
                 if clash is not None:
-                    as_other = clash.replace("the coefficient of", "that of")
-                    yield Problem(place, f"{what}, as {as_other} is", hint)
+                    parts["other"] = clash.replace("the coefficient of", "that of")
+                    text = f"{what}, as {{other}} is"
+                    yield Problem("param-named-twice", about, place, text, hint, parts)
                 elif name in taken:
-                    yield Problem(place, f"{what}, which the model has already", hint)
+                    text = f"{what}, which the model has already"
+                    yield Problem("param-named-as-a-site", about, place, text, hint, parts)
 
 
 def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
@@ -260,19 +275,3 @@ def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
     rule = child.reparam
     if rule is not None and rule.name == "LocScaleReparam" and "centered" not in rule.args:
         yield f"{child.site.name}_centered", rule.place, f"the centring of '{child.site.name}'"
-
-
-def diagnosed(survey: Survey, config: Config, problems: list[Problem]) -> list[Diagnostic]:
-    """Problems as messages with their source lines, each once, model before config."""
-    diagnostics = []
-    for problem in dict.fromkeys(problems):
-        in_config = problem.place.path == config.path
-        line = config.source_line(problem.place) if in_config else survey.line(problem.place)
-        diagnostics.append(Diagnostic(problem.place, problem.message, problem.hint, line))
-    return sorted(diagnostics, key=lambda d: (in_order(config, d), d.message))
-
-
-def in_order(config: Config, diagnostic: Diagnostic) -> tuple[bool, int, int]:
-    place = diagnostic.place
-    assert isinstance(place, Place)
-    return place.path == config.path, place.line, place.column

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import AxesRule, Config
-from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.messages import Filler, OfSite, Problem
+from reparam_rewrite.plan.refusals import refusal
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.plates import plate_shape
 from reparam_rewrite.survey.shapes import broadcast_open, opened
-from reparam_rewrite.survey.values import Axis, Function, Handler, Plate, Shape, Site, closed
+from reparam_rewrite.survey.values import (
+    Axis,
+    Function,
+    Handler,
+    Plate,
+    Shape,
+    Site,
+    Survey,
+    closed,
+)
 
 
-def with_axes(function: Function, config: Config) -> Function:
+def with_axes(survey: Survey, function: Function, config: Config) -> Function:
     """The function with the axes of its sites called as the config says.
 
     Raises `Refusal` for a site that the function doesn't sample, and for another number of axes.
@@ -24,23 +36,26 @@ def with_axes(function: Function, config: Config) -> Function:
     for name, rule in config.axes.items():
         found = function.find(name)
         if not found:
-            message = f"'{function.name}' samples no site '{name}'"
-            problems.append(diagnostic(config, rule, message))
+            text = "'{function}' samples no site '{site}'"
+            problems.append(problem(rule, name, text, {"function": function.name}))
         for site in found:
             known = site.shape if site.shape is not None else opened(site.seen)[1:]
             open_left = site.shape is None
             if len(known) > len(rule.names) or (len(known) < len(rule.names) and not open_left):
                 dims = f"{'at least ' if open_left else ''}{len(known)}"
-                message = (
-                    f"'{name}' has {dims} axes (line {site.place.line}), not {len(rule.names)}"
-                )
-                problems.append(diagnostic(config, rule, message))
+                text = "'{site}' has {dims} axes ({at}), not {count}"
+                parts: dict[str, Filler] = {
+                    "dims": dims,
+                    "at": site.place,
+                    "count": len(rule.names),
+                }
+                problems.append(problem(rule, name, text, parts))
             elif open_left:
                 sites[site.index] = claimed(site, rule.names)
             else:
                 sites[site.index] = renamed(site, known, rule.names)
     if problems:
-        raise Refusal(problems)
+        raise refusal(survey, config, problems)
     by_name: dict[str, list[Site]] = {}
     for site in sites.values():
         by_name.setdefault(site.name, []).append(site)
@@ -104,10 +119,12 @@ def called(axis: Axis, name: str) -> Axis:
     return axis if axis.unit else replace(axis, plate=repr(name))
 
 
-def diagnostic(config: Config, rule: AxesRule, message: str) -> Diagnostic:
-    return Diagnostic(
+def problem(rule: AxesRule, site: str, text: str, parts: Mapping[str, Filler]) -> Problem:
+    return Problem(
+        "axes-of-a-site",
+        OfSite(site),
         rule.place,
-        message,
+        text,
         "name every axis of the site's value, from left to right.",
-        config.source_line(rule.place),
+        parts,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.handlers import (
     no_filter,
@@ -19,7 +20,7 @@ from reparam_rewrite.plan.handlers import (
 )
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.parents import lines_of
-from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.refusals import told
 from reparam_rewrite.plan.scaling import power_is_real
 from reparam_rewrite.plan.traces import running
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
@@ -55,7 +56,7 @@ def child_problems(survey: Survey, function: Function, child: Child) -> Iterator
 def not_observed(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``y = sample("y", Normal(mu, 1), obs=data)`` as a child."""
     if site.observed:
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' is observed: there is nothing to reparameterize",
             "only latent sites can be offset; take it out of the config.",
@@ -66,25 +67,25 @@ def has_density(survey: Survey, function: Function, site: Site) -> Iterator[Prob
     """``sample("k", Poisson(3))``, ``sample("x", Delta(0))`` or ZeroSumNormal as a child."""
     family, kind = site.prior.family, site.prior.support.kind
     if kind == "discrete":
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' is discrete ({family}): it can't be shifted",
             "only continuous latent sites can be offset; take it out of the config.",
         )
     elif kind == "atomic":
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' has a {family} prior, which isn't a density: it can't be shifted",
             "take it out of the config.",
         )
     elif kind == "sphere":
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' lives on a sphere ({family}), which has no unconstrained space",
             "take it out of the config; ProjectedNormalReparam is what suits it.",
         )
     elif kind == "zero_sum":
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' sums to zero (ZeroSumNormal): an offset would break that",
             "leave it as it is, or give it a Normal prior.",
@@ -95,7 +96,7 @@ def sampled_once(survey: Survey, function: Function, site: Site) -> Iterator[Pro
     """The same name sampled twice, other than in two branches of an ``if``."""
     places = [other.place for other in function.find(site.name)]
     if len(places) > 1 and not are_alternatives(function.find(site.name)):
-        yield Problem(
+        yield told(
             places[1],
             f"'{site.name}' is sampled in more than one place ({lines_of(places)})",
             "sample it in one place; its prior may depend on the branch.",
@@ -105,15 +106,15 @@ def sampled_once(survey: Survey, function: Function, site: Site) -> Iterator[Pro
 def plain_call(survey: Survey, function: Function, site: Site) -> Iterator[Problem]:
     """``infer=``, ``obs_mask=``, a call in a lambda, ``n = 1; a = sample(...)``."""
     for message, hint in site.obstacles:
-        yield Problem(site.place, f"'{site.name}' {message}", hint)
+        yield told(site.place, f"'{site.name}' {message}", hint)
     if not site.obstacles and site.prior_segment is None:
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' has no distribution that can be read",
             "give the distribution as the second argument.",
         )
     if not site.alone:
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' shares its line with another statement",
             "give it a line of its own.",
@@ -124,7 +125,7 @@ def runs_once(survey: Survey, function: Function, site: Site) -> Iterator[Proble
     """``for k in range(3): a = sample("a", ...)``."""
     for frame in site.all_frames:
         if frame.kind == "while" or (frame.kind == "for" and not site.computed):
-            yield Problem(
+            yield told(
                 site.place,
                 f"'{site.name}' is sampled in a loop (line {frame.line})",
                 "sites in loops aren't rewritten; a plate does the same without one.",
@@ -143,7 +144,7 @@ def runs_as_written(survey: Survey, function: Function, site: Site) -> Iterator[
             how = f"which may be called under a plate (line {call.plated})"
         else:
             continue
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' is sampled in '{last}', {how}: it has axes that don't show here",
             "sample it where the plate is; take it out of the config otherwise.",
@@ -164,7 +165,7 @@ def no_guide(survey: Survey, function: Function, site: Site) -> Iterator[Problem
             continue
         for twin in other.sites:
             if may_be(site.name, [twin.name]):
-                yield Problem(
+                yield told(
                     twin.place,
                     f"the guide '{other.name}' samples '{twin.name}' too, which the model would "
                     f"sample as '{site.name}_base'",
@@ -181,7 +182,7 @@ def own_density(survey: Survey, site: Site) -> Iterator[Problem]:
     """
     family, text = site.prior.family, site.prior_segment.text if site.prior_segment else ""
     if family == "FoldedDistribution":
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' has a FoldedDistribution, which NumPyro can't transform again",
             "take it out of the config.",
@@ -191,7 +192,7 @@ def own_density(survey: Survey, site: Site) -> Iterator[Problem]:
         name = next((name for name in sorted(survey.densities) if name in text), "")
         name = name or (min(survey.densities) if "(" not in text else "")
         if name:
-            yield Problem(
+            yield told(
                 site.place,
                 f"'{site.name}' may have the prior {name}, a class of this file with a log_prob "
                 "of its own, which NumPyro forgets where it transforms it",
@@ -205,7 +206,7 @@ def base_is_free(function: Function, child: Child) -> Iterator[Problem]:
     template = "{}_base" if child.reparam is None else REPARAMETERIZERS[child.reparam.name].base
     base = template.format(site.name)
     if base in function.taken:
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' would be sampled as '{base}', which the model has already",
             "rename that site.",

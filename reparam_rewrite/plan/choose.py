@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from reparam_rewrite.config.rules import Config, Named
-from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
+from reparam_rewrite.messages import OfFile, OfFunction, OfSite, Place, Problem, listed, nearest
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.pairs import children, named_sites
+from reparam_rewrite.plan.refusals import refusal
 from reparam_rewrite.plan.traces import reached
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Function, Survey
@@ -24,12 +25,12 @@ def choose(survey: Survey, config: Config) -> list[Function]:
         chosen = listed_functions(survey, config)
     else:
         chosen = [only_function(survey, config)]
-    refuse_redefined(survey, chosen)
+    refuse_redefined(survey, chosen, config)
     refuse_enclosed(survey, chosen, config)
     known = {name for function in chosen for name in function.by_name}
     unknown = [named for named in named_sites(config) if named.name not in known]
     if unknown:
-        raise Refusal([unknown_site(survey, config, named, chosen) for named in unknown])
+        raise refusal(survey, config, [unknown_site(survey, named, chosen) for named in unknown])
     return chosen
 
 
@@ -44,24 +45,24 @@ def is_concerned(survey: Survey, config: Config) -> bool:
     )
 
 
-def refuse_redefined(survey: Survey, functions: list[Function]) -> None:
+def refuse_redefined(survey: Survey, functions: list[Function], config: Config) -> None:
     """``if FAST: def model(): ...`` and ``else: def model(): ...``"""
     problems = []
     for function in functions:
         lines = survey.redefined.get(function.name)
         if lines:
-            *others, last = [str(line) for line in lines]
             problems.append(
-                Diagnostic(
+                Problem(
+                    "function-redefined",
+                    OfFunction(function.name),
                     function.place,
-                    f"'{function.name}' is defined in more than one place "
-                    f"(lines {', '.join(others)} and {last})",
+                    "'{function}' is defined in more than one place ({places})",
                     "give each definition a name of its own.",
-                    survey.line(function.place),
+                    {"places": tuple(function.place.at(line) for line in lines)},
                 )
             )
     if problems:
-        raise Refusal(problems)
+        raise refusal(survey, config, problems)
 
 
 def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -> None:
@@ -75,18 +76,20 @@ def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -
         named = {named.name for named in named_sites(config)}
         site = next((site for site in function.sites if site.name in named), None)
         place = site.place if site is not None else function.place
-        what = f"'{site.name}' is sampled in '{last}', which" if site is not None else f"'{last}'"
+        what = "'{site}' is sampled in '{body}', which" if site is not None else "'{body}'"
         problems.append(
-            Diagnostic(
+            Problem(
+                "in-a-control-flow-function",
+                OfFunction(function.name) if site is None else OfSite(site.name),
                 place,
-                f"{what} is given to scan, cond or the like (line {line})",
+                f"{what} is given to scan, cond or the like ({{at}})",
                 "sites there are only rewritten in a scan of NumPyro's without reverse= and "
                 "history=, whose body is a function defined beside it and used nowhere else.",
-                survey.line(place),
+                {"body": last, "at": function.place.at(line)},
             )
         )
     if problems:
-        raise Refusal(problems)
+        raise refusal(survey, config, problems)
 
 
 def listed_functions(survey: Survey, config: Config) -> list[Function]:
@@ -97,21 +100,19 @@ def listed_functions(survey: Survey, config: Config) -> list[Function]:
         near = nearest(named.name, survey.functions) or [
             name for name in survey.functions if name.rpartition(".")[2] == named.name
         ]
-        hint = (
-            f"did you mean {listed(near, last='or')}?"
-            if near
-            else "it has " + (listed(survey.functions) or "no functions at all") + "."
-        )
+        known = listed(survey.functions) or "no functions at all"
         problems.append(
-            Diagnostic(
+            Problem(
+                "no-such-function",
+                OfFunction(named.name),
                 named.place,
-                f"{survey.path} has no function '{named.name}'",
-                hint,
-                config.source_line(named.place),
+                "{path} has no function '{function}'",
+                "did you mean {near}?" if near else "it has {known}.",
+                {"path": survey.path, "near": listed(near, last="or"), "known": known},
             )
         )
     if problems:
-        raise Refusal(problems)
+        raise refusal(survey, config, problems)
     wanted = {
         # The sites of a scan's body are those of the function that calls scan.
         survey.functions[named.name].runner or named.name
@@ -138,46 +139,50 @@ def only_function(survey: Survey, config: Config) -> Function:
     if not any(best):
         functions = list(survey.functions.values())
         if not any(function.sites for function in functions):
-            raise Refusal(nothing_sampled(survey))
-        raise Refusal(
-            [unknown_site(survey, config, named, functions) for named in named_sites(config)]
+            raise refusal(survey, config, [nothing_sampled(survey)])
+        named_ones = named_sites(config)
+        raise refusal(
+            survey, config, [unknown_site(survey, named, functions) for named in named_ones]
         )
     found = [survey.functions[name] for name, count in score.items() if count == best]
     if len(found) > 1:
         first = next(iter(named_sites(config)))
-        names = listed(function.name for function in found)
-        lines = ", ".join(f"{survey.path}:{function.place.line}" for function in found)
-        raise Refusal(
-            Diagnostic(
-                first.place,
-                f"{names} all sample the configured sites ({lines})"
-                if len(found) > 2
-                else f"both {names} sample the configured sites ({lines})",
-                f'say which: functions = ["{found[0].name}"] at the top of {config.path}.',
-                config.source_line(first.place),
-            )
+        problem = Problem(
+            "several-functions",
+            OfFunction(found[0].name),
+            first.place,
+            "{names} all sample the configured sites ({places:path})"
+            if len(found) > 2
+            else "both {names} sample the configured sites ({places:path})",
+            'say which: functions = ["{function}"] at the top of {config}.',
+            {
+                "names": listed(function.name for function in found),
+                "places": tuple(function.place for function in found),
+                "config": config.path,
+            },
         )
+        raise refusal(survey, config, [problem])
     return found[0]
 
 
-def nothing_sampled(survey: Survey) -> Diagnostic:
+def nothing_sampled(survey: Survey) -> Problem:
     """The file has no site at all: that is said once, not for every site of the config."""
     unreadable = [place for f in survey.functions.values() for place in f.unreadable]
-    if unreadable:
-        return Diagnostic(
-            unreadable[0],
-            "the model samples no site whose name can be told",
-            "only those can be named in a config; give the sites literal names.",
-            survey.line(unreadable[0]),
-        )
-    if not any(line.strip() for line in survey.lines):
-        hint = "give it a function that samples a site, or name another file."
-        return Diagnostic(survey.path, "the model is empty", hint)
     imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
-    if "numpyro" not in imported and not any(f.imports for f in survey.functions.values()):
-        return Diagnostic(survey.path, "the model doesn't import numpyro", "is it the right file?")
-    hint = "only calls inside functions count, of a numpyro.sample that the file imports."
-    return Diagnostic(survey.path, "the model samples no site in any function", hint)
+    place: Place | str = survey.path
+    if unreadable:
+        place = unreadable[0]
+        text = "the model samples no site whose name can be told"
+        hint = "only those can be named in a config; give the sites literal names."
+    elif not any(line.strip() for line in survey.lines):
+        text = "the model is empty"
+        hint = "give it a function that samples a site, or name another file."
+    elif "numpyro" not in imported and not any(f.imports for f in survey.functions.values()):
+        text, hint = "the model doesn't import numpyro", "is it the right file?"
+    else:
+        text = "the model samples no site in any function"
+        hint = "only calls inside functions count, of a numpyro.sample that the file imports."
+    return Problem("nothing-sampled", OfFile(), place, text, hint)
 
 
 def is_template(site: str, name: str) -> bool:
@@ -186,16 +191,13 @@ def is_template(site: str, name: str) -> bool:
     return 0 < len(fixed) < len(site) and may_be(name, [site.replace("*", "{}")])
 
 
-def unknown_site(
-    survey: Survey, config: Config, named: Named, functions: list[Function]
-) -> Diagnostic:
+def unknown_site(survey: Survey, named: Named, functions: list[Function]) -> Problem:
     # What only means something in a helper can't be written in a config, but a glob can.
-    names = {site.name for function in functions for site in function.sites}
-    known = sorted({re.sub(r"\{[^{}]*@[^{}]*\}", "*", name) for name in names})
+    sites = {site.name for function in functions for site in function.sites}
+    known = sorted({re.sub(r"\{[^{}]*@[^{}]*\}", "*", name) for name in sites})
+    names = ""
     where = (
-        f"'{functions[0].name}' samples"
-        if len(functions) == 1
-        else "the functions of the model file sample"
+        "'{function}' samples" if len(functions) == 1 else "the functions of the model file sample"
     )
     # ``c_W_emb``, of ``f"{cls}_W_emb"``
     near = [site for site in known if is_template(site, named.name)]
@@ -210,23 +212,27 @@ def unknown_site(
     ]
     if helpers and not near:
         hint = (
-            f"{listed(helpers, last='or')} may sample it, and isn't called in a way that can be "
-            "followed: write out its parameters and arguments, and call it by its name."
+            "{names} may sample it, and isn't called in a way that can be followed: write out "
+            "its parameters and arguments, and call it by its name."
         )
+        names = listed(helpers, last="or")
     elif near:
-        hint = f"did you mean {listed(near, last='or')}?"
+        hint, names = "did you mean {names}?", listed(near, last="or")
     elif known:
-        hint = f"{'it samples' if len(functions) == 1 else 'they sample'} {listed(known)}."
+        hint = f"{'it samples' if len(functions) == 1 else 'they sample'} {{names}}."
+        names = listed(known)
     else:
         hint = "only numpyro.sample calls inside functions count, with the name as a string."
     unreadable = sum(len(function.unreadable) for function in functions)
     if unreadable == 1:
         hint += " (The name of one more can't be told: it can't be matched.)"
     elif unreadable:
-        hint += f" (The names of {unreadable} more can't be told: they can't be matched.)"
-    return Diagnostic(
+        hint += " (The names of {unreadable} more can't be told: they can't be matched.)"
+    return Problem(
+        "no-such-site",
+        OfSite(named.name),
         named.place,
-        f"{where} no site '{named.name}'",
+        f"{where} no site '{{site}}'",
         hint,
-        config.source_line(named.place),
+        {"function": functions[0].name, "names": names, "unreadable": unreadable},
     )

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from reparam_rewrite.config.rules import Settings
+from reparam_rewrite.messages import OfSite, Problem
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child, Pair
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.structure import matrix, sizes_by_axes
@@ -28,9 +28,12 @@ def check_template(child: Child, param: str, pair: Pair | None) -> None:
     if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
         raise Stop(
             Problem(
+                "param-not-an-f-string",
+                pair.about if pair is not None else OfSite(child.site.name),
                 pair.place if pair is not None else child.place,
-                f"'{param}' can't be put together as the name of a param",
-                'give it a name without quotes, braces and backslashes: { name = "..." }.',
+                "'{param}' can't be put together as the name of a param",
+                'give it a name without quotes, braces and backslashes: {{ name = "..." }}.',
+                {"param": param},
             )
         )
 
@@ -65,9 +68,11 @@ def structure_of(
     if structure == "shared" and not isinstance(pair.settings.init, float):
         raise Stop(
             Problem(
+                "shared-array",
+                pair.about,
                 pair.place,
-                f"the coefficient of '{pair.parent}' in '{pair.child}' is shared, so that 'init' "
-                "must be a number",
+                "the coefficient of '{parent}' in '{child}' is shared, so that 'init' must be a "
+                "number",
                 'use coefficient = "elementwise", or one number.',
             )
         )

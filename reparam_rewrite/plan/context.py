@@ -7,8 +7,8 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Keep
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.shapes import opened

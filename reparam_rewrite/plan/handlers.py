@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.pairs import Child
-from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.refusals import told
 from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.traces import reached, running
 from reparam_rewrite.survey.callgraph import ANY
@@ -24,13 +25,13 @@ def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Probl
     """``with handlers.reparam(config={"a": LocScaleReparam(0)}): a = sample("a", ...)``."""
     hint = "take that handler out, or this site out of the config."
     if site.shifted:
-        yield Problem(site.place, f"'{site.name}' is sampled with an offset already", hint)
+        yield told(site.place, f"'{site.name}' is sampled with an offset already", hint)
     for frame in site.all_frames:
         for item in frame.items:
             if not isinstance(item, Handler) or item.qualified != "numpyro.handlers.reparam":
                 continue
             if item.sites is None or may_be(site.name, item.sites):
-                yield Problem(
+                yield told(
                     site.place,
                     f"'{site.name}' already has a reparam handler (line {frame.line})"
                     if item.sites is not None
@@ -48,7 +49,7 @@ def no_handler(survey: Survey, function: Function, site: Site) -> Iterator[Probl
                 if call.sites is not None
                 else f"'{site.name}' may already have a reparam handler, whose config can't be read"
             )
-            yield Problem(call.place, what, hint)
+            yield told(call.place, what, hint)
             return
 
 
@@ -61,7 +62,7 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
         unseen = any(first <= site.place.line <= last for first, last in call.unseen)
         if call.chooses and (unseen or not is_inside(call, site)):
             name = "handler" if call.handler == "Messenger" else f"{call.handler} handler"
-            yield Problem(
+            yield told(
                 call.place,
                 f"this {name} is around '{site.name}' and may treat '{site.name}_base' and the "
                 f"params otherwise than '{site.name}', as it chooses by {call.chooses}",
@@ -69,7 +70,7 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
             )
             return
         if call.sites is None and (call.displayed or unseen):
-            yield Problem(
+            yield told(
                 call.place,
                 f"this {call.handler} handler may address '{site.name}' by name: the keys of its "
                 "dictionary are put together"
@@ -80,7 +81,7 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
             )
             return
         if call.sites is not None and may_be(site.name, call.sites):
-            yield Problem(
+            yield told(
                 call.place,
                 f"this {call.handler} handler addresses '{site.name}' by name and would no longer "
                 f"find it, as '{site.name}_base' is sampled instead",
@@ -88,7 +89,7 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
             )
             return
         if call.sites is not None and f"{site.name}_base" in call.sites:
-            yield Problem(
+            yield told(
                 call.place,
                 f"this {call.handler} handler addresses '{site.name}_base', which '{site.name}' "
                 "would be sampled as",
@@ -102,7 +103,7 @@ def not_addressed(survey: Survey, function: Function, site: Site) -> Iterator[Pr
             if item.qualified == "numpyro.handlers.reparam":
                 continue
             if may_be(site.name, item.sites):
-                yield Problem(
+                yield told(
                     site.place,
                     f"'{site.name}' is addressed by name by the handler in line {frame.line}",
                     "take this site out of the config.",
@@ -117,7 +118,7 @@ def not_lifted(survey: Survey, function: Function, child: Child) -> Iterator[Pro
             continue
         for param in sorted(params - {""}):
             if call.sites is None or may_be(param, call.sites):
-                yield Problem(
+                yield told(
                     call.place,
                     f"this lift handler is around '{child.site.name}' and would make a site of "
                     f"its coefficient '{param}'",
@@ -148,7 +149,7 @@ def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Prob
         other = survey.functions[name]
         by_with = name.rpartition(".")[2] in ("__enter__", "__aenter__")
         if other.entered is not None and not by_with:
-            yield Problem(
+            yield told(
                 site.place,
                 f"'{site.name}' is sampled in a function that calls '{name}', which enters a "
                 f"context without a with (line {other.entered[1]}): its plates can't be told",
@@ -156,7 +157,7 @@ def not_entered(survey: Survey, function: Function, site: Site) -> Iterator[Prob
             )
             return
     if function.entered is not None and function.entered[0] <= site.statement:
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' is sampled after a context was entered without a with (line "
             f"{function.entered[1]}): its plates and handlers can't be told",
@@ -177,7 +178,7 @@ def no_filter(survey: Survey, function: Function, site: Site) -> Iterator[Proble
             if not item.qualified.startswith("numpyro.handlers."):
                 continue
             if last == "replay" or (last in CHOOSING and not item.sites):
-                yield Problem(
+                yield told(
                     site.place,
                     f"'{site.name}' is sampled inside of a {last} handler (line {frame.line}), "
                     f"which may treat '{site.name}_base' and the params otherwise",
@@ -220,7 +221,7 @@ def volume_counts(survey: Survey, function: Function, child: Child) -> Iterator[
         what = "has a scale" if child.scale is not None else "isn't known to be real-valued"
         if by is not None:
             what = f"is sampled by {by.name}"
-        yield Problem(
+        yield told(
             site.place,
             f"'{site.name}' {what}, and {where} weigh the determinant of its map too: the "
             "posterior would change",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.align import Unaligned, align
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import Check, Value
@@ -105,11 +105,13 @@ def seen_of_child(site: Site) -> Shape:
 
 
 def unaligned(source: Source, reason: str, expression: str) -> Problem:
-    pair = source.pair
     return Problem(
-        pair.place,
-        f"'{pair.parent}' can't be lined up with '{pair.child}': {reason}",
-        f'say how: {pair.parent} = {{ value = "jnp.mean({expression})" }}, for example.',
+        "not-lined-up",
+        source.pair.about,
+        source.pair.place,
+        "'{parent}' can't be lined up with '{child}': {reason}",
+        'say how: {parent} = {{ value = "jnp.mean({expression})" }}, for example.',
+        {"reason": reason, "expression": expression},
     )
 
 

@@ -6,6 +6,7 @@ import re
 
 from msgspec.structs import replace
 
+from reparam_rewrite.messages import OfSite, Problem
 from reparam_rewrite.plan.coefficients import (
     check_template,
     coefficient_of,
@@ -19,7 +20,6 @@ from reparam_rewrite.plan.data import data_of, given
 from reparam_rewrite.plan.lining_up import known_shape, value_of
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import ask, check_prior_can_move, sized_at
 from reparam_rewrite.plan.scaling import (
     basis_of,
@@ -231,17 +231,21 @@ def has_full_size_param(site: Site, child: Child) -> bool:
 
 def shape_of_subsample(site: Site) -> Problem:
     return Problem(
+        "subsampled-shape",
+        OfSite(site.name),
         site.place,
-        f"'{site.name}' is in a subsampled plate, and not all shapes can be read from the source",
+        "'{site}' is in a subsampled plate, and not all shapes can be read from the source",
         'use coefficient = "shared" and parents whose shapes show.',
     )
 
 
 def array_in_subsample(pair: Pair) -> Problem:
     return Problem(
+        "subsampled-array",
+        pair.about,
         pair.place,
-        f"'{pair.child}' is in a subsampled plate, which takes its part of a param only, and the "
-        f"coefficient of '{pair.parent}' is an array",
+        "'{child}' is in a subsampled plate, which takes its part of a param only, and the "
+        "coefficient of '{parent}' is an array",
         "use learn = true, or one number.",
     )
 
@@ -251,20 +255,28 @@ def check_name(context: Context, site: Site, moment: int) -> None:
     if site.computed and not context.function.timeline.holds(site.name_reads, moment):
         raise Stop(
             Problem(
+                "name-made-later",
+                OfSite(site.name),
                 site.place,
-                f"the name of '{re.sub('@[^{}]*', '', site.name)}' is put together of what is "
-                "bound later than its coefficients are declared, or changes",
+                "the name of '{written}' is put together of what is bound later than its "
+                "coefficients are declared, or changes",
                 "bind what its name is made of once, before the outermost plate."
                 if "@" not in site.name
-                else f"sample it in '{context.function.name}' itself, where its name is made.",
+                else "sample it in '{function}' itself, where its name is made.",
+                {
+                    "written": re.sub("@[^{}]*", "", site.name),
+                    "function": context.function.name,
+                },
             )
         )
 
 
 def swallowed(site: Site) -> Problem:
     return Problem(
+        "error-swallowed",
+        OfSite(site.name),
         site.place,
-        f"'{site.name}' is sampled in a try, which may swallow the error of a parent that doesn't "
+        "'{site}' is sampled in a try, which may swallow the error of a parent that doesn't "
         "fit when the model runs",
         "sample it outside, or use parents whose shapes show.",
     )

@@ -15,7 +15,7 @@ from reparam_rewrite.config.rules import (
     Settings,
     SiteRule,
 )
-from reparam_rewrite.messages import Place
+from reparam_rewrite.messages import OfPair, Place
 from reparam_rewrite.plan.alternatives import (
     are_alternatives,
     exclusive,
@@ -40,6 +40,11 @@ class Pair(Struct, frozen=True):
     place: Place
     named: Place
     site: Site | None
+
+    @property
+    def about(self) -> OfPair:
+        """The pair as problems name it."""
+        return OfPair(self.child, self.parent)
 
 
 class Child(Struct, frozen=True):

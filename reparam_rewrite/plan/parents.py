@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reparam_rewrite.messages import Place
+from reparam_rewrite.messages import Place, Problem
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.pairs import Child, Pair
-from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.refusals import told
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Frame, Function, Site
 
@@ -32,14 +32,14 @@ def parent_problems(
     own = are_alternatives(found) and nearest(function, found, child.site) is parent
     if len(found) > 1 and not own:
         lines = lines_of([other.place for other in function.find(parent.name)])
-        yield Problem(
+        yield told(
             pair.named,
             f"'{parent.name}' is sampled in more than one place ({lines})",
             value_hint,
         )
         return
     if parent.order == child.site.order and parent.through and child.site.through:
-        yield Problem(
+        yield told(
             pair.place,
             f"'{parent.name}' and '{child.site.name}' are both sampled by what is called in line "
             f"{parent.place.line}",
@@ -47,7 +47,7 @@ def parent_problems(
         )
         return
     if parent.order == child.site.order:
-        yield Problem(
+        yield told(
             pair.place,
             f"'{parent.name}' is sampled in the same statement as '{child.site.name}' (line "
             f"{parent.place.line})",
@@ -56,13 +56,13 @@ def parent_problems(
         return
     if parent.order > child.site.order:
         if backwards:
-            yield Problem(
+            yield told(
                 pair.place,
                 f"'{child.site.name}' and '{parent.name}' would each be offset by the other",
                 "an offset can only use what was sampled before; keep one of the two.",
             )
         else:
-            yield Problem(
+            yield told(
                 pair.place,
                 f"'{parent.name}' is sampled after '{child.site.name}' (line "
                 f"{parent.place.line}, after line {child.site.place.line})",
@@ -71,7 +71,7 @@ def parent_problems(
         return
     if not is_before(parent.path, child.site.path) and not is_bound(function, parent, child.site):
         frame = branch_of(parent, child.site)
-        yield Problem(
+        yield told(
             pair.place,
             f"'{parent.name}' is sampled in another branch than '{child.site.name}' "
             f"({frame.kind} in line {frame.line}): it may have no value there",
@@ -80,7 +80,7 @@ def parent_problems(
         return
     yield from same_subsample(child.site, pair, parent)
     if parent.prior.support.kind == "discrete" and not parent.observed:
-        yield Problem(
+        yield told(
             pair.named,
             f"'{parent.name}' is discrete ({parent.prior.family}): when NumPyro enumerates it, its "
             "value has more dims than the model shows",
@@ -92,7 +92,7 @@ def parent_problems(
     # What a scan gives back has no call of its own that could be given a name.
     nameable = step.nameable and (same_scan or parent.scan is None)
     if step.variable is None and parent.through:
-        yield Problem(
+        yield told(
             pair.place,
             f"'{parent.name}' is sampled by '{parent.through}', and no name is bound to its value "
             f"here (line {parent.place.line})",
@@ -100,7 +100,7 @@ def parent_problems(
         )
         return
     if step.variable is None and not nameable:
-        yield Problem(
+        yield told(
             parent.place,
             f"the value of '{parent.name}' isn't bound to a name: nothing can be offset by it",
             "make it a statement of its own: "
@@ -127,7 +127,7 @@ def same_subsample(site: Site, pair: Pair, parent: Site) -> Iterator[Problem]:
     for frame in parent.all_frames:
         for plate in frame.plates:
             if plate.subsampled and plate.place not in own:
-                yield Problem(
+                yield told(
                     pair.place,
                     f"'{parent.name}' is in the subsampled plate '{plate.name}' (line "
                     f"{plate.place.line}) and '{site.name}' isn't: it would be offset by what was "

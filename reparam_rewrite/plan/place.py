@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reparam_rewrite.messages import OfPair, Problem
 from reparam_rewrite.plan.alternatives import innermost_branch, is_before, is_bound
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.survey.values import Handler, Site
 
@@ -91,13 +91,18 @@ def place_offset(
         for source in sources
         if source.pair.site is not None and not can_keep(source.pair.site, site, moments[-1])
     )
-    raise Stop(
-        Problem(
-            parent.place,
-            f"'{parent.name}' shares its line with another statement, so its value can't be kept "
-            f"for the offset of '{site.name}'",
-            "give it a line of its own.",
-        )
+    raise Stop(not_kept(parent, site.name))
+
+
+def not_kept(parent: Site, child: str) -> Problem:
+    """``x = 1; mu = sample("mu", ...)``, and mu is bound to something else further down."""
+    return Problem(
+        "parent-shares-its-line",
+        OfPair(child, parent.name),
+        parent.place,
+        "'{parent}' shares its line with another statement, so its value can't be kept for the "
+        "offset of '{child}'",
+        "give it a line of its own.",
     )
 
 

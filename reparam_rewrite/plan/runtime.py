@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
+from reparam_rewrite.messages import OfSite, Problem
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Runtime
 from reparam_rewrite.survey.values import Shape, Site
 
@@ -27,20 +27,24 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
     The prior tells the rest, at the statement.
     """
     way_out = 'use coefficient = "shared" and parents that are scalars.'
+    about = OfSite(site.name)
     plates = site.plate_shape if site.plate_shape is not None else site.stacked
     if plates is None:
         frame = next(frame for frame in site.frames if frame.kind == "with")
         if any(plate.dim_text for frame in site.frames for plate in frame.plates):
             way_out = (
                 "say what its axes, and its parents', are called, from left to right, with the "
-                f'plates\' names: axes = {{ {site.name} = ["...", "..."] }}.'
+                'plates\' names: axes = {{ {site} = ["...", "..."] }}.'
             )
         raise Stop(
             Problem(
+                "plate-without-a-dim",
+                about,
                 site.place,
-                f"the shape of '{site.name}' can't be told: the with in line {frame.line} holds "
-                "something that isn't a plate with a known dim",
+                "the shape of '{site}' can't be told: the with in {at} holds something that "
+                "isn't a plate with a known dim",
                 way_out,
+                {"at": site.place.at(frame.line)},
             )
         )
     for moment in reversed(moments):
@@ -48,8 +52,10 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
             return moment
     raise Stop(
         Problem(
+            "plate-size-too-late",
+            about,
             site.place,
-            f"the size of a plate of '{site.name}' isn't known before its outermost with",
+            "the size of a plate of '{site}' isn't known before its outermost with",
             f"bind the size to a name first, or {way_out}",
         )
     )
@@ -62,38 +68,36 @@ def check_prior_can_move(site: Site) -> None:
 
         y = (s := 2.0) * numpyro.sample("a", dist.Normal(s * q, 1))
     """
-    untold = f"the shape or support of '{site.name}' can't be read from the source, and its prior"
+    untold = "the shape or support of '{site}' can't be read from the source, and its prior"
+    about = OfSite(site.name)
     if site.through:
         raise Stop(
             Problem(
+                "prior-of-a-helper",
+                about,
                 site.place,
-                f"{untold} is made by '{site.through}'",
+                f"{untold} is made by '{{helper}}'",
                 'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
                 "and support show.",
+                {"helper": site.through},
             )
         )
     if site.prior_segment is not None and binds(site.prior_segment.text):
         hint = "bind it in a statement of its own."
-        raise Stop(Problem(site.place, f"{untold} binds a name", hint))
+        raise Stop(Problem("prior-binds", about, site.place, f"{untold} binds a name", hint))
     if site.unsettled:
         raise Stop(unsettled(site, "its prior, whose shape or support can't be read from it"))
 
 
 def unsettled(site: Site, what: str) -> Problem:
     """``y = xs.pop() * numpyro.sample("a", dist.Normal(len(xs) * q, 1))``"""
+    text = "the statement that samples '{site}' does other things before, which may change {what}"
+    hint = "give '{site}' a statement of its own."
     if site.through:
-        return Problem(
-            site.place,
-            f"'{site.through}' does other things before it samples '{site.name}', which may change "
-            f"{what}",
-            f"sample '{site.name}' first, or in a function that does nothing else.",
-        )
-    return Problem(
-        site.place,
-        f"the statement that samples '{site.name}' does other things before, which may change "
-        f"{what}",
-        f"give '{site.name}' a statement of its own.",
-    )
+        text = "'{helper}' does other things before it samples '{site}', which may change {what}"
+        hint = "sample '{site}' first, or in a function that does nothing else."
+    parts = {"helper": site.through, "what": what}
+    return Problem("other-things-before", OfSite(site.name), site.place, text, hint, parts)
 
 
 def binds(text: str) -> bool:

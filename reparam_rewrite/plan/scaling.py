@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reparam_rewrite.config.rules import BasisRule, PowerTable, ScaleRule
+from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.values import Basis, Coefficient, Scale, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.families import FAMILIES
@@ -86,11 +86,14 @@ def power_is_real(child: Child) -> Iterator[Problem]:
     if isinstance(rule.power, PowerTable) or not float(rule.power).is_integer():
         power = "a learned power" if isinstance(rule.power, PowerTable) else f"power {rule.power!r}"
         yield Problem(
+            "power-of-a-negative",
+            OfPair(child.site.name, site.name),
             rule.place,
-            f"'{site.name}' isn't known to be positive (line {site.place.line}), and {power} of a "
-            "negative number is NaN: that part of the posterior would never be seen",
-            f"use a whole number as its power, or a positive expression instead of "
-            f"'{site.name}': scale = \"jnp.exp(-{identifier(site.name)})\", for example.",
+            "'{parent}' isn't known to be positive ({at}), and {power} of a negative number is "
+            "NaN: that part of the posterior would never be seen",
+            "use a whole number as its power, or a positive expression instead of '{parent}': "
+            'scale = "jnp.exp(-{variable})", for example.',
+            {"at": site.place, "power": power, "variable": identifier(site.name)},
         )
 
 
@@ -106,16 +109,18 @@ def check_basis(site: Site, child: Child) -> None:
     rule = child.basis
     if rule is None:
         return
-    prior, where = site.prior, f"(line {site.place.line})"
-    if prior.support.kind != "real":
-        message = f"'{site.name}' isn't known to be real-valued {where}"
-        message += f": it can't be sampled in the {rule.table.kind} basis"
-        raise Stop(Problem(rule.place, message, "take the basis out."))
-    for dim in over_plates(site, rule):
-        found = over_plate(site, rule, dim)
-        if found is not None:
-            message, hint = found
-            raise Stop(Problem(rule.place, message.format(where=where), hint))
+    message, hint, dim = None, "take the basis out, or name another axis.", 0
+    if site.prior.support.kind != "real":
+        message = "'{site}' isn't known to be real-valued ({at}): it can't be sampled in the "
+        message, hint = message + "{kind} basis", "take the basis out."
+    else:
+        for dim in over_plates(site, rule):
+            message = over_plate(site, rule, dim)
+            if message is not None:
+                break
+    if message is not None:
+        about, parts = OfSite(site.name), {"at": site.place, "kind": rule.table.kind, "dim": dim}
+        raise Stop(Problem("no-axis-for-a-basis", about, rule.place, message, hint, parts))
 
 
 def over_plates(site: Site, rule: BasisRule) -> frozenset[int]:
@@ -128,17 +133,15 @@ def count_of_events(site: Site) -> int:
     return len(event) if event is not None else event_dims(site.prior.family)
 
 
-def over_plate(site: Site, rule: BasisRule, dim: int) -> tuple[str, str] | None:
-    """Why a site can't be sampled in a basis over a plate, and the way out; None if it can."""
-    name, hint = site.name, "take the basis out, or name another axis."
+def over_plate(site: Site, rule: BasisRule, dim: int) -> str | None:
+    """Why a site can't be sampled in a basis over a plate; None if it can."""
     if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
-        message = f"'{name}' is in a subsampled plate {{where}}, and a basis needs all its elements"
-        return message, hint
+        return "'{site}' is in a subsampled plate ({at}), and a basis needs all its elements"
     shape = site.batch if site.batch is not None else site.plate_shape
     if site.prior.event is None or site.plate_shape is None or shape is None:
-        return f"the source doesn't tell whether '{name}' has an axis at dim {dim} {{where}}", hint
+        return "the source doesn't tell whether '{site}' has an axis at dim {dim} ({at})"
     if axis_at(shape, dim + count_of_events(site)) in (None, UNIT):
-        return f"'{name}' has no axis at dim {dim} {{where}}, and a basis needs one", hint
+        return "'{site}' has no axis at dim {dim} ({at}), and a basis needs one"
     return None
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reparam_rewrite.messages import Filler, OfSite, Problem
 from reparam_rewrite.plan.coefficients import (
     coefficient_of,
     has_shape,
@@ -27,8 +28,7 @@ from reparam_rewrite.plan.coefficients import (
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.lining_up import unaligned, value_of
 from reparam_rewrite.plan.pairs import Child, Pair
-from reparam_rewrite.plan.place import can_keep, holds_site
-from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.place import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.structure import matrix
@@ -121,9 +121,11 @@ def check_form(child: Child) -> None:
     assert scan is not None and step is not None
 
     def stop(message: str, hint: str) -> Stop:
-        line = scan.place.line
-        text = f"'{site.name}' is sampled by a scan (line {line}): {message}"
-        return Stop(Problem(site.place, text, hint))
+        text = f"'{{site}}' is sampled by a scan ({{scan}}): {message}"
+        parts: dict[str, Filler] = {"scan": scan.place, "variable": identifier(site.name)}
+        return Stop(
+            Problem("not-offset-in-a-scan", OfSite(site.name), site.place, text, hint, parts)
+        )
 
     if child.scale is not None or child.basis is not None or child.reparam is not None:
         raise stop("only offsets are written there", "take its scale, basis or reparam out.")
@@ -150,7 +152,7 @@ def check_form(child: Child) -> None:
     if not step.assigns or not step.alone:
         raise stop(
             "it isn't a statement of its own there",
-            f'write {identifier(site.name)} = numpyro.sample("{site.name}", ...).',
+            'write {variable} = numpyro.sample("{site}", ...).',
         )
 
 
@@ -180,14 +182,7 @@ class Part:
         if parent is not None and self._inner is None:
             self._slice(parent)
         if parent is not None and not self._is_there(parent):
-            raise Stop(
-                Problem(
-                    parent.place,
-                    f"'{parent.name}' shares its line with another statement, so its value can't "
-                    f"be kept for the offset of '{site.name}'",
-                    "give it a line of its own.",
-                )
-            )
+            raise Stop(not_kept(parent, site.name))
 
     def _slice(self, parent: Site) -> None:
         """An outer parent that has the scan's axis is read step by step."""
@@ -226,11 +221,14 @@ class Part:
         if value.at_run_time:
             raise Stop(
                 Problem(
+                    "wider-than-a-scan",
+                    self.pair.about,
                     self.pair.place,
-                    f"'{self.pair.parent}' isn't known to fit '{self.pair.child}', which a scan "
-                    f"samples (line {self._context.scan.place.line}): it may be wider",
-                    f"say how it is to be read: {self.pair.parent} = "
-                    '{ value = "jnp.mean(...)" }, for example.',
+                    "'{parent}' isn't known to fit '{child}', which a scan samples ({scan}): it "
+                    "may be wider",
+                    'say how it is to be read: {parent} = {{ value = "jnp.mean(...)" }}, for '
+                    "example.",
+                    {"scan": self._context.scan.place},
                 )
             )
         return value
@@ -260,23 +258,26 @@ class Part:
         return found or (), "", bool(found) and len(found or ()) == len(shape)
 
     def _depends_on_data(self) -> Problem:
-        data = " and ".join(sorted(self.source.data))
         return Problem(
+            "scan-depends-on-data",
+            self.pair.about,
             self.pair.place,
-            f"'{self._site.name}' is sampled by a scan (line {self._context.scan.place.line}), and "
-            f"its offset by '{self.pair.parent}' depends on {data}: with the data of another call "
-            "its draws would mean something else",
-            f"write numbers in the place of {data}.",
+            "'{child}' is sampled by a scan ({scan}), and its offset by '{parent}' depends on "
+            "{data}: with the data of another call its draws would mean something else",
+            "write numbers in the place of {data}.",
+            {"scan": self._context.scan.place, "data": " and ".join(sorted(self.source.data))},
         )
 
     def _steps_unknown(self) -> Problem:
         return Problem(
+            "steps-unknown",
+            self.pair.about,
             self._site.place,
-            f"the shape of '{self._site.name}', which a scan samples (line "
-            f"{self._context.scan.place.line}), can't be written before that, for its "
-            f"coefficients of '{self.pair.parent}'",
+            "the shape of '{child}', which a scan samples ({scan}), can't be written before that, "
+            "for its coefficients of '{parent}'",
             "give the scan a length= and an init whose shape shows, such as 0.0 or "
             'jnp.zeros((n,)), or use coefficient = "shared".',
+            {"scan": self._context.scan.place},
         )
 
     def coefficient(self, structure: tuple[tuple[str, ...], str, bool]) -> Coefficient:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.pairs import Child
-from reparam_rewrite.plan.problems import Problem
+from reparam_rewrite.plan.refusals import told
 from reparam_rewrite.plan.traces import together
 from reparam_rewrite.survey.values import Comment, Function, Site, Survey
 
@@ -42,7 +43,7 @@ def comment_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
         yield (
             misspelt(comment)
             if comment.kind == "misspelt"
-            else Problem(
+            else told(
                 comment.place,
                 f"'{comment.text}' stands on no statement that samples, and would do nothing",
                 "put it at the end of a line of the statement that samples the site.",
@@ -59,7 +60,7 @@ def comment_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
 
 
 def misspelt(comment: Comment) -> Problem:
-    return Problem(
+    return told(
         comment.place,
         f"'{comment.text}' is not a comment that the rewriter knows",
         f"did you mean '{SKIP}'?",
@@ -76,7 +77,7 @@ def partly_skipped(survey: Survey, functions: Found) -> Iterator[Problem]:
             bare = [place.place for place in places if not place.skip]
             if bare:
                 marked = [place.place.line for place in places if place.skip]
-                yield Problem(
+                yield told(
                     bare[0],
                     f"'{child.site.name}' is sampled here too, without the '{SKIP}' that it has "
                     f"in line {marked[0]}",

@@ -6,11 +6,10 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import Place, listed, nearest
+from reparam_rewrite.messages import Filler, Place, Problem, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.plan.runtime import unsettled
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.moment import Moment
@@ -41,13 +40,13 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
     if rule is not None and rule.value is not None:
         expression = rule.value
         place = rule.value_place or rule.place
-        reads |= read_names(moment, expression, place, site)
+        reads |= read_names(moment, expression, pair, place, site)
         shape = shape_of(moment, parsed(expression))
     center, center_shape = "", ()
     if rule is not None and rule.center is not None:
         if isinstance(rule.center, str):
             center = one_line(rule.center)
-            reads |= read_names(moment, center, rule.center_place or rule.place, site)
+            reads |= read_names(moment, center, pair, rule.center_place or rule.place, site)
             center_shape = shape_of(moment, parsed(center))  # type: ignore[assignment]
         elif rule.center:
             center = repr(rule.center)
@@ -70,7 +69,7 @@ def one_line(text: str) -> str:
     return ast.unparse(parsed(text)) if "\n" in text or "#" in text else text
 
 
-def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset[Read]:
+def read_names(moment: Moment, text: str, pair: Pair, place: Place, site: Site) -> frozenset[Read]:
     """The local names that an expression of the config reads before the child's statement.
 
     Raises `Stop` for a name that isn't bound there, and for a call that samples.
@@ -84,20 +83,21 @@ def read_names(moment: Moment, text: str, place: Place, site: Site) -> frozenset
     for part in ast.walk(tree):
         dotted = sampled_by(moment, part)
         if dotted:
-            raise Stop(
-                Problem(place, f"an offset can't call {dotted}", "use what the model samples.")
-            )
+            message, hint = "an offset can't call {called}", "use what the model samples."
+            parts = {"called": dotted}
+            raise Stop(Problem("value-samples", pair.about, place, message, hint, parts))
         changing = changed_by(moment, part)
         if changing:
-            message = f"an offset can't call {changing}, which changes what the model reads later"
+            message = "an offset can't call {called}, which changes what the model reads later"
             hint = "bind its value to a name in the model, and use that name."
-            raise Stop(Problem(place, message, hint))
+            parts = {"called": changing}
+            raise Stop(Problem("value-changes-others", pair.about, place, message, hint, parts))
         if not isinstance(part, ast.Name) or part.id in own:
             continue
         binding = moment.binding(part.id)
         read = binding is not None and is_read(site, part.id, binding.version)
         if not moment.is_bound(part.id) and not read:
-            raise Stop(unbound(moment, part.id, place, site))
+            raise Stop(unbound(moment, part.id, pair, place, site))
     return frozenset(read for read in reads_of(moment, tree) if read.name not in own)
 
 
@@ -165,13 +165,16 @@ def changed_by(moment: Moment, part: ast.AST) -> str:
     return called.id if own and isinstance(called, ast.Name) and called.id in CHANGING else ""
 
 
-def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
-    where = f"where '{site.name}' is sampled ({site.place.path}:{site.place.line})"
+def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> Problem:
+    parts: dict[str, Filler] = {"name": name, "at": site.place}
     if name in moment.function.timeline:
         return Problem(
+            "name-without-a-value",
+            pair.about,
             place,
-            f"'{name}' has no value {where}, or may have none",
-            f"bind {name} before that, in every branch that leads there.",
+            "'{name}' has no value where '{child}' is sampled ({at:path}), or may have none",
+            "bind {name} before that, in every branch that leads there.",
+            parts,
         )
     known = [
         known
@@ -179,9 +182,7 @@ def unbound(moment: Moment, name: str, place: Place, site: Site) -> Problem:
         if known.isidentifier() and moment.is_bound(known)
     ]
     near = nearest(name, [*known, *moment.survey.aliases])
-    hint = (
-        f"did you mean {listed(near, last='or')}?"
-        if near
-        else f"known there: {listed(sorted(known))}."
-    )
-    return Problem(place, f"there is no name '{name}' {where}", hint)
+    text = "there is no name '{name}' where '{child}' is sampled ({at:path})"
+    hint = "did you mean {near}?" if near else "known there: {known}."
+    names = {"near": listed(near, last="or"), "known": listed(sorted(known))}
+    return Problem("no-such-name", pair.about, place, text, hint, {**parts, **names})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from string import ascii_letters
 
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.align import described, match
 from reparam_rewrite.plan.context import Stop
 from reparam_rewrite.plan.pairs import Pair
-from reparam_rewrite.plan.problems import Problem
 from reparam_rewrite.survey.values import Axis, Shape
 
 
@@ -21,14 +21,15 @@ def sizes_by_axes(
     wanted = pair.settings.coefficient
     assert isinstance(wanted, list)
     if shape is None or sizes is None:
-        raise Stop(problem(pair, f"the axes of '{pair.child}' can't be read from the source"))
+        raise Stop(problem(pair, "the axes of '{child}' can't be read from the source"))
     chosen = set()
     for name in wanted:
         found = [at for at, axis in enumerate(shape) if is_named(axis, name)]
         if len(found) != 1:
             known = ", ".join(described(axis) for axis in shape if not axis.unit) or "none at all"
             what = "no axis" if not found else f"{len(found)} axes"
-            raise Stop(problem(pair, f"'{pair.child}' has {what} '{name}': its axes are {known}"))
+            reason = "'{child}' has {what} '{name}': its axes are {known}"
+            raise Stop(problem(pair, reason, what=what, name=name, known=known))
         chosen.add(found[0])
     kept = [size if at in chosen else "1" for at, size in enumerate(sizes)]
     while kept and kept[0] == "1" and 0 not in chosen:
@@ -74,7 +75,7 @@ def matrix(
     own_child = [at for at in of_child if at not in shared]
     own_parent = [at for at, target in enumerate(shared) if target is None]
     if not own_parent:
-        raise Stop(problem(pair, f"'{pair.parent}' has no axis that '{pair.child}' lacks"))
+        raise Stop(problem(pair, "'{parent}' has no axis that '{child}' lacks"))
     axes = [child[at] for at in own_child] + [parent[at] for at in own_parent]
     if any(axis not in written for axis in axes):
         raise Stop(problem(pair, "the sizes of a matrix of weights can't be written there"))
@@ -86,9 +87,13 @@ def matrix(
     return sizes, f"{left},{right}->{result}"
 
 
-def problem(pair: Pair, reason: str) -> Problem:
+def problem(pair: Pair, reason: str, **parts: str) -> Problem:
+    """`reason` is the template of a clause, whose holes `parts` fill."""
     return Problem(
+        "coefficient-structure",
+        pair.about,
         pair.place,
-        f"the coefficient of '{pair.parent}' in '{pair.child}' can't have this structure: {reason}",
+        f"the coefficient of '{{parent}}' in '{{child}}' can't have this structure: {reason}",
         'use coefficient = "elementwise" or "shared".',
+        parts,
     )
