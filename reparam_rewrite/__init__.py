@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reparam_rewrite.messages import Refusal
 else:
     _PLACES = {
-        "Refusal": "diagnostics",
+        "Refusal": "messages",
         "Rewrite": "api",
         "Site": "api",
         "load_ipython_extension": "magic",
