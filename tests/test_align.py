@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from reparam_rewrite.plan.align import Unaligned, align
-from reparam_rewrite.plan.values import Check, Value
+from reparam_rewrite.plan.align import Unaligned, align, among
+from reparam_rewrite.plan.values import NOTHING, WHOLE, Check, ShapeAmong, Span, Value
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape
 
 SIZES = {"i": 2, "j": 3, "t": 4, "1": 1}
@@ -24,13 +24,13 @@ def shape(letters: str) -> Shape:
 def written(value: Value) -> str:
     """The value as code, as the README and the docstring write it."""
     text = value.expression
-    if value.reduce:
-        axes = value.axes[0] if len(value.axes) == 1 else value.axes
-        axis = f", axis={axes}" if value.axes else ""
-        text = f"{value.reduce}({text}{axis}{', keepdims=True' if value.keepdims else ''})"
+    if value.reduction is not None:
+        by = value.reduction
+        axis = f", axis={by.axes[0] if len(by.axes) == 1 else by.axes}" if by.axes else ""
+        text = f"{by.function}({text}{axis}{', keepdims=True' if by.keepdims else ''})"
     if value.order:
         text = f"transpose({text}, {value.order})"
-    return text + value.index
+    return f"{text}[{', '.join(value.index)}]" if value.index else text
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_two_literal_sizes_are_two_axes() -> None:
 
 def test_one_plate_name_at_two_sizes_is_left_to_run_time() -> None:
     value = align("p", (Axis("n", "n", "'i'"),), (Axis("m", "m", "'i'"),), "mean")
-    assert value.checks == (Check("", ((None, None),)),)
+    assert value.checks == (among(WHOLE),)
 
 
 def plates(*names: str) -> Shape:
@@ -165,18 +165,18 @@ BATCH = Axis(None, "batch", several=True)
 @pytest.mark.parametrize(
     ("parent", "child", "expected", "checks"),
     [
-        ((REST,), "ij", "p", [Check("", ((0, 0), (None, None)))]),
+        ((REST,), "ij", "p", [among(NOTHING, WHOLE)]),
         ((REST, *shape("i")), "", "mean(p)", []),
         ((REST, *shape("i")), "j", "mean(p)", []),
-        ((REST, *shape("i")), "i", "p", [Check("", ((None, None),))]),
-        ((REST, *shape("j")), "ij", "p", [Check("", ((-1, None),))]),
+        ((REST, *shape("i")), "i", "p", [among(WHOLE)]),
+        ((REST, *shape("j")), "ij", "p", [among(Span(-1))]),
         ((REST, *shape("i")), "ij", "p[..., None]",
-         [Check("[:-1]", ((0, 0),)), Check("[-1]", (-2,))]),
+         [ShapeAmong(Span(None, -1), (NOTHING,)), ShapeAmong(-1, (-2,))]),
         ((REST, *shape("i")), (REST, *shape("j")), "mean(p, axis=-1)[..., None]",
-         [Check("[:-1]", ((0, 0), (None, -1)))]),
+         [ShapeAmong(Span(None, -1), (NOTHING, Span(None, -1)))]),
         ((BATCH, *shape("i")), (BATCH, *shape("jt")), "mean(p, axis=-1)[..., None, None]", []),
         (shape("i"), (REST, *shape("ij")), "p[:, None]", []),
-        (shape("i"), (REST,), "p", [Check("", ((None, None),))]),
+        (shape("i"), (REST,), "p", [among(WHOLE)]),
     ],
 )  # fmt: skip
 def test_what_does_not_show(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import libcst as cst
 
-from reparam_rewrite.emit.code import Code, Writer
 from reparam_rewrite.emit.definitions import definitions_of
 from reparam_rewrite.emit.edit import Named, Prior
 from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
@@ -18,12 +17,12 @@ from reparam_rewrite.emit.parsing import (
 )
 from reparam_rewrite.emit.rendering import Rendering
 from reparam_rewrite.emit.scanning import Passed, Renamed
-from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.emit.spell import Spelling
+from reparam_rewrite.emit.write import Code, write
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.names import Names, taken_in
 from reparam_rewrite.plan.values import Plan, Rewrite, Threading
 from reparam_rewrite.source.encoding import Source
-from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.values import Survey
 
 __all__ = ["emit"]
@@ -38,7 +37,7 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
     """
     rendering = Rendering()
     module = parse(source, rendering)
-    spelling = Spelling(survey, Names(taken_in(survey.identifiers), generated(plan)))
+    spelling = Spelling(survey, Names(taken_in(survey.identifiers), plan.names))
     edits: dict[int, Edit] = {}
     for keep in plan.keeps:
         if keep.variable:
@@ -48,20 +47,9 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
     for threading in plan.threads:
         thread(edits, threading, width)
     for rewrite in plan.rewrites:
-        within = Moment(survey, survey.functions[rewrite.function], rewrite.shift)
-        declared_in = within.function
-        indent = indent_of(rewrite, rewrite.declare)
-        if rewrite.scanned is not None:
-            declared_in, indent = within.runner, rewrite.scanned.indent
-        moment = Moment(survey, declared_in, rewrite.declare)
-        room_shifted = width - indent_of(rewrite, rewrite.shift)
-        sized = rewrite.runtime.sized if rewrite.runtime is not None else rewrite.shift
-        room_sized = width - indent_of(rewrite, sized)
-        writer = Writer(rewrite, spelling, moment, within)
-        code = writer.code(width - indent, room_shifted, room_sized)
-        place(edits, rewrite, code)
+        place(edits, rewrite, write(rewrite, spelling, width))
     try:
-        definitions = definitions_of(plan, survey, spelling)
+        definitions = definitions_of(spelling)
         edited = Editor(module, edits, survey.statements, width).run(definitions)
     except (Mismatch, cst.ParserSyntaxError):
         raise Refusal(
@@ -90,26 +78,6 @@ def parse(source: Source, rendering: Rendering) -> cst.Module:
     if module.default_indent.strip(" \t"):  # which LibCST then parses no statement with
         raise Refusal(form_feed(source))
     return module
-
-
-def generated(plan: Plan) -> list[str]:
-    """Every variable that the plan makes up."""
-    names = [keep.name for keep in plan.keeps]
-    for threading in plan.threads:
-        names += [threading.packed, *(name for _, name in threading.carried)]
-    for rewrite in plan.rewrites:
-        names += [rewrite.loc, rewrite.reparam]
-        names += [term.coefficient.variable for term in rewrite.terms]
-        if rewrite.scale is not None:
-            names.append(rewrite.scale.variable)
-            if rewrite.scale.coefficient is not None:
-                names.append(rewrite.scale.coefficient.variable)
-        if rewrite.scanned is not None:
-            names.append(rewrite.scanned.base)
-        if rewrite.runtime is not None:
-            runtime = rewrite.runtime
-            names += [runtime.prior, runtime.bijector, runtime.shape, runtime.sizes]
-    return names
 
 
 def thread(edits: dict[int, Edit], threading: Threading, width: int) -> None:
@@ -148,27 +116,17 @@ def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
     def edit(statement: int) -> Edit:
         return own if statement == site.statement else at(edits, statement)
 
-    if code.sizes and rewrite.runtime is not None:
-        edit(rewrite.runtime.sized).before.append(code.sizes)
-    edit(rewrite.declare).before.extend(code.declarations)
-    edit(rewrite.shift).before.extend(code.shift)
+    for statement, lines in code.before:
+        edit(statement).before.append(lines)
     own.after[:0] = code.after
     if site.expands:
         own.expanded.append(site.name_segment.text)
     if code.moved is not None:
         own.moved = code.moved
-    if code.handler is not None and rewrite.join is not None:
-        at(edits, rewrite.join).join.append(code.handler)
+    if code.handler is not None and rewrite.place.join is not None:
+        at(edits, rewrite.place.join).join.append(code.handler)
     elif code.handler is not None:
         own.wrap.append(code.handler)
     if code.prior:
         assert site.prior_segment is not None
         own.priors.append(Prior(code.prior, site.prior_segment.text, site.name_segment.text))
-
-
-def indent_of(rewrite: Rewrite, statement: int) -> int:
-    """How far the site's statement, or a `with` around it, is indented."""
-    for frame in reversed(rewrite.site.frames):
-        if frame.statement == statement:
-            return frame.indent
-    return rewrite.site.indent

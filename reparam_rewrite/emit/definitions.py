@@ -15,9 +15,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reparam_rewrite.emit import layout
-from reparam_rewrite.emit.spelling import Spelling
-from reparam_rewrite.plan.values import Plan
-from reparam_rewrite.survey.values import Survey
+from reparam_rewrite.emit.spell import Spelling
 
 CLASS = '''\
 class {name}({transform}):
@@ -53,13 +51,10 @@ class Definitions(Struct, frozen=True):
     before: int = 0
 
 
-def definitions_of(plan: Plan, survey: Survey, spelling: Spelling) -> Definitions:
+def definitions_of(spelling: Spelling) -> Definitions:
     """What the generated code needs above the first function that uses it."""
-    functions = [
-        survey.functions[rewrite.function].first
-        for rewrite in plan.rewrites
-        if (rewrite.basis is not None and rewrite.basis.over_plates) or rewrite.given.optional
-    ]
+    functions = spelling.survey.functions
+    first = min((functions[name].first for name in spelling.defined_for), default=0)
     made = []
     for transform, name in spelling.classes.items():
         text = CLASS.format(
@@ -72,4 +67,4 @@ def definitions_of(plan: Plan, survey: Survey, spelling: Spelling) -> Definition
     if spelling.named:
         delta = spelling.above("numpyro.distributions.Delta")
         made.append(tuple(BY_NAME.format(name=spelling.named, delta=delta).split("\n")))
-    return Definitions(tuple(made), min(functions, default=0))
+    return Definitions(tuple(made), first)

@@ -17,7 +17,7 @@ from reparam_rewrite.emit.import_names import (
     member_key,
     with_name,
 )
-from reparam_rewrite.emit.spelling import Spelling
+from reparam_rewrite.emit.spell import Spelling
 from reparam_rewrite.source.standins import BORDER, MAGIC, RESERVED
 
 ImportStatement = cst.Import | cst.ImportFrom

@@ -27,7 +27,15 @@ from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
 from reparam_rewrite.plan.sharing import sharing
 from reparam_rewrite.plan.skipping import comment_problems, left_alone, remarks, to_rewrite
 from reparam_rewrite.plan.traces import together
-from reparam_rewrite.plan.values import Account, Keep, Plan, Rewrite, Threading
+from reparam_rewrite.plan.values import (
+    Account,
+    Keep,
+    OffsetRewrite,
+    Plan,
+    Rewrite,
+    Threading,
+    terms_of,
+)
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
 
 __all__ = ["plan"]
@@ -53,6 +61,7 @@ def plan(survey: Survey, config: Config) -> Plan:
     rewrites: list[Rewrite] = []
     keeps: list[Keep] = []
     threads: list[Threading] = []
+    made_up: set[str] = set()
     if not functions and not skipped:
         problems.append(nothing_to_do(config))
     problems += name_clashes(survey, functions)
@@ -82,12 +91,19 @@ def plan(survey: Survey, config: Config) -> Plan:
         for used in (context, *(scan.body for scan in scans.values())):
             keeps += used.keeps.values()
         threads += (scan.threading() for scan in scans.values() if scan.carried)
+        made_up |= names.own
     problems += hoisted_from_company(rewrites)
     problems += offset_twice(rewrites)
     if problems:
         raise refusal(survey, config, problems)
     accounts = (*noted(accounts, rewrites), *skipped)
-    return Plan(tuple(sharing(rewrites)), tuple(keeps), in_file_order(accounts), tuple(threads))
+    return Plan(
+        tuple(sharing(rewrites)),
+        tuple(keeps),
+        in_file_order(accounts),
+        tuple(threads),
+        frozenset(made_up),
+    )
 
 
 def with_children(chosen: list[Function], config: Config) -> list[tuple[Function, list[Child]]]:
@@ -114,7 +130,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
         (rewrite.function, rewrite.site.name): [
             f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
             f"source doesn't tell {'that their sizes fit' if term.value.told else 'both shapes'}"
-            for term in rewrite.terms
+            for term in terms_of(rewrite)
             if term.value.at_run_time
         ]
         + [text for text in (remark(rewrite),) if text]
@@ -174,8 +190,8 @@ def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
     """``a = sample("a", Normal(sample("b", ...), x))`` with both rewritten, and a's prior moved."""
     count = Counter(map(part_of, rewrites))
     for rewrite in rewrites:
-        moved = rewrite.runtime is not None and rewrite.runtime.hoisted
-        if moved and count[part_of(rewrite)] > 1:
+        prior = rewrite.prior if isinstance(rewrite, OffsetRewrite) else None
+        if prior is not None and prior.moved and count[part_of(rewrite)] > 1:
             yield Problem(
                 "prior-moves-from-others",
                 OfSite(rewrite.site.name),
@@ -192,7 +208,7 @@ def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
     for rewrite in rewrites:
         site = rewrite.site
         if site.through and (site.through, site.name) in own:
-            label = rewrite.terms[0].label if rewrite.terms else ""
+            label = next((term.label for term in terms_of(rewrite)), "")
             yield Problem(
                 "offset-twice",
                 OfSite(site.name),

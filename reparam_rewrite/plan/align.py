@@ -6,9 +6,21 @@ comes out of here can widen the child: the result broadcasts into the child's sh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
-from reparam_rewrite.plan.values import Check, Value
+from reparam_rewrite.plan.values import (
+    NOTHING,
+    WHOLE,
+    Check,
+    Part,
+    Reduction,
+    ShapeAmong,
+    ShapeOrdered,
+    Span,
+    Value,
+)
 from reparam_rewrite.survey.values import Axis, Shape, closed
 
 
@@ -55,7 +67,7 @@ def align(
         return beside_rest(expression, parent, child, targets, lost, reduce)
     if closed(child) is None and not there:
         # Nothing of the child shows.
-        return Value(expression, checks=() if not own else (Check("", ((None, None),)),))
+        return Value(expression, checks=() if not own else (among(WHOLE),))
     if all(target is None for target in targets):
         return to_scalar(expression, own, lost, reduce)
     value = lined_up(expression, own, there, targets, lost, reduce)
@@ -75,12 +87,11 @@ def checks_of(own: Shape, there: Shape, targets: list[int | None]) -> tuple[Chec
         if target is not None and not there[target].same_size(own[position])
     ]
     if unsure and targets == list(range(-len(targets), 0)):
-        start = None if len(targets) == len(there) else -len(targets)
-        return (Check("", ((start, None),)),)
+        return (among(WHOLE if len(targets) == len(there) else Span(-len(targets))),)
     order = tuple(target for target in targets if target is not None)
     if len(unsure) == len(own):
-        return (Check(order=order),)
-    return tuple(Check(f"[{position}]", (target,)) for position, target in unsure)
+        return (ShapeOrdered(order),)
+    return tuple(ShapeAmong(position, (target,)) for position, target in unsure)
 
 
 def beside_rest(
@@ -100,40 +111,47 @@ def beside_rest(
     kept = [target for target in targets if target is not None]
     dims, shown = len(own), closed(child) is not None
     if not there and shown:
-        return Value(expression, reduce)  # a scalar
+        return Value(expression, Reduction(reduce))  # a scalar
     if not own or not there:
-        return Value(expression, checks=(Check("", ((0, 0), (None, None))),))
+        return Value(expression, checks=(among(NOTHING, WHOLE),))
     if not kept and lost and shown:
-        return Value(expression, reduce)
+        return Value(expression, Reduction(reduce))
     if kept and targets == list(range(-dims, 0)):
-        start = None if dims == len(child) and shown else -dims
-        whole = () if shown else ((None, None),)
-        return Value(expression, checks=(Check("", ((start, None), *whole)),))
+        part = WHOLE if dims == len(child) and shown else Span(-dims)
+        return Value(expression, checks=(among(part, *([] if shown else [WHOLE])),))
     if not kept:
-        reduced = Value(expression, reduce, tuple(at - dims for at in lost)) if lost else None
-        items = ["0" if at not in lost else "" for at in range(dims)]
-        items = [item for item in items if item] + ["None"] * len(there)
-        value = replace(reduced or Value(expression), index=f"[..., {', '.join(items)}]")
+        reduction = Reduction(reduce, tuple(at - dims for at in lost)) if lost else None
+        index = ("...", *["0"] * (dims - len(lost)), *["None"] * len(there))
+        value = Value(expression, reduction, index=index)
         width = len(there)
     else:
         value = from_right(lined_up(expression, own, there, targets, lost, reduce), dims)
         if value.order:
             raise Unaligned("its axes would have to be swapped, and it may have more than show")
-        width = dims if value.keepdims else -min(kept)
+        keepdims = value.reduction is not None and value.reduction.keepdims
+        width = dims if keepdims else -min(kept)
         if value.index:
-            items = full_items([t for at, t in enumerate(targets) if at not in lost])
-            value = replace(value, index=f"[..., {', '.join(items)}]")
-        elif not value.keepdims:
+            items = items_at([t for at, t in enumerate(targets) if at not in lost])
+            while items[:1] == [":"]:
+                items.pop(0)  # the ellipsis stands for it too
+            value = replace(value, index=("...", *items))
+        elif not keepdims:
             width = dims - len(lost)
-    sizes = tuple(Check(f"[{at - dims}]", (t,)) for at, t in enumerate(targets) if t is not None)
+    sizes = tuple(ShapeAmong(at - dims, (t,)) for at, t in enumerate(targets) if t is not None)
     if not shown and parent[0] == child[0] and parent[0].size_key is not None:
         return replace(value, checks=sizes)
-    left = () if shown else ((None, -width),)
-    return replace(value, checks=(Check(f"[:{-dims}]", ((0, 0), *left)), *sizes))
+    left = () if shown else (Span(None, -width),)
+    rest = ShapeAmong(Span(None, -dims), (NOTHING, *left))
+    return replace(value, checks=(rest, *sizes))
 
 
-def full_items(targets: list[int | None]) -> list[str]:
-    """The index that puts axes in the child's order at their targets, behind an ellipsis."""
+def among(*parts: Part) -> Check:
+    """All of the parent's shape must be one of these parts of the child's."""
+    return ShapeAmong(WHOLE, parts)
+
+
+def items_at(targets: Sequence[int | None]) -> list[str]:
+    """The items of an index that puts axes in the child's order at their targets."""
     kept = [target for target in targets if target is not None]
     items: list[str] = []
     for target in targets:
@@ -142,15 +160,15 @@ def full_items(targets: list[int | None]) -> list[str]:
             continue
         following = next((other for other in kept if other > target), 0)
         items += [":", *["None"] * (following - target - 1)]
-    while items[:1] == [":"]:
-        items.pop(0)  # the ellipsis stands for it too
     return items
 
 
 def from_right(value: Value, dims: int) -> Value:
     """Axes counted from the right, for a parent that may have more than `dims` of them."""
-    axes = tuple(axis if axis < 0 else axis - dims for axis in value.axes)
-    return replace(value, axes=axes)
+    if value.reduction is None:
+        return value
+    axes = tuple(axis if axis < 0 else axis - dims for axis in value.reduction.axes)
+    return replace(value, reduction=replace(value.reduction, axes=axes))
 
 
 def lined_up(
@@ -162,14 +180,15 @@ def lined_up(
     reduce: str,
 ) -> Value:
     """Reduce the lost axes, in the way that needs the least indexing afterwards."""
-    reduced = Value(expression, reduce, counted(lost, len(parent))) if lost else Value(expression)
+    axes = counted(lost, len(parent))
+    reduced = Value(expression, Reduction(reduce, axes) if lost else None)
     left = [target for position, target in enumerate(targets) if position not in lost]
     if in_place(left, child):
         return reduced
     if lost and in_place(targets, child):
         # What is reduced can stay as a dim of size 1, and everything else where it is.
         axes = tuple(position - len(parent) for position in lost)
-        return Value(expression, reduce, axes, keepdims=True)
+        return Value(expression, Reduction(reduce, axes, keepdims=True))
     return indexed(reduced, left)
 
 
@@ -190,9 +209,9 @@ def counted(lost: list[int], dims: int) -> tuple[int, ...]:
 def to_scalar(expression: str, parent: Shape, lost: list[int], reduce: str) -> Value:
     """A parent none of whose axes the child has: everything is reduced, to a scalar."""
     if lost:
-        return Value(expression, reduce)
+        return Value(expression, Reduction(reduce))
     # Unit axes only: one element, which must not bring its dims along.
-    return Value(expression, index=f"[{', '.join('0' for _ in parent)}]" if parent else "")
+    return Value(expression, index=("0",) * len(parent))
 
 
 def indexed(value: Value, targets: list[int | None]) -> Value:
@@ -208,18 +227,10 @@ def indexed(value: Value, targets: list[int | None]) -> Value:
             sorted(range(len(targets)), key=lambda at: (targets[at] is not None, targets[at] or 0))
         )
         targets = [targets[at] for at in order]
-        kept.sort()
-    items: list[str] = []
-    for target in targets:
-        if target is None:
-            items.append("0")
-            continue
-        following = next((other for other in kept if other > target), 0)
-        items += [":", *["None"] * (following - target - 1)]
-    while items and items[-1] == ":":
+    items = items_at(targets)
+    while items[-1:] == [":"]:
         items.pop()
-    index = f"[{', '.join(items)}]" if items else ""
-    return replace(value, order=order, index=index)
+    return replace(value, order=order, index=tuple(items))
 
 
 def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | None]:

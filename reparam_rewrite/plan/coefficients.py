@@ -12,7 +12,7 @@ from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.structure import matrix, sizes_by_axes
-from reparam_rewrite.plan.values import Coefficient
+from reparam_rewrite.plan.values import Array, Coefficient, Name, Number, Param, Sizes, Stored
 from reparam_rewrite.survey.values import Axis, Shape
 
 
@@ -47,22 +47,32 @@ def has_shape(settings: Settings) -> bool:
     return settings.learn or not isinstance(settings.init, float)
 
 
-def coefficient_of(pair: Pair, sizes: tuple[str, ...] | None, contract: str) -> Coefficient:
+def coefficient_of(
+    pair: Pair, sizes: Sizes, event_dim: int | None, *, computed: bool
+) -> Coefficient:
+    """The coefficient of a pair in the shape that is wanted; `computed`: so is its name."""
     settings = pair.settings
     init: Any = settings.init  # arrays are read as tuples
-    if not has_shape(settings):
-        return Coefficient(init)
-    return Coefficient(init, param_name(pair), sizes, contract=contract, key=key_of(pair))
+    name = Name(key_of(pair), computed)
+    start: Number | Array | Stored
+    match init:
+        case str():
+            start = Stored(init, name, sizes)
+        case tuple():
+            start = Array(init, sizes)
+        case _:
+            start = Number(init, sizes if settings.learn else ())
+    return Param(name, start, event_dim if sizes else None) if settings.learn else start
 
 
 def structure_of(
     context: Context,
     source: Source,
     shape: Shape | None,
-    sizes: tuple[str, ...] | None,
+    sizes: Sizes,
     declare: int,
-) -> tuple[tuple[str, ...] | None, str]:
-    """The sizes of a coefficient, None for the child's at run time, and its contraction."""
+) -> tuple[Sizes, str]:
+    """The sizes of a coefficient, and its product with the parent's value."""
     pair = source.pair
     structure = pair.settings.coefficient
     if structure == "shared" and not isinstance(pair.settings.init, float):
@@ -79,10 +89,10 @@ def structure_of(
     if structure == "matrix":
         return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
     if structure == "shared" or not has_shape(pair.settings):
-        return (), ""
+        return (), "*"
     if isinstance(structure, list):
-        return sizes_by_axes(pair, shape, sizes), ""
-    return sizes, ""
+        return sizes_by_axes(pair, shape, sizes), "*"
+    return sizes, "*"
 
 
 def written_axes(

@@ -22,7 +22,7 @@ from reparam_rewrite.plan.alternatives import exclusive, is_before
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.values import Given, Rewrite
+from reparam_rewrite.plan.values import DataDependence, Rewrite, ScanRewrite
 from reparam_rewrite.survey.data import reference
 from reparam_rewrite.survey.values import Observations, Site
 
@@ -42,12 +42,16 @@ def data_of(child: Child, sources: Iterable[Source]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def given(context: Context, site: Site, moment: int) -> Given:
-    """What tells before the statement `moment` whether there are observations.
+def dependence(
+    context: Context, site: Site, data: tuple[str, ...], moment: int
+) -> DataDependence | None:
+    """That on `data`, and what tells before the statement `moment` whether there are observations.
 
     Where several may be missing, all must be there: as soon as one is to be predicted, draws must
     be taken by name.
     """
+    if not data:
+        return None
     found, untold = dict[str, None](), False
     seen = False
     for other in context.function.sites:
@@ -58,7 +62,7 @@ def given(context: Context, site: Site, moment: int) -> Given:
         if text:
             found[text] = None
         untold = untold or not text
-    return Given(tuple(found), untold or not seen)
+    return DataDependence(data, tuple(found), untold or not seen)
 
 
 def told(context: Context, observed: Site, site: Site, moment: int) -> str:
@@ -102,16 +106,15 @@ def can_be_read(text: str, observed: Site, site: Site) -> bool:
 
 def remark(rewrite: Rewrite) -> str:
     """What the account says of a child whose map depends on data; empty if it doesn't."""
-    if not rewrite.data:
+    if isinstance(rewrite, ScanRewrite) or rewrite.data is None:
         return ""
-    own = rewrite.site.name
-    text = f"how '{own}' comes from its base depends on {' and '.join(rewrite.data)}"
-    given = rewrite.given
-    if not given.optional:
+    own, data = rewrite.site.name, rewrite.data
+    text = f"how '{own}' comes from its base depends on {' and '.join(data.arguments)}"
+    if not data.optional:
         ending = ", and the source doesn't tell when there are no observations"
     else:
-        missing = " or ".join(given.optional)
+        missing = " or ".join(data.optional)
         ending = f", so that draws of '{own}' itself count first where {missing} is None"
-        if given.untold:
+        if data.untold:
             ending += " (not all that is observed can be told)"
     return f"{text}{ending}: predict with the plain model"

@@ -11,7 +11,16 @@ from reparam_rewrite.plan.align import Unaligned, align
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.values import Check, Value
+from reparam_rewrite.plan.values import (
+    WHOLE,
+    Check,
+    ChildHas,
+    ParentHas,
+    PlateAt,
+    ShapeAmong,
+    ShapeOrdered,
+    Value,
+)
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.priors import RESHAPING
 from reparam_rewrite.survey.shapes import broadcast, opened
@@ -80,15 +89,15 @@ def of_claims(
 ) -> Iterator[Check]:
     """What the config says of the axes of parent and child is checked, where the source doesn't."""
     parent = source.pair.site
-    if value.reduce and not value.axes:
+    if value.reduction is not None and not value.reduction.axes:
         return  # a scalar
-    whole = any(check.order or (check.among and not check.own) for check in value.checks)
+    whole = any(is_of_all(check) for check in value.checks)
     if parent is not None and parent.claimed and not whole:
-        yield Check(dims=len(seen))
+        yield ParentHas(len(seen))
     if seen == ():
         return
     if site.claimed and site.shape is not None:
-        yield Check(dims=len(site.shape), child=True)
+        yield ChildHas(len(site.shape))
     frames = site.frames if parent is None else (*parent.frames, *site.frames)
     for plate in dict.fromkeys(plate for frame in frames for plate in frame.plates):
         if not plate.dim_text or plate.dim is None:
@@ -96,7 +105,15 @@ def of_claims(
         if not context.function.timeline.holds(plate.dim_reads, site.statement):
             reason = f"the dim of plate '{plate.name}' can't be asked again there"
             raise Stop(unaligned(source, reason, source.expression or "..."))
-        yield Check(dims=plate.dim, text=plate.dim_text)
+        yield PlateAt(plate.dim, plate.dim_text)
+
+
+def is_of_all(check: Check) -> bool:
+    """Does a check tell how many axes the parent has?"""
+    match check:
+        case ShapeAmong(part):
+            return part == WHOLE
+    return isinstance(check, ShapeOrdered)
 
 
 def seen_of_child(site: Site) -> Shape:

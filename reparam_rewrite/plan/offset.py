@@ -12,11 +12,12 @@ from reparam_rewrite.plan.coefficients import (
     coefficient_of,
     has_shape,
     is_elementwise,
+    key_of,
     param_name,
     structure_of,
 )
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.data import data_of, given
+from reparam_rewrite.plan.data import data_of, dependence
 from reparam_rewrite.plan.lining_up import known_shape, value_of
 from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
@@ -30,12 +31,12 @@ from reparam_rewrite.plan.scaling import (
     scale_param,
 )
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import Given, Other, Rewrite, Term, Value
+from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Term, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Site
 
 
-def other(context: Context, child: Child) -> Rewrite:
+def other(context: Context, child: Child) -> OtherRewrite:
     """The rewrite of a child that another reparameterizer of NumPyro takes care of.
 
     Raises `Stop`, before any name is taken.
@@ -49,23 +50,18 @@ def other(context: Context, child: Child) -> Rewrite:
     check_name(context, site, shift)
     arguments = ", ".join(f"{key}={value!r}" for key, value in rule.args.items())
     base = identifier(site.name)
-    return Rewrite(
+    return OtherRewrite(
         site=site,
         function=context.function.name,
-        terms=(),
-        sizes=None,
-        declare=moments[0],
-        shift=shift,
-        join=joinable(site, shift),
-        loc="",
+        place=Placement(moments[0], shift, joinable(site, shift)),
         reparam=context.names.new(f"{base}_reparam"),
-        other=Other(rule.name, sources[0].expression if sources else arguments),
-        data=data,
-        given=given(context, site, shift) if data else Given(),
+        name=rule.name,
+        arguments=sources[0].expression if sources else arguments,
+        data=dependence(context, site, data, shift),
     )
 
 
-def offset(context: Context, child: Child) -> Rewrite:
+def offset(context: Context, child: Child) -> OffsetRewrite:
     """The rewrite of one child whose site and parents have passed their checks.
 
     Raises `Stop`, before any name is taken.
@@ -88,7 +84,7 @@ def offset(context: Context, child: Child) -> Rewrite:
 
 def offset_from(
     context: Context, child: Child, moments: list[int], position: int
-) -> Rewrite | None:
+) -> OffsetRewrite | None:
     """The rewrite with the coefficients declared before the one of `moments` at `position`.
 
     None if their shapes aren't known there; at the last, the statement that samples the child, the
@@ -136,48 +132,35 @@ def offset_from(
     sized = sized_at(context, site, moments) if asks_shape else statement
 
     # Nothing can fail from here on: names may be taken.
-    names, base, support = context.names, identifier(site.name), site.prior.support
-    runtime = None
-    if asks_shape or bijects:
-        runtime = ask(names, base, site, sized, bijects=bijects, shape=asks_shape)
+    names, base = context.names, identifier(site.name)
+    prior, support = ask(names, base, site, sized, bijects=bijects, shape=asks_shape)
     values = [
         named(context, source, value, kept)
         for source, value in zip([*sources, *scaling], values, strict=True)
     ]
     terms = []
-    for source, value, structure in zip(sources, values, structures, strict=False):
-        coefficient = coefficient_of(source.pair, *structure)
-        by = source.pair.site
-        if site.computed or (by is not None and by.computed):
-            coefficient = replace(coefficient, computed=True)
-        if inside and coefficient.sizes:
-            coefficient = replace(coefficient, event_dim=len(site.prior.event or ()))
-        if coefficient.declared:
-            coefficient = replace(coefficient, variable=names.new(identifier(coefficient.key)))
-        terms.append(Term(source.pair.parent, coefficient, value))
-    return Rewrite(
+    event_dim = len(site.prior.event or ()) if inside else None
+    for source, value, (size, product) in zip(sources, values, structures, strict=False):
+        pair = source.pair
+        computed = site.computed or (pair.site is not None and pair.site.computed)
+        coefficient = coefficient_of(pair, size, event_dim, computed=computed)
+        held = has_shape(pair.settings)
+        variable = names.new(identifier(key_of(pair))) if held else ""
+        terms.append(Term(pair.parent, coefficient, value, variable, product))
+    return OffsetRewrite(
         site=site,
         function=context.function.name,
         terms=tuple(terms),
         sizes=sizes,
-        declare=declare,
-        shift=shift,
-        join=None if inside else joinable(site, shift),
+        place=Placement(declare, shift, None if inside else joinable(site, shift)),
         loc=names.new(f"{base}_loc"),
         reparam=names.new(f"{base}_reparam"),
-        constraint=support.constraint if support.kind == "fixed" else "",
-        runtime=runtime,
-        scale=scale_of(
-            context,
-            child,
-            values[-1] if scaling else None,
-            sizes,
-            len(site.prior.event or ()) if inside else None,
-        ),
+        support=support,
+        prior=prior,
+        scale=scale_of(context, child, values[-1] if scaling else None, sizes, event_dim),
         basis=basis_of(child),
         full=full and not any(covers(term, sizes) for term in terms),
-        data=data,
-        given=given(context, site, shift) if data else Given(),
+        data=dependence(context, site, data, shift),
     )
 
 
@@ -186,20 +169,21 @@ def told_at(context: Context, site: Site, data: tuple[str, ...], moments: list[i
 
     All of them, if it can be told at none.
     """
-    found = [given(context, site, moment) for moment in moments] if data else []
-    best = max((len(known.optional) for known in found), default=0)
-    told = [
+    if not data:
+        return moments
+    found = [dependence(context, site, data, moment) for moment in moments]
+    told = [0 if one is None else len(one.optional) for one in found]
+    best = max(told)
+    return [
         moment
-        for moment, known in zip(moments, found, strict=False)
-        if len(known.optional) == best or moment == site.statement
+        for moment, count in zip(moments, told, strict=True)
+        if count == best or moment == site.statement
     ]
-    return told or moments
 
 
 def covers(term: Term, sizes: tuple[str, ...] | None) -> bool:
     """Has a term the child's whole shape, whatever the others have?"""
-    coefficient = term.coefficient
-    return coefficient.declared and coefficient.sizes == sizes and not coefficient.contract
+    return bool(term.variable) and term.coefficient.sizes == sizes and term.product == "*"
 
 
 def named(context: Context, source: Source, value: Value, kept: set[int]) -> Value:

@@ -7,7 +7,7 @@ import ast
 from reparam_rewrite.messages import OfSite, Problem
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.values import Runtime
+from reparam_rewrite.plan.values import AskedPrior, AskedShape, FixedSupport, PriorSupport
 from reparam_rewrite.survey.values import Shape, Site
 
 
@@ -106,25 +106,31 @@ def binds(text: str) -> bool:
     return any(isinstance(part, ast.NamedExpr) for part in ast.walk(tree))
 
 
-def ask(names: Names, base: str, site: Site, sized: int, *, bijects: bool, shape: bool) -> Runtime:
-    """The variables that hold what only the prior can tell.
+def ask(
+    names: Names, base: str, site: Site, sized: int, *, bijects: bool, shape: bool
+) -> tuple[AskedPrior | None, FixedSupport | PriorSupport | None]:
+    """The variables that hold what only the prior can tell, and the child's support.
 
     `sized` is where the sizes of the plates can be written.
     """
+    support = site.prior.support
+    fixed = FixedSupport(support.constraint) if support.kind == "fixed" else None
+    if not (bijects or shape):
+        return None, fixed
     assert site.prior_segment is not None
     text = site.prior_segment.text
-    hoisted = not text.isidentifier()
+    moved = not text.isidentifier()
+    variable = names.new(f"{base}_prior") if moved else text
     around = site.plate_shape if site.plate_shape is not None else site.stacked
     plates = tuple(axis.size or "" for axis in around or ())
-    reshapes = site.prior.support.reshapes and bijects
-    return Runtime(
-        prior=names.new(f"{base}_prior") if hoisted else text,
-        hoisted=hoisted,
-        bijects=bijects,
-        asks_shape=shape,
-        bijector=names.new(f"{base}_bijector") if reshapes and shape else "",
-        shape=names.new(f"{base}_shape") if shape and (plates or reshapes) else "",
-        plates=plates,
-        sized=sized,
-        sizes=names.new(f"{base}_plates") if sized != site.statement else "",
-    )
+    reshapes = support.reshapes and bijects
+    own = PriorSupport(names.new(f"{base}_bijector") if reshapes and shape else "")
+    asked = None
+    if shape:
+        asked = AskedShape(
+            names.new(f"{base}_shape") if plates or reshapes else "",
+            plates,
+            sized,
+            names.new(f"{base}_plates") if sized != site.statement else "",
+        )
+    return AskedPrior(variable, moved, asked), own if bijects else fixed

@@ -8,7 +8,20 @@ from reparam_rewrite.config.rules import BasisRule, PowerTable, ScaleRule
 from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child
-from reparam_rewrite.plan.values import Basis, Coefficient, Scale, Value
+from reparam_rewrite.plan.values import (
+    Basis,
+    Constant,
+    Expression,
+    Learned,
+    LearnedPower,
+    Name,
+    Number,
+    Param,
+    Power,
+    Scale,
+    Sizes,
+    Value,
+)
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
@@ -40,11 +53,7 @@ def is_elementwise_scale(rule: ScaleRule) -> bool:
 
 
 def scale_of(
-    context: Context,
-    child: Child,
-    value: Value | None,
-    sizes: tuple[str, ...] | None,
-    event_dim: int | None,
+    context: Context, child: Child, value: Value | None, sizes: Sizes, event_dim: int | None
 ) -> Scale | None:
     """The scale of a child; `value` is that of the site or expression that it is made of.
 
@@ -54,24 +63,25 @@ def scale_of(
     if rule is None:
         return None
     variable = context.names.new(f"{identifier(child.site.name)}_scale")
-    coefficient = None
     found = learned(rule)
-    if found is not None:
-        _, init, structure = found
-        name = scale_param(child)
-        coefficient = Coefficient(
-            init,
-            name,
-            sizes if structure == "elementwise" else (),
-            context.names.new(identifier(name)),
-            event_dim=event_dim if structure == "elementwise" else None,
-            computed=child.site.computed or (child.by is not None and is_computed(child.by.site)),
-        )
+    if found is None:
+        if value is None:
+            return Constant(rule.value if isinstance(rule.value, float) else 1.0)
+        if rule.by and not isinstance(rule.power, PowerTable):
+            return Power(variable, value, rule.by, rule.power)
+        return Expression(variable, value)
+    _, init, structure = found
+    name = scale_param(child)
+    elementwise = structure == "elementwise"
+    computed = child.site.computed or (child.by is not None and is_computed(child.by.site))
+    param = Param(
+        Name(name, computed),
+        Number(init, sizes if elementwise else ()),
+        event_dim if elementwise else None,
+    )
     if value is None:
-        literal = rule.value if isinstance(rule.value, float) else 1.0
-        return Scale(variable, literal, coefficient=coefficient)
-    power = rule.power if rule.by and not isinstance(rule.power, PowerTable) else None
-    return Scale(variable, value=value, power=power, coefficient=coefficient, label=rule.by or "")
+        return Learned(variable, param)
+    return LearnedPower(variable, value, rule.by, param, context.names.new(identifier(name)))
 
 
 def power_is_real(child: Child) -> Iterator[Problem]:
@@ -163,8 +173,14 @@ def needs_full_shape(site: Site, child: Child, values: Sequence[Value]) -> bool:
         if batch is None or axis_at(batch, dim + events) == UNIT:
             return True
     moved = bool(values) or child.scale is not None
-    several = site.shape is None or len(site.shape) > 1 or any(value.keepdims for value in values)
+    several = (
+        site.shape is None or len(site.shape) > 1 or any(keeps_dims(value) for value in values)
+    )
     return bool(over_plates(site, child.basis)) and moved and several
+
+
+def keeps_dims(value: Value) -> bool:
+    return value.reduction is not None and value.reduction.keepdims
 
 
 def event_dims(family: str | None) -> int:
@@ -177,4 +193,6 @@ def basis_of(child: Child) -> Basis | None:
         return None
     table = child.basis.table
     apart = over_plates(child.site, child.basis)
-    return Basis(table.kind, table.dims, table.smooth, table.flip, apart)
+    settings = f", smooth={table.smooth!r}" if table.smooth else ""
+    settings += ", flip=True" if table.flip else ""
+    return Basis(table.kind, table.dims, settings, apart)

@@ -22,6 +22,7 @@ from reparam_rewrite.messages import Filler, OfSite, Problem
 from reparam_rewrite.plan.coefficients import (
     coefficient_of,
     has_shape,
+    key_of,
     structure_of,
     written_axes,
 )
@@ -32,7 +33,7 @@ from reparam_rewrite.plan.place import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.structure import matrix
-from reparam_rewrite.plan.values import Coefficient, Rewrite, Scanned, Term, Threading, Value
+from reparam_rewrite.plan.values import Placement, ScanRewrite, Term, Threading, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.scans import loc_position
 from reparam_rewrite.survey.values import Handler, Plate, Scan, Site
@@ -72,7 +73,7 @@ class ScanContext(Struct):
         )
 
 
-def offset_in_scan(context: ScanContext, child: Child) -> Rewrite:
+def offset_in_scan(context: ScanContext, child: Child) -> ScanRewrite:
     """The rewrite of a child that a scan samples. Raises `Stop`, before names are taken."""
     site, scan = child.site, context.scan
     check_form(child)
@@ -85,24 +86,18 @@ def offset_in_scan(context: ScanContext, child: Child) -> Rewrite:
     # Nothing can fail from here on: names may be taken.
     names, base = context.outer.names, identifier(site.name)
     terms = [
-        Term(part.pair.parent, part.coefficient(structure), part.named(value))
+        part.term(structure, value)
         for part, value, structure in zip(parts, values, structures, strict=True)
     ]
-    return Rewrite(
+    return ScanRewrite(
         site=step,
         function=scan.body,
+        place=Placement(scan.statement, step.statement),
         terms=tuple(terms),
-        sizes=None,
-        declare=scan.statement,
-        shift=step.statement,
-        join=None,
         loc=names.new(f"{base}_loc"),
-        reparam="",
-        scanned=Scanned(
-            indent=scan.indent,
-            base=names.new(f"{step.variable}_base"),
-            position=loc_position(site.prior.family),
-        ),
+        base=names.new(f"{step.variable}_base"),
+        position=loc_position(site.prior.family),
+        indent=scan.indent,
     )
 
 
@@ -240,7 +235,7 @@ class Part:
         if shape is None:
             if has_shape(pair.settings) and pair.settings.coefficient != "shared":
                 raise Stop(self._steps_unknown())
-            return (), "", False
+            return (), "*", False
         sizes = written(outer, shape, scan.statement)
         if pair.settings.coefficient == "matrix":
             # One for all steps if the parent is the step's own, else one for each.
@@ -255,7 +250,7 @@ class Part:
         if sizes is None and has_shape(pair.settings) and pair.settings.coefficient != "shared":
             raise Stop(self._steps_unknown())
         found, _ = structure_of(outer, self.source, shape, sizes, scan.statement)
-        return found or (), "", bool(found) and len(found or ()) == len(shape)
+        return found or (), "*", bool(found) and len(found or ()) == len(shape)
 
     def _depends_on_data(self) -> Problem:
         return Problem(
@@ -280,14 +275,16 @@ class Part:
             {"scan": self._context.scan.place},
         )
 
-    def coefficient(self, structure: tuple[tuple[str, ...], str, bool]) -> Coefficient:
-        sizes, contraction, by_step = structure
-        coefficient = coefficient_of(self.pair, sizes, contraction)
-        if not coefficient.declared:
-            return coefficient
-        variable = self._context.outer.names.new(identifier(coefficient.key))
-        step = self._context.carry(variable, f"{variable}_t") if by_step else ""
-        return replace(coefficient, variable=variable, step=step)
+    def term(self, structure: tuple[tuple[str, ...], str, bool], value: Value) -> Term:
+        """The coefficient times the value, by the names that these have in the body."""
+        sizes, product, by_step = structure
+        coefficient = coefficient_of(self.pair, sizes, None, computed=False)
+        variable = step = ""
+        if has_shape(self.pair.settings):
+            variable = self._context.outer.names.new(identifier(key_of(self.pair)))
+            step = self._context.carry(variable, f"{variable}_t") if by_step else ""
+        label, value = self.pair.parent, self.named(value)
+        return Term(label, coefficient, value, variable, product, step)
 
     def named(self, value: Value) -> Value:
         """The value by the name that it has in the body."""

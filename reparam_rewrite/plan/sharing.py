@@ -6,7 +6,7 @@ from collections import Counter
 
 from msgspec.structs import replace
 
-from reparam_rewrite.plan.values import Rewrite
+from reparam_rewrite.plan.values import Rewrite, ScanRewrite
 
 
 def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
@@ -20,7 +20,9 @@ def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
     """
     count = Counter(front(rewrite) for rewrite in rewrites)
     return [
-        replace(rewrite, join=front(rewrite)) if count[front(rewrite)] > 1 else rewrite
+        replace(rewrite, place=replace(rewrite.place, join=front(rewrite)))
+        if count[front(rewrite)] > 1
+        else rewrite
         for rewrite in rewrites
     ]
 
@@ -28,8 +30,10 @@ def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
 def front(rewrite: Rewrite) -> int | None:
     """The `with` of plates that the child stands in, if its offset is computed before that."""
     frames = rewrite.site.frames
-    if not frames or rewrite.scanned is not None or rewrite.site.through:
-        return rewrite.join
+    if not frames or isinstance(rewrite, ScanRewrite) or rewrite.site.through:
+        return rewrite.place.join
     last = frames[-1]
     plates = last.kind == "with" and last.items and len(last.plates) == len(last.items)
-    return last.statement if plates and rewrite.shift <= last.statement else rewrite.join
+    return (
+        last.statement if plates and rewrite.place.shift <= last.statement else rewrite.place.join
+    )

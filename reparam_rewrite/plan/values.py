@@ -9,45 +9,85 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.values import Site
 
+# -- shapes, as the generated code asks for them when it runs -------------------------------------
 
-class Check(Struct, frozen=True):
-    """What must hold of shapes when the model runs, or it raises an error.
 
-    `own` is the part of the parent's shape, as an index of it: "" for all of it, "[:-1]", "[0]".
-    It must be one of `among`, each a part of the child's shape: an axis, counted from the right,
-    or those from one to another, of which None is the end; (0, 0) is ``()``. Or all of it must be
-    the axes of the child in that `order`. Or the parent, or the `child`, must have `dims` axes. Or
-    `text` must be that number.
-    """
+class Span(Struct, frozen=True):
+    """Several axes of a shape, from one to another, as in a slice: ``shape[start:end]``."""
 
-    own: str = ""
-    among: tuple[int | tuple[int | None, int | None], ...] = ()
-    order: tuple[int, ...] = ()
-    dims: int | None = None
-    child: bool = False
-    text: str = ""
+    start: int | None = None
+    end: int | None = None
+
+
+WHOLE, NOTHING = Span(), Span(0, 0)
+
+#: One axis of a shape, or several of them.
+Part = int | Span
+
+
+class ShapeAmong(Struct, frozen=True):
+    """`part` of the parent's shape must be one of these parts of the child's."""
+
+    part: Part
+    among: tuple[Part, ...]
+
+
+class ShapeOrdered(Struct, frozen=True):
+    """The parent's axes must be those of the child, counted from the right, in this order."""
+
+    order: tuple[int, ...]
+
+
+class ParentHas(Struct, frozen=True):
+    """The parent must have so many axes."""
+
+    dims: int
+
+
+class ChildHas(Struct, frozen=True):
+    """The child must have so many axes."""
+
+    dims: int
+
+
+class PlateAt(Struct, frozen=True):
+    """The plate whose dim the model computes by the expression `text` must be at `dim`."""
+
+    dim: int
+    text: str
+
+
+#: What must hold of shapes when the model runs, or it raises an error.
+Check = ShapeAmong | ShapeOrdered | ParentHas | ChildHas | PlateAt
+
+# -- what an offset is made of --------------------------------------------------------------------
+
+
+class Reduction(Struct, frozen=True):
+    """The "mean" or "sum" over `axes`; over all of them where that is empty."""
+
+    function: str
+    axes: tuple[int, ...] = ()
+    keepdims: bool = False
 
 
 class Value(Struct, frozen=True):
     """A parent's value in the shape that the child needs.
 
-    Applied in this order: `reduce` ("mean" or "sum") over `axes` (empty: over all of them), then
-    `order` (a permutation of the axes, empty: as they are), then `index` ("[:, None]"), then
-    minus `center`. `guarded`: broadcast to the child's shape, which fails where it would widen.
-    `checks` are made before. `told`: the source tells both shapes, but not that they fit.
+    Applied in this order: the `reduction`, then `order` (a permutation of the axes, empty: as they
+    are), then `index` (items such as ":", "None", "0" and "..."), then minus `center`. `guarded`:
+    it is broadcast to the child's shape, which fails where it would widen the site. `checks` are
+    made before. `told`: the source tells both shapes, but not that they fit.
     """
 
     expression: str
-    reduce: str = ""
-    axes: tuple[int, ...] = ()
-    keepdims: bool = False
+    reduction: Reduction | None = None
     order: tuple[int, ...] = ()
-    index: str = ""
+    index: tuple[str, ...] = ()
     center: str = ""
     guarded: bool = False
     checks: tuple[Check, ...] = ()
@@ -58,116 +98,270 @@ class Value(Struct, frozen=True):
         """Does only the run tell whether it fits?"""
         return self.guarded or bool(self.checks)
 
-    @property
-    def plain(self) -> bool:
-        return replace(self, expression="") == Value("")
+
+#: The sizes of an array; those of the child, as known at run time, where it is None.
+Sizes = tuple[str, ...] | None
 
 
-class Coefficient(Struct, frozen=True):
-    """The factor of a parent: the `numpyro.param` named `param`, or a literal if that is empty.
+class Name(Struct, frozen=True):
+    """The name of a param or of an array; `computed`: it is a template, ``xi_beta_{k}_mu``."""
 
-    `sizes` is its shape, () for a scalar, None for the child's shape as known at run time.
-    `variable` is free to hold it where it isn't declared in the offset itself. `contract` are the
-    subscripts of the einsum of it with the parent's value, "@" where that is a matrix product;
-    empty: it is multiplied element by element. `event_dim` is set inside of a subsampled plate,
-    which takes its part of the full-size param. `step` holds the part that is one step's of a
-    scan, if there is one. `computed`: the param's name is a template, ``xi_beta_{k}_mu``.
-    `init` is a number, an array as nested tuples, or the name of the .npz that has the array by
-    the name `key`.
+    text: str
+    computed: bool = False
+
+
+class Number(Struct, frozen=True):
+    """``0.5``, or as the start of a param ``jnp.full(n, 0.5)``"""
+
+    value: float
+    sizes: Sizes = ()
+
+
+class Array(Struct, frozen=True):
+    """``jnp.broadcast_to(jnp.array([0.5, 1.0]), (n,))``, of nested tuples."""
+
+    rows: tuple[Any, ...]
+    sizes: Sizes
+
+
+class Stored(Struct, frozen=True):
+    """``jnp.broadcast_to(jnp.load(...)["xi_a_mu"], (n,))``, from an .npz beside the file."""
+
+    file: str
+    name: Name
+    sizes: Sizes
+
+
+class Param(Struct, frozen=True):
+    """``numpyro.param("xi_a_mu", jnp.zeros(n))``
+
+    `event_dim` is set inside of a subsampled plate, which takes its part of the full-size param.
     """
 
-    init: float | tuple[Any, ...] | str
-    param: str = ""
-    sizes: tuple[str, ...] | None = ()
-    variable: str = ""
-    contract: str = ""
+    name: Name
+    start: Number | Array | Stored
     event_dim: int | None = None
-    step: str = ""
-    computed: bool = False
-    key: str = ""
 
     @property
-    def declared(self) -> bool:
-        """Has it a statement of its own, where there is room: is it a param or an array?"""
-        return bool(self.param) or not isinstance(self.init, float)
+    def sizes(self) -> Sizes:
+        return self.start.sizes
+
+
+#: The factor of a parent.
+Coefficient = Number | Array | Stored | Param
 
 
 class Term(Struct, frozen=True):
-    """One summand of an offset; `label` is the parent's name in the config."""
+    """One summand of an offset: the coefficient times the value.
+
+    `label` is the parent's name in the config. All coefficients but numbers have a `variable`,
+    which holds them where they aren't declared in the offset itself; `step` holds the part that is
+    one step's of a scan, if there is one. `product` is "*", element by element, or "@" of two
+    matrices, or the subscripts of an einsum.
+    """
 
     label: str
     coefficient: Coefficient
     value: Value
+    variable: str = ""
+    product: str = "*"
+    step: str = ""
 
 
-class Scale(Struct, frozen=True):
-    """What a child is multiplied by before its offset is added; `variable` holds it.
+# -- what else happens to a child -----------------------------------------------------------------
 
-    `value` alone: an expression. `coefficient` alone: a positive param. Both, or `value` and
-    `power`: the value to the power of minus the coefficient or `power`. None of them: the number
-    `literal`. `label` is the name of the site in the config.
-    """
+
+class Constant(Struct, frozen=True):
+    """``0.5``"""
+
+    number: float
+
+
+class Expression(Struct, frozen=True):
+    """``a_scale = 1 / sigma_a``"""
 
     variable: str
-    literal: float = 1.0
-    value: Value | None = None
-    power: float | None = None
-    coefficient: Coefficient | None = None
-    label: str = ""
+    value: Value
+
+
+class Learned(Struct, frozen=True):
+    """``a_scale = numpyro.param("scale_a", jnp.ones(n), constraint=constraints.positive)``"""
+
+    variable: str
+    param: Param
+
+
+class Power(Struct, frozen=True):
+    """``a_scale = sigma_a ** -0.5``; `label` is the site that is meant, in the config."""
+
+    variable: str
+    value: Value
+    label: str
+    power: float
+
+
+class LearnedPower(Struct, frozen=True):
+    """``a_scale = sigma_a**-power_a_sigma_a``, with a param in the `exponent`."""
+
+    variable: str
+    value: Value
+    label: str
+    param: Param
+    exponent: str
+
+
+#: What a child is multiplied by before its offset is added.
+Scale = Constant | Expression | Learned | Power | LearnedPower
 
 
 class Basis(Struct, frozen=True):
-    """The basis that a child is sampled in, "dct" or "haar", with its arguments as in NumPyro.
+    """The basis that a child is sampled in, by its `kind`, with the code of its settings.
 
     `dims` are the axes, those `over_plates` of plates, or of the batch, rather than event axes.
     """
 
     kind: str
     dims: tuple[int, ...]
-    smooth: float = 0.0
-    flip: bool = False
+    settings: str = ""
     over_plates: frozenset[int] = frozenset()
 
 
-class Other(Struct, frozen=True):
-    """Another reparameterizer: its class name, and its arguments as code."""
-
-    name: str
-    arguments: str
+# -- what the generated code must ask of the prior when it runs -----------------------------------
 
 
-class Runtime(Struct, frozen=True):
-    """What the generated code must ask of the prior. Names are empty where they aren't needed.
+class AskedShape(Struct, frozen=True):
+    """The child's shape in unconstrained space: the prior's, broadcast with that of its `plates`.
 
-    `prior`: the variable that holds the distribution; `hoisted`: it is made for this, so the
-    distribution moves there. `bijects`: the support is the prior's; `bijector` holds
-    `biject_to(prior.support)` where it is needed twice. `asks_shape`: the child's shape, in
-    unconstrained space, is the prior's too, broadcast with that of its `plates`; `shape` holds it
-    where `prior.shape()` isn't it. Where the plates' sizes can't be written there any more, `sizes`
-    holds them, from before the statement `sized`.
+    `variable` holds it, empty where ``prior.shape()`` is all of it. Where the plates' sizes can't
+    be written there any more, `sizes` holds them, from before the statement `sized`.
     """
 
-    prior: str
-    hoisted: bool
-    bijects: bool
-    asks_shape: bool
-    bijector: str = ""
-    shape: str = ""
-    plates: tuple[str, ...] = ()
-    sized: int = -1
+    variable: str
+    plates: tuple[str, ...]
+    sized: int
     sizes: str = ""
 
 
-class Scanned(Struct, frozen=True):
-    """How a child in the body of a scan is offset: by its distribution's `loc`.
+class AskedPrior(Struct, frozen=True):
+    """The prior in a `variable`; `moved`: this is made for it, and the distribution moves there."""
+
+    variable: str
+    moved: bool
+    shape: AskedShape | None = None
+
+
+class FixedSupport(Struct, frozen=True):
+    """``biject_to(constraints.positive)``"""
+
+    constraint: str
+
+
+class PriorSupport(Struct, frozen=True):
+    """``biject_to(a_prior.support)``; the `bijector` holds it where it is needed twice."""
+
+    bijector: str = ""
+
+
+# -- the rewrites ---------------------------------------------------------------------------------
+
+
+class Placement(Struct, frozen=True):
+    """Before which statements the code of a child goes.
+
+    Params are declared before `declare`, the offset is computed before `shift` (`declare` or
+    deeper), and the handler becomes the first item of the `with` numbered `join`, or wraps the
+    statement where that is None.
+    """
+
+    declare: int
+    shift: int
+    join: int | None = None
+
+
+class DataDependence(Struct, frozen=True):
+    """The `arguments` of the call that the map between a child and its base depends on.
+
+    Draws of the child count by name where one of the `optional`, what is observed, is None.
+    `untold`: there are observations of which that can't be told.
+    """
+
+    arguments: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    untold: bool = False
+
+
+class OffsetRewrite(Struct, frozen=True):
+    """A child that `ExplicitReparam` scales and offsets.
+
+    `sizes` is the child's shape, None where only the run tells it. `support` is what the child is
+    constrained to, None for the real line. `full`: the offset is broadcast to the child's shape, so
+    that its prior is too. The variables `loc` and `reparam` hold the offset and the
+    reparameterizer.
+    """
+
+    site: Site
+    function: str
+    place: Placement
+    reparam: str
+    terms: tuple[Term, ...]
+    sizes: Sizes
+    loc: str
+    support: FixedSupport | PriorSupport | None = None
+    prior: AskedPrior | None = None
+    scale: Scale | None = None
+    basis: Basis | None = None
+    full: bool = False
+    data: DataDependence | None = None
+
+
+class ScanRewrite(Struct, frozen=True):
+    """A child in the body of a scan, which is offset by its distribution's `loc`.
 
     `indent` is that of the statement that calls scan. `base` is the variable for the base site,
     and `position` tells which argument of the distribution is its `loc`.
     """
 
-    indent: int
+    site: Site
+    function: str
+    place: Placement
+    terms: tuple[Term, ...]
+    loc: str
     base: str
     position: int
+    indent: int
+
+
+class OtherRewrite(Struct, frozen=True):
+    """A child of another reparameterizer of NumPyro: its class, and its arguments as code."""
+
+    site: Site
+    function: str
+    place: Placement
+    reparam: str
+    name: str
+    arguments: str
+    data: DataDependence | None = None
+
+
+#: One child and what is done to it.
+Rewrite = OffsetRewrite | ScanRewrite | OtherRewrite
+
+
+def terms_of(rewrite: Rewrite) -> tuple[Term, ...]:
+    """The summands of a child's offset, if it has one."""
+    return () if isinstance(rewrite, OtherRewrite) else rewrite.terms
+
+
+def scaled_by(rewrite: Rewrite) -> tuple[str, Value] | None:
+    """The value that a child's scale is computed of, with the name that the config has for it."""
+    match rewrite:
+        case OffsetRewrite(scale=Expression(value=value)):
+            return "", value
+        case OffsetRewrite(scale=Power(value=value, label=label)):
+            return label, value
+        case OffsetRewrite(scale=LearnedPower(value=value, label=label)):
+            return label, value
+    return None
 
 
 class Threading(Struct, frozen=True):
@@ -187,48 +381,6 @@ class Threading(Struct, frozen=True):
     argument: str
     packed: str
     carried: tuple[tuple[str, str], ...]
-
-
-class Given(Struct, frozen=True):
-    """What must not be None where there are observations.
-
-    `untold`: of some of them that can't be told.
-    """
-
-    optional: tuple[str, ...] = ()
-    untold: bool = False
-
-
-class Rewrite(Struct, frozen=True):
-    """One child and how it is offset.
-
-    `sizes` is its shape, None where `runtime` tells it. `constraint` is the member of
-    `numpyro.distributions.constraints` to unconstrain by, empty on the real line. `full`: the
-    offset is broadcast to the child's shape, so that its prior is too. Statements:
-    params are declared before `declare`, the offset is computed before `shift` (`declare` or
-    deeper), and the handler becomes the first item of the `with` numbered `join`, or wraps the
-    statement where that is None. `data` are the arguments of the call that the map depends on; if
-    there are any, draws of the child count by name unless `given` are.
-    """
-
-    site: Site
-    function: str
-    terms: tuple[Term, ...]
-    sizes: tuple[str, ...] | None
-    declare: int
-    shift: int
-    join: int | None
-    loc: str
-    reparam: str
-    constraint: str = ""
-    runtime: Runtime | None = None
-    scale: Scale | None = None
-    basis: Basis | None = None
-    full: bool = False
-    other: Other | None = None
-    scanned: Scanned | None = None
-    data: tuple[str, ...] = ()
-    given: Given = Given()
 
 
 class Keep(Struct, frozen=True):
@@ -263,10 +415,14 @@ class Account(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """All that is to be done to a file. `already`: it was rewritten before, so nothing is."""
+    """All that is to be done to a file; `names` are the variables that it makes up.
+
+    `already`: the file was rewritten before, so nothing is done.
+    """
 
     rewrites: tuple[Rewrite, ...]
     keeps: tuple[Keep, ...]
     accounts: tuple[Account, ...]
     threads: tuple[Threading, ...] = ()
+    names: frozenset[str] = frozenset()
     already: bool = False

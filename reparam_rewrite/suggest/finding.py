@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Diagnostic, Place, Refusal, listed, nearest
 from reparam_rewrite.plan import plan
+from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.encoding import Source, is_notebook
 from reparam_rewrite.suggest.facts import Facts, broadcasts
 from reparam_rewrite.suggest.proposing import AROUND, propose
@@ -131,15 +132,14 @@ def tried(
         unsure = [
             (rewrite.site.name, term.label)
             for rewrite in planned.rewrites
-            for term in rewrite.terms
+            for term in terms_of(rewrite)
             if term.value.at_run_time and not fits(suggestion, facts, rewrite.site.name, term.label)
         ]
         scales = [
             rewrite.site.name
             for rewrite in planned.rewrites
-            if rewrite.scale is not None
-            and rewrite.scale.value is not None
-            and rewrite.scale.value.at_run_time
+            if (scale := scaled_by(rewrite)) is not None
+            and scale[1].at_run_time
             and not fits(suggestion, facts, rewrite.site.name, "")
         ]
         if not unsure and not scales:

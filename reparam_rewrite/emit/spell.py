@@ -31,7 +31,8 @@ class Spelling(Struct):
 
     `new` maps a dotted name to the name it must be imported as, `needed` to the functions that use
     it ("" is the module), `classes` a transform to the class that must be defined as it over a
-    plate; `named` is the function that must be defined for draws of a child to count.
+    plate; `named` is the function that must be defined for draws of a child to count. `defined_for`
+    are the functions that use these.
     """
 
     survey: Survey
@@ -40,6 +41,7 @@ class Spelling(Struct):
     needed: dict[str, set[str]] = {}
     classes: dict[str, str] = {}
     named: str = ""
+    defined_for: set[str] = set()
 
     def of(self, dotted: str, moment: Moment) -> str:
         """The expression for `dotted` where `moment` is."""
@@ -63,14 +65,16 @@ class Spelling(Struct):
                     return name + dotted[len(module) :]
         return self._import(dotted, wanted(dotted), "")
 
-    def defined(self, transform: str) -> str:
-        """The class that is a transform over a plate."""
+    def defined(self, transform: str, function: str) -> str:
+        """The class that is a transform over a plate, for the code of a function."""
+        self.defined_for.add(function)
         if transform not in self.classes:
             self.classes[transform] = self.names.new(OVER_PLATE[transform])
         return self.classes[transform]
 
-    def by_name(self) -> str:
-        """The function by which draws of a child count before those of its base."""
+    def by_name(self, function: str) -> str:
+        """What makes draws of a child count before its base's, for the code of a function."""
+        self.defined_for.add(function)
         self.named = self.named or self.names.new("by_name")
         return self.named
 
