@@ -13,7 +13,7 @@ from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.runtime import unsettled
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.moment import Moment
-from reparam_rewrite.survey.purity import only_computes, reads_of
+from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.values import Read, Shape, Site
 
@@ -119,50 +119,13 @@ def sampled_by(moment: Moment, part: ast.AST) -> str:
     return ""
 
 
-#: Methods of Python's and NumPy's containers, and builtins, that change what they are given.
-CHANGING = frozenset(
-    [
-        "add",
-        "append",
-        "clear",
-        "delattr",
-        "discard",
-        "exec",
-        "extend",
-        "fill",
-        "insert",
-        "itemset",
-        "next",
-        "partition",
-        "pop",
-        "popitem",
-        "put",
-        "remove",
-        "resize",
-        "reverse",
-        "send",
-        "setattr",
-        "setdefault",
-        "setflags",
-        "sort",
-        "update",
-    ]
-)
-
-
 def changed_by(moment: Moment, part: ast.AST) -> str:
     """The call in an expression that changes something for those who read it later."""
-    if not isinstance(part, ast.Call) or moment.resolve(part.func) is not None:
+    if not isinstance(part, ast.Call) or not effect_in(moment, part).mutates:
         return ""
     called = part.func
-    if isinstance(called, ast.Attribute):
-        if isinstance(called.value, ast.Subscript) and ast.unparse(called.value.value).endswith(
-            ".at"
-        ):
-            return ""  # x.at[0].add(1.0) gives another array
-        return called.attr if called.attr in CHANGING else ""
-    own = isinstance(called, ast.Name) and moment.is_builtin(called.id)
-    return called.id if own and isinstance(called, ast.Name) and called.id in CHANGING else ""
+    last = called.attr if isinstance(called, ast.Attribute) else ast.unparse(called)
+    return moment.resolve(called) or last
 
 
 def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> Problem:

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.around import addressed
 from reparam_rewrite.survey.blocks import calls_of
-from reparam_rewrite.survey.effects import effects_of
 from reparam_rewrite.survey.index import index
+from reparam_rewrite.survey.purity import facts_of
 from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Comment, Function, Survey
@@ -35,13 +35,13 @@ def survey(path: str, text: str) -> Survey:
     tree = parse(path, text)
     found = index(tree)
     functions: dict[str, Function] = {}
-    effects = effects_of(found)
+    facts = facts_of(found)
     shared = frozenset(found.module_names), frozenset(dir(builtins))
     for scoped in found.functions:
         # A name that is defined twice stands for the last definition, as in Python.
         if scoped.name in functions and functions[scoped.name].runner:
             continue  # it was read where it is run
-        walk = Walk(found, source, scoped, shared, effects)
+        walk = Walk(found, source, scoped, shared, facts)
         functions[scoped.name] = walk.run()
         functions.update(walk.bodies)
     references = References(found, tree)
@@ -59,7 +59,7 @@ def survey(path: str, text: str) -> Survey:
         densities=frozenset(found.densities),
         statements=tuple(found.kinds),
         stray=stray(source, functions.values()),
-        effects=effects,
+        facts=facts,
         lines=tuple(line.rstrip("\r\0") for line in source.lines),
     )
 

@@ -87,6 +87,12 @@ def is_none(node: ast.expr | None) -> bool:
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
 
+def is_integer(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    return isinstance(node, ast.Constant) and type(node.value) is int
+
+
 def assignment(node: ast.stmt) -> tuple[list[ast.expr], ast.expr | None]:
     """The targets and the value of a statement that binds names to a value."""
     if isinstance(node, ast.Assign):

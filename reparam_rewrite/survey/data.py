@@ -10,11 +10,10 @@ import ast
 from msgspec import Struct
 
 from reparam_rewrite.survey.calls import argument, is_none, is_starred
-from reparam_rewrite.survey.effects import is_pure_function
+from reparam_rewrite.survey.effects import effect_of_call
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.nodes import parts_of, remembered, walk
 from reparam_rewrite.survey.scope import Scope
-from reparam_rewrite.survey.shapes import REDUCTIONS
 from reparam_rewrite.survey.values import Observations, Read
 
 #: What takes a shape, at that position, which says nothing of the values.
@@ -31,11 +30,6 @@ SHAPED = {
 
 #: Keywords that do.
 SIZES = frozenset(["num_steps", "shape"])
-
-#: Methods of arrays that give another array.
-ARRAY_METHODS = REDUCTIONS | frozenset(
-    ["astype", "copy", "flatten", "ravel", "reshape", "squeeze", "transpose"]
-)
 
 #: What decides between values, rather than compute one of all that it reads.
 DECIDING = (
@@ -164,11 +158,8 @@ def is_computed(scope: Scope, node: ast.expr) -> bool:
     for part in walk(node):
         if isinstance(part, DECIDING):
             return False
-        if isinstance(part, ast.Call):
-            method = part.func.attr if isinstance(part.func, ast.Attribute) else ""
-            known = scope.resolve(part.func)
-            if not is_pure_function(known) if known is not None else method not in ARRAY_METHODS:
-                return False
+        if isinstance(part, ast.Call) and not effect_of_call(part, scope.resolve(part.func)).strict:
+            return False
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
             binding = scope.binding(part.id)
             if binding is not None and binding.data and not binding.computed:

@@ -1,29 +1,72 @@
-"""What may run, and do more than compute, where an expression shows no call of it?
+"""What does a call do beside giving a value, as far as the name of what it calls tells?
 
-A property, ``p["loc"]`` of a dictionary with a `__missing__`, an operator of the file's own class.
+One table answers for the functions of other modules, Python's builtins and the methods of arrays,
+distributions and containers. What isn't in it may do anything. Everybody who has to know what a
+call may do to its arguments, to names or to the rest of the program asks `effect_of_call`.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
-from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from reparam_rewrite.survey.index import Index, Scoped, dotted_name
 
-#: Calls that give the same value each time, whatever else the program does.
-PURE_BUILTINS = frozenset(
-    ["abs", "bool", "float", "int", "len", "max", "min", "range", "round", "sum", "tuple", "list"]
-)
+class Effect(Struct, frozen=True):
+    """What a call may do, from "nothing but compute" to "anything", which is the default.
 
-#: Methods of distributions and arrays that do so.
-PURE_METHODS = frozenset(
-    ["expand", "expand_by", "mask", "max", "mean", "min", "reshape", "sum", "to_event"]
-)
+    `pure`: it only computes, so that it gives the same value whenever and wherever it is made.
+    `quiet`: it changes no value in place and binds no name. `silent`: neither does it print.
+    `mutates`: it is known to change what it is given. `calls`: it may call a function that it is
+    given. `returns`: what it is given may be what it gives back, or be in that. `iterates`: it
+    goes through what it is given, which runs a generator. `strict`: it computes one value of all
+    that it is given, so that it doesn't make a value of None. `immutable`: nothing can change in
+    place what it gives back.
+    """
 
-#: Modules whose functions only compute.
+    pure: bool = False
+    quiet: bool = False
+    silent: bool = True
+    mutates: bool = False
+    calls: bool = True
+    returns: bool = True
+    iterates: bool = False
+    strict: bool = False
+    immutable: bool = False
+
+
+#: What isn't known may do anything.
+ANYTHING = Effect()
+
+COMPUTES = Effect(pure=True, quiet=True, calls=False, returns=False, strict=True)
+MUTATES = Effect(mutates=True, calls=False, returns=False)
+
+#: What the functions of a module do unless their own names say otherwise, most special first.
+MODULES: dict[str, Effect] = {
+    "jax.numpy.": replace(COMPUTES, immutable=True),
+    "jax.nn.": replace(COMPUTES, immutable=True),
+    "jax.lax.": COMPUTES,  # some give lists
+    "jax.scipy.special.": replace(COMPUTES, immutable=True),
+    "jax.scipy.optimize.": ANYTHING,  # these run what they are given
+    "jax.scipy.sparse.": ANYTHING,
+    "jax.scipy.": Effect(quiet=True, calls=False, returns=False, immutable=True),
+    "jax.random.": Effect(quiet=True, calls=False, returns=False, immutable=True),
+    "numpy.random.": Effect(calls=False, returns=False),  # it has a state
+    "numpy.ndarray.": ANYTHING,
+    "numpy.": COMPUTES,
+    "scipy.special.": COMPUTES,
+    "math.": COMPUTES,
+    "numpyro.distributions.": COMPUTES,
+    "numpyro.contrib.": ANYTHING,
+    "numpyro.infer.": ANYTHING,  # it runs models
+    "numpyro.util.": ANYTHING,
+    "numpyro.": Effect(quiet=True),
+    "builtins.": Effect(calls=False),
+}
+
+#: Modules whose functions compute arrays.
 ARRAY_MODULES = (
     "jax.numpy.",
     "numpy.",
@@ -33,145 +76,219 @@ ARRAY_MODULES = (
     "jax.lax.",
 )
 
-#: Those of them that call what they are given, change it, or read what is elsewhere.
-NOT_PURE = frozenset(
-    [
-        "apply_along_axis",
-        "apply_over_axes",
-        "associative_scan",
-        "cond",
-        "copyto",
-        "custom_root",
-        "fill_diagonal",
-        "fori_loop",
-        "fromfunction",
-        "frompyfunc",
-        "load",
-        "map",
-        "piecewise",
-        "place",
-        "put",
-        "put_along_axis",
-        "putmask",
-        "reduce",
-        "save",
-        "scan",
-        "switch",
-        "vectorize",
-        "while_loop",
-    ]
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: What runs a function in its own way: more than once, on slices, or under a trace of its own.
+RUNNERS = words("scan cond vmap pmap while_loop fori_loop switch")
+
+#: Functions of the modules above that call what they are given, which may do anything.
+HIGHER_ORDER = RUNNERS | words(
+    """apply_along_axis apply_over_axes associative_scan custom_linear_solve custom_root
+    fromfunction frompyfunc map piecewise platform_dependent reduce reduce_window vectorize"""
 )
 
-#: Other harmless calls, in what is looked through for its effects.
-QUIET = frozenset(["format", "get", "getattr", "hasattr", "isinstance", "items", "keys", "str"])
-
-#: Special methods that run where a call or a statement shows it, and those that make texts.
-SHOWN = frozenset(
-    [
-        "__aenter__",
-        "__aexit__",
-        "__call__",
-        "__del__",
-        "__delattr__",
-        "__delitem__",
-        "__enter__",
-        "__exit__",
-        "__init__",
-        "__init_subclass__",
-        "__new__",
-        "__post_init__",
-        "__repr__",
-        "__set__",
-        "__set_name__",
-        "__setattr__",
-        "__setitem__",
-        "__setstate__",
-        "__str__",
-    ]
+#: Functions of the modules above that change what they are given, or files and settings.
+IN_PLACE = words(
+    """at copyto fill_diagonal fromfile fromregex genfromtxt load loadtxt memmap nested_iters nditer
+    place put put_along_axis putmask save savetxt savez savez_compressed set_printoptions setbufsize
+    seterr seterrcall"""
 )
 
+#: Functions of JAX that give a list of arrays, which may be changed.
+SEVERAL = words("array_split broadcast_arrays dsplit hsplit meshgrid split vsplit")
 
-class Effects(Struct, frozen=True):
+#: Functions of JAX that may give the very array which they are given first, or a view of it.
+SHARING = words("from_dlpack reshape")
+
+#: NumPy's functions that write into an array which they are given as this argument, by position.
+OUT: dict[str, int] = {
+    **dict.fromkeys(
+        words(
+            """abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan
+            atanh bitwise_count bitwise_invert bitwise_not cbrt ceil conj conjugate cos cosh deg2rad
+            degrees exp exp2 expm1 fabs fix floor frexp invert isfinite isinf isnan isnat isneginf
+            isposinf log log10 log1p log2 logical_not modf nan_to_num negative positive rad2deg
+            radians reciprocal rint sign signbit sin sinh spacing sqrt square tan tanh trunc"""
+        ),
+        1,
+    ),
+    **dict.fromkeys(
+        words(
+            """add all amax amin any arctan2 argmax argmin around atan2 bitwise_and
+            bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor choose concat concatenate
+            copysign divide divmod dot equal float_power floor_divide fmax fmin fmod gcd greater
+            greater_equal heaviside hypot lcm ldexp left_shift less less_equal logaddexp logaddexp2
+            logical_and logical_or logical_xor matmul matvec max maximum median min minimum mod
+            multiply nanargmax nanargmin nanmax nanmedian nanmin nextafter not_equal outer pow power
+            ptp remainder right_shift round stack subtract true_divide vecdot vecmat"""
+        ),
+        2,
+    ),
+    **dict.fromkeys(
+        words(
+            """clip compress cumprod cumsum mean nancumprod nancumsum nanmean nanpercentile nanprod
+            nanquantile nanstd nansum nanvar percentile prod quantile std sum take var"""
+        ),
+        3,
+    ),
+    "is_busday": 4,
+    "busday_count": 5,
+    "trace": 5,
+    "busday_offset": 6,
+}
+
+#: The same of SciPy's special functions, of which most take one array.
+OUT_OF_SPECIAL = dict.fromkeys(words("beta betaln binom gammainc gammaincc xlog1py xlogy"), 2)
+
+#: Keywords that say into what to write, or that what is given is written over.
+WRITING = words("inplace out overwrite_input")
+
+PURE_BUILTINS = words("abs bool float int len max min range round sum tuple list")
+QUIET_BUILTINS = words(
+    """all any dict divmod enumerate format frozenset isinstance pow print repr reversed set
+    slice sorted str type zip"""
+)
+ITERATING = words(
+    "all any dict enumerate filter frozenset list map max min reversed set sorted sum tuple zip"
+)
+CALLING = words("filter map max min sorted")
+MUTATING_BUILTINS = words("delattr exec next setattr")
+
+PRIMITIVES = words("deterministic factor get_mask param prng_key sample subsample")
+
+#: Functions whose effect isn't that of their module.
+FUNCTIONS: dict[str, Effect] = {
+    **{
+        f"builtins.{name}": Effect(
+            pure=name in PURE_BUILTINS,
+            quiet=name in PURE_BUILTINS | QUIET_BUILTINS,
+            silent=name != "print",
+            mutates=name in MUTATING_BUILTINS,
+            calls=name in CALLING,
+            iterates=name in ITERATING,
+        )
+        for name in PURE_BUILTINS | QUIET_BUILTINS | ITERATING | CALLING | MUTATING_BUILTINS
+    },
+    **{
+        f"numpyro.{name}": Effect(
+            quiet=True, calls=False, returns=False, immutable=name in ("param", "sample")
+        )
+        for name in PRIMITIVES
+    },
+    **{f"numpy.{name}": replace(COMPUTES, iterates=True) for name in ("fromiter", "sum")},
+}
+
+PURE_METHODS = words("expand expand_by mask max mean min reshape sum to_event")
+QUIET_METHODS = words(
+    """all any argmax argmin astype copy cumprod cumsum dot endswith flatten format get item items
+    join keys lower prod ravel repeat replace round split squeeze startswith std strip swapaxes
+    tolist transpose upper values var"""
+)
+#: Functions and methods that reduce to a scalar when no axis is given.
+REDUCTIONS = words("amax amin max mean median min prod std sum var")
+STRICT_METHODS = REDUCTIONS | words("astype copy flatten ravel reshape squeeze transpose")
+MUTATING_METHODS = words(
+    """__delattr__ __delitem__ __setattr__ __setitem__ add append appendleft clear difference_update
+    discard exec extend extendleft fill insert intersection_update itemset next partition pop
+    popitem popleft put remove resize reverse rotate send setdefault setflags sort
+    symmetric_difference_update update"""
+)
+
+#: Methods of arrays, distributions, texts and containers.
+METHODS: dict[str, Effect] = {
+    name: Effect(
+        pure=name in PURE_METHODS,
+        quiet=name in PURE_METHODS | QUIET_METHODS,
+        mutates=name in MUTATING_METHODS,
+        iterates=name == "join",
+        strict=name in STRICT_METHODS,
+    )
+    for name in PURE_METHODS | QUIET_METHODS | STRICT_METHODS | MUTATING_METHODS
+}
+
+
+@lru_cache(4096)
+def effect_of(dotted: str) -> Effect:
+    """What the function of that qualified name does, if it isn't told where to put the result."""
+    if dotted in FUNCTIONS:
+        return FUNCTIONS[dotted]
+    effect = next((e for module, e in MODULES.items() if dotted.startswith(module)), ANYTHING)
+    name = dotted.rpartition(".")[2]
+    if effect is ANYTHING or dotted.startswith(("builtins.", "numpyro.")):
+        return effect
+    if name in HIGHER_ORDER:
+        return replace(ANYTHING, immutable=effect.immutable)
+    if name in IN_PLACE:
+        return MUTATES
+    return replace(effect, immutable=effect.immutable and name not in SEVERAL | SHARING)
+
+
+def effect_of_call(call: ast.Call, dotted: str | None) -> Effect:
+    """What a call does; `dotted` is the qualified name of what it calls, if that has one.
+
+    Else it is taken for a call of a method of an array, a distribution or a container.
+    """
+    function = call.func
+    if dotted is not None:
+        module, _, name = dotted.rpartition(".")
+        effect = effect_of(dotted)
+    elif isinstance(function, ast.Attribute):
+        module, name = "", function.attr
+        if is_functional(function):
+            return COMPUTES if name != "apply" else ANYTHING
+        effect = METHODS.get(name, ANYTHING)
+    else:
+        return ANYTHING
+    return told_otherwise(call, module, name, effect) if effect.quiet else effect
+
+
+def is_functional(function: ast.Attribute) -> bool:
+    """``x.at[0].set(1.0)``, which gives another array"""
+    held = function.value
+    at = held.value if isinstance(held, ast.Subscript) else None
+    return isinstance(at, ast.Attribute) and at.attr == "at"
+
+
+def told_otherwise(call: ast.Call, module: str, name: str, effect: Effect) -> Effect:
+    """The effect of a quiet call whose arguments may say into what to write, or what to call.
+
+    ``np.exp(x, out=x)``, ``np.exp(x, x)``, ``x.clip(0, 1, **options)``, ``max(xs, key=f)``
+    """
+    given = {keyword.arg for keyword in call.keywords}
+    if not given.isdisjoint(WRITING) or (name == "nan_to_num" and "copy" in given):
+        return MUTATES
+    if module == "builtins":
+        return effect if given.isdisjoint(("key", "file")) else ANYTHING
+    if module.startswith(("jax", "numpyro", "math")):
+        return effect
+    if None in given:
+        return ANYTHING
+    if module == "scipy.special":
+        position: int | None = OUT_OF_SPECIAL.get(name, 1)
+    else:
+        position = OUT.get(name)
+    if position is None or len(call.args) + (not module) <= position:
+        return effect
+    return MUTATES
+
+
+class FileFacts(Struct, frozen=True):
     """What is known of the names of a file, whatever function they are read in.
 
-    `builtins` are those that mean what Python has them for. `own` are the names of all functions
-    of the file, and `impure` those of them that may do more than compute. `fields` are attributes
-    that the file sets or declares. `hooked`: an operator or the like of the file's own may do more
-    than compute.
+    `builtins` are those that mean what Python has them for. `own` are the last names of all
+    functions of the file, and `impure` those of them that may do more than compute. `fields` are
+    attributes that the file sets or declares. `hooks` are its functions that run without a call,
+    as operators and properties do, and `hooked`: one of them may do more than compute. `lazy`:
+    something in the file runs code when it is iterated over.
     """
 
     builtins: frozenset[str] = frozenset()
     own: frozenset[str] = frozenset()
     impure: frozenset[str] = frozenset()
     fields: frozenset[str] = frozenset()
+    hooks: frozenset[str] = frozenset()
     hooked: bool = False
-
-
-def effects_of(index: Index) -> Effects:
-    given = frozenset(dir(builtins))
-    patched = index.starred or "builtins" in index.aliases.values()
-    patched = patched or not index.identifiers.isdisjoint(("__builtins__", "globals"))
-    kept = frozenset() if patched else given - index.module_names - index.globals
-    impure = {s.node.name for s in index.functions if not only_computes(index, kept, s)}
-    while more := {
-        scoped.node.name
-        for scoped in index.functions
-        if scoped.node.name not in impure and not impure.isdisjoint(mentioned(scoped))
-    }:
-        impure |= more
-    special = {name for name in impure if name.startswith("__") and name.endswith("__")}
-    declared = {
-        part.target.id
-        for node in index.classes.values()
-        for part in node.body
-        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
-    }
-    return Effects(
-        builtins=kept,
-        own=frozenset(index.by_last),
-        impure=frozenset(impure),
-        fields=frozenset(index.attributes) | declared,
-        hooked=bool(special - SHOWN),
-    )
-
-
-def mentioned(scoped: Scoped) -> Iterator[str]:
-    """The names and attributes that a function reads."""
-    for part in scoped.parts:
-        if isinstance(part, ast.Attribute):
-            yield part.attr
-        elif isinstance(part, ast.Name):
-            yield part.id
-
-
-def only_computes(index: Index, kept: frozenset[str], scoped: Scoped) -> bool:
-    """Does a function, but for the file's own functions in it, nothing but compute?"""
-    for part in scoped.parts:
-        if isinstance(part, (ast.Global, ast.Nonlocal, ast.Await, ast.Yield, ast.YieldFrom)):
-            return False
-        if isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(part.ctx, ast.Load):
-            return False
-        if isinstance(part, ast.Call) and not is_quiet(index, kept, part):
-            return False
-    return True
-
-
-def is_quiet(index: Index, kept: frozenset[str], call: ast.Call) -> bool:
-    """A call of a builtin, an array function, a distribution or a function of the file."""
-    called = call.func
-    dotted = dotted_name(index.aliases, called)
-    if dotted is not None:
-        return is_pure_function(dotted)
-    last = getattr(called, "attr", None) or getattr(called, "id", "")
-    if last in index.by_last:
-        return True  # it is looked through itself
-    if isinstance(called, ast.Name):
-        return last in kept and last in PURE_BUILTINS | QUIET
-    return last in PURE_METHODS | QUIET
-
-
-def is_pure_function(dotted: str) -> bool:
-    """Does the function of that dotted name only compute?"""
-    if dotted.startswith("numpy.random.") or dotted.rpartition(".")[2] in NOT_PURE:
-        return False
-    return dotted.startswith((*ARRAY_MODULES, "numpyro.distributions.", "math."))
+    lazy: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reparam_rewrite.survey.index import Index
-from reparam_rewrite.survey.invoking import Invoking, does_nothing
+from reparam_rewrite.survey.invoking import Invoking, keeps_out
 from reparam_rewrite.survey.meanings import (
     CALLABLE,
     ENTERING,
@@ -155,7 +155,7 @@ class Evaluating:
             given.append((keyword.arg or "*", self.value(keyword.value, space, frames)))
         if len(callees) == 1:
             ((kind, what),) = callees
-            if kind == "import" and does_nothing(what):
+            if kind == "import" and keeps_out(what):
                 return MADE_ELSEWHERE  # most calls
         found = self.invoke(callees, given, node, space, frames)
         if isinstance(called, ast.Attribute):

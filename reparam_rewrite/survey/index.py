@@ -18,9 +18,6 @@ from reparam_rewrite.survey.nodes import parts_of, walk
 if TYPE_CHECKING:
     from reparam_rewrite.survey.values import Handler, Plate
 
-#: What runs a function in its own way: more than once, on slices, or under a trace of its own.
-RUNNERS = frozenset(["scan", "cond", "vmap", "pmap", "while_loop", "fori_loop", "switch"])
-
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 IMPORTS = (ast.Import, ast.ImportFrom)

@@ -7,14 +7,12 @@ holds one, `partial` gives one back, `scan` runs one, and most may call what the
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 
 from reparam_rewrite.survey.calls import argument
-from reparam_rewrite.survey.index import RUNNERS
+from reparam_rewrite.survey.effects import RUNNERS, effect_of
 from reparam_rewrite.survey.meanings import (
     ANYTHING,
     CALLABLE,
-    ENTERING,
     FOREIGN,
     FUNCTIONS,
     MADE_ELSEWHERE,
@@ -32,29 +30,14 @@ from reparam_rewrite.survey.meanings import (
 )
 
 HANDLERS = "numpyro.handlers."
-#: The builtins that call a function that they are given.
-CALLING = frozenset(f"builtins.{name}" for name in ("filter", "map", "max", "min", "sorted"))
-#: What calls nothing that it is given, and gives nothing of it back.
-QUIET = ("jax.numpy.", "numpy.", "math.", "numpyro.distributions.")
-QUIETLY = ("sample", "deterministic", "param", "factor", "subsample", "prng_key", "get_mask")
-#: But for these.
-VECTORIZING = frozenset(["vectorize", "frompyfunc", "apply_along_axis", "apply_over_axes"])
 #: Modules whose functions call one argument with the others.
 APPLYING = ("builtins.", "functools.", "itertools.", "jax.lax.", "jax.tree", "multiprocessing.")
 
 
-@lru_cache(1024)
-def is_quiet(dotted: str) -> bool:
+def keeps_out(dotted: str) -> bool:
     """Does a function of another module nothing with functions that it is given?"""
-    if dotted.removeprefix("numpyro.") in QUIETLY:
-        return True
-    return dotted.startswith(QUIET) and dotted.rpartition(".")[2] not in VECTORIZING
-
-
-@lru_cache(1024)
-def does_nothing(dotted: str) -> bool:
-    """Is there nothing to be noted of its call?"""
-    return is_quiet(dotted) and dotted.rpartition(".")[2] not in RUNNERS | ENTERING
+    effect = effect_of(dotted)
+    return not (effect.calls or effect.returns)
 
 
 class Invoking:
@@ -204,12 +187,12 @@ class Invoking:
         self, given: Given, node: ast.expr, space: Space, frames: Frames, dotted: str
     ) -> Values:
         """A call of what stands in another module: it may call what it is given."""
-        if is_quiet(dotted):
+        if keeps_out(dotted):
             return MADE_ELSEWHERE
         everything = frozenset(v for _, vs in given for v in vs if v[0] in CALLABLE)
         for value in sorted(everything):
             kind, what = value
-            if kind == "outside" or (dotted.startswith("builtins.") and dotted not in CALLING):
+            if kind == "outside" or not effect_of(dotted).calls:
                 continue
             if kind in FUNCTIONS:
                 others = everything - {value}

@@ -6,7 +6,7 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.effects import Effects
+from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.values import Binding, Function, Survey
 
@@ -54,12 +54,12 @@ class Moment(Struct, frozen=True):
         return self.survey.functions[self.function.runner]
 
     @property
-    def effects(self) -> Effects:
-        return self.survey.effects
+    def facts(self) -> FileFacts:
+        return self.survey.facts
 
     def is_builtin(self, name: str) -> bool:
         hidden = name in self.function.hidden or name in self.function.timeline
-        return name in self.effects.builtins and not hidden
+        return name in self.facts.builtins and not hidden
 
     def is_constant(self, name: str) -> bool:
         return name in self.survey.constants and name not in self.function.hidden

@@ -1,10 +1,29 @@
-"""Can an expression be written a second time, or elsewhere, and mean the same?"""
+"""May an expression be written a second time, or elsewhere, and does it change anything?
+
+`is_repeatable` and `only_computes` say whether an expression means the same at another place, as
+long as what it reads (`reads_of`) does. `acts` says whether what is evaluated may change a value in
+place. What exactly it changes, and through which alias, isn't looked into: an expression that reads
+what can be changed at all means the same before and after only what is known to change nothing. So
+few things have to be known here, and what isn't known does no harm.
+"""
 
 from __future__ import annotations
 
 import ast
+import builtins
+from collections.abc import Iterator, Sequence
 
-from reparam_rewrite.survey.effects import PURE_BUILTINS, PURE_METHODS, is_pure_function
+from reparam_rewrite.survey.calls import is_integer
+from reparam_rewrite.survey.effects import (
+    ANYTHING,
+    REDUCTIONS,
+    SHARING,
+    Effect,
+    FileFacts,
+    effect_of,
+    effect_of_call,
+)
+from reparam_rewrite.survey.index import Index, Scoped, dotted_name
 from reparam_rewrite.survey.nodes import parts_of, walk
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.values import Read
@@ -82,12 +101,12 @@ def is_repeatable(scope: Scope, node: ast.AST) -> bool:
             return False
         if (
             isinstance(part, ast.Attribute)
-            and part.attr in scope.effects.impure
+            and part.attr in scope.facts.impure
             and part not in called
             and not is_array(scope, part.value)
         ):
             return False  # a property
-        if scope.effects.hooked and isinstance(part, ast.Name) and not is_plain(scope, part):
+        if scope.facts.hooked and isinstance(part, ast.Name) and not is_plain(scope, part):
             return False
     return True
 
@@ -118,7 +137,7 @@ def is_opaque(scope: Scope, node: ast.AST) -> bool:
     if not isinstance(node, ast.Name):
         return False
     if node.id in ("self", "cls"):
-        return attribute not in scope.effects.fields | scope.effects.own
+        return attribute not in scope.facts.fields | scope.facts.own
     binding = scope.binding(node.id)
     if binding is not None:
         return binding.opaque
@@ -135,7 +154,7 @@ def is_plain(scope: Scope, node: ast.Name) -> bool:
     """Is a name known to be a number, an array, a distribution, a module or a function?"""
     if scope.is_builtin(node.id) or scope.is_constant(node.id) or is_known(scope, node):
         return True
-    return is_array(scope, node) or node.id in scope.effects.own
+    return is_array(scope, node) or node.id in scope.facts.own
 
 
 def is_array(scope: Scope, node: ast.expr) -> bool:
@@ -146,24 +165,37 @@ def is_array(scope: Scope, node: ast.expr) -> bool:
     return binding.shape is not None or binding.site is not None or binding.prior is not None
 
 
+def effect_in(scope: Scope, call: ast.Call) -> Effect:
+    """What a call does beside giving a value, where it stands."""
+    function = call.func
+    dotted = scope.resolve(function)
+    if dotted is None:
+        if isinstance(function, ast.Name):
+            if not scope.is_builtin(function.id):
+                return ANYTHING
+            dotted = f"builtins.{function.id}"
+        elif isinstance(function, ast.Attribute) and function.attr in scope.facts.own:
+            held = function.value
+            computed = isinstance(held, ast.Call) and effect_in(scope, held).pure
+            if not computed and not is_array(scope, held):
+                return ANYTHING  # it may be the file's own method
+    return effect_of_call(call, dotted)
+
+
 def is_pure_call(scope: Scope, call: ast.Call) -> bool:
     """Does the call do nothing but compute: a builtin, an array function, a distribution?"""
-    if any(keyword.arg in ("out", "key") for keyword in call.keywords):
-        return False  # ``np.exp(x, out=x)``, ``max(xs, key=f)``
-    if isinstance(call.func, ast.Name) and call.func.id in PURE_BUILTINS:
-        return scope.is_builtin(call.func.id)
-    dotted = scope.resolve(call.func)
-    if dotted is not None:
-        return is_pure_function(dotted)
-    if not isinstance(call.func, ast.Attribute):
-        return False
-    method, holder = call.func.attr, call.func.value
-    if isinstance(holder, ast.Constant):
-        return method == "format"
-    # A method of a pure value: `dist.Normal(0, 1).expand([n])`, `x.mean()`.
-    return method in PURE_METHODS and (
-        method not in scope.effects.own or is_array(scope, holder) or isinstance(holder, ast.Call)
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
+        return call.func.attr == "format"
+    effect = effect_in(scope, call)
+    return effect.pure and not (
+        effect.iterates and scope.facts.lazy and any(is_unsure(scope, part) for part in call.args)
     )
+
+
+def is_unsure(scope: Scope, node: ast.expr) -> bool:
+    """Is it a name for an object that isn't known, perhaps a generator, which is spent by use?"""
+    binding = scope.binding(node.id) if isinstance(node, ast.Name) else None
+    return binding is not None and binding.opaque
 
 
 def touched_by(scope: Scope, call: ast.Call) -> set[str]:
@@ -172,7 +204,7 @@ def touched_by(scope: Scope, call: ast.Call) -> set[str]:
     ``xs.append(x)``, ``self.shrink()``, ``update(d)``
     """
     dotted = scope.resolve(call.func)
-    if is_pure_call(scope, call) or (dotted is not None and dotted.startswith("numpyro.")):
+    if effect_in(scope, call).quiet or (dotted is not None and dotted.startswith("numpyro.")):
         return set()
     parts = [*call.args, *(keyword.value for keyword in call.keywords)]
     if isinstance(call.func, ast.Attribute) and dotted is None:
@@ -184,3 +216,235 @@ def touched_by(scope: Scope, call: ast.Call) -> set[str]:
         if isinstance(part, ast.Name):
             found.add(part.id)
     return found
+
+
+#: Methods that run without a call but say nothing of what an operator does.
+NO_OPERATORS = frozenset(["__call__", "__enter__", "__exit__", "__repr__", "__str__", "__hash__"])
+
+OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript)
+
+#: All that may act; most nodes are names and constants.
+ACTING = frozenset(
+    [
+        *OPERATIONS,
+        ast.Assign,
+        ast.Attribute,
+        ast.AugAssign,
+        ast.Await,
+        ast.Call,
+        ast.ClassDef,
+        ast.For,
+        ast.Starred,
+        ast.Yield,
+        ast.YieldFrom,
+        ast.comprehension,
+    ]
+)
+
+
+def acts(scope: Scope, part: ast.AST) -> bool:
+    """May this node by itself, without its parts, change something in place?"""
+    facts = scope.facts
+    if isinstance(part, ast.Call):
+        effect = effect_in(scope, part)
+        runs = effect.iterates and facts.lazy and any(may_run(scope, v) for v in part.args)
+        return runs or not effect.quiet
+    if type(part) not in ACTING:
+        return False
+    match part:
+        case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.ClassDef():
+            return True
+        case ast.Attribute() | ast.Subscript() if not isinstance(part.ctx, ast.Load):
+            return True
+        case ast.Attribute(attr=attr):
+            return not facts.hooks.isdisjoint((attr, "__getattr__", "__getattribute__"))
+        case ast.For(iter=given) | ast.comprehension(iter=given) | ast.Starred(value=given):
+            return facts.lazy and may_run(scope, given)
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given]) if facts.lazy:
+            return may_run(scope, given)
+        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=given):
+            return facts.lazy and may_run(scope, given)
+        case ast.AugAssign(target=ast.Name(id=name)):
+            binding = scope.binding(name)
+            return binding is None or not binding.fixed
+    return isinstance(part, OPERATIONS) and has_operators(facts.hooks)
+
+
+def has_operators(hooks: frozenset[str]) -> bool:
+    return any(name.startswith("__") and name not in NO_OPERATORS for name in hooks)
+
+
+def may_run(scope: Scope, given: ast.expr) -> bool:
+    """May iterating over it run code? What is held somewhere may be a generator."""
+    held = isinstance(given, (ast.Attribute, ast.Name, ast.Subscript))
+    return held and not is_fixed(scope, given)
+
+
+def is_fixed(scope: Scope, node: ast.expr) -> bool:
+    """Is it a value that nothing can change in place: a number, or an array of JAX?"""
+    match node:
+        case ast.Constant():
+            return True
+        case ast.Name(id=name):
+            binding = scope.binding(name)
+            return binding.fixed if binding is not None else scope.is_constant(name)
+        case ast.BinOp(left=left, right=right):
+            return is_fixed(scope, left) and is_fixed(scope, right)
+        case ast.UnaryOp(operand=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
+            return is_fixed(scope, value)
+        case ast.Attribute(attr="T", value=value):
+            return is_fixed(scope, value)
+        case ast.Subscript(value=ast.Attribute(attr="shape")):
+            return is_integer(node.slice)
+        case ast.Subscript(value=value):
+            return is_fixed(scope, value)
+        case ast.IfExp(body=body, orelse=orelse):
+            return is_fixed(scope, body) and is_fixed(scope, orelse)
+        case ast.Tuple(elts=parts):
+            return all(is_fixed(scope, part) for part in parts)
+        case ast.Call(func=ast.Name(id="float" | "int" | "len" as name)):
+            return scope.binding(name) is None and scope.resolve(node.func) is None
+        case ast.Call(func=function):
+            dotted = scope.resolve(function)
+            if dotted == "numpyro.deterministic":
+                return len(node.args) == 2 and is_fixed(scope, node.args[1])
+            if dotted is not None:
+                shares = dotted.rpartition(".")[2] in SHARING and bool(node.args)
+                return effect_of(dotted).immutable or (shares and is_fixed(scope, node.args[0]))
+            if not isinstance(function, ast.Attribute):
+                return False
+            reduces = function.attr in REDUCTIONS and not node.args and not node.keywords
+            return reduces or is_fixed(scope, function.value)
+    return scope.resolve(node) is not None
+
+
+def before(root: ast.AST, node: ast.AST) -> list[ast.AST]:
+    """What `root` evaluates before it comes to `node`, which is in it."""
+    around = {part: outer for outer in walk(root) for part in parts_of(outer)}
+    found: list[ast.AST] = []
+    while node is not root:
+        outer = around[node]
+        parts = in_order(outer)
+        found += parts[: parts.index(node)] if node in parts else []
+        node = outer
+    return found
+
+
+def in_order(node: ast.AST) -> Sequence[ast.AST]:
+    """The parts of a node as they are evaluated, without the targets of an assignment."""
+    match node:
+        case ast.Assign() | ast.AnnAssign():
+            return [node.value] if node.value is not None else []
+        case ast.Dict():
+            items = zip(node.keys, node.values, strict=True)
+            return [part for item in items for part in item if part is not None]
+    return parts_of(node)
+
+
+def bindings_in(node: ast.AST) -> list[ast.NamedExpr]:
+    """``(s := 2.0)``, wherever it stands in an expression"""
+    return [part for part in walk(node) if type(part) is ast.NamedExpr]
+
+
+def read_again(node: ast.expr) -> set[str]:
+    """The names that an expression binds and reads elsewhere: not of ``dist.Normal(m := -m, 1)``"""
+    found = set()
+    for binding in bindings_in(node):
+        within = set(walk(binding))
+        found |= {
+            part.id
+            for part in walk(node)
+            if isinstance(part, ast.Name) and part.id == binding.target.id and part not in within
+        }
+    return found
+
+
+#: Special methods that run where a call or a statement shows it, and those that make texts.
+SHOWN = frozenset(
+    [
+        "__aenter__",
+        "__aexit__",
+        "__call__",
+        "__del__",
+        "__delattr__",
+        "__delitem__",
+        "__enter__",
+        "__exit__",
+        "__init__",
+        "__init_subclass__",
+        "__new__",
+        "__post_init__",
+        "__repr__",
+        "__set__",
+        "__set_name__",
+        "__setattr__",
+        "__setitem__",
+        "__setstate__",
+        "__str__",
+    ]
+)
+
+
+def facts_of(index: Index) -> FileFacts:
+    """What the functions and classes of a file may do, wherever they are called."""
+    given = frozenset(dir(builtins))
+    patched = index.starred or "builtins" in index.aliases.values()
+    patched = patched or not index.identifiers.isdisjoint(("__builtins__", "globals"))
+    kept = frozenset() if patched else given - index.module_names - index.globals
+    impure = {s.node.name for s in index.functions if not is_silent_function(index, kept, s)}
+    while more := {
+        scoped.node.name
+        for scoped in index.functions
+        if scoped.node.name not in impure and not impure.isdisjoint(mentioned(scoped))
+    }:
+        impure |= more
+    special = {name for name in impure if name.startswith("__") and name.endswith("__")}
+    declared = {
+        part.target.id
+        for node in index.classes.values()
+        for part in node.body
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+    }
+    return FileFacts(
+        builtins=kept,
+        own=frozenset(index.by_last),
+        impure=frozenset(impure),
+        fields=frozenset(index.attributes) | declared,
+        hooks=frozenset(index.hooks),
+        hooked=bool(special - SHOWN),
+        lazy=index.lazy,
+    )
+
+
+def mentioned(scoped: Scoped) -> Iterator[str]:
+    """The names and attributes that a function reads."""
+    for part in scoped.parts:
+        if isinstance(part, ast.Attribute):
+            yield part.attr
+        elif isinstance(part, ast.Name):
+            yield part.id
+
+
+def is_silent_function(index: Index, kept: frozenset[str], scoped: Scoped) -> bool:
+    """Does a function, but for the file's own functions in it, nothing but compute?"""
+    for part in scoped.parts:
+        if isinstance(part, (ast.Global, ast.Nonlocal, ast.Await, ast.Yield, ast.YieldFrom)):
+            return False
+        if isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(part.ctx, ast.Load):
+            return False
+        if isinstance(part, ast.Call) and not is_silent(index, kept, part):
+            return False
+    return True
+
+
+def is_silent(index: Index, kept: frozenset[str], call: ast.Call) -> bool:
+    """Does a call compute, and nothing else? A function of the file is looked through itself."""
+    called = call.func
+    dotted = dotted_name(index.aliases, called)
+    last = getattr(called, "attr", None) or getattr(called, "id", "")
+    if dotted is None and last in index.by_last:
+        return True
+    if dotted is None and isinstance(called, ast.Name):
+        dotted = f"builtins.{last}" if last in kept else f".{last}"
+    effect = effect_of_call(call, dotted)
+    return effect.quiet and effect.silent

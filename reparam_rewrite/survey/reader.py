@@ -9,14 +9,13 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.acting import ACTING, acts
-from reparam_rewrite.survey.effects import Effects
+from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.flags import Condition
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.purity import touched_by
+from reparam_rewrite.survey.purity import ACTING, acts, touched_by
 from reparam_rewrite.survey.scans import Outputs
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
@@ -49,14 +48,14 @@ class Reader:
         text: Text,
         scoped: Scoped,
         shared: tuple[frozenset[str], ...],
-        effects: Effects,
+        facts: FileFacts,
         runner: Reader | None = None,
     ) -> None:
         """`runner` has just come to a scan whose body this function is."""
         self._shared = shared
         # What expressions stand for that no statement here can change.
         self._resolved: dict[ast.expr, str | None] = {}
-        self.effects = effects
+        self.facts = facts
         self._runner = runner
         self._scans: dict[ast.Call, Outputs] = {}
         self._returned: tuple[Outputs, Outputs] = (None, None)
@@ -125,7 +124,7 @@ class Reader:
 
     def is_builtin(self, name: str) -> bool:
         hidden = name in self._locals or any(name in names for names in self._outer)
-        return name in self.effects.builtins and not hidden
+        return name in self.facts.builtins and not hidden
 
     def is_constant(self, name: str) -> bool:
         hidden = name in self._locals or any(name in names for names in self._outer)
@@ -160,11 +159,11 @@ class Reader:
         )
 
     def _is_act(self, part: ast.AST) -> bool:
-        if part in self._followed or not acts(self, part, self._index):
+        if part in self._followed or not acts(self, part):
             return False
         made = self._made_by(part) if isinstance(part, (ast.Attribute, ast.Call)) else None
         parts = walk(made) if made is not None else [part]
-        return any(acts(self, inside, self._index) for inside in parts)
+        return any(acts(self, inside) for inside in parts)
 
     def _forget(
         self, names: AbstractSet[str], moment: int, bound: Container[str] = frozenset()

@@ -6,7 +6,6 @@ import ast
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.acting import ACTING, before, bindings_in, read_again
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
@@ -29,7 +28,14 @@ from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import plate_shape, stacked_shape
 from reparam_rewrite.survey.priors import prior_of
-from reparam_rewrite.survey.purity import is_repeatable, reads_of
+from reparam_rewrite.survey.purity import (
+    ACTING,
+    before,
+    bindings_in,
+    is_repeatable,
+    read_again,
+    reads_of,
+)
 from reparam_rewrite.survey.reader import Followed
 from reparam_rewrite.survey.scan_bodies import Steps
 from reparam_rewrite.survey.scans import SCAN, is_located

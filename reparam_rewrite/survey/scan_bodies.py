@@ -46,7 +46,7 @@ class Steps(Results):
             argument=parameters(scoped.node)[1],
             passes=not is_none(xs) or reads_argument(scoped.node),
         )
-        walk = type(self)(self._index, self._text, scoped, self._shared, self.effects, self)
+        walk = type(self)(self._index, self._text, scoped, self._shared, self.facts, self)
         carry, slices = parameters(scoped.node)
         data = data_in(self, xs).union(*(data_in(self, part) for part in scoped.node.body))
         body = walk.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Protocol
 
-from reparam_rewrite.survey.effects import Effects
+from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.values import Binding
 
 
@@ -13,7 +13,7 @@ class Scope(Protocol):
     """What the reader of an expression must know of the place where it stands."""
 
     @property
-    def effects(self) -> Effects:
+    def facts(self) -> FileFacts:
         """What the file's own functions may do."""
 
     def is_builtin(self, name: str) -> bool:

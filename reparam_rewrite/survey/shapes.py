@@ -10,7 +10,8 @@ import ast
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.effects import ARRAY_MODULES
+from reparam_rewrite.survey.calls import is_integer
+from reparam_rewrite.survey.effects import ARRAY_MODULES, REDUCTIONS
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape, closed
@@ -81,21 +82,8 @@ ELEMENTWISE = frozenset(
     ]
 )
 
-#: Functions of NumPyro that give a value that nothing changes in place.
-MADE = frozenset(["numpyro.param", "numpyro.sample"])
-
-#: Functions of JAX that give a list of arrays, which may be changed.
-SEVERAL = frozenset(
-    ["array_split", "broadcast_arrays", "dsplit", "hsplit", "meshgrid", "split", "vsplit"]
-)
-
 #: Functions whose first argument is the shape of the result.
 SHAPED = frozenset(["zeros", "ones", "full", "empty"])
-
-#: Functions that reduce to a scalar when no axis is given.
-REDUCTIONS = frozenset(
-    ["amax", "amin", "max", "mean", "median", "min", "prod", "std", "sum", "var"]
-)
 
 
 def unified(left: Axis, right: Axis) -> Axis | None:
@@ -210,7 +198,7 @@ def is_length(scope: Scope, node: ast.expr) -> bool:
 
 def is_shape(scope: Scope, node: ast.expr) -> bool:
     """Is it ``x.shape``, and not a `shape` of the file's own?"""
-    own = "shape" in scope.effects.own | scope.effects.fields
+    own = "shape" in scope.facts.own | scope.facts.fields
     return isinstance(node, ast.Attribute) and node.attr == "shape" and not own
 
 
@@ -304,12 +292,6 @@ def is_ellipsis(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is Ellipsis
 
 
-def is_integer(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        node = node.operand
-    return isinstance(node, ast.Constant) and type(node.value) is int
-
-
 def shape_of_literal(scope: Scope, node: ast.expr) -> Shape | None:
     """The shape of a nested list of scalars, as `jnp.array` takes it."""
     if not isinstance(node, (ast.List, ast.Tuple)):
@@ -372,41 +354,3 @@ def shape_of_method(scope: Scope, node: ast.Call) -> Shape | None:
     if node.func.attr == "astype" and len(node.args) == 1:
         return shape_of(scope, node.func.value)
     return None
-
-
-def is_fixed(scope: Scope, node: ast.expr) -> bool:
-    """Is it a value that nothing can change in place: a number, or an array of JAX?"""
-    match node:
-        case ast.Constant():
-            return True
-        case ast.Name(id=name):
-            binding = scope.binding(name)
-            return binding.fixed if binding is not None else scope.is_constant(name)
-        case ast.BinOp(left=left, right=right):
-            return is_fixed(scope, left) and is_fixed(scope, right)
-        case ast.UnaryOp(operand=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
-            return is_fixed(scope, value)
-        case ast.Attribute(attr="T", value=value):
-            return is_fixed(scope, value)
-        case ast.Subscript(value=ast.Attribute(attr="shape")):
-            return is_integer(node.slice)
-        case ast.Subscript(value=value):
-            return is_fixed(scope, value)
-        case ast.IfExp(body=body, orelse=orelse):
-            return is_fixed(scope, body) and is_fixed(scope, orelse)
-        case ast.Tuple(elts=parts):
-            return all(is_fixed(scope, part) for part in parts)
-        case ast.Call(func=ast.Name(id="float" | "int" | "len" as name)):
-            return scope.binding(name) is None and scope.resolve(node.func) is None
-        case ast.Call(func=function):
-            dotted = scope.resolve(function)
-            if dotted == "numpyro.deterministic":
-                return len(node.args) == 2 and is_fixed(scope, node.args[1])
-            if dotted is not None:
-                array = dotted.startswith(("jax.numpy.", "jax.nn.", "jax.scipy.", "jax.random."))
-                return dotted in MADE or (array and dotted.rpartition(".")[2] not in SEVERAL)
-            if not isinstance(function, ast.Attribute):
-                return False
-            reduces = function.attr in REDUCTIONS and not node.args and not node.keywords
-            return reduces or is_fixed(scope, function.value)
-    return scope.resolve(node) is not None

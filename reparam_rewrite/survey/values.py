@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.callgraph import Callgraph
-from reparam_rewrite.survey.effects import Effects
+from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.naming import may_be
 
 if TYPE_CHECKING:
@@ -478,7 +478,7 @@ class Survey(Callgraph, frozen=True):
     statements: tuple[str, ...]  # the class of each statement in `ast`, by number
     stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
     lines: tuple[str, ...] = ()
-    effects: Effects = Effects()
+    facts: FileFacts = FileFacts()
 
     def line(self, place: Place) -> str:
         """The source line at a place, for a message."""

@@ -17,9 +17,9 @@ from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.index import FunctionNode, blocks_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import prior_of
-from reparam_rewrite.survey.purity import is_opaque, only_computes
+from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes
 from reparam_rewrite.survey.sampling import Sampling
-from reparam_rewrite.survey.shapes import is_fixed, seen_of
+from reparam_rewrite.survey.shapes import seen_of
 from reparam_rewrite.survey.values import (
     REST,
     UNKNOWN_PRIOR,
@@ -70,7 +70,7 @@ class Walk(Sampling):
             return found if known else ""
         if isinstance(node, ast.Name):
             return f"builtins.{node.id}" if self.is_builtin(node.id) else ""
-        own = self.effects.own
+        own = self.facts.own
         return f".{node.attr}" if isinstance(node, ast.Attribute) and node.attr not in own else ""
 
     def _block(self, block: list[ast.stmt]) -> bool:
