@@ -12,6 +12,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     executed.add_options(parser)
+    parser.addoption("--golden", action="store_true", help="write the outcomes of all cases anew")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import textwrap
 
-import jax.numpy as jnp
 import pytest
 
 from reparam_rewrite.messages import Refusal
-from tests.support.shapes import A_BY_MU, Shape, assert_shape, rewritten
+from tests.support.shapes import rewritten
+
+A_BY_MU = '[sites.a]\noffset = "mu"\n'
 
 HEAD = """\
 import functools
@@ -430,112 +431,6 @@ def test_an_expression_that_samples_is_refused(value: str) -> None:
     """)
     with pytest.raises(Refusal, match=r"an offset can't call '(loc|draw)', which samples"):
         rewritten(source.encode(), 'functions = ["Model.model"]\n' + VALUE.format(value))
-
-
-BY_DATA = '[sites.a.offset]\nmu = { value = "mu * jnp.mean(x)" }\n'
-
-#: Several at once of what keeps a prior or an offset where it is.
-TOGETHER = {
-    "a flag, a prior in place and data": Shape(
-        """
-        def model(n, x, wide, y=None):
-            if wide:
-                mu = numpyro.sample("mu", dist.Normal(0, 1))
-            with numpyro.plate("i", n):
-                if wide:
-                    q = x * 2.0
-                    a = mu + numpyro.sample("a", dist.Normal(q, 1))
-                else:
-                    a = 0.0
-                numpyro.sample("y", dist.Normal(a, 1), obs=y)
-        """,
-        args=(3, jnp.array([1.0, 2.0, 4.0]), True, jnp.ones(3)),
-        config=BY_DATA,
-        offsets={"a": "xi_a_mu * mu * jnp.mean(args[1])"},
-    ),
-    "a match, a guard and a prior that an iterator makes": Shape(
-        """
-        def model(n, kind, q=None):
-            locs = iter([1.0, 2.0])
-            match kind:
-                case "a":
-                    mu = numpyro.sample("mu", dist.Normal(0, 1))
-                case _:
-                    mu = 0.0
-            with numpyro.plate("i", n):
-                if n < 2:
-                    return None
-                a = numpyro.sample("a", dist.Normal(next(locs) * jnp.ones(n), 1))
-        """,
-        args=(3, "a"),
-        offsets={"a": "xi_a_mu * mu"},
-    ),
-    "a decorator that weighs, and a name that is bound in the plate": Shape(
-        """
-        def tempered(f):
-            def tempered_f(*args):
-                with numpyro.handlers.scale(scale=0.5):
-                    return f(*args)
-            return tempered_f
-
-
-        @tempered
-        def model(n, q):
-            mu = numpyro.sample("mu", dist.Normal(0, 1))
-            with numpyro.plate("i", n):
-                q = q + 1
-                a = numpyro.sample("a", dist.Normal(q, 1))
-                b = numpyro.sample("b", dist.Normal(a * q, 1))
-        """,
-        args=(3, jnp.array([1.0, 2.0, 4.0])),
-        config='chain = ["mu", "a", "b"]\n',
-        children=["a", "b"],
-        offsets={"a": "xi_a_mu * mu", "b": "xi_b_mu * mu + xi_b_a * a"},
-    ),
-    "axes of plates of two names, and a prior in place": Shape(
-        """
-        def model(n, q):
-            with numpyro.plate("i", n):
-                s = numpyro.sample("s", dist.Normal(0, 1))
-            with numpyro.plate("pi", n, dim=-2), numpyro.plate("pj", n, dim=-1):
-                q = q * 2
-                c = numpyro.sample("c", dist.Normal(q, 1))
-        """,
-        args=(3, 1.0),
-        config='axes = { s = ["r"], c = ["r", "k"] }\n[sites.c]\noffset = "s"\n',
-        offsets={"c": "xi_c_s * s[:, None]"},
-    ),
-    "names that a helper puts together, around a condition of others": Shape(
-        """
-        def eff(name, n):
-            with numpyro.plate("{}_dim".format(name), n):
-                return numpyro.sample("eff_{0}".format(name), dist.Normal(0.0, 1.0))
-
-
-        def model(n, m, y):
-            mu = numpyro.sample("mu", dist.Normal(0, 1))
-            with numpyro.handlers.condition(data={"y": y}):
-                a = eff("a", n)
-                b = eff("b", m)
-                numpyro.sample("y", dist.Normal(mu + a[0] + b[0], 1))
-        """,
-        args=(3, 2, 1.0),
-        config='chain = ["mu", "eff_a", "eff_b"]\n',
-        children=["eff_a", "eff_b"],
-        offsets={
-            "eff_a": "xi_eff_a_mu * mu",
-            "eff_b": "xi_eff_b_mu * mu + xi_eff_b_eff_a * jnp.mean(eff_a)",
-        },
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.long] * ("flag" not in name)) for name in TOGETHER],
-)
-def test_together(name: str) -> None:
-    assert_shape(TOGETHER[name])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tests.support.shapes import Shape, assert_shape
+from reparam_rewrite.messages import Refusal
+from tests.support.shapes import Expected, Shape, assert_rewritten, rewritten, usual
 
 UNFIT = "can't be lined up with"
 SWAPPED = (
@@ -99,7 +100,8 @@ def by_group(parent: Drawn, child: Drawn, kept: list[int], sizes: list[int]) -> 
     return f'(jnp.einsum("{subscripts}", p.reshape({bare})) / {lost}).reshape({tuple(full)})'
 
 
-def random_shape(seed: int) -> Shape:
+def random_shape(seed: int) -> tuple[Shape, list[str]]:
+    """A shape, and the message if it is to be refused."""
     rng = np.random.default_rng(seed)
     sizes = [int(size) for size in rng.choice([2, 3], size=3)]
     parent, child = drawn(rng, "p"), drawn(rng, "c")
@@ -127,9 +129,8 @@ def random_shape(seed: int) -> Shape:
         if not told and parent.style == "hidden scale in plates" and swapped:
             expected, refused = "", [SWAPPED]
     offsets = {"c": f"xi_c_p * {expected}"} if expected else {}
-    return Shape(
-        source, args=tuple(sizes), config=config, offsets=offsets, fails=fails, refused=refused
-    )
+    expectation = Expected(offsets=offsets, fails=fails)
+    return Shape(usual(source), config, str(tuple(sizes)), expectation), refused
 
 
 @pytest.mark.parametrize(
@@ -137,4 +138,10 @@ def random_shape(seed: int) -> Shape:
     [pytest.param(seed, marks=[pytest.mark.long] * (seed >= 12)) for seed in range(300)],
 )
 def test_the_offset_is_what_numpy_says(seed: int) -> None:
-    assert_shape(random_shape(seed))
+    shape, messages = random_shape(seed)
+    if messages:
+        with pytest.raises(Refusal) as refusal:
+            rewritten(shape.source, shape.config)
+        assert [problem.message for problem in refusal.value.diagnostics] == messages
+    else:
+        assert_rewritten(shape, rewritten(shape.source, shape.config))

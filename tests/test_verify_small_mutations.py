@@ -8,8 +8,7 @@ import pytest
 
 from tests.support.cases import CASES, rewritten_case
 from tests.support.execution import load_model
-from tests.support.shapes import Shape, rewritten
-from tests.test_shapes import SHAPES
+from tests.support.shapes import names, read_case, rewritten
 from tests.verify_small_mutations import CHANGES, MODELS, RIGHT, Change, first, of_change, verified
 
 #: One of each kind in every run of the tests: each costs seconds.
@@ -52,20 +51,21 @@ def test_a_fixture_passes_all_checks_at_many_points(case: Any) -> None:
     assert alarms(verify(*models, args, kwargs, Options(points=20, expected=expected))) == []
 
 
-REWRITTEN = {n: s for n, s in SHAPES.items() if not (s.refused or s.fails or s.loud)}
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("name", REWRITTEN)
-def test_a_shape_passes_all_checks(name: str) -> None:
+@pytest.mark.parametrize("name", names())
+def test_a_case_passes_all_checks(name: str) -> None:
     from reparam_rewrite.verify import verify
     from reparam_rewrite.verify.values import Options
+    from tests.support.equivalence import arguments
 
-    shape: Shape = REWRITTEN[name]
-    made = rewritten(shape.plain, shape.config)
-    models = [load_model(text, shape.function) for text in (shape.plain, made)]
-    skip = () if shape.matter else ("effect", "offsets")
-    assert alarms(verify(*models, shape.args, {}, Options(points=4, skip=skip))) == []
+    case = read_case(name)
+    if not case.is_executed:
+        return
+    shape, expected = case.shape, case.shape.expected
+    sources = shape.source, rewritten(shape.source, shape.config)
+    models = [load_model(source, expected.function) for source in sources]
+    skip = () if expected.matter else ("effect", "offsets")
+    assert alarms(verify(*models, arguments(shape), {}, Options(points=4, skip=skip))) == []
 
 
 # What no change of a model shows

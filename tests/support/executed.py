@@ -1,10 +1,10 @@
 """What was executed once need not be executed again: a record of pairs of models that are equal.
 
-Most of the suite's time would go to compiling models that are, byte for byte, what they were when
-they were last compared. `tests/executed.txt` holds a digest of each comparison that passed: of the
-plain model, of the generated one, of the arguments, of all else that is expected of the pair, and
-of the versions of NumPyro and JAX. So a change that alters no output executes nothing anew, and one
-that alters some executes these.
+Most of the suite's time would go to compiling models that are what they were when they were last
+compared. `tests/executed.txt` holds a digest of each comparison that passed: of the code of both
+models, of the arguments, of all else that is expected of the pair, and of the versions of NumPyro
+and JAX. So a change that alters no output, or only its layout, executes nothing anew, and one that
+alters some executes these.
 
     pytest --execute=all     executes all of them, whatever the record says
     pytest --record          adds to the record what was executed and passed
@@ -13,13 +13,14 @@ that alters some executes these.
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
+import itertools
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 RECORD = Path(__file__).parents[1] / "executed.txt"
@@ -56,12 +57,12 @@ class Executed:
     def known(self) -> frozenset[str]:
         return frozenset(lines()) if self.trusting else frozenset()
 
-    def __contains__(self, digest: str | None) -> bool:
+    def __contains__(self, digest: str) -> bool:
         return digest in self.known
 
-    def add(self, digest: str | None) -> None:
+    def add(self, digest: str) -> None:
         """Remember a comparison that passed."""
-        if self.recording and digest is not None:
+        if self.recording:
             with RECORD.open("a") as file:  # short enough to be written as a whole
                 file.write(f"{digest}\n")
 
@@ -78,26 +79,33 @@ def versions() -> str:
     return f"numpyro {version('numpyro')}, jax {version('jax')}"
 
 
-def digest_of(*what: Any) -> str | None:
-    """A digest of a comparison; None if it can't be told from another, as it holds an object."""
-    try:
-        text = repr((versions(), *map(plain_value, what)))
-    except TypeError:
-        return None
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+def digest_of(*what: str) -> str:
+    """A digest of a comparison, with the versions of what executes it."""
+    return hashlib.sha256(repr((versions(), *what)).encode()).hexdigest()[:20]
 
 
-def plain_value(value: Any) -> Any:
-    """`value` as something whose `repr` tells it from all others. Raises `TypeError`."""
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        return value
-    if isinstance(value, np.ndarray) or hasattr(value, "__jax_array__"):
-        array = np.asarray(value)
-        return "array", str(array.dtype), array.shape, array.tobytes()
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__, tuple(map(plain_value, value))
-    if isinstance(value, dict):
-        return "dict", tuple((plain_value(k), plain_value(v)) for k, v in value.items())
-    if type(value).__module__.startswith("jax"):
-        return plain_value(np.asarray(value))
-    raise TypeError(f"{value!r} has no text of its own")
+def code_of(source: bytes) -> str:
+    """What a module does, whatever its layout and comments: a new one needs no new comparison.
+
+    Imports that follow each other are put in order.
+    """
+    tree = ast.parse(source)
+    body: list[ast.stmt] = []
+    for imported, nodes in itertools.groupby(tree.body, key=is_import):
+        parts = [part for node in nodes for part in single(node)]
+        body += sorted(parts, key=ast.unparse) if imported else parts
+    return "\n".join(map(ast.unparse, body))
+
+
+def is_import(node: ast.stmt) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
+
+
+def single(node: ast.stmt) -> Iterator[ast.stmt]:
+    """A statement, or one for each name that it imports."""
+    if isinstance(node, ast.Import):
+        yield from (ast.Import([alias]) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from (ast.ImportFrom(node.module, [alias], node.level) for alias in node.names)
+    else:
+        yield node

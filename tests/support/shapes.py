@@ -1,4 +1,31 @@
-"""Shapes that models come in, and the proof that one is rewritten or refused as it should be."""
+"""Shapes that models come in, each a text file in tests/cases/, and what becomes of them.
+
+A file has a config, a model and its outcome, and if it is executed, the arguments of one call::
+
+    # What it shows, in a sentence.
+    [sites.a]
+    offset = "mu"
+    ==== model
+    def model(n):
+        mu = numpyro.sample("mu", dist.Normal(0, 1))
+        with numpyro.plate("n", n):
+            a = numpyro.sample("a", dist.Normal(0, 1))
+    ==== call
+    (3,)
+    ==== expect
+    offsets.a = "xi_a_mu * mu"
+    ==== becomes
+    import jax
+    ...
+
+``model`` stands below the usual imports, `HEAD`; a ``module`` has its own. What isn't plain UTF-8
+with line feeds is written as ``bytes``: Python literals, a line each. ``call`` is an expression of
+jax, jnp, np, numpyro and dist; without it neither model is run. ``expect`` is TOML with the fields
+of `Expected`. The outcome is ``becomes`` (or ``becomes bytes``) or ``refused``, with the messages
+as they are printed. ``pytest tests/test_cases.py --golden`` writes all outcomes anew.
+
+This imports neither jax nor numpyro.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +33,22 @@ import ast
 import io
 import itertools
 import re
-import textwrap
 import tokenize
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-import numpyro
-import pytest
-from numpyro.distributions import biject_to
+import msgspec
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.encoding import decode
-from tests.support.executed import digest_of, executed
-from tests.support.execution import (
-    assert_equivalent,
-    cheap_key,
-    compiled,
-    double_precision,
-    free_values,
-    load_model,
-    traced,
-)
+from tests.support.executed import code_of, digest_of, executed
+
+FOLDER = Path(__file__).parents[1] / "cases"
 
 HEAD = """\
 import jax
@@ -45,52 +59,131 @@ import numpyro.distributions as dist
 
 """
 
-A_BY_MU = '[sites.a]\noffset = "mu"\n'
 
+class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What must be true of the generated model when it runs.
 
-@dataclass
-class Shape:
-    """source: the model, below `HEAD` unless it has imports of its own (`whole`).
-
-    args: of one call. refused: the messages of the refusals, if it is to be refused.
-    offsets: by child, what `<child>_base - child` is (for a constrained child, of its value in the
-    unconstrained space): an expression of sites, coefficients, `args` and jnp.
+    offsets: by child, what ``<child>_base - child`` is (for a constrained child, of its value in
+    the unconstrained space): an expression of sites, coefficients, ``args`` and jnp.
     children: those that must have a base site, if not all that the config has as [sites.<child>].
-    fails: what the generated model must raise when it runs, as a pattern.
+    coefficients: all params that the generated model has and the plain one has not.
+    matter: each element of a coefficient has an effect on the density.
     full_size: the shape of the coefficients, where a plate takes its part of them.
-    loud: a refusal and an error at run time will do too; only another density will not.
+    fails: what the generated model must raise when it runs, as a pattern.
+    infers: SVI must run with it, too.
+    function: the model; ``Class.model`` for a method.
     """
 
-    source: str | bytes
-    args: tuple[Any, ...] = (3,)
-    config: str = A_BY_MU
-    refused: list[str] = field(default_factory=list)
-    offsets: Mapping[str, str] = field(default_factory=dict)
+    offsets: dict[str, str] = {}
     children: list[str] | None = None
-    whole: bool = False
-    function: str = "model"
     coefficients: list[str] | None = None
     matter: bool = True
+    full_size: list[int] = []
     fails: str = ""
-    loud: bool = False
-    full_size: tuple[int, ...] = ()
+    infers: bool = False
+    function: str = "model"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model, a config, the arguments of one call as an expression, and what is expected."""
+
+    source: bytes
+    config: str = '[sites.a]\noffset = "mu"\n'
+    call: str = ""
+    expected: Expected = field(default_factory=Expected)
 
     @property
-    def plain(self) -> bytes:
-        if isinstance(self.source, bytes):
-            return self.source
-        text = textwrap.dedent(self.source).lstrip("\n")
-        return (text if self.whole else HEAD + text).encode()
-
-    def comparison(self, generated: bytes) -> str | None:
-        """The digest of all that decides whether the two models are found equal."""
-        return digest_of(generated, *(getattr(self, field.name) for field in fields(self)))
-
-    @property
-    def children_of_config(self) -> list[str]:
+    def sites(self) -> list[str]:
+        """The children that the config names one by one, or in a chain."""
         config = tomllib.loads(self.config)
         chains = [[entry] if isinstance(entry, str) else entry for entry in config.get("chain", [])]
         return [*config.get("sites", {}), *itertools.chain(*chains)]
+
+    def comparison(self, generated: bytes) -> str:
+        """The digest of all that decides whether the two models are found equal.
+
+        Layout and comments of the models do not: a formatter's taste executes nothing anew.
+        """
+        expected = repr(self.expected)
+        codes = code_of(self.source), code_of(generated)
+        return digest_of(*codes, self.config.strip(), self.call, expected)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file of tests/cases/: a shape, and its outcome as the file has it, from its heading on."""
+
+    shape: Shape
+    outcome: str
+
+    @property
+    def is_executed(self) -> bool:
+        """Is there a generated model, and does it run?"""
+        runs = bool(self.shape.call) and not self.shape.expected.fails
+        return runs and self.outcome.startswith("==== becomes")
+
+
+def names(subject: str = "*") -> list[str]:
+    """The names of all cases, or of a subject's, as ``subject/shape``."""
+    paths = sorted(FOLDER.glob(f"{subject}/*.txt"))
+    return [f"{path.parent.name}/{path.stem}" for path in paths]
+
+
+def read_case(name: str) -> Case:
+    return parsed(path_of(name).read_bytes().decode())
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name}.txt"
+
+
+def write_outcome(name: str, outcome: str) -> None:
+    """Put the outcome into a case's file, in place of the one that it has."""
+    text = path_of(name).read_bytes().decode()
+    path_of(name).write_bytes((text.removesuffix(parsed(text).outcome) + outcome).encode())
+
+
+def parsed(text: str) -> Case:
+    config, *rest = re.split(r"^==== (.*)\n", text, flags=re.MULTILINE)
+    sections = dict(zip(rest[::2], rest[1::2], strict=True))
+    if "bytes" in sections:
+        source: bytes = ast.literal_eval(f"({sections.pop('bytes')})")
+    elif "module" in sections:
+        source = sections.pop("module").encode()
+    else:
+        source = usual(sections.pop("model"))
+    call = sections.pop("call", "").strip()
+    expected = msgspec.toml.decode(sections.pop("expect", ""), type=Expected)
+    outcome = "".join(f"==== {kind}\n{told}" for kind, told in sections.items())
+    return Case(Shape(source, config, call, expected), outcome)
+
+
+def usual(model: str) -> bytes:
+    """The source of a model below the usual imports."""
+    return (HEAD + model).encode()
+
+
+def outcome_of(shape: Shape) -> tuple[str, bytes | None]:
+    """What becomes of a shape as its file has it, and the generated source if there is one."""
+    try:
+        generated = rewritten(shape.source, shape.config)
+    except Refusal as refusal:
+        told = "\n".join(map(str, refusal.diagnostics))
+        return f"==== refused\n{told}\n", None
+    if is_plain(generated):
+        return f"==== becomes\n{generated.decode()}", generated
+    literals = "".join(f"{line!r}\n" for line in generated.splitlines(keepends=True))
+    return f"==== becomes bytes\n{literals}", generated
+
+
+def is_plain(source: bytes) -> bool:
+    """Can it stand in a file as it is, where any editor would leave it alone?"""
+    try:
+        text = source.decode()
+    except UnicodeDecodeError:
+        return False
+    return text.endswith("\n") and not re.search("[\r\f\ufeff]|^==== ", text, re.MULTILINE)
 
 
 def rewritten(source: bytes, config: str) -> bytes:
@@ -98,44 +191,25 @@ def rewritten(source: bytes, config: str) -> bytes:
     return rewrite(decode("model.py", source), read, 88).data
 
 
-def assert_shape(shape: Shape) -> None:
-    """Assert that a shape is rewritten into an equivalent model, or refused as it says."""
-    if shape.refused:
-        with pytest.raises(Refusal) as refusal:
-            rewritten(shape.plain, shape.config)
-        assert [d.message for d in refusal.value.diagnostics] == shape.refused
-        return
-    try:
-        generated = rewritten(shape.plain, shape.config)
-    except Refusal:
-        if shape.loud:
-            return
-        raise
+def assert_rewritten(shape: Shape, generated: bytes) -> None:
+    """Assert that a generated model is the plain one, as it was when it was last executed."""
     assert_kept(shape, generated)
-    assert rewritten(generated, shape.config) == generated
+    assert rewritten(generated, shape.config) == generated, "a second pass changes it"
+    if shape.call:
+        assert_executed(shape, generated)
+
+
+def assert_executed(shape: Shape, generated: bytes = b"") -> None:
+    """Assert that the generated model, or the plain one alone, runs as is expected of the shape."""
     comparison = shape.comparison(generated)
     if comparison not in executed:
-        assert_executes(shape, generated)
+        from tests.support import equivalence  # which imports jax
+
+        if generated:
+            equivalence.assert_executes(shape, generated)
+        else:
+            equivalence.assert_runs(shape)
         executed.add(comparison)
-
-
-def assert_executes(shape: Shape, generated: bytes) -> None:
-    """Assert that the generated model is the plain one in the coordinates that the shape names."""
-    model = load_model(generated, shape.function)
-    if shape.fails or shape.loud:
-        try:
-            with double_precision():
-                jax.eval_shape(lambda: traced(model, shape.args, {}, key=cheap_key(0)) and None)
-        except Exception as error:
-            assert re.search(shape.fails, str(error)), error
-            return
-        assert shape.loud, "the generated model runs"
-    plain = load_model(shape.plain, shape.function)
-    new = shape.coefficients
-    assert_equivalent(
-        plain, model, shape.args, points=5, coefficients=new, coefficients_matter=shape.matter
-    )
-    assert_offsets(shape, plain, model)
 
 
 #: The comment that says what the map of a child depends on.
@@ -144,9 +218,9 @@ WARNING = re.compile(rb"^ *# How (?:.*\n)*?.*\bmodel\.\r?\n", re.MULTILINE)
 
 def assert_kept(shape: Shape, generated: bytes) -> None:
     """Assert that all comments are there, and all statements but those that sample a child."""
-    assert sorted(comments(WARNING.sub(b"", generated))) == sorted(comments(shape.plain))
-    lost = Counter(statements(shape.plain, shape.children_of_config))
-    lost.subtract(statements(generated, shape.children_of_config))
+    assert sorted(comments(WARNING.sub(b"", generated))) == sorted(comments(shape.source))
+    lost = Counter(statements(shape.source, shape.sites))
+    lost.subtract(statements(generated, shape.sites))
     assert not [statement for statement, count in lost.items() if count > 0]
 
 
@@ -181,63 +255,3 @@ def without_names(node: ast.stmt) -> ast.stmt:
     if "sample(" not in ast.unparse(node):
         return node
     return WithoutNames().visit(node)  # type: ignore[no-any-return]
-
-
-def assert_offsets(shape: Shape, plain: Any, generated: Any) -> None:
-    """Assert that each child has a base site, which is shifted by what the shape says.
-
-    Coefficients have a shape of their own only if the config says "shared".
-    """
-
-    def coefficients(site: dict[str, Any]) -> Any:
-        if site["type"] != "param" or not site["name"].startswith("xi"):
-            return None
-        size = jnp.shape(site["args"][0])
-        return 0.1 + np.random.default_rng(len(site["name"])).uniform(size=size)
-
-    model = numpyro.handlers.substitute(generated, substitute_fn=coefficients)
-    types: dict[str, str] = {}
-    sampled: set[str] = set()
-
-    def run_plain() -> None:
-        sampled.update(traced(plain, shape.args, {}, key=cheap_key(1)))
-
-    def run() -> dict[str, Any]:
-        trace = traced(model, shape.args, {}, key=cheap_key(1), **free)
-        types.update({name: site["type"] for name, site in trace.items()})
-        return {n: site["value"] for n, site in trace.items() if site["type"] != "return"}
-
-    def differences() -> dict[str, Any]:
-        values = run()
-        data = {name: value for name, value in values.items() if types[name] != "plate"}
-        trace = traced(plain, shape.args, {}, data, key=cheap_key(1))
-        found = {}
-        for child, expected in shape.offsets.items():
-            if child not in sampled:
-                continue
-            u = biject_to(trace[child]["fn"].support).inv(values[child])
-            wanted = eval(expected, {**values, "args": shape.args, "jnp": jnp})
-            found[child] = values[f"{child}_base"] - u, jnp.broadcast_to(wanted, jnp.shape(u))
-        return found
-
-    with double_precision():
-        free = free_values(model, shape.args, 1)
-        values = jax.eval_shape(run)
-        jax.eval_shape(run_plain)
-        for child in shape.children or tomllib.loads(shape.config)["sites"]:
-            base = f"{child}_base"
-            if child not in sampled:
-                assert base not in types
-                continue  # it is in a branch that doesn't run
-            assert types.get(base) == "sample", f"{child!r} has no base site"
-            for name, kind in types.items():
-                if kind == "param" and name.startswith(f"xi_{child}_"):
-                    own = jnp.shape(values[base])
-                    wanted = () if '"shared"' in shape.config else own
-                    if shape.full_size:
-                        wanted = shape.full_size
-                    assert jnp.shape(values[name]) == wanted, f"{name!r} is not of this shape"
-        offsets = compiled(differences)() if shape.offsets else {}
-    for child, (found, wanted) in offsets.items():
-        message = f"the offset of {child!r}"
-        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-9, err_msg=message)
