@@ -15,11 +15,12 @@ from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.around import addressed
 from reparam_rewrite.survey.blocks import calls_of
 from reparam_rewrite.survey.index import index
+from reparam_rewrite.survey.interpret import read_block
 from reparam_rewrite.survey.purity import facts_of
 from reparam_rewrite.survey.references import References
+from reparam_rewrite.survey.state import State
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Comment, Function, Survey
-from reparam_rewrite.survey.walk import Walk
 
 __all__ = ["survey"]
 
@@ -41,9 +42,9 @@ def survey(path: str, text: str) -> Survey:
         # A name that is defined twice stands for the last definition, as in Python.
         if scoped.name in functions and functions[scoped.name].runner:
             continue  # it was read where it is run
-        walk = Walk(found, source, scoped, shared, facts)
-        functions[scoped.name] = walk.run()
-        functions.update(walk.bodies)
+        state = State(found, source, scoped, shared, facts, read_block)
+        functions[scoped.name] = state.run()
+        functions.update(state.bodies)
     references = References(found, tree)
     return Survey(
         path=path,

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from reparam_rewrite.survey.callgraph import ANY, Call
 from reparam_rewrite.survey.calls import is_none
-from reparam_rewrite.survey.contexts import is_plate
 from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
 from reparam_rewrite.survey.meanings import MESSENGER, PLATES, Made
 from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.plates import is_plate
 from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.values import Function, Handler, Plate, weighs
 

@@ -1,4 +1,4 @@
-"""How are plates read: dim, size, identity, and the batch shape that they give a site?"""
+"""How are the items of ``with`` read, plates and handlers, and which batch shape do plates give?"""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.addressing import addressed_sites, is_explicit
 from reparam_rewrite.survey.calls import argument, is_none, is_starred
 from reparam_rewrite.survey.expressions import grouped
+from reparam_rewrite.survey.helpers import self_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of
+from reparam_rewrite.survey.state import State
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import GIVING, UNIT, Axis, Frame, Handler, Plate, Shape
 
@@ -157,3 +160,67 @@ def plates_by_dim(frames: Sequence[Frame], site: str | None = None) -> dict[int,
             else:
                 found[item.dim] = item
     return found
+
+
+def is_plate(item: Plate | Handler) -> bool:
+    """Is it, or may it be, a plate?"""
+    if isinstance(item, Plate):
+        return True
+    return item.qualified is None or (item.opaque and "numpyro.handlers." not in item.qualified)
+
+
+def may_break_off(state: State, node: ast.expr) -> bool:
+    """``with contextlib.suppress(ValueError):``"""
+    dotted = state.resolve(node.func) if isinstance(node, ast.Call) else None
+    return dotted in ("contextlib.suppress", "pytest.raises")
+
+
+def items_of(state: State, node: ast.expr) -> tuple[Plate | Handler, ...]:
+    if isinstance(node, ast.Call):
+        stack = stack_of(state, state.text, node)
+        if stack:
+            state.function.taken.update(plate.name for plate in stack if plate.literal)
+            return stack
+    return (item_of(state, node),)
+
+
+def item_of(state: State, node: ast.expr) -> Plate | Handler:
+    plate = plate_elsewhere(state, node)
+    if plate is not None:
+        return plate
+    if isinstance(node, ast.Name):
+        binding = state.binding(node.id)
+        if binding is not None and binding.plate is not None:
+            return binding.plate
+    if isinstance(node, ast.Call):
+        plate = plate_at(state, node)
+        if plate is not None:
+            return plate
+        dotted = state.resolve(node.func)
+        addressed = addressed_sites(state.index, dotted, node)
+        return Handler(dotted, ast.unparse(node), addressed, is_explicit(state.index, node))
+    return Handler(None, ast.unparse(node))
+
+
+def plate_elsewhere(state: State, node: ast.expr) -> Plate | None:
+    """The plate that a helper of the file makes, or that an attribute of `self` is."""
+    made = state.made_by(node)
+    if isinstance(made, ast.Call):
+        return plate_at(state, made, made=True)
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return None
+    stored = state.index.attributes.get(node.attr, [])
+    if node.value.id != self_of(state.index, state.function.name) or len(stored) != 1:
+        return None
+    value = stored[0]
+    return plate_held(state, state.text, value, node) if isinstance(value, ast.Call) else None
+
+
+def plate_at(state: State, call: ast.Call, *, made: bool = False) -> Plate | None:
+    made = made or bool(state.following)
+    plate = plate_of(state, state.text, call, state.frames, made=made)
+    if plate is None:
+        return None
+    if plate.literal:
+        state.function.taken.add(plate.name)
+    return plate

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.index import FunctionNode, Index, Scoped
 from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.outputs import numbered
 from reparam_rewrite.survey.priors import DISTRIBUTIONS
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import axis_of, shape_of
-from reparam_rewrite.survey.values import Axis, Scan, Site
+from reparam_rewrite.survey.state import Outputs, State
+from reparam_rewrite.survey.values import Axis, Binding, Scan, Shape, Site
 
 SCAN = ("numpyro.contrib.control_flow.scan", "numpyro.contrib.control_flow.scan.scan")
-
-#: What a body returns second, or the target that it is bound to: a site, by its index, or a tuple.
-Outputs = int | tuple["Outputs", ...] | dict[str, "Outputs"] | None
 
 #: Families that are only moved by an addition to their `loc`.
 LOCATED = frozenset(
@@ -118,13 +119,6 @@ def length_of(scope: Scope, call: ast.Call) -> Axis:
     return Axis(None)
 
 
-def numbered(outputs: Outputs, indices: dict[int, int]) -> Outputs:
-    """Outputs by the indices that the sites have in the function that calls scan."""
-    if isinstance(outputs, tuple):
-        return tuple(numbered(output, indices) for output in outputs)
-    return indices[outputs] if isinstance(outputs, int) else None
-
-
 def stacked(outer: Site, site: Site, scan: Scan) -> Site:
     """All that a scan samples of a site; `outer` is the site as it stands where the scan does."""
     return replace(
@@ -160,3 +154,94 @@ def is_located(scope: Scope, node: ast.expr, *, in_plate: bool) -> bool:
 def loc_position(family: str) -> int:
     """Which argument of a family's constructor is its `loc`."""
     return [name for name, _ in FAMILIES[family].arguments].index("loc")
+
+
+def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -> None:
+    """Read the body of a scan, if it can be followed, and add what it samples."""
+    scoped = body_of(state.index, state.scoped, call)
+    if scoped is None or state.runner is not None:
+        return
+    xs, init = argument(call, 2, "xs"), argument(call, 1, "init")
+    scan = Scan(
+        body=scoped.name,
+        statement=state.number(statement),
+        indent=statement.col_offset,
+        place=state.text.place(call),
+        length=length_of(state, call),
+        definition=state.number(scoped.node),
+        first=state.number(first_of(scoped.node)),
+        inner_indent=first_of(scoped.node).col_offset,
+        argument=parameters(scoped.node)[1],
+        passes=not is_none(xs) or reads_argument(scoped.node),
+    )
+    inner = State(
+        state.index, state.text, scoped, state.shared, state.facts, state.read_block, state
+    )
+    carry, slices = parameters(scoped.node)
+    data = data_in(state, xs).union(*(data_in(state, part) for part in scoped.node.body))
+    body = inner.run(
+        **{
+            carry: parameter_of(state, init, data, sliced=False),
+            slices: parameter_of(state, xs, sliced=True),
+        }
+    )
+    body.runner, body.run_at = state.function.name, scan.statement
+    state.blocks = inner.blocks
+    state.bodies[scoped.name] = body
+    carried, outputs = inner.returned if returns_once(scoped.node) else (None, None)
+    for index, shape in carried_on(state, carried, init):
+        if body.sites[index].shape is None:
+            body.amend(replace(body.sites[index], shape=shape))
+    indices = {}
+    around = state.text.comments_on(statement)
+    state.function.commented.update(around if body.sites else ())
+    for site in body.sites:
+        indices[site.index] = len(state.function.sites)
+        own = replace(
+            site,
+            index=len(state.function.sites),
+            statement=scan.statement,
+            indent=statement.col_offset,
+            alone=header or state.text.stands_alone(statement),
+            frames=tuple(state.frames),
+            variable=None,
+            plate_shape=None,
+            comments=(*site.comments, *around),
+        )
+        state.function.add(stacked(own, site, scan))
+    state.function.taken |= body.taken
+    state.function.params |= body.params
+    state.scans[call] = numbered(outputs, indices)
+
+
+def carried_on(
+    state: State, carried: Outputs, init: ast.expr | None
+) -> Iterator[tuple[int, Shape | None]]:
+    """The sites that a body hands on have the shapes of the `init` in their place."""
+    if isinstance(carried, int) and init is not None:
+        yield carried, shape_of(state, init)
+    parts = state.parts(init) if isinstance(carried, tuple) and init is not None else None
+    if isinstance(carried, tuple) and parts is not None and len(parts) == len(carried):
+        for site, shape in zip(carried, parts, strict=True):
+            if isinstance(site, int):
+                yield site, shape
+
+
+def parameter_of(
+    state: State, node: ast.expr | None, more: frozenset[str] = frozenset(), *, sliced: bool
+) -> Binding:
+    """What a body's parameter stands for, given the scan's `init`, or else its `xs`.
+
+    `more` is the data that earlier steps may have put into it.
+    """
+
+    def one(whole: Shape | None) -> Shape | None:
+        return whole[1:] if whole and sliced else None if sliced else whole
+
+    version, data = state.timeline.version(), data_in(state, node) | more
+    if node is None or is_none(node):
+        return Binding(version, data=data)
+    parts = state.parts(node)
+    if parts is not None:
+        return Binding(version, parts=tuple(map(one, parts)), data=data)
+    return Binding(version, shape=one(shape_of(state, node)), data=data)

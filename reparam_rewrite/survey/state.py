@@ -1,26 +1,29 @@
-"""What the reader of a function knows wherever it is: the scope of an expression."""
+"""What is known of a function while it is read: the scope of its expressions, its sites so far."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Container
+from collections.abc import Callable, Container
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.effects import FileFacts
+from reparam_rewrite.survey.bindings import sizes_in
+from reparam_rewrite.survey.effects import ARRAY_MODULES, FileFacts
 from reparam_rewrite.survey.flags import Condition
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import ACTING, acts, touched_by
-from reparam_rewrite.survey.scans import Outputs
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import Ended, Timeline
 from reparam_rewrite.survey.values import Binding, Frame, Function, Hidden, Shape
+
+#: Which sites a value is made of: one, by its index, or several in a tuple or a dictionary.
+Outputs = int | tuple["Outputs", ...] | dict[str, "Outputs"] | None
 
 
 class Followed(Struct):
@@ -39,8 +42,12 @@ class Followed(Struct):
     outputs: Outputs = None
 
 
-class Reader:
-    """The `Scope` that expressions of one function are read in, and what is being read."""
+class State:
+    """One function as far as it was read; also the `Scope` that its expressions are read in.
+
+    `read_block` reads statements, as those of a helper or a scan are come to in an expression.
+    It tells whether they surely leave the function or the loop.
+    """
 
     def __init__(
         self,
@@ -49,41 +56,42 @@ class Reader:
         scoped: Scoped,
         shared: tuple[frozenset[str], ...],
         facts: FileFacts,
-        runner: Reader | None = None,
+        read_block: Callable[[State, list[ast.stmt]], bool],
+        runner: State | None = None,
     ) -> None:
         """`runner` has just come to a scan whose body this function is."""
-        self._shared = shared
+        self.read_block = read_block
+        self.shared = shared
         # What expressions stand for that no statement here can change.
         self._resolved: dict[ast.expr, str | None] = {}
         self.facts = facts
-        self._runner = runner
-        self._scans: dict[ast.Call, Outputs] = {}
-        self._returned: tuple[Outputs, Outputs] = (None, None)
+        self.runner = runner
+        self.scans: dict[ast.Call, Outputs] = {}
+        self.returned: tuple[Outputs, Outputs] = (None, None)
         #: The bodies of the scans that were followed, read.
         self.bodies: dict[str, Function] = {}
-        self._index = index
-        self._text = text
-        self._scoped = scoped
-        self._node = scoped.node
-        self._locals = set(scoped.names)
+        self.index = index
+        self.text = text
+        self.scoped = scoped
+        self.locals = set(scoped.names)
         self._outer = [outer.names for outer in reversed(scoped.around)]
         self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
         siblings = set().union(*(outer.rebound_inside for outer in scoped.around))
         unstable = frozenset(index.globals | scoped.rebound_inside | (siblings - scoped.names))
-        self._timeline: Timeline = Timeline(unstable, runner._timeline.versions if runner else None)
-        self._frames: list[Frame] = []
+        self.timeline: Timeline = Timeline(unstable, runner.timeline.versions if runner else None)
+        self.frames: list[Frame] = []
         #: The shapes of what is sampled by a name that can't be told.
-        self._nameless: dict[ast.Call, Shape | None] = {}
-        self._ended: dict[Condition, Ended] = {}
-        self._choices: dict[ast.stmt, tuple[str, ...]] = {}
+        self.nameless: dict[ast.Call, Shape | None] = {}
+        self.ended: dict[Condition, Ended] = {}
+        self.choices: dict[ast.stmt, tuple[str, ...]] = {}
         #: The calls that are being followed, from the outermost to the innermost.
-        self._following: list[Followed] = []
-        self._followed: dict[ast.Call, Outputs] = {}
-        self._blocks: int = runner._blocks if runner else 0
+        self.following: list[Followed] = []
+        self.followed: dict[ast.Call, Outputs] = {}
+        self.blocks: int = runner.blocks if runner else 0
         self.function = Function(
             name=scoped.name,
             place=text.place(scoped.node),
-            timeline=self._timeline,
+            timeline=self.timeline,
             visible=(*shared, *self._outer),
             hidden=Hidden((scoped.names, *self._outer)),
             unstable=unstable,
@@ -98,43 +106,43 @@ class Reader:
         root = node
         while isinstance(root, ast.Attribute):
             root = root.value
-        if isinstance(root, ast.Name) and root.id not in self._locals:
+        if isinstance(root, ast.Name) and root.id not in self.locals:
             self._resolved[node] = found
         return found
 
     def _imported(self, name: str) -> str | None:
-        if name in self._locals:
-            binding = self._timeline.now(name)
+        if name in self.locals:
+            binding = self.timeline.now(name)
             return binding.qualified if binding else None
         for names, imports in zip(self._outer, self._outer_imports, strict=True):
             if name in names:
                 return imports.get(name)
-        return self._index.aliases.get(name)
+        return self.index.aliases.get(name)
 
     def binding(self, name: str) -> Binding | None:
-        if name in self._locals:
-            return self._timeline.now(name)
-        found = self._runner.binding(name) if self._runner else None
+        if name in self.locals:
+            return self.timeline.now(name)
+        found = self.runner.binding(name) if self.runner else None
         # Sites are numbered function by function.
         return replace(found, site=None) if found is not None else None
 
     @property
     def era(self) -> int:
-        return self._timeline.era
+        return self.timeline.era
 
     def is_builtin(self, name: str) -> bool:
-        hidden = name in self._locals or any(name in names for names in self._outer)
+        hidden = name in self.locals or any(name in names for names in self._outer)
         return name in self.facts.builtins and not hidden
 
     def is_constant(self, name: str) -> bool:
-        hidden = name in self._locals or any(name in names for names in self._outer)
-        return name in self._index.constants and not hidden
+        hidden = name in self.locals or any(name in names for names in self._outer)
+        return name in self.index.constants and not hidden
 
     def is_unstable(self, name: str) -> bool:
         return name in self.function.unstable
 
     def is_enclosed(self, name: str) -> bool:
-        if name in self._locals:
+        if name in self.locals:
             return False
         around = zip(self._outer, self._outer_imports, strict=True)
         return next((name not in own for names, own in around if name in names), False)
@@ -142,40 +150,40 @@ class Reader:
     def literal_key(self, node: ast.expr) -> str:
         return f"literal {node.lineno}:{node.col_offset}"
 
-    def _number(self, node: ast.stmt) -> int:
-        return self._index.numbers[node]
+    def number(self, node: ast.stmt) -> int:
+        return self.index.numbers[node]
 
-    def _bind(self, name: str, statement: int, **what: object) -> None:
-        self._timeline.bind(
+    def bind(self, name: str, statement: int, **what: object) -> None:
+        self.timeline.bind(
             name,
             statement,
-            Binding(self._timeline.version(), **{"era": self.era, **what}),  # type: ignore[arg-type]
+            Binding(self.timeline.version(), **{"era": self.era, **what}),  # type: ignore[arg-type]
         )
 
-    def _acts(self, *nodes: ast.AST) -> bool:
+    def acts(self, *nodes: ast.AST) -> bool:
         """May what is evaluated in these nodes change something in place?"""
         return any(
-            self._is_act(part) for node in nodes for part in walk(node) if type(part) in ACTING
+            self.is_act(part) for node in nodes for part in walk(node) if type(part) in ACTING
         )
 
-    def _is_act(self, part: ast.AST) -> bool:
-        if part in self._followed or not acts(self, part):
+    def is_act(self, part: ast.AST) -> bool:
+        if part in self.followed or not acts(self, part):
             return False
-        made = self._made_by(part) if isinstance(part, (ast.Attribute, ast.Call)) else None
+        made = self.made_by(part) if isinstance(part, (ast.Attribute, ast.Call)) else None
         parts = walk(made) if made is not None else [part]
         return any(acts(self, inside) for inside in parts)
 
-    def _forget(
+    def forget(
         self, names: AbstractSet[str], moment: int, bound: Container[str] = frozenset()
     ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
         if not names:
             return
-        own = {name for name in names if name in self._locals}
-        self._timeline.forget({name for name in own if name not in bound}, moment)
-        self._timeline.forget({name for name in own if name in bound}, moment, certain=True)
+        own = {name for name in names if name in self.locals}
+        self.timeline.forget({name for name in own if name not in bound}, moment)
+        self.timeline.forget({name for name in own if name in bound}, moment, certain=True)
 
-    def _parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
+    def parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
         """The shapes of the elements of a tuple."""
         if isinstance(node, ast.Tuple):
             if any(isinstance(part, ast.Starred) for part in node.elts):
@@ -184,14 +192,14 @@ class Reader:
         binding = self.binding(node.id) if isinstance(node, ast.Name) else None
         return None if binding is None else binding.parts
 
-    def _made_by(self, node: ast.expr) -> ast.expr | None:
-        return made_by(self._index, self.function.name, self.function.hidden, node)
+    def made_by(self, node: ast.expr) -> ast.expr | None:
+        return made_by(self.index, self.function.name, self.function.hidden, node)
 
-    def _touched_by(self, call: ast.Call) -> set[str]:
+    def touched_by(self, call: ast.Call) -> set[str]:
         touched = touched_by(self, call)
         if not touched:
             return touched
-        made = self._made_by(call)
+        made = self.made_by(call)
         if made is None:
             return touched
         parts = [part for part in walk(made) if isinstance(part, ast.Call)]
@@ -199,8 +207,29 @@ class Reader:
 
     def run(self, **given: Binding) -> Function:
         """Read the function; `given`: what arguments are known to stand for."""
-        raise NotImplementedError
+        arguments, first = self.scoped.node.args, self.function.first
+        numbers = sizes_in(self.scoped, self._called)
+        for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
+            shape = () if part.arg in numbers else None
+            if part.arg in given:
+                self.timeline.bind(part.arg, first, given[part.arg])
+            else:
+                own, era = frozenset([part.arg]), None if shape == () else 0
+                self.bind(part.arg, first, shape=shape, data=own, era=era, computed=True)
+        for extra in (arguments.vararg, arguments.kwarg):
+            if extra:
+                self.bind(extra.arg, first, data=frozenset([extra.arg]))
+        self.read_block(self, self.scoped.node.body)
+        return self.function
 
-    def _block(self, block: list[ast.stmt]) -> bool:
-        """Read a block; True if it surely leaves the function or the loop."""
-        raise NotImplementedError
+    def _called(self, node: ast.expr) -> str:
+        """What a call anywhere in the function calls; empty if it may be the file's own."""
+        imports = self.scoped.imports
+        found = dotted(node, lambda name: imports.get(name) or self._imported(name))
+        if found is not None:
+            known = found.startswith((*ARRAY_MODULES, "numpyro."))
+            return found if known else ""
+        if isinstance(node, ast.Name):
+            return f"builtins.{node.id}" if self.is_builtin(node.id) else ""
+        own = self.facts.own
+        return f".{node.attr}" if isinstance(node, ast.Attribute) and node.attr not in own else ""
