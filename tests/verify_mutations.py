@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from typing import Any, NamedTuple
 
 from tests.support.cases import FIXTURES, rewritten_case
+from tests.support.executed import code_of, code_of_program, digest_of
 from tests.support.execution import load_model
 
 
@@ -372,6 +374,16 @@ def mutated(one: Mutation) -> str:
 
 #: What adds no mutation to those that are caught, and most of the time.
 SKIPPED = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+
+
+def digest(one: Mutation) -> str:
+    """The digest of all that decides what `verify` says of a mutation."""
+    case = FIXTURES / one.case
+    files = [code_of((case / name).read_bytes()) for name in ("model.py", "example.py")]
+    asked = code_of(rewritten_case(case).data) if one.by_config else ""
+    said = inspect.getsource(verified), repr(SKIPPED), repr(one.sites)
+    program = code_of_program("verify", "running")
+    return digest_of(program, *files, code_of(mutated(one).encode()), asked, *said)
 
 
 def verified(one: Mutation, points: int = 2) -> Any:

@@ -25,6 +25,8 @@ import pytest
 
 RECORD = Path(__file__).parents[1] / "executed.txt"
 
+PACKAGE = Path(__file__).parents[2] / "reparam_rewrite"
+
 
 def add_options(parser: pytest.Parser) -> None:
     """The options above, for conftest.py."""
@@ -95,6 +97,28 @@ def code_of(source: bytes) -> str:
         parts = [part for node in nodes for part in single(node)]
         body += sorted(parts, key=ast.unparse) if imported else parts
     return "\n".join(map(ast.unparse, body))
+
+
+@functools.cache
+def code_of_program(*places: str) -> str:
+    """The code of folders and files of the program: what the outcome of a test of them depends on.
+
+    Without docstrings, and without the order of files.
+    """
+    found = [PACKAGE / place for place in places]
+    files = sorted(file for path in found for file in (path.rglob("*.py"), [path])[path.is_file()])
+    return "\n".join(without_docstrings(file.read_bytes()) for file in files)
+
+
+def without_docstrings(source: bytes) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                body[0] = ast.Pass()
+    return ast.unparse(tree)
 
 
 def is_import(node: ast.stmt) -> bool:
