@@ -8,25 +8,22 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import OfFile, OfSite, Place, Problem
+from reparam_rewrite.messages import OfFile, OfSite, Problem
 from reparam_rewrite.plan.accounts import accounts_of, in_file_order, skipped_accounts
 from reparam_rewrite.plan.axes import with_axes
-from reparam_rewrite.plan.checks import child_problems
 from reparam_rewrite.plan.choose import choose
-from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.data import remark
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.pairs import Child, children
-from reparam_rewrite.plan.parents import parent_problems
-from reparam_rewrite.plan.refusals import refusal
-from reparam_rewrite.plan.scaling import scale_param
+from reparam_rewrite.plan.refusals import problems_of, refusal
+from reparam_rewrite.plan.refusals.comments import comment_problems
+from reparam_rewrite.plan.refusals.names import param_problems, params_of
 from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
 from reparam_rewrite.plan.sharing import sharing
-from reparam_rewrite.plan.skipping import comment_problems, left_alone, remarks, to_rewrite
-from reparam_rewrite.plan.traces import together
+from reparam_rewrite.plan.skipping import left_alone, remarks, to_rewrite
 from reparam_rewrite.plan.values import (
     Account,
     Keep,
@@ -64,7 +61,7 @@ def plan(survey: Survey, config: Config) -> Plan:
     made_up: set[str] = set()
     if not functions and not skipped:
         problems.append(nothing_to_do(config))
-    problems += name_clashes(survey, functions)
+    problems += param_problems(survey, functions)
     reserved = reserved_in(survey.identifiers)
     for function, found in functions:
         names = Names(reserved)
@@ -164,28 +161,6 @@ def nothing_to_do(config: Config) -> Problem:
     )
 
 
-def problems_of(
-    survey: Survey, function: Function, child: Child, asked: set[tuple[str, str]]
-) -> Iterable[Problem]:
-    """What speaks against a child; `asked` are all pairs, as child and parent."""
-    yield from child_problems(survey, function, child)
-    by = [child.by] if child.by is not None else []
-    for pair in [*child.pairs, *by]:
-        if pair.site is None:
-            if pair.rule is None or pair.rule.value is None:
-                yield Problem(
-                    "no-such-parent",
-                    pair.about,
-                    pair.place,
-                    "'{function}' samples no site '{parent}'",
-                    "every parent must be sampled in the same function as its child.",
-                    {"function": function.name},
-                )
-            continue
-        backwards = (pair.parent, pair.child) in asked
-        yield from parent_problems(function, child, pair, backwards)
-
-
 def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
     """``a = sample("a", Normal(sample("b", ...), x))`` with both rewritten, and a's prior moved."""
     count = Counter(map(part_of, rewrites))
@@ -250,44 +225,3 @@ def is_handled(site: Site, *, explicit: bool) -> bool:
         for frame in site.frames
         for item in frame.items
     )
-
-
-def name_clashes(
-    survey: Survey, functions: list[tuple[Function, list[Child]]]
-) -> Iterable[Problem]:
-    """A coefficient named like another one, or like anything else that its model has."""
-    hint = 'give it another name: {{ name = "..." }}, or use {{child}} and {{parent}} in it.'
-    seen: dict[tuple[str, str], str] = {}  # what has it, by function and name
-    for function, found in functions:
-        others = together(survey, function)
-        taken = {name for other in others for name in survey.functions[other].taken}
-        taken |= {f"{child.site.name}_base" for child in found}
-        for child in found:
-            for name, place, label in params_of(child):
-                clash = next((seen[o, name] for o in sorted(others) if (o, name) in seen), None)
-                seen.setdefault((function.name, name), label)
-                about, what = OfSite(child.site.name), "{label} would be named '{name}'"
-                parts = {"label": label, "name": name}
-                if clash == label:
-                    continue  # in another branch
-                if clash is not None:
-                    parts["other"] = clash.replace("the coefficient of", "that of")
-                    text = f"{what}, as {{other}} is"
-                    yield Problem("param-named-twice", about, place, text, hint, parts)
-                elif name in taken:
-                    text = f"{what}, which the model has already"
-                    yield Problem("param-named-as-a-site", about, place, text, hint, parts)
-
-
-def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
-    """The params that a child asks for: name, place, and what they are in words."""
-    for pair in child.pairs:
-        name = param_name(pair)
-        if name:
-            yield name, pair.place, f"the coefficient of '{pair.parent}' in '{pair.child}'"
-    name = scale_param(child)
-    if name and child.scale is not None:
-        yield name, child.scale.place, f"the scale of '{child.site.name}'"
-    rule = child.reparam
-    if rule is not None and rule.name == "LocScaleReparam" and "centered" not in rule.args:
-        yield f"{child.site.name}_centered", rule.place, f"the centring of '{child.site.name}'"

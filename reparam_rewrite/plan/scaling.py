@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from reparam_rewrite.config.rules import BasisRule, PowerTable, ScaleRule
-from reparam_rewrite.messages import OfPair, OfSite, Problem
+from reparam_rewrite.messages import OfSite, Problem
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.values import (
@@ -82,29 +82,6 @@ def scale_of(
     if value is None:
         return Learned(variable, param)
     return LearnedPower(variable, value, rule.by, param, context.names.new(identifier(name)))
-
-
-def power_is_real(child: Child) -> Iterator[Problem]:
-    """``scale = { by = "s", power = 0.5 }`` of a site that may be negative: NaN for half of it.
-
-    A whole power is real, and the determinant takes its absolute value. An expression that the
-    config has instead, ``scale = "s ** -0.5"``, is the user's own.
-    """
-    rule, site = child.scale, None if child.by is None else child.by.site
-    if rule is None or not rule.by or site is None or site.prior.support.positive:
-        return
-    if isinstance(rule.power, PowerTable) or not float(rule.power).is_integer():
-        power = "a learned power" if isinstance(rule.power, PowerTable) else f"power {rule.power!r}"
-        yield Problem(
-            "power-of-a-negative",
-            OfPair(child.site.name, site.name),
-            rule.place,
-            "'{parent}' isn't known to be positive ({at}), and {power} of a negative number is "
-            "NaN: that part of the posterior would never be seen",
-            "use a whole number as its power, or a positive expression instead of '{parent}': "
-            'scale = "jnp.exp(-{variable})", for example.',
-            {"at": site.place, "power": power, "variable": identifier(site.name)},
-        )
 
 
 def is_computed(site: Site | None) -> bool:

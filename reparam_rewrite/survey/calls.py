@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -137,27 +138,35 @@ def expanded(prior: ast.expr, shape: ast.expr) -> ast.expr:
     return ast.copy_location(ast.Call(method, [shape], []), prior)
 
 
-def obstacles(call: FoundCall, header: bool) -> Iterator[tuple[str, str]]:
-    """Why a call can't be reparameterized where it stands, each with the way out."""
+#: Why a call of `numpyro.sample` can't be reparameterized where it stands: what its arguments
+#: are, which expression or statement it is in, and what it has in the function that samples it.
+Obstacle = Literal[
+    "starred",
+    "header",
+    "deferred",
+    "conditional",
+    "infer",
+    "obs_mask",
+    "handler",
+    "subsampled",
+    "sample_shape",
+]
+
+
+def obstacles(call: FoundCall, header: bool) -> Iterator[Obstacle]:
+    """Why a call can't be reparameterized where it stands."""
     given = {keyword.arg for keyword in call.node.keywords}
     if len(call.node.args) > 3:
         given |= set(("rng_key", "sample_shape", "infer", "obs_mask")[: len(call.node.args) - 3])
-    own_line = "give it a statement of its own."
     if is_starred(call.node):
-        yield "is sampled with * or ** arguments", "write the arguments out."
+        yield "starred"
     if header:
-        yield "is sampled in the header of a statement", own_line
+        yield "header"
     if call.deferred:
-        yield "is sampled in a lambda or a comprehension", own_line
+        yield "deferred"
     if call.conditional:
-        yield "is sampled in a conditional expression", own_line
+        yield "conditional"
     if "infer" in given:
-        yield (
-            "has infer=, which ExplicitReparam doesn't hand on",
-            "remove infer= or leave this site as it is.",
-        )
+        yield "infer"
     if "obs_mask" in given:
-        yield (
-            "has obs_mask=, which splits the site in two",
-            "leave this site as it is.",
-        )
+        yield "obs_mask"

@@ -235,21 +235,11 @@ def seen_from_outside(
     frames = [frame for frame in site.frames if frame.statement == site.statement]
     obstacles = list(site.obstacles)
     if any(isinstance(item, Handler) for frame in frames for item in frame.items):
-        obstacles.append(
-            (
-                f"is sampled by '{outer.name}' inside of a handler of its own",
-                "take that handler out, or this site out of the config.",
-            )
-        )
+        obstacles.append("handler")
     if any(plate.subsampled for frame in frames for plate in frame.plates):
-        obstacles.append((f"is sampled by '{outer.name}' in a subsampled plate", "sample it here."))
+        obstacles.append("subsampled")
     if site.expands:
-        obstacles.append(
-            (
-                f"is sampled by '{outer.name}' with a sample_shape, which ExplicitReparam drops",
-                "use .expand_by(sample_shape) on the distribution.",
-            )
-        )
+        obstacles.append("sample_shape")
     return replace(
         site,
         name_segment=replace(site.name_segment, text=text),

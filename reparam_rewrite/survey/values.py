@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.callgraph import Callgraph
+from reparam_rewrite.survey.calls import Obstacle
 from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.naming import may_be
 
@@ -271,8 +272,8 @@ class Site(Struct, frozen=True):
     plates' part where it can be written nonetheless, though not told how many axes it has.
     `seen` is what shows of the shape, open to the left; None where nothing does. `claimed`: the
     shape is what the config says, which the run must bear out.
-    `obstacles` are the reasons, in the user's words, why the call itself can't be
-    reparameterized, each with its way out. `assigns`: the statement is nothing but
+    `obstacles` are the reasons why the call itself can't be reparameterized, and the texts of the
+    rewriter's refusals are made of them. `assigns`: the statement is nothing but
     ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which the prior and its
     segment have as an `expand_by`. `nameable`: the call stands in a simple statement, where it
     runs once, so that its value can be given a name. `located`: the distribution has a `loc` that
@@ -304,7 +305,7 @@ class Site(Struct, frozen=True):
     batch: Shape | None
     plate_shape: Shape | None
     told: bool = True
-    obstacles: tuple[tuple[str, str], ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
     assigns: bool = False
     expands: bool = False
     nameable: bool = False

@@ -1,12 +1,54 @@
-"""Every reason not to rewrite what a config asks for, one function each."""
+"""Every reason not to rewrite what a config asks for, one function each.
+
+A rule returns the `Problem` that it finds, or None. All are gathered before anything is refused,
+so that a person sees the whole list at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import Diagnostic, OfFile, Place, Problem, Refusal
-from reparam_rewrite.survey.values import Survey
+from reparam_rewrite.messages import Diagnostic, Place, Problem, Refusal
+from reparam_rewrite.plan.pairs import Child, Pair
+from reparam_rewrite.plan.refusals import child as of_child
+from reparam_rewrite.plan.refusals import handlers as of_handlers
+from reparam_rewrite.plan.refusals.asked import AskedChild, AskedPair
+from reparam_rewrite.plan.refusals.names import base_taken
+from reparam_rewrite.plan.refusals.parent import parent_problems
+from reparam_rewrite.survey.values import Function, Survey
+
+CHILD_RULES = (*of_child.RULES, *of_handlers.RULES, base_taken)
+
+
+def problems_of(
+    survey: Survey, function: Function, child: Child, asked_for: set[tuple[str, str]]
+) -> Iterator[Problem]:
+    """What speaks against a child and its parents; `asked_for` are all pairs of the function.
+
+    They are names, the child's first.
+    """
+    asked = AskedChild(survey, function, child)
+    yield from of_child.obstacles(asked)
+    yield from filter(None, (rule(asked) for rule in CHILD_RULES))
+    for pair in [*child.pairs, *([child.by] if child.by is not None else [])]:
+        if pair.site is not None:
+            backwards = (pair.parent, pair.child) in asked_for
+            yield from parent_problems(AskedPair(function, child.site, pair.site, pair, backwards))
+        elif pair.rule is None or pair.rule.value is None:
+            yield no_such_parent(function, pair)
+
+
+def no_such_parent(function: Function, pair: Pair) -> Problem:
+    """``mu = true`` in a's offset, where another function samples mu."""
+    return Problem(
+        "no-such-parent",
+        pair.about,
+        pair.place,
+        "'{function}' samples no site '{parent}'",
+        "every parent must be sampled in the same function as its child.",
+        {"function": function.name},
+    )
 
 
 def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refusal:
@@ -32,7 +74,3 @@ def in_order(config: Config, place: Place | str | None) -> tuple[bool, int, int]
     if not isinstance(place, Place):
         return place == config.path, 0, 0
     return place.path == config.path, place.line, place.column
-
-
-def told(place: Place, message: str, hint: str) -> Problem:
-    return Problem("", OfFile(), place, "{m}", "{h}", {"m": message, "h": hint})

@@ -1,0 +1,75 @@
+"""Reasons why a comment can't do what it seems to say: ``# reparam: skip``.
+
+Where it can't be told what a comment is about nothing is done, as a site that is rewritten although
+a comment seems to say otherwise would mislead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reparam_rewrite.messages import OfFile, OfSite, Problem
+from reparam_rewrite.plan.skipping import SKIP, Found, left_alone
+from reparam_rewrite.plan.traces import together
+from reparam_rewrite.survey.values import Comment, Function, Site, Survey
+
+
+def comment_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
+    """Every comment that can't be followed; `functions` have all that the config asks for."""
+    own = [comment for _, children in functions for c in children for comment in c.site.comments]
+    for comment in dict.fromkeys((*survey.stray, *own)):
+        if comment.kind == "misspelt":
+            yield misspelt(comment)
+        elif comment in survey.stray:
+            yield stray(comment)
+    yield from partly_skipped(survey, functions)
+
+
+def misspelt(comment: Comment) -> Problem:
+    """``# reparam: skpi``"""
+    return Problem(
+        "comment-misspelt",
+        OfFile(),
+        comment.place,
+        "'{comment}' is not a comment that the rewriter knows",
+        "did you mean '{skip}'?",
+        {"comment": comment.text, "skip": SKIP},
+    )
+
+
+def stray(comment: Comment) -> Problem:
+    """``n = 3  # reparam: skip``"""
+    return Problem(
+        "comment-on-no-site",
+        OfFile(),
+        comment.place,
+        "'{comment}' stands on no statement that samples, and would do nothing",
+        "put it at the end of a line of the statement that samples the site.",
+        {"comment": comment.text},
+    )
+
+
+def partly_skipped(survey: Survey, functions: Found) -> Iterator[Problem]:
+    """A site of two branches with the comment in one of them: is the other to be rewritten?"""
+    by_name = {function.name: function for function, _ in functions}
+    for function, children in left_alone(functions):
+        others = [by_name[name] for name in sorted(together(survey, function)) if name in by_name]
+        for child in children:
+            places = [place for other in others for place in places_of(other, child.site.name)]
+            bare = [place.place for place in places if not place.skip]
+            if bare:
+                marked = next(place.place for place in places if place.skip)
+                yield Problem(
+                    "partly-skipped",
+                    OfSite(child.site.name),
+                    bare[0],
+                    "'{site}' is sampled here too, without the '{skip}' that it has in {at}",
+                    "put the comment on each of its statements, or on none.",
+                    {"skip": SKIP, "at": marked},
+                )
+
+
+def places_of(function: Function, name: str) -> list[Site]:
+    """Where a site is sampled, and not observed unless it always is."""
+    places = function.find(name)
+    return [place for place in places if not place.observed] or places
