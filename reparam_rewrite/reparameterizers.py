@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from reparam_rewrite.bases import BASES
+
 
 class Reparameterizer(NamedTuple):
     """Its constructor's arguments, and the name of the site that it samples instead."""
@@ -12,16 +14,24 @@ class Reparameterizer(NamedTuple):
     base: str
 
 
-#: By class name. `ExplicitReparam` takes any transform, given as an expression.
-REPARAMETERIZERS = {
-    "CircularReparam": Reparameterizer((), "{}_unwrapped"),
-    "DiscreteCosineReparam": Reparameterizer(("dim", "smooth"), "{}_dct"),
-    "ExplicitReparam": Reparameterizer((), "{}_base"),
-    "HaarReparam": Reparameterizer(("dim", "flip"), "{}_haar"),
-    "LocScaleReparam": Reparameterizer(("centered", "shape_params"), "{}_decentered"),
-    "ProjectedNormalReparam": Reparameterizer((), "{}_normal"),
-    "TransformReparam": Reparameterizer((), "{}_base"),
+OF_BASES = {
+    kind.reparameterizer: Reparameterizer(("dim", kind.setting.name), f"{{}}_{name}")
+    for name, kind in BASES.items()
 }
+
+#: By class name. `ExplicitReparam` takes any transform, given as an expression.
+REPARAMETERIZERS = dict(
+    sorted(
+        {
+            "CircularReparam": Reparameterizer((), "{}_unwrapped"),
+            "ExplicitReparam": Reparameterizer((), "{}_base"),
+            "LocScaleReparam": Reparameterizer(("centered", "shape_params"), "{}_decentered"),
+            "ProjectedNormalReparam": Reparameterizer((), "{}_normal"),
+            "TransformReparam": Reparameterizer((), "{}_base"),
+            **OF_BASES,
+        }.items()
+    )
+)
 
 #: Those that can't be written into a model, with the reason.
 REFUSED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,14 @@ REWRITING = sorted(
 )
 def test_who_knows_nothing_of_what(places: list[str], unknown: list[str]) -> None:
     assert not touches(imports_of(*places), *unknown)
+
+
+def test_kinds_of_bases_are_known_to_one_file() -> None:
+    """What else names one proposes it, as `fit` and `suggest` do the discrete cosine transform."""
+    naming = [
+        path.name for path in PACKAGE.rglob("*.py") if re.search(r"[Hh]aar", path.read_text())
+    ]
+    assert naming == ["bases.py"]
 
 
 def modules_after(*arguments: str) -> set[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import msgspec
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import nearest
 from reparam_rewrite.reparameterizers import REFUSED, REPARAMETERIZERS
 
@@ -266,7 +267,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "center": _center,
     "scale": _scale,
     "dim": _dim,
-    "smooth": finite,
+    **{basis.setting.name: finite for basis in BASES.values() if basis.setting.type is float},
     "reparam": _reparameterizer,
     "transform": expression,
 }

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config.places import header
 from reparam_rewrite.messages import Place, listed, nearest
 
@@ -91,22 +92,32 @@ class ScaleTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = UNSET
 
 
-class BasisTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A basis with settings of its own."""
+class AnyBasisTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A basis without what only some kinds can be told."""
 
-    kind: Annotated[Literal["dct", "haar"], Meta(description="Which basis.")]
+    kind: Annotated[KindName, Meta(description="Which basis.")]
     dim: Annotated[
         int | list[int],
         Meta(description="The axis, from the right, or several: -1 is the last one of the site."),
     ] = -1
-    smooth: Annotated[float, Meta(description="For dct: 1 makes white noise of a random walk.")] = (
-        0.0
-    )
-    flip: Annotated[bool, Meta(description="For haar: from the other end.")] = False
 
-    @property
-    def dims(self) -> tuple[int, ...]:
-        return tuple(self.dim) if isinstance(self.dim, list) else (self.dim,)
+
+if TYPE_CHECKING:
+    BasisTable = AnyBasisTable
+else:
+    BasisTable = msgspec.defstruct(
+        "BasisTable",
+        [
+            (name, Annotated[kind, Meta(description=description)], default)
+            for name, kind, default, description in (basis.setting for basis in BASES.values())
+        ],
+        bases=(AnyBasisTable,),
+        namespace={"__doc__": "A basis with settings of its own."},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
 
 
 class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,7 +135,7 @@ class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(description="What the child is multiplied by, before the offset is added."),
     ] = UNSET
     basis: Annotated[
-        Literal["dct", "haar"] | BasisTable | UnsetType,
+        KindName | BasisTable | UnsetType,
         Meta(description="The basis that axes are sampled in, the last one or those of `dim`."),
     ] = UNSET
     reparam: Annotated[
@@ -248,10 +259,12 @@ class ScaleRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BasisRule(msgspec.Struct, frozen=True, kw_only=True):
-    """The `basis` of a site."""
+    """The `basis` of a site: which kind, of which axes, and what else it is told."""
 
     place: Place
-    table: BasisTable
+    kind: str
+    dims: tuple[int, ...] = (-1,)
+    settings: Mapping[str, Any] = {}
 
 
 class ReparamRule(msgspec.Struct, frozen=True, kw_only=True):

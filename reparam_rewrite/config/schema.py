@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.config.rules import ConfigTable, Settings, keys_of
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
@@ -233,10 +234,14 @@ def scale_rules(tables: Schema) -> None:
 
 
 def basis_rules(tables: Schema) -> None:
-    """What is for one of the two bases."""
+    """What is for one kind of basis only."""
+    settings = [(kind, basis.setting.name) for kind, basis in BASES.items()]
     tables["BasisTable"]["allOf"] = [
-        {"if": {"properties": {"kind": {"const": kind}}}, "then": without(key)}
-        for kind, key in (("dct", "flip"), ("haar", "smooth"))
+        {
+            "if": {"properties": {"kind": {"const": kind}}},
+            "then": without(*(key for other, key in settings if other != kind)),
+        }
+        for kind in BASES
     ]
 
 

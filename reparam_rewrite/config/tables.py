@@ -8,10 +8,11 @@ an earlier problem in other words is skipped.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config.checks import (
     Wrong,
     checked,
@@ -229,24 +230,27 @@ class Reader:
         return ScaleRule(place=place, table=ScaleTable(**given), by=by, power=power)
 
     def basis(self, child: str, raw: Any) -> BasisRule | None:
-        """``"dct"``, ``"haar"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
+        """``"dct"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
         keys = ("sites", child, "basis")
         place = self.value_place(*keys)
         if not isinstance(raw, dict):
-            kind = self.attempt(place, checked, "basis", Literal["dct", "haar"], raw)
-            return None if kind is None else BasisRule(place=place, table=BasisTable(kind=kind))
+            kind = self.attempt(place, checked, "basis", KindName, raw)
+            return None if kind is None else BasisRule(place=place, kind=kind)
         before = len(self.problems)
         self.unknown_keys(keys, raw, BasisTable)
         given = self.values(keys, raw, BasisTable)
         if "kind" not in raw:
-            self.wrong(place, "the basis has no 'kind'", 'write kind = "dct" or "haar".')
-        elif given.get("kind") == "dct" and "flip" in given:
-            self.wrong(self.key_place(*keys, "flip"), "'flip' belongs to the basis \"haar\"")
-        elif given.get("kind") == "haar" and "smooth" in given:
-            self.wrong(self.key_place(*keys, "smooth"), "'smooth' belongs to the basis \"dct\"")
+            known = " or ".join(f'"{kind}"' for kind in BASES)
+            self.wrong(place, "the basis has no 'kind'", f"write kind = {known}.")
+        for kind, basis in BASES.items():
+            key = basis.setting.name
+            if key in given and given.get("kind", kind) != kind:
+                self.wrong(self.key_place(*keys, key), f"'{key}' belongs to the basis \"{kind}\"")
         if len(self.problems) > before:
             return None
-        return BasisRule(place=place, table=BasisTable(**given))
+        kind, dim = given.pop("kind"), given.pop("dim", -1)
+        dims = tuple(dim) if isinstance(dim, list) else (dim,)
+        return BasisRule(place=place, kind=kind, dims=dims, settings=given)
 
     def reparam(self, child: str, raw: dict[str, Any]) -> ReparamRule | None:
         """``reparam = "LocScaleReparam"`` with ``args``, or ExplicitReparam with a transform."""

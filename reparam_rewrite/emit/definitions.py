@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.spell import Spelling
 
@@ -56,10 +57,10 @@ def definitions_of(spelling: Spelling) -> Definitions:
     functions = spelling.survey.functions
     first = min((functions[name].first for name in spelling.defined_for), default=0)
     made = []
-    for transform, name in spelling.classes.items():
+    for kind, name in spelling.classes.items():
         text = CLASS.format(
             name=name,
-            transform=spelling.above(f"numpyro.distributions.transforms.{transform}"),
+            transform=spelling.above(f"numpyro.distributions.transforms.{BASES[kind].transform}"),
             constraints=spelling.above("numpyro.distributions.constraints"),
             jnp=spelling.above("jax.numpy"),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.values import Survey
@@ -22,17 +23,14 @@ SYNONYMS = {
     "numpyro.distributions.transforms.biject_to": ("numpyro.distributions.biject_to",),
 }
 
-#: The classes that are defined in the file where a plate is sampled in a basis.
-OVER_PLATE = {"DiscreteCosineTransform": "PlateDCT", "HaarTransform": "PlateHaar"}
-
 
 class Spelling(Struct):
     """Spells dotted names for one file, and remembers the imports that this takes.
 
     `new` maps a dotted name to the name it must be imported as, `needed` to the functions that use
-    it ("" is the module), `classes` a transform to the class that must be defined as it over a
-    plate; `named` is the function that must be defined for draws of a child to count. `defined_for`
-    are the functions that use these.
+    it ("" is the module), `classes` a kind of basis to the class that must be defined for it
+    over a plate; `named` is the function that must be defined for draws of a child to count.
+    `defined_for` are the functions that use these.
     """
 
     survey: Survey
@@ -65,12 +63,12 @@ class Spelling(Struct):
                     return name + dotted[len(module) :]
         return self._import(dotted, wanted(dotted), "")
 
-    def defined(self, transform: str, function: str) -> str:
-        """The class that is a transform over a plate, for the code of a function."""
+    def defined(self, kind: str, function: str) -> str:
+        """The class that is a basis over a plate, for the code of a function."""
         self.defined_for.add(function)
-        if transform not in self.classes:
-            self.classes[transform] = self.names.new(OVER_PLATE[transform])
-        return self.classes[transform]
+        if kind not in self.classes:
+            self.classes[kind] = self.names.new(BASES[kind].over_plates)
+        return self.classes[kind]
 
     def by_name(self, function: str) -> str:
         """What makes draws of a child count before its base's, for the code of a function."""

@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from msgspec import Struct
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import layout
 from reparam_rewrite.emit.edit import Handled
 from reparam_rewrite.emit.layout import Lines
@@ -50,9 +51,6 @@ from reparam_rewrite.plan.values import (
 )
 from reparam_rewrite.survey.expressions import grouped, is_arithmetic
 from reparam_rewrite.survey.moment import Moment
-
-#: What NumPyro calls the bases.
-TRANSFORMS = {"dct": "DiscreteCosineTransform", "haar": "HaarTransform"}
 
 JNP = "jax.numpy"
 
@@ -449,11 +447,11 @@ class Writer:
 
     def _bases(self, basis: Basis) -> Iterator[str]:
         """``DiscreteCosineTransform(dim=-1)``, for each axis"""
-        transform = TRANSFORMS[basis.kind]
         for dim in basis.dims:
             if dim in basis.over_plates:
-                name = self._spelling.defined(transform, self._rewrite.function)
+                name = self._spelling.defined(basis.kind, self._rewrite.function)
             else:
+                transform = BASES[basis.kind].transform
                 name = self._spell(f"numpyro.distributions.transforms.{transform}")
             yield f"{name}(dim={dim}{basis.settings})"
 

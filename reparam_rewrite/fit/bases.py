@@ -14,7 +14,7 @@ import numpy as np
 import scipy.fft
 from msgspec import structs
 
-from reparam_rewrite.config.rules import BasisRule, BasisTable, Config, SiteRule
+from reparam_rewrite.config.rules import BasisRule, Config, SiteRule
 from reparam_rewrite.fit.regression import Problem, Score, in_bases
 from reparam_rewrite.fit.values import Array, Better, Fitted, Integers, Regression
 from reparam_rewrite.messages import Place
@@ -66,8 +66,7 @@ def with_basis(config: Config, found: Better) -> Config:
     """The config with one more basis."""
     known = config.sites.get(found.site)
     rule = known or SiteRule(name=found.site, place=Place(config.path, 1, 1))
-    table = BasisTable(kind="dct", dim=list(found.dims))
-    rule = structs.replace(rule, basis=BasisRule(place=rule.place, table=table))
+    rule = structs.replace(rule, basis=BasisRule(place=rule.place, kind="dct", dims=found.dims))
     return structs.replace(config, sites={**config.sites, found.site: rule})
 
 
@@ -76,8 +75,8 @@ def asked_for(config: Config, site: str) -> tuple[int, ...] | None:
     rule = config.sites.get(site)
     if rule is None or rule.basis is None:
         return ()
-    table = rule.basis.table
-    return table.dims if table.kind == "dct" and not table.smooth else None
+    plain = rule.basis.kind == "dct" and not rule.basis.settings.get("smooth")
+    return rule.basis.dims if plain else None
 
 
 def candidates(config: Config, fits: Sequence[Fitted], chain: Integers) -> list[Better]:

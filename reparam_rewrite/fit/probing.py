@@ -26,6 +26,7 @@ from numpyro.distributions import transforms
 from numpyro.distributions.transforms import AffineTransform, ComposeTransform
 from numpyro.infer.reparam import ExplicitReparam
 
+from reparam_rewrite.bases import BASES, Kind
 from reparam_rewrite.fit.children import instances
 from reparam_rewrite.fit.values import Array, Child, Pair, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
@@ -38,8 +39,11 @@ LARGEST_MATRIX = 100
 CLOSE = 1e-6
 
 #: The transforms of a basis: NumPyro has none before 0.22, and no generated model then does.
-DCT: Any = getattr(transforms, "DiscreteCosineTransform", ())
-HAAR: Any = getattr(transforms, "HaarTransform", ())
+TRANSFORMS: dict[Any, Kind] = {
+    getattr(transforms, kind.transform): kind
+    for kind in BASES.values()
+    if hasattr(transforms, kind.transform)
+}
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ def recorded(
                 shape = jnp.shape(at)
                 scale = jnp.broadcast_to(transform.scale, shape)
                 found[name] = (at, jnp.broadcast_to(transform.loc, shape), scale)
-            elif isinstance(transform, (DCT, HAAR)):
+            elif isinstance(transform, tuple(TRANSFORMS)):
                 kinds[name].append(transform)
             elif name not in found:
                 at = transform(at)
@@ -236,13 +240,12 @@ def parts_of(transform: Any) -> Iterator[Any]:
 
 def basis_of(transform: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
     """The matrix of a basis and its axis; `shape` is that of the values."""
-    dct = isinstance(transform, DCT)
-    setting = transform.smooth if dct else transform.flip
-    return matrix_of(dct, setting, shape[transform.dim]), transform.dim
+    (made,) = (made for made in TRANSFORMS if isinstance(transform, made))
+    setting = getattr(transform, TRANSFORMS[made].setting.name)
+    return matrix_of(made, setting, shape[transform.dim]), transform.dim
 
 
 @cache
-def matrix_of(dct: bool, setting: Any, size: int) -> Array:
-    """Orthonormal, (size, size). `setting`: `smooth` of the DCT, `flip` of Haar's transform."""
-    transform = DCT(-1, setting) if dct else HAAR(-1, setting)
-    return np.asarray(jax.vmap(transform)(jnp.eye(size))).T
+def matrix_of(transform: Any, setting: Any, size: int) -> Array:
+    """The orthonormal matrix of a transform with its setting: (size, size)."""
+    return np.asarray(jax.vmap(transform(-1, setting))(jnp.eye(size))).T

@@ -18,7 +18,7 @@ from reparam_rewrite.fit.bases import candidates, with_basis
 from reparam_rewrite.fit.children import surveyed
 from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, Run, read_pilot, run_pilot
-from reparam_rewrite.fit.probing import DCT
+from reparam_rewrite.fit.probing import TRANSFORMS
 from reparam_rewrite.fit.reporting import FEW
 from reparam_rewrite.fit.values import Better, Fitted, Pilot
 from reparam_rewrite.fit.writing import Written
@@ -99,7 +99,7 @@ class Fitting:
 
     def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
         """Bases over more axes that would help, and that the program would write."""
-        if not DCT:
+        if not TRANSFORMS:
             return ()
         config, found = self.models.config, []
         for one in candidates(config, fits, pilot.chain):

@@ -49,7 +49,7 @@ def described(child: Child) -> Iterable[str]:
     if child.scale is not None:
         yield f"scale by {child.scale.by}" if child.scale.by else "scale"
     if child.basis is not None:
-        yield f"{child.basis.table.kind} basis"
+        yield f"{child.basis.kind} basis"
     if child.reparam is not None:
         yield child.reparam.name
 

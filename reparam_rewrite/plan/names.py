@@ -6,13 +6,12 @@ import builtins
 import keyword
 from collections.abc import Iterable
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
 #: What the generated code may have to import.
 IMPORTED = (
     "AffineTransform",
-    "DiscreteCosineTransform",
-    "HaarTransform",
     "biject_to",
     "constraints",
     "deterministic",
@@ -20,6 +19,7 @@ IMPORTED = (
     "jnp",
     "numpyro",
     "param",
+    *(kind.transform for kind in BASES.values()),
 )
 
 

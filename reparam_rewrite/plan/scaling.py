@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.config.rules import BasisRule, PowerTable, ScaleRule
-from reparam_rewrite.messages import OfSite, Problem
+from reparam_rewrite.messages import Filler, OfSite, Problem
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.values import (
@@ -106,13 +107,14 @@ def check_basis(site: Site, child: Child) -> None:
             if message is not None:
                 break
     if message is not None:
-        about, parts = OfSite(site.name), {"at": site.place, "kind": rule.table.kind, "dim": dim}
+        about = OfSite(site.name)
+        parts: dict[str, Filler] = {"at": site.place, "kind": rule.kind, "dim": dim}
         raise Stop(Problem("no-axis-for-a-basis", about, rule.place, message, hint, parts))
 
 
 def over_plates(site: Site, rule: BasisRule) -> frozenset[int]:
     """The axes of a basis that are left of the event axes: those of plates, or of the batch."""
-    return frozenset(dim for dim in rule.table.dims if dim < -count_of_events(site))
+    return frozenset(dim for dim in rule.dims if dim < -count_of_events(site))
 
 
 def count_of_events(site: Site) -> int:
@@ -168,8 +170,7 @@ def event_dims(family: str | None) -> int:
 def basis_of(child: Child) -> Basis | None:
     if child.basis is None:
         return None
-    table = child.basis.table
-    apart = over_plates(child.site, child.basis)
-    settings = f", smooth={table.smooth!r}" if table.smooth else ""
-    settings += ", flip=True" if table.flip else ""
-    return Basis(table.kind, table.dims, settings, apart)
+    rule, setting = child.basis, BASES[child.basis.kind].setting
+    value = rule.settings.get(setting.name, setting.default)
+    settings = f", {setting.name}={value!r}" if value != setting.default else ""
+    return Basis(rule.kind, rule.dims, settings, over_plates(child.site, rule))

@@ -215,7 +215,7 @@ Scale = Constant | Expression | Learned | Power | LearnedPower
 
 
 class Basis(Struct, frozen=True):
-    """The basis that a child is sampled in, by its `kind`, with the code of its settings.
+    """The basis that a child is sampled in: its `kind` in `BASES`, and the code of its settings.
 
     `dims` are the axes, those `over_plates` of plates, or of the batch, rather than event axes.
     """

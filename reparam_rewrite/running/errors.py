@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jax.errors import TracerArrayConversionError
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 
 #: Where Python and installed packages are: a frame there is not the user's.
@@ -29,7 +30,9 @@ INSTALLED = tuple(
 )
 
 #: What a basis is made of, as an error about an older NumPyro names it.
-BASES = re.compile(r"\b(?:DiscreteCosine|Haar)(?:Transform|Reparam)\b")
+OF_BASES = re.compile(
+    rf"\b(?:{'|'.join(kind.stem for kind in BASES.values())})(?:Transform|Reparam)\b"
+)
 BASES_SINCE = "0.22"
 
 
@@ -80,7 +83,7 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
         place = Place(relative(frame.filename), frame.lineno or 1, (frame.colno or 0) + 1)
         source = linecache.getline(frame.filename, frame.lineno or 1)
     is_missing = isinstance(error, ImportError | AttributeError)
-    if is_missing and (missing := BASES.search(str(error))):
+    if is_missing and (missing := OF_BASES.search(str(error))):
         hint = (
             f"{missing[0]} came with NumPyro {BASES_SINCE}, and this is {version('numpyro')}: "
             "update NumPyro, or take the basis out of the config."

@@ -6,6 +6,7 @@ import ast
 
 from msgspec.structs import replace
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.survey.families import FAMILIES, Family
 from reparam_rewrite.survey.scope import Scope
 from reparam_rewrite.survey.shapes import (
@@ -193,13 +194,12 @@ def independent(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Pri
 #: Transforms that keep the shape, with the number of their event dims.
 SAME_SHAPE = {
     "AbsTransform": 0,
-    "DiscreteCosineTransform": None,
     "ExpTransform": 0,
-    "HaarTransform": None,
     "OrderedTransform": 1,
     "PowerTransform": 0,
     "SigmoidTransform": 0,
     "SoftplusTransform": 0,
+    **{kind.transform: None for kind in BASES.values()},
 }
 
 

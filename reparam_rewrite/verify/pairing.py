@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.running import parts
 from reparam_rewrite.running.trace import (
     constraint_of,
@@ -21,7 +22,7 @@ from reparam_rewrite.running.values import Site, Trace
 from reparam_rewrite.verify.values import Discrete, Line, Options, Pair, Pairing
 
 #: What NumPyro's reparameterizers call the site that they sample instead of a child.
-SUFFIXES = ("base", "decentered", "unwrapped", "normal", "dct", "haar", "transformed")
+SUFFIXES = ("base", "decentered", "unwrapped", "normal", *BASES, "transformed")
 
 WIDENED = "a value that broadcasts against it has axes that it lacks"
 

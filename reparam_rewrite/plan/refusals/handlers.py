@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.refusals.asked import AskedChild
@@ -17,7 +18,7 @@ from reparam_rewrite.survey.values import Addressed, Frame, Handler, Site, weigh
 CHOOSING = frozenset(["block", "condition", "do", "substitute"])
 
 #: Reparameterizers whose map keeps volumes, or changes them by a constant.
-ROTATING = frozenset(["DiscreteCosineReparam", "HaarReparam"])
+ROTATING = frozenset(kind.reparameterizer for kind in BASES.values())
 
 OUT = "take that handler out, or this site out of the config."
 
