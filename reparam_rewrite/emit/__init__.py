@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from reparam_rewrite.emit import splices
 from reparam_rewrite.emit.definitions import definitions_of
-from reparam_rewrite.emit.edit import Named, Prior
-from reparam_rewrite.emit.edits import Edit, Editor, Mismatch
+from reparam_rewrite.emit.edit import Change, Mismatch, spliced
 from reparam_rewrite.emit.imports import add_imports
-from reparam_rewrite.emit.parsing import (
-    form_feed,
-    not_given_back,
-    refuse_lone_returns,
-    unparsed,
-    unwritable,
-)
-from reparam_rewrite.emit.rendering import Rendering
-from reparam_rewrite.emit.scanning import Passed, Renamed
+from reparam_rewrite.emit.parsing import parse, unwritable
 from reparam_rewrite.emit.spell import Spelling
+from reparam_rewrite.emit.statements import Editor
 from reparam_rewrite.emit.write import Code, write
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.names import Names, taken_in
-from reparam_rewrite.plan.values import Plan, Rewrite, Threading
+from reparam_rewrite.plan.values import Keep, Plan, Rewrite, Threading
 from reparam_rewrite.source.encoding import Source
+from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Survey
 
 __all__ = ["emit"]
+
+
+#: What happens at statements, by their numbers.
+Changes = dict[int, Change]
 
 
 def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "") -> bytes:
@@ -35,61 +31,52 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
 
     Raises `Refusal` if LibCST would not give the file's other bytes back as they are.
     """
-    rendering = Rendering()
-    module = parse(source, rendering)
     spelling = Spelling(survey, Names(taken_in(survey.identifiers), plan.names))
-    edits: dict[int, Edit] = {}
-    for keep in plan.keeps:
-        if keep.variable:
-            at(edits, keep.after).after.append((f"{keep.name} = {keep.variable}",))
-        else:
-            at(edits, keep.after).named.append(Named(keep.site, keep.name))
-    for threading in plan.threads:
-        thread(edits, threading, width)
-    for rewrite in plan.rewrites:
-        place(edits, rewrite, write(rewrite, spelling, width))
+    text = Text(source.path, source.text)
     try:
+        changes = changes_of(plan, survey, text, spelling, width)
         definitions = definitions_of(spelling)
-        edited = Editor(module, edits, survey.statements, width).run(definitions)
-    except (Mismatch, cst.ParserSyntaxError):
-        raise Refusal(
-            Diagnostic(
-                source.path,
-                "Python and LibCST read this file differently, so nothing can be edited safely",
-                "please report this file.",
-            )
-        ) from None
-    edited = add_imports(edited, spelling, width, cell)
+        editor = Editor(text, survey.statements, source.newline, width)
+        edits = [*editor.splices(changes), *editor.above(definitions.before, definitions.made)]
+        edited = spliced(source.text, edits)
+    except Mismatch:
+        message = "an edit can't be told from the lines around it, so nothing was edited"
+        raise Refusal(Diagnostic(source.path, message, "please report this file.")) from None
     try:
-        return rendering.bytes_of(edited)
+        module = parse(source, edited.encode(source.encoding))
+        return add_imports(module, spelling, width, cell).bytes
     except UnicodeEncodeError as error:
         raise unwritable(source, error) from None
 
 
-def parse(source: Source, rendering: Rendering) -> cst.Module:
-    """The concrete tree of a file that LibCST gives back byte for byte."""
-    refuse_lone_returns(source)
-    try:
-        module = cst.parse_module(source.data)
-    except (cst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, RecursionError) as error:
-        raise unparsed(source, error) from None
-    if rendering.bytes_of(module) != source.data:
-        raise not_given_back(source, module.code)
-    if module.default_indent.strip(" \t"):  # which LibCST then parses no statement with
-        raise Refusal(form_feed(source))
-    return module
+def changes_of(plan: Plan, survey: Survey, text: Text, spelling: Spelling, width: int) -> Changes:
+    """What the plan makes happen at each statement."""
+    changes: Changes = {}
+    for kept in plan.keeps:
+        keep(changes, kept, survey, text)
+    for threading in plan.threads:
+        thread(changes, threading, survey, text, width)
+    for rewrite in plan.rewrites:
+        code = write(rewrite, spelling, width)
+        place(changes, rewrite, code, survey, text)
+    return changes
 
 
-def thread(edits: dict[int, Edit], threading: Threading, width: int) -> None:
+def thread(changes: Changes, threading: Threading, survey: Survey, text: Text, width: int) -> None:
     """Send coefficients and values through a scan, and give each step its part of them."""
     expressions = tuple(expression for expression, _ in threading.carried)
     names = [name for _, name in threading.carried]
+    call, definition = (survey.statements[n] for n in (threading.call, threading.definition))
     beside = not threading.packed
-    at(edits, threading.call).passed.append(Passed(threading.body, expressions, beside))
+    at(changes, threading.call).splices.append(
+        splices.passed(text, call, threading.body, expressions, beside=beside)
+    )
     source = threading.argument
     if threading.packed:
         source = threading.packed
-        at(edits, threading.definition).renamed = Renamed(threading.argument, source)
+        at(changes, threading.definition).splices.append(
+            splices.renamed(text, definition, threading.argument, source)
+        )
     else:
         names.insert(0, threading.argument)
     if names == [source]:
@@ -99,34 +86,47 @@ def thread(edits: dict[int, Edit], threading: Threading, width: int) -> None:
     lines = (
         [line] if len(line) <= room else ["(", *(f"    {name}," for name in names), f") = {source}"]
     )
-    at(edits, threading.first).before.append(tuple(lines))
+    at(changes, threading.first).before.append(tuple(lines))
 
 
-def at(edits: dict[int, Edit], number: int) -> Edit:
-    return edits.setdefault(number, Edit())
+def keep(changes: Changes, kept: Keep, survey: Survey, text: Text) -> None:
+    """Give the value of a site a name of its own."""
+    change = at(changes, kept.after)
+    if kept.variable:
+        change.after.append((f"{kept.name} = {kept.variable}",))
+        return
+    statement = survey.statements[kept.after]
+    call = splices.sample_of(text, statement, kept.site)
+    change.splices += splices.named(text, statement, call, kept.name)
 
 
-def place(edits: dict[int, Edit], rewrite: Rewrite, code: Code) -> None:
+def at(changes: Changes, number: int) -> Change:
+    return changes.setdefault(number, Change())
+
+
+def place(changes: Changes, rewrite: Rewrite, code: Code, survey: Survey, text: Text) -> None:
     """Put the generated code of one child at its statements."""
     site = rewrite.site
-    own = at(edits, site.statement)
+    statement = survey.statements[site.statement]
+    own = at(changes, site.statement)
     for choice in site.choices:
-        own = own.parts.setdefault(choice, Edit())
+        own = own.parts.setdefault(choice, Change())
 
-    def edit(statement: int) -> Edit:
-        return own if statement == site.statement else at(edits, statement)
+    def change(number: int) -> Change:
+        return own if number == site.statement else at(changes, number)
 
-    for statement, lines in code.before:
-        edit(statement).before.append(lines)
+    for number, lines in code.before:
+        change(number).before.append(lines)
     own.after[:0] = code.after
-    if site.expands:
-        own.expanded.append(site.name_segment.text)
-    if code.moved is not None:
-        own.moved = code.moved
+    if code.moved is not None or code.prior or site.expands:
+        call = splices.sample_of(text, statement, site.name_segment)
+        if code.moved is not None:
+            own.splices += splices.moved(text, statement, call, code.moved)
+        if site.expands:
+            own.splices += splices.expanded(text, call, code.prior)
+        elif code.prior:
+            own.splices += splices.with_prior(text, call, code.prior)
     if code.handler is not None and rewrite.place.join is not None:
-        at(edits, rewrite.place.join).join.append(code.handler)
+        at(changes, rewrite.place.join).join.append(code.handler)
     elif code.handler is not None:
         own.wrap.append(code.handler)
-    if code.prior:
-        assert site.prior_segment is not None
-        own.priors.append(Prior(code.prior, site.prior_segment.text, site.name_segment.text))

@@ -1,30 +1,50 @@
-"""What happens at one statement: the values that are made of a plan and carried out."""
+"""Edits as values: text that takes the place of other text, and what happens at one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from reparam_rewrite.emit import layout
-from reparam_rewrite.emit.scanning import Moved, Passed, Renamed
+#: Where something begins and ends, in characters.
+Span = tuple[int, int]
 
-Lines = layout.Lines
+#: A statement of one or more lines, without the indent of its first.
+Lines = tuple[str, ...]
 
 
-class Prior(Struct, frozen=True):
-    """The distribution `text` of the site whose name is written `site`, held by `variable`."""
+class Mismatch(Exception):
+    """An edit can't be made where the survey says; nothing is edited then."""
 
-    variable: str
+
+class Splice(Struct, frozen=True):
+    """The characters `[start, end)` of the source become `text`."""
+
+    start: int
+    end: int
     text: str
-    site: str
 
 
-class Named(Struct, frozen=True):
-    """The value of the site whose name is written `site` gets a `variable`."""
+def spliced(source: str, splices: Iterable[Splice], pieces: Sequence[Span] = ()) -> str:
+    """The `pieces` of the source, one behind the other, with the splices carried out.
 
-    site: str
-    variable: str
+    No pieces are all of it. Splices at the same place come one after the other. Raises `Mismatch`
+    if two overlap, or if one isn't in just one of the pieces.
+    """
+    parts: list[str] = []
+    left = sorted(splices, key=lambda splice: (splice.start, splice.end))
+    for start, end in pieces or [(0, len(source))]:
+        at = start
+        while left and left[0].start <= end:
+            splice = left.pop(0)
+            if not at <= splice.start <= splice.end <= end:
+                raise Mismatch
+            parts += (source[at : splice.start], splice.text)
+            at = splice.end
+        parts.append(source[at:end])
+    if left:
+        raise Mismatch
+    return "".join(parts)
 
 
 class Handled(Struct, frozen=True):
@@ -46,30 +66,31 @@ def handler_of(sites: Sequence[Handled]) -> str:
     return f"{sites[0].handler}(config={{{config}}})"
 
 
-class Edit(Struct):
-    """What happens at one statement. Statements are given as lines without indent.
+class Moved(Struct, frozen=True):
+    """``z = sample("z", Normal(m, s))`` as ``z_base = sample("z_base", Normal(m + z_loc, s))``.
 
-    `join` are sites whose handler is put first in the statement, a `with`, if it fits there;
-    else each has one around its own statement. `wrap` are sites of the statement whose handler
-    is put around it. `expanded` are sites whose `sample_shape` becomes an `expand_by`, `named`
-    those whose values get a name. `priors` are distributions in the statement that variables
-    take the place of. `moved`, `passed` and `renamed` change a sample, a call of scan and the
-    `def` of its body. `parts` are the edits of the parts, "body" and "orelse", of the conditional
-    expression that the statement is about: it becomes an ``if``.
+    `base_site` is the literal of the base's name, and `base` the variable that the statement binds
+    then. `loc` is added to the argument of the distribution at `position`.
+    """
+
+    base_site: str
+    base: str
+    loc: str
+    position: int
+
+
+class Change(Struct):
+    """What happens at one statement. Generated statements are given as lines without indent.
+
+    `splices` are edits inside of it. `join` are sites whose handler is put first in the statement,
+    a `with`, if it fits there; else each has one around its own statement. `wrap` are sites of the
+    statement whose handler is put around it. `parts` are the changes of the parts, "body" and
+    "orelse", of the conditional expression that the statement is about: it becomes an ``if``.
     """
 
     before: list[Lines] = []
     after: list[Lines] = []
+    splices: list[Splice] = []
     join: list[Handled] = []
     wrap: list[Handled] = []
-    expanded: list[str] = []
-    named: list[Named] = []
-    priors: list[Prior] = []
-    moved: Moved | None = None
-    passed: list[Passed] = []
-    renamed: Renamed | None = None
-    parts: dict[str, Edit] = {}
-
-
-class Mismatch(Exception):
-    """The two parsers see different statements; nothing can be edited safely."""
+    parts: dict[str, Change] = {}

@@ -1,17 +1,49 @@
 """Which files can't be edited, as LibCST can't read them or would not give them back unchanged?
 
-All this is said before anything is edited, of the place where it begins.
+Statements are edited as text, so LibCST reads what comes out. Where it can't, or would not give
+that back unchanged, the file itself is to blame: what is said is of the place in it.
 """
 
 from __future__ import annotations
 
 import re
 
+import libcst as cst
+
 from reparam_rewrite.emit.layout import margin_of
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.encoding import Source, physical_lines
 
 LONE_RETURN = re.compile(r"\r(?!\n)")
+
+
+def parse(source: Source, edited: bytes) -> cst.Module:
+    """The concrete tree of an edited file, which LibCST gives back byte for byte.
+
+    Raises `Refusal` if it can't be had of the file itself.
+    """
+    refuse_lone_returns(source)
+    try:
+        module = cst.parse_module(edited)
+        if module.bytes == edited and not module.default_indent.strip(" \t"):
+            return module
+    except (cst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, RecursionError):
+        pass
+    refuse_unreadable(source)
+    message = "LibCST can't read what would be generated, so nothing was edited"
+    raise Refusal(Diagnostic(source.path, message, "please report this file."))
+
+
+def refuse_unreadable(source: Source) -> None:
+    """Refuse a file that LibCST can't parse, or not give back."""
+    try:
+        module = cst.parse_module(source.data)
+    except (cst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, RecursionError) as error:
+        raise unparsed(source, error) from None
+    if module.bytes != source.data:
+        raise not_given_back(source, module.code)
+    if module.default_indent.strip(" \t"):  # which LibCST then parses no statement with
+        raise Refusal(form_feed(source))
 
 
 def refuse_lone_returns(source: Source) -> None:

@@ -1,197 +1,264 @@
-"""One statement with its edit: what goes before it, the handler around it, the prior out of it."""
+"""From what happens at each statement to splices of the file's text.
+
+A statement that is edited inside is laid out anew where it has become too long; all that is added
+takes the indent and the line ends of the file. Nothing else of the file is touched.
+"""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Sequence
 
-import libcst as cst
-
 from reparam_rewrite.emit import layout
-from reparam_rewrite.emit.calls import (
-    calls_in,
-    distribution_of,
-    is_called,
-    is_sole_item,
-    read_name,
-    squeezed,
+from reparam_rewrite.emit.edit import (
+    Change,
+    Handled,
+    Lines,
+    Mismatch,
+    Span,
+    Splice,
+    handler_of,
+    spliced,
 )
-from reparam_rewrite.emit.edit import Edit, Lines, Mismatch, Named, Prior, handler_of
-from reparam_rewrite.emit.scanning import Moved, Passed, moved, passed, renamed
+from reparam_rewrite.emit.splices import BRACKETED, outer_span, span, written
+from reparam_rewrite.source.standins import BORDER
 from reparam_rewrite.survey.expressions import ungrouped
+from reparam_rewrite.survey.text import Text
 
-Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+#: What stands between the last item of a `with` and its colon.
+BEFORE_COLON = re.compile(r"(?:[\s,)\\]|#[^\r\n]*)*(?=:)")
 
 
-class Rewriter:
-    """Carries out edits in the style of a module; `width` is the line length to keep to."""
+class Editor:
+    """Carries out the changes of a file's statements; `width` is the line length to keep to."""
 
-    def __init__(self, module: cst.Module, width: int) -> None:
-        self._module = module
-        self._parsing = module.config_for_parsing  # which is made anew whenever it is asked for
+    def __init__(
+        self, text: Text, statements: Sequence[ast.stmt], newline: str, width: int
+    ) -> None:
+        self._text = text
+        self._source = text.text
+        self._statements = statements
+        self._newline = newline
+        self._step = step_of(text, statements)
         self._width = width
 
-    def edited(self, node: Statement, edit: Edit, indent: str) -> list[Statement]:
-        if edit.parts:
-            node = self._split(node, edit, indent)
-        before = self._parsed(edit.before)
-        for site in edit.expanded:
-            node = self._expanded(node, site, indent)
-        for named in edit.named:
-            node = self._named(node, named, indent)
-        for prior in edit.priors:
-            node = self._with_prior(node, prior, indent)
-        if edit.moved is not None:
-            node = self._moved(node, edit.moved, indent)
-        for scan in edit.passed:
-            node = self._passed(node, scan, indent)
-        if edit.renamed is not None:
-            assert isinstance(node, cst.FunctionDef)
-            node = renamed(node, edit.renamed)
-        if edit.wrap:
-            node = self._wrapped(node, handler_of(edit.wrap), indent)
-        if before:
-            # Comments and blank lines above the statement stay above what now belongs to it.
-            lines = [*node.leading_lines, *before[0].leading_lines]
-            before[0] = before[0].with_changes(leading_lines=lines)
-            node = node.with_changes(leading_lines=[])
-        return [*before, node, *self._parsed(edit.after)]
+    def splices(self, changes: dict[int, Change]) -> Iterator[Splice]:
+        headers: dict[int, str] = {}
+        for number in sorted(changes):
+            self._join(number, changes, headers)
+        for number in sorted(changes):
+            self._merge(number, changes[number], headers)
+        for number, header in headers.items():
+            yield Splice(*self._header_of(number), header)
+        for number in sorted(changes):
+            yield from self._statement(number, changes[number])
 
-    def below(
-        self, classes: Sequence[Lines], found: list[Statement], *, top: bool
-    ) -> list[Statement]:
-        """Statements of the module below definitions; `top`: nothing stands above them."""
-        blank = [cst.EmptyLine(indent=False)] * 2
-        made = [
-            node.with_changes(leading_lines=[] if top and not at else blank)
-            for at, node in enumerate(self._parsed(classes))
-        ]
-        first = found[0]
-        if top or not first.leading_lines or first.leading_lines[0].comment is not None:
-            first = first.with_changes(leading_lines=[*blank, *first.leading_lines])
-        return [*made, first, *found[1:]]
+    def above(self, number: int, definitions: Sequence[Lines]) -> Iterator[Splice]:
+        """Definitions above the statement of the module that holds statement `number`."""
+        if not definitions:
+            return
+        while self._statements[number].col_offset or self._is_elif(number):
+            number -= 1
+        start = at = self._line_start(number)
+        top = number == 0 or is_border(self._statements[number - 1])
+        if number:  # comments above the statement stay there
+            at = self._end_of(self._statements[number - 1], "")
+        lines: list[str] = []
+        for definition in definitions:
+            lines += [*([] if top and not lines else ["", ""]), *definition]
+        leading = self._source[at:start].lstrip(" \t\f")
+        if top or not leading or leading.startswith("#"):
+            lines += ["", ""]
+        yield Splice(at, at, self._generated(tuple(lines)) + self._newline)
 
-    def _split(self, node: Statement, edit: Edit, indent: str) -> cst.If:
+    # -- a statement -----------------------------------------------------------------------------
+
+    def _statement(self, number: int, change: Change) -> Iterator[Splice]:
+        node = self._statements[number]
+        start = self._line_start(number)
+        indent = self._indent_of(number)
+        if hasattr(node, "body") or hasattr(node, "cases"):
+            if change.wrap or change.parts or (change.before and self._is_elif(number)):
+                raise Mismatch
+            yield from change.splices
+            added = [self._generated(lines, indent) + self._newline for lines in change.before]
+            yield Splice(start, start, "".join(added))
+            end = self._end_of(node, indent)
+            open_ended = not self._source[:end].endswith(("\n", "\r"))
+            added = [self._generated(lines, indent) for lines in change.after]
+            if added:
+                text = self._newline.join(added)
+                yield Splice(end, end, self._newline + text if open_ended else text + self._newline)
+            return
+        first, end = span(self._text, node)
+        line_end = self._line_end(end)
+        behind = self._source[end:line_end]
+        if behind.strip() and not behind.lstrip().startswith("#"):
+            raise Mismatch
+        choice = getattr(node, "value", None) if change.parts else None
+        pieces = [(first, end)]
+        if choice is not None:
+            left, right = outer_span(self._text, choice)
+            pieces = [(first, left), (right, end)]
+        yield Splice(start, line_end, self._changed(pieces, choice, change, indent, behind))
+
+    def _changed(
+        self,
+        pieces: Sequence[Span],
+        choice: ast.expr | None,
+        change: Change,
+        indent: str,
+        behind: str,
+    ) -> str:
+        """A simple statement with its change, and what comes before and after it.
+
+        The statement is the `pieces` of the source with `choice` between them, if there is one.
+        `behind` is what stands behind it on its line.
+        """
+        if change.parts:
+            text = self._split(pieces, choice, change, indent, behind)
+        else:
+            if choice is not None:
+                bracketed = isinstance(choice, BRACKETED)
+                inner = (outer_span if bracketed else span)(self._text, choice)
+                pieces = [pieces[0], inner, pieces[1]]
+            code = spliced(self._source, change.splices, pieces)
+            if change.splices or choice is not None:
+                code = self._fitted(code, indent, behind, anew=choice is not None)
+            text = f"{indent}{code}{behind}"
+            if change.wrap:
+                text = self._wrapped(code, handler_of(change.wrap), indent, behind)
+        before = [self._generated(lines, indent) for lines in change.before]
+        after = [self._generated(lines, indent) for lines in change.after]
+        return self._newline.join([*before, text, *after])
+
+    def _fitted(self, code: str, indent: str, behind: str, *, anew: bool) -> str:
+        """A changed statement, on as few lines as it needs; `anew`: whatever it is like."""
+        room, comment = self._width - len(indent), len(behind.rstrip())
+        if not anew and "\n" not in code and len(code) + comment <= room:
+            return code
+        one_line = layout.joined(code.replace("\r\n", "\n"))
+        if one_line is not None:
+            lines = layout.statement(one_line, room, comment)
+            return self._generated(lines, indent)[len(indent) :]
+        if anew:
+            raise Mismatch
+        return code
+
+    def _wrapped(self, code: str, handler: str, indent: str, behind: str) -> str:
+        """``with handler:`` around a statement, which goes one step deeper.
+
+        It is laid out anew where it gets too long, if it was laid out as black would before.
+        """
+        header = layout.statement(f"with {handler}:", self._width - len(indent))
+        inner = indent + self._step
+        comment = len(behind.rstrip())
+        lines = reindented(code, indent, "").replace("\r\n", "\n").split("\n")
+        longest = max(*map(len, lines), len(lines[-1]) + comment)
+        one_line = layout.joined("\n".join(lines))
+        if (
+            longest + len(inner) > self._width
+            and one_line is not None
+            and layout.statement(one_line, self._width - len(indent), comment) == tuple(lines)
+        ):
+            code = self._fitted(code, inner, behind, anew=True)
+        else:
+            code = reindented(code, indent, inner)
+        return f"{self._generated(header, indent)}{self._newline}{inner}{code}{behind}"
+
+    def _split(
+        self,
+        pieces: Sequence[Span],
+        choice: ast.expr | None,
+        change: Change,
+        indent: str,
+        behind: str,
+    ) -> str:
         """``x = sample(...) if c else 0.0`` as an ``if`` with a statement in either block.
 
         A comment stays behind the part that is edited.
         """
-        assert isinstance(node, cst.SimpleStatementLine)
-        (small,) = node.body
-        choice = getattr(small, "value", None)
-        if not isinstance(choice, cst.IfExp):
+        if not isinstance(choice, ast.IfExp) or change.splices:
             raise Mismatch
-        test = layout.joined(ungrouped(self._code_of(choice.test)))
+        test = layout.joined(ungrouped(written(self._text, choice.test).replace("\r\n", "\n")))
         if test is None:
             raise Mismatch
-        lines = layout.statement(f"if {test}:", self._width - len(indent))
-        pass_ = " " * layout.STEP + "pass"
-        (found,) = self._parsed([(*lines, pass_, "else:", pass_)])
-        assert isinstance(found, cst.If) and isinstance(found.orelse, cst.Else)
-        inner = indent + self._module.default_indent
-        body = self._part(node, choice.body, edit, "body", inner)
-        orelse = self._part(node, choice.orelse, edit, "orelse", inner)
-        assert isinstance(found.body, cst.IndentedBlock)
-        otherwise: cst.If | cst.Else = found.orelse.with_changes(
-            body=found.body.with_changes(body=orelse)
+        header = layout.statement(f"if {test}:", self._width - len(indent))
+        kept = next(iter(change.parts))
+        inner = indent + self._step
+        body, orelse = (
+            self._changed(
+                pieces,
+                value,
+                change.parts.get(name, Change()),
+                inner,
+                behind if name == kept else "",
+            )
+            for name, value in (("body", choice.body), ("orelse", choice.orelse))
         )
-        return found.with_changes(
-            leading_lines=node.leading_lines,
-            body=found.body.with_changes(body=body),
-            orelse=otherwise,
-        )
+        return self._newline.join([self._generated(header, indent), body, f"{indent}else:", orelse])
 
-    def _part(
-        self,
-        node: cst.SimpleStatementLine,
-        value: cst.BaseExpression,
-        edit: Edit,
-        name: str,
-        indent: str,
-    ) -> list[Statement]:
-        """One block of what a conditional expression becomes: the statement with that value."""
-        (small,) = node.body
-        kept = name == next(iter(edit.parts))
-        behind = node.trailing_whitespace
-        if not kept:
-            behind = cst.TrailingWhitespace(newline=behind.newline)
-        if len(value.lpar) and not isinstance(value, (cst.Tuple, cst.GeneratorExp, cst.NamedExpr)):
-            value = value.with_changes(lpar=[], rpar=[])
-        part = node.with_changes(
-            leading_lines=[],
-            body=[small.with_changes(value=value)],
-            trailing_whitespace=behind,
-        )
-        code, comment = self._code(part)
-        one_line = layout.joined(code)
-        if one_line is None:
-            raise Mismatch
-        statement = self._laid_out(part, one_line, comment, indent)
-        return self.edited(statement, edit.parts.get(name, Edit()), indent)
+    # -- a `with` --------------------------------------------------------------------------------
 
-    def _code_of(self, node: cst.CSTNode) -> str:
-        return self._module.code_for_node(node).replace("\r\n", "\n")  # all or some end so
+    def _join(self, number: int, changes: dict[int, Change], headers: dict[int, str]) -> None:
+        """``with handler, plate:``; what can't be goes around the statements inside."""
+        sites = changes[number].join
+        if not sites:
+            return
+        header = self._joined(number, sites, headers)
+        if header is not None:
+            headers[number] = header
+            return
+        for site in sites:
+            changes.setdefault(site.statement, Change()).wrap.append(site)
 
-    def _parsed(self, statements: Sequence[Lines]) -> list[Statement]:
-        """Generated statements, with the line ends and the indent of the file."""
-        if not statements:
-            return []
-        step = self._module.default_indent
-        found: list[str] = []
-        for lines in statements:
-            strings = layout.lines_in_strings(lines)
-            found += (ln if n in strings else stepped(ln, step) for n, ln in enumerate(lines))
-        text = self._module.default_newline.join([*found, ""])
-        parsed = cst.parse_module(text, config=self._parsing)
-        first, *rest = parsed.body
-        # A comment above the first statement of a module is the module's own.
-        return [first.with_changes(leading_lines=[*parsed.header, *first.leading_lines]), *rest]
+    def _merge(self, number: int, change: Change, headers: dict[int, str]) -> None:
+        """``with mask, handler:`` where the handler's ``with`` would be all that another holds."""
+        outer = self._statements[number - 1] if number else None
+        if not change.wrap or change.before or change.after or not isinstance(outer, ast.With):
+            return
+        if outer.body == [self._statements[number]]:
+            header = self._joined(number - 1, change.wrap, headers, last=True)
+            if header is not None:
+                headers[number - 1] = header
+                change.wrap = []
 
-    def joined(
-        self, node: cst.With, item: str, indent: str, *, last: bool = False
-    ) -> cst.With | None:
-        """``with handler, plate:``, in parentheses where that is too long; None if it can't be.
+    def _joined(
+        self, number: int, sites: Sequence[Handled], headers: dict[int, str], *, last: bool = False
+    ) -> str | None:
+        """``with handler, plate``, in parentheses where that is too long; None if it can't be.
 
-        `last`: ``with plate, handler:``
+        `last`: ``with plate, handler``
         """
-        header, comment = self._header(node)
-        listed = header.removeprefix("with").removesuffix(":").strip()
-        if not isinstance(node.lpar, cst.LeftParen):
-            line = f"with {listed}, {item}:" if last else f"with {item}, {listed}:"
-            if "\n" not in header and len(indent) + len(line) + comment <= self._width:
-                return self._with_items(node, line)
-        elif isinstance(node.lpar.whitespace_after, cst.ParenthesizedWhitespace) and not last:
-            return self._with_first_line(node, item, indent)
+        node = self._statements[number]
+        if not isinstance(node, ast.With):
+            raise Mismatch
+        item = handler_of(sites)
+        indent = self._indent_of(number)
+        start, colon = self._header_of(number)
+        comment = len(self._source[colon + 1 : self._line_end(colon)].rstrip())
+        header = headers.get(number, self._source[start:colon]).rstrip()
+        listed = header.removeprefix("with").strip()
+        room = self._width - len(indent)
+        if not is_bracketed(listed):
+            line = f"with {listed}, {item}" if last else f"with {item}, {listed}"
+            if "\n" not in listed and len(line) + 1 + comment <= room:
+                return line
         else:
-            listed = listed.removeprefix("(").removesuffix(")")
-        one_line = layout.joined(listed)
+            first_line = re.match(r"\([ \t\f]*(?:#[^\r\n]*)?\r?\n", listed)
+            if first_line is not None and not last:
+                return self._with_first_line(listed, first_line.end(), item, indent)
+            listed = listed[1:-1]
+        one_line = layout.joined(listed.replace("\r\n", "\n"))
         if one_line is None:
             return None
-        one_line = one_line.removesuffix(",")
+        one_line = one_line.strip().removesuffix(",")
         listed = f"{one_line}, {item}" if last else f"{item}, {one_line}"
-        room = self._width - len(indent)
-        return self._with_items(node, *layout.statement(f"with ({listed},):", room, comment))
+        lines = layout.statement(f"with ({listed},):", room, comment)
+        return self._generated(lines, indent)[len(indent) : -1]
 
-    def _with_items(self, node: cst.With, *lines: str) -> cst.With:
-        """A ``with`` that has the items of another, which is given without a body."""
-        (found,) = self._parsed([(*lines, " " * layout.STEP + "pass")])
-        assert isinstance(found, cst.With)
-        return node.with_changes(
-            items=found.items,
-            lpar=found.lpar,
-            rpar=found.rpar,
-            whitespace_after_with=found.whitespace_after_with,
-            whitespace_before_colon=found.whitespace_before_colon,
-        )
-
-    def _header(self, node: cst.With) -> tuple[str, int]:
-        """``with plate:``, without rendering the body, and the length of the comment behind it."""
-        assert isinstance(node.body, cst.IndentedBlock)
-        bare = node.with_changes(leading_lines=[], body=cst.SimpleStatementSuite([cst.Pass()]))
-        header = self._code_of(bare).rstrip()
-        comment = self._module.code_for_node(node.body.header).rstrip()
-        return header.removesuffix("pass").rstrip(), len(comment)
-
-    def _with_first_line(self, node: cst.With, item: str, indent: str) -> cst.With:
+    def _with_first_line(self, listed: str, at: int, item: str, indent: str) -> str:
         """``with (`` and one item a line, one more; comments stay above or behind what they say.
 
         ::
@@ -202,162 +269,119 @@ class Rewriter:
             ):                            plate_i,
                                       ):
         """
-        assert isinstance(node.lpar, cst.LeftParen)
-        space = node.lpar.whitespace_after
-        assert isinstance(space, cst.ParenthesizedWhitespace)
-        newline = cst.TrailingWhitespace(newline=space.first_line.newline)
-        made = self._with_items(
-            node, *layout.statement(f"with ({item}, item,):", self._width - len(indent))
-        )
-        comma = cst.Comma(whitespace_after=space.with_changes(first_line=newline))
-        first = made.items[0].with_changes(comma=comma)
-        return node.with_changes(
-            lpar=node.lpar.with_changes(whitespace_after=space.with_changes(empty_lines=[])),
-            items=[first, *node.items],
-        )
+        twice = layout.statement(f"with ({item}, item,):", self._width - len(indent))
+        lines = self._generated(twice[1:-2], indent)
+        own = re.compile(r"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)*([ \t\f]*)").match(listed, at)
+        assert own is not None
+        return f"with {listed[:at]}{own[1]}{lines.lstrip()}{self._newline}{listed[at:]}"
 
-    def _wrapped(self, node: Statement, item: str, indent: str) -> cst.With:
-        """``with handler:`` around a statement, which goes one step deeper."""
-        lines = layout.statement(f"with {item}:", self._width - len(indent))
-        (header,) = self._parsed([(*lines, " " * layout.STEP + "pass")])
-        assert isinstance(header, cst.With) and isinstance(header.body, cst.IndentedBlock)
-        inner = node.with_changes(leading_lines=[])
-        inner = self._narrowed(inner, indent, indent + self._module.default_indent)
-        return header.with_changes(
-            leading_lines=node.leading_lines, body=header.body.with_changes(body=[inner])
-        )
-
-    def _narrowed(self, node: Statement, old_indent: str, indent: str) -> Statement:
-        """A statement one step deeper, laid out anew if it was laid out as black would before."""
-        code, comment = self._code(node)
-        lines = code.split("\n")
-        # Continued lines are shown without the indent that they are written with.
-        longest = max(*map(len, lines), len(lines[-1]) + comment)
-        if longest + len(indent) <= self._width:
-            return node
-        one_line = layout.joined(code)
-        if one_line is None:
-            return node
-        if layout.statement(one_line, self._width - len(old_indent), comment) != tuple(lines):
-            return node
-        return self._laid_out(node, one_line, comment, indent)
-
-    def _code(self, node: Statement) -> tuple[str, int]:
-        """A simple statement's code without indent and comment, and the length of that comment."""
-        if not isinstance(node, cst.SimpleStatementLine):
+    def _header_of(self, number: int) -> Span:
+        """Where a `with` stands, up to its colon."""
+        node = self._statements[number]
+        assert isinstance(node, ast.With)
+        item = node.items[-1]
+        _, end = span(self._text, item.optional_vars or item.context_expr)
+        colon = BEFORE_COLON.match(self._source, end)
+        if colon is None:
             raise Mismatch
-        bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
-        comment = ""
-        if node.trailing_whitespace.comment is not None:
-            comment = self._module.code_for_node(node.trailing_whitespace).rstrip()
-        return self._code_of(bare).rstrip("\n"), len(comment)
+        return self._text.offset(node.lineno, node.col_offset), colon.end()
 
-    def _laid_out(self, node: Statement, one_line: str, comment: int, indent: str) -> Statement:
-        (new,) = self._parsed([layout.statement(one_line, self._width - len(indent), comment)])
-        assert isinstance(new, cst.SimpleStatementLine)
-        return node.with_changes(body=new.body)
+    # -- the file's text -------------------------------------------------------------------------
 
-    def _spelt(self, node: cst.BaseExpression) -> str:
-        """An expression's code without the parentheses around it, and without blanks."""
-        code = squeezed(self._module.code_for_node(node))
-        around = len(node.lpar) if not isinstance(node, cst.Tuple) else 0
-        return code[around : len(code) - around]
+    def _generated(self, lines: Lines, indent: str = "") -> str:
+        """Generated lines with the indent and the line ends of the file."""
+        strings = layout.lines_in_strings(lines)
+        made = []
+        for number, line in enumerate(lines):
+            if line and number not in strings:
+                code = line.lstrip(" ")
+                steps, rest = divmod(len(line) - len(code), layout.STEP)
+                line = indent + self._step * steps + " " * rest + code
+            made.append(line)
+        return self._newline.join(made)
 
-    def _with_prior(self, node: Statement, prior: Prior, indent: str) -> Statement:
-        """``sample("a", make_prior())`` as ``sample("a", a_prior)``."""
-        wanted = squeezed(prior.text)
-        found = [
-            value
-            for call in self._samples(node, prior.site)
-            for value in distribution_of(call)
-            if self._spelt(value) == wanted
-        ]
-        if len(found) != 1:
+    def _line_start(self, number: int) -> int:
+        """Where the first line of a statement begins, which may be a decorator's."""
+        node = self._statements[number]
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        return self._text.offset(min([node.lineno, *(part.lineno for part in decorators)]), 0)
+
+    def _indent_of(self, number: int) -> str:
+        """What stands before a statement. Raises `Mismatch` if that is code."""
+        node = self._statements[number]
+        start = self._text.offset(node.lineno, 0)
+        indent = self._source[start : self._text.offset(node.lineno, node.col_offset)]
+        if indent.strip():
             raise Mismatch
-        (old,) = found
-        name = cst.Name(prior.variable, lpar=old.lpar, rpar=old.rpar)
-        return self._refitted(node.deep_replace(old, name), indent)
+        return indent
 
-    def _expanded(self, node: Statement, site: str, indent: str) -> Statement:
-        """``sample("a", prior, sample_shape=(n,))`` as ``sample("a", prior.expand_by((n,)))``."""
-        call = self._sample(node, site)
-        fifth = call.args[4:5] if all(arg.keyword is None for arg in call.args[:5]) else ()
-        (asked,) = fifth or [arg for arg in call.args if is_called(arg, "sample_shape")]
-        args, shape = [arg for arg in call.args if arg is not asked], asked.value
-        args[-1] = args[-1].with_changes(comma=call.args[-1].comma)
-        if isinstance(args[-1].comma, cst.Comma) and len(args) < len(call.args):
-            last = call.args[-1].whitespace_after_arg
-            args[-1] = args[-1].with_changes(whitespace_after_arg=last)
-        (old,) = distribution_of(call)
-        base = old
-        if not isinstance(base, (cst.Call, cst.Name, cst.Attribute, cst.Subscript)):
-            base = old.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        method = cst.Call(cst.Attribute(base, cst.Name("expand_by")), [cst.Arg(shape)])
-        args = [arg.with_changes(value=method) if arg.value is old else arg for arg in args]
-        return self._refitted(node.deep_replace(call, call.with_changes(args=args)), indent)
+    def _line_end(self, at: int) -> int:
+        found = re.compile(r"[^\r\n]*").match(self._source, at)
+        assert found is not None
+        return found.end()
 
-    def _named(self, node: Statement, edit: Named, indent: str) -> Statement:
-        """``mu = sample("mu", ...)``, ``x[0] = mu = sample(...)``, ``2 * (mu := sample(...))``"""
-        call = self._sample(node, edit.site)
-        assert isinstance(node, cst.SimpleStatementLine)
-        (small,) = node.body
-        name = cst.Name(edit.variable)
-        changed: cst.CSTNode
-        if isinstance(small, cst.Expr) and small.value is call:
-            assign = cst.Assign([cst.AssignTarget(name)], call)
-            changed = node.with_changes(body=[assign.with_changes(semicolon=small.semicolon)])
-        elif isinstance(small, cst.Assign) and small.value is call:
-            targets = [*small.targets, cst.AssignTarget(name)]
-            changed = node.with_changes(body=[small.with_changes(targets=targets)])
-        else:
-            bound = cst.NamedExpr(name, call, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-            if is_sole_item(node, call):  # black takes these parentheses away
-                bound = cst.NamedExpr(name, call)
-            changed = node.deep_replace(call, bound)
-        return self._refitted(changed, indent)
+    def _end_of(self, node: ast.stmt, indent: str) -> int:
+        """The end of a statement's last line, with comments below that are indented deeper."""
+        assert node.end_lineno is not None
+        lines = self._text.lines
+        last = node.end_lineno
+        for number in range(node.end_lineno, len(lines)):
+            code = lines[number].lstrip(" \t\f")
+            if code.strip("\r\0") and not code.startswith("#"):
+                break
+            if code.startswith("#"):
+                if len(lines[number]) - len(code) <= len(indent):
+                    break
+                last = number + 1
+        return self._text.offset(last + 1, 0) if last < len(lines) else len(self._source)
 
-    def _samples(self, node: Statement, site: str) -> Iterator[cst.Call]:
-        """The calls that a site's name, as it is written, is given to."""
-        for call in calls_in(node):
-            if any(self._spelt(arg.value) == squeezed(site) for arg in call.args):
-                yield call
-
-    def _sample(self, node: Statement, site: str) -> cst.Call:
-        found = list(self._samples(node, site))
-        if len(found) != 1:
-            raise Mismatch
-        return found[0]
-
-    def _moved(self, node: Statement, edit: Moved, indent: str) -> Statement:
-        """``z_base = sample("z_base", Normal(m + z_loc, s))``"""
-        assert isinstance(node, cst.SimpleStatementLine)
-        return self._refitted(moved(node, self._sample(node, edit.site), edit), indent)
-
-    def _passed(self, node: Statement, edit: Passed, indent: str) -> Statement:
-        """``scan(step, init, (xs, xi_z_mu))``"""
-        found = [
-            call
-            for call in calls_in(node)
-            if any(
-                isinstance(a.value, cst.Name) and read_name(a.value) == edit.body for a in call.args
-            )
-        ]
-        if len(found) != 1 or not isinstance(node, cst.SimpleStatementLine):
-            raise Mismatch
-        return self._refitted(node.deep_replace(found[0], passed(found[0], edit)), indent)
-
-    def _refitted(self, node: cst.CSTNode, indent: str) -> Statement:
-        """A changed statement, on as few lines as it needs."""
-        assert isinstance(node, cst.SimpleStatementLine)
-        code, comment = self._code(node)
-        if "\n" not in code and len(indent) + len(code) + comment <= self._width:
-            return node
-        one_line = layout.joined(code)
-        return node if one_line is None else self._laid_out(node, one_line, comment, indent)
+    def _is_elif(self, number: int) -> bool:
+        node = self._statements[number]
+        return self._source.startswith("elif", self._text.offset(node.lineno, node.col_offset))
 
 
-def stepped(line: str, step: str) -> str:
-    """A line indented by blanks, with the indent of the file instead."""
-    code = line.lstrip(" ")
-    steps, rest = divmod(len(line) - len(code), layout.STEP)
-    return step * steps + " " * rest + code
+def step_of(text: Text, statements: Sequence[ast.stmt]) -> str:
+    """How much deeper the first block of the file is than what it stands in."""
+    for node in statements:
+        body = getattr(node, "body", None) or getattr(node, "cases", [None])[0]
+        body = body[0] if isinstance(body, list) else body
+        if isinstance(body, ast.stmt) and body.lineno > node.lineno:
+            line = text.lines[body.lineno - 1]
+            if not line[: body.col_offset].strip():
+                return line[node.col_offset : body.col_offset]
+    return " " * layout.STEP
+
+
+def is_border(node: ast.stmt) -> bool:
+    value = node.value if isinstance(node, ast.Expr) else None
+    name = value.func if isinstance(value, ast.Call) else value
+    return isinstance(name, ast.Name) and name.id.startswith(BORDER)
+
+
+def is_bracketed(items: str) -> bool:
+    """Are the items of a `with` in parentheses of its own? Not so in ``with (p := plate):``.
+
+    Then there could be one more item in them.
+    """
+    return items.startswith("(") and count_items(f"(_, {items[1:]}") == count_items(items) + 1
+
+
+def count_items(items: str) -> int:
+    try:
+        (node,) = ast.parse(f"with {items}:\n    pass").body
+    except SyntaxError:
+        return 0
+    return len(node.items) if isinstance(node, ast.With) else 0
+
+
+def reindented(code: str, old: str, indent: str) -> str:
+    """A statement with another indent of its continued lines, but for those that are a string's."""
+    if "\n" not in code:
+        return code
+    lines = code.split("\n")
+    strings = layout.lines_in_strings(lines)
+    for number in range(1, len(lines)):
+        continued = lines[number - 1].rstrip("\r").endswith("\\")
+        if number not in strings and not continued and lines[number].startswith(old):
+            lines[number] = indent + lines[number][len(old) :]
+    return "\n".join(lines)

@@ -9,9 +9,8 @@ from msgspec import Struct
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import layout
-from reparam_rewrite.emit.edit import Handled
+from reparam_rewrite.emit.edit import Handled, Moved
 from reparam_rewrite.emit.layout import Lines
-from reparam_rewrite.emit.scanning import Moved
 from reparam_rewrite.emit.spell import Spelling
 from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.plan.values import (
@@ -152,7 +151,7 @@ class Writer:
         base_name = self._string(f"{site.name}_base")
         return Code(
             self._before(),
-            moved=Moved(name, base_name, base, loc, rewrite.position),
+            moved=Moved(base_name, base, loc, rewrite.position),
             after=(layout.statement(line, self._room_shifted),),
         )
 

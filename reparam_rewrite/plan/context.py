@@ -51,6 +51,5 @@ class Context(Struct, dict=True):
             if variable and not variable.isidentifier():
                 free = self.names.is_free(base)
             name = self.names.new(base if free else f"{own or base}_site")
-            literal = site.name_segment.text
-            self.keeps[site.index] = Keep(site.statement, name, variable, literal)
+            self.keeps[site.index] = Keep(site.statement, name, variable, site.name_segment)
         return self.keeps[site.index]

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import Segment, Site
 
 # -- shapes, as the generated code asks for them when it runs -------------------------------------
 
@@ -387,13 +387,13 @@ class Keep(Struct, frozen=True):
     """``mu_site = mu`` after the statement that samples mu: the name is bound again later.
 
     Without a `variable` the sampled value has no name: it is given this one in the statement,
-    ``params["mu"] = mu = numpyro.sample("mu", ...)``. `site` is the site's name as it is written.
+    ``params["mu"] = mu = numpyro.sample("mu", ...)``. `site` is where the site's name stands.
     """
 
     after: int
     name: str
     variable: str
-    site: str
+    site: Segment
 
 
 class Account(Struct, frozen=True):

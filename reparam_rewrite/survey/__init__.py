@@ -58,7 +58,7 @@ def survey(path: str, text: str) -> Survey:
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),
-        statements=tuple(found.kinds),
+        statements=tuple(found.statements),
         stray=stray(source, functions.values()),
         facts=facts,
         lines=tuple(line.rstrip("\r\0") for line in source.lines),

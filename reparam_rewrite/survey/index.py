@@ -102,7 +102,7 @@ class Index(Struct):
     """What is known of a tree before any function is read."""
 
     numbers: dict[ast.stmt, int] = {}
-    kinds: list[str] = []
+    statements: list[ast.stmt] = []
     functions: list[Scoped] = []
     by_last: dict[str, list[Scoped]] = {}  # functions by the last of their names
     classes: dict[str, ast.ClassDef] = {}
@@ -215,8 +215,8 @@ def number_block(
 ) -> None:
     """Number the statements of a block and all below, and note the functions among them."""
     for node in block:
-        found.numbers[node] = len(found.kinds)
-        found.kinds.append(type(node).__name__)
+        found.numbers[node] = len(found.statements)
+        found.statements.append(node)
         inner_prefix, inner_around = prefix, around
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             scoped = Scoped(prefix + node.name, node, around, walk(node))

@@ -7,6 +7,7 @@ runs downwards between branches, also a moment: "before statement 12".
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -476,7 +477,7 @@ class Survey(Callgraph, frozen=True):
     enclosed: dict[str, int]  # functions that are given to scan, cond, vmap..., with the line
     addressed: tuple[Addressed, ...]
     densities: frozenset[str]  # classes of the file that say their own log_prob
-    statements: tuple[str, ...]  # the class of each statement in `ast`, by number
+    statements: tuple[ast.stmt, ...]  # by number
     stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
     lines: tuple[str, ...] = ()
     facts: FileFacts = FileFacts()
