@@ -183,9 +183,9 @@ FUNCTIONS: dict[str, Effect] = {
 
 PURE_METHODS = words("expand expand_by mask max mean min reshape sum to_event")
 QUIET_METHODS = words(
-    """all any argmax argmin astype copy cumprod cumsum dot endswith flatten format get item items
-    join keys lower prod ravel repeat replace round split squeeze startswith std strip swapaxes
-    tolist transpose upper values var"""
+    """all any argmax argmin argsort astype clip copy cumprod cumsum diagonal dot endswith flatten
+    format get item items join keys lower nonzero prod ravel repeat replace round split squeeze
+    startswith std strip swapaxes tolist trace transpose upper values var"""
 )
 #: Functions and methods that reduce to a scalar when no axis is given.
 REDUCTIONS = words("amax amin max mean median min prod std sum var")
@@ -221,8 +221,8 @@ def effect_of(dotted: str) -> Effect:
         return effect
     if name in HIGHER_ORDER:
         return replace(ANYTHING, immutable=effect.immutable)
-    if name in IN_PLACE:
-        return MUTATES
+    if name in IN_PLACE:  # those of JAX give another array
+        return replace(effect, pure=False) if dotted.startswith("jax.") else MUTATES
     return replace(effect, immutable=effect.immutable and name not in SEVERAL | SHARING)
 
 
@@ -258,12 +258,12 @@ def told_otherwise(call: ast.Call, module: str, name: str, effect: Effect) -> Ef
     ``np.exp(x, out=x)``, ``np.exp(x, x)``, ``x.clip(0, 1, **options)``, ``max(xs, key=f)``
     """
     given = {keyword.arg for keyword in call.keywords}
+    if module.startswith(("jax", "numpyro", "math")):
+        return effect
     if not given.isdisjoint(WRITING) or (name == "nan_to_num" and "copy" in given):
         return MUTATES
     if module == "builtins":
         return effect if given.isdisjoint(("key", "file")) else ANYTHING
-    if module.startswith(("jax", "numpyro", "math")):
-        return effect
     if None in given:
         return ANYTHING
     if module == "scipy.special":

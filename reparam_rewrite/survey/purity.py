@@ -17,7 +17,6 @@ from reparam_rewrite.survey.calls import is_integer
 from reparam_rewrite.survey.effects import (
     ANYTHING,
     REDUCTIONS,
-    SHARING,
     Effect,
     FileFacts,
     effect_of,
@@ -62,7 +61,7 @@ def reads_of(scope: Scope, node: ast.AST, *, whole: bool = True) -> frozenset[Re
         era = None if fixed else scope.era
         if binding is not None:
             found.add(Read(name.id, binding.version, era))
-        elif era is not None and scope.resolve(name) is None and not scope.is_constant(name.id):
+        elif era is not None and not is_known(scope, name) and not scope.is_constant(name.id):
             found.add(Read(name.id, 0, era))
     return frozenset(found)
 
@@ -309,9 +308,10 @@ def is_fixed(scope: Scope, node: ast.expr) -> bool:
             if dotted == "numpyro.deterministic":
                 return len(node.args) == 2 and is_fixed(scope, node.args[1])
             if dotted is not None:
-                shares = dotted.rpartition(".")[2] in SHARING and bool(node.args)
-                return effect_of(dotted).immutable or (shares and is_fixed(scope, node.args[0]))
-            if not isinstance(function, ast.Attribute):
+                if dotted == "jax.numpy.reshape" and node.args:  # of NumPy's arrays it gives views
+                    return is_fixed(scope, node.args[0])
+                return effect_of(dotted).immutable
+            if not isinstance(function, ast.Attribute) or function.attr == "tolist":
                 return False
             reduces = function.attr in REDUCTIONS and not node.args and not node.keywords
             return reduces or is_fixed(scope, function.value)
