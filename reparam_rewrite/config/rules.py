@@ -4,6 +4,9 @@
 with what meaning; reading, the lists of valid keys in messages and a JSON Schema all come from
 them. A new setting is one field of `Settings`.
 
+What a value must be besides stands with its type, as a JSON Schema says it; the reader has the same
+rules in `checks`, with the words for a person.
+
 `Config`, `SiteRule`, `ParentRule` and `Named` are what the rest of the program reads.
 """
 
@@ -19,22 +22,54 @@ from msgspec import UNSET, Meta, UnsetType
 from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config.places import header
 from reparam_rewrite.messages import Place, listed, nearest
+from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
 Keys = tuple[str, ...]
+
+#: A part of a dotted name: no digit first, and of ASCII only letters, digits and underscores; which
+#: other characters a name has is for Python to say.
+_PART = r"(?![0-9])[^\s!-/:-@\[-\^`{-~]+"
+
+Expression = Annotated[str, Meta(extra_json_schema={"pattern": r"\S"})]
+SiteName = Annotated[str, Meta(extra_json_schema={"pattern": r"^[^*?\[]+$"})]
+FunctionName = Annotated[str, Meta(extra_json_schema={"pattern": rf"^{_PART}(\.{_PART})*$"})]
+#: Only {child} and {parent} are filled in; other braces are doubled.
+Template = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": r"^([^{}]|\{\{|\}\}|\{child\}|\{parent\})+$"}),
+]
+#: A file beside the generated one.
+ArrayFile = Annotated[str, Meta(extra_json_schema={"pattern": r"^[^/\\{}]+\.npz$"})]
+#: Nested arrays are not looked into.
+Numbers = Annotated[
+    list[Any],
+    Meta(extra_json_schema={"minItems": 1, "items": {"type": ["number", "array"]}}),
+]
+_ONCE_EACH = {"minItems": 1, "uniqueItems": True}
+SiteNames = Annotated[list[SiteName], Meta(extra_json_schema=_ONCE_EACH)]
+FunctionNames = Annotated[list[FunctionName], Meta(extra_json_schema=_ONCE_EACH)]
+AxisNames = Annotated[
+    list[Annotated[str, Meta(extra_json_schema={"minLength": 1})]],
+    Meta(extra_json_schema=_ONCE_EACH),
+]
+Positive = Annotated[float, Meta(extra_json_schema={"exclusiveMinimum": 0})]
+Share = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": 1})]
+#: An axis, counted from the right.
+Dim = Annotated[int, Meta(extra_json_schema={"maximum": -1})]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one offset is made. Valid in [defaults], for a site and for a parent."""
 
     coefficient: Annotated[
-        Literal["elementwise", "shared", "matrix"] | list[str],
+        Literal["elementwise", "shared", "matrix"] | AxisNames,
         Meta(
             description="One coefficient per element of the child, one scalar, one per element "
             "of the named axes, or a weight for every pair of elements."
         ),
     ] = "elementwise"
     init: Annotated[
-        float | list[Any] | str,
+        float | Numbers | ArrayFile,
         Meta(
             description="The coefficient's initial value: 0 is the model as written. A number, an "
             "array of one for each element, or an .npz that has the array by the param's name."
@@ -48,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="What happens to a parent's axis that the child lacks."),
     ] = "mean"
     name: Annotated[
-        str, Meta(description="The coefficient's param site, from {child} and {parent}.")
+        Template, Meta(description="The coefficient's param site, from {child} and {parent}.")
     ] = "xi_{child}_{parent}"
 
 
@@ -56,11 +91,11 @@ class ParentTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """[sites.<child>.offset.<parent>]: one offset."""
 
     value: Annotated[
-        str | UnsetType,
+        Expression | UnsetType,
         Meta(description="A Python expression to offset by, where it is not a site's value."),
     ] = UNSET
     center: Annotated[
-        float | str | UnsetType,
+        float | Expression | UnsetType,
         Meta(description="A number or a Python expression that is subtracted from the parent."),
     ] = UNSET
 
@@ -68,26 +103,26 @@ class ParentTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class PowerTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A learned power, in [0, 1]: 0 is the site as written, 1 non-centred."""
 
-    init: Annotated[float, Meta(description="Where it starts, from 0 to 1.")] = 0.5
+    init: Annotated[Share, Meta(description="Where it starts, from 0 to 1.")] = 0.5
     coefficient: Annotated[
         Literal["elementwise", "shared"], Meta(description="One per element, or one for all.")
     ] = "shared"
-    name: Annotated[str, Meta(description="The param site.")] = "power_{child}_{parent}"
+    name: Annotated[Template, Meta(description="The param site.")] = "power_{child}_{parent}"
 
 
 class ScaleTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A learned scale, or with `by` a power of a site's value."""
 
-    init: Annotated[float, Meta(description="Where a learned scale starts, above 0.")] = 1.0
+    init: Annotated[Positive, Meta(description="Where a learned scale starts, above 0.")] = 1.0
     coefficient: Annotated[
         Literal["elementwise", "shared"], Meta(description="One per element, or one for all.")
     ] = "elementwise"
-    name: Annotated[str, Meta(description="The param site.")] = "scale_{child}"
+    name: Annotated[Template, Meta(description="The param site.")] = "scale_{child}"
     by: Annotated[
-        str | UnsetType, Meta(description="The site whose value the child is divided by.")
+        SiteName | UnsetType, Meta(description="The site whose value the child is divided by.")
     ] = UNSET
     power: Annotated[
-        float | PowerTable | UnsetType,
+        Share | PowerTable | UnsetType,
         Meta(description="To which power: a number from 0 to 1, or a table to learn it."),
     ] = UNSET
 
@@ -97,7 +132,7 @@ class AnyBasisTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     kind: Annotated[KindName, Meta(description="Which basis.")]
     dim: Annotated[
-        int | list[int],
+        Dim | Annotated[list[Dim], Meta(extra_json_schema=_ONCE_EACH)],
         Meta(description="The axis, from the right, or several: -1 is the last one of the site."),
     ] = -1
 
@@ -120,18 +155,30 @@ else:
     )
 
 
+#: What only a label may be: a name with a wildcard, of a parent that is given by its value.
+_LABEL = {r"[*?\[]": {"$ref": "#/$defs/ParentTable", "required": ["value"]}}
+Parents = Annotated[
+    dict[str, Annotated[bool, Meta(extra_json_schema={"const": False})] | ParentTable],
+    Meta(
+        extra_json_schema={
+            "minProperties": 1,
+            "propertyNames": {"minLength": 1},
+            "patternProperties": _LABEL,
+        }
+    ),
+]
+ClassName = Annotated[str, Meta(extra_json_schema={"enum": list(REPARAMETERIZERS)})]
+
+
 class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[sites.<child>]: one reparameterized site."""
 
     offset: Annotated[
-        str
-        | list[str]
-        | dict[str, Annotated[bool, Meta(extra_json_schema={"const": False})] | ParentTable]
-        | UnsetType,
+        SiteName | SiteNames | Parents | UnsetType,
         Meta(description="A parent, several, or a table of them; false drops one of the chain."),
     ] = UNSET
     scale: Annotated[
-        float | str | ScaleTable | UnsetType,
+        Positive | Expression | ScaleTable | UnsetType,
         Meta(description="What the child is multiplied by, before the offset is added."),
     ] = UNSET
     basis: Annotated[
@@ -139,14 +186,14 @@ class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(description="The basis that axes are sampled in, the last one or those of `dim`."),
     ] = UNSET
     reparam: Annotated[
-        str | UnsetType,
+        ClassName | UnsetType,
         Meta(description="Another reparameterizer of numpyro.infer.reparam, by its class name."),
     ] = UNSET
     args: Annotated[
         dict[str, Any] | UnsetType, Meta(description="The arguments of that reparameterizer.")
     ] = UNSET
     transform: Annotated[
-        str | UnsetType, Meta(description='The transform of reparam = "ExplicitReparam".')
+        Expression | UnsetType, Meta(description='The transform of reparam = "ExplicitReparam".')
     ] = UNSET
 
 
@@ -154,17 +201,17 @@ class VerifyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """[verify]: how the models are called when they are compared."""
 
     args: Annotated[
-        str | UnsetType,
+        Expression | UnsetType,
         Meta(
             description='"example.py:example_args", which gives (args, kwargs), or an expression.'
         ),
     ] = UNSET
     predict_args: Annotated[
-        str | UnsetType,
+        Expression | UnsetType,
         Meta(description="The arguments of a prediction from draws, as `args` has those of a fit."),
     ] = UNSET
     function: Annotated[
-        str | UnsetType,
+        FunctionName | UnsetType,
         Meta(description="The function to call, where several may be the model."),
     ] = UNSET
 
@@ -173,7 +220,7 @@ class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The whole file."""
 
     functions: Annotated[
-        list[str] | UnsetType,
+        FunctionNames | UnsetType,
         Meta(description="The functions to rewrite; those that sample the sites if not given."),
     ] = UNSET
     chain: Annotated[
@@ -182,10 +229,14 @@ class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = UNSET
     defaults: Annotated[Settings | UnsetType, Meta(description="For every offset.")] = UNSET
     axes: Annotated[
-        dict[str, list[str]] | UnsetType,
+        dict[str, Annotated[list[str], Meta(extra_json_schema={"uniqueItems": True})]] | UnsetType,
         Meta(description="By site name, what its axes are called, from left to right."),
     ] = UNSET
-    sites: Annotated[dict[str, SiteTable] | UnsetType, Meta(description="By site name.")] = UNSET
+    sites: Annotated[
+        Annotated[dict[str, SiteTable], Meta(extra_json_schema={"propertyNames": {"minLength": 1}})]
+        | UnsetType,
+        Meta(description="By site name."),
+    ] = UNSET
     verify: Annotated[VerifyTable | UnsetType, Meta(description="For the command `verify`.")] = (
         UNSET
     )

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.config.rules import ConfigTable, Settings, keys_of
+from reparam_rewrite.config.rules import ConfigTable, Settings, SiteName, keys_of
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
 Schema = dict[str, Any]
@@ -26,37 +26,22 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 
-#: Not only blanks, as an expression.
-SOME_TEXT = {"pattern": r"\S"}
-#: One site, and no glob.
-SITE_NAME = {"pattern": r"^[^*?\[]+$"}
-#: What only a label may be, of a parent that is given by its value.
-GLOB = r"[*?\[]"
-#: A part of a dotted name: no digit first, and of ASCII only letters, digits and underscores; which
-#: other characters a name has is for Python to say.
-PART = r"(?![0-9])[^\s!-/:-@\[-\^`{-~]+"
-FUNCTION_NAME = {"pattern": rf"^{PART}(\.{PART})*$"}
-#: Only {child} and {parent}, and doubled braces.
-TEMPLATE = {"pattern": r"^([^{}]|\{\{|\}\}|\{child\}|\{parent\})+$"}
-
-#: A file beside the generated one.
-NPZ = {"pattern": r"^[^/\\{}]+\.npz$"}
-#: Nested arrays are not looked into.
-NUMBERS = {"minItems": 1, "items": {"type": ["number", "array"]}}
+FilePath = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
 
 
 class TargetTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[[tool.reparam-rewrite.targets]]: what is generated, of what. Paths are from this file."""
 
     model: Annotated[
-        str, Meta(description="The plain model, a Python file or a notebook; or a glob of several.")
+        FilePath,
+        Meta(description="The plain model, a Python file or a notebook; or a glob of several."),
     ]
     config: Annotated[
-        str,
+        FilePath,
         Meta(description="The offsets: one TOML file for all, or a glob with the model's part."),
     ]
     output: Annotated[
-        str, Meta(description="The file to generate, with the wildcards of the model's glob.")
+        FilePath, Meta(description="The file to generate, with the wildcards of the model's glob.")
     ]
 
 
@@ -70,15 +55,6 @@ def config_schema() -> Schema:
     """The schema of offsets.toml."""
     found = schema_of(ConfigTable, "reparam-rewrite: offsets")
     tables = found["$defs"]
-    for table, keys in TEXTS.items():
-        for key, rules in keys.items():
-            constrain(tables[table]["properties"][key], rules)
-    for table in ("Settings", "SiteTable", "ParentTable", "ScaleTable", "PowerTable"):
-        constrain(tables[table]["properties"]["name"], {"string": TEMPLATE})
-    for table in ("Settings", "SiteTable", "ParentTable"):
-        axes = {"minItems": 1, "uniqueItems": True, "items": {"type": "string", "minLength": 1}}
-        constrain(tables[table]["properties"]["coefficient"], {"array": axes})
-        constrain(tables[table]["properties"]["init"], {"array": NUMBERS, "string": NPZ})
     for key in keys_of(Settings):  # below [defaults], it says what is the default
         for table in ("SiteTable", "ParentTable"):
             del tables[table]["properties"][key]["default"]
@@ -89,7 +65,6 @@ def config_schema() -> Schema:
         ]
     }
     tables["ConfigTable"]["properties"]["chain"] = chain(tables["ConfigTable"])
-    tables["ConfigTable"]["properties"]["sites"]["propertyNames"] = {"minLength": 1}
     for add_rules in (site_rules, scale_rules, basis_rules):
         add_rules(tables)
     return found
@@ -97,10 +72,7 @@ def config_schema() -> Schema:
 
 def targets_schema() -> Schema:
     """The schema of the table [tool.reparam-rewrite] in pyproject.toml."""
-    found = schema_of(ToolTable, "reparam-rewrite: targets")
-    for key in found["$defs"]["TargetTable"]["properties"].values():
-        key |= {"minLength": 1}
-    return found
+    return schema_of(ToolTable, "reparam-rewrite: targets")
 
 
 def schema_of(table: type[msgspec.Struct], title: str) -> Schema:
@@ -117,82 +89,13 @@ def schema_of(table: type[msgspec.Struct], title: str) -> Schema:
     return {"$schema": DRAFT, "title": title, **found}
 
 
-def constrain(key: Schema, by_type: dict[str, Schema]) -> None:
-    """Add what a value must be besides to the form of a key that has its type."""
-    for form in key.get("anyOf", [key]):
-        form |= by_type.get(form.get("type", ""), {})
-
-
-#: By table and key: what a value must be, by its type.
-TEXTS: dict[str, dict[str, dict[str, Schema]]] = {
-    "ConfigTable": {
-        "functions": {
-            "array": {
-                "minItems": 1,
-                "uniqueItems": True,
-                "items": {"type": "string", **FUNCTION_NAME},
-            }
-        },
-        "axes": {
-            "object": {
-                "additionalProperties": {
-                    "type": "array",
-                    "items": {"type": "string"},
-                    "uniqueItems": True,
-                }
-            }
-        },
-    },
-    "VerifyTable": {
-        "args": {"string": SOME_TEXT},
-        "predict_args": {"string": SOME_TEXT},
-        "function": {"string": FUNCTION_NAME},
-    },
-    "SiteTable": {
-        "offset": {
-            "string": SITE_NAME,
-            "array": {
-                "minItems": 1,
-                "uniqueItems": True,
-                "items": {"type": "string", **SITE_NAME},
-            },
-            "object": {
-                "minProperties": 1,
-                "propertyNames": {"minLength": 1},
-                "patternProperties": {GLOB: {"$ref": "#/$defs/ParentTable", "required": ["value"]}},
-            },
-        },
-        "scale": {"string": SOME_TEXT, "number": {"exclusiveMinimum": 0}},
-        "reparam": {"string": {"enum": list(REPARAMETERIZERS)}},
-        "transform": {"string": SOME_TEXT},
-    },
-    "ParentTable": {"value": {"string": SOME_TEXT}, "center": {"string": SOME_TEXT}},
-    "ScaleTable": {
-        "init": {"number": {"exclusiveMinimum": 0}},
-        "by": {"string": SITE_NAME},
-        "power": {"number": {"minimum": 0, "maximum": 1}},
-    },
-    "PowerTable": {"init": {"number": {"minimum": 0, "maximum": 1}}},
-    "BasisTable": {
-        "dim": {
-            "integer": {"maximum": -1},
-            "array": {
-                "minItems": 1,
-                "uniqueItems": True,
-                "items": {"type": "integer", "maximum": -1},
-            },
-        }
-    },
-}
-
-
 def chain(table: Schema) -> Schema:
     """One chain of names, or several; none says that nothing is meant."""
     one = {
         "type": "array",
         "minItems": 2,
         "uniqueItems": True,
-        "items": {"type": "string", **SITE_NAME},
+        "items": msgspec.json.schema(SiteName),
     }
     description = table["properties"]["chain"]["description"]
     several = {"type": "array", "items": one}
