@@ -16,11 +16,12 @@ from reparam_rewrite.config.reading import Config, read_config
 from reparam_rewrite.config.writing import to_toml
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.values import Account
-from reparam_rewrite.rewriting import rewrite as rewrite_source
+from reparam_rewrite.rewriting import rewrite as rewrite_document
 from reparam_rewrite.source.diff import unified_diff
-from reparam_rewrite.source.encoding import Source, decode, find_encoding, is_notebook
-from reparam_rewrite.source.files import read_bytes, read_source
+from reparam_rewrite.source.document import Document
+from reparam_rewrite.source.files import read_bytes
 from reparam_rewrite.source.line_length import line_length as line_length_of
+from reparam_rewrite.source.reading import read
 
 __all__ = ["Rewrite", "Site", "rewrite"]
 
@@ -115,21 +116,21 @@ def rewrite(
     command line prints, and its `diagnostics` are the reasons one by one.
     """
     settings = config_of(config)
-    read = source_of(source, path)
+    document = document_of(source, path)
     if line_length is None:
-        line_length = line_length_of(Path() if read.path == SOURCE else Path(read.path))
+        line_length = line_length_of(Path() if document.path == SOURCE else Path(document.path))
     try:
-        result = rewrite_source(read, settings, line_length)
+        result = rewrite_document(document, settings, line_length)
     except RecursionError:
         message = "an expression, or an if with many elif, is nested too deeply to be read"
-        raise Refusal(Diagnostic(read.path, message, "take it apart.")) from None
+        raise Refusal(Diagnostic(document.path, message, "take it apart.")) from None
     found = Rewrite(
         code=result.data,
         sites=tuple(map(site_of, result.accounts)),
         already=result.already,
-        path=read.path,
-        encoding=read.encoding.removesuffix("-sig"),
-        before=read.data,
+        path=document.path,
+        encoding=document.source.encoding.removesuffix("-sig"),
+        before=document.data,
         after=result.data,
     )
     return as_text(found) if isinstance(source, str) else found
@@ -162,31 +163,15 @@ def site_of(account: Account) -> Site:
     )
 
 
-def source_of(source: str | bytes | os.PathLike[str], path: str | None) -> Source:
-    """The source, read. Raises `Refusal` as `read_source` does."""
-    if isinstance(source, str):
-        path = path or SOURCE
-        return decode(path, encoded(source, path))
-    if isinstance(source, bytes):
-        return decode(path or SOURCE, source)
+def document_of(source: str | bytes | os.PathLike[str], path: str | None) -> Document:
+    """The source, read. Raises `Refusal` as `read` does."""
+    if isinstance(source, (str, bytes)):
+        return read(path or SOURCE, source)
     if isinstance(source, os.PathLike):
         if path is not None:
             raise TypeError("a source that is a path has that path")
-        return read_source(os.fspath(source))
+        return read(os.fspath(source))
     raise TypeError(f"source must be str, bytes or a path, not {type(source).__name__}")
-
-
-def encoded(text: str, path: str) -> bytes:
-    """The bytes of a file with this text, in the encoding that it declares."""
-    try:
-        data = text.encode()
-        if not is_notebook(path):
-            # A cookie is ASCII, in whatever encoding the rest is.
-            data = text.encode(find_encoding(path, data).removesuffix("-sig"))
-    except UnicodeEncodeError as error:
-        message = f"{error.object[error.start]!a} can't be encoded as {error.encoding}"
-        raise Refusal(Diagnostic(path, message, "correct the declared encoding.")) from None
-    return data
 
 
 def config_of(config: str | os.PathLike[str] | Mapping[str, object]) -> Config:

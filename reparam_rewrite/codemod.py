@@ -15,14 +15,14 @@ from pathlib import Path
 import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
-from reparam_rewrite.api import encoded
 from reparam_rewrite.config.reading import Config, read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan.choose import is_concerned
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.encoding import Source, decode
+from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.files import read_bytes
 from reparam_rewrite.source.line_length import line_length
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.survey import survey
 
 
@@ -63,26 +63,26 @@ class ReparamCommand(CodemodCommand):
         what it asks for can't be done.
         """
         try:
-            source = self._source(tree)
-            if not is_concerned(survey(source.path, source.text), self._config):
+            document = self._document(tree)
+            module = document.module
+            if not is_concerned(survey(module.path, module.text), self._config):
                 raise SkipFile("it samples none of the sites that the config offsets")
-            result = rewrite(source, self._config, line_length(Path(source.path)))
+            result = rewrite(document, self._config, line_length(Path(document.path)))
         except Refusal as refusal:
             raise Refused(str(refusal)) from None
-        if result.data == source.data:
+        if result.data == document.data:
             return tree
         return cst.parse_module(result.data)
 
-    def _source(self, tree: cst.Module) -> Source:
+    def _document(self, tree: cst.Module) -> Document:
         """The file as it is on the disk, of which the tree may have lost something."""
         name = self.context.filename
         if name is None or not Path(name).is_file():
-            path = "<stdin>" if name is None else name
-            return decode(path, encoded(tree.code, path))
+            return read("<stdin>" if name is None else name, tree.code)
         data = Path(name).read_bytes()
         if data != tree.bytes and cst.parse_module(data).bytes != tree.bytes:
             data = tree.bytes  # another command has been there before
-        return decode(shown(name), data)
+        return read(shown(name), data)
 
 
 def shown(path: str) -> str:

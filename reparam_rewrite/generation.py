@@ -16,16 +16,11 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import Rewrite
 from reparam_rewrite.source.encoding import is_notebook
-from reparam_rewrite.source.files import (
-    STDIN,
-    read_bytes,
-    read_source,
-    refuse_other_kind,
-    refuse_same_file,
-)
+from reparam_rewrite.source.files import STDIN, read_bytes, refuse_same_file
 from reparam_rewrite.source.freshness import known_fresh
 from reparam_rewrite.source.line_length import line_length
 from reparam_rewrite.source.overwriting import refusal_to_overwrite
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.source.stamp import origin
 from reparam_rewrite.source.targets import Target
 
@@ -68,14 +63,14 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
         return Outcome(target, same, same)
     given = read_bytes(config, "config")
     settings = read_config(given, config)
-    source = read_source(model)
+    document = read(model)
     refuse_same_file(model, output)
     refuse_same_file(config, output, "config")
     refuse_other_kind(model, output)
     width = line_length(Path() if model == STDIN else Path(model))
-    result = rewriting.rewrite(source, settings, width)
+    result = rewriting.rewrite(document, settings, width)
     refuse_missing_arrays(settings, output)
-    made_from = origin(__version__, output, (model, source.data), (config, given), width)
+    made_from = origin(__version__, output, (model, document.data), (config, given), width)
     if is_notebook(output):
         from reparam_rewrite.notebooks.stamp import read_stamp, stamped
     else:
@@ -88,6 +83,16 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
         return Outcome(target, old, old, result)
     obstacle = refusal_to_overwrite(output, old, new) if old is not None else None
     return Outcome(target, old, new, result, obstacle)
+
+
+def refuse_other_kind(given: str, output: str) -> None:
+    """Refuse an output that is a notebook where the model isn't one, or the other way round."""
+    if is_notebook(given) and not is_notebook(output):
+        message = "the model is a notebook, and so is what it is rewritten into"
+        raise Refusal(Diagnostic(output, message, "name an output that ends in .ipynb."))
+    if is_notebook(output) and not is_notebook(given):
+        message = "the model is Python, and what it is rewritten into is no notebook"
+        raise Refusal(Diagnostic(output, message, "name an output that ends in .py."))
 
 
 def refuse_missing_arrays(config: Config, output: str) -> None:

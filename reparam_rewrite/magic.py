@@ -54,9 +54,10 @@ def run(shell: Shell, line: str, cell: str) -> None:
     """
     from reparam_rewrite.cli.report import accounted
     from reparam_rewrite.config.reading import read_config
-    from reparam_rewrite.notebooks.single import rewrite_cell
+    from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.files import read_bytes
     from reparam_rewrite.source.line_length import line_length
+    from reparam_rewrite.source.session import session
 
     numbers = numbers_of(shell)
     label = f"In[{max(numbers.values(), default=shell.execution_count)}]"
@@ -65,7 +66,7 @@ def run(shell: Shell, line: str, cell: str) -> None:
         config = read_config(read_bytes(path, "config"), path)
         width = line_length(Path())
         called = {name: f"In[{number}]" for name, number in numbers.items()}
-        result = rewrite_cell(cell, config, width, label, shell.user_ns, called)
+        result = rewrite(session(cell, label, shell.user_ns, called), config, width)
     except Refusal as refusal:
         raise Refused(str(refusal)) from None
     except RecursionError:

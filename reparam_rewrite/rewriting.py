@@ -1,61 +1,118 @@
-"""The pipeline: a source and a config in, the rewritten bytes and an account out."""
+"""The pipeline: a document and a config in, the rewritten bytes and an account out."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from reparam_rewrite.config.rules import Config
+from reparam_rewrite.config.rules import Config, Named
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.plan.values import Account
-from reparam_rewrite.source.encoding import Source, is_notebook
+from reparam_rewrite.source.document import Document
+from reparam_rewrite.source.encoding import Source
+
+if TYPE_CHECKING:
+    from reparam_rewrite.survey.values import Survey
 
 
 class Rewrite(Struct, frozen=True):
-    """What became of a file. `already`: it had been rewritten before, and `data` is its own."""
+    """What became of a document. `already`: it had been rewritten before, and `data` is its own."""
 
     data: bytes
     accounts: tuple[Account, ...]
     already: bool
 
 
-def rewrite(source: Source, config: Config, width: int) -> Rewrite:
-    """Rewrite a model as its config says; `width` is the line length of generated code.
+def rewrite(document: Document, config: Config, width: int) -> Rewrite:
+    """Rewrite the models of a document as a config says.
 
-    A source whose path ends in ".ipynb" is the JSON of a notebook, and so is what it becomes.
-
-    Raises `Refusal` with all the reasons if anything in the config can't be done.
+    `width` is the line length of generated code. Raises `Refusal` with all the reasons if anything
+    in the config can't be done.
     """
     if config.is_empty:
-        return Rewrite(source.data, (), already=False)
-    with garbage_left():
-        if is_notebook(source.path):
-            from reparam_rewrite.notebooks import rewrite_notebook
+        return Rewrite(document.data, (), already=False)
+    with without_garbage_collection():
+        module = document.module  # its own refusals speak of places in the document already
+        try:
+            return rewritten(document, module, config, width)
+        except Refusal as refusal:
+            raise document.located(refusal) from None
 
-            return rewrite_notebook(source, config, width)
-        return rewrite_module(source, config, width)
 
-
-def rewrite_module(source: Source, config: Config, width: int) -> Rewrite:
-    """`rewrite` of a Python file."""
+def rewritten(document: Document, module: Source, config: Config, width: int) -> Rewrite:
+    """`rewrite`, with refusals that speak of places in the module."""
     # LibCST is half of the program's start-up: a config with errors never gets to it.
     from reparam_rewrite.plan import plan
     from reparam_rewrite.survey import survey
 
-    surveyed = survey(source.path, source.text)
-    planned = plan(surveyed, config)
-    if planned.already or not planned.rewrites:  # all that is asked for is to be left alone
-        return Rewrite(source.data, planned.accounts, already=planned.already)
+    if not document.knows_folder:
+        refuse_arrays(config)
+    surveyed = survey(module.path, module.text)
+    planned = plan(surveyed, of_changeable(config, surveyed, document.first_line))
+    if planned.already:
+        return Rewrite(
+            document.data,
+            tuple(replace(a, path=document.path) for a in planned.accounts),
+            already=True,
+        )
+    accounts = tuple(located(account, document) for account in planned.accounts)
+    if not planned.rewrites:  # all that is asked for is to be left alone
+        return Rewrite(document.data, accounts, already=False)
+    for account in accounts:
+        if not account.skipped:
+            place = Place(account.path, account.line, 1)
+            document.refuse_elsewhere(place, account.site, account.function)
     from reparam_rewrite.emit import emit
 
-    return Rewrite(emit(planned, surveyed, source, width), planned.accounts, already=False)
+    first = min(surveyed.functions[one.function].place.line for one in planned.rewrites)
+    certain = document.imported_before(first)
+    if certain is not None:
+        surveyed = replace(surveyed, certain=certain)
+    data = emit(planned, surveyed, module, width, document.border(first))
+    return Rewrite(document.with_module(data), accounts, already=False)
+
+
+def refuse_arrays(config: Config) -> None:
+    """Refuse coefficients in an .npz, where generated code couldn't find it."""
+    for name, place in config.files:
+        message = f"'{name}' can't be loaded: the code of a notebook doesn't know its folder"
+        hint = "give the coefficients as an array: init = [0.5, 1.0]."
+        raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
+
+
+def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
+    """The config for functions from `first_line` on alone, as others may sample the same sites."""
+    from reparam_rewrite.plan.choose import choose
+    from reparam_rewrite.plan.globs import spelled_out
+
+    if config.functions or first_line == 1:
+        return config
+    functions = {
+        name: function
+        for name, function in surveyed.functions.items()
+        if function.place.line >= first_line
+    }
+    changeable = replace(surveyed, functions=functions)
+    chosen = choose(changeable, spelled_out(changeable, config))
+    place = Place(config.path, 1, 1)
+    return replace(config, functions=tuple(Named(function.name, place) for function in chosen))
+
+
+def located(account: Account, document: Document) -> Account:
+    """An account with its place as a user finds it."""
+    place = document.place(Place(account.path, account.line, 1))
+    notes = tuple(map(document.retold, account.notes))
+    return replace(account, path=place.path, line=place.line, notes=notes)
 
 
 @contextmanager
-def garbage_left() -> Iterator[None]:
-    """Without the cyclic garbage collector, which would go through the growing trees many times.
+def without_garbage_collection() -> Iterator[None]:
+    """Keep the cyclic garbage collector from going through the growing trees many times.
 
     These have no cycles, so that they are freed all the same as soon as nothing holds them.
     """

@@ -10,8 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reparam_rewrite.source.encoding import decode
-from reparam_rewrite.source.files import read_source
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import suggest
 from reparam_rewrite.suggest.dot import dot, html
 from tests.support.cases import FIXTURES
@@ -47,7 +46,7 @@ needs_graphviz = pytest.mark.skipif(
 
 
 def text_of(source: str) -> str:
-    return dot(suggest(decode("model.py", source.encode())))
+    return dot(suggest(read("model.py", source.encode())))
 
 
 def test_every_edge_is_there_by_its_kind() -> None:
@@ -68,13 +67,13 @@ def test_names_are_nothing_but_text() -> None:
 
 
 def test_a_page_has_a_row_for_every_site() -> None:
-    page = html(suggest(decode("model.py", CROSSED.encode())))
+    page = html(suggest(read("model.py", CROSSED.encode())))
     row = "<tr><td>a</td><td>{}</td><td>latent</td><td>Normal</td><td>i</td><td></td><td></td>"
     assert row.format(9) + "<td><code>mu</code> (0.5)</td></tr>" in page
 
 
 def test_a_page_holds_names_as_text() -> None:
-    page = html(suggest(decode("model.py", CROSSED.replace('"a"', '"<script>"').encode())))
+    page = html(suggest(read("model.py", CROSSED.replace('"a"', '"<script>"').encode())))
     assert "<td>&lt;script&gt;</td>" in page
     assert "<script>" not in page
 
@@ -129,6 +128,6 @@ def test_graphviz_draws_it(folder: Path) -> None:
 @needs_graphviz
 @pytest.mark.parametrize("model", sorted(FIXTURES.glob("*/model.py")), ids=lambda p: p.parent.name)
 def test_graphviz_draws_every_fixture(model: Path) -> None:
-    text = dot(suggest(read_source(str(model))))
+    text = dot(suggest(read(str(model))))
     ran = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -25,14 +25,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reparam_rewrite.messages import Place, Refusal
-from reparam_rewrite.source.files import (
-    Source,
-    line_length,
-    read_bytes,
-    read_source,
-    refuse_same_file,
-    write_output,
-)
+from reparam_rewrite.source.encoding import Source
+from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_output
+from reparam_rewrite.source.line_length import line_length
+from reparam_rewrite.source.reading import read
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def source_of(data: bytes) -> Source:
-    return read_source("-", io.BytesIO(data))
+    return read("<stdin>", data).module
 
 
 def refused(call: Callable[..., object], *arguments: object) -> str:
@@ -55,7 +51,7 @@ def refused(call: Callable[..., object], *arguments: object) -> str:
 
 def refused_model(data: bytes) -> str:
     Path("model.py").write_bytes(data)
-    return refused(read_source, "model.py")
+    return refused(read, "model.py")
 
 
 # What is read
@@ -111,7 +107,7 @@ def refused_model(data: bytes) -> str:
 )
 def test_encodings(data: bytes, encoding: str, text: str) -> None:
     Path("model.py").write_bytes(data)
-    source = read_source("model.py")
+    source = read("model.py").source
     assert (source.path, source.data) == ("model.py", data)
     assert (source.encoding, source.text) == (encoding, text)
     assert source.text.encode(source.encoding) == data
@@ -179,32 +175,29 @@ def test_lines_end_where_python_ends_them() -> None:
     assert source.line(0) == source.line(-1) == source.line(99) == ""
 
 
-def test_standard_input() -> None:
-    source = read_source("-", io.BytesIO(b"x = 1\n"))
-    assert (source.path, source.text) == ("<stdin>", "x = 1\n")
-
-
-def test_the_process_s_own_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\r\n")))
-    assert read_source("-").text == "x\r\n"
+    source = read("-").module
+    assert (source.path, source.text) == ("<stdin>", "x\r\n")
     monkeypatch.setattr(sys, "stdin", None)
-    assert refused(read_source, "-") == (
+    assert refused(read, "-") == (
         "<stdin>: cannot read standard input: it is closed\nhint: give the model's path."
     )
 
 
-def test_standard_input_that_fails() -> None:
+def test_standard_input_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise OSError(errno.EIO, "Input/output error")
 
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Broken()))
     message = "<stdin>: cannot read standard input: input/output error"
-    assert refused(read_source, "-", Broken()).startswith(message)
+    assert refused(read, "-").startswith(message)
 
 
 def test_a_file_named_like_standard_input() -> None:
     Path("-").write_bytes(b"x\n")
-    assert read_source("./-").text == "x\n"
+    assert read("./-").module.text == "x\n"
 
 
 def test_bytes_of_a_config_are_not_decoded() -> None:
@@ -219,7 +212,7 @@ def test_a_missing_file_names_the_nearest() -> None:
     for name in ("models.py", "model.py", "unlike.txt"):
         Path(name).touch()
     Path("modle.py").mkdir()
-    assert refused(read_source, "modal.py") == (
+    assert refused(read, "modal.py") == (
         "modal.py: the model does not exist\nhint: did you mean 'model.py' or 'models.py'?"
     )
 
@@ -229,28 +222,28 @@ def test_a_missing_file_without_a_nearest() -> None:
 
 
 def test_a_missing_folder() -> None:
-    assert refused(read_source, "no/such/model.py") == (
+    assert refused(read, "no/such/model.py") == (
         "no/such/model.py: the model does not exist\nhint: there is no folder 'no/such'."
     )
 
 
 def test_a_link_to_nothing(folder: Path) -> None:
     Path("link.py").symlink_to("gone.py")
-    assert refused(read_source, "link.py") == (
+    assert refused(read, "link.py") == (
         f"link.py: the model is a link to '{folder / 'gone.py'}', which does not exist"
     )
 
 
 def test_a_folder_is_no_model() -> None:
     Path("models").mkdir()
-    assert refused(read_source, "models") == (
+    assert refused(read, "models") == (
         "models: the model is a folder\nhint: give the path of the model file inside it."
     )
 
 
 def test_a_pipe_is_refused_without_waiting_for_it() -> None:
     os.mkfifo("pipe")
-    assert refused(read_source, "pipe") == (
+    assert refused(read, "pipe") == (
         "pipe: the model is not a regular file\nhint: pipe it in with the path -."
     )
 
@@ -263,7 +256,7 @@ def test_a_device_is_no_config() -> None:
 
 @pytest.mark.parametrize("path", ["", "a\0b", "\ud800.py"])
 def test_what_cannot_be_a_path(path: str) -> None:
-    for what, call in (("model", read_source), ("output", lambda path: write_output(path, b""))):
+    for what, call in (("model", read), ("output", lambda path: write_output(path, b""))):
         assert refused(call, path) == f"{path!a} cannot be the path of the {what}"
     assert "cannot be the path" in refused(refuse_same_file, "model.py", path)
 
@@ -271,9 +264,9 @@ def test_what_cannot_be_a_path(path: str) -> None:
 def test_a_file_as_a_folder_and_a_loop_and_a_long_name() -> None:
     Path("file").touch()
     Path("loop").symlink_to("loop")
-    assert refused(read_source, "file/x") == "file/x: cannot read the model: not a directory"
-    assert "too many levels" in refused(read_source, "loop")
-    assert "name too long" in refused(read_source, "x" * 300)
+    assert refused(read, "file/x") == "file/x: cannot read the model: not a directory"
+    assert "too many levels" in refused(read, "loop")
+    assert "name too long" in refused(read, "x" * 300)
 
 
 def fail_with(number: int) -> Callable[..., object]:
@@ -286,7 +279,7 @@ def fail_with(number: int) -> Callable[..., object]:
 def test_no_permission_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("model.py").touch()
     monkeypatch.setattr(os, "open", fail_with(errno.EACCES))
-    assert refused(read_source, "model.py") == (
+    assert refused(read, "model.py") == (
         "model.py: cannot read the model: permission denied\nhint: make it readable (chmod u+r)."
     )
 
@@ -390,7 +383,7 @@ def test_bytes_that_are_refused(data: bytes, message: str) -> None:
 def test_the_place_of_a_bad_byte_is_a_place() -> None:
     Path("model.py").write_bytes(b"\xff")
     with pytest.raises(Refusal) as caught:
-        read_source("model.py")
+        read("model.py")
     assert caught.value.diagnostics[0].place == Place("model.py", 1, 1)
 
 
@@ -664,7 +657,7 @@ def test_a_current_folder_that_was_deleted() -> None:
     os.chdir(gone)
     gone.rmdir()
     assert "cannot write the output" in refused_output("out.py")
-    assert refused(read_source, "model.py") == "model.py: the model does not exist"
+    assert refused(read, "model.py") == "model.py: the model does not exist"
     refuse_same_file("model.py", "out.py")
     assert line_length(Path("model.py")) == 88
 
@@ -771,7 +764,8 @@ def test_a_linked_model_has_the_line_length_of_its_target() -> None:
 
 def test_what_is_not_needed_is_not_imported() -> None:
     program = (
-        "import sys; from pathlib import Path; from reparam_rewrite.source.files import *;"
+        "import sys; from pathlib import Path; import reparam_rewrite.source.files;"
+        "from reparam_rewrite.source.line_length import line_length;"
         "line_length(Path.cwd()); print(*sys.modules)"
     )
     loaded = set(run_python(program).stdout.split())

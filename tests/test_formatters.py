@@ -14,7 +14,7 @@ import pytest
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.source.stamp import origin, stamped
 from tests.support.cases import CASES
 
@@ -38,7 +38,7 @@ TOOLS = {
 def generated(case: Path, width: int) -> bytes:
     """What a fixture becomes where lines may be so long."""
     config = read_config((case / "offsets.toml").read_bytes(), "offsets.toml")
-    return rewrite(decode("model.py", (case / "model.py").read_bytes()), config, width).data
+    return rewrite(read("model.py", (case / "model.py").read_bytes()), config, width).data
 
 
 def with_header(case: Path, width: int, head: bytes = b"") -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reparam_rewrite.notebooks.magics import NEWLINE, Hidden, heading, hide, restore
+from reparam_rewrite.source.magics import NEWLINE, Hidden, heading, hide, restore
 from reparam_rewrite.source.standins import MAGIC
 
 

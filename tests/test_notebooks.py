@@ -16,11 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.notebooks.joining import join, part
-from reparam_rewrite.notebooks.positions import Span, items, members, whole
-from reparam_rewrite.notebooks.reading import read_cells
-from reparam_rewrite.notebooks.splicing import spelled, splice
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.cells import CellDocument, Joined
+from reparam_rewrite.source.json_text import Span, items, members, spelled, splice, whole
+from reparam_rewrite.source.reading import read
 from tests.support.cli import Ran, run
 from tests.support.notebooks import (
     IMPORTS,
@@ -685,6 +683,12 @@ CODE = st.sampled_from(
 )
 
 
+def joined_cells(data: bytes) -> Joined:
+    document = read("model.ipynb", data)
+    assert isinstance(document, CellDocument)
+    return document.joined
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.lists(CODE, min_size=1).map("\n".join), min_size=1),
@@ -692,23 +696,21 @@ CODE = st.sampled_from(
 )
 def test_cells_that_are_joined_come_apart(cells: list[str], newline: str) -> None:
     data = notebook(*(cell.replace("\n", newline) for cell in cells))
-    joined = join("model.ipynb", read_cells(decode("model.ipynb", data)))
-    assert part(joined, joined.source.text) == {}
-    for cell in joined.cells:
+    joined = joined_cells(data)
+    assert joined.part(joined.source.text) == {}
+    for border, cell in zip(joined.borders, joined.cells, strict=True):
         count = len(cell.hidden.text.splitlines())
         for line in range(1, count + 1):
-            number = joined.borders[cell.number - 1] + line
-            assert joined.cell_of(number) == (cell, line)
+            assert joined.cell_of(border + line) == (cell, line)
 
 
 @pytest.mark.parametrize(
     "lost", ["_reparam_rewrite_cell_1\n", "_reparam_rewrite_cell_2\n", "_reparam_rewrite_magic_0()"]
 )
 def test_a_border_that_is_lost_is_an_error(lost: str) -> None:
-    cells = read_cells(decode("model.ipynb", notebook("%time x", "y = 1")))
-    joined = join("model.ipynb", cells)
+    joined = joined_cells(notebook("%time x", "y = 1"))
     with pytest.raises(ValueError, match="_reparam_rewrite_"):
-        part(joined, joined.source.text.replace(lost, ""))
+        joined.part(joined.source.text.replace(lost, ""))
 
 
 # -- the rewritten notebook runs -----------------------------------------------------------------

@@ -36,6 +36,13 @@ def touches(modules: set[str], *names: str) -> set[str]:
 #: All but the command for LibCST's own tool.
 OURS = sorted(path.name for path in PACKAGE.iterdir() if path.name != "codemod.py")
 
+#: What reads and writes files, but for notebooks.
+BUT_NOTEBOOKS = [
+    f"source/{path.name}"
+    for path in sorted((PACKAGE / "source").glob("*.py"))
+    if path.name != "notebook.py"
+]
+
 #: What runs models.
 RUNNING = ("running", "verify", "fit", "bench", "runtime.py", "testing.py")
 
@@ -56,8 +63,14 @@ REWRITING = sorted(
         (["plan"], ["libcst", "reparam_rewrite.source.files"]),
         (["emit"], ["reparam_rewrite.config"]),
         (["source/files.py", "source/diff.py"], ["libcst", "reparam_rewrite.config"]),
-        (["notebooks"], ["libcst", "reparam_rewrite.source.files"]),
-        (["survey", "plan", "emit", "source"], ["nbformat"]),
+        (
+            [
+                f"source/{name}.py"
+                for name in ("document", "cells", "magics", "notebook", "session")
+            ],
+            ["libcst", "reparam_rewrite.source.files"],
+        ),
+        (["survey", "plan", "emit", *BUT_NOTEBOOKS], ["nbformat"]),
         (REWRITING, ["jax", "jaxlib", "numpyro", "numpy", "reparam_rewrite.verify.comparing"]),
         (OURS, ["libcst.matchers", "libcst.codemod"]),
         (list(RUNNING), ["libcst", "click"]),
@@ -100,7 +113,7 @@ HEAVY = (
     "numpyro",
     "numpy",
     "nbformat",
-    "reparam_rewrite.notebooks",
+    "reparam_rewrite.source.notebook",
     "libcst.matchers",
     "libcst.codemod",
     "libcst.metadata",

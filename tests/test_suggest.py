@@ -11,7 +11,7 @@ import pytest
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import Suggestion, suggest, to_text
 from tests.support.cases import FIXTURES, WIDTH, rewritten
 from tests.support.cli import run
@@ -78,10 +78,10 @@ def test_every_proposal_is_the_same_model(folder: Path) -> None:
 def proposed(model: str, function: str | None = None) -> Suggestion:
     """The suggestion for a model, which must go through the rewriter without a word."""
     source = HEAD + textwrap.dedent(model)
-    read = decode("model.py", source.encode())
-    found = suggest(read, function)
-    again = rewrite(read, read_config(to_text(found).encode(), "offsets.toml"), WIDTH)
-    assert (again.data == read.data) == found.is_empty
+    document = read("model.py", source.encode())
+    found = suggest(document, function)
+    again = rewrite(document, read_config(to_text(found).encode(), "offsets.toml"), WIDTH)
+    assert (again.data == document.data) == found.is_empty
     compile(again.data, "model.py", "exec")
     return found
 
@@ -384,7 +384,7 @@ def test_what_the_rewriter_refuses_is_left_alone_for_its_reason() -> None:
 
 
 def test_every_line_of_the_model_is_named() -> None:
-    text = to_text(suggest(decode("model.py", (FIXTURES / "crossed/model.py").read_bytes())))
+    text = to_text(suggest(read("model.py", (FIXTURES / "crossed/model.py").read_bytes())))
     assert "# line 19: the loc of 'diameter' is mu + a_plate[plate] + b_sample[sample]." in text
     assert "#   sigma (line 12): the scale of 'diameter' (line 21) and no part of a sum\n" in text
 
@@ -415,7 +415,7 @@ def test_the_first_of_several_models_that_has_something() -> None:
 
 
 def test_no_such_function() -> None:
-    source = decode("model.py", (FIXTURES / "crossed/model.py").read_bytes())
+    source = read("model.py", (FIXTURES / "crossed/model.py").read_bytes())
     with pytest.raises(Refusal) as error:
         suggest(source, "modle")
     assert str(error.value) == (
@@ -434,7 +434,7 @@ def model(y=None):
     other = sample("a.b", D.Normal(0, 1))
     sample("y", D.Normal(level + other, 1), obs=y)
 """
-    source = decode("model.py", model.encode())
+    source = read("model.py", model.encode())
     text = to_text(suggest(source))
     assert 'chain = ["the level", "a.b"]' in text
     assert rewrite(source, read_config(text.encode(), "o.toml"), WIDTH).data != source.data

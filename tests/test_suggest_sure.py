@@ -10,7 +10,7 @@ import pytest
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import to_text
 from reparam_rewrite.suggest.forms import Layout
 from reparam_rewrite.suggest.reading import indexed
@@ -241,7 +241,7 @@ def test_what_one_regressor_weighs_is_lined_up_by_axes() -> None:
     assert offsets(found) == {"b": {"a": 1.0}, "c": {"a": 1.0, "b": 1.0}}
     source = (FIXTURES / "suggest/crossed_slopes/model.py").read_bytes()
     config = read_config(to_text(found).encode(), "offsets.toml")
-    done = rewrite(decode("model.py", source), config, WIDTH).data.decode()
+    done = rewrite(read("model.py", source), config, WIDTH).data.decode()
     assert "jnp.mean(a)" in done
     assert "a[:, None]" in done
 
@@ -304,7 +304,7 @@ def model(g, n, y=None):
     assert found.axes == {"base": ("classes",), "a": ("g", "classes")}
     assert offsets(found) == {"a": {"base": 0.0}}
     config = read_config(to_text(found).encode(), "offsets.toml")
-    done = rewrite(decode("model.py", (HEAD + model).encode()), config, WIDTH).data.decode()
+    done = rewrite(read("model.py", (HEAD + model).encode()), config, WIDTH).data.decode()
     assert "jnp.mean" not in done
     assert " * base" in done
 
@@ -456,7 +456,7 @@ def test_what_a_config_says_is_left_alone_is() -> None:
     """The chain has `a` and `b` as parents of `other`, and doesn't make children of them."""
     suggestion = proposed(SEEN_TWICE)
     config = read_config(to_text(suggestion).encode(), "offsets.toml")
-    result = rewrite(decode("model.py", (HEAD + SEEN_TWICE).encode()), config, WIDTH)
+    result = rewrite(read("model.py", (HEAD + SEEN_TWICE).encode()), config, WIDTH)
     children = {account.site for account in result.accounts}
     assert "other" in children
     assert children.isdisjoint(one.site for one in suggestion.alone)
@@ -480,7 +480,7 @@ def model(i, j, y=None):
     numpyro.sample("y", dist.Normal((mu + rows + columns + table){index}, 1), obs=y)
 """
     config = read_config(to_text(proposed(model)).encode(), "offsets.toml")
-    code = rewrite(decode("model.py", (HEAD + model).encode()), config, WIDTH).data.decode()
+    code = rewrite(read("model.py", (HEAD + model).encode()), config, WIDTH).data.decode()
     assert 'param("xi_table_columns", jnp.ones((6, 4))) * columns' in code
     assert 'param("xi_table_rows", jnp.ones((6, 4))) * rows' in code
 

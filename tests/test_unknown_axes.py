@@ -6,7 +6,7 @@ import pytest
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 from tests.support.shapes import usual
 
 TWO_SIZES = """\
@@ -27,7 +27,7 @@ def model(n, m):
 )
 def test_the_note_says_what_the_source_does_not_tell(source: str, untold: str) -> None:
     done = rewrite(
-        decode("m.py", usual(source)), read_config(b'[sites.a]\noffset = "v"', "o.toml"), 88
+        read("m.py", usual(source)), read_config(b'[sites.a]\noffset = "v"', "o.toml"), 88
     )
     (account,) = done.accounts
     assert account.notes == (

@@ -45,7 +45,7 @@ from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import first_line
 from reparam_rewrite.running.trace import double_precision
-from reparam_rewrite.source.files import unified_diff
+from reparam_rewrite.source.diff import unified_diff
 
 PACKAGES = ("numpyro", "jax")
 
@@ -97,7 +97,7 @@ class Bench:
         self.identity = digest(
             [
                 digest_of_call(self.call.args, self.call.kwargs),
-                self.call.source.data.decode("utf-8", "replace"),
+                self.call.document.data.decode("utf-8", "replace"),
                 self.call.name,
                 [version(package) for package in PACKAGES],
             ]
@@ -106,7 +106,7 @@ class Bench:
     def results(self, command: str, nuts: bool, svi: bool) -> Results:
         """Run everything that isn't kept. Raises `Refusal` only for a config that can't be used."""
         results = Results(
-            model=self.call.source.path,
+            model=self.call.document.path,
             command=command,
             versions={
                 "python": platform.python_version(),
@@ -178,10 +178,10 @@ class Bench:
                     )
 
     def _variant(self, name: str, config: Config, cost: Cost) -> Variant:
-        rewritten = rewrite(self.call.source, config, WIDTH)
-        model = self.call.generated(rewritten, f"<{self.call.source.path} with {name}>")
+        rewritten = rewrite(self.call.document, config, WIDTH)
+        model = self.call.generated(rewritten, f"<{self.call.document.path} with {name}>")
         code = rewritten.data.decode("utf-8", "replace")
-        same = starts_as_written(self.call.source, config, rewritten)
+        same = starts_as_written(self.call.document, config, rewritten)
         return Variant(
             name, "config", model, digest([self.identity, code]), cost=cost, code=code, same=same
         )
@@ -278,8 +278,8 @@ class Bench:
     def _row(self, variant: Variant) -> Row:
         diff = ""
         if variant.code:
-            path = Path(self.call.source.path)
-            made = unified_diff(self.call.source.data, variant.code.encode(), path, path)
+            path = Path(self.call.document.path)
+            made = unified_diff(self.call.document.data, variant.code.encode(), path, path)
             diff = made.decode("utf-8", "replace")
         return Row(
             variant.name,

@@ -145,12 +145,8 @@ def run(
     from reparam_rewrite.cli.verify import prepare
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.messages import Diagnostic, Refusal
-    from reparam_rewrite.source.files import (
-        read_bytes,
-        refuse_same_file,
-        unified_diff,
-        write_outputs,
-    )
+    from reparam_rewrite.source.diff import unified_diff
+    from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
 
     if config is None or config == "-":
         hint = "name the TOML file with the offsets: --config FILE."

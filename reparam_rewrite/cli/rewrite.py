@@ -121,13 +121,10 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
     from reparam_rewrite.cli.report import accounted
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.rewriting import rewrite
-    from reparam_rewrite.source.files import (
-        line_length,
-        read_bytes,
-        read_source,
-        read_stdin,
-        unified_diff,
-    )
+    from reparam_rewrite.source.diff import unified_diff
+    from reparam_rewrite.source.files import read_bytes, read_stdin
+    from reparam_rewrite.source.line_length import line_length
+    from reparam_rewrite.source.reading import read
 
     if request.check:
         return refused(None, "--check has no output to compare with", "name it: -o FILE.")
@@ -138,14 +135,14 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
         if model == "-":
             hint = "save one of them as a file."
             return refused(None, "the model and the config can't both be standard input", hint)
-        settings = read_config(read_stdin(None, "config"), "<stdin>")
+        settings = read_config(read_stdin("config"), "<stdin>")
     else:
         settings = read_config(read_bytes(config, "config"), config)
-    source = read_source(model)
-    result = rewrite(source, settings, line_length(Path() if model == "-" else Path(model)))
+    document = read(model)
+    result = rewrite(document, settings, line_length(Path() if model == "-" else Path(model)))
     if request.diff:
-        path = Path(source.path)
-        screen.diff(unified_diff(source.data, result.data, path, path))
+        path = Path(document.path)
+        screen.diff(unified_diff(document.data, result.data, path, path))
     else:
         screen.write(result.data)
     screen.account(accounted(result, request.loudness))

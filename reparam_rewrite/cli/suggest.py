@@ -12,7 +12,7 @@ from reparam_rewrite.cli.rewrite import DONE
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from reparam_rewrite.source.encoding import Source
+    from reparam_rewrite.source.document import Document
     from reparam_rewrite.suggest import Suggestion
 
 EPILOG = """\b
@@ -100,15 +100,16 @@ def run(
     screen: Screen,
 ) -> int:
     """Read, propose, then write or print. Raises `Refusal`; nothing is written before that."""
-    from reparam_rewrite.source.files import read_source, write_outputs
+    from reparam_rewrite.source.files import write_outputs
+    from reparam_rewrite.source.reading import read
     from reparam_rewrite.suggest import suggest, to_json, to_text
 
     kind = drawing_kind(dag)
-    source = read_source(model)
+    document = read(model)
     if args_given is None:
-        suggestion = suggest(source, function)
+        suggestion = suggest(document, function)
     else:
-        suggestion = with_run(source, function, args_given)
+        suggestion = with_run(document, function, args_given)
     text = to_text(suggestion)
     outputs = [(write, text.encode())] if write is not None else []
     if dag is not None:
@@ -156,15 +157,15 @@ def refuse_to_overwrite(model: str, path: str, data: bytes, force: bool) -> None
         raise Refusal(Diagnostic(path, "the file exists", "--force overwrites it."))
 
 
-def with_run(source: Source, function: str | None, args_given: str) -> Suggestion:
+def with_run(document: Document, function: str | None, args_given: str) -> Suggestion:
     """What is proposed with what a run of the model tells."""
     from reparam_rewrite.cli.verify import prepare
     from reparam_rewrite.messages import Diagnostic, Refusal
 
-    if source.path == "<stdin>":
+    if document.path == "<stdin>":
         hint = "save it as a file: it is run, with what it imports from beside it."
         raise Refusal(Diagnostic(None, "--args are for a model in a file", hint))
     prepare("--args")
     from reparam_rewrite.verify.once import suggest_with_run
 
-    return suggest_with_run(source, function, args_given)
+    return suggest_with_run(document, function, args_given)

@@ -124,7 +124,8 @@ def run(
 
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.messages import Diagnostic, Refusal
-    from reparam_rewrite.source.files import read_bytes, read_source
+    from reparam_rewrite.source.files import read_bytes
+    from reparam_rewrite.source.reading import read
     from reparam_rewrite.source.stamp import read_stamp
 
     if generated is None and config is None:
@@ -134,11 +135,11 @@ def run(
     if model == "-":
         hint = "save it as a file: verify runs it, with what it imports from beside it."
         raise Refusal(Diagnostic(None, "verify takes no model on standard input", hint))
-    source = read_source(model)
-    if generated is not None and read_stamp(source.data) is not None:
+    document = read(model)
+    if generated is not None and read_stamp(document.data) is not None:
         hint = f"swap the two: reparam-rewrite verify {generated} {model}"
         raise Refusal(Diagnostic(model, "the model is rewritten already", hint))
-    rewritten = in_memory(source, settings) if settings else None
+    rewritten = in_memory(document, settings) if settings else None
     if generated is not None:
         read_bytes(generated, "generated file")  # before anything slow
     prepare()
@@ -152,7 +153,7 @@ def run(
     plain = load(model, "model")
     asked = function or (settings.verify.function if settings else None)
     functions = [account.function for account in rewritten.accounts] if rewritten else []
-    name = entry(source.data, model, asked, functions)
+    name = entry(document.data, model, asked, functions)
     plain_function = function_in(plain, name, model)
 
     def arguments_of(given: str | None, by_config: str | None) -> Any:
@@ -228,17 +229,17 @@ def prepare(who: str = "verify") -> None:
         refuse_missing_devices(os.environ["JAX_PLATFORMS"])
 
 
-def in_memory(source: Any, settings: Config) -> Rewrite:
+def in_memory(document: Any, settings: Config) -> Rewrite:
     from pathlib import Path
 
     from reparam_rewrite.messages import Diagnostic, Refusal
     from reparam_rewrite.rewriting import rewrite
-    from reparam_rewrite.source.files import line_length
+    from reparam_rewrite.source.line_length import line_length
 
-    result = rewrite(source, settings, line_length(Path(source.path)))
+    result = rewrite(document, settings, line_length(Path(document.path)))
     if result.already:
         hint = "give the plain model first, and this one second."
-        raise Refusal(Diagnostic(source.path, "the model is rewritten already", hint))
+        raise Refusal(Diagnostic(document.path, "the model is rewritten already", hint))
     return result
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reparam_rewrite.config.rules import Config
     from reparam_rewrite.fit.values import Fitted, Pilot
     from reparam_rewrite.rewriting import Rewrite
-    from reparam_rewrite.source.encoding import Source
+    from reparam_rewrite.source.document import Document
 
 __all__ = ["Models", "fit_children"]
 
@@ -23,20 +23,20 @@ class Models:
     `load` makes a function of the source of a generated module. Raises `Refusal` as `rewrite` does.
     """
 
-    def __init__(self, source: Source, config: Config, load: Callable[[Rewrite], Any]) -> None:
+    def __init__(self, document: Document, config: Config, load: Callable[[Rewrite], Any]) -> None:
         from reparam_rewrite.fit.children import children_of, learning, probe
         from reparam_rewrite.messages import Refusal
         from reparam_rewrite.rewriting import rewrite
 
         width = 88
         self.config = config
-        self.rewritten = rewrite(source, config, width)
-        probed = rewrite(source, probe(config), width)
-        self.children = children_of(source, config, probed)
+        self.rewritten = rewrite(document, config, width)
+        probed = rewrite(document, probe(config), width)
+        self.children = children_of(document, config, probed)
         self.as_configured = load(self.rewritten)
         self.probe = load(probed)
         try:
-            self.learning = load(rewrite(source, learning(config), width))
+            self.learning = load(rewrite(document, learning(config), width))
         except Refusal:  # of shapes that can't be written: one coefficient is fitted for each pair
             self.learning = None
 

@@ -12,14 +12,14 @@ from reparam_rewrite.config.rules import Config, PowerTable, ScaleRule, SiteRule
 from reparam_rewrite.fit.values import Child, Pair
 from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.rewriting import Rewrite
-from reparam_rewrite.source.encoding import Source, is_notebook
+from reparam_rewrite.source.document import Document
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.values import Survey
 
 
-def children_of(source: Source, config: Config, rewritten: Rewrite) -> list[Child]:
+def children_of(document: Document, config: Config, rewritten: Rewrite) -> list[Child]:
     """What the config offsets or scales of what was rewritten, in the order of the file."""
-    spelled = spelled_out(surveyed(source), config)
+    spelled = spelled_out(surveyed(document), config)
     keys = {rule.place: key for key, rule in config.sites.items()}
     found = {}
     for account in rewritten.accounts:
@@ -51,9 +51,9 @@ def children_of(source: Source, config: Config, rewritten: Rewrite) -> list[Chil
     return list(found.values())
 
 
-def starts_as_written(source: Source, config: Config, rewritten: Rewrite) -> bool:
+def starts_as_written(document: Document, config: Config, rewritten: Rewrite) -> bool:
     """Is the generated model the plain one until its coefficients are learned: are they all 0?"""
-    spelled = spelled_out(surveyed(source), config)
+    spelled = spelled_out(surveyed(document), config)
     for account in rewritten.accounts:
         rule = spelled.sites.get(account.site)
         if account.skipped:
@@ -65,14 +65,9 @@ def starts_as_written(source: Source, config: Config, rewritten: Rewrite) -> boo
     return bool(rewritten.accounts)
 
 
-def surveyed(source: Source) -> Survey:
-    """The survey of a file or of a notebook's cells."""
-    if not is_notebook(source.path):
-        return survey(source.path, source.text)
-    from reparam_rewrite.notebooks.joining import join
-    from reparam_rewrite.notebooks.reading import read_cells
-
-    return survey(source.path, join(source.path, read_cells(source)).source.text)
+def surveyed(document: Document) -> Survey:
+    """The survey of a document's module."""
+    return survey(document.module.path, document.module.text)
 
 
 def probe(config: Config) -> Config:

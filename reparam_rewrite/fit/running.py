@@ -38,8 +38,8 @@ class Fitting:
     @classmethod
     def of(cls, call: Call, config: Config) -> Fitting:
         """Rewrite and load what is to be run. Raises `Refusal` for what can't be."""
-        shown = f"<{call.source.path} with {config.path}>"
-        models = Models(call.source, config, lambda made: call.generated(made, shown))
+        shown = f"<{call.document.path} with {config.path}>"
+        models = Models(call.document, config, lambda made: call.generated(made, shown))
         if not models.children:
             message = (
                 "the config asks for no offset and no power of a scale, so there is nothing to fit"
@@ -60,7 +60,9 @@ class Fitting:
         except Refusal:
             raise
         except (Exception, SystemExit) as error:
-            raise refusal(error, call.source.path, f"the pilot of '{call.name}' failed") from error
+            raise refusal(
+                error, call.document.path, f"the pilot of '{call.name}' failed"
+            ) from error
 
     def fits(self, pilot: Pilot) -> tuple[list[Fitted], list[str], float]:
         """The coefficients, what speaks against them, and the pilot's least ESS."""
@@ -72,9 +74,9 @@ class Fitting:
             raise
         except Exception as error:
             what = f"the generated model of '{call.name}' failed"
-            raise refusal(error, call.source.path, what) from error
+            raise refusal(error, call.document.path, what) from error
         accounts = self.models.rewritten.accounts
-        reads = reader(ast.parse(call.source.text), call.name, surveyed(call.source))
+        reads = reader(ast.parse(call.document.module.text), call.name, surveyed(call.document))
         fits, warnings = frozen(
             fits,
             self.models.config,
@@ -104,7 +106,7 @@ class Fitting:
         config, found = self.models.config, []
         for one in candidates(config, fits, pilot.chain):
             try:
-                rewrite(self.call.source, with_basis(config, one), WIDTH)
+                rewrite(self.call.document, with_basis(config, one), WIDTH)
             except Refusal:
                 continue
             found.append(one)
@@ -112,7 +114,7 @@ class Fitting:
 
     def check(self, made: Written, path: str) -> None:
         """The program itself must take what it wrote. Raises `Refusal`."""
-        rewrite(self.call.source, read_config(made.text.encode(), path), WIDTH)
+        rewrite(self.call.document, read_config(made.text.encode(), path), WIDTH)
 
 
 def least_ess(pilot: Pilot) -> tuple[float, str]:

@@ -21,7 +21,7 @@ import json
 import re
 from typing import Any
 
-from reparam_rewrite.notebooks.positions import after_blank, members, whole
+from reparam_rewrite.source.json_text import after_blank, members, whole
 from reparam_rewrite.source.stamp import Origin, Stamp, digest
 
 KEY = "reparam_rewrite"

@@ -18,20 +18,20 @@ from reparam_rewrite.running.errors import cannot_run
 from reparam_rewrite.running.load import function_in, load
 from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure
 from reparam_rewrite.running.values import Arguments, Model, Trace
-from reparam_rewrite.source.encoding import Source
-from reparam_rewrite.source.files import read_source
+from reparam_rewrite.source.document import Document
+from reparam_rewrite.source.reading import read
 
 WIDTH = 88
 
 
 @dataclass(frozen=True)
 class Call:
-    """The function `name` of `source`, as `model` with `args` and `kwargs`, and its `trace`.
+    """The function `name` of `document`, as `model` with `args` and `kwargs`, and its `trace`.
 
     `given`: the arguments as they were given, with those that make an object for a method.
     """
 
-    source: Source
+    document: Document
     name: str
     model: Model
     args: tuple[Any, ...]
@@ -50,7 +50,7 @@ class Call:
 
     def generated(self, rewritten: Rewrite, shown: str) -> Model:
         """The function of a module that was made of the file; it takes the same call."""
-        made = load(self.source.path, "generated model", rewritten.data, shown)
+        made = load(self.document.path, "generated model", rewritten.data, shown)
         function = function_in(made, self.name, shown)
         return bound(function, made, self.name, shown, self.given)[0]
 
@@ -67,10 +67,10 @@ def called(
     args_given, function: as in the options; the first config that says so decides where they don't.
     needs: what needs all of the data, for a refusal of subsampled plates. Raises `Refusal`.
     """
-    source = read_source(path)
+    document = read(path)
     functions: list[str] = []
     for config in configs:
-        rewritten = rewrite(source, config, WIDTH)
+        rewritten = rewrite(document, config, WIDTH)
         if rewritten.already:
             raise Refusal(
                 Diagnostic(path, "the model is rewritten already", "give the plain model.")
@@ -78,7 +78,7 @@ def called(
         functions += [account.function for account in rewritten.accounts]
     module = load(path, "model")
     said = next((c.verify.function for c in configs if c.verify.function), None)
-    name = entry(source.data, path, function or said, list(dict.fromkeys(functions)))
+    name = entry(document.data, path, function or said, list(dict.fromkeys(functions)))
     folder = Path()
     if args_given is None:
         saying = next((c for c in configs if c.verify.args is not None), None)
@@ -93,7 +93,7 @@ def called(
     except (Exception, SystemExit) as error:
         raise cannot_run(error, path, name) from error
     refuse_subsampling(trace, path, needs)
-    return Call(source, name, plain, args, kwargs, trace, given)
+    return Call(document, name, plain, args, kwargs, trace, given)
 
 
 def refuse_subsampling(trace: Trace, path: str, needs: str) -> None:

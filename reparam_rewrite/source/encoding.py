@@ -66,8 +66,6 @@ def decode(path: str, data: bytes) -> Source:
     valid in it, NUL bytes, UTF-16 and UTF-32, a byte order mark against its cookie) and for text
     that would not encode to the same bytes again.
     """
-    if is_notebook(path):
-        return decode_notebook(path, data)
     refuse_wide(path, data)
     refuse_nul(path, data)
     encoding = find_encoding(path, data)
@@ -90,8 +88,8 @@ def is_notebook(path: str) -> bool:
     return path.lower().endswith(".ipynb")
 
 
-def decode_notebook(path: str, data: bytes) -> Source:
-    """The `Source` of a notebook. Raises `Refusal` if it isn't UTF-8."""
+def utf8(path: str, data: bytes) -> Source:
+    """The `Source` of a notebook, which is UTF-8 as all JSON is. Raises `Refusal` if it isn't."""
     encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
     try:
         text = data.decode(encoding)

@@ -14,26 +14,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from reparam_rewrite.interrupts import raise_again
 from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
-from reparam_rewrite.source.diff import unified_diff
-from reparam_rewrite.source.encoding import Source, decode, is_notebook
-from reparam_rewrite.source.line_length import line_length
-
-__all__ = [
-    "Source",
-    "line_length",
-    "read_bytes",
-    "read_source",
-    "read_stdin",
-    "refuse_other_kind",
-    "refuse_same_file",
-    "unified_diff",
-    "write_output",
-    "write_outputs",
-]
 
 STDIN = "-"
 
@@ -44,22 +28,9 @@ TEMPORARY, ABANDONED = ".reparam-rewrite-*.tmp", 3600.0
 TO_STDOUT = "choose another path, or leave out -o to print the result."
 
 
-def read_source(path: str, stdin: BinaryIO | None = None) -> Source:
-    """The Python file or the notebook at `path`; "-" reads Python from `stdin`.
-
-    That is by default the process's standard input.
-
-    Raises `Refusal` as `read_bytes` and `decode` do.
-    """
-    if path != STDIN:
-        return decode(path, read_bytes(path, "model"))
-    return decode("<stdin>", read_stdin(stdin))
-
-
-def read_stdin(stdin: BinaryIO | None, what: str = "model") -> bytes:
-    """All of `stdin`. Raises `Refusal` if it is closed or cannot be read."""
-    # sys.stdin is None after `<&-`.
-    stream = getattr(sys.stdin, "buffer", None) if stdin is None else stdin
+def read_stdin(what: str = "model") -> bytes:
+    """All of standard input. Raises `Refusal` if it is closed or cannot be read."""
+    stream = getattr(sys.stdin, "buffer", None)  # sys.stdin is None after `<&-`
     try:
         if stream is None:
             raise ValueError("it is closed")
@@ -128,16 +99,6 @@ def refuse_same_file(given: str, output: str, what: str = "model") -> None:
         if os.path.samestat(found, Path(output).stat()) and stat.S_ISREG(found.st_mode):
             message = f"the output is the {what} itself, which is never overwritten"
             raise Refusal(Diagnostic(output, message, TO_STDOUT))
-
-
-def refuse_other_kind(given: str, output: str) -> None:
-    """Refuse an output that is a notebook where the model isn't one, or the other way round."""
-    if is_notebook(given) and not is_notebook(output):
-        message = "the model is a notebook, and so is what it is rewritten into"
-        raise Refusal(Diagnostic(output, message, "name an output that ends in .ipynb."))
-    if is_notebook(output) and not is_notebook(given):
-        message = "the model is Python, and what it is rewritten into is no notebook"
-        raise Refusal(Diagnostic(output, message, "name an output that ends in .py."))
 
 
 class Staged(NamedTuple):

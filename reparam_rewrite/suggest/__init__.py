@@ -7,9 +7,8 @@ What the rewriter refuses isn't proposed: its reason is given in the place of th
 
 from __future__ import annotations
 
-from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.suggest.finding import suggest
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.suggest.writing import to_json, to_text
 
-__all__ = ["Source", "Suggestion", "suggest", "to_json", "to_text"]
+__all__ = ["Suggestion", "suggest", "to_json", "to_text"]

@@ -10,7 +10,8 @@ from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Diagnostic, Place, Refusal, listed, nearest
 from reparam_rewrite.plan import plan
 from reparam_rewrite.plan.values import scaled_by, terms_of
-from reparam_rewrite.source.encoding import Source, is_notebook
+from reparam_rewrite.source.document import Document
+from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.suggest.facts import Facts, broadcasts
 from reparam_rewrite.suggest.proposing import AROUND, propose
 from reparam_rewrite.suggest.reading import read
@@ -31,28 +32,24 @@ UNTOLD = "the source doesn't tell both shapes"
 PROPOSED = "<proposed>"
 
 
-def suggest(source: Source, function: str | None = None, facts: Facts | None = None) -> Suggestion:
+def suggest(
+    document: Document, function: str | None = None, facts: Facts | None = None
+) -> Suggestion:
     """What is proposed for a model's file, or for one `function` of it, of which `facts` are known.
 
     Without `function` it is for the first of the file for which there is something to propose.
     Raises `Refusal` if there is no such function, or none that is a model.
     """
-    if not is_notebook(source.path):
-        return suggested(source, function, facts)
-    from reparam_rewrite.notebooks.joining import join
-    from reparam_rewrite.notebooks.places import in_cells, retold
-    from reparam_rewrite.notebooks.reading import read_cells
-
-    joined = join(source.path, read_cells(source))
+    module = document.module
     try:
-        found = suggested(joined.source, function, facts)
+        found = suggested(module, function, facts)
     except Refusal as refusal:
-        raise in_cells(joined, refusal) from None
-    return found.retold(lambda text: retold(joined, text))
+        raise document.located(refusal) from None
+    return found.retold(document.retold)
 
 
 def suggested(source: Source, function: str | None, facts: Facts | None) -> Suggestion:
-    """`suggest` for a Python file."""
+    """`suggest` of a module, of which it tells the lines."""
     surveyed = survey(source.path, source.text)
     models = models_of(surveyed)
     if function is not None:

@@ -22,7 +22,7 @@ from reparam_rewrite.running.entry import entry
 from reparam_rewrite.running.errors import cannot_run
 from reparam_rewrite.running.load import function_in, load
 from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure, traced
-from reparam_rewrite.source.encoding import Source
+from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.finding import models_of, suggest
 from reparam_rewrite.suggest.values import Suggestion
@@ -32,24 +32,24 @@ from reparam_rewrite.survey import survey
 DRAWS = 200
 
 
-def suggest_with_run(source: Source, function: str | None, args_given: str) -> Suggestion:
+def suggest_with_run(document: Document, function: str | None, args_given: str) -> Suggestion:
     """`suggest`, with the facts of a run.
 
     Raises `Refusal` also for what the model's code raises.
     """
-    module = load(source.path, "model")
-    name = entry(source.data, source.path, function)
-    model = function_in(module, name, source.path)
-    found = arguments(args_given, Path(), model, module, source.path, name)
-    model, (args, kwargs) = bound(model, module, name, source.path, found)
+    module = load(document.path, "model")
+    name = entry(document.data, document.path, function)
+    model = function_in(module, name, document.path)
+    found = arguments(args_given, Path(), model, module, document.path, name)
+    model, (args, kwargs) = bound(model, module, name, document.path, found)
     try:
         with redirect_stdout(sys.stderr):
             facts = facts_of(model, args, kwargs, module)
     except (Exception, SystemExit) as error:
-        raise cannot_run(error, source.path, name) from error
+        raise cannot_run(error, document.path, name) from error
     # What is run may only call the function, or make the object, that samples.
-    samples = {one.name for one in models_of(survey(source.path, source.text))}
-    return suggest(source, name if name in samples else None, facts)
+    samples = {one.name for one in models_of(survey(document.path, document.module.text))}
+    return suggest(document, name if name in samples else None, facts)
 
 
 def facts_of(

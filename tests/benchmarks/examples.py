@@ -17,13 +17,14 @@ LOOP = """
 import sys
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.source.files import read_bytes, read_source
+from reparam_rewrite.source.files import read_bytes
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.rewriting import rewrite
 
 for model in sys.argv[1:]:
     config = model.removesuffix(".py") + ".toml"
     try:
-        rewrite(read_source(model), read_config(read_bytes(config, "config"), config), 88)
+        rewrite(read(model), read_config(read_bytes(config, "config"), config), 88)
     except Refusal:
         pass  # a file in which there is nothing to do
 """

@@ -43,7 +43,7 @@ from numpyro.diagnostics import effective_sample_size
 from numpyro.infer import MCMC, NUTS
 
 from reparam_rewrite.running.load import load
-from reparam_rewrite.source.files import read_source
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import suggest, to_text
 from reparam_rewrite.verify.once import facts_of
 from tests.support.cases import FIXTURES, rewritten
@@ -219,7 +219,7 @@ def suggested(model_path: Path, arguments: Arguments | None = None) -> str:
 
     arguments: those of a run that tells what the source doesn't.
     """
-    source, facts = read_source(str(model_path)), None
+    source, facts = read(str(model_path)), None
     if arguments is not None:
         module = load(str(model_path), "model")
         facts = facts_of(module.model, *arguments, module)

@@ -17,14 +17,14 @@ from pathlib import Path
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.files import read_source
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import suggest, to_text
 
 
 def outcome(path: Path) -> str:
     """What became of a file, in a few words."""
     try:
-        source = read_source(str(path))
+        source = read(str(path))
         found = suggest(source)
     except Refusal as refusal:
         return f"no model: {refusal.diagnostics[0].message}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reparam_rewrite.notebooks.magics import heading, hide
+from reparam_rewrite.source.magics import heading, hide
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import Rewrite, rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 from reparam_rewrite.source.stamp import read_stamp
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -31,7 +31,7 @@ def rewritten(
     """Rewrite a source as the command line would. Raises `Refusal`."""
     source = model.encode() if isinstance(model, str) else model
     settings = config.encode() if isinstance(config, str) else config
-    return rewrite(decode(path, source), read_config(settings, "offsets.toml"), width)
+    return rewrite(read(path, source), read_config(settings, "offsets.toml"), width)
 
 
 def rewritten_case(case: Path, config: str | bytes | None = None) -> Rewrite:

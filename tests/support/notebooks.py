@@ -7,7 +7,7 @@ from typing import Any
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import Rewrite, rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 
 IMPORTS = "import numpyro\nimport numpyro.distributions as dist"
 
@@ -85,4 +85,4 @@ def rewritten(
     data: bytes, config: str = OFFSETS, width: int = 88, path: str = "model.ipynb"
 ) -> Rewrite:
     """Rewrite a notebook as the command line would. Raises `Refusal`."""
-    return rewrite(decode(path, data), read_config(config.encode(), "offsets.toml"), width)
+    return rewrite(read(path, data), read_config(config.encode(), "offsets.toml"), width)

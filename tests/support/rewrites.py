@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 
 
 def rewritten(plain: str | bytes, config: str, width: int = 88) -> str:
@@ -15,5 +15,5 @@ def rewritten(plain: str | bytes, config: str, width: int = 88) -> str:
 
 def rewritten_bytes(plain: bytes, config: str, width: int = 88) -> bytes:
     """Raises `Refusal` where the program would refuse."""
-    read = read_config(config.encode(), "offsets.toml")
-    return rewrite(decode("model.py", plain), read, width).data
+    settings = read_config(config.encode(), "offsets.toml")
+    return rewrite(read("model.py", plain), settings, width).data

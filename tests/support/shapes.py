@@ -45,7 +45,7 @@ import msgspec
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.source.encoding import decode
+from reparam_rewrite.source.reading import read
 from tests.support.executed import code_of, digest_of, executed
 
 FOLDER = Path(__file__).parents[1] / "cases"
@@ -187,8 +187,8 @@ def is_plain(source: bytes) -> bool:
 
 
 def rewritten(source: bytes, config: str) -> bytes:
-    read = read_config(config.encode(), "offsets.toml")
-    return rewrite(decode("model.py", source), read, 88).data
+    settings = read_config(config.encode(), "offsets.toml")
+    return rewrite(read("model.py", source), settings, 88).data
 
 
 def assert_rewritten(shape: Shape, generated: bytes) -> None:

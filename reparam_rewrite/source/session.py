@@ -15,13 +15,14 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from types import FunctionType, ModuleType
 
-from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.notebooks.magics import Hidden, heading
-from reparam_rewrite.notebooks.positions import Span
-from reparam_rewrite.notebooks.reading import Cell, code_of, problem_of
-from reparam_rewrite.source.encoding import physical_lines
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
+from reparam_rewrite.source.cells import Cell, CellDocument, cell_of, problem_of
+from reparam_rewrite.source.encoding import Source
+from reparam_rewrite.source.magics import Hidden
 from reparam_rewrite.source.standins import MAGIC
 from reparam_rewrite.survey.bindings import bound_names
 from reparam_rewrite.survey.imports import bound_by
@@ -30,47 +31,60 @@ from reparam_rewrite.survey.imports import bound_by
 KNOWN = ("jax", "numpyro")
 
 
-class Executed(Cell, frozen=True):
-    """Code that was executed, or is about to be.
+@dataclass(frozen=True)
+class Session(CellDocument):
+    """A cell that IPython is about to run, below those that it may refer to.
 
-    `label` is what the cell is called, ``In[4]``, and `above` how many of its lines stand above
-    the code.
+    `own` is the cell, of which the first line, its magic, is not in `own.text`. `names` and
+    `labels` are as for `surroundings`.
     """
 
-    label: str = ""
-    above: int = 0
+    own: Cell
+    names: Mapping[str, object]
+    labels: Mapping[str, str]
 
     @property
-    def lines_above(self) -> int:
-        return self.above + len(physical_lines(self.head)) - 1
+    def module_path(self) -> str:
+        return "<notebook>"
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        return (*surroundings(self.names, self.own, self.labels), self.own)
 
     @property
-    def called(self) -> str:
-        return self.label
+    def first_line(self) -> int:
+        return self.joined.borders[-1] + 1
 
-    def where(self, path: str) -> str:
-        return self.label
+    def refuse_elsewhere(self, place: Place, site: str, function: str) -> None:
+        if place.path != self.own.path:
+            message = f"'{site}' is sampled in '{function}', of another cell"
+            hint = "write %%reparam above that cell, and execute it again."
+            raise Refusal(Diagnostic(place, message, hint))
 
-    def line(self, number: int) -> str:
-        return super().line(number - self.above)
+    def with_cells(self, changed: dict[Cell, str]) -> bytes:
+        if not {*changed} <= {self.own}:
+            message = "another cell would have to change with this one"
+            raise Refusal(Diagnostic(self.path, message, "put both into one cell."))
+        return changed[self.own].encode()
 
 
-def executed(text: str, label: str, above: int, magics: int = 0) -> Executed:
-    """A cell of Python; its magics are numbered from `magics`. Raises `Refusal` if it is none."""
-    head = heading(text)
-    if head is None:
+def session(
+    text: str, label: str, names: Mapping[str, object], labels: Mapping[str, str]
+) -> Session:
+    """The document of a cell called `label`, ``In[4]``, with this `text` below its magic.
+
+    `names` and `labels` are as for `surroundings`. Raises `Refusal` if the cell isn't Python.
+    """
+    own = cell_of(text, label, label, magics=0, above=1)
+    if own is None:
         raise Refusal(Diagnostic(label, "the cell isn't Python", "take the other cell magic out."))
-    hidden = code_of(text[len(head) :], magics)
-    cell = Executed(0, Span(0, 0), text, head, hidden, label=label, above=above)
-    problem = problem_of(label, cell)
+    problem = problem_of(own)
     if problem is not None:
-        raise Refusal(Diagnostic(problem.place, problem.message, source=problem.source))
-    return cell
+        raise Refusal(replace(problem, hint=""))
+    return Session(Source(label, text.encode(), "utf-8", text, "\n"), own, names, labels)
 
 
-def surroundings(
-    names: Mapping[str, object], cell: Executed, labels: Mapping[str, str]
-) -> list[Executed]:
+def surroundings(names: Mapping[str, object], cell: Cell, labels: Mapping[str, str]) -> list[Cell]:
     """What a cell finds, as cells above it.
 
     `names` is the namespace; `labels` says which cell a function is from, by the name of the file
@@ -78,7 +92,7 @@ def surroundings(
     """
     own = bound_in(ast.parse(cell.hidden.text))
     lines: list[str] = []
-    functions: list[Executed] = []
+    functions: list[Cell] = []
     for name, value in names.items():
         if name.startswith("_") or not name.isidentifier() or name in own:
             continue
@@ -93,7 +107,7 @@ def surroundings(
         else:
             lines.append(f"{name} = {MAGIC}{len(cell.hidden.magics) + len(lines)}()")
     text = "\n".join(lines)
-    return [Executed(0, Span(0, 0), text, "", Hidden(text), label="<namespace>"), *functions]
+    return [Cell("<namespace>", "<namespace>", text, "", Hidden(text)), *functions]
 
 
 def bound_in(tree: ast.Module) -> set[str]:
@@ -141,7 +155,7 @@ def identifies(dotted: str) -> bool:
 
 def defined(
     name: str, value: object, names: Mapping[str, object], labels: Mapping[str, str]
-) -> Executed | None:
+) -> Cell | None:
     """The source of a function that another cell defined, if it can be had and says all."""
     if not isinstance(value, FunctionType) or value.__globals__ is not names:
         return None
@@ -158,4 +172,4 @@ def defined(
         return None
     label = labels.get(value.__code__.co_filename, f"<{name}>")
     above = value.__code__.co_firstlineno - 1 if label.startswith("In[") else 0
-    return Executed(0, Span(0, 0), text, "", Hidden(text), label=label, above=above)
+    return Cell(label, label, text, "", Hidden(text), above)

@@ -1,63 +1,44 @@
-"""A notebook's JSON in, its cells of Python out; what can't be rewritten safely is refused.
+"""A notebook's JSON in, the same JSON out but for the sources of cells that were rewritten.
 
-The form of a notebook: https://nbformat.readthedocs.io/en/latest/format_description.html
+The form of a notebook: https://nbformat.readthedocs.io/en/latest/format_description.html. What
+can't be rewritten safely is refused.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import warnings
+from functools import cached_property
 from typing import Any
 
-from msgspec import Struct
-
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
-from reparam_rewrite.notebooks.magics import Hidden, heading, hide
-from reparam_rewrite.notebooks.positions import Repeated, Span, items, members, whole
+from reparam_rewrite.source.cells import Cell, CellDocument, cell_of, problem_of
 from reparam_rewrite.source.encoding import Source, physical_lines
-from reparam_rewrite.source.standins import RESERVED
+from reparam_rewrite.source.json_text import Repeated, Span, items, members, splice, whole
 
 INSTALL = 'install it: pip install "reparam-rewrite[notebooks]"'
 
 SAVE = "open it in Jupyter and save it, or convert it: jupyter nbconvert --to notebook FILE."
 
 
-class Cell(Struct, frozen=True):
-    """A code cell that holds Python.
+class Notebook(CellDocument):
+    """A Jupyter notebook, whose `source` is its JSON."""
 
-    `number` is its place among all cells, from 1, as Jupyter and ruff count them; `span` where its
-    source stands in the JSON. `head` are the lines of its cell magics, `hidden` the code below.
-    """
-
-    number: int
-    span: Span
-    text: str
-    head: str
-    hidden: Hidden
+    @cached_property
+    def spans(self) -> dict[Cell, Span]:
+        """The cells that hold Python, and where the source of each stands in the JSON."""
+        cells = read_cells(self.source)
+        if not cells:
+            raise Refusal(Diagnostic(self.path, "the notebook has no cell of Python"))
+        return cells
 
     @property
-    def lines_above(self) -> int:
-        """How many lines of the cell its code stands below."""
-        return len(physical_lines(self.head)) - 1
+    def cells(self) -> tuple[Cell, ...]:
+        return tuple(self.spans)
 
-    @property
-    def called(self) -> str:
-        """The cell in the words of a message."""
-        return f"cell {self.number}"
-
-    def where(self, path: str) -> str:
-        """What stands for the cell in the place of a path; `path` is the notebook's."""
-        return in_cell(path, self.number)
-
-    def place(self, path: str, line: int, column: int) -> Place:
-        """A position in the cell."""
-        return Place(self.where(path), line, column)
-
-    def line(self, number: int) -> str:
-        """A line of the cell, from 1; "" past the last."""
-        lines = physical_lines(self.text)
-        return lines[number - 1] if 1 <= number <= len(lines) else ""
+    def with_cells(self, changed: dict[Cell, str]) -> bytes:
+        text = splice(self.source.text, [(self.spans[cell], new) for cell, new in changed.items()])
+        return text.encode(self.source.encoding)
 
 
 def in_cell(path: str, number: int) -> str:
@@ -65,11 +46,12 @@ def in_cell(path: str, number: int) -> str:
     return f"{path}:cell {number}"
 
 
-def read_cells(source: Source) -> list[Cell]:
-    """The cells of a notebook that hold Python.
+def read_cells(source: Source) -> dict[Cell, Span]:
+    """The cells of a notebook that hold Python, and where their sources stand in the JSON.
 
-    Cells of another language, by a cell magic such as ``%%bash`` or as the editor has it, are left
-    out, and so are broken ones that are tagged as such.
+    Cells are counted from 1 among all of them, as Jupyter and ruff do. Cells of another language,
+    by a cell magic such as ``%%bash`` or as the editor has it, are left out, and so are broken ones
+    that are tagged as such.
 
     Raises `Refusal` for what isn't a notebook of format 4 whose language is Python, for cells that
     Python couldn't read, and if nbformat isn't installed.
@@ -79,24 +61,23 @@ def read_cells(source: Source) -> list[Cell]:
     validate(source.path, notebook)
     refuse_other_languages(source.path, notebook)
     spans = source_spans(source)
-    cells: list[Cell] = []
+    cells: dict[Cell, Span] = {}
     problems: list[Diagnostic] = []
     count = 0
     for number, (cell, span) in enumerate(zip(notebook["cells"], spans, strict=True), 1):
         if cell["cell_type"] != "code" or span is None or not is_python(cell):
             continue
-        text = joined_text(cell["source"])
-        head = heading(text)
-        if head is None:
+        place = in_cell(source.path, number)
+        found = cell_of(joined_text(cell["source"]), place, f"cell {number}", count)
+        if found is None:
             continue
-        found = Cell(number, span, text, head, code_of(text[len(head) :], count))
-        problem = problem_of(source.path, found)
+        problem = problem_of(found)
         if problem is not None:
             if "raises-exception" not in cell["metadata"].get("tags", []):
                 problems.append(problem)
             continue
         count += len(found.hidden.magics)
-        cells.append(found)
+        cells[found] = span
     if problems:
         raise Refusal(problems)
     return cells
@@ -187,39 +168,3 @@ def is_python(cell: dict[str, Any]) -> bool:
     """Is the cell in the notebook's own language? VS Code lets each have another."""
     editor = cell["metadata"].get("vscode", {})
     return isinstance(editor, dict) and editor.get("languageId", "python") == "python"
-
-
-def code_of(text: str, first: int) -> Hidden:
-    """The code of a cell; what Python can read as it is has no magics."""
-    return Hidden(text) if syntax_error(text) is None else hide(text, first)
-
-
-def syntax_error(text: str) -> SyntaxError | ValueError | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError) as error:
-        return error
-    return None
-
-
-def problem_of(path: str, cell: Cell) -> Diagnostic | None:
-    """Why a cell can't be read; None if it can."""
-    place = in_cell(path, cell.number)
-    if RESERVED in cell.text:
-        message = f"names with '{RESERVED}' in them are for the rewriter alone"
-        return Diagnostic(place, message, "call it something else.")
-    error = syntax_error(cell.hidden.text)
-    if error is None:
-        return None
-    if not isinstance(error, SyntaxError) or error.lineno is None:  # NUL, half of a character
-        return Diagnostic(place, f"Python can't parse this cell: {error}")
-    line = cell.lines_above + error.lineno
-    return Diagnostic(
-        cell.place(path, line, max(1, error.offset or 1)),
-        f"not valid Python: {error.msg}",
-        "every code cell must parse before the notebook can be rewritten. If it is broken on "
-        "purpose, tag it raises-exception or make it a raw cell.",
-        cell.line(line),
-    )

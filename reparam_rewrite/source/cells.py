@@ -1,0 +1,269 @@
+"""The cells of a notebook as one module, so that imports in one and a model in another go together.
+
+::
+
+    _reparam_rewrite_cell_1
+    import numpyro
+    _reparam_rewrite_cell_2
+    def model(): ...
+    _reparam_rewrite_cell_3
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
+from reparam_rewrite.source.document import Document
+from reparam_rewrite.source.encoding import Source, first_newline, physical_lines
+from reparam_rewrite.source.magics import Hidden, heading, hide, restore
+from reparam_rewrite.source.standins import BORDER, RESERVED
+from reparam_rewrite.survey.imports import bound_by
+
+#: How sentences speak of lines: ``(line 7)``, ``lines 3, 7 and 9``.
+LINES = re.compile(r"\blines? (\d+(?:, \d+)*(?: and \d+)?)")
+
+
+class Cell(Struct, frozen=True):
+    """A cell of Python.
+
+    `path` is what stands for it in the place of a path, ``model.ipynb:cell 4``, and `called` what
+    sentences call it, ``cell 4``. `head` are the lines of its cell magics, `hidden` is the code
+    below. `above` lines of the cell stand above `text`.
+    """
+
+    path: str
+    called: str
+    text: str
+    head: str
+    hidden: Hidden
+    above: int = 0
+
+    @property
+    def lines_above(self) -> int:
+        """How many lines of the cell its code stands below."""
+        return self.above + len(physical_lines(self.head)) - 1
+
+    def place(self, line: int, column: int) -> Place:
+        """A position in the cell."""
+        return Place(self.path, line, column, self.called)
+
+    def line(self, number: int) -> str:
+        """A line of the cell, counted from 1; "" past the last."""
+        lines = physical_lines(self.text)
+        at = number - 1 - self.above
+        return lines[at] if 0 <= at < len(lines) else ""
+
+
+def cell_of(text: str, path: str, called: str, magics: int, above: int = 0) -> Cell | None:
+    """The cell with this text, whose magics are numbered from `magics`; None if it isn't Python."""
+    head = heading(text)
+    if head is None:
+        return None
+    code = text[len(head) :]
+    # What Python can read as it is has no magics.
+    hidden = Hidden(code) if syntax_error(code) is None else hide(code, magics)
+    return Cell(path, called, text, head, hidden, above)
+
+
+def syntax_error(text: str) -> SyntaxError | ValueError | None:
+    """What Python has against this code."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        return error
+    return None
+
+
+def problem_of(cell: Cell) -> Diagnostic | None:
+    """Why a cell can't be read; None if it can."""
+    if RESERVED in cell.text:
+        message = f"names with '{RESERVED}' in them are for the rewriter alone"
+        return Diagnostic(cell.path, message, "call it something else.")
+    error = syntax_error(cell.hidden.text)
+    if error is None:
+        return None
+    if not isinstance(error, SyntaxError) or error.lineno is None:  # NUL, half of a character
+        return Diagnostic(cell.path, f"Python can't parse this cell: {error}")
+    line = cell.lines_above + error.lineno
+    return Diagnostic(
+        cell.place(line, max(1, error.offset or 1)),
+        f"not valid Python: {error.msg}",
+        "every code cell must parse before the notebook can be rewritten. If it is broken on "
+        "purpose, tag it raises-exception or make it a raw cell.",
+        cell.line(line),
+    )
+
+
+class CellDocument(Document):
+    """A document whose module is made of cells.
+
+    Its kinds say what `cells` there are, and what becomes of those that change (`with_cells`).
+    """
+
+    knows_folder = False
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        raise NotImplementedError
+
+    def with_cells(self, changed: dict[Cell, str]) -> bytes:
+        raise NotImplementedError
+
+    @cached_property
+    def joined(self) -> Joined:
+        """The cells as one module."""
+        return join(self.module_path, self.cells)
+
+    @property
+    def module_path(self) -> str:
+        """What messages about the module call it, until their places are those of cells."""
+        return self.path
+
+    @property
+    def module(self) -> Source:
+        return self.joined.source
+
+    def place(self, place: Place) -> Place:
+        return self.joined.place(place)
+
+    def retold(self, text: str) -> str:
+        return self.joined.retold(text)
+
+    def border(self, line: int) -> str:
+        return self.joined.border(line)
+
+    def imported_before(self, line: int) -> frozenset[str]:
+        return self.joined.imported_before(line)
+
+    def located(self, refusal: Refusal) -> Refusal:
+        return Refusal([self._located(diagnostic) for diagnostic in refusal.diagnostics])
+
+    def _located(self, diagnostic: Diagnostic) -> Diagnostic:
+        place, source = diagnostic.place, diagnostic.source
+        if isinstance(place, Place) and place.path == self.module.path:
+            cell, line = self.joined.cell_of(place.line)
+            place, source = cell.place(line, place.column), cell.line(line)
+        message, hint = self.retold(diagnostic.message), self.retold(diagnostic.hint)
+        return Diagnostic(place, message, hint, source)
+
+    def with_module(self, data: bytes) -> bytes:
+        try:
+            changed = self.joined.part(data.decode())
+        except ValueError:
+            message = "it can't be told which cell the generated code belongs to"
+            hint = "please report this notebook."
+            raise Refusal(Diagnostic(self.path, message, hint)) from None
+        return self.with_cells(changed)
+
+
+class Joined(Struct, frozen=True):
+    """The module, and the line in which the border above each cell stands."""
+
+    source: Source
+    cells: tuple[Cell, ...]
+    borders: tuple[int, ...]
+
+    def cell_of(self, line: int) -> tuple[Cell, int]:
+        """The cell that a line of the module belongs to, and which of its lines that is."""
+        at = max(0, bisect_right(self.borders, line) - 1)
+        cell = self.cells[at]
+        return cell, line - self.borders[at] + cell.lines_above
+
+    def place(self, place: Place) -> Place:
+        """A place in the module as one in its cell; a place in another file stays what it is."""
+        if place.path != self.source.path:
+            return place
+        cell, line = self.cell_of(place.line)
+        return cell.place(line, place.column)
+
+    def retold(self, text: str) -> str:
+        """``in a loop (line 47)`` as ``in a loop (line 3 of cell 4)``"""
+
+        def lines(found: re.Match[str]) -> str:
+            places = [self.cell_of(int(number)) for number in re.findall(r"\d+", found[1])]
+            *others, last = [f"line {line} of {cell.called}" for cell, line in places]
+            return f"{', '.join(others)} and {last}" if others else last
+
+        def place(found: re.Match[str]) -> str:
+            cell, line = self.cell_of(int(found[1]))
+            return f"{cell.path}:{line}"
+
+        text = LINES.sub(lines, text)
+        return re.sub(rf"{re.escape(self.source.path)}:(\d+)", place, text)
+
+    def border(self, line: int) -> str:
+        """The statement that begins the cell with a line of the module."""
+        return f"{BORDER}{bisect_right(self.borders, line)}"
+
+    def imported_before(self, line: int) -> frozenset[str]:
+        """The names that are imported, whatever happens, before a function in `line` can be called.
+
+        In a notebook that is not only what stands above the first definition: whoever runs a cell
+        has run those above it.
+        """
+        names: set[str] = set()
+        first = self.borders[bisect_right(self.borders, line) - 1]
+        definitions = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+        for statement in ast.parse(self.source.text).body:
+            if isinstance(statement, definitions) and statement.lineno > first:
+                break
+            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                names.update(name for name, _ in bound_by(statement))
+        return frozenset(names)
+
+    def part(self, text: str) -> dict[Cell, str]:
+        """The cells that changed, with their new text, from the module as it was rewritten.
+
+        Raises ValueError if it can't be told which cell a line belongs to.
+        """
+        newline = self.source.newline
+        changed: dict[Cell, str] = {}
+        first = f"{BORDER}1{newline}"
+        if not text.startswith(first):
+            raise ValueError(first)
+        text = text.removeprefix(first)
+        for number, cell in enumerate(self.cells, 2):
+            new, border, text = text.partition(f"{BORDER}{number}{newline}")
+            if not border or BORDER in new:
+                raise ValueError(f"{BORDER}{number}")
+            old = cell.hidden.text
+            if new == ended(old, newline):
+                continue
+            if ended(old, newline) != old:
+                new = new.removesuffix(newline)
+            changed[cell] = cell.head + restore(replace(cell.hidden, text=new))
+        if text:
+            raise ValueError(text)
+        return changed
+
+
+def join(path: str, cells: Sequence[Cell]) -> Joined:
+    """The module of all cells; `path` is what messages call it."""
+    newline = first_newline("".join(cell.hidden.text for cell in cells))
+    pieces: list[str] = []
+    borders: list[int] = []
+    line = 1
+    for number, cell in enumerate(cells, 1):
+        code = ended(cell.hidden.text, newline)
+        pieces += [f"{BORDER}{number}{newline}", code]
+        borders.append(line)
+        line += len(physical_lines(code))
+    pieces.append(f"{BORDER}{len(cells) + 1}{newline}")
+    text = "".join(pieces)
+    return Joined(Source(path, text.encode(), "utf-8", text, newline), tuple(cells), tuple(borders))
+
+
+def ended(code: str, newline: str) -> str:
+    """Cells mostly don't end their last line."""
+    return code if code == "" or code.endswith(("\n", "\r")) else code + newline

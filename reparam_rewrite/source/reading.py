@@ -1,0 +1,40 @@
+"""The one reader of models: files, notebooks, standard input and text become documents."""
+
+from __future__ import annotations
+
+from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.source.document import Document
+from reparam_rewrite.source.encoding import decode, find_encoding, is_notebook, utf8
+from reparam_rewrite.source.files import STDIN, read_bytes, read_stdin
+
+
+def read(path: str, content: bytes | str | None = None) -> Document:
+    """Read the document at `path`, or on standard input if that is "-".
+
+    If `content` is given, nothing is read, and `path` is only what messages call it. A notebook is
+    known by its path, which ends in ".ipynb". Raises `Refusal` for what can't be read or decoded.
+    """
+    if content is None and path == STDIN:
+        path, content = "<stdin>", read_stdin()
+    elif content is None:
+        content = read_bytes(path, "model")
+    elif isinstance(content, str):
+        content = encoded(content, path)
+    if is_notebook(path):
+        from reparam_rewrite.source.notebook import Notebook
+
+        return Notebook(utf8(path, content))
+    return Document(decode(path, content))
+
+
+def encoded(text: str, path: str) -> bytes:
+    """The bytes of a file with this text, in the encoding that it declares."""
+    try:
+        data = text.encode()
+        if not is_notebook(path):
+            # A cookie is ASCII, in whatever encoding the rest is.
+            data = text.encode(find_encoding(path, data).removesuffix("-sig"))
+    except UnicodeEncodeError as error:
+        message = f"{error.object[error.start]!a} can't be encoded as {error.encoding}"
+        raise Refusal(Diagnostic(path, message, "correct the declared encoding.")) from None
+    return data
