@@ -49,7 +49,7 @@ from reparam_rewrite.plan.values import (
     scaled_by,
 )
 from reparam_rewrite.survey.expressions import grouped, is_arithmetic
-from reparam_rewrite.survey.moment import Moment
+from reparam_rewrite.survey.scopes import Moment
 
 JNP = "jax.numpy"
 

@@ -12,8 +12,8 @@ from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.runtime import unsettled
 from reparam_rewrite.survey.data import data_in
-from reparam_rewrite.survey.moment import Moment
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
+from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.values import Read, Shape, Site
 

@@ -24,8 +24,8 @@ from reparam_rewrite.source.cells import Cell, CellDocument, cell_of, problem_of
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.magics import Hidden
 from reparam_rewrite.source.standins import MAGIC
-from reparam_rewrite.survey.bindings import bound_names
 from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.scopes import bound_names
 
 #: What the survey follows by its dotted name.
 KNOWN = ("jax", "numpyro")

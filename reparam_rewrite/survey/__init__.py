@@ -12,13 +12,12 @@ import warnings
 from collections.abc import Iterable
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
-from reparam_rewrite.survey.around import addressed
-from reparam_rewrite.survey.blocks import calls_of
 from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.interpret import read_block
 from reparam_rewrite.survey.purity import facts_of
 from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.state import State
+from reparam_rewrite.survey.surroundings import addressed, calls_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Comment, Function, Survey
 

@@ -1,28 +1,24 @@
-"""Which functions of a file call which, and under what?
+"""The call graph of a file: which of its functions may call which, and under what.
 
-Each answer is worked out once: it is asked of every site of every function. Beside functions, what
-calls and is called may be a lambda, a handler that holds a function, or the module, called "".
+Each answer is worked out once, as it is asked of every site of every function. Beside functions,
+what calls and is called may be a lambda, a handler that holds a function, or the module, called "".
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from reparam_rewrite.survey.values import Function
-
-#: Called where anything that another module hands in is called.
+#: The callee where anything that another module hands in may be called.
 ANY = "*"
 
 
 class Call(Struct, frozen=True):
-    """A call that may be of `callee`; both are dotted names.
+    """A call that `caller` may make of `callee`; both are dotted names.
 
-    `plated`: under what may be a plate, in the line of the `with` or of the call; `weighed`: under
-    what may weigh a log density. 0 where it isn't.
+    `plated` is the line of the `with`, or of the call, if it may be made in a plate, and `weighed`
+    that of what may weigh the log density of what it samples. They are 0 otherwise.
     """
 
     caller: str
@@ -38,9 +34,8 @@ class Call(Struct, frozen=True):
 
 
 class Callgraph(Struct, frozen=True, dict=True):
-    """The functions of a file by their dotted names, in its order, and all calls."""
+    """All calls of a file that may be made."""
 
-    functions: dict[str, Function]
     edges: tuple[Call, ...]
 
     @cached_property
@@ -68,13 +63,3 @@ class Callgraph(Struct, frozen=True, dict=True):
     def weighed(self) -> list[Call]:
         """The calls under what may weigh a log density."""
         return [call for call in self.edges if call.weighed]
-
-    @cached_property
-    def guides(self) -> list[Function]:
-        """The functions that are called a guide."""
-        return [f for f in self.functions.values() if "guide" in f.name.lower()]
-
-    @cached_property
-    def entering(self) -> bool:
-        """Does any function enter a context without a `with`?"""
-        return any(function.entered is not None for function in self.functions.values())

@@ -13,7 +13,7 @@ from reparam_rewrite.survey.calls import argument, is_none, is_starred
 from reparam_rewrite.survey.effects import effect_of_call
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.nodes import parts_of, remembered, walk
-from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import Observations, Read
 
 #: What takes a shape, at that position, which says nothing of the values.

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import reads_of
-from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import Read
 
 #: What a condition may be made of to be the same as long as its names stand for the same.

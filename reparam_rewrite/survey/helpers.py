@@ -11,11 +11,11 @@ import builtins
 from collections import Counter
 from collections.abc import Container
 
-from reparam_rewrite.survey.bindings import bound_names, own_names
 from reparam_rewrite.survey.effects import PURE_BUILTINS
-from reparam_rewrite.survey.index import FunctionNode, Index
-from reparam_rewrite.survey.nodes import copied, walk
+from reparam_rewrite.survey.index import Index
+from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
 from reparam_rewrite.survey.purity import UNREPEATABLE
+from reparam_rewrite.survey.scopes import bound_names, own_names
 
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 

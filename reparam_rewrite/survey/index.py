@@ -6,19 +6,14 @@ import ast
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.bindings import bound_in, own_names
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.imports import bound_by, dotted, is_star_of_unknown
-from reparam_rewrite.survey.nodes import parts_of, walk
-
-if TYPE_CHECKING:
-    from reparam_rewrite.survey.values import Handler, Plate
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+from reparam_rewrite.survey.nodes import FunctionNode, parts_of, walk
+from reparam_rewrite.survey.scopes import bound_in, own_names
+from reparam_rewrite.survey.values import Handler, Plate
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 

@@ -8,13 +8,12 @@ from itertools import zip_longest
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.bindings import bound_names
 from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.data import data_in, is_computed
 from reparam_rewrite.survey.flags import Condition, conditions, takes_all
 from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.index import FunctionNode, blocks_of
-from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.index import blocks_of
+from reparam_rewrite.survey.nodes import FunctionNode, walk
 from reparam_rewrite.survey.outputs import (
     bind_outputs,
     outputs_given,
@@ -24,6 +23,7 @@ from reparam_rewrite.survey.outputs import (
 from reparam_rewrite.survey.plates import items_of, may_break_off, plate_at
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes
+from reparam_rewrite.survey.scopes import bound_names
 from reparam_rewrite.survey.shapes import seen_of
 from reparam_rewrite.survey.sites import read_calls, samples_in
 from reparam_rewrite.survey.state import State

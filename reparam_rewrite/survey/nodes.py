@@ -11,6 +11,8 @@ import ast
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
 Node = TypeVar("Node", bound=ast.AST)
 Found = TypeVar("Found")
 

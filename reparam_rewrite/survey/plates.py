@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.addressing import addressed_sites, is_explicit
 from reparam_rewrite.survey.calls import argument, is_none, is_starred
 from reparam_rewrite.survey.expressions import grouped
+from reparam_rewrite.survey.handlers import addressed_sites, is_explicit
 from reparam_rewrite.survey.helpers import self_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
-from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.shapes import axis_of
 from reparam_rewrite.survey.state import State
 from reparam_rewrite.survey.text import Text

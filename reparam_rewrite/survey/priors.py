@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.survey.families import FAMILIES, Family
-from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.shapes import (
     axis_of,
     broadcast,

@@ -24,7 +24,7 @@ from reparam_rewrite.survey.effects import (
 )
 from reparam_rewrite.survey.index import Index, Scoped, dotted_name
 from reparam_rewrite.survey.nodes import parts_of, walk
-from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import Read
 
 #: What may mean something else, or do something, when it is written a second time.

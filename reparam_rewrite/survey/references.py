@@ -25,11 +25,10 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from reparam_rewrite.survey.bindings import bound_in, bound_names
 from reparam_rewrite.survey.calls import assignment
 from reparam_rewrite.survey.evaluating import Evaluating
 from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.index import FunctionNode, Index, blocks_of
+from reparam_rewrite.survey.index import Index, blocks_of
 from reparam_rewrite.survey.meanings import (
     ANYTHING,
     Frames,
@@ -40,7 +39,8 @@ from reparam_rewrite.survey.meanings import (
     defaults,
     parameters,
 )
-from reparam_rewrite.survey.nodes import parts_of
+from reparam_rewrite.survey.nodes import FunctionNode, parts_of
+from reparam_rewrite.survey.scopes import bound_in, bound_names
 
 PROPERTIES = ("property", "cached_property", "setter")
 

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.index import FunctionNode, Index, Scoped
-from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.index import Index, Scoped
+from reparam_rewrite.survey.nodes import FunctionNode, walk
 from reparam_rewrite.survey.outputs import numbered
 from reparam_rewrite.survey.priors import DISTRIBUTIONS
-from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.shapes import axis_of, shape_of
 from reparam_rewrite.survey.state import Outputs, State
 from reparam_rewrite.survey.values import Axis, Binding, Scan, Shape, Site

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.calls import is_integer
 from reparam_rewrite.survey.effects import ARRAY_MODULES, REDUCTIONS
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
-from reparam_rewrite.survey.scope import Scope
+from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape, closed
 
 #: Functions that work element by element: the result broadcasts their positional arguments.

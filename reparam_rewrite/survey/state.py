@@ -9,7 +9,6 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.bindings import sizes_in
 from reparam_rewrite.survey.effects import ARRAY_MODULES, FileFacts
 from reparam_rewrite.survey.flags import Condition
 from reparam_rewrite.survey.helpers import made_by
@@ -17,6 +16,7 @@ from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import ACTING, acts, touched_by
+from reparam_rewrite.survey.scopes import sizes_in
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import Ended, Timeline
@@ -208,7 +208,7 @@ class State:
     def run(self, **given: Binding) -> Function:
         """Read the function; `given`: what arguments are known to stand for."""
         arguments, first = self.scoped.node.args, self.function.first
-        numbers = sizes_in(self.scoped, self._called)
+        numbers = sizes_in(self.scoped.parts, self._called)
         for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             shape = () if part.arg in numbers else None
             if part.arg in given:

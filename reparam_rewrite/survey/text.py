@@ -1,12 +1,19 @@
-"""The file's text as the survey needs it: where a node stands and how it is written."""
+"""The file's text as the survey needs it: where a node stands, how it is written, its comments.
+
+``# reparam: skip`` on the statement of a site leaves that site alone, whatever the config asks::
+
+    a = numpyro.sample("a", dist.Normal(0, 1))  # noqa: E501  # reparam: skip, it is pinned down
+
+The word may stand behind other comments, and a reason behind the word.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from itertools import accumulate
 
-from reparam_rewrite.messages import Place
-from reparam_rewrite.survey.comments import comments_in, lines_of
+from reparam_rewrite.messages import Place, nearest
 from reparam_rewrite.survey.values import Comment, Segment
 
 
@@ -61,3 +68,79 @@ class Text:
         after = self.text[end : self._starts[node.end_lineno]].strip()
         continued = node.lineno > 1 and self.lines[node.lineno - 2].rstrip("\r").endswith("\\")
         return not before.strip(" \t\f\ufeff") and after[:1] in ("", "#") and not continued
+
+
+#: What a file must have for any of its comments to be looked at.
+HINT = re.compile(r"#.*skip|#.*re?param", re.IGNORECASE)
+
+SKIP = re.compile(r"reparam\s*:\s*skip(?![\w-])(?!\s*=)", re.IGNORECASE)
+
+WORDS = re.compile(r"([a-z]+)[\s_-]*(?:rewrite)?[\s_-]*([:=]?)[\s_-]*([a-z]*)(.*)", re.IGNORECASE)
+
+#: What other programs call it.
+SYNONYMS = ("disable", "exclude", "ignore", "no", "none", "noqa", "off")
+
+
+def comments_in(path: str, text: str) -> dict[int, Comment]:
+    """The comments of a file that are for the rewriter, or seem to be, by their lines."""
+    if not HINT.search(text):
+        return {}
+    import io
+    import tokenize
+
+    found: dict[int, Comment] = {}
+    lines = io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n"))
+    try:
+        for token in tokenize.generate_tokens(lines.readline):
+            if token.type == tokenize.COMMENT:
+                comment = read(Place(path, token.start[0], token.start[1] + 1), token.string)
+                if comment is not None:
+                    found[comment.place.line] = comment
+    except (tokenize.TokenError, SyntaxError):  # after the last token that matters
+        pass
+    return found
+
+
+def read(place: Place, text: str) -> Comment | None:
+    """What a comment says to the rewriter; None if it is for people."""
+    found = None
+    column = place.column
+    for part in text.split("#")[1:]:
+        said = part.strip()
+        here = Place(place.path, place.line, column)
+        column += 1 + len(part)
+        if SKIP.match(said):
+            return Comment(here, f"# {said}", "skip")
+        kind = meant(said)
+        if kind and (found is None or kind == "misspelt"):
+            found = Comment(here, f"# {said}", kind)
+    return found
+
+
+def meant(said: str) -> str:
+    """Is it "misspelt", or "unknown": perhaps prose that begins as the comment does?"""
+    words = WORDS.match(said)
+    if words is None:
+        return ""
+    head, colon, word, rest = words.groups()
+    is_head = head.lower() == "reparam" or nearest(head, ["reparam"], cutoff=0.85) != []
+    is_word = word.lower() in SYNONYMS or nearest(word, ["skip"], cutoff=0.7) != []
+    if is_head and is_word and (colon or not rest.strip()):
+        return "misspelt"
+    if is_head and colon:
+        return "unknown"
+    both = re.search(r"\breparam\b", said, re.IGNORECASE) and re.search(r"\bskip\b", said)
+    return "unknown" if both else ""
+
+
+def lines_of(statement: ast.stmt) -> range:
+    """The lines of a statement; of one with a block inside, those of its head."""
+    last = statement.end_lineno or statement.lineno
+    if hasattr(statement, "body") or hasattr(statement, "cases"):
+        parts = list(ast.iter_child_nodes(statement))
+        parts += [
+            part for item in parts if isinstance(item, ast.withitem) for part in vars(item).values()
+        ]
+        ends = [part.end_lineno or 0 for part in parts if isinstance(part, ast.expr)]
+        last = max([statement.lineno, *ends])
+    return range(statement.lineno, last + 1)

@@ -8,6 +8,7 @@ runs downwards between branches, also a moment: "before statement 12".
 from __future__ import annotations
 
 import ast
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -466,9 +467,10 @@ class Function(Struct):
 
 
 class Survey(Callgraph, frozen=True):
-    """All that was read from a file."""
+    """All that was read from a file; its functions are in its order, by their dotted names."""
 
     path: str
+    functions: dict[str, Function]
     identifiers: frozenset[str]  # every name used anywhere in the file
     aliases: dict[str, str]  # module-level name -> dotted name it was imported as
     certain: frozenset[str]  # those of them that are imported whatever happens
@@ -481,6 +483,16 @@ class Survey(Callgraph, frozen=True):
     stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
     lines: tuple[str, ...] = ()
     facts: FileFacts = FileFacts()
+
+    @cached_property
+    def guides(self) -> list[Function]:
+        """The functions that are called a guide."""
+        return [f for f in self.functions.values() if "guide" in f.name.lower()]
+
+    @cached_property
+    def entering(self) -> bool:
+        """Does any function enter a context without a `with`?"""
+        return any(function.entered is not None for function in self.functions.values())
 
     def line(self, place: Place) -> str:
         """The source line at a place, for a message."""

@@ -1,16 +1,17 @@
-"""Which names does a statement, or a function, bind?"""
+"""Which names does a statement or a function bind, and what do they mean at one place?"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.nodes import LEAVES, parts_of, remembered, walk
+from msgspec import Struct
 
-if TYPE_CHECKING:
-    from reparam_rewrite.survey.index import FunctionNode, Scoped
+from reparam_rewrite.survey.effects import FileFacts
+from reparam_rewrite.survey.imports import bound_by, dotted
+from reparam_rewrite.survey.nodes import LEAVES, FunctionNode, parts_of, remembered, walk
+from reparam_rewrite.survey.values import Binding, Function, Survey
 
 #: What binds a name, or has a scope of its own; most nodes are neither.
 BINDING = frozenset(
@@ -105,15 +106,15 @@ def own_names(node: FunctionNode) -> set[str]:
     return names | stores - outer
 
 
-def sizes_in(scoped: Scoped, meaning: Callable[[ast.expr], str]) -> set[str]:
-    """The names that are used where only a number can stand, and are bound only once.
+def sizes_in(parts: Iterable[ast.AST], meaning: Callable[[ast.expr], str]) -> set[str]:
+    """The names that a function uses where only a number can stand, and binds only once.
 
     ``plate("i", n)``, ``num_steps=n``, ``range(n)``, ``jnp.zeros((n, k))``, ``.expand([n])``,
     ``scan(..., length=n)``; `meaning` tells what is called, by its dotted name.
     """
     found: set[str] = set()
     stored: set[str] = set()
-    for part in scoped.parts:
+    for part in parts:
         kind = type(part)
         if kind is ast.Name and not isinstance(part.ctx, ast.Load):  # type: ignore[attr-defined]
             stored.add(part.id)  # type: ignore[attr-defined]
@@ -143,3 +144,120 @@ def sizes_of(call: ast.Call, meaning: Callable[[ast.expr], str]) -> Iterator[ast
             if isinstance(argument, (ast.Tuple, ast.List)):
                 yield from argument.elts
     yield from (by_name[name] for name in wanted if name in by_name)
+
+
+class Scope(Protocol):
+    """What the reader of an expression must know of the place where it stands."""
+
+    @property
+    def facts(self) -> FileFacts:
+        """What the file's own functions may do."""
+
+    def is_builtin(self, name: str) -> bool:
+        """Does a name mean here what Python has it for?"""
+
+    def resolve(self, node: ast.expr) -> str | None:
+        """The dotted name that an expression was imported as."""
+
+    def binding(self, name: str) -> Binding | None:
+        """What a local name stands for here."""
+
+    @property
+    def era(self) -> int:
+        """How many statements may have changed something in place until here."""
+
+    def is_constant(self, name: str) -> bool:
+        """Is this a module-level name bound once, to a number?"""
+
+    def is_enclosed(self, name: str) -> bool:
+        """Is this a name of a function around this one, other than of what that imports?"""
+
+    def literal_key(self, node: ast.expr) -> str:
+        """A key that no other literal has."""
+
+    def is_unstable(self, name: str) -> bool:
+        """May any call bind this name anew: is it `nonlocal` or `global` in some function?"""
+
+
+#: By this name an expression of the config may use jax.numpy, whether the file imports it or not.
+JNP = "jnp"
+
+
+class Moment(Struct, frozen=True):
+    """The `Scope` of an expression that would be evaluated before `statement`."""
+
+    survey: Survey
+    function: Function
+    statement: int
+
+    def resolve(self, node: ast.expr) -> str | None:
+        return dotted(node, self._meaning)
+
+    def _meaning(self, name: str) -> str | None:
+        if name in self.function.hidden:
+            binding = self.binding(name)
+            return binding.qualified if binding else None
+        if name == JNP and self.may_import_jnp:
+            return "jax.numpy"
+        return self.survey.aliases.get(name)
+
+    @property
+    def may_import_jnp(self) -> bool:
+        """The generated code has jax.numpy as jnp, unless the file has it, or the name, already."""
+        return (
+            JNP not in self.survey.identifiers and "jax.numpy" not in self.survey.aliases.values()
+        )
+
+    def binding(self, name: str) -> Binding | None:
+        if name not in self.function.timeline and self.function.runner:
+            return self.runner.timeline.before(name, self.function.run_at)
+        return self.function.timeline.before(name, self.statement)
+
+    @property
+    def era(self) -> int:
+        return self.function.timeline.era_before(self.statement)
+
+    @property
+    def runner(self) -> Function:
+        """The function whose scan runs this one."""
+        return self.survey.functions[self.function.runner]
+
+    @property
+    def facts(self) -> FileFacts:
+        return self.survey.facts
+
+    def is_builtin(self, name: str) -> bool:
+        hidden = name in self.function.hidden or name in self.function.timeline
+        return name in self.facts.builtins and not hidden
+
+    def is_constant(self, name: str) -> bool:
+        return name in self.survey.constants and name not in self.function.hidden
+
+    def is_enclosed(self, name: str) -> bool:
+        if name not in self.function.hidden or name in self.function.timeline:
+            return False
+        around = self.function.name.rpartition(".")[0]
+        while around:
+            outer = self.survey.functions.get(around)
+            if outer is not None and name in outer.timeline:
+                return name not in outer.imports
+            around = around.rpartition(".")[0]
+        return True
+
+    def literal_key(self, node: ast.expr) -> str:
+        return f"literal in the config {node.lineno}:{node.col_offset}"
+
+    def is_bound(self, name: str) -> bool:
+        """Can `name` be read here without a NameError?"""
+        if name in self.function.timeline:
+            binding = self.binding(name)
+            return binding is not None and binding.certain
+        if self.function.runner and name in self.runner.timeline:
+            binding = self.binding(name)
+            return binding is not None and binding.certain
+        if any(name in names for names in self.function.visible):
+            return True
+        return name == JNP and self.may_import_jnp
+
+    def is_unstable(self, name: str) -> bool:
+        return name in self.function.unstable

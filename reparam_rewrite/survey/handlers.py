@@ -1,4 +1,4 @@
-"""Which sites does a handler address by name? ``condition(model, {"a": 0.0})``
+"""Which sites does a call of a handler address by name? ``condition(model, {"a": 0.0})``
 
 Only dictionaries and lists that are written in the file count: a handler that gets its names from
 elsewhere can't be judged here.

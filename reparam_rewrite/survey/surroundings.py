@@ -1,4 +1,4 @@
-"""What stands around the calls of a file: plates, and handlers that weigh log densities."""
+"""What stands around the calls of a file: plates, and handlers that weigh or address sites."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from reparam_rewrite.survey.callgraph import ANY, Call
 from reparam_rewrite.survey.calls import is_none
+from reparam_rewrite.survey.handlers import ADDRESSING, addressed_sites, chooses, is_displayed
 from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
 from reparam_rewrite.survey.meanings import MESSENGER, PLATES, Made
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import is_plate
 from reparam_rewrite.survey.references import References
-from reparam_rewrite.survey.values import Function, Handler, Plate, weighs
+from reparam_rewrite.survey.text import Text
+from reparam_rewrite.survey.values import Addressed, Function, Handler, Plate, weighs
 
 WEIGHING = ("numpyro.handlers.mask", "numpyro.handlers.scale", MESSENGER)
 
@@ -125,3 +127,42 @@ def blocks_of_handler(references: References, made: Made) -> set[ast.With | ast.
                 if maker in makers:
                     found.add(outer)
     return found
+
+
+def addressed(index: Index, references: References, source: Text) -> Iterator[Addressed]:
+    """The handlers that address sites of a function by name, or choose them in another way."""
+    for made in references.known.handlers:
+        last = made.kind.rpartition(".")[2]
+        if last not in ADDRESSING:
+            continue
+        blocks = blocks_of_handler(references, made)
+        targets = set(references.known.may_be(made))
+        for (_, callee, frames), _ in references.known.edges.items():
+            if not blocks.isdisjoint(frames):
+                targets.add(callee)
+        if any(yields_to_anyone(index, b, references.owners[b]) for b in made.blocks):
+            targets.add(ANY)
+        if not blocks and not targets:
+            continue
+        yield Addressed(
+            handler=last,
+            sites=addressed_sites(index, made.kind, made.call),
+            targets=frozenset(targets),
+            place=source.place(made.call),
+            displayed=is_displayed(index, made.call),
+            chooses=chooses(last, made.call),
+            blocks=tuple(sorted(lines_of(block) for block in blocks)),
+            unseen=tuple(sorted(lines_of(b) for b in blocks if not is_shown(index, made, b))),
+        )
+
+
+def is_shown(index: Index, made: Made, block: ast.With | ast.AsyncWith) -> bool:
+    """Is the handler an item of the `with` that was read as one?"""
+    items = index.items.get(block, ())
+    if all(item.context_expr is not made.call for item in block.items):
+        return False
+    return any(isinstance(item, Handler) and item.qualified == made.kind for item in items)
+
+
+def lines_of(block: ast.With | ast.AsyncWith) -> tuple[int, int]:
+    return block.body[0].lineno, block.end_lineno or 0
