@@ -17,7 +17,7 @@ from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
 from reparam_rewrite.config.reading import Config, read_config
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.plan.choose import is_concerned
+from reparam_rewrite.plan.resolve import is_concerned
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.files import read_bytes

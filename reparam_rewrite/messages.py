@@ -42,6 +42,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A name that a file gives, and where."""
+
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True)
 class OfSite:
     """A problem is about one site."""
 

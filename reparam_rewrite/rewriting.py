@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.config.rules import Config, Named
-from reparam_rewrite.messages import Diagnostic, Place, Refusal
+from reparam_rewrite.config.rules import Config
+from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source
@@ -87,8 +87,7 @@ def refuse_arrays(config: Config) -> None:
 
 def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
     """The config for functions from `first_line` on alone, as others may sample the same sites."""
-    from reparam_rewrite.plan.choose import choose
-    from reparam_rewrite.plan.globs import spelled_out
+    from reparam_rewrite.plan.resolve import chosen
 
     if config.functions or first_line == 1:
         return config
@@ -97,10 +96,9 @@ def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
         for name, function in surveyed.functions.items()
         if function.place.line >= first_line
     }
-    changeable = replace(surveyed, functions=functions)
-    chosen = choose(changeable, spelled_out(changeable, config))
     place = Place(config.path, 1, 1)
-    return replace(config, functions=tuple(Named(function.name, place) for function in chosen))
+    found = chosen(replace(surveyed, functions=functions), config)
+    return replace(config, functions=tuple(Named(function.name, place) for function in found))
 
 
 def located(account: Account, document: Document) -> Account:

@@ -84,6 +84,13 @@ def test_who_knows_nothing_of_what(places: list[str], unknown: list[str]) -> Non
     assert not touches(imports_of(*places), *unknown)
 
 
+def test_one_step_of_the_plan_reads_the_config() -> None:
+    """The function `plan` hands it on, and whatever comes after reads what was resolved."""
+    files = [str(path.relative_to(PACKAGE)) for path in (PACKAGE / "plan").rglob("*.py")]
+    reading = {file for file in files if touches(imports_of(file), "reparam_rewrite.config")}
+    assert reading == {"plan/__init__.py", "plan/resolve.py"}
+
+
 def test_kinds_of_bases_are_known_to_one_file() -> None:
     """What else names one proposes it, as `fit` and `suggest` do the discrete cosine transform."""
     naming = [

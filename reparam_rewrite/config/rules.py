@@ -21,7 +21,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config.places import header
-from reparam_rewrite.messages import Place, listed, nearest
+from reparam_rewrite.messages import Named, Place, listed, nearest
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
 Keys = tuple[str, ...]
@@ -267,13 +267,6 @@ def hint_for_unknown(key: str, value: object, above: Keys, table: type[msgspec.S
     if table is SiteTable and isinstance(value, dict):
         return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
     return f"the valid keys are {listed(keys_of(table), limit=20)}."
-
-
-class Named(msgspec.Struct, frozen=True):
-    """A name that the config gives, and where."""
-
-    name: str
-    place: Place
 
 
 class ParentRule(msgspec.Struct, frozen=True, kw_only=True):

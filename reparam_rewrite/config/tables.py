@@ -30,7 +30,6 @@ from reparam_rewrite.config.rules import (
     BasisTable,
     Config,
     ConfigTable,
-    Named,
     ParentRule,
     ParentTable,
     PowerTable,
@@ -46,7 +45,7 @@ from reparam_rewrite.config.rules import (
     keys_of,
     line_of,
 )
-from reparam_rewrite.messages import Diagnostic, Place, nearest
+from reparam_rewrite.messages import Diagnostic, Named, Place, nearest
 
 Value = TypeVar("Value")
 Keys = tuple[str, ...]

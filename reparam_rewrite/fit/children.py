@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import Config, PowerTable, ScaleRule, SiteRule
 from reparam_rewrite.fit.values import Child, Pair
-from reparam_rewrite.plan.globs import spelled_out
+from reparam_rewrite.plan.resolve import spelled_out
 from reparam_rewrite.rewriting import Rewrite
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.survey import survey

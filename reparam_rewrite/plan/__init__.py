@@ -8,29 +8,25 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import OfFile, OfSite, Problem
-from reparam_rewrite.plan.accounts import accounts_of, in_file_order, skipped_accounts
-from reparam_rewrite.plan.axes import with_axes
-from reparam_rewrite.plan.choose import choose
+from reparam_rewrite.messages import OfSite, Problem
+from reparam_rewrite.plan.accounts import accounts_of, in_file_order
+from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.data import remark
-from reparam_rewrite.plan.globs import spelled_out
 from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
-from reparam_rewrite.plan.pairs import Child, children
 from reparam_rewrite.plan.refusals import problems_of, refusal
 from reparam_rewrite.plan.refusals.comments import comment_problems
 from reparam_rewrite.plan.refusals.names import param_problems, params_of
+from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
 from reparam_rewrite.plan.sharing import sharing
 from reparam_rewrite.plan.skipping import left_alone, remarks, to_rewrite
 from reparam_rewrite.plan.values import (
     Account,
-    Keep,
     OffsetRewrite,
     Plan,
     Rewrite,
-    Threading,
     terms_of,
 )
 from reparam_rewrite.survey.values import Function, Handler, Site, Survey
@@ -43,70 +39,64 @@ def plan(survey: Survey, config: Config) -> Plan:
 
     Raises `Refusal` with every reason that was found, in the order of the files.
     """
-    config = spelled_out(survey, config)
-    chosen = choose(survey, config)
-    asked_for = with_children(chosen, config)
-    functions = to_rewrite(asked_for)
-    accounts = tuple(accounts_of(survey, functions))
-    skipped = tuple(skipped_accounts(survey, left_alone(asked_for)))
+    request = resolve(survey, config)
+    functions = to_rewrite(request.functions)
+    skipped = accounts_of(survey, left_alone(request.functions), skipped=True)
+    accounts = accounts_of(survey, functions)
     if functions and all(was_rewritten(function, found) for function, found in functions):
         return Plan((), (), (*accounts, *skipped), already=True)
-    if config.axes:
-        with_names = [with_axes(survey, function, config) for function in chosen]
-        functions = to_rewrite(with_children(with_names, config))
-    problems = list(comment_problems(survey, asked_for))
-    rewrites: list[Rewrite] = []
-    keeps: list[Keep] = []
-    threads: list[Threading] = []
-    made_up: set[str] = set()
-    if not functions and not skipped:
-        problems.append(nothing_to_do(config))
-    problems += param_problems(survey, functions)
+    if request.problems:
+        raise refusal(survey, config, request.problems)
+    problems = [
+        *comment_problems(survey, request.functions),
+        *([] if functions or skipped else [request.nothing]),
+        *param_problems(survey, functions),
+    ]
     reserved = reserved_in(survey.identifiers)
-    for function, found in functions:
-        names = Names(reserved)
-        context = Context(survey, function, names)
-        scans: dict[str, ScanContext] = {}
-        asked = {(pair.child, pair.parent) for child in found for pair in child.pairs}
-        before: dict[str, Names] = {}  # the names in use before a child's first place
-        for child in found:
-            wrong = list(problems_of(survey, function, child, asked))
-            problems += wrong
-            if wrong:
-                continue
-            context.names = names
-            if len(function.find(child.site.name)) > 1:
-                # Only one of its places is ever come to: what is made up may have the same names.
-                context.names = before.setdefault(child.site.name, names.copy()).copy()
-                context.names.take(keep.name for keep in context.keeps.values())
-            try:
-                rewrites.append(rewritten(context, scans, child))
-            except Stop as stop:
-                problems.append(stop.problem)
-            if context.names is not names:
-                names.take(context.names.own)
-        for used in (context, *(scan.body for scan in scans.values())):
-            keeps += used.keeps.values()
-        threads += (scan.threading() for scan in scans.values() if scan.carried)
-        made_up |= names.own
-    problems += hoisted_from_company(rewrites)
-    problems += offset_twice(rewrites)
+    plans = [
+        planned(Context(survey, function, Names(reserved)), children, problems)
+        for function, children in functions
+    ]
+    rewrites = [rewrite for one in plans for rewrite in one.rewrites]
+    problems += [*moved_from_company(rewrites), *offset_twice(rewrites)]
     if problems:
         raise refusal(survey, config, problems)
-    accounts = (*noted(accounts, rewrites), *skipped)
     return Plan(
         tuple(sharing(rewrites)),
-        tuple(keeps),
-        in_file_order(accounts),
-        tuple(threads),
-        frozenset(made_up),
+        tuple(keep for one in plans for keep in one.keeps),
+        in_file_order((*noted(accounts, rewrites), *skipped)),
+        tuple(thread for one in plans for thread in one.threads),
+        frozenset(name for one in plans for name in one.names),
     )
 
 
-def with_children(chosen: list[Function], config: Config) -> list[tuple[Function, list[Child]]]:
-    """The functions that have a site to be rewritten, with those sites."""
-    found = [(function, children(function, config)) for function in chosen]
-    return [(function, sites) for function, sites in found if sites]
+def planned(context: Context, children: list[Child], problems: list[Problem]) -> Plan:
+    """The part of the plan that is about one function; what is wrong goes to `problems`."""
+    survey, function, names = context.survey, context.function, context.names
+    scans: dict[str, ScanContext] = {}
+    rewrites: list[Rewrite] = []
+    asked = {(pair.child, pair.parent) for child in children for pair in child.pairs}
+    before: dict[str, Names] = {}  # the names in use before a child's first place
+    for child in children:
+        wrong = list(problems_of(survey, function, child, asked))
+        problems += wrong
+        if wrong:
+            continue
+        context.names = names
+        if len(function.find(child.site.name)) > 1:
+            # Only one of its places is ever come to: what is made up may have the same names.
+            context.names = before.setdefault(child.site.name, names.copy()).copy()
+            context.names.take(keep.name for keep in context.keeps.values())
+        try:
+            rewrites.append(rewritten(context, scans, child))
+        except Stop as stop:
+            problems.append(stop.problem)
+        if context.names is not names:
+            names.take(context.names.own)
+    contexts = (context, *(scan.body for scan in scans.values()))
+    keeps = [keep for used in contexts for keep in used.keeps.values()]
+    threads = [scan.threading() for scan in scans.values() if scan.carried]
+    return Plan(tuple(rewrites), tuple(keeps), (), tuple(threads), frozenset(names.own))
 
 
 def rewritten(context: Context, scans: dict[str, ScanContext], child: Child) -> Rewrite:
@@ -139,29 +129,7 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
         yield replace(account, notes=tuple(notes))
 
 
-def nothing_to_do(config: Config) -> Problem:
-    """``chain = ["mu", "a"]`` with ``mu = false`` in a's offset, or with the two in two models."""
-    dropped = [
-        parent for rule in config.sites.values() for parent in rule.parents if not parent.keep
-    ]
-    if dropped:
-        return Problem(
-            "nothing-to-do",
-            OfFile(),
-            dropped[0].place,
-            "every offset that the chain asks for is dropped: there is nothing to do",
-            "keep one of them.",
-        )
-    return Problem(
-        "nothing-to-do",
-        OfFile(),
-        next(named.place for chain in config.chains for named in chain),
-        "none of the chain's sites is sampled after another: there is nothing to offset",
-        "list the sites of one function.",
-    )
-
-
-def hoisted_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
+def moved_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
     """``a = sample("a", Normal(sample("b", ...), x))`` with both rewritten, and a's prior moved."""
     count = Counter(map(part_of, rewrites))
     for rewrite in rewrites:

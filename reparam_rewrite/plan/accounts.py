@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec.structs import replace
-
-from reparam_rewrite.plan.pairs import Child
+from reparam_rewrite.plan.children import Child, Found, PowerScale
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.survey.values import Function, Site, Survey
 
 
-def accounts_of(survey: Survey, functions: list[tuple[Function, list[Child]]]) -> Iterable[Account]:
-    for function, found in functions:
-        yield from (account_of(survey, function, child) for child in found)
-
-
-def skipped_accounts(
-    survey: Survey, functions: list[tuple[Function, list[Child]]]
-) -> Iterable[Account]:
-    """What is said of sites that are left alone, although the config asks for something."""
-    for account in accounts_of(survey, functions):
-        yield replace(account, skipped=True)
+def accounts_of(survey: Survey, functions: Found, *, skipped: bool = False) -> tuple[Account, ...]:
+    """An account of each child; `skipped`: of sites that are left alone, though asked for."""
+    return tuple(
+        account_of(survey, function, child, skipped)
+        for function, children in functions
+        for child in children
+    )
 
 
 def in_file_order(accounts: tuple[Account, ...]) -> tuple[Account, ...]:
@@ -31,7 +25,8 @@ def in_file_order(accounts: tuple[Account, ...]) -> tuple[Account, ...]:
     return tuple(sorted(accounts, key=lambda account: account.line))
 
 
-def account_of(survey: Survey, function: Function, child: Child) -> Account:
+def account_of(survey: Survey, function: Function, child: Child, skipped: bool) -> Account:
+    read = survey.functions[function.name].sites[child.site.index]
     return Account(
         path=survey.path,
         line=child.site.place.line,
@@ -39,7 +34,8 @@ def account_of(survey: Survey, function: Function, child: Child) -> Account:
         function=function.name,
         parents=tuple(described(child)),
         config=child.place,
-        details=tuple(shape_text(child.site)),
+        details=tuple(shape_text(read)),
+        skipped=skipped,
     )
 
 
@@ -47,7 +43,8 @@ def described(child: Child) -> Iterable[str]:
     """What is done to a child, in the words of the account."""
     yield from (pair.parent for pair in child.pairs)
     if child.scale is not None:
-        yield f"scale by {child.scale.by}" if child.scale.by else "scale"
+        scale = child.scale
+        yield f"scale by {scale.by.parent}" if isinstance(scale, PowerScale) else "scale"
     if child.basis is not None:
         yield f"{child.basis.kind} basis"
     if child.reparam is not None:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config.rules import AxesRule, Config
-from reparam_rewrite.messages import Filler, OfSite, Problem
-from reparam_rewrite.plan.refusals import refusal
+from reparam_rewrite.messages import Filler, OfSite, Place, Problem
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.plates import plate_shape
 from reparam_rewrite.survey.shapes import broadcast_open, opened
@@ -19,47 +17,43 @@ from reparam_rewrite.survey.values import (
     Plate,
     Shape,
     Site,
-    Survey,
     closed,
 )
 
+Parts = Mapping[str, Filler]
 
-def with_axes(survey: Survey, function: Function, config: Config) -> Function:
+#: By site, the names of its axes from left to right, and where the config says so.
+Axes = Mapping[str, tuple[Place, tuple[str, ...]]]
+
+
+def with_axes(function: Function, axes: Axes) -> tuple[Function, list[Problem]]:
     """The function with the axes of its sites called as the config says.
 
-    Raises `Refusal` for a site that the function doesn't sample, and for another number of axes.
+    The problems are sites that the function doesn't sample, and other numbers of axes.
     """
-    if not config.axes:
-        return function
     problems = []
     sites = {site.index: site for site in function.sites}
-    for name, rule in config.axes.items():
+    for name, (place, names) in axes.items():
         found = function.find(name)
         if not found:
             text = "'{function}' samples no site '{site}'"
-            problems.append(problem(rule, name, text, {"function": function.name}))
+            problems.append(problem(place, name, text, {"function": function.name}))
         for site in found:
             known = site.shape if site.shape is not None else opened(site.seen)[1:]
             open_left = site.shape is None
-            if len(known) > len(rule.names) or (len(known) < len(rule.names) and not open_left):
+            if len(known) > len(names) or (len(known) < len(names) and not open_left):
                 dims = f"{'at least ' if open_left else ''}{len(known)}"
                 text = "'{site}' has {dims} axes ({at}), not {count}"
-                parts: dict[str, Filler] = {
-                    "dims": dims,
-                    "at": site.place,
-                    "count": len(rule.names),
-                }
-                problems.append(problem(rule, name, text, parts))
+                parts: Parts = {"dims": dims, "at": site.place, "count": len(names)}
+                problems.append(problem(place, name, text, parts))
             elif open_left:
-                sites[site.index] = claimed(site, rule.names)
+                sites[site.index] = claimed(site, names)
             else:
-                sites[site.index] = renamed(site, known, rule.names)
-    if problems:
-        raise refusal(survey, config, problems)
+                sites[site.index] = renamed(site, known, names)
     by_name: dict[str, list[Site]] = {}
     for site in sites.values():
         by_name.setdefault(site.name, []).append(site)
-    return replace(function, sites=list(sites.values()), by_name=by_name)
+    return replace(function, sites=list(sites.values()), by_name=by_name), problems
 
 
 def renamed(site: Site, shape: Shape, names: tuple[str, ...]) -> Site:
@@ -119,11 +113,11 @@ def called(axis: Axis, name: str) -> Axis:
     return axis if axis.unit else replace(axis, plate=repr(name))
 
 
-def problem(rule: AxesRule, site: str, text: str, parts: Mapping[str, Filler]) -> Problem:
+def problem(place: Place, site: str, text: str, parts: Parts) -> Problem:
     return Problem(
         "axes-of-a-site",
         OfSite(site),
-        rule.place,
+        place,
         text,
         "name every axis of the site's value, from left to right.",
         parts,

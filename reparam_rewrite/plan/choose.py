@@ -4,48 +4,46 @@ from __future__ import annotations
 
 import re
 
-from reparam_rewrite.config.rules import Config, Named
-from reparam_rewrite.messages import OfFile, OfFunction, OfSite, Place, Problem, listed, nearest
-from reparam_rewrite.plan.globs import spelled_out
-from reparam_rewrite.plan.pairs import children, named_sites
+from reparam_rewrite.messages import (
+    Named,
+    OfFile,
+    OfFunction,
+    OfSite,
+    Place,
+    Problem,
+    listed,
+    nearest,
+)
+from reparam_rewrite.plan.children import Wanted
 from reparam_rewrite.plan.refusals import refusal
 from reparam_rewrite.plan.traces import reached
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Function, Survey
 
 
-def choose(survey: Survey, config: Config) -> list[Function]:
+def choose(survey: Survey, wanted: Wanted) -> list[Function]:
     """The functions to rewrite, in the order of the file.
 
     Those that `functions` lists; without it the only one that samples the configured sites.
     Raises `Refusal` if a listed function doesn't exist, if none samples a configured site, or if
     several do.
     """
-    if config.functions:
-        chosen = listed_functions(survey, config)
+    if wanted.functions:
+        chosen = listed_functions(survey, wanted)
     else:
-        chosen = [only_function(survey, config)]
-    refuse_redefined(survey, chosen, config)
-    refuse_enclosed(survey, chosen, config)
+        chosen = [only_function(survey, wanted)]
+    refuse_redefined(survey, chosen, wanted)
+    refuse_enclosed(survey, chosen, wanted)
     known = {name for function in chosen for name in function.by_name}
-    unknown = [named for named in named_sites(config) if named.name not in known]
+    unknown = [named for named in wanted.sites if named.name not in known]
     if unknown:
-        raise refusal(survey, config, [unknown_site(survey, named, chosen) for named in unknown])
+        raise refusal(
+            survey, wanted.config, [unknown_site(survey, named, chosen) for named in unknown]
+        )
     return chosen
 
 
-def is_concerned(survey: Survey, config: Config) -> bool:
-    """Does a file have any site that the config would offset? One of many in a tree may not."""
-    config = spelled_out(survey, config)
-    listed_names = {named.name for named in config.functions}
-    return any(
-        children(function, config)
-        for name, function in survey.functions.items()
-        if not listed_names or name in listed_names
-    )
-
-
-def refuse_redefined(survey: Survey, functions: list[Function], config: Config) -> None:
+def refuse_redefined(survey: Survey, functions: list[Function], wanted: Wanted) -> None:
     """``if FAST: def model(): ...`` and ``else: def model(): ...``"""
     problems = []
     for function in functions:
@@ -62,10 +60,10 @@ def refuse_redefined(survey: Survey, functions: list[Function], config: Config) 
                 )
             )
     if problems:
-        raise refusal(survey, config, problems)
+        raise refusal(survey, wanted.config, problems)
 
 
-def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -> None:
+def refuse_enclosed(survey: Survey, functions: list[Function], wanted: Wanted) -> None:
     """``cond(x > 0, first, second, None)`` where `first` samples what is configured."""
     problems = []
     for function in functions:
@@ -73,7 +71,7 @@ def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -
         line = survey.enclosed.get(function.name)
         if line is None:
             continue
-        named = {named.name for named in named_sites(config)}
+        named = {named.name for named in wanted.sites}
         site = next((site for site in function.sites if site.name in named), None)
         place = site.place if site is not None else function.place
         what = "'{site}' is sampled in '{body}', which" if site is not None else "'{body}'"
@@ -89,12 +87,12 @@ def refuse_enclosed(survey: Survey, functions: list[Function], config: Config) -
             )
         )
     if problems:
-        raise refusal(survey, config, problems)
+        raise refusal(survey, wanted.config, problems)
 
 
-def listed_functions(survey: Survey, config: Config) -> list[Function]:
+def listed_functions(survey: Survey, wanted: Wanted) -> list[Function]:
     problems = []
-    for named in config.functions:
+    for named in wanted.functions:
         if named.name in survey.functions:
             continue
         near = nearest(named.name, survey.functions) or [
@@ -112,25 +110,24 @@ def listed_functions(survey: Survey, config: Config) -> list[Function]:
             )
         )
     if problems:
-        raise refusal(survey, config, problems)
-    wanted = {
+        raise refusal(survey, wanted.config, problems)
+    names = {
         # The sites of a scan's body are those of the function that calls scan.
         survey.functions[named.name].runner or named.name
-        for named in config.functions
+        for named in wanted.functions
     }
-    return [function for name, function in survey.functions.items() if name in wanted]
+    return [function for name, function in survey.functions.items() if name in names]
 
 
-def only_function(survey: Survey, config: Config) -> Function:
+def only_function(survey: Survey, wanted: Wanted) -> Function:
     """The function that samples most of the configured children and, among equals, parents."""
-    wanted = {named.name for named in named_sites(config)}
-    offset = {named.name for chain in config.chains for named in chain} | {*config.sites}
+    sites = {named.name for named in wanted.sites}
     score = {
         name: (
-            len(offset & {*function.by_name}),
-            len(wanted & {*function.by_name}),
+            len(wanted.children & {*function.by_name}),
+            len(sites & {*function.by_name}),
             # A function that samples them itself, before one that calls it.
-            sum(site.name in wanted and not site.through for site in function.sites),
+            sum(site.name in sites and not site.through for site in function.sites),
         )
         for name, function in survey.functions.items()
         if not function.runner
@@ -139,14 +136,12 @@ def only_function(survey: Survey, config: Config) -> Function:
     if not any(best):
         functions = list(survey.functions.values())
         if not any(function.sites for function in functions):
-            raise refusal(survey, config, [nothing_sampled(survey)])
-        named_ones = named_sites(config)
-        raise refusal(
-            survey, config, [unknown_site(survey, named, functions) for named in named_ones]
-        )
+            raise refusal(survey, wanted.config, [nothing_sampled(survey)])
+        problems = [unknown_site(survey, named, functions) for named in wanted.sites]
+        raise refusal(survey, wanted.config, problems)
     found = [survey.functions[name] for name, count in score.items() if count == best]
     if len(found) > 1:
-        first = next(iter(named_sites(config)))
+        first = next(iter(wanted.sites))
         problem = Problem(
             "several-functions",
             OfFunction(found[0].name),
@@ -158,10 +153,10 @@ def only_function(survey: Survey, config: Config) -> Function:
             {
                 "names": listed(function.name for function in found),
                 "places": tuple(function.place for function in found),
-                "config": config.path,
+                "config": wanted.config.path,
             },
         )
-        raise refusal(survey, config, [problem])
+        raise refusal(survey, wanted.config, [problem])
     return found[0]
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from reparam_rewrite.config.rules import Settings
 from reparam_rewrite.messages import OfSite, Problem
+from reparam_rewrite.plan.children import Child, CoefficientSpec, Pair
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.structure import matrix, sizes_by_axes
@@ -38,31 +36,20 @@ def check_template(child: Child, param: str, pair: Pair | None) -> None:
         )
 
 
-def is_elementwise(pair: Pair) -> bool:
-    return has_shape(pair.settings) and pair.settings.coefficient == "elementwise"
-
-
-def has_shape(settings: Settings) -> bool:
-    """Is there more than one number, or are there several to be learned?"""
-    return settings.learn or not isinstance(settings.init, float)
-
-
 def coefficient_of(
-    pair: Pair, sizes: Sizes, event_dim: int | None, *, computed: bool
+    spec: CoefficientSpec, sizes: Sizes, event_dim: int | None, *, computed: bool
 ) -> Coefficient:
-    """The coefficient of a pair in the shape that is wanted; `computed`: so is its name."""
-    settings = pair.settings
-    init: Any = settings.init  # arrays are read as tuples
-    name = Name(key_of(pair), computed)
+    """A coefficient in the shape that is wanted; `computed`: its name is put together."""
+    name = Name(spec.name, computed)
     start: Number | Array | Stored
-    match init:
-        case str():
-            start = Stored(init, name, sizes)
-        case tuple():
-            start = Array(init, sizes)
-        case _:
-            start = Number(init, sizes if settings.learn else ())
-    return Param(name, start, event_dim if sizes else None) if settings.learn else start
+    match spec.init:
+        case str(file):
+            start = Stored(file, name, sizes)
+        case tuple(rows):
+            start = Array(rows, sizes)
+        case number:
+            start = Number(number, sizes if spec.learn else ())
+    return Param(name, start, event_dim if sizes else None) if spec.learn else start
 
 
 def structure_of(
@@ -73,9 +60,9 @@ def structure_of(
     declare: int,
 ) -> tuple[Sizes, str]:
     """The sizes of a coefficient, and its product with the parent's value."""
-    pair = source.pair
-    structure = pair.settings.coefficient
-    if structure == "shared" and not isinstance(pair.settings.init, float):
+    pair, spec = source.pair, source.pair.coefficient
+    structure = spec.structure
+    if structure == "shared" and not isinstance(spec.init, float):
         raise Stop(
             Problem(
                 "shared-array",
@@ -88,7 +75,7 @@ def structure_of(
         )
     if structure == "matrix":
         return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
-    if structure == "shared" or not has_shape(pair.settings):
+    if structure == "shared" or not spec.has_shape:
         return (), "*"
     if isinstance(structure, list):
         return sizes_by_axes(pair, shape, sizes), "*"
@@ -105,13 +92,3 @@ def written_axes(
         if size is not None:
             found[axis] = size[0]
     return found
-
-
-def param_name(pair: Pair) -> str:
-    """The coefficient's `numpyro.param` site, empty for a literal."""
-    return key_of(pair) if pair.settings.learn else ""
-
-
-def key_of(pair: Pair) -> str:
-    """What the coefficient is called, if it is a param and in an .npz."""
-    return pair.settings.name.format(child=pair.child, parent=pair.parent)

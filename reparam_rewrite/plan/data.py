@@ -19,8 +19,8 @@ import ast
 from collections.abc import Iterable
 
 from reparam_rewrite.plan.alternatives import exclusive, is_before
+from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.context import Context
-from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import DataDependence, Rewrite, ScanRewrite
 from reparam_rewrite.survey.data import reference

@@ -58,7 +58,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     expression, shape = source.expression, source.shape
     if source.pair.site is not None:
         expression = source.pair.site.variable or ""
-    if source.pair.settings.coefficient == "matrix":
+    if source.pair.coefficient.structure == "matrix":
         return Value(expression, center=source.center)  # it is contracted as it is
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:
         raise Stop(unaligned(source, "its unconstrained shape can't be read", expression))
@@ -68,7 +68,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         told = not sure and shape is not None and child is not None
         return Value(expression, center=source.center, guarded=not sure, told=told)
     parent = source.pair.site
-    reduce = source.pair.settings.reduce
+    reduce = source.pair.reduce
     if (shape is None or (child is None and shape != ())) and reduce == "error":
         raise Stop(unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression))
     seen = shape if shape is not None else opened(parent.seen)

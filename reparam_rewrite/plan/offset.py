@@ -7,28 +7,22 @@ import re
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import OfSite, Problem
+from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.coefficients import (
     check_template,
     coefficient_of,
-    has_shape,
-    is_elementwise,
-    key_of,
-    param_name,
     structure_of,
 )
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.data import data_of, dependence
 from reparam_rewrite.plan.lining_up import known_shape, value_of
-from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import candidates, joinable, place_offset
 from reparam_rewrite.plan.runtime import ask, check_prior_can_move, sized_at
 from reparam_rewrite.plan.scaling import (
     basis_of,
     check_basis,
-    is_elementwise_scale,
     needs_full_shape,
     scale_of,
-    scale_param,
 )
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Term, Value
@@ -48,7 +42,7 @@ def other(context: Context, child: Child) -> OtherRewrite:
     moments = candidates(context, site)
     shift, _ = place_offset(context, site, sources, told_at(context, site, data, moments))
     check_name(context, site, shift)
-    arguments = ", ".join(f"{key}={value!r}" for key, value in rule.args.items())
+    arguments = ", ".join(f"{key}={value!r}" for key, value in rule.arguments)
     base = identifier(site.name)
     return OtherRewrite(
         site=site,
@@ -93,11 +87,11 @@ def offset_from(
     site, declare, statement = child.site, moments[position], moments[-1]
     check_basis(site, child)
     for pair in child.pairs:
-        if is_subsampled(site) and has_shape(pair.settings) and not pair.settings.learn:
+        if is_subsampled(site) and pair.coefficient.has_shape and not pair.coefficient.learn:
             raise Stop(array_in_subsample(pair))
     sources = [source_of(context, site, pair) for pair in child.pairs]
     scaling = [source_of(context, site, child.by)] if child.by is not None else []
-    inside = has_full_size_param(site, child)
+    inside, scaled = has_full_size_param(site, child), child.scale_coefficient
     data = data_of(child, [*sources, *scaling])
     bijects = site.prior.support.kind == "runtime"
     places = [statement] if bijects else told_at(context, site, data, moments[position:])
@@ -111,16 +105,16 @@ def offset_from(
         return None  # it is broadcast where the offset is computed
     asks_shape = sizes is None and (
         broadcasts
-        or any(is_elementwise(source.pair) for source in sources)
-        or (child.scale is not None and is_elementwise_scale(child.scale))
+        or any(source.pair.coefficient.is_elementwise for source in sources)
+        or (scaled is not None and scaled.is_elementwise)
     )
     if asks_shape and declare != statement:
         return None
     if is_subsampled(site) and (asks_shape or any(value.at_run_time for value in values)):
         raise Stop(shape_of_subsample(site))
-    for param, pair in [(param_name(pair), pair) for pair in child.pairs]:
-        check_template(child, param, pair)
-    check_template(child, scale_param(child), child.by)
+    for pair in child.pairs:
+        check_template(child, pair.coefficient.param, pair)
+    check_template(child, scaled.name if scaled is not None else "", child.by)
     check_name(context, site, min(declare, shift))
     for source in sources:
         if source.pair.site is not None:
@@ -143,9 +137,9 @@ def offset_from(
     for source, value, (size, product) in zip(sources, values, structures, strict=False):
         pair = source.pair
         computed = site.computed or (pair.site is not None and pair.site.computed)
-        coefficient = coefficient_of(pair, size, event_dim, computed=computed)
-        held = has_shape(pair.settings)
-        variable = names.new(identifier(key_of(pair))) if held else ""
+        coefficient = coefficient_of(pair.coefficient, size, event_dim, computed=computed)
+        held = pair.coefficient.has_shape
+        variable = names.new(identifier(pair.coefficient.name)) if held else ""
         terms.append(Term(pair.parent, coefficient, value, variable, product))
     return OffsetRewrite(
         site=site,
@@ -207,9 +201,9 @@ def has_full_size_param(site: Site, child: Child) -> bool:
         with numpyro.plate("n", n, subsample_size=m):
             a_loc = numpyro.param("xi_a_mu", jnp.zeros(n), event_dim=0) * mu
     """
-    return is_subsampled(site) and (
-        any(pair.settings.learn and pair.settings.coefficient != "shared" for pair in child.pairs)
-        or (child.scale is not None and is_elementwise_scale(child.scale))
+    specs = [*(pair.coefficient for pair in child.pairs), child.scale_coefficient]
+    return is_subsampled(site) and any(
+        spec is not None and spec.learn and spec.structure != "shared" for spec in specs
     )
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reparam_rewrite.bases import BASES
-from reparam_rewrite.config.rules import BasisRule, PowerTable, ScaleRule
 from reparam_rewrite.messages import Filler, OfSite, Problem
+from reparam_rewrite.plan.children import (
+    BasisSpec,
+    Child,
+    CoefficientSpec,
+    ConstantScale,
+    LearnedScale,
+    PowerScale,
+)
+from reparam_rewrite.plan.coefficients import coefficient_of
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.pairs import Child
 from reparam_rewrite.plan.values import (
     Basis,
     Constant,
     Expression,
     Learned,
     LearnedPower,
-    Name,
-    Number,
     Param,
     Power,
     Scale,
@@ -28,31 +32,6 @@ from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
 
 
-def learned(rule: ScaleRule) -> tuple[str, float, str] | None:
-    """The template of a scale's param, its initial value and its structure; None if it has none."""
-    if rule.by:
-        power = rule.power
-        if isinstance(power, PowerTable):
-            return power.name, power.init, power.coefficient
-        return None
-    if rule.value is not None:
-        return None
-    return rule.table.name, rule.table.init, rule.table.coefficient
-
-
-def scale_param(child: Child) -> str:
-    """The `numpyro.param` site of a child's scale, empty if it has none."""
-    found = None if child.scale is None else learned(child.scale)
-    if found is None or child.scale is None:
-        return ""
-    return found[0].format(child=child.site.name, parent=child.scale.by or "scale")
-
-
-def is_elementwise_scale(rule: ScaleRule) -> bool:
-    found = learned(rule)
-    return found is not None and found[2] == "elementwise"
-
-
 def scale_of(
     context: Context, child: Child, value: Value | None, sizes: Sizes, event_dim: int | None
 ) -> Scale | None:
@@ -60,33 +39,30 @@ def scale_of(
 
     `event_dim` is set inside of a subsampled plate.
     """
-    rule = child.scale
-    if rule is None:
+    names, by = context.names, child.by.site if child.by is not None else None
+    computed = child.site.computed or (by is not None and by.computed)
+
+    def param(spec: CoefficientSpec) -> Param:
+        own = sizes if spec.structure == "elementwise" else ()
+        coefficient = coefficient_of(spec, own, event_dim, computed=computed)
+        assert isinstance(coefficient, Param)
+        return coefficient
+
+    if child.scale is None:
         return None
-    variable = context.names.new(f"{identifier(child.site.name)}_scale")
-    found = learned(rule)
-    if found is None:
-        if value is None:
-            return Constant(rule.value if isinstance(rule.value, float) else 1.0)
-        if rule.by and not isinstance(rule.power, PowerTable):
-            return Power(variable, value, rule.by, rule.power)
-        return Expression(variable, value)
-    _, init, structure = found
-    name = scale_param(child)
-    elementwise = structure == "elementwise"
-    computed = child.site.computed or (child.by is not None and is_computed(child.by.site))
-    param = Param(
-        Name(name, computed),
-        Number(init, sizes if elementwise else ()),
-        event_dim if elementwise else None,
-    )
-    if value is None:
-        return Learned(variable, param)
-    return LearnedPower(variable, value, rule.by, param, context.names.new(identifier(name)))
-
-
-def is_computed(site: Site | None) -> bool:
-    return site is not None and site.computed
+    if isinstance(child.scale, ConstantScale):
+        return Constant(child.scale.number)
+    variable = names.new(f"{identifier(child.site.name)}_scale")
+    if isinstance(child.scale, LearnedScale):
+        return Learned(variable, param(child.scale.coefficient))
+    assert value is not None
+    match child.scale:
+        case PowerScale(_, pair, CoefficientSpec() as spec):
+            exponent = names.new(identifier(spec.name))
+            return LearnedPower(variable, value, pair.parent, param(spec), exponent)
+        case PowerScale(_, pair, float(power)):
+            return Power(variable, value, pair.parent, power)
+    return Expression(variable, value)
 
 
 def check_basis(site: Site, child: Child) -> None:
@@ -112,7 +88,7 @@ def check_basis(site: Site, child: Child) -> None:
         raise Stop(Problem("no-axis-for-a-basis", about, rule.place, message, hint, parts))
 
 
-def over_plates(site: Site, rule: BasisRule) -> frozenset[int]:
+def over_plates(site: Site, rule: BasisSpec) -> frozenset[int]:
     """The axes of a basis that are left of the event axes: those of plates, or of the batch."""
     return frozenset(dim for dim in rule.dims if dim < -count_of_events(site))
 
@@ -122,7 +98,7 @@ def count_of_events(site: Site) -> int:
     return len(event) if event is not None else event_dims(site.prior.family)
 
 
-def over_plate(site: Site, rule: BasisRule, dim: int) -> str | None:
+def over_plate(site: Site, rule: BasisSpec, dim: int) -> str | None:
     """Why a site can't be sampled in a basis over a plate; None if it can."""
     if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
         return "'{site}' is in a subsampled plate ({at}), and a basis needs all its elements"
@@ -168,9 +144,7 @@ def event_dims(family: str | None) -> int:
 
 
 def basis_of(child: Child) -> Basis | None:
-    if child.basis is None:
+    spec = child.basis
+    if spec is None:
         return None
-    rule, setting = child.basis, BASES[child.basis.kind].setting
-    value = rule.settings.get(setting.name, setting.default)
-    settings = f", {setting.name}={value!r}" if value != setting.default else ""
-    return Basis(rule.kind, rule.dims, settings, over_plates(child.site, rule))
+    return Basis(spec.kind, spec.dims, spec.settings, over_plates(child.site, spec))

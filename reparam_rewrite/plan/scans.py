@@ -19,16 +19,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import Filler, OfSite, Problem
+from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.coefficients import (
     coefficient_of,
-    has_shape,
-    key_of,
     structure_of,
     written_axes,
 )
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.lining_up import unaligned, value_of
-from reparam_rewrite.plan.pairs import Child, Pair
 from reparam_rewrite.plan.place import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source, source_of
@@ -233,11 +231,11 @@ class Part:
         pair, site, scan = self.pair, self._site, self._context.scan
         outer, shape = self._context.outer, site.shape
         if shape is None:
-            if has_shape(pair.settings) and pair.settings.coefficient != "shared":
+            if pair.coefficient.has_shape and pair.coefficient.structure != "shared":
                 raise Stop(self._steps_unknown())
             return (), "*", False
         sizes = written(outer, shape, scan.statement)
-        if pair.settings.coefficient == "matrix":
+        if pair.coefficient.structure == "matrix":
             # One for all steps if the parent is the step's own, else one for each.
             ours = self._axis is not None or self._inner is not None
             axes = written_axes(outer, self.source, shape, scan.statement)
@@ -247,7 +245,7 @@ class Part:
             if shape[0] not in axes:
                 raise Stop(self._steps_unknown())
             return (axes[shape[0]], *own), contraction, True
-        if sizes is None and has_shape(pair.settings) and pair.settings.coefficient != "shared":
+        if sizes is None and pair.coefficient.has_shape and pair.coefficient.structure != "shared":
             raise Stop(self._steps_unknown())
         found, _ = structure_of(outer, self.source, shape, sizes, scan.statement)
         return found or (), "*", bool(found) and len(found or ()) == len(shape)
@@ -278,10 +276,10 @@ class Part:
     def term(self, structure: tuple[tuple[str, ...], str, bool], value: Value) -> Term:
         """The coefficient times the value, by the names that these have in the body."""
         sizes, product, by_step = structure
-        coefficient = coefficient_of(self.pair, sizes, None, computed=False)
+        coefficient = coefficient_of(self.pair.coefficient, sizes, None, computed=False)
         variable = step = ""
-        if has_shape(self.pair.settings):
-            variable = self._context.outer.names.new(identifier(key_of(self.pair)))
+        if self.pair.coefficient.has_shape:
+            variable = self._context.outer.names.new(identifier(self.pair.coefficient.name))
             step = self._context.carry(variable, f"{variable}_t") if by_step else ""
         label, value = self.pair.parent, self.named(value)
         return Term(label, coefficient, value, variable, product, step)

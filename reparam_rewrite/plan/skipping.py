@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reparam_rewrite.plan.pairs import Child
-from reparam_rewrite.survey.values import Function, Site
-
-Found = list[tuple[Function, list[Child]]]
+from reparam_rewrite.plan.children import Found
+from reparam_rewrite.survey.values import Site
 
 SKIP = "# reparam: skip"
 

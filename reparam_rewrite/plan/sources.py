@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Filler, Place, Problem, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
+from reparam_rewrite.plan.children import Pair, Snippet
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.plan.runtime import unsettled
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
@@ -34,22 +34,19 @@ class Source(Struct, frozen=True):
 def source_of(context: Context, site: Site, pair: Pair) -> Source:
     """Read the parent: its names, its shape, its centre."""
     moment = Moment(context.survey, context.function, site.statement)
-    rule = pair.rule
     reads: frozenset[Read] = frozenset()
     expression, shape = "", pair.site.shape if pair.site else None
-    if rule is not None and rule.value is not None:
-        expression = rule.value
-        place = rule.value_place or rule.place
+    if pair.value is not None:
+        expression, place = pair.value.text, pair.value.place
         reads |= read_names(moment, expression, pair, place, site)
         shape = shape_of(moment, parsed(expression))
     center, center_shape = "", ()
-    if rule is not None and rule.center is not None:
-        if isinstance(rule.center, str):
-            center = one_line(rule.center)
-            reads |= read_names(moment, center, pair, rule.center_place or rule.place, site)
-            center_shape = shape_of(moment, parsed(center))  # type: ignore[assignment]
-        elif rule.center:
-            center = repr(rule.center)
+    if isinstance(pair.center, Snippet):
+        center = one_line(pair.center.text)
+        reads |= read_names(moment, center, pair, pair.center.place, site)
+        center_shape = shape_of(moment, parsed(center))  # type: ignore[assignment]
+    elif pair.center:
+        center = repr(pair.center)
     texts = [text for text in (expression, center) if text]
     if site.unsettled and reads:
         raise Stop(unsettled(site, f"what '{texts[0]}' reads"))

@@ -6,8 +6,8 @@ from string import ascii_letters
 
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.align import described, match
+from reparam_rewrite.plan.children import Pair
 from reparam_rewrite.plan.context import Stop
-from reparam_rewrite.plan.pairs import Pair
 from reparam_rewrite.survey.values import Axis, Shape
 
 
@@ -18,7 +18,7 @@ def sizes_by_axes(
 
     ``("n_i", "n_t")`` gives ``("n_i", "1")``. Raises `Stop` for a name that is no axis, or two.
     """
-    wanted = pair.settings.coefficient
+    wanted = pair.coefficient.structure
     assert isinstance(wanted, list)
     if shape is None or sizes is None:
         raise Stop(problem(pair, "the axes of '{child}' can't be read from the source"))
@@ -62,7 +62,7 @@ def matrix(
     `written` are the sizes of axes where params are declared. Raises `Stop` if a shape isn't
     known, or the parent has no axis of its own.
     """
-    if not pair.settings.learn and isinstance(pair.settings.init, float):
+    if not pair.coefficient.learn and isinstance(pair.coefficient.init, float):
         raise Stop(problem(pair, "a matrix of weights is learned, one number isn't a matrix"))
     if parent is None or child is None:
         raise Stop(problem(pair, "a matrix of weights needs shapes that can be read"))

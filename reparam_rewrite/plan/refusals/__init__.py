@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Place, Problem, Refusal
-from reparam_rewrite.plan.pairs import Child, Pair
+from reparam_rewrite.plan.children import Child, Pair, Quoted
 from reparam_rewrite.plan.refusals import child as of_child
 from reparam_rewrite.plan.refusals import handlers as of_handlers
 from reparam_rewrite.plan.refusals.asked import AskedChild, AskedPair
@@ -35,7 +34,7 @@ def problems_of(
         if pair.site is not None:
             backwards = (pair.parent, pair.child) in asked_for
             yield from parent_problems(AskedPair(function, child.site, pair.site, pair, backwards))
-        elif pair.rule is None or pair.rule.value is None:
+        elif pair.value is None:
             yield no_such_parent(function, pair)
 
 
@@ -51,7 +50,7 @@ def no_such_parent(function: Function, pair: Pair) -> Problem:
     )
 
 
-def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refusal:
+def refusal(survey: Survey, config: Quoted, problems: Iterable[Problem]) -> Refusal:
     """The refusal for all of `problems`, each once: those in the model before those in the config.
 
     Problems of one file are in the order of its lines.
@@ -62,14 +61,14 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
     return Refusal(sorted(told, key=lambda one: (*in_order(config, one.place), one.message)))
 
 
-def source_line(survey: Survey, config: Config, place: Place | str) -> str:
+def source_line(survey: Survey, config: Quoted, place: Place | str) -> str:
     """The text of the line at a place, which is in the model or in the config."""
     if not isinstance(place, Place):
         return ""
     return config.source_line(place) if place.path == config.path else survey.line(place)
 
 
-def in_order(config: Config, place: Place | str | None) -> tuple[bool, int, int]:
+def in_order(config: Quoted, place: Place | str | None) -> tuple[bool, int, int]:
     """What places are sorted by; a whole file comes before its lines."""
     if not isinstance(place, Place):
         return place == config.path, 0, 0

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Filler, OfSite, Place, Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
-from reparam_rewrite.plan.pairs import Child, Pair
+from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.traces import running
 from reparam_rewrite.survey.values import Function, Site, Survey
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reparam_rewrite.config.rules import PowerTable
 from reparam_rewrite.messages import OfPair, Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
+from reparam_rewrite.plan.children import PowerScale
 from reparam_rewrite.plan.refusals.asked import AskedChild
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.naming import may_be
@@ -217,23 +217,25 @@ def power_of_a_negative(asked: AskedChild) -> Problem | None:
     A whole power is real, and the determinant takes its absolute value. An expression that the
     config has instead, ``scale = "s ** -0.5"``, is the user's own.
     """
-    rule, by = asked.child.scale, None if asked.child.by is None else asked.child.by.site
-    if rule is None or not rule.by or by is None or by.prior.support.positive:
+    scale = asked.child.scale
+    if not isinstance(scale, PowerScale):
         return None
-    learned = isinstance(rule.power, PowerTable)
-    if not isinstance(rule.power, PowerTable) and float(rule.power).is_integer():
+    by, power = scale.by.site, scale.power
+    if by is None or by.prior.support.positive:
+        return None
+    if isinstance(power, float) and power.is_integer():
         return None
     return Problem(
         "power-of-a-negative",
         OfPair(asked.site.name, by.name),
-        rule.place,
+        scale.place,
         "'{parent}' isn't known to be positive ({at}), and {power} of a negative number is NaN: "
         "that part of the posterior would never be seen",
         "use a whole number as its power, or a positive expression instead of '{parent}': "
         'scale = "jnp.exp(-{variable})", for example.',
         {
             "at": by.place,
-            "power": "a learned power" if learned else f"power {rule.power!r}",
+            "power": f"power {power!r}" if isinstance(power, float) else "a learned power",
             "variable": identifier(by.name),
         },
     )

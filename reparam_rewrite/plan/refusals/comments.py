@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reparam_rewrite.messages import OfFile, OfSite, Problem
-from reparam_rewrite.plan.skipping import SKIP, Found, left_alone
+from reparam_rewrite.plan.children import Found
+from reparam_rewrite.plan.skipping import SKIP, left_alone
 from reparam_rewrite.plan.traces import together
 from reparam_rewrite.survey.values import Comment, Function, Site, Survey
 

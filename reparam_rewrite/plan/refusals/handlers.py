@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Problem
-from reparam_rewrite.plan.coefficients import param_name
 from reparam_rewrite.plan.refusals.asked import AskedChild
-from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.traces import reached
 from reparam_rewrite.survey.callgraph import ANY
 from reparam_rewrite.survey.naming import may_be
@@ -129,7 +127,9 @@ def misled(asked: AskedChild, call: Addressed) -> tuple[str, str, str] | None:
 
 def lifted(asked: AskedChild) -> Problem | None:
     """``lift(model, prior=dist.Normal(0, 1))``: a coefficient would become a latent site."""
-    params = {param_name(pair) for pair in asked.child.pairs} | {scale_param(asked.child)}
+    learned = asked.child.scale_coefficient
+    params = {pair.coefficient.param for pair in asked.child.pairs}
+    params |= {learned.name} if learned is not None else set()
     for call in addressed(asked, "lift"):
         for param in sorted(params - {""}):
             if call.sites is None or may_be(param, call.sites):

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from reparam_rewrite.messages import OfSite, Place, Problem
-from reparam_rewrite.plan.coefficients import param_name
-from reparam_rewrite.plan.pairs import Child
+from reparam_rewrite.plan.children import Child, Found
 from reparam_rewrite.plan.refusals.asked import AskedChild
-from reparam_rewrite.plan.scaling import scale_param
 from reparam_rewrite.plan.traces import together
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
-from reparam_rewrite.survey.values import Function, Survey
+from reparam_rewrite.survey.values import Survey
 
 
 def base_taken(asked: AskedChild) -> Problem | None:
@@ -29,9 +27,7 @@ def base_taken(asked: AskedChild) -> Problem | None:
     )
 
 
-def param_problems(
-    survey: Survey, functions: list[tuple[Function, list[Child]]]
-) -> Iterator[Problem]:
+def param_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
     """Two coefficients with ``name = "xi"``, or one that is named like a site of its model.
 
     That two places of one site, in two branches, share their coefficients is as it should be.
@@ -60,12 +56,11 @@ def param_problems(
 def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
     """The params that a child asks for: name, place, and what they are in words."""
     for pair in child.pairs:
-        name = param_name(pair)
-        if name:
+        if pair.coefficient.learn:
+            name = pair.coefficient.name
             yield name, pair.place, f"the coefficient of '{pair.parent}' in '{pair.child}'"
-    name = scale_param(child)
-    if name and child.scale is not None:
-        yield name, child.scale.place, f"the scale of '{child.site.name}'"
-    rule = child.reparam
-    if rule is not None and rule.name == "LocScaleReparam" and "centered" not in rule.args:
-        yield f"{child.site.name}_centered", rule.place, f"the centring of '{child.site.name}'"
+    learned, by = child.scale_coefficient, child.reparam
+    if learned is not None and child.scale is not None:
+        yield learned.name, child.scale.place, f"the scale of '{child.site.name}'"
+    if by is not None and by.name == "LocScaleReparam" and "centered" not in dict(by.arguments):
+        yield f"{child.site.name}_centered", by.place, f"the centring of '{child.site.name}'"
