@@ -245,12 +245,11 @@ def test_which_configs_are_the_model_as_written_until_they_are_learned(
 ) -> None:
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.fit.children import starts_as_written
-    from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.reading import read
 
     source = read(str(GRAND_MEAN / "model.py"))
     settings = read_config(text.encode(), "o.toml")
-    assert starts_as_written(source, settings, rewrite(source, settings, 88)) is same
+    assert starts_as_written(source, settings) is same
 
 
 def test_advice_on_guides() -> None:

@@ -181,7 +181,7 @@ class Bench:
         rewritten = rewrite(self.call.document, config, WIDTH)
         model = self.call.generated(rewritten, f"<{self.call.document.path} with {name}>")
         code = rewritten.data.decode("utf-8", "replace")
-        same = starts_as_written(self.call.document, config, rewritten)
+        same = starts_as_written(self.call.document, config)
         return Variant(
             name, "config", model, digest([self.identity, code]), cost=cost, code=code, same=same
         )

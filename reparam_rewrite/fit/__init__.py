@@ -32,7 +32,7 @@ class Models:
         self.config = config
         self.rewritten = rewrite(document, config, width)
         probed = rewrite(document, probe(config), width)
-        self.children = children_of(document, config, probed)
+        self.children = children_of(document, config)
         self.as_configured = load(self.rewritten)
         self.probe = load(probed)
         try:

@@ -8,61 +8,62 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config.rules import Config, PowerTable, ScaleRule, SiteRule
+from reparam_rewrite.config.rules import Config, SiteRule
 from reparam_rewrite.fit.values import Child, Pair
-from reparam_rewrite.plan.resolve import spelled_out
-from reparam_rewrite.rewriting import Rewrite
+from reparam_rewrite.plan.children import Child as Asked
+from reparam_rewrite.plan.children import CoefficientSpec, PowerScale, ScaleSpec, Snippet
+from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.values import Survey
 
 
-def children_of(document: Document, config: Config, rewritten: Rewrite) -> list[Child]:
-    """What the config offsets or scales of what was rewritten, in the order of the file."""
-    spelled = spelled_out(surveyed(document), config)
+def children_of(document: Document, config: Config) -> list[Child]:
+    """What the config offsets or scales, in the order of the file."""
     keys = {rule.place: key for key, rule in config.sites.items()}
     found = {}
-    for account in rewritten.accounts:
-        rule = spelled.sites.get(account.site)
-        if account.skipped or (rule is not None and rule.reparam is not None):
-            continue
-        known = {parent.parent: parent for parent in rule.parents} if rule is not None else {}
-        chained = {n.name for c in config.chains_of.get(account.site, []) for n in c}
-        pairs = []
-        for parent in account.parents:
-            if parent not in known and parent not in chained:
-                continue  # "scale", or the name of a basis
-            settings = spelled.settings(account.site, parent)
-            center = known[parent].center if parent in known else None
-            pairs.append(
-                Pair(
-                    parent=parent,
-                    param=settings.name.format(child=account.site, parent=parent),
-                    center=None if isinstance(center, str) else float(center or 0.0),
-                    matrix=settings.coefficient == "matrix",
-                )
+    for child in asked_for(document, config):
+        pairs = tuple(
+            Pair(
+                parent=pair.parent,
+                param=pair.coefficient.name,
+                center=None if isinstance(pair.center, Snippet) else float(pair.center or 0.0),
+                matrix=pair.coefficient.structure == "matrix",
             )
-        power = None
-        if rule is not None and rule.scale is not None and rule.scale.by:
-            power = power_of(rule.scale)
-        if pairs or power is not None:
-            key = keys[rule.place] if rule is not None else account.site
-            found[account.site] = Child(key, account.site, tuple(pairs), power)
+            for pair in child.pairs
+        )
+        power = power_of(child.scale)
+        if child.reparam is None and (pairs or power is not None):
+            name = child.site.name
+            found[name] = Child(keys.get(child.place, name), name, pairs, power)
     return list(found.values())
 
 
-def starts_as_written(document: Document, config: Config, rewritten: Rewrite) -> bool:
+def power_of(scale: ScaleSpec | None) -> float | None:
+    """The power of a site that a child is divided by, or where it starts from."""
+    match scale:
+        case PowerScale(power=float(power)):
+            return power
+        case PowerScale(power=CoefficientSpec(init=float(init))):
+            return init
+    return None
+
+
+def starts_as_written(document: Document, config: Config) -> bool:
     """Is the generated model the plain one until its coefficients are learned: are they all 0?"""
-    spelled = spelled_out(surveyed(document), config)
-    for account in rewritten.accounts:
-        rule = spelled.sites.get(account.site)
-        if account.skipped:
-            continue
-        if rule is not None and (rule.scale or rule.basis or rule.reparam):
-            return False
-        if any(spelled.settings(account.site, parent).init != 0.0 for parent in account.parents):
-            return False
-    return bool(rewritten.accounts)
+    return not config.is_empty and not any(
+        child.scale
+        or child.basis
+        or child.reparam
+        or any(pair.coefficient.init != 0.0 for pair in child.pairs)
+        for child in asked_for(document, config)
+    )
+
+
+def asked_for(document: Document, config: Config) -> list[Asked]:
+    """The sites that a config asks something for, but for those that the model says to skip."""
+    request = resolve(surveyed(document), config)
+    return [child for _, children in request.functions for child in children if not child.site.skip]
 
 
 def surveyed(document: Document) -> Survey:
@@ -112,10 +113,6 @@ def with_tables(config: Config, changed: Any) -> Config:
         return replace(rule, parents=parents, overrides=changed(rule.overrides), scale=scale)
 
     return replace(config, sites={key: rule_of(rule) for key, rule in config.sites.items()})
-
-
-def power_of(scale: ScaleRule) -> float:
-    return scale.power.init if isinstance(scale.power, PowerTable) else scale.power
 
 
 def instances(child: Child, names: Mapping[str, Any]) -> dict[str, dict[str, Pair]]:
