@@ -171,6 +171,13 @@ class Diagnostic:
         """What a user reads of a problem; `source` is the text of the line where it is."""
         return cls(problem.place, problem.message, problem.way_out, source, problem)
 
+    def moved(self, to: Callable[[Place], Place], source: str) -> Diagnostic:
+        """The same in another file, where `to` gives for every place where that is now."""
+        if self.problem is not None:
+            return Diagnostic.of(self.problem.moved(to), source)
+        place = to(self.place) if isinstance(self.place, Place) else self.place
+        return replace(self, place=place, source=source)
+
     def __str__(self) -> str:
         """The message as printed without colour::
 
@@ -201,6 +208,11 @@ class Refusal(Exception):
             diagnostics = [diagnostics]
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(str(d) for d in self.diagnostics))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The rules that are broken, in the same order; other diagnostics are of no rule."""
+        return tuple(told.problem for told in self.diagnostics if told.problem is not None)
 
     def __reduce__(self) -> tuple[type[Refusal], tuple[tuple[Diagnostic, ...]]]:
         """As other processes send it back, from the diagnostics and not from their text."""

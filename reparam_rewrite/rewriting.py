@@ -104,8 +104,7 @@ def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
 def located(account: Account, document: Document) -> Account:
     """An account with its place as a user finds it."""
     place = document.place(Place(account.path, account.line, 1))
-    notes = tuple(map(document.retold, account.notes))
-    return replace(account, path=place.path, line=place.line, notes=notes)
+    return replace(account, path=place.path, line=place.line)
 
 
 @contextmanager

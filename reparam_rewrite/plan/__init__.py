@@ -176,7 +176,7 @@ def was_rewritten(function: Function, found: list[Child]) -> bool:
     for child in found:
         if not is_handled(child.site, explicit=child.reparam is None):
             return False
-        declared = {name for name, _, _ in params_of(child)} if child.reparam is None else set()
+        declared = {param.name for param in params_of(child)} if child.reparam is None else set()
         if not declared <= function.params:
             return False
     return True

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -27,9 +26,6 @@ from reparam_rewrite.source.encoding import Source, first_newline, physical_line
 from reparam_rewrite.source.magics import Hidden, heading, hide, restore
 from reparam_rewrite.source.standins import BORDER, RESERVED
 from reparam_rewrite.survey.imports import bound_by
-
-#: How sentences speak of lines: ``(line 7)``, ``lines 3, 7 and 9``.
-LINES = re.compile(r"\blines? (\d+(?:, \d+)*(?: and \d+)?)")
 
 
 class Cell(Struct, frozen=True):
@@ -137,9 +133,6 @@ class CellDocument(Document):
     def place(self, place: Place) -> Place:
         return self.joined.place(place)
 
-    def retold(self, text: str) -> str:
-        return self.joined.retold(text)
-
     def border(self, line: int) -> str:
         return self.joined.border(line)
 
@@ -153,9 +146,8 @@ class CellDocument(Document):
         place, source = diagnostic.place, diagnostic.source
         if isinstance(place, Place) and place.path == self.module.path:
             cell, line = self.joined.cell_of(place.line)
-            place, source = cell.place(line, place.column), cell.line(line)
-        message, hint = self.retold(diagnostic.message), self.retold(diagnostic.hint)
-        return Diagnostic(place, message, hint, source)
+            source = cell.line(line)
+        return diagnostic.moved(self.place, source)
 
     def with_module(self, data: bytes) -> bytes:
         try:
@@ -186,21 +178,6 @@ class Joined(Struct, frozen=True):
             return place
         cell, line = self.cell_of(place.line)
         return cell.place(line, place.column)
-
-    def retold(self, text: str) -> str:
-        """``in a loop (line 47)`` as ``in a loop (line 3 of cell 4)``"""
-
-        def lines(found: re.Match[str]) -> str:
-            places = [self.cell_of(int(number)) for number in re.findall(r"\d+", found[1])]
-            *others, last = [f"line {line} of {cell.called}" for cell, line in places]
-            return f"{', '.join(others)} and {last}" if others else last
-
-        def place(found: re.Match[str]) -> str:
-            cell, line = self.cell_of(int(found[1]))
-            return f"{cell.path}:{line}"
-
-        text = LINES.sub(lines, text)
-        return re.sub(rf"{re.escape(self.source.path)}:(\d+)", place, text)
 
     def border(self, line: int) -> str:
         """The statement that begins the cell with a line of the module."""

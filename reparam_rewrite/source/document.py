@@ -51,10 +51,6 @@ class Document:
         """Where a user finds a place of the module; places in other files stay what they are."""
         return place
 
-    def retold(self, text: str) -> str:
-        """A sentence that speaks of lines of the module, for a user."""
-        return text
-
     def border(self, line: int) -> str:
         """The statement at which a part begins that imports may not leave; "" if there is none."""
         return ""

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 from msgspec.structs import replace
 
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.messages import Diagnostic, Place, Refusal, listed, nearest
+from reparam_rewrite.messages import (
+    Diagnostic,
+    OfPair,
+    OfSite,
+    Place,
+    Problem,
+    Refusal,
+    lines_in_words,
+    listed,
+    nearest,
+)
 from reparam_rewrite.plan import plan
 from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.suggest.facts import Facts, broadcasts
-from reparam_rewrite.suggest.proposing import AROUND, propose
+from reparam_rewrite.suggest.proposing import propose
 from reparam_rewrite.suggest.reading import read
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
@@ -22,11 +33,17 @@ from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Function, Survey
 
+#: Why the first of a chain is left alone.
+AROUND = "the others are sampled around it"
+
 #: Why a site is left alone that another one would have been sampled around.
 NOBODY = "what could be sampled around it is left as it is"
 
 #: Why a pair is left alone that a run might tell of.
 UNTOLD = "the source doesn't tell both shapes"
+
+#: Says where a user finds a place of the module: in a notebook, in a cell.
+Moved = Callable[[Place], Place]
 
 #: What messages call a config that is only proposed.
 PROPOSED = "<proposed>"
@@ -40,16 +57,20 @@ def suggest(
     Without `function` it is for the first of the file for which there is something to propose.
     Raises `Refusal` if there is no such function, or none that is a model.
     """
-    module = document.module
     try:
-        found = suggested(module, function, facts)
+        return suggested(document.module, function, facts, document.place)
     except Refusal as refusal:
         raise document.located(refusal) from None
-    return found.retold(document.retold)
 
 
-def suggested(source: Source, function: str | None, facts: Facts | None) -> Suggestion:
-    """`suggest` of a module, of which it tells the lines."""
+def suggested(
+    source: Source, function: str | None, facts: Facts | None, place: Moved
+) -> Suggestion:
+    """`suggest` of a module; `place` says where a user finds a place of it."""
+
+    def lines(*numbers: int) -> str:
+        return lines_in_words(tuple(place(Place(source.path, line, 1)) for line in numbers))
+
     surveyed = survey(source.path, source.text)
     models = models_of(surveyed)
     if function is not None:
@@ -62,9 +83,9 @@ def suggested(source: Source, function: str | None, facts: Facts | None) -> Sugg
         reading = read(surveyed, index(parse(source.path, source.text)), text, model)
         if not reading.observed and function is None and len(models) > 1:
             continue
-        suggestion = propose(reading, source.path, facts)
+        suggestion = propose(reading, source.path, facts, lines)
         several = len(models_of(surveyed)) > 1
-        found.append(tried(surveyed, suggestion, facts, named=several))
+        found.append(tried(surveyed, suggestion, facts, place, named=several))
     found = found or [Suggestion(source.path, models[0].name)]
     found = [settled(one) for one in found]
     proposed = [one for one in found if not one.is_empty]
@@ -77,7 +98,7 @@ def settled(suggestion: Suggestion) -> Suggestion:
     parents = {offset.parent for p in suggestion.proposals for offset in p.offsets}
     order = {one.name: at for at, one in enumerate(suggestion.model)}
     alone = [
-        replace(one, reason=NOBODY) if one.reason == AROUND and one.site not in parents else one
+        replace(one, reason=AROUND if one.site in parents else NOBODY) if one.around else one
         for one in suggestion.alone
     ]
     return replace(suggestion, alone=tuple(sorted(alone, key=lambda one: order[one.site])))
@@ -109,9 +130,12 @@ def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
 
 
 def tried(
-    surveyed: Survey, suggestion: Suggestion, facts: Facts | None, *, named: bool
+    surveyed: Survey, suggestion: Suggestion, facts: Facts | None, place: Moved, *, named: bool
 ) -> Suggestion:
-    """What is left of a suggestion by the rewriter, with its reasons for what isn't."""
+    """What is left of a suggestion by the rewriter, with its reasons for what isn't.
+
+    `place` says where a user finds a place of the module.
+    """
     suggestion = replace(suggestion, named=named)
     while not suggestion.is_empty:
         lines = config_lines(suggestion)
@@ -119,13 +143,14 @@ def tried(
         try:
             planned = plan(surveyed, config)
         except Refusal as refusal:
+            problems = [problem.moved(place) for problem in refusal.problems]
             less = suggestion
-            for diagnostic in refusal.diagnostics:
-                less = without(less, lines, diagnostic)
-            suggestion = less if less != suggestion else emptied(less, refusal.diagnostics[0])
+            for problem in problems:
+                less = without(less, problem, lines)
+            suggestion = less if less != suggestion else emptied(less, problems[0].message)
             continue
         if planned.already:
-            return emptied(suggestion, Diagnostic(None, "is rewritten already"))
+            return emptied(suggestion, "is rewritten already")
         unsure = [
             (rewrite.site.name, term.label)
             for rewrite in planned.rewrites
@@ -169,34 +194,24 @@ def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) ->
     return value is not None and broadcasts(value.shape, facts.shapes[child])
 
 
-def without(suggestion: Suggestion, lines: list[Line], diagnostic: Diagnostic) -> Suggestion:
-    """Without what a diagnostic of the rewriter is about."""
-    place = diagnostic.place
-    reason = diagnostic.message
-    if isinstance(place, Place) and place.path == PROPOSED:
-        line = lines[place.line - 1]
-        if line.parent:
-            return without_pair(suggestion, line.child, line.parent, reason)
-        if line.child:
-            return without_site(suggestion, line.child, reason)
-    for offset in (offset for p in suggestion.proposals for offset in p.offsets):
-        if f"'{offset.child}'" in reason and f"'{offset.parent}'" in reason:
-            return without_pair(suggestion, offset.child, offset.parent, reason)
-    named = [p.site.name for p in suggestion.proposals if f"'{p.site.name}'" in reason]
-    at_place = [p.site.name for p in suggestion.proposals if is_at(place, p.site.place.line)]
-    for name in named[:1] or at_place[:1]:
-        return without_site(suggestion, name, reason)
-    there = [one.name for one in suggestion.model if is_at(place, one.line)]
-    there += [one.name for one in suggestion.model if f"'{one.name}'" in reason]
-    for parent in there:
-        for proposal in suggestion.proposals:
-            if any(offset.parent == parent for offset in proposal.offsets):
-                return without_pair(suggestion, proposal.site.name, parent, reason)
+def without(suggestion: Suggestion, problem: Problem, lines: list[Line]) -> Suggestion:
+    """Without what a problem of the rewriter is about; `lines` are those of the config."""
+    about, place = problem.about, problem.place
+    line = (
+        lines[place.line - 1] if isinstance(place, Place) and place.path == PROPOSED else Line("")
+    )
+    match about:
+        case OfPair(child, parent):
+            return without_pair(suggestion, child, parent, problem.message)
+        case OfSite(site) if any(one.site.name == site for one in suggestion.proposals):
+            if line.parent:
+                return without_pair(suggestion, site, line.parent, problem.message)
+            return without_site(suggestion, site, problem.message)
+        case OfSite(site):
+            for proposal in suggestion.proposals:
+                if any(offset.parent == site for offset in proposal.offsets):
+                    return without_pair(suggestion, proposal.site.name, site, problem.message)
     return suggestion
-
-
-def is_at(place: Place | str | None, line: int) -> bool:
-    return isinstance(place, Place) and place.line == line
 
 
 def without_site(suggestion: Suggestion, child: str, reason: str) -> Suggestion:
@@ -204,7 +219,7 @@ def without_site(suggestion: Suggestion, child: str, reason: str) -> Suggestion:
     gone = [one for one in suggestion.proposals if one.site.name == child]
     left = tuple(one for one in suggestion.proposals if one.site.name != child)
     alone = tuple(
-        Alone(one.site.name, f"line {one.site.place.line}", reason)
+        Alone(one.site.name, one.where, reason)
         for one in gone
         if not any(known.site == child for known in suggestion.alone)
     )
@@ -249,8 +264,8 @@ def rechained(suggestion: Suggestion) -> Suggestion:
     return replace(suggestion, chains=tuple(chains), sums=sums)
 
 
-def emptied(suggestion: Suggestion, diagnostic: Diagnostic) -> Suggestion:
+def emptied(suggestion: Suggestion, reason: str) -> Suggestion:
     """Nothing, as the rewriter refuses something that isn't about one site."""
     for proposal in suggestion.proposals:
-        suggestion = without_site(suggestion, proposal.site.name, diagnostic.message)
+        suggestion = without_site(suggestion, proposal.site.name, reason)
     return replace(suggestion, proposals=(), chains=(), sums=())

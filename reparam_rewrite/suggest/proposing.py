@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.forms import Form, Made, Term
 from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
-from reparam_rewrite.suggest.values import Alone, Drawn, Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.suggest.values import Alone, Drawn, Lines, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.values import Axis, Site
 
 #: So few observations of an element may say less than its prior.
@@ -39,9 +39,6 @@ NEGLIGIBLE = 1e-2
 #: What keeps a slope finite where all of the data that it is of are zero.
 TINY = "1e-6"
 
-#: Why the first of a chain is left alone.
-AROUND = "the others are sampled around it"
-
 #: Families that a shift moves and a scale scales: the rest of the prior stays what it is.
 LOCATION_SCALE = frozenset(["Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Gumbel"])
 
@@ -54,16 +51,17 @@ class Summand(Struct, frozen=True):
     observed: Observed
 
 
-def propose(reading: Reading, path: str, facts: Facts | None = None) -> Suggestion:
+def propose(reading: Reading, path: str, facts: Facts | None, lines: Lines) -> Suggestion:
     """What a function's source has to say, before anything of it is tried."""
-    return Proposing(reading, path, facts).suggestion()
+    return Proposing(reading, path, facts, lines).suggestion()
 
 
 class Proposing:
     """Weighs the summands of one function."""
 
-    def __init__(self, reading: Reading, path: str, facts: Facts | None) -> None:
+    def __init__(self, reading: Reading, path: str, facts: Facts | None, lines: Lines) -> None:
         self._facts = facts
+        self._at = lines
         self._reading = reading
         self._path = path
         self._sites = reading.function.sites
@@ -90,7 +88,7 @@ class Proposing:
         parents = {parent for _, parent in offsets}
         proposed = {proposal.site.name for proposal in proposals}
         alone = [
-            Alone(site.name, f"line {site.place.line}", self.why_alone(site, parents))
+            self.alone(site, parents)
             for site in self._sites
             if not is_observed(site) and site.name not in proposed
         ]
@@ -159,7 +157,7 @@ class Proposing:
                 self._alone.setdefault(site.index, self.why_no_summand(site, own, observed))
 
     def why_no_summand(self, site: Site, own: list[Term], observed: Observed) -> str:
-        where = f"(line {own[0].line})"
+        where = f"({self._at(own[0].line)})"
         products = [term for term in own if len(term.sites) > 1]
         if products:
             others = {self._sites[i].name for term in products for i in term.sites} - {site.name}
@@ -199,7 +197,7 @@ class Proposing:
     def why_unseen(self, summand: Summand) -> str:
         """What speaks against a part of logits of which only the differences are seen."""
         term, observed = summand.term, summand.observed
-        where = f"'{observed.site.name}' (line {term.line})"
+        where = f"'{observed.site.name}' ({self._at(term.line)})"
         last = term.layout[-1] if term.layout else ""
         if term.layout is not None and isinstance(last, int):
             return ""
@@ -262,7 +260,7 @@ class Proposing:
         """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
         site, term = child.site, child.term
         prior = site.prior
-        where = f"(line {term.line})"
+        where = f"({self._at(term.line)})"
         real = self._facts is not None and site.name in self._facts.real
         if (not real and prior.support.kind not in ("real", "runtime")) or prior.family is None:
             family = prior.family or "a prior that can't be read"
@@ -287,8 +285,7 @@ class Proposing:
 
     def offset(self, child: Summand, parent: Summand, summands: list[Summand]) -> Offset | None:
         """How far the child must go to make up for a step of the parent."""
-        lines = sorted({parent.term.line, child.term.line})
-        where = f"line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
+        where = self._at(*sorted({parent.term.line, child.term.line}))
         mine, theirs = child.term, parent.term
         base = Offset(child.site.name, parent.site.name, where=where)
         base = replace(base, init=theirs.factor / mine.factor)
@@ -298,7 +295,7 @@ class Proposing:
             self._alone.setdefault(
                 child.site.index,
                 "how its elements make up for a constant depends on all of "
-                f"{mine.text or 'a sum'} (line {mine.line}); sampled before "
+                f"{mine.text or 'a sum'} ({self._at(mine.line)}); sampled before "
                 f"'{parent.site.name}' it could be the parent",
             )
             return None
@@ -308,7 +305,7 @@ class Proposing:
             self._alone.setdefault(
                 child.site.index,
                 f"the cutpoints of '{child.observed.site.name}' can make up for "
-                f"'{parent.site.name}' too (line {mine.line})",
+                f"'{parent.site.name}' too ({self._at(mine.line)})",
             )
             return None
         if alike and mine.softmax:
@@ -332,7 +329,7 @@ class Proposing:
             self._alone.setdefault(
                 child.site.index,
                 f"it makes up for '{parent.site.name}' only in differences of logits, which one "
-                f"number for each element doesn't tell (line {mine.line})",
+                f"number for each element doesn't tell ({self._at(mine.line)})",
             )
             return None
         if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
@@ -340,7 +337,7 @@ class Proposing:
             self._alone.setdefault(
                 child.site.index,
                 f"how it makes up for '{parent.site.name}' depends on what '{whose.site.name}' is "
-                f"multiplied by, which has no name where it is sampled (line {mine.line})",
+                f"multiplied by, which has no name where it is sampled ({self._at(mine.line)})",
             )
             return None
         exact = [
@@ -351,7 +348,8 @@ class Proposing:
         if exact:
             self._alone.setdefault(
                 child.site.index,
-                f"{quoted(exact)} can make up for all of '{parent.site.name}' (line {mine.line})",
+                f"{quoted(exact)} can make up for all of '{parent.site.name}' "
+                f"({self._at(mine.line)})",
             )
             return None
         if theirs.summed and mine.weights:
@@ -391,7 +389,7 @@ class Proposing:
         later = self.rivals(child, parent, summands)
         columns = [self.column(s.term) for s in (parent, child)]
         if any(column is None for column in columns):
-            self._alone.setdefault(child.site.index, untold_data(child, parent))
+            self._alone.setdefault(child.site.index, self.untold_data(child, parent))
             return None
         known = [(s, column) for s in later if (column := self.column(s.term)) is not None]
         members = [child, *(s for s, _ in known)]
@@ -406,11 +404,17 @@ class Proposing:
                 NEGLIGIBLE,
             )
         except ValueError:  # they don't broadcast
-            self._alone.setdefault(child.site.index, untold_data(child, parent))
+            self._alone.setdefault(child.site.index, self.untold_data(child, parent))
             return None
         if step is None:
             return None
         return replace(base, init=rounded(base.init * step), rivals=())
+
+    def untold_data(self, child: Summand, parent: Summand) -> str:
+        return (
+            f"how it makes up for '{parent.site.name}' depends on data that a run doesn't tell "
+            f"({self._at(child.term.line)})"
+        )
 
     def summed_numbers(
         self, child: Summand, parent: Summand, base: Offset, summands: list[Summand]
@@ -424,7 +428,7 @@ class Proposing:
             self._alone.setdefault(
                 child.site.index,
                 f"to make up for '{parent.site.name}' takes a number for each of its {shape[0]} "
-                f"elements (line {child.term.line})",
+                f"elements ({self._at(child.term.line)})",
             )
             return None
         from reparam_rewrite.verify.regression import unit
@@ -433,7 +437,7 @@ class Proposing:
         for at in range(prod(shape)):
             value = self._facts.evaluate(parent.term.text, {variable: unit(shape, at)})
             if value is None:
-                self._alone.setdefault(child.site.index, untold_data(child, parent))
+                self._alone.setdefault(child.site.index, self.untold_data(child, parent))
                 return None
             steps.append(rounded(float(value.mean())))
         if not any(abs(step) > NEGLIGIBLE for step in steps):
@@ -480,14 +484,15 @@ class Proposing:
         """Everything for one site: offsets, the scale of its prior, a basis."""
         reasons: dict[str, str] = {}
         made = self._reading.priors.get(site.index)
-        proposal = Proposal(site, offsets, reasons=reasons)
+        where = self._at(site.place.line)
+        proposal = Proposal(site, where, offsets, reasons=reasons)
         if place is not None and place.term.picked and any(o.chained for o in offsets):
             reasons["coefficient"] = place.term.picked
             proposal = replace(proposal, elementwise=bool(site.shape is None or site.shape))
         if place is not None and made is not None and made.family == "GaussianRandomWalk":
             reasons["basis"] = (
-                f"line {site.place.line}: the steps of a random walk move together; its slow and "
-                "fast movements don't"
+                f"{self._at(site.place.line)}: the steps of a random walk move together; its slow "
+                "and fast movements don't"
             )
             proposal = replace(proposal, basis="dct")
         if made is not None and not offsets:
@@ -508,7 +513,7 @@ class Proposing:
         number = counted(self.rows(place)[1])
         reasons = proposal.reasons
         reasons["scale"] = (
-            f"line {site.place.line}: its prior has the scale {called}, and each element has "
+            f"{self._at(site.place.line)}: its prior has the scale {called}, and each element has "
             f"{number}: where {called} is small it must be small too, a funnel"
         )
         divided = grouped(text)
@@ -516,7 +521,7 @@ class Proposing:
         offsets = proposal.offsets
         if loc is not None and loc.number != 0:
             reasons["loc"] = (
-                f"line {site.place.line}: minus the location of its prior on that scale"
+                f"{self._at(site.place.line)}: minus the location of its prior on that scale"
             )
             value = f"{grouped(made.nodes['loc'])} / {divided}"
             offsets = (Offset(site.name, "loc", -1.0, value, "loc"),)
@@ -526,7 +531,7 @@ class Proposing:
 
     def why_no_scale(self, site: Site, made: Made, place: Summand) -> str:
         """What speaks against taking the scale of a prior out; "" if nothing."""
-        where = f"(line {site.place.line})"
+        where = f"({self._at(site.place.line)})"
         scale, loc = made.arguments["scale"], made.arguments.get("loc")
         text = made.nodes.get("scale", "")
         by = self.scale_site(made)
@@ -541,8 +546,8 @@ class Proposing:
         if rows == "many":
             number = "many" if each is None else f"{each:.3g}"
             return (
-                f"each of its elements has {number} observations (line {place.term.line}), which "
-                "may say more than the prior"
+                f"each of its elements has {number} observations ({self._at(place.term.line)}), "
+                "which may say more than the prior"
             )
         if rows == "elsewhere":
             told, others = self.tells(site.index)
@@ -556,7 +561,7 @@ class Proposing:
         if self.is_precise(place, each):
             return (
                 f"'{place.observed.site.name}' is observed so precisely that it says more than the "
-                f"prior (line {place.observed.line})"
+                f"prior ({self._at(place.observed.line)})"
             )
         return ""
 
@@ -653,11 +658,14 @@ class Proposing:
 
     # Those that are left alone
 
-    def why_alone(self, site: Site, parents: set[str]) -> str:
+    def alone(self, site: Site, parents: set[str]) -> Alone:
+        around = site.index not in self._alone and site.name in parents
+        reason = "" if around else self.why_alone(site)
+        return Alone(site.name, self._at(site.place.line), reason, around)
+
+    def why_alone(self, site: Site) -> str:
         if site.index in self._alone:
             return self._alone[site.index]
-        if site.name in parents:
-            return AROUND
         if site.index in self._scales:
             return self._scales[site.index]
         if site.index in self._reading.factors:
@@ -672,13 +680,12 @@ class Proposing:
                     nobody = (
                         "nothing is added to it" if alone else "no other can be sampled around it"
                     )
-                    return (
-                        f"{nobody} in the location of '{observed.site.name}' (line {own[0].line})"
-                    )
+                    where = f"'{observed.site.name}' ({self._at(own[0].line)})"
+                    return f"{nobody} in the location of {where}"
                 what = (
                     f"the {name} of '{observed.site.name}'" if name else f"'{observed.site.name}'"
                 )
-                place = f"(line {observed.site.place.line})"
+                place = f"({self._at(observed.site.place.line)})"
                 if own[0].is_summand and name:
                     return f"{what} {place} and no part of a sum"
                 return f"it is part of {what} {place} and not of its location"
@@ -690,8 +697,8 @@ class Proposing:
                     own = [term for term in form.terms if site.index in term.sites]
                     only = "" if len(own) == 1 == len(form.sites) and own[0].is_summand else "in "
                     return (
-                        f"{only if name else ''}{what} the prior of '{other.name}' (line "
-                        f"{other.place.line})"
+                        f"{only if name else ''}{what} the prior of '{other.name}' "
+                        f"({self._at(other.place.line)})"
                     )
         return "no observed site of this function can be seen to depend on it"
 
@@ -706,7 +713,7 @@ class Proposing:
                 yield Sum(
                     observed.site.name,
                     observed.parameter,
-                    f"line {observed.line}",
+                    self._at(observed.line),
                     f"a function of {text}" if linked else text,
                     tuple(names),
                 )
@@ -834,13 +841,6 @@ def counted(each: float | None) -> str:
 def rounded(number: float) -> float:
     """To four digits: data don't tell more."""
     return float(f"{number:.4g}") + 0.0
-
-
-def untold_data(child: Summand, parent: Summand) -> str:
-    return (
-        f"how it makes up for '{parent.site.name}' depends on data that a run doesn't tell (line "
-        f"{child.term.line})"
-    )
 
 
 def chains_of(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from reparam_rewrite.survey.values import Site
+
+#: Tells lines of the model, by their numbers, in the words of a sentence: ``lines 3 and 7``.
+Lines = Callable[..., str]
 
 
 class Offset(Struct, frozen=True):
@@ -35,9 +37,13 @@ class Offset(Struct, frozen=True):
 
 
 class Proposal(Struct, frozen=True):
-    """What is proposed for one site; each `reasons` is one comment, by the key that it is of."""
+    """What is proposed for one site; each `reasons` is one comment, by the key that it is of.
+
+    `where` tells the line that samples the site.
+    """
 
     site: Site
+    where: str = ""
     offsets: tuple[Offset, ...] = ()
     by: str = ""  # the site of its scale
     power: float = 1.0
@@ -57,11 +63,12 @@ class Proposal(Struct, frozen=True):
 
 
 class Alone(Struct, frozen=True):
-    """A site that is left as it is, and why."""
+    """A site that is left as it is, and why. `around`: other sites are sampled around it."""
 
     site: str
     where: str
     reason: str
+    around: bool = False
 
 
 class Sum(Struct, frozen=True):
@@ -110,21 +117,3 @@ class Suggestion(Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         return not self.proposals
-
-    def retold(self, tell: Callable[[str], str]) -> Suggestion:
-        """With `tell` applied to whatever says which line it is about."""
-        return replace(
-            self,
-            sums=tuple(replace(one, where=tell(one.where)) for one in self.sums),
-            proposals=tuple(
-                replace(
-                    one,
-                    offsets=tuple(replace(o, where=tell(o.where)) for o in one.offsets),
-                    reasons={key: tell(reason) for key, reason in one.reasons.items()},
-                )
-                for one in self.proposals
-            ),
-            alone=tuple(
-                replace(one, where=tell(one.where), reason=tell(one.reason)) for one in self.alone
-            ),
-        )

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from reparam_rewrite.config.writing import name_of, value_of
 from reparam_rewrite.messages import listed
-from reparam_rewrite.suggest.proposing import AROUND
 from reparam_rewrite.suggest.values import Offset, Proposal, Suggestion
 
 WIDTH = 88
@@ -89,7 +88,7 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
 def bystanders(suggestion: Suggestion) -> Iterator[Proposal]:
     """The sites that are in a chain for what is sampled around them, and are left as they are."""
     proposed = {proposal.site.name for proposal in suggestion.proposals}
-    reasons = {one.site: one.reason for one in suggestion.alone if one.reason != AROUND}
+    reasons = {one.site: one.reason for one in suggestion.alone if not one.around}
     chained = {name for chain in suggestion.chains for name in chain}
     for site in {site.name: site for site in suggestion.latents}.values():
         if site.name in chained - proposed:

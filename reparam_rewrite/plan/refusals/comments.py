@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reparam_rewrite.messages import OfFile, OfSite, Problem
+from reparam_rewrite.messages import About, OfFile, OfSite, Problem
 from reparam_rewrite.plan.children import Found
 from reparam_rewrite.plan.skipping import SKIP, left_alone
 from reparam_rewrite.plan.traces import together
@@ -17,20 +17,21 @@ from reparam_rewrite.survey.values import Comment, Function, Site, Survey
 
 def comment_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
     """Every comment that can't be followed; `functions` have all that the config asks for."""
-    own = [comment for _, children in functions for c in children for comment in c.site.comments]
-    for comment in dict.fromkeys((*survey.stray, *own)):
-        if comment.kind == "misspelt":
-            yield misspelt(comment)
-        elif comment in survey.stray:
-            yield stray(comment)
+    for comment in survey.stray:
+        yield misspelt(comment, OfFile()) if comment.kind == "misspelt" else stray(comment)
+    for _, children in functions:
+        for child in children:
+            for comment in child.site.comments:
+                if comment.kind == "misspelt":
+                    yield misspelt(comment, OfSite(child.site.name))
     yield from partly_skipped(survey, functions)
 
 
-def misspelt(comment: Comment) -> Problem:
+def misspelt(comment: Comment, about: About) -> Problem:
     """``# reparam: skpi``"""
     return Problem(
         "comment-misspelt",
-        OfFile(),
+        about,
         comment.place,
         "'{comment}' is not a comment that the rewriter knows",
         "did you mean '{skip}'?",

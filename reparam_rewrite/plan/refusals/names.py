@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from reparam_rewrite.messages import OfSite, Place, Problem
+from msgspec import Struct
+
+from reparam_rewrite.messages import About, OfSite, Place, Problem
 from reparam_rewrite.plan.children import Child, Found
 from reparam_rewrite.plan.refusals.asked import AskedChild
 from reparam_rewrite.plan.traces import together
@@ -33,34 +35,48 @@ def param_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
     That two places of one site, in two branches, share their coefficients is as it should be.
     """
     hint = 'give it another name: {{ name = "..." }}, or use {{child}} and {{parent}} in it.'
-    seen: dict[tuple[str, str], str] = {}  # what has it, by function and name
+    seen: dict[tuple[str, str], WantedParam] = {}  # by function and name
     for function, children in functions:
-        others = together(survey, function)
+        others = sorted(together(survey, function))
         taken = {name for other in others for name in survey.functions[other].taken}
         taken |= {f"{child.site.name}_base" for child in children}
-        for child in children:
-            about = OfSite(child.site.name)
-            for name, place, what in params_of(child):
-                other = next((seen[o, name] for o in sorted(others) if (o, name) in seen), None)
-                seen.setdefault((function.name, name), what)
-                parts = {"what": what, "name": name}
-                if other is not None and other != what:
-                    parts["other"] = other.replace("the coefficient of", "that of")
-                    text = "{what} would be named '{name}', as {other} is"
-                    yield Problem("param-named-twice", about, place, text, hint, parts)
-                elif other is None and name in taken:
-                    text = "{what} would be named '{name}', which the model has already"
-                    yield Problem("param-named-as-a-site", about, place, text, hint, parts)
+        for param in (param for child in children for param in params_of(child)):
+            name, parts = param.name, {"what": param.what, "name": param.name}
+            other = next((seen[o, name] for o in others if (o, name) in seen), None)
+            seen.setdefault((function.name, name), param)
+            if other is not None and other.what != param.what:
+                code, text = "param-named-twice", "{what} would be named '{name}', as {other} is"
+                parts["other"] = other.again or other.what
+            elif other is None and name in taken:
+                code = "param-named-as-a-site"
+                text = "{what} would be named '{name}', which the model has already"
+            else:
+                continue
+            yield Problem(code, param.about, param.place, text, hint, parts)
 
 
-def params_of(child: Child) -> Iterable[tuple[str, Place, str]]:
-    """The params that a child asks for: name, place, and what they are in words."""
+class WantedParam(Struct, frozen=True):
+    """A param that a child asks for: where, and what it is, in words and as a value.
+
+    `again` are the words where another coefficient has just been spoken of.
+    """
+
+    name: str
+    place: Place
+    what: str
+    about: About
+    again: str = ""
+
+
+def params_of(child: Child) -> Iterator[WantedParam]:
+    about, site = OfSite(child.site.name), child.site.name
     for pair in child.pairs:
         if pair.coefficient.learn:
-            name = pair.coefficient.name
-            yield name, pair.place, f"the coefficient of '{pair.parent}' in '{pair.child}'"
+            what = f"of '{pair.parent}' in '{pair.child}'"
+            name, words = pair.coefficient.name, (f"the coefficient {what}", f"that {what}")
+            yield WantedParam(name, pair.place, words[0], pair.about, words[1])
     learned, by = child.scale_coefficient, child.reparam
     if learned is not None and child.scale is not None:
-        yield learned.name, child.scale.place, f"the scale of '{child.site.name}'"
+        yield WantedParam(learned.name, child.scale.place, f"the scale of '{site}'", about)
     if by is not None and by.name == "LocScaleReparam" and "centered" not in dict(by.arguments):
-        yield f"{child.site.name}_centered", by.place, f"the centring of '{child.site.name}'"
+        yield WantedParam(f"{site}_centered", by.place, f"the centring of '{site}'", about)
