@@ -118,6 +118,20 @@ def test_an_offset_stands_below_what_may_change_it(
     assert text.index(change) < text.index("a_loc = ")
 
 
+def test_a_property_that_records_a_value_is_read_once_where_it_was() -> None:
+    shape = changing("", "pass", "1.0", "self.rate")
+    body = textwrap.indent(shape.plain.decode().partition("def model(n):\n")[2], "    ")
+    source = f"""{HEAD.partition("def model")[0]}class M:
+    @property
+    def rate(self):
+        return numpyro.deterministic("rate", 1.0)
+
+    def model(self, n):
+{body}"""
+    text = rewritten(source.encode(), shape.config).decode()
+    assert text.index("with numpyro.plate") < text.index("a_loc = ")
+
+
 def test_an_offset_is_computed_early_of_what_nothing_changes() -> None:
     shape = changing(X, "k = np.exp(x).clip(0.0, 1.0)", "0.0")
     text = rewritten(shape.plain, shape.config).decode()

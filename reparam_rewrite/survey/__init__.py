@@ -53,7 +53,7 @@ def survey(path: str, text: str) -> Survey:
         aliases=found.aliases,
         certain=frozenset(found.certain),
         redefined=found.redefined,
-        enclosed=references.known.enclosed,
+        enclosed=references.aliases.enclosed,
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),

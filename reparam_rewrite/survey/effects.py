@@ -17,8 +17,9 @@ from msgspec.structs import replace
 class Effect(Struct, frozen=True):
     """What a call may do, from "nothing but compute" to "anything", which is the default.
 
-    `pure`: it only computes, so that it gives the same value whenever and wherever it is made.
-    `quiet`: it changes no value in place and binds no name. `silent`: neither does it print.
+    `quiet`: it changes no value in place and binds no name. `computes`: neither does it anything
+    else that shows, as printing and sampling do. `pure`: moreover it gives the same value whenever
+    and wherever it is made.
     `mutates`: it is known to change what it is given. `calls`: it may call a function that it is
     given. `returns`: what it is given may be what it gives back, or be in that. `iterates`: it
     goes through what it is given, which runs a generator. `strict`: it computes one value of all
@@ -26,9 +27,9 @@ class Effect(Struct, frozen=True):
     place what it gives back.
     """
 
-    pure: bool = False
     quiet: bool = False
-    silent: bool = True
+    computes: bool = False
+    pure: bool = False
     mutates: bool = False
     calls: bool = True
     returns: bool = True
@@ -40,7 +41,7 @@ class Effect(Struct, frozen=True):
 #: What isn't known may do anything.
 ANYTHING = Effect()
 
-COMPUTES = Effect(pure=True, quiet=True, calls=False, returns=False, strict=True)
+COMPUTES = Effect(quiet=True, computes=True, pure=True, calls=False, returns=False, strict=True)
 MUTATES = Effect(mutates=True, calls=False, returns=False)
 
 #: What the functions of a module do unless their own names say otherwise, most special first.
@@ -163,9 +164,9 @@ PRIMITIVES = words("deterministic factor get_mask param prng_key sample subsampl
 FUNCTIONS: dict[str, Effect] = {
     **{
         f"builtins.{name}": Effect(
-            pure=name in PURE_BUILTINS,
             quiet=name in PURE_BUILTINS | QUIET_BUILTINS,
-            silent=name != "print",
+            computes=name in (PURE_BUILTINS | QUIET_BUILTINS) - {"print"},
+            pure=name in PURE_BUILTINS,
             mutates=name in MUTATING_BUILTINS,
             calls=name in CALLING,
             iterates=name in ITERATING,
@@ -200,8 +201,9 @@ MUTATING_METHODS = words(
 #: Methods of arrays, distributions, texts and containers.
 METHODS: dict[str, Effect] = {
     name: Effect(
-        pure=name in PURE_METHODS,
         quiet=name in PURE_METHODS | QUIET_METHODS,
+        computes=name in PURE_METHODS | QUIET_METHODS,
+        pure=name in PURE_METHODS,
         mutates=name in MUTATING_METHODS,
         iterates=name == "join",
         strict=name in STRICT_METHODS,
@@ -257,9 +259,10 @@ def told_otherwise(call: ast.Call, module: str, name: str, effect: Effect) -> Ef
 
     ``np.exp(x, out=x)``, ``np.exp(x, x)``, ``x.clip(0, 1, **options)``, ``max(xs, key=f)``
     """
-    given = {keyword.arg for keyword in call.keywords}
-    if module.startswith(("jax", "numpyro", "math")):
+    count = len(call.args) + (not module)  # with what a method is called of
+    if module.startswith(("jax", "numpyro", "math")) or (count < 2 and not call.keywords):
         return effect
+    given = {keyword.arg for keyword in call.keywords}
     if not given.isdisjoint(WRITING) or (name == "nan_to_num" and "copy" in given):
         return MUTATES
     if module == "builtins":
@@ -270,7 +273,7 @@ def told_otherwise(call: ast.Call, module: str, name: str, effect: Effect) -> Ef
         position: int | None = OUT_OF_SPECIAL.get(name, 1)
     else:
         position = OUT.get(name)
-    if position is None or len(call.args) + (not module) <= position:
+    if position is None or count <= position:
         return effect
     return MUTATES
 

@@ -7,10 +7,9 @@ holds one, `partial` gives one back, `scan` runs one, and most may call what the
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
-from reparam_rewrite.survey.calls import argument
-from reparam_rewrite.survey.effects import RUNNERS, effect_of
-from reparam_rewrite.survey.meanings import (
+from reparam_rewrite.survey.aliases import (
     ANYTHING,
     CALLABLE,
     FOREIGN,
@@ -20,14 +19,15 @@ from reparam_rewrite.survey.meanings import (
     NOTHING,
     OUTSIDE,
     PLATES,
-    Frames,
+    Aliases,
+    At,
     Given,
-    Known,
-    Made,
-    Space,
+    MadeHandler,
     Value,
     Values,
 )
+from reparam_rewrite.survey.calls import argument
+from reparam_rewrite.survey.effects import RUNNERS, effect_of
 
 HANDLERS = "numpyro.handlers."
 #: Modules whose functions call one argument with the others.
@@ -43,129 +43,109 @@ def keeps_out(dotted: str) -> bool:
 class Invoking:
     """Carries out calls, as far as functions are concerned."""
 
-    def __init__(self, known: Known) -> None:
-        self._known = known
-        self._made: dict[tuple[ast.AST, str], Made] = {}
+    def __init__(self, aliases: Aliases) -> None:
+        self._aliases = aliases
+        self._made: dict[tuple[ast.AST, str], MadeHandler] = {}
         self._calls: dict[ast.AST, ast.Call] = {}
 
-    def invoke(
-        self, callees: Values, given: Given, node: ast.expr, space: Space, frames: Frames
-    ) -> Values:
+    def invoke(self, callees: Iterable[Value], given: Given, node: ast.expr, at: At) -> Values:
         """What a call gives back; it is noted who is called with what."""
-        known = self._known
+        aliases = self._aliases
         found: set[Value] = set()
         for value in sorted(callees) or MADE_ELSEWHERE:
             kind, what = value
             if kind in FUNCTIONS:
-                known.edge(space, what, node, frames)
+                aliases.edge(at, what, node)
                 self._pass(value, given)
-                found |= known.get((what, "return"))
-                if what in known.managers:
+                found |= aliases.get((what, "return"))
+                if what in aliases.managers:
                     found.add(("manager", what))
             elif kind == "manager":  # ``@tempered()`` calls it inside of the blocks that yield
                 for inner in (one for _, values in given for one in values):
-                    for callee in known.run_by(inner):
-                        for around in known.yielding(what):
-                            known.edges.setdefault((what, callee, around), node.lineno)
-                            known.edge(space, what, node, frames)
+                    for callee in aliases.run_by(inner):
+                        for blocks in aliases.yielding(what):
+                            aliases.edges.setdefault((what, callee, blocks), node.lineno)
+                            aliases.edge(at, what, node)
                     found.add(inner)
             elif kind == "class":
-                found |= self._instance(what, given, node, space, frames)
+                found |= self._instance(what, given, node, at)
             elif kind == "object":
-                called = known.member(what, "__call__", bound=True)
-                found |= self.invoke(frozenset(called), given, node, space, frames)
+                found |= self.invoke(aliases.member(what, "__call__", bound=True), given, node, at)
             elif kind == "handler":
-                made = known.handler(value)
-                known.edge(space, made.node, node, frames)
+                made = aliases.handler(value)
+                aliases.edge(at, made.node, node)
                 if not made.given:
-                    known.put((made.node, "inner"), given[0][1] if given else ())
+                    aliases.put((made.node, "inner"), given[0][1] if given else ())
                 if any(value[0] in CALLABLE for _, values in given for value in values):
                     found.add(value)  # it is given its function
-                for inner in known.get((made.node, "inner")):
+                for inner in aliases.get((made.node, "inner")):
                     if made.given:
                         self._pass(inner, given)
-                    found |= known.get((inner[1], "return"))
+                    found |= aliases.get((inner[1], "return"))
             elif kind == "import":
-                found |= self._imported(what, given, node, space, frames)
+                found |= self._imported(what, given, node, at)
             else:
-                for one in known.run_by(value):
-                    known.edge(space, one, node, frames)
-                found |= self._foreign(given, node, space, frames, "")
+                for one in aliases.run_by(value):
+                    aliases.edge(at, one, node)
+                found |= self._foreign(given, node, at, "")
         return frozenset(found)
 
-    def _instance(
-        self, name: str, given: Given, node: ast.expr, space: Space, frames: Frames
-    ) -> Values:
+    def _instance(self, name: str, given: Given, node: ast.expr, at: At) -> Values:
         """``Part(n)``: an object, or a handler where the class is one of those."""
-        if self._is_handler(name):
+        aliases = self._aliases
+        above = aliases.bases(name)
+        if any(kind == "import" and what.startswith((HANDLERS, MESSENGER)) for kind, what in above):
             return self._handler(MESSENGER, given, node)
         makers = [
             value
             for method in ("__init__", "__new__", "__post_init__")
-            for value in self._known.member(name, method, bound=True)
+            for value in aliases.member(name, method, bound=True)
         ]
         for value in makers:
             if value[0] == "method":
-                self.invoke(frozenset([value]), given, node, space, frames)
+                self.invoke([value], given, node, at)
         if not any(what.endswith("__init__") for _, what in makers):
             fields = [
                 part.target.id
-                for part in self._known.classes[name].body
+                for part in aliases.classes[name].body
                 if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
             ]
             for position, (label, values) in enumerate(given):
                 field = label or (fields[position] if position < len(fields) else "*")
-                self._known.put(("attribute", field), values)
+                aliases.put(("attribute", field), values)
         return frozenset([("object", name)])
 
-    def _is_handler(self, name: str) -> bool:
-        """Does a class inherit one of NumPyro's handlers?"""
-        seen, waiting = set(), [name]
-        while waiting:
-            one = waiting.pop()
-            seen.add(one)
-            for kind, what in self._known.get((one, "bases")):
-                if kind == "import" and what.startswith((HANDLERS, MESSENGER)):
-                    return True
-                if kind == "class" and what not in seen:
-                    waiting.append(what)
-        return False
-
-    def _imported(
-        self, dotted: str, given: Given, node: ast.expr, space: Space, frames: Frames
-    ) -> Values:
+    def _imported(self, dotted: str, given: Given, node: ast.expr, at: At) -> Values:
+        """A call of a function of another module, of which some are known by their names."""
+        aliases = self._aliases
         if dotted.startswith(HANDLERS) or dotted in (*PLATES, MESSENGER):
             return self._handler(dotted, given, node)
-        known = self._known
         first = given[0][1] if given else NOTHING
-        called = node if isinstance(node, ast.Call) else None
-        if dotted in ("functools.partial", "functools.partialmethod"):
-            return self._partial(first, given, called)
-        if dotted == "functools.wraps":
-            return MADE_ELSEWHERE
-        if dotted == "builtins.super":
-            return ANYTHING
-        if dotted == "builtins.getattr" and called is not None and len(called.args) > 1:
-            name = called.args[1]
-            if isinstance(name, ast.Constant):
-                attribute = ast.Attribute(called.args[0], str(name.value), ast.Load())
-                ast.copy_location(attribute, called)
-                return known.attribute(first, attribute, space, frames)
-            return ANYTHING
-        if dotted == "builtins.setattr" and called is not None and len(given) == 3:
-            name = called.args[1]
-            key = str(name.value) if isinstance(name, ast.Constant) else "*"
-            known.put(("attribute", key), given[2][1])
-        if dotted in ("builtins.globals", "builtins.locals", "builtins.vars"):
-            return ANYTHING
-        if dotted in ("builtins.eval", "builtins.exec"):
-            known.edge(space, OUTSIDE[1], node, frames)
-            return ANYTHING
+        written = node.args if isinstance(node, ast.Call) else []
+        name = written[1] if len(written) > 1 else None
+        text = str(name.value) if isinstance(name, ast.Constant) else None
+        match dotted:
+            case "functools.partial" | "functools.partialmethod":
+                return self._partial(first, given, node if isinstance(node, ast.Call) else None)
+            case "functools.wraps":
+                return MADE_ELSEWHERE
+            case "builtins.super" | "builtins.globals" | "builtins.locals" | "builtins.vars":
+                return ANYTHING
+            case "builtins.getattr" if name is not None:
+                if text is None:
+                    return ANYTHING
+                attribute = ast.Attribute(written[0], text, ast.Load())
+                return aliases.attribute(first, ast.copy_location(attribute, node), at)
+            case "builtins.setattr" if len(given) == 3:
+                aliases.put(("attribute", "*" if text is None else text), given[2][1])
+            case "builtins.eval" | "builtins.exec":
+                aliases.edge(at, OUTSIDE[1], node)
+                return ANYTHING
         if dotted.rpartition(".")[2] in RUNNERS:
             for kind, what in (value for _, values in given for value in values):
                 if kind in FUNCTIONS:
-                    known.enclosed.setdefault(what, node.lineno)
-        return self._foreign(given, node, space, frames, dotted)
+                    aliases.enclosed.setdefault(what, node.lineno)
+        return self._foreign(given, node, at, dotted)
 
     def _partial(self, first: Values, given: Given, called: ast.Call | None) -> Values:
         """``partial(f, n)`` is `f`, and ``partial(handlers.scale, scale=2.0)`` a handler."""
@@ -183,9 +163,7 @@ class Invoking:
             found.add((kind, what))
         return frozenset(found)
 
-    def _foreign(
-        self, given: Given, node: ast.expr, space: Space, frames: Frames, dotted: str
-    ) -> Values:
+    def _foreign(self, given: Given, node: ast.expr, at: At, dotted: str) -> Values:
         """A call of what stands in another module: it may call what it is given."""
         if keeps_out(dotted):
             return MADE_ELSEWHERE
@@ -198,35 +176,36 @@ class Invoking:
                 others = everything - {value}
                 if others and dotted.startswith(APPLYING):
                     self._pass(("partial", what), [("", others)], shown=False)
-            for one in self._known.run_by(value):
-                self._known.hand(space, one, node, frames)
+            for one in self._aliases.run_by(value):
+                self._aliases.hand(at, one, node)
         return everything | {FOREIGN}
 
     def _handler(self, dotted: str, given: Given, node: ast.expr) -> Values:
         """``handlers.scale(model, scale=2.0)``, with or without the model."""
+        handlers = self._aliases.handlers
         made = self._made.get((node, dotted))
         if made is None:
             call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
             fn = argument(call, 0, "fn") if dotted not in PLATES else None
             given_one = fn is not None and not isinstance(fn, ast.Constant)
-            number = len(self._known.handlers)
-            made = Made(dotted, ast.copy_location(call, node), number, given_one)
+            made = MadeHandler(dotted, ast.copy_location(call, node), len(handlers), given_one)
             self._made[node, dotted] = made
-            self._known.handlers.append(made)
+            handlers.append(made)
         if dotted not in PLATES:
             for position, (label, values) in enumerate(given):
                 if label == "fn" or (not label and not position):
-                    self._known.put((made.node, "inner"), values)
+                    self._aliases.put((made.node, "inner"), values)
         return frozenset([("handler", str(made.number))])
 
     def _pass(self, callee: Value, given: Given, *, shown: bool = True) -> None:
         """Bind the parameters of a function to what it is given."""
         kind, name = callee
         if shown:
-            self._known.shown.add(name)
-        for signature in self._known.signatures.get(name, ()):
+            self._aliases.shown.add(name)
+        is_method = name.rpartition(".")[0] in self._aliases.classes
+        for signature in self._aliases.signatures.get(name, ()):
             places = [*signature.posonlyargs, *signature.args]
-            if kind == "method" or (kind == "partial" and self._is_method(name)):
+            if kind == "method" or (kind == "partial" and is_method):
                 places = places[1:]
             names = {part.arg for part in (*places, *signature.kwonlyargs)}
             rest = [part.arg for part in (signature.vararg, signature.kwarg) if part]
@@ -242,7 +221,4 @@ class Invoking:
                 else:
                     targets = rest
                 for target in targets:
-                    self._known.put((name, target), values)
-
-    def _is_method(self, name: str) -> bool:
-        return name.rpartition(".")[0] in self._known.classes
+                    self._aliases.put((name, target), values)

@@ -391,7 +391,7 @@ def facts_of(index: Index) -> FileFacts:
     patched = index.starred or "builtins" in index.aliases.values()
     patched = patched or not index.identifiers.isdisjoint(("__builtins__", "globals"))
     kept = frozenset() if patched else given - index.module_names - index.globals
-    impure = {s.node.name for s in index.functions if not is_silent_function(index, kept, s)}
+    impure = {s.node.name for s in index.functions if not only_computes_in(index, kept, s)}
     while more := {
         scoped.node.name
         for scoped in index.functions
@@ -425,19 +425,19 @@ def mentioned(scoped: Scoped) -> Iterator[str]:
             yield part.id
 
 
-def is_silent_function(index: Index, kept: frozenset[str], scoped: Scoped) -> bool:
+def only_computes_in(index: Index, kept: frozenset[str], scoped: Scoped) -> bool:
     """Does a function, but for the file's own functions in it, nothing but compute?"""
     for part in scoped.parts:
         if isinstance(part, (ast.Global, ast.Nonlocal, ast.Await, ast.Yield, ast.YieldFrom)):
             return False
         if isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(part.ctx, ast.Load):
             return False
-        if isinstance(part, ast.Call) and not is_silent(index, kept, part):
+        if isinstance(part, ast.Call) and not is_computation(index, kept, part):
             return False
     return True
 
 
-def is_silent(index: Index, kept: frozenset[str], call: ast.Call) -> bool:
+def is_computation(index: Index, kept: frozenset[str], call: ast.Call) -> bool:
     """Does a call compute, and nothing else? A function of the file is looked through itself."""
     called = call.func
     dotted = dotted_name(index.aliases, called)
@@ -446,5 +446,4 @@ def is_silent(index: Index, kept: frozenset[str], call: ast.Call) -> bool:
         return True
     if dotted is None and isinstance(called, ast.Name):
         dotted = f"builtins.{last}" if last in kept else f".{last}"
-    effect = effect_of_call(call, dotted)
-    return effect.quiet and effect.silent
+    return effect_of_call(call, dotted).computes

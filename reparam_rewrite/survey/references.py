@@ -25,20 +25,27 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from reparam_rewrite.survey.calls import assignment
-from reparam_rewrite.survey.evaluating import Evaluating
-from reparam_rewrite.survey.imports import bound_by
-from reparam_rewrite.survey.index import Index, blocks_of
-from reparam_rewrite.survey.meanings import (
+from reparam_rewrite.survey.aliases import (
     ANYTHING,
-    Frames,
-    Known,
+    CALLABLE,
+    ENTERING,
+    MADE_ELSEWHERE,
+    NOTHING,
+    OUTSIDE,
+    Aliases,
+    At,
+    Given,
     Space,
+    Value,
     Values,
     With,
     defaults,
     parameters,
 )
+from reparam_rewrite.survey.calls import assignment
+from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.index import Index, blocks_of
+from reparam_rewrite.survey.invoking import Invoking, keeps_out
 from reparam_rewrite.survey.nodes import FunctionNode, parts_of
 from reparam_rewrite.survey.scopes import bound_in, bound_names
 
@@ -46,15 +53,15 @@ PROPERTIES = ("property", "cached_property", "setter")
 
 
 class References:
-    """Reads the statements of a file for what its expressions may stand for."""
+    """Reads the statements and expressions of a file, each in the space in which it stands."""
 
     def __init__(self, index: Index, tree: ast.Module) -> None:
         self._index = index
-        self._named = {scoped.node: scoped.name for scoped in index.functions}
-        self._classes: dict[ast.ClassDef, str] = {}
-        self._jobs: list[tuple[ast.stmt, Space, Frames]] = []
-        self.known = Known()
-        self._expressions = Evaluating(index, self.known)
+        self._named: dict[ast.AST, str] = {scoped.node: scoped.name for scoped in index.functions}
+        self._spaces: dict[ast.Lambda, Space] = {}
+        self._jobs: list[tuple[ast.stmt, At]] = []
+        self.aliases = Aliases()
+        self._invoke = Invoking(self.aliases).invoke
         #: The functions of the file that make the context of a `with`.
         self.contexts: dict[With, set[str]] = {}
         #: What each item of a `with` may be.
@@ -64,186 +71,293 @@ class References:
         self._read(tree)
 
     def _read(self, tree: ast.Module) -> None:
-        known = self.known
-        self._collect(tree.body, Space("", "", own_names(tree.body)), ())
-        known.waiting.update(range(len(self._jobs)))
+        aliases = self.aliases
+        self._collect(tree.body, At(Space("", "", own_names(tree.body))))
+        aliases.waiting.update(range(len(self._jobs)))
         self._settle()
-        for name, signatures in known.signatures.items():
-            if name not in known.shown:
+        for name, signatures in aliases.signatures.items():
+            if name not in aliases.shown:
                 for part in (part for signature in signatures for part in parameters(signature)):
-                    known.put((name, part.arg), ANYTHING)
+                    aliases.put((name, part.arg), ANYTHING)
         self._settle()
         for name in sorted(self._index.implicit):  # an operator may stand anywhere
-            for place in ("", *known.signatures):
-                known.edges.setdefault((place, name, ()), 0)
+            for place in ("", *aliases.signatures):
+                aliases.edges.setdefault((place, name, ()), 0)
             for block, owner in self.owners.items():
                 if owner != name:
-                    known.edges.setdefault((owner, name, (block,)), block.lineno)
+                    aliases.edges.setdefault((owner, name, (block,)), block.lineno)
 
     def _settle(self) -> None:
         """Read what is waiting, from top to bottom, until nothing is."""
-        known = self.known
-        while known.waiting:
-            for number, (node, space, frames) in enumerate(self._jobs):
-                if number in known.waiting:
-                    known.waiting.discard(number)
-                    known.reading = number
-                    READERS.get(type(node), References._other)(self, node, space, frames)
-        known.reading = -1
+        aliases = self.aliases
+        while aliases.waiting:
+            for number, (node, at) in enumerate(self._jobs):
+                if number in aliases.waiting:
+                    aliases.waiting.discard(number)
+                    aliases.reading = number
+                    STATEMENTS.get(type(node), References._other)(self, node, at)
+        aliases.reading = -1
 
-    def _collect(self, block: list[ast.stmt], space: Space, frames: Frames) -> None:
-        """Note what is to be read, where; what a function does is done under no block of a with."""
+    # What is to be read, and where.
+
+    def _collect(self, block: list[ast.stmt], at: At) -> None:
+        """Note what is to be read; what a function does is done under no block of a `with`."""
         for node in block:
-            self._jobs.append((node, space, frames))
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                self._function(node, space)
-                continue
-            if isinstance(node, ast.ClassDef):
-                self._class(node, space, frames)
-                continue
-            inside = (*frames, node) if isinstance(node, (ast.With, ast.AsyncWith)) else frames
-            for inner in blocks_of(node):
-                self._collect(inner, space, inside)
+            self._jobs.append((node, at))
+            if isinstance(node, FunctionNode):
+                self._function(node, at.space)
+            elif isinstance(node, ast.ClassDef):
+                self._class(node, at)
+            else:
+                inside = at._replace(blocks=(*at.blocks, node)) if isinstance(node, With) else at
+                for inner in blocks_of(node):
+                    self._collect(inner, inside)
 
     def _function(self, node: FunctionNode, space: Space) -> None:
-        name = self._named[node]
-        self.known.signatures.setdefault(name, []).append(node.args)
+        aliases, name = self.aliases, self._named[node]
+        aliases.signatures.setdefault(name, []).append(node.args)
         names = own_names(node.body) | {part.arg for part in parameters(node.args)}
-        outer = space.outer if space.is_class else space
-        self._collect(node.body, Space(name, name, names, outer), ())
+        self._collect(node.body, At(Space(name, name, names, space.visible)))
         decorators = {ast.unparse(part).rpartition(".")[2] for part in node.decorator_list}
         if decorators & set(PROPERTIES):
-            self.known.properties.add(name)
+            aliases.properties.add(name)
         if "contextmanager" in decorators:
-            self.known.managers[name] = []
+            aliases.managers[name] = []
         if space.is_class and "staticmethod" not in decorators:
             first = [*node.args.posonlyargs, *node.args.args][:1]
             kind = "class" if "classmethod" in decorators else "object"
             for part in first:
-                self.known.put((name, part.arg), [(kind, space.name)])
+                aliases.put((name, part.arg), [(kind, space.name)])
 
-    def _class(self, node: ast.ClassDef, space: Space, frames: Frames) -> None:
-        names = own_names(node.body)
+    def _class(self, node: ast.ClassDef, at: At) -> None:
+        space, names = at.space, own_names(node.body)
         prefix = f"{space.name}." if space.name and not space.name.startswith("<") else ""
-        name = prefix + node.name
-        outer = space.outer if space.is_class else space
-        self._classes[node] = name
-        self.known.classes[name] = node
+        name = self._named[node] = prefix + node.name
+        self.aliases.classes[name] = node
         for member in names:
-            self.known.members.setdefault(member, []).append(name)
-        self._collect(node.body, Space(name, space.node, names, outer, True), frames)
+            self.aliases.members.setdefault(member, []).append(name)
+        inner = Space(name, space.node, names, space.visible, True)
+        self._collect(node.body, at._replace(space=inner))
 
     # How each statement is read.
 
-    def _definition(self, node: FunctionNode, space: Space, frames: Frames) -> None:
+    def _definition(self, node: FunctionNode, at: At) -> None:
         name = self._named[node]
-        expressions = self._expressions
-        for default, part in defaults(node.args):
-            self.known.put((name, part.arg), expressions.value(default, space, frames))
+        self._defaults(name, node.args, at)
         values: Values = frozenset([("function", name)])
         for decorator in reversed(node.decorator_list):
             last = ast.unparse(decorator).rpartition(".")[2]
-            if last in (*PROPERTIES, "staticmethod", "classmethod"):
-                continue
-            callees = expressions.value(decorator, space, frames)
-            values = expressions.invoke(callees, [("", values)], decorator, space, frames)
-        self.known.bind(node.name, values, space)
+            if last not in (*PROPERTIES, "staticmethod", "classmethod"):
+                callees = self.value(decorator, at)
+                values = self._invoke(callees, [("", values)], decorator, at)
+        self.aliases.bind(node.name, values, at.space)
 
-    def _class_definition(self, node: ast.ClassDef, space: Space, frames: Frames) -> None:
-        name = self._classes[node]
-        known, expressions = self.known, self._expressions
-        bases = {value for base in node.bases for value in expressions.value(base, space, frames)}
-        known.put((name, "bases"), bases)
-        waiting = [base for kind, base in bases if kind == "class"]
-        for base in waiting:  # `self` may be of a class that inherits
-            for method, first in known.own(base):
-                if ("object", base) in known.get((f"{base}.{method}", first)):
-                    known.put((f"{base}.{method}", first), [("object", name)])
-            above = (what for kind, what in known.get((base, "bases")) if kind == "class")
-            waiting += [what for what in above if what not in waiting]
+    def _class_definition(self, node: ast.ClassDef, at: At) -> None:
+        aliases, name = self.aliases, self._named[node]
+        aliases.put((name, "bases"), {v for base in node.bases for v in self.value(base, at)})
+        for kind, base in aliases.bases(name):  # `self` may be of a class that inherits
+            for method, first in aliases.methods(base) if kind == "class" else ():
+                if ("object", base) in aliases.get((f"{base}.{method}", first)):
+                    aliases.put((f"{base}.{method}", first), [("object", name)])
         values: Values = frozenset([("class", name)])
         for decorator in reversed(node.decorator_list):
-            callees = expressions.value(decorator, space, frames)
-            values |= expressions.invoke(callees, [("", values)], decorator, space, frames)
-        known.bind(node.name, values, space)
+            values |= self._invoke(self.value(decorator, at), [("", values)], decorator, at)
+        aliases.bind(node.name, values, at.space)
 
-    def _assignment(self, node: ast.Assign | ast.AnnAssign, space: Space, frames: Frames) -> None:
+    def _assignment(self, node: ast.Assign | ast.AnnAssign, at: At) -> None:
         targets, value = assignment(node)
         for target in targets:
             assert value is not None
-            self._pair(target, value, space, frames)
+            self._pair(target, value, at)
 
-    def _pair(self, target: ast.expr, value: ast.expr, space: Space, frames: Frames) -> None:
-        both = isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, ast.Tuple)
-        if both and len(target.elts) == len(value.elts):  # type: ignore[attr-defined]
-            for one, other in zip(target.elts, value.elts, strict=True):  # type: ignore[attr-defined]
-                self._pair(one, other, space, frames)
-            return
-        values = self._expressions.value(value, space, frames)
-        self._expressions.assign(target, values, space, frames)
+    def _pair(self, target: ast.expr, value: ast.expr, at: At) -> None:
+        match target, value:
+            case ((ast.Tuple(elts=names) | ast.List(elts=names)), ast.Tuple(elts=values)) if len(
+                names
+            ) == len(values):
+                for name, given in zip(names, values, strict=True):
+                    self._pair(name, given, at)
+            case _:
+                self._assign(target, self.value(value, at), at)
 
-    def _change(self, node: ast.AugAssign, space: Space, frames: Frames) -> None:
-        values = self._expressions.value(node.value, space, frames)
-        self._expressions.assign(node.target, values, space, frames)
+    def _change(self, node: ast.AugAssign, at: At) -> None:
+        self._assign(node.target, self.value(node.value, at), at)
 
-    def _loop(self, node: ast.For | ast.AsyncFor, space: Space, frames: Frames) -> None:
-        values = self._expressions.value(node.iter, space, frames)
-        self._expressions.assign(node.target, values, space, frames)
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.comprehension, at: At) -> None:
+        self._assign(node.target, self.value(node.iter, at), at)
 
-    def _with(self, node: With, space: Space, frames: Frames) -> None:
+    def _with(self, node: With, at: At) -> None:
         for position, item in enumerate(node.items):
-            within = (*frames, node) if position else frames
-            self.items[node, position] = self._item(node, item, space, within)
+            within = at._replace(blocks=(*at.blocks, node)) if position else at
+            self.items[node, position] = self._item(node, item, within)
 
-    def _item(self, node: With, item: ast.withitem, space: Space, frames: Frames) -> Values:
-        known, expressions = self.known, self._expressions
-        self.owners[node] = space.node
-        values = expressions.value(item.context_expr, space, frames)
+    def _item(self, node: With, item: ast.withitem, at: At) -> Values:
+        aliases = self.aliases
+        self.owners[node] = at.space.node
+        values = self.value(item.context_expr, at)
         for value in values:
-            made = known.handler(value) if value[0] == "handler" else None
+            made = aliases.handler(value) if value[0] == "handler" else None
             if made is not None and node not in made.blocks:
                 made.blocks.append(node)
-        called = item.context_expr.func if isinstance(item.context_expr, ast.Call) else None
-        if called is not None:
-            makers = expressions.value(called, space, frames)
+        if isinstance(item.context_expr, ast.Call):
+            makers = self.value(item.context_expr.func, at)
             self.contexts.setdefault(node, set()).update(
-                name for value in makers for name in known.run_by(value)
+                name for value in makers for name in aliases.run_by(value)
             )
         if item.optional_vars is not None:
-            expressions.assign(item.optional_vars, values, space, frames)
+            self._assign(item.optional_vars, values, at)
         return values
 
-    def _return(self, node: ast.Return, space: Space, frames: Frames) -> None:
+    def _return(self, node: ast.Return, at: At) -> None:
         if node.value is not None:
-            values = self._expressions.value(node.value, space, frames)
-            self.known.put((space.node, "return"), values)
+            self.aliases.put((at.space.node, "return"), self.value(node.value, at))
 
-    def _import(self, node: ast.Import | ast.ImportFrom, space: Space, frames: Frames) -> None:
+    def _import(self, node: ast.Import | ast.ImportFrom, at: At) -> None:
         for name, dotted in bound_by(node):
-            self.known.bind(name, [("import", dotted)], space)
+            self.aliases.bind(name, [("import", dotted)], at.space)
 
-    def _match(self, node: ast.Match, space: Space, frames: Frames) -> None:
-        values = self._expressions.value(node.subject, space, frames)
-        for name in (n for case in node.cases for n in bound_names(case.pattern)):
-            self.known.bind(name, values, space)
+    def _match(self, node: ast.Match, at: At) -> None:
+        values = self.value(node.subject, at)
         for case in node.cases:
+            for name in bound_names(case.pattern):
+                self.aliases.bind(name, values, at.space)
             if case.guard is not None:
-                self._expressions.value(case.guard, space, frames)
+                self.value(case.guard, at)
 
-    def _test(self, node: ast.If | ast.While, space: Space, frames: Frames) -> None:
-        self._expressions.value(node.test, space, frames)
+    def _test(self, node: ast.If | ast.While, at: At) -> None:
+        self.value(node.test, at)
 
-    def _nothing(self, node: ast.stmt, space: Space, frames: Frames) -> None:
-        pass
+    def _nothing(self, node: ast.AST, at: At) -> Values:
+        return NOTHING
 
-    def _other(self, node: ast.stmt, space: Space, frames: Frames) -> None:
+    def _other(self, node: ast.stmt, at: At) -> None:
         for part in parts_of(node):
             if isinstance(part, ast.expr):
-                self._expressions.value(part, space, frames)
+                self.value(part, at)
+
+    # What an expression stands for.
+
+    def value(self, node: ast.AST, at: At) -> Values:
+        """What a node may stand for; of a container or a choice that is any of its parts."""
+        reader = EXPRESSIONS.get(type(node))
+        return self._any(node, at) if reader is None else reader(self, node, at)
+
+    def _assign(self, target: ast.expr, values: Values, at: At) -> None:
+        """A target stands for these values from now on, and for what it did before."""
+        match target:
+            case ast.Name():
+                self.aliases.bind(target.id, values, at.space)
+            case ast.Attribute():
+                self.value(target.value, at)
+                self.aliases.put(("attribute", target.attr), values)
+            case ast.Starred():
+                self._assign(target.value, values, at)
+            case ast.Subscript(
+                value=ast.Call(func=ast.Name(id="globals")), slice=ast.Constant(value=key)
+            ) if key:
+                self.aliases.put(("", str(key)), values)  # globals()["model"] = ...
+            case ast.Subscript() if values:
+                self._assign(target.value, values, at)
+            case ast.Tuple() | ast.List():
+                for part in target.elts:
+                    self._assign(part, values, at)
+
+    def _defaults(self, name: str, arguments: ast.arguments, at: At) -> None:
+        for default, part in defaults(arguments):
+            self.aliases.put((name, part.arg), self.value(default, at))
+
+    def _any(self, node: ast.AST, at: At) -> Values:
+        found: set[Value] = set()
+        for part in parts_of(node):
+            if isinstance(part, ast.expr) and type(part) is not ast.Constant:
+                found |= self.value(part, at)
+        return frozenset(found)
+
+    def _none(self, node: ast.AST, at: At) -> Values:
+        """A comparison, a text: its parts are read, and it is none of them."""
+        self._any(node, at)
+        return NOTHING
+
+    def _operation(self, node: ast.BinOp, at: At) -> Values:
+        joins = isinstance(node.op, (ast.Add, ast.BitOr))
+        return (self._any if joins else self._none)(node, at)
+
+    def _name(self, node: ast.Name, at: At) -> Values:
+        where = at.space.where(node.id)
+        if not where and node.id not in self._index.module_names:
+            return frozenset([("import", f"builtins.{node.id}")])
+        return self.aliases.get((where, node.id))
+
+    def _attribute(self, node: ast.Attribute, at: At) -> Values:
+        return self.aliases.attribute(self.value(node.value, at), node, at)
+
+    def _lambda(self, node: ast.Lambda, at: At) -> Values:
+        name = f"<lambda {node.lineno}:{node.col_offset}>"
+        if node not in self._spaces:
+            names = {part.arg for part in parameters(node.args)}
+            self._spaces[node] = Space(name, name, names, at.space.visible)
+            self.aliases.signatures[name] = [node.args]
+        self._defaults(name, node.args, at)
+        self.aliases.put((name, "return"), self.value(node.body, At(self._spaces[node])))
+        return frozenset([("function", name)])
+
+    def _binding(self, node: ast.NamedExpr, at: At) -> Values:
+        values = self.value(node.value, at)
+        self.aliases.bind(node.target.id, values, at.space)
+        return values
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, at: At
+    ) -> Values:
+        for loop in node.generators:
+            self._loop(loop, at)
+            for test in loop.ifs:
+                self.value(test, at)
+        return self.value(node.value if isinstance(node, ast.DictComp) else node.elt, at)
+
+    def _pause(self, node: ast.Await | ast.Yield | ast.YieldFrom, at: At) -> Values:
+        values = self.value(node.value, at) if node.value else NOTHING
+        if isinstance(node, ast.Await):
+            self.aliases.edge(at, OUTSIDE[1], node)  # meanwhile others run
+        else:
+            self.aliases.yields(at)
+        self.aliases.put((at.space.node, "return"), values)
+        return values
+
+    def _call(self, node: ast.Call, at: At) -> Values:
+        called, held = node.func, NOTHING
+        if isinstance(called, ast.Attribute):
+            held = self.value(called.value, at)
+            callees = self.aliases.attribute(held, called, at)
+        else:
+            callees = self.value(called, at)
+        given: Given = []
+        for part in node.args:
+            starred = "*" if isinstance(part, ast.Starred) else ""
+            given.append((starred, self.value(part, at)))
+        for keyword in node.keywords:
+            given.append((keyword.arg or "*", self.value(keyword.value, at)))
+        if len(callees) == 1:
+            ((kind, what),) = callees
+            if kind == "import" and keeps_out(what):
+                return MADE_ELSEWHERE  # most calls
+        found = self._invoke(callees, given, node, at)
+        if isinstance(called, ast.Attribute):
+            if called.attr in ENTERING:
+                for value in (value for _, values in given for value in values):
+                    if value[0] == "handler":
+                        self.aliases.handler(value).entered = True
+            if any(kind in ("function", "method", "partial", "handler") for kind, _ in held):
+                found |= held  # ``table.get("a")``
+            put = frozenset(v for _, vs in given for v in vs if v[0] in CALLABLE)
+            plain = isinstance(called.value, (ast.Name, ast.Attribute))
+            if put and plain and not callees - MADE_ELSEWHERE:
+                self._assign(called.value, put, at)  # parts.append(f)
+        return found
 
 
 #: How to read a statement that is more than its expressions.
-READERS: dict[type[ast.AST], Callable[[References, Any, Space, Frames], None]] = {
+STATEMENTS: dict[type[ast.AST], Callable[[References, Any, At], object]] = {
     ast.AnnAssign: References._assignment,
     ast.Assign: References._assignment,
     ast.AsyncFor: References._loop,
@@ -253,18 +367,37 @@ READERS: dict[type[ast.AST], Callable[[References, Any, Space, Frames], None]] =
     ast.ClassDef: References._class_definition,
     ast.For: References._loop,
     ast.FunctionDef: References._definition,
-    ast.Global: References._nothing,
     ast.If: References._test,
     ast.Import: References._import,
     ast.ImportFrom: References._import,
     ast.Match: References._match,
-    ast.Nonlocal: References._nothing,
-    ast.Pass: References._nothing,
     ast.Return: References._return,
     ast.Try: References._nothing,
     ast.TryStar: References._nothing,
     ast.While: References._test,
     ast.With: References._with,
+}
+
+#: How to read an expression that isn't any of its parts.
+EXPRESSIONS: dict[type[ast.AST], Callable[[References, Any, At], Values]] = {
+    ast.Attribute: References._attribute,
+    ast.Await: References._pause,
+    ast.BinOp: References._operation,
+    ast.Call: References._call,
+    ast.Compare: References._none,
+    ast.Constant: References._nothing,
+    ast.DictComp: References._comprehension,
+    ast.FormattedValue: References._none,
+    ast.GeneratorExp: References._comprehension,
+    ast.JoinedStr: References._none,
+    ast.Lambda: References._lambda,
+    ast.ListComp: References._comprehension,
+    ast.Name: References._name,
+    ast.NamedExpr: References._binding,
+    ast.SetComp: References._comprehension,
+    ast.UnaryOp: References._none,
+    ast.Yield: References._pause,
+    ast.YieldFrom: References._pause,
 }
 
 

@@ -6,6 +6,7 @@ import ast
 
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.aliases import ENTERING
 from reparam_rewrite.survey.calls import (
     FoundCall,
     argument,
@@ -23,7 +24,6 @@ from reparam_rewrite.survey.calls import (
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
-from reparam_rewrite.survey.meanings import ENTERING
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import plate_shape, stacked_shape

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from reparam_rewrite.survey.aliases import MESSENGER, PLATES, MadeHandler, With
 from reparam_rewrite.survey.callgraph import ANY, Call
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.handlers import ADDRESSING, addressed_sites, chooses, is_displayed
 from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
-from reparam_rewrite.survey.meanings import MESSENGER, PLATES, Made
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.plates import is_plate
 from reparam_rewrite.survey.references import References
@@ -26,12 +26,12 @@ def calls_of(
 
     A block whose handler isn't known only counts where something of the file does weigh.
     """
-    handlers = references.known.handlers
+    handlers = references.aliases.handlers
     weighing = any(map(is_weighing, handlers))
     plates = {block for made in handlers if made.kind in PLATES for block in made.blocks}
     blocks: dict[ast.AST, tuple[bool, bool]] = {}
 
-    def kind_of(block: ast.With | ast.AsyncWith) -> tuple[bool, bool]:
+    def kind_of(block: With) -> tuple[bool, bool]:
         """Is it, or may it be, a plate, and may it weigh?"""
         if block not in blocks:
             items = index.items.get(block) or tuple(items_of(index, block))
@@ -48,13 +48,13 @@ def calls_of(
             blocks[block] = plated, weighed
         return blocks[block]
 
-    def is_held(block: ast.With | ast.AsyncWith) -> bool:
+    def is_held(block: With) -> bool:
         """``with checks.soft:`` is no plate for what another module may call, or may not."""
         return all(dotted_name(index.aliases, item.context_expr) for item in block.items)
 
-    for (caller, callee, frames), line in references.known.edges.items():
+    for (caller, callee, frames), line in references.aliases.edges.items():
         plated = weighed = 0
-        handed = (caller, callee, frames) in references.known.handed
+        handed = (caller, callee, frames) in references.aliases.handed
         for block in frames:
             is_plated, is_weighed = kind_of(block)
             is_plated = is_plated and not (handed and is_held(block))
@@ -68,7 +68,7 @@ def calls_of(
     for made in handlers:
         line = made.call.lineno
         plated, weighed = line * (made.kind in PLATES), line * is_weighing(made)
-        for callee in sorted(references.known.may_be(made)):
+        for callee in sorted(references.aliases.may_be(made)):
             yield Call(made.node, callee, line, plated, weighed)
     for block, owner in references.owners.items():
         if yields_to_anyone(index, block, owner):
@@ -76,15 +76,15 @@ def calls_of(
             yield Call(owner, ANY, block.lineno, 0, block.lineno * is_weighed)
 
 
-def made_by(references: References, block: ast.With | ast.AsyncWith, position: int) -> list[Made]:
+def made_by(references: References, block: With, position: int) -> list[MadeHandler]:
     """The handlers that an item of a `with` is one of, if it can't be anything else."""
     values = references.items.get((block, position), ())
     if not all(kind == "handler" for kind, _ in values):
         return []
-    return [references.known.handlers[int(number)] for _, number in values]
+    return [references.aliases.handlers[int(number)] for _, number in values]
 
 
-def yields_to_anyone(index: Index, block: ast.With | ast.AsyncWith, owner: str) -> bool:
+def yields_to_anyone(index: Index, block: With, owner: str) -> bool:
     """Does a block yield, and not as a context manager does, for the block of another `with`?"""
     if index.holds.isdisjoint(YIELDS):
         return False
@@ -96,7 +96,7 @@ def yields_to_anyone(index: Index, block: ast.With | ast.AsyncWith, owner: str) 
     return not any(decorator.endswith("contextmanager") for decorator in decorators)
 
 
-def is_weighing(made: Made) -> bool:
+def is_weighing(made: MadeHandler) -> bool:
     """``scale(scale=0.5)``, ``mask(mask=m)``, and a plate of which a part is taken."""
     if made.kind not in PLATES:
         return made.kind in WEIGHING
@@ -108,7 +108,7 @@ def is_weighing(made: Made) -> bool:
     )
 
 
-def items_of(index: Index, block: ast.With | ast.AsyncWith) -> Iterator[Handler]:
+def items_of(index: Index, block: With) -> Iterator[Handler]:
     """The items of a `with` of the module itself."""
     for item in block.items:
         node = item.context_expr
@@ -116,7 +116,7 @@ def items_of(index: Index, block: ast.With | ast.AsyncWith) -> Iterator[Handler]
         yield Handler(dotted_name(index.aliases, called), ast.unparse(node))
 
 
-def blocks_of_handler(references: References, made: Made) -> set[ast.With | ast.AsyncWith]:
+def blocks_of_handler(references: References, made: MadeHandler) -> set[With]:
     """The blocks that a handler is around, also by ``with known():`` where `known` yields in it."""
     found = set(made.blocks)
     for block in made.blocks:
@@ -131,13 +131,13 @@ def blocks_of_handler(references: References, made: Made) -> set[ast.With | ast.
 
 def addressed(index: Index, references: References, source: Text) -> Iterator[Addressed]:
     """The handlers that address sites of a function by name, or choose them in another way."""
-    for made in references.known.handlers:
+    for made in references.aliases.handlers:
         last = made.kind.rpartition(".")[2]
         if last not in ADDRESSING:
             continue
         blocks = blocks_of_handler(references, made)
-        targets = set(references.known.may_be(made))
-        for (_, callee, frames), _ in references.known.edges.items():
+        targets = set(references.aliases.may_be(made))
+        for (_, callee, frames), _ in references.aliases.edges.items():
             if not blocks.isdisjoint(frames):
                 targets.add(callee)
         if any(yields_to_anyone(index, b, references.owners[b]) for b in made.blocks):
@@ -156,7 +156,7 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
         )
 
 
-def is_shown(index: Index, made: Made, block: ast.With | ast.AsyncWith) -> bool:
+def is_shown(index: Index, made: MadeHandler, block: With) -> bool:
     """Is the handler an item of the `with` that was read as one?"""
     items = index.items.get(block, ())
     if all(item.context_expr is not made.call for item in block.items):
@@ -164,5 +164,5 @@ def is_shown(index: Index, made: Made, block: ast.With | ast.AsyncWith) -> bool:
     return any(isinstance(item, Handler) and item.qualified == made.kind for item in items)
 
 
-def lines_of(block: ast.With | ast.AsyncWith) -> tuple[int, int]:
+def lines_of(block: With) -> tuple[int, int]:
     return block.body[0].lineno, block.end_lineno or 0

@@ -1,4 +1,4 @@
-"""What the expressions of a file may stand for: the values, and all that is known of them.
+"""What may each name of a file stand for? The store of a points-to analysis.
 
 Values are put down by where they are bound, and only grow. Who asks is noted, so that what was
 worked out of a value is worked out anew when there is more of it, and only then.
@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.nodes import FunctionNode
 
-#: What something is, and its name: "function", "method" (its object is given), "partial" (some
-#: of its arguments are), "class", "object" (of a class), "inherited" (a method of a class of the
-#: file that stands in another module), "handler" (by its number), "manager" (what a function
-#: gives back that makes contexts), "import", or one of the below.
+#: What something is, and its name::
+#:
+#:     function, method, partial   of the file; a method has its object, a partial some arguments
+#:     class, object               of the file; an object by the name of its class
+#:     inherited                   a method of a class of the file that stands in another module
+#:     handler                     by its number
+#:     manager                     what a function gives back that makes contexts
+#:     import                      by its qualified name
+#:     outside, foreign            see below
 Value = tuple[str, str]
 Values = frozenset[Value]
 
@@ -38,11 +45,13 @@ DEEPEST = 6
 ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
 
 With = ast.With | ast.AsyncWith
-Frames = tuple[With, ...]
+Blocks = tuple[With, ...]
 #: The arguments of a call: a name if they have one, "*" if they are starred, and what they are.
 Given = list[tuple[str, Values]]
 #: Where something is bound, and its name; or "attribute", "return", "bases", ... of something.
 Key = tuple[str, str]
+#: A call that may be made: by whom, of whom, and in which blocks.
+Edge = tuple[str, str, Blocks]
 
 
 class Space(Struct, eq=False):
@@ -58,6 +67,11 @@ class Space(Struct, eq=False):
     is_class: bool = False
     found: dict[str, str] = {}
 
+    @property
+    def visible(self) -> Space | None:
+        """The innermost space whose names a function that is defined here can read."""
+        return self.outer if self.is_class else self
+
     def where(self, name: str) -> str:
         """The name of the space in which a name is bound; the module's if in none."""
         if name not in self.found:
@@ -70,8 +84,15 @@ class Space(Struct, eq=False):
         return self.found[name]
 
 
-class Made(Struct, eq=False):
-    """A handler that the file makes; `given`: it has its function already."""
+class At(NamedTuple):
+    """Where an expression stands: the space of its names, and the blocks of `with` around it."""
+
+    space: Space
+    blocks: Blocks = ()
+
+
+class MadeHandler(Struct, eq=False):
+    """A handler that the file makes by a call; `given`: that has its function already."""
 
     kind: str
     call: ast.Call
@@ -85,8 +106,8 @@ class Made(Struct, eq=False):
         return f"<handler {self.number}>"
 
 
-class Known:
-    """All that is known of what the expressions of a file stand for, and of who calls whom."""
+class Aliases:
+    """All that the expressions of a file may stand for, and who may call whom."""
 
     def __init__(self) -> None:
         self._values: dict[Key, Values] = {}
@@ -98,13 +119,13 @@ class Known:
         self.members: dict[str, list[str]] = {}  # by a name, the classes that define it
         self.classes: dict[str, ast.ClassDef] = {}
         self.properties: set[str] = set()
-        self.managers: dict[str, list[Frames]] = {}  # context managers, with where they yield
+        self.managers: dict[str, list[Blocks]] = {}  # context managers, with where they yield
         self.shown: set[str] = set()  # functions whose arguments are written in the file
-        #: Who calls whom, in which blocks, with the line.
-        self.edges: dict[tuple[str, str, Frames], int] = {}
-        self.handlers: list[Made] = []
+        #: Who calls whom, with the line.
+        self.edges: dict[Edge, int] = {}
+        self.handlers: list[MadeHandler] = []
         #: Those of the edges that another module may make, with what it is given.
-        self.handed: set[tuple[str, str, Frames]] = set()
+        self.handed: set[Edge] = set()
         #: Functions that are given to scan, cond, vmap..., with the line.
         self.enclosed: dict[str, int] = {}
 
@@ -126,40 +147,51 @@ class Known:
     def bind(self, name: str, values: Iterable[Value], space: Space) -> None:
         self.put((space.where(name), name), values)
 
-    def handler(self, value: Value) -> Made:
+    def handler(self, value: Value) -> MadeHandler:
         return self.handlers[int(value[1])]
 
-    def edge(self, space: Space, callee: str, node: ast.expr, frames: Frames) -> None:
-        key = space.node, callee, frames
+    def edge(self, at: At, callee: str, node: ast.expr) -> None:
+        """What stands there may call `callee`."""
+        key = at.space.node, callee, at.blocks
         self.handed.discard(key)
         self.edges.setdefault(key, node.lineno)
 
-    def hand(self, space: Space, callee: str, node: ast.expr, frames: Frames) -> None:
+    def hand(self, at: At, callee: str, node: ast.expr) -> None:
         """Another module is given `callee`, and may call it."""
-        key = space.node, callee, frames
+        key = at.space.node, callee, at.blocks
         handed = key not in self.edges or key in self.handed
-        self.edge(space, callee, node, frames)
+        self.edge(at, callee, node)
         if handed:
             self.handed.add(key)
 
-    def yields(self, name: str, frames: Frames) -> None:
-        """A function yields inside of these blocks."""
-        blocks = self.managers.get(name)
-        if blocks is not None and frames not in blocks:
-            blocks.append(frames)
+    def yields(self, at: At) -> None:
+        """A function yields there."""
+        name, blocks = at.space.node, self.managers.get(at.space.node)
+        if blocks is not None and at.blocks not in blocks:
+            blocks.append(at.blocks)
             self.put((name, "yields"), [("block", str(len(blocks)))])
 
-    def yielding(self, name: str) -> list[Frames]:
-        """Where a context manager yields."""
+    def yielding(self, name: str) -> list[Blocks]:
+        """The blocks in which a context manager yields."""
         self.get((name, "yields"))
         return self.managers[name]
 
-    def own(self, name: str) -> Iterator[tuple[str, str]]:
+    def methods(self, name: str) -> Iterator[tuple[str, str]]:
         """The methods of a class, and what they call their object."""
         for part in self.classes[name].body:
-            if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if isinstance(part, FunctionNode):
                 for first in [*part.args.posonlyargs, *part.args.args][:1]:
                     yield part.name, first.arg
+
+    def bases(self, name: str) -> Iterator[Value]:
+        """All that a class of the file inherits, those of the file's own bases included."""
+        waiting, seen = [name], {name}
+        while waiting:
+            for value in self.get((waiting.pop(0), "bases")):
+                yield value
+                if value[0] == "class" and value[1] not in seen:
+                    seen.add(value[1])
+                    waiting.append(value[1])
 
     def member(self, owner: str, name: str, *, bound: bool) -> set[Value]:
         """An attribute of a class of the file, or of its objects."""
@@ -186,9 +218,7 @@ class Known:
             found.add(("inherited", owner))
         return found
 
-    def attribute(
-        self, values: Values, node: ast.Attribute, space: Space, frames: Frames
-    ) -> Values:
+    def attribute(self, values: Values, node: ast.Attribute, at: At) -> Values:
         """What ``x.y`` may be, where `values` are what ``x`` may be."""
         if not values:
             return NOTHING
@@ -213,7 +243,7 @@ class Known:
                 found.add(value)  # of a container, or ``kernel.model``
         for kind, what in list(found):
             if kind in ("method", "function") and what in self.properties:
-                self.edge(space, what, node, frames)
+                self.edge(at, what, node)
                 found |= self.get((what, "return"))
         return frozenset(found) or MADE_ELSEWHERE
 
@@ -233,12 +263,12 @@ class Known:
             for one in self.member(what, "__call__", bound=True):
                 yield from self.run_by(one)
         elif kind == "inherited":
-            for member, _ in self.own(what):
+            for member, _ in self.methods(what):
                 for one in self.get((what, member)):
                     if one[0] == "function":
                         yield one[1]
 
-    def may_be(self, made: Made) -> set[str]:
+    def may_be(self, made: MadeHandler) -> set[str]:
         """What a handler is given to run: functions, lambdas and handlers."""
         values = self.get((made.node, "inner"))
         found = {name for value in values for name in self.run_by(value)}
