@@ -17,12 +17,14 @@ A file has a config, a model and its outcome, and if it is executed, the argumen
     ==== becomes
     import jax
     ...
+    ==== account
+    model.py:9 a <- mu (offsets.toml:1)
 
 ``model`` stands below the usual imports, `HEAD`; a ``module`` has its own. What isn't plain UTF-8
 with line feeds is written as ``bytes``: Python literals, a line each. ``call`` is an expression of
 jax, jnp, np, numpyro and dist; without it neither model is run. ``expect`` is TOML with the fields
-of `Expected`. The outcome is ``becomes`` (or ``becomes bytes``) or ``refused``, with the messages
-as they are printed. ``pytest tests/test_cases.py --golden`` writes all outcomes anew.
+of `Expected`. The outcome is ``becomes`` (or ``becomes bytes``) and the account, or ``refused`` and
+the messages, as they are printed. ``pytest tests/test_cases.py --golden`` writes all outcomes anew.
 
 This imports neither jax nor numpyro.
 """
@@ -42,9 +44,10 @@ from pathlib import Path
 
 import msgspec
 
+from reparam_rewrite.cli.report import accounted
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.source.reading import read
 from tests.support.executed import code_of, digest_of, executed
 
@@ -167,14 +170,16 @@ def usual(model: str) -> bytes:
 def outcome_of(shape: Shape) -> tuple[str, bytes | None]:
     """What becomes of a shape as its file has it, and the generated source if there is one."""
     try:
-        generated = rewritten(shape.source, shape.config)
+        result = rewrite_of(shape.source, shape.config)
     except Refusal as refusal:
         told = "\n".join(map(str, refusal.diagnostics))
         return f"==== refused\n{told}\n", None
+    generated, account = result.data, "\n".join(accounted(result, 1))
+    told = f"==== account\n{account}\n"
     if is_plain(generated):
-        return f"==== becomes\n{generated.decode()}", generated
+        return f"==== becomes\n{generated.decode()}{told}", generated
     literals = "".join(f"{line!r}\n" for line in generated.splitlines(keepends=True))
-    return f"==== becomes bytes\n{literals}", generated
+    return f"==== becomes bytes\n{literals}{told}", generated
 
 
 def is_plain(source: bytes) -> bool:
@@ -187,8 +192,12 @@ def is_plain(source: bytes) -> bool:
 
 
 def rewritten(source: bytes, config: str) -> bytes:
+    return rewrite_of(source, config).data
+
+
+def rewrite_of(source: bytes, config: str) -> Rewrite:
     settings = read_config(config.encode(), "offsets.toml")
-    return rewrite(read("model.py", source), settings, 88).data
+    return rewrite(read("model.py", source), settings, 88)
 
 
 def assert_rewritten(shape: Shape, generated: bytes) -> None:
