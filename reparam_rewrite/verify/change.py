@@ -145,6 +145,7 @@ class Change:
         blurs = [jnp.ravel(blurred(plain[pair.name])) for pair in pairs]
         return {
             "v": self.v(plain),
+            "params": self.params(p),
             "generated": new,
             "plain": old,
             "elements": {

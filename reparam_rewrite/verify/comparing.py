@@ -146,7 +146,7 @@ class Comparison:
                 self.args,
                 self.kwargs,
                 plain,
-                jax.device_get(change.params(points[0].p)),
+                points[0].at["params"],
                 options,
             )
         if "data" not in options.skip and not differ:

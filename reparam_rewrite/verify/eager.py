@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from reparam_rewrite.running.errors import summary
-from reparam_rewrite.running.trace import traced
+from reparam_rewrite.running.trace import compiled, traced
 from reparam_rewrite.verify.change import Change, terms
 from reparam_rewrite.verify.points import Evaluator, Point
 from reparam_rewrite.verify.values import Line, Options
@@ -21,33 +21,34 @@ def jit_lines(
     """One run, operation by operation, against the compiled one. Python code that asks for a
     value, or keeps one from an earlier run, shows here.
     """
-    data = {**change.pairing.fixed, **point.held, **change.params(jnp.asarray(point.p))}
-    u = change.given(jnp.asarray(point.u))
+    given = change.pairing.fixed, point.held, point.at["params"], point.at["values"]
+    data = {name: jnp.asarray(value) for values in given for name, value in values.items()}
     try:
-        trace = traced(change.generated, change.args, change.kwargs, data, unconstrained=u)
+        trace = traced(change.generated, change.args, change.kwargs, data)
     except Exception as error:
         message = f"the generated model runs only when compiled: {summary(error)}"
         yield Line(check="jit", status="different", message=message, point=point.number)
         return
     names = {pair.base: pair.name for pair in change.pairing.pairs}
-    found = jax.device_get(terms(trace, names)[0]["log_prob"])
-    compiled, sizes = point.at["generated"]["log_prob"], point.at["generated"]["size"]
-    apart = {name: float(abs(found.get(name, np.nan) - term)) for name, term in compiled.items()}
+    # The values of the sites are known: their densities are numpyro's, and of no Python code here.
+    found = jax.device_get(compiled(lambda: terms(trace, names)[0]["log_prob"])())
+    known, sizes = point.at["generated"]["log_prob"], point.at["generated"]["size"]
+    apart = {name: float(abs(found.get(name, np.nan) - term)) for name, term in known.items()}
     for name, gap in apart.items():
-        if gap <= options.rtol * max(1.0, sizes[name]) or not np.isfinite(compiled[name]):
+        if gap <= options.rtol * max(1.0, sizes[name]) or not np.isfinite(known[name]):
             continue
         if not evaluator.wavers(point, name, gap):
             yield Line(
                 check="jit",
                 status="different",
                 site=name,
-                message=f"compiled, its log density is {compiled[name]:.10g}, "
+                message=f"compiled, its log density is {known[name]:.10g}, "
                 f"and {found.get(name, np.nan):.10g} otherwise {point.where(options.seed)}",
                 off=gap,
                 point=point.number,
             )
             return
-    finite = [gap for name, gap in apart.items() if np.isfinite(compiled[name])]
+    finite = [gap for name, gap in apart.items() if np.isfinite(known[name])]
     message = "the same compiled and not"
     yield Line(
         check="jit",

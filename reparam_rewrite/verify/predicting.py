@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from reparam_rewrite.running import parts
 from reparam_rewrite.running.errors import summary
-from reparam_rewrite.running.trace import RETURN, cheap_key, compiled, traced
+from reparam_rewrite.running.trace import RETURN, compiled_with_key, traced
 from reparam_rewrite.running.values import Arguments, Model, Site, Trace, Values
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.density import made_otherwise, shown, unlike
@@ -79,7 +79,7 @@ def compared(
     """What differs; nothing where the plain model can't be run like this, unless it is `asked`."""
     bases = point.at["values"]
     # A subsample is the same one: its latents are those of its elements.
-    draw = {**change.pairing.fixed, **point.held, **jax.device_get(change.params(point.p)), **bases}
+    draw = {**change.pairing.fixed, **point.held, **point.at["params"], **bases}
     draw |= {name: child for name, (_, child) in point.at["moved"].items()}
     try:
         old = predicted(change.plain, args, kwargs, draw)
@@ -118,11 +118,8 @@ def predicted(
         found.forms = {name: parts.form(value) for name, value in values.items()}
         return {name: parts.arrays(value) for name, value in values.items()}
 
-    try:
-        values = compiled(run, cheap_key(0), draw)(cheap_key(0), draw)
-    except NotImplementedError:  # of Poisson draws, with such keys
-        values = compiled(run, jax.random.key(0), draw)(jax.random.key(0), draw)
-    found.values = jax.device_get(values)
+    program, make_key = compiled_with_key(run, draw)
+    found.values = jax.device_get(program(make_key(0), draw))
     return found
 
 

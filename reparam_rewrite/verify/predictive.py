@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from reparam_rewrite.running.errors import first_line
-from reparam_rewrite.running.trace import Unconditioned, cheap_key, compiled, traced
+from reparam_rewrite.running.trace import Unconditioned, compiled, compiled_with_key, traced
 from reparam_rewrite.running.values import Model, Trace, Values
 from reparam_rewrite.verify.values import Line, Options
 
@@ -63,10 +63,7 @@ def predictive_lines(
         return tuple(one(key, data) for one in both)
 
     try:
-        try:
-            program, make_key = compiled(draw, cheap_key(0), data), cheap_key
-        except NotImplementedError:  # of Poisson draws, with such keys
-            program, make_key = compiled(draw, jax.random.key(0), data), jax.random.key
+        program, make_key = compiled_with_key(draw, data)
     except Exception as error:
         said = first_line(error) or type(error).__name__
         message = f"no draws can be made with the observed sites free: {said}"
