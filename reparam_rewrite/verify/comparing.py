@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 from msgspec.structs import replace
 
 from reparam_rewrite.running.errors import file_of, frame_of, refusal
