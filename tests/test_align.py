@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from reparam_rewrite.plan.align import Unaligned, align, among
+from reparam_rewrite.plan.alignment import Unaligned, align, among
 from reparam_rewrite.plan.values import NOTHING, WHOLE, Check, ShapeAmong, Span, Value
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape
 

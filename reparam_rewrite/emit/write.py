@@ -21,7 +21,6 @@ from reparam_rewrite.plan.values import (
     Basis,
     Check,
     ChildHas,
-    Constant,
     DataDependence,
     Expression,
     FixedSupport,
@@ -415,7 +414,7 @@ class Writer:
             match rewrite.scale:
                 case None | Power(power=0):
                     scale = "1"
-                case Constant(number):
+                case float(number):
                     scale = repr(number)
                 case other:
                     scale = other.variable

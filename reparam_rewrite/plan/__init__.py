@@ -15,12 +15,12 @@ from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.data import remark
 from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
+from reparam_rewrite.plan.placement import sharing
 from reparam_rewrite.plan.refusals import problems_of, refusal
 from reparam_rewrite.plan.refusals.comments import comment_problems
 from reparam_rewrite.plan.refusals.names import param_problems, params_of
 from reparam_rewrite.plan.resolve import resolve
-from reparam_rewrite.plan.scans import ScanContext, offset_in_scan
-from reparam_rewrite.plan.sharing import sharing
+from reparam_rewrite.plan.scan import ScanContext, offset_in_scan
 from reparam_rewrite.plan.skipping import left_alone, remarks, to_rewrite
 from reparam_rewrite.plan.values import (
     Account,

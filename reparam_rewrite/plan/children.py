@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from reparam_rewrite.messages import Named, OfPair, Place, Problem
+from reparam_rewrite.plan.values import Basis
 from reparam_rewrite.survey.values import Function, Site
 
 
@@ -25,13 +26,15 @@ class CoefficientSpec(Struct, frozen=True):
 
     `structure` is "elementwise", "shared" or "matrix", or names the axes that it has elements for.
     `init` is a number, an array as nested tuples, or the name of an .npz that has the array by the
-    `name`. This is also that of the `numpyro.param` if the coefficient is to be learned.
+    `name`. This is also that of the `numpyro.param` if the coefficient is to be learned. `place` is
+    where the config asks for it.
     """
 
     structure: str | list[str]
     init: float | tuple[Any, ...] | str
     learn: bool
     name: str
+    place: Place
 
     @property
     def param(self) -> str:
@@ -72,45 +75,15 @@ class Pair(Struct, frozen=True):
         return OfPair(self.child, self.parent)
 
 
-class ConstantScale(Struct, frozen=True):
-    """``scale = 0.5``"""
-
-    place: Place
-    number: float
-
-
-class LearnedScale(Struct, frozen=True):
-    """``scale = { init = 1.0 }``"""
-
-    place: Place
-    coefficient: CoefficientSpec
-
-
-class ExpressionScale(Struct, frozen=True):
-    """``scale = "1 / sigma"``, as a pair so that it is read and placed as a parent is."""
-
-    place: Place
-    by: Pair
-
-
 class PowerScale(Struct, frozen=True):
     """``scale = { by = "sigma", power = 0.5 }``, or with a power that is learned."""
 
-    place: Place
     by: Pair
     power: float | CoefficientSpec
 
 
-ScaleSpec = ConstantScale | LearnedScale | ExpressionScale | PowerScale
-
-
-class BasisSpec(Struct, frozen=True):
-    """``basis = { kind = "dct", dim = -1, smooth = 1.0 }``; `settings` are keywords as code."""
-
-    place: Place
-    kind: str
-    dims: tuple[int, ...]
-    settings: str
+#: A number, one that is learned, an expression of the config, or a power of a site.
+ScaleSpec = float | CoefficientSpec | Pair | PowerScale
 
 
 class ReparamSpec(Struct, frozen=True):
@@ -129,24 +102,24 @@ class Child(Struct, frozen=True):
     place: Place
     pairs: tuple[Pair, ...]
     scale: ScaleSpec | None = None
-    basis: BasisSpec | None = None
+    basis: Basis | None = None
     reparam: ReparamSpec | None = None
 
     @property
     def by(self) -> Pair | None:
         """What the scale or the transform is made of, if it is made of something in the model."""
         match self.scale or self.reparam:
-            case ExpressionScale(by=by) | PowerScale(by=by) | ReparamSpec(by=by):
+            case Pair() as by:
+                return by
+            case PowerScale(by=by) | ReparamSpec(by=by):
                 return by
         return None
 
     @property
     def scale_coefficient(self) -> CoefficientSpec | None:
         """What is learned of the scale: itself, or a power."""
-        match self.scale:
-            case LearnedScale(_, coefficient) | PowerScale(_, _, CoefficientSpec() as coefficient):
-                return coefficient
-        return None
+        learned = self.scale.power if isinstance(self.scale, PowerScale) else self.scale
+        return learned if isinstance(learned, CoefficientSpec) else None
 
 
 #: The functions in which something is asked for, each with its children in sampling order.

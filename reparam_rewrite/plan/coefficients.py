@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from string import ascii_letters
 
 from reparam_rewrite.messages import OfSite, Problem
+from reparam_rewrite.plan.alignment import described, match
+from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, CoefficientSpec, Pair
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.runtime import written
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.structure import matrix, sizes_by_axes
 from reparam_rewrite.plan.values import Array, Coefficient, Name, Number, Param, Sizes, Stored
 from reparam_rewrite.survey.values import Axis, Shape
 
@@ -92,3 +93,91 @@ def written_axes(
         if size is not None:
             found[axis] = size[0]
     return found
+
+
+def sizes_by_axes(
+    pair: Pair, shape: Shape | None, sizes: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """``coefficient = ["i"]``: the child's sizes, 1 for every axis that isn't named.
+
+    ``("n_i", "n_t")`` gives ``("n_i", "1")``. Raises `Stop` for a name that is no axis, or two.
+    """
+    wanted = pair.coefficient.structure
+    assert isinstance(wanted, list)
+    if shape is None or sizes is None:
+        raise Stop(problem(pair, "the axes of '{child}' can't be read from the source"))
+    chosen = set()
+    for name in wanted:
+        found = [at for at, axis in enumerate(shape) if is_named(axis, name)]
+        if len(found) != 1:
+            known = ", ".join(described(axis) for axis in shape if not axis.unit) or "none at all"
+            what = "no axis" if not found else f"{len(found)} axes"
+            reason = "'{child}' has {what} '{name}': its axes are {known}"
+            raise Stop(problem(pair, reason, what=what, name=name, known=known))
+        chosen.add(found[0])
+    kept = [size if at in chosen else "1" for at, size in enumerate(sizes)]
+    while kept and kept[0] == "1" and 0 not in chosen:
+        kept.pop(0)
+        chosen = {at - 1 for at in chosen}
+    return tuple(kept)
+
+
+def is_named(axis: Axis, name: str) -> bool:
+    """Is `name` the axis: its plate, or its size as it is written?"""
+    return axis.plate == repr(name) or axis.size == name
+
+
+def matrix(
+    pair: Pair, parent: Shape | None, child: Shape | None, written: dict[Axis, str]
+) -> tuple[tuple[str, ...], str]:
+    """``coefficient = "matrix"``: the sizes of the weights, and how they meet the parent.
+
+    A weight for every pair of an element of the child's own axes and one of the parent's own; the
+    axes that they share stay apart.
+
+    ==============  ==============  ==================  ================
+    child           parent          weights             contraction
+    ==============  ==============  ==================  ================
+    ``(n_i,)``      ``(n_j,)``      ``(n_i, n_j)``      ``xi @ b``
+    ``()``          ``(n_j,)``      ``(n_j,)``          ``xi @ b``
+    ``(n_i, n_t)``  ``(n_j, n_t)``  ``(n_i, n_j)``      ``ab,bc->ac``
+    ==============  ==============  ==================  ================
+
+    `written` are the sizes of axes where params are declared. Raises `Stop` if a shape isn't
+    known, or the parent has no axis of its own.
+    """
+    if not pair.coefficient.learn and isinstance(pair.coefficient.init, float):
+        raise Stop(problem(pair, "a matrix of weights is learned, one number isn't a matrix"))
+    if parent is None or child is None:
+        raise Stop(problem(pair, "a matrix of weights needs shapes that can be read"))
+    if any(axis.unit for axis in (*parent, *child)):
+        raise Stop(problem(pair, "a matrix of weights isn't made for dims of size 1"))
+    letters = iter(ascii_letters)
+    of_child = {at - len(child): next(letters) for at in range(len(child))}
+    shared = [match(axis, at - len(parent), child) for at, axis in enumerate(parent)]
+    of_parent = [next(letters) if at is None else of_child[at] for at in shared]
+    own_child = [at for at in of_child if at not in shared]
+    own_parent = [at for at, target in enumerate(shared) if target is None]
+    if not own_parent:
+        raise Stop(problem(pair, "'{parent}' has no axis that '{child}' lacks"))
+    axes = [child[at] for at in own_child] + [parent[at] for at in own_parent]
+    if any(axis not in written for axis in axes):
+        raise Stop(problem(pair, "the sizes of a matrix of weights can't be written there"))
+    weights = [of_child[at] for at in own_child] + [of_parent[at] for at in own_parent]
+    sizes = tuple(written[axis] for axis in axes)
+    if len(parent) == 1 and len(child) <= 1:
+        return sizes, "@"
+    left, right, result = "".join(weights), "".join(of_parent), "".join(of_child.values())
+    return sizes, f"{left},{right}->{result}"
+
+
+def problem(pair: Pair, reason: str, **parts: str) -> Problem:
+    """`reason` is the template of a clause, whose holes `parts` fill."""
+    return Problem(
+        "coefficient-structure",
+        pair.about,
+        pair.place,
+        f"the coefficient of '{{parent}}' in '{{child}}' can't have this structure: {reason}",
+        'use coefficient = "elementwise" or "shared".',
+        parts,
+    )

@@ -30,14 +30,11 @@ from reparam_rewrite.plan.alternatives import (
     shared_variable,
 )
 from reparam_rewrite.plan.axes import with_axes
+from reparam_rewrite.plan.basis import count_of_events
 from reparam_rewrite.plan.children import (
-    BasisSpec,
     Child,
     CoefficientSpec,
-    ConstantScale,
-    ExpressionScale,
     Found,
-    LearnedScale,
     Pair,
     PowerScale,
     ReparamSpec,
@@ -47,6 +44,7 @@ from reparam_rewrite.plan.children import (
     Wanted,
 )
 from reparam_rewrite.plan.choose import choose
+from reparam_rewrite.plan.values import Basis
 from reparam_rewrite.survey.values import Function, Site, Survey
 
 
@@ -212,7 +210,7 @@ def children(function: Function, config: Config) -> list[Child]:
             child = replace(
                 child,
                 scale=scale_spec(function, config, rule, site),
-                basis=basis_spec(rule.basis) if rule.basis is not None else None,
+                basis=basis_of(rule.basis, site) if rule.basis is not None else None,
                 reparam=reparam_spec(config, rule, rule.reparam) if rule.reparam else None,
             )
         found.append(child)
@@ -273,7 +271,7 @@ def pair_of(
         name,
         place,
         place_named(config, child.name, name),
-        coefficient_spec(settings, child.name, name),
+        coefficient_spec(settings, child.name, name, place),
         settings.reduce,
         site,
         value,
@@ -308,12 +306,12 @@ def is_listed(config: Config, function: str) -> bool:
 
 
 def coefficient_spec(
-    table: Settings | ScaleTable | PowerTable, child: str, parent: str
+    table: Settings | ScaleTable | PowerTable, child: str, parent: str, place: Place
 ) -> CoefficientSpec:
     learn = table.learn if isinstance(table, Settings) else True
     name = table.name.format(child=child, parent=parent)
     init: Any = table.init  # arrays are read as tuples
-    return CoefficientSpec(table.coefficient, init, learn, name)
+    return CoefficientSpec(table.coefficient, init, learn, name, place)
 
 
 def scale_spec(function: Function, config: Config, rule: SiteRule, child: Site) -> ScaleSpec | None:
@@ -322,11 +320,11 @@ def scale_spec(function: Function, config: Config, rule: SiteRule, child: Site) 
         return None
     place = scale.place
     if isinstance(scale.value, str):
-        return ExpressionScale(place, expression(config, name, "scale", scale.value, place))
+        return expression(config, name, "scale", scale.value, place)
     if scale.value is not None:
-        return ConstantScale(place, scale.value)
+        return scale.value
     if not scale.by:
-        return LearnedScale(place, coefficient_spec(scale.table, name, "scale"))
+        return coefficient_spec(scale.table, name, "scale", place)
     found = function.find(scale.by)
     own = nearest(function, found, child) if are_alternatives(found) else None
     # The coefficient is that of the offset, which the scale has nothing to do with; nor has it
@@ -337,21 +335,22 @@ def scale_spec(function: Function, config: Config, rule: SiteRule, child: Site) 
         scale.by,
         place,
         place,
-        coefficient_spec(settings, name, scale.by),
+        coefficient_spec(settings, name, scale.by, place),
         settings.reduce,
         own or next(iter(found), None),
     )
     power = scale.power
     if isinstance(power, PowerTable):
-        return PowerScale(place, by, coefficient_spec(power, name, scale.by))
-    return PowerScale(place, by, power)
+        return PowerScale(by, coefficient_spec(power, name, scale.by, place))
+    return PowerScale(by, power)
 
 
-def basis_spec(rule: BasisRule) -> BasisSpec:
+def basis_of(rule: BasisRule, site: Site) -> Basis:
     setting = BASES[rule.kind].setting
     value = rule.settings.get(setting.name, setting.default)
     settings = f", {setting.name}={value!r}" if value != setting.default else ""
-    return BasisSpec(rule.place, rule.kind, rule.dims, settings)
+    over_plates = frozenset(dim for dim in rule.dims if dim < -count_of_events(site))
+    return Basis(rule.place, rule.kind, rule.dims, settings, over_plates)
 
 
 def reparam_spec(config: Config, rule: SiteRule, reparam: ReparamRule) -> ReparamSpec:
@@ -365,6 +364,6 @@ def reparam_spec(config: Config, rule: SiteRule, reparam: ReparamRule) -> Repara
 def expression(config: Config, child: str, label: str, text: str, place: Place) -> Pair:
     """An expression that something else than an offset is made of, as a pair."""
     settings = config.settings(child, label)
-    coefficient = coefficient_spec(settings, child, label)
+    coefficient = coefficient_spec(settings, child, label, place)
     value = Snippet(text, place)
     return Pair(child, label, place, place, coefficient, settings.reduce, value=value)

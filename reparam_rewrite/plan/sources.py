@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Filler, Place, Problem, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
+from reparam_rewrite.plan.asking_prior import unsettled
 from reparam_rewrite.plan.children import Pair, Snippet
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.runtime import unsettled
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
 from reparam_rewrite.survey.scopes import Moment

@@ -171,12 +171,6 @@ class Term(Struct, frozen=True):
 # -- what else happens to a child -----------------------------------------------------------------
 
 
-class Constant(Struct, frozen=True):
-    """``0.5``"""
-
-    number: float
-
-
 class Expression(Struct, frozen=True):
     """``a_scale = 1 / sigma_a``"""
 
@@ -211,15 +205,17 @@ class LearnedPower(Struct, frozen=True):
 
 
 #: What a child is multiplied by before its offset is added.
-Scale = Constant | Expression | Learned | Power | LearnedPower
+Scale = float | Expression | Learned | Power | LearnedPower
 
 
 class Basis(Struct, frozen=True):
     """The basis that a child is sampled in: its `kind` in `BASES`, and the code of its settings.
 
     `dims` are the axes, those `over_plates` of plates, or of the batch, rather than event axes.
+    `place` is where the config asks for it.
     """
 
+    place: Place
     kind: str
     dims: tuple[int, ...]
     settings: str = ""

@@ -228,7 +228,7 @@ def power_of_a_negative(asked: AskedChild) -> Problem | None:
     return Problem(
         "power-of-a-negative",
         OfPair(asked.site.name, by.name),
-        scale.place,
+        scale.by.place,
         "'{parent}' isn't known to be positive ({at}), and {power} of a negative number is NaN: "
         "that part of the posterior would never be seen",
         "use a whole number as its power, or a positive expression instead of '{parent}': "

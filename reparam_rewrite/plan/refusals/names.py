@@ -76,7 +76,7 @@ def params_of(child: Child) -> Iterator[WantedParam]:
             name, words = pair.coefficient.name, (f"the coefficient {what}", f"that {what}")
             yield WantedParam(name, pair.place, words[0], pair.about, words[1])
     learned, by = child.scale_coefficient, child.reparam
-    if learned is not None and child.scale is not None:
-        yield WantedParam(learned.name, child.scale.place, f"the scale of '{site}'", about)
+    if learned is not None:
+        yield WantedParam(learned.name, learned.place, f"the scale of '{site}'", about)
     if by is not None and by.name == "LocScaleReparam" and "centered" not in dict(by.arguments):
         yield WantedParam(f"{site}_centered", by.place, f"the centring of '{site}'", about)

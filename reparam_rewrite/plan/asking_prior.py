@@ -107,13 +107,15 @@ def binds(text: str) -> bool:
 
 
 def ask(
-    names: Names, base: str, site: Site, sized: int, *, bijects: bool, shape: bool
+    names: Names, base: str, site: Site, sized: int, *, shape: bool
 ) -> tuple[AskedPrior | None, FixedSupport | PriorSupport | None]:
     """The variables that hold what only the prior can tell, and the child's support.
 
-    `sized` is where the sizes of the plates can be written.
+    `shape`: the prior must tell the child's shape. `sized` is where the sizes of the plates can be
+    written.
     """
     support = site.prior.support
+    bijects = support.kind == "runtime"
     fixed = FixedSupport(support.constraint) if support.kind == "fixed" else None
     if not (bijects or shape):
         return None, fixed

@@ -1,4 +1,4 @@
-"""What else than an offset may change a child: a scale, and a basis."""
+"""In which basis is a child sampled, and can it be?"""
 
 from __future__ import annotations
 
@@ -6,63 +6,14 @@ from collections.abc import Sequence
 
 from reparam_rewrite.messages import Filler, OfSite, Problem
 from reparam_rewrite.plan.children import (
-    BasisSpec,
     Child,
-    CoefficientSpec,
-    ConstantScale,
-    LearnedScale,
-    PowerScale,
 )
-from reparam_rewrite.plan.coefficients import coefficient_of
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Stop
 from reparam_rewrite.plan.values import (
-    Basis,
-    Constant,
-    Expression,
-    Learned,
-    LearnedPower,
-    Param,
-    Power,
-    Scale,
-    Sizes,
     Value,
 )
-from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
-
-
-def scale_of(
-    context: Context, child: Child, value: Value | None, sizes: Sizes, event_dim: int | None
-) -> Scale | None:
-    """The scale of a child; `value` is that of the site or expression that it is made of.
-
-    `event_dim` is set inside of a subsampled plate.
-    """
-    names, by = context.names, child.by.site if child.by is not None else None
-    computed = child.site.computed or (by is not None and by.computed)
-
-    def param(spec: CoefficientSpec) -> Param:
-        own = sizes if spec.structure == "elementwise" else ()
-        coefficient = coefficient_of(spec, own, event_dim, computed=computed)
-        assert isinstance(coefficient, Param)
-        return coefficient
-
-    if child.scale is None:
-        return None
-    if isinstance(child.scale, ConstantScale):
-        return Constant(child.scale.number)
-    variable = names.new(f"{identifier(child.site.name)}_scale")
-    if isinstance(child.scale, LearnedScale):
-        return Learned(variable, param(child.scale.coefficient))
-    assert value is not None
-    match child.scale:
-        case PowerScale(_, pair, CoefficientSpec() as spec):
-            exponent = names.new(identifier(spec.name))
-            return LearnedPower(variable, value, pair.parent, param(spec), exponent)
-        case PowerScale(_, pair, float(power)):
-            return Power(variable, value, pair.parent, power)
-    return Expression(variable, value)
 
 
 def check_basis(site: Site, child: Child) -> None:
@@ -78,8 +29,8 @@ def check_basis(site: Site, child: Child) -> None:
         message = "'{site}' isn't known to be real-valued ({at}): it can't be sampled in the "
         message, hint = message + "{kind} basis", "take the basis out."
     else:
-        for dim in over_plates(site, rule):
-            message = over_plate(site, rule, dim)
+        for dim in rule.over_plates:
+            message = over_plate(site, dim)
             if message is not None:
                 break
     if message is not None:
@@ -88,17 +39,12 @@ def check_basis(site: Site, child: Child) -> None:
         raise Stop(Problem("no-axis-for-a-basis", about, rule.place, message, hint, parts))
 
 
-def over_plates(site: Site, rule: BasisSpec) -> frozenset[int]:
-    """The axes of a basis that are left of the event axes: those of plates, or of the batch."""
-    return frozenset(dim for dim in rule.dims if dim < -count_of_events(site))
-
-
 def count_of_events(site: Site) -> int:
     event = site.prior.event
     return len(event) if event is not None else event_dims(site.prior.family)
 
 
-def over_plate(site: Site, rule: BasisSpec, dim: int) -> str | None:
+def over_plate(site: Site, dim: int) -> str | None:
     """Why a site can't be sampled in a basis over a plate; None if it can."""
     if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
         return "'{site}' is in a subsampled plate ({at}), and a basis needs all its elements"
@@ -124,14 +70,14 @@ def needs_full_shape(site: Site, child: Child, values: Sequence[Value]) -> bool:
     if child.basis is None:
         return False
     events, batch = count_of_events(site), site.prior.batch
-    for dim in over_plates(site, child.basis):
+    for dim in child.basis.over_plates:
         if batch is None or axis_at(batch, dim + events) == UNIT:
             return True
     moved = bool(values) or child.scale is not None
     several = (
         site.shape is None or len(site.shape) > 1 or any(keeps_dims(value) for value in values)
     )
-    return bool(over_plates(site, child.basis)) and moved and several
+    return bool(child.basis.over_plates) and moved and several
 
 
 def keeps_dims(value: Value) -> bool:
@@ -141,10 +87,3 @@ def keeps_dims(value: Value) -> bool:
 def event_dims(family: str | None) -> int:
     """The event dims that every distribution of a family has."""
     return (FAMILIES[family].event_dim or 0) if family in FAMILIES else 0
-
-
-def basis_of(child: Child) -> Basis | None:
-    spec = child.basis
-    if spec is None:
-        return None
-    return Basis(spec.kind, spec.dims, spec.settings, over_plates(child.site, spec))

@@ -19,18 +19,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import Filler, OfSite, Problem
+from reparam_rewrite.plan.alignment import unaligned, value_of
+from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.coefficients import (
     coefficient_of,
+    matrix,
     structure_of,
     written_axes,
 )
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.lining_up import unaligned, value_of
-from reparam_rewrite.plan.place import can_keep, holds_site, not_kept
-from reparam_rewrite.plan.runtime import written
+from reparam_rewrite.plan.placement import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.structure import matrix
 from reparam_rewrite.plan.values import Placement, ScanRewrite, Term, Threading, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.scans import loc_position
