@@ -25,12 +25,10 @@ from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.suggest.facts import Facts, broadcasts
 from reparam_rewrite.suggest.proposing import propose
-from reparam_rewrite.suggest.reading import read
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
-from reparam_rewrite.survey import parse, survey
-from reparam_rewrite.survey.index import index
-from reparam_rewrite.survey.text import Text
+from reparam_rewrite.survey import survey
+from reparam_rewrite.survey.sums import sums_of
 from reparam_rewrite.survey.values import Function, Survey
 
 #: Why the first of a chain is left alone.
@@ -79,11 +77,10 @@ def suggested(
         raise Refusal(no_model(source.path, surveyed, function))
     found: list[Suggestion] = []
     for model in models:
-        text = Text(source.path, source.text)
-        reading = read(surveyed, index(parse(source.path, source.text)), text, model)
-        if not reading.observed and function is None and len(models) > 1:
+        sums = sums_of(surveyed, model)
+        if not sums.observed and function is None and len(models) > 1:
             continue
-        suggestion = propose(reading, source.path, facts, lines)
+        suggestion = propose(sums, source.path, facts, lines)
         several = len(models_of(surveyed)) > 1
         found.append(tried(surveyed, suggestion, facts, place, named=several))
     found = found or [Suggestion(source.path, models[0].name)]

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.forms import Form, Made, Term
-from reparam_rewrite.suggest.reading import Observed, Reading, is_observed
 from reparam_rewrite.suggest.values import Alone, Drawn, Lines, Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.survey.sums import Observed, Sums, is_observed
+from reparam_rewrite.survey.terms import Form, Made, Term
 from reparam_rewrite.survey.values import Axis, Site
 
 #: So few observations of an element may say less than its prior.
@@ -51,26 +51,26 @@ class Summand(Struct, frozen=True):
     observed: Observed
 
 
-def propose(reading: Reading, path: str, facts: Facts | None, lines: Lines) -> Suggestion:
+def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Suggestion:
     """What a function's source has to say, before anything of it is tried."""
-    return Proposing(reading, path, facts, lines).suggestion()
+    return Proposing(model, path, facts, lines).suggestion()
 
 
 class Proposing:
     """Weighs the summands of one function."""
 
-    def __init__(self, reading: Reading, path: str, facts: Facts | None, lines: Lines) -> None:
+    def __init__(self, model: Sums, path: str, facts: Facts | None, lines: Lines) -> None:
         self._facts = facts
         self._at = lines
-        self._reading = reading
+        self._model = model
         self._path = path
-        self._sites = reading.function.sites
+        self._sites = model.function.sites
         self._reasons: dict[int, str] = {}
         self._alone: dict[int, str] = {}
         self._scales: dict[int, str] = {}  # why the scale of a prior isn't taken out
 
     def suggestion(self) -> Suggestion:
-        summands = [list(self.summands(observed)) for observed in self._reading.observed]
+        summands = [list(self.summands(observed)) for observed in self._model.observed]
         found: dict[tuple[str, str], list[Offset]] = {}
         for group in summands:
             for offset in self.offsets(group):
@@ -94,7 +94,7 @@ class Proposing:
         ]
         return Suggestion(
             path=self._path,
-            function=self._reading.function.name,
+            function=self._model.function.name,
             sums=tuple(self.sums(summands, offsets)),
             chains=tuple(chains_of(summands, offsets)),
             proposals=tuple(proposals),
@@ -125,17 +125,17 @@ class Proposing:
     # What a picture shows
 
     def prior_edges(self) -> Iterator[tuple[str, str]]:
-        for index, made in self._reading.priors.items():
+        for index, made in self._model.priors.items():
             for form in made.arguments.values():
                 for other in sorted(form.sites):
                     yield self._sites[other].name, self._sites[index].name
-        for observed in self._reading.observed:
+        for observed in self._model.observed:
             for name, form in observed.arguments.items():
                 for other in sorted(form.sites) if name != observed.parameter else ():
                     yield self._sites[other].name, observed.site.name
 
     def location_edges(self) -> Iterator[tuple[str, str]]:
-        for observed in self._reading.observed:
+        for observed in self._model.observed:
             for other in sorted(observed.location.sites):
                 yield self._sites[other].name, observed.site.name
 
@@ -483,7 +483,7 @@ class Proposing:
     def proposal(self, site: Site, offsets: tuple[Offset, ...], place: Summand | None) -> Proposal:
         """Everything for one site: offsets, the scale of its prior, a basis."""
         reasons: dict[str, str] = {}
-        made = self._reading.priors.get(site.index)
+        made = self._model.priors.get(site.index)
         where = self._at(site.place.line)
         proposal = Proposal(site, where, offsets, reasons=reasons)
         if place is not None and place.term.picked and any(o.chained for o in offsets):
@@ -567,7 +567,7 @@ class Proposing:
 
     def has_sampled_scale(self, site: Site) -> bool:
         """Is its prior one of a location and a scale that is sampled?"""
-        made = self._reading.priors.get(site.index)
+        made = self._model.priors.get(site.index)
         scale = made.arguments.get("scale") if made is not None else None
         return bool(
             made is not None and made.family in LOCATION_SCALE and scale is not None and scale.sites
@@ -588,10 +588,10 @@ class Proposing:
     def is_precise(self, place: Summand, each: float | None) -> bool:
         """Do observations say far more of an element than its prior, as far as can be told?"""
         observed = place.observed
-        made = self._reading.priors[place.site.index]
+        made = self._model.priors[place.site.index]
         noise = observed.arguments.get("scale")
         by = self.scale_site(made)
-        prior = self._reading.priors.get(by.index) if by is not None else None
+        prior = self._model.priors.get(by.index) if by is not None else None
         reach = self._facts.reach(place.site.name) if self._facts is not None else None
         if reach is None and prior is not None:
             wide = prior.arguments.get("scale", prior.arguments.get("rate"))
@@ -647,13 +647,13 @@ class Proposing:
 
     def tells(self, index: int) -> tuple[list[str], list[str]]:
         """What tells of a site, in words: the observed ones, and what else reads it."""
-        observed = [one.site for one in self._reading.observed if reads(one.arguments, index)]
+        observed = [one.site for one in self._model.observed if reads(one.arguments, index)]
         others = [
             f"the prior of '{self._sites[other].name}'"
-            for other, made in self._reading.priors.items()
+            for other, made in self._model.priors.items()
             if reads(made.arguments, index)
         ]
-        others += ["a factor"] if index in self._reading.factors else []
+        others += ["a factor"] if index in self._model.factors else []
         return [f"'{site.name}'" for site in observed], others
 
     # Those that are left alone
@@ -668,9 +668,9 @@ class Proposing:
             return self._alone[site.index]
         if site.index in self._scales:
             return self._scales[site.index]
-        if site.index in self._reading.factors:
+        if site.index in self._model.factors:
             return "a factor reads it, which isn't followed"
-        for observed in self._reading.observed:
+        for observed in self._model.observed:
             for name, form in observed.arguments.items():
                 own = [term for term in form.terms if site.index in term.sites]
                 if not own:
@@ -689,7 +689,7 @@ class Proposing:
                 if own[0].is_summand and name:
                     return f"{what} {place} and no part of a sum"
                 return f"it is part of {what} {place} and not of its location"
-        for index, made in self._reading.priors.items():
+        for index, made in self._model.priors.items():
             for name, form in made.arguments.items():
                 if site.index in form.sites:
                     other = self._sites[index]
@@ -705,7 +705,7 @@ class Proposing:
     def sums(
         self, summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
     ) -> Iterator[Sum]:
-        for group, observed in zip(summands, self._reading.observed, strict=True):
+        for group, observed in zip(summands, self._model.observed, strict=True):
             names = [s.site.name for s in group]
             if any(child in names and parent in names for child, parent in offsets):
                 text = added([(told(s.term, s.site), s.term.factor) for s in group])

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
+from reparam_rewrite.survey.helpers import is_patched
 from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.interpret import read_block
 from reparam_rewrite.survey.purity import facts_of
@@ -58,6 +59,8 @@ def survey(path: str, text: str) -> Survey:
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),
         statements=tuple(found.statements),
+        classes=frozenset(found.classes),
+        patched=is_patched(found),
         stray=stray(source, functions.values()),
         facts=facts,
         lines=tuple(line.rstrip("\r\0") for line in source.lines),

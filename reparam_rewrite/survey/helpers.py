@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from reparam_rewrite.survey.effects import PURE_BUILTINS
 from reparam_rewrite.survey.index import Index
-from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
+from reparam_rewrite.survey.nodes import GIVEN, FunctionNode, copied, walk
 from reparam_rewrite.survey.purity import UNREPEATABLE
 from reparam_rewrite.survey.scopes import bound_names, own_names
+from reparam_rewrite.survey.values import Assigned
 
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 
@@ -119,7 +120,7 @@ def arguments(function: FunctionNode, node: ast.expr, receiver: str) -> dict[str
     }
     positional = list(node.args) if isinstance(node, ast.Call) else []
     if receiver:
-        positional.insert(0, ast.Name(receiver, ast.Load()))
+        positional.insert(0, ast.copy_location(ast.Name(receiver, ast.Load()), node))
     if len(positional) > len(names) or any(isinstance(part, ast.Starred) for part in positional):
         return None
     given.update(zip(names, positional, strict=False))
@@ -137,12 +138,16 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def sampled_by(
-    index: Index, caller: str, hidden: Container[str], call: ast.Call
+    index: Index,
+    caller: str,
+    hidden: Container[str],
+    call: ast.Call,
+    evaluated: Callable[[ast.expr], Assigned],
 ) -> tuple[str, list[ast.stmt]] | None:
     """The body of the function that is called, as it would stand here, and its dotted name.
 
     None if it samples nothing, or can't be followed. Its own names are written ``name@function``,
-    which nothing else is.
+    which nothing else is. `evaluated` tells the value of an argument.
     """
     helper = helper_of(index, caller, hidden, call)
     if helper is None or helper[0].name not in index.samplers or not is_plain(helper[0]):
@@ -158,26 +163,34 @@ def sampled_by(
         for part in walk(statement)
         if isinstance(part, ast.Name)
     )
+    local = own_names(function)
+    for part in (part for statement in function.body for part in walk(statement)):
+        if isinstance(part, ast.Name) and part.id in hidden and part.id not in local:
+            return None
     bound: list[ast.stmt] = []
     names: dict[str, ast.expr] = {}
-    for name in sorted(own_names(function)):
+    for name in sorted(local):
         own = f"{name}@{function.name}"
         once = name not in given or reads[name] < 2 or not makes_mutable(given[name])
         if name in given and name not in stored and once and is_simple(given[name]):
-            names[name] = given[name]
+            names[name] = given_as(given[name], evaluated)
             continue
         names[name] = ast.Name(own, ast.Load())
         if name in given:
             target = ast.Name(own, ast.Store())
-            assign = ast.Assign([target], copied(given[name]))
+            assign = ast.Assign([target], given_as(given[name], evaluated))
             bound.append(ast.fix_missing_locations(ast.copy_location(assign, call)))
-    for part in (part for statement in function.body for part in walk(statement)):
-        if isinstance(part, ast.Name) and part.id not in names and part.id in hidden:
-            return None
     substitution = Substitution(names)
     body = [substitution.visit(copied(statement)) for statement in function.body]
     (name,) = (s.name for s in index.by_last[function.name] if s.node is function)
     return name, [*bound, *body]
+
+
+def given_as(argument: ast.expr, evaluated: Callable[[ast.expr], Assigned]) -> ast.expr:
+    """An argument to stand in the place of a parameter, with its value as it is given."""
+    made = copied(argument)
+    setattr(made, GIVEN, evaluated(argument))
+    return made
 
 
 def is_plain(function: FunctionNode) -> bool:

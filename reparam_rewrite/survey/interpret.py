@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import zip_longest
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from reparam_rewrite.survey.data import data_in, is_computed
 from reparam_rewrite.survey.flags import Condition, conditions, takes_all
 from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import blocks_of
-from reparam_rewrite.survey.nodes import FunctionNode, walk
+from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
 from reparam_rewrite.survey.outputs import (
     bind_outputs,
     outputs_given,
@@ -27,14 +28,20 @@ from reparam_rewrite.survey.scopes import bound_names
 from reparam_rewrite.survey.shapes import seen_of
 from reparam_rewrite.survey.sites import read_calls, samples_in
 from reparam_rewrite.survey.state import State
+from reparam_rewrite.survey.timeline import NO_VALUES
 from reparam_rewrite.survey.values import (
     REST,
     UNKNOWN_PRIOR,
+    Assigned,
     Binding,
+    Either,
+    Element,
     Frame,
     Handler,
     Plate,
+    Repeated,
     Site,
+    Value,
     closed,
 )
 
@@ -62,17 +69,19 @@ def read_statement(state: State, node: ast.stmt) -> None:
             read_with(state, node)
         case ast.If():
             read_calls(state, node, node.test, header=True)
-            state.forget(bound_names(node.test), state.number(node))
+            state.evaluated(node.test)
+            state.forget_inside(node.test, state.number(node))
             data = data_in(state, node.test)
             read_branches(state, node, "if", [node.body, node.orelse], data, exhaustive=True)
         case ast.Match():
             read_calls(state, node, node.subject, header=True)
-            state.forget(bound_names(node.subject), state.number(node))
+            state.evaluated(node.subject)
+            state.forget_inside(node.subject, state.number(node))
             data = data_in(state, node.subject)
             for case in node.cases:
                 state.timeline.forget(bound_names(case.pattern), state.number(node))
                 if case.guard is not None:
-                    state.forget(bound_names(case.guard), state.number(node))
+                    state.forget_inside(case.guard, state.number(node))
                 data |= data_in(state, case.guard)
             blocks = [case.body for case in node.cases]
             read_branches(state, node, "match", blocks, data, exhaustive=takes_all(node.cases[-1]))
@@ -81,6 +90,7 @@ def read_statement(state: State, node: ast.stmt) -> None:
             read_loop(state, node, "for")
         case ast.While():
             read_calls(state, node, node.test, header=True)
+            state.evaluated(node.test)
             read_loop(state, node, "while")
         case ast.Try() | ast.TryStar():
             read_loop(state, node, "try")
@@ -129,7 +139,8 @@ def read_definition(state: State, node: FunctionNode | ast.ClassDef) -> None:
     if not isinstance(node, ast.ClassDef):
         for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
             read_calls(state, node, default, header=True)
-    state.bind(node.name, number, data=data_in(state, node))
+    value = None if isinstance(node, ast.ClassDef) else f"{state.function.name}.{node.name}"
+    state.bind(node.name, number, data=data_in(state, node), value=value)
     if isinstance(node, ast.ClassDef):
         state.timeline.act(number)
 
@@ -149,16 +160,20 @@ def read_branches(
     ends = []
     taken: list[tuple[Condition, dict[str, Binding | None]]] = []
     known = conditions(state, node) if isinstance(node, (ast.If, ast.Match)) else ()
-    for block, condition in zip_longest(blocks, tuple(known)):
+    choice, positions = state.blocks, list(range(len(blocks)))
+    for position, (block, condition) in enumerate(zip_longest(blocks, tuple(known))):
         state.timeline.restore(start, moment)
         mark = state.timeline.mark()
         ended = {} if condition is None else state.ended.setdefault(condition, {})
         state.timeline.enter(moment, ended)
+        state.chosen.append((choice, position))
         leaves = read_branch(state, node, kind, block)
+        state.chosen.pop()
         end = state.timeline.since(mark)
         moment = last_of(state, block, moment)
         state.timeline.leave(moment)
         if leaves:
+            positions.remove(position)
             continue
         if condition is not None:
             taken.append((condition, end))
@@ -166,12 +181,14 @@ def read_branches(
     kept: dict[str, Binding | None] = {}
     if not exhaustive:
         ends.append({})
+        positions.append(len(blocks))
     elif len(ends) == 1 and taken:  # the others leave: what is bound there stays so
         condition, end = taken[0]
         kept = state.timeline.kept(start, state.ended[condition])
         kept = {name: binding for name, binding in kept.items() if name not in end}
     sites = state.function.sites
-    state.timeline.join(start, ends, moment, data, lambda index: sites[index].name)
+    names = lambda index: sites[index].name  # noqa: E731
+    state.timeline.join(start, ends, moment, data, names, choice, positions)
     for name, binding in kept.items():
         state.timeline.bind(name, moment, binding)
     for condition, end in taken:
@@ -206,20 +223,40 @@ def read_loop(state: State, node: ast.stmt, kind: str) -> None:
         for name in bound_names(part)
     }
     bound = {n for n in changed & state.locals - unbound if state.timeline.is_certain(n)}
+    before = {name: state.timeline.value(name) for name in changed if name in state.timeline}
     if kind != "try":
         state.forget(changed, state.number(node), bound)
     if isinstance(node, (ast.For, ast.AsyncFor)):
+        values = dict(state.stored(node.target, Element(state.evaluated(node.iter))))
         for name in bound_names(node.target) & state.locals:
-            state.bind(name, state.number(node), data=data_in(state, node.iter))
+            data = data_in(state, node.iter)
+            state.bind(name, state.number(node), data=data, value=values.get(name))
     moment = state.number(node)
     for position, block in enumerate(blocks_of(node)):
         if kind != "try" and position:
             kind = "else"  # of a loop: it runs once, if at all
         if kind == "try" and moment != state.number(node):
             state.forget(changed, moment, bound)
+        choice, at_start = state.blocks, {name: state.timeline.value(name) for name in changed}
+        caught = kind == "try" and block in [h.body for h in getattr(node, "handlers", ())]
+        if caught:
+            state.chosen.append((choice, 0))
         read_branch(state, node, kind, block)
         moment = last_of(state, block, moment)
-    state.forget(changed, moment, bound)
+        if caught:
+            state.chosen.pop()
+            after = {
+                name: Either(choice, ((0, now), (1, was))) if now is not was else now
+                for name, was in at_start.items()
+                for now in [state.timeline.value(name)]
+            }
+            state.forget(changed, moment, bound, after)
+    after = {
+        name: Repeated(now, was)
+        for name, was in before.items()
+        if (now := state.timeline.value(name)) is not was
+    }
+    state.forget(changed, moment, bound, NO_VALUES if kind == "try" else after)
 
 
 def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
@@ -240,12 +277,14 @@ def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
         if any(isinstance(i, Handler) and not i.harmless for i in found):
             state.timeline.act(number)
             unknown = True
-        state.forget(bound_names(item.context_expr), number)
+        value = state.evaluated(item.context_expr)
+        state.forget_inside(item.context_expr, number)
         state.frames[-1] = replace(state.frames[-1], items=(*state.frames[-1].items, *found))
         if item.optional_vars is not None:
             state.forget(bound_names(item.optional_vars), number)
             if isinstance(item.optional_vars, ast.Name):
-                state.bind(item.optional_vars.id, number, data=data_entered(state, item, found))
+                data = data_entered(state, item, found)
+                state.bind(item.optional_vars.id, number, data=data, value=value)
     state.index.items[node] = state.frames[-1].items
     read_block(state, body)
     state.frames.pop()
@@ -279,25 +318,32 @@ def read_simple(state: State, node: ast.stmt) -> None:
     elif isinstance(node, ast.Return):
         sure = node not in state.choices
         state.returned = outputs_of(state, node.value) if sure else (None, None)
+    if isinstance(node, ast.Return):
+        state.give_back(node.value)
     if value is None:
+        values = dict(values_bound(state, node))
         known = {name: state.binding(name) for name in bound_names(node) & state.locals}
         data = data_in(state, node)
-        state.forget(bound_names(node), number)
+        state.forget(bound_names(node), number, values=values)
         if isinstance(node, (ast.AugAssign, ast.Delete)):
             for name, old in known.items():
                 before = old.data if old is not None else frozenset()
-                state.bind(name, number, data=data | before)
+                value_ = state.timeline.value(name)
+                state.bind(name, number, data=data | before, value=value_)
         if isinstance(node, ast.Delete):
             for name in bound_names(node, in_place=False) & state.locals:
                 state.timeline.bind(name, number, None)
         return
     names = [target.id for target in targets if isinstance(target, ast.Name)]
-    meaning = meaning_of(state, value, sites)
+    step = state.evaluated(value)
+    meaning = meaning_of(state, value, step, sites)
+    stored = [pair for target in targets for pair in state.stored(target, step)]
+    values = {**dict(stored), **state.bound_inside(value)}
     others = bound_names(node) - set(names)
     data = data_in(state, node)
-    state.forget(others, number)
+    state.forget(others, number, values=values)
     for name in others & state.locals:
-        state.bind(name, number, data=data)
+        state.bind(name, number, data=data, value=state.timeline.value(name))
     for target in targets:
         if isinstance(target, (ast.Tuple, ast.List)):
             bind_parts(state, target, value, number)
@@ -324,41 +370,60 @@ def bind_parts(state: State, target: ast.Tuple | ast.List, value: ast.expr, numb
     if parts is not None and len(parts) == len(target.elts):
         for name, shape in zip(target.elts, parts, strict=True):
             if isinstance(name, ast.Name) and name.id in state.locals:
-                state.bind(name.id, number, shape=shape, data=data)
+                known = state.timeline.value(name.id)
+                state.bind(name.id, number, shape=shape, data=data, value=known)
     if isinstance(value, ast.Attribute) and value.attr == "shape":
         for name in target.elts:
             if isinstance(name, ast.Name) and name.id in state.locals:
-                state.bind(name.id, number, shape=(), data=data, era=None)
+                known = state.timeline.value(name.id)
+                state.bind(name.id, number, shape=(), data=data, era=None, value=known)
 
 
-def meaning_of(state: State, value: ast.expr, sites: dict[ast.Call, Site]) -> Binding:
+def values_bound(state: State, node: ast.stmt) -> Iterator[tuple[str, Value]]:
+    """The right-hand sides of the names that a statement other than an assignment binds."""
+    if isinstance(node, ast.Return):
+        return
+    if isinstance(node, ast.AugAssign):
+        loaded = copied(node.target)
+        loaded.ctx = ast.Load()
+        added = ast.copy_location(ast.BinOp(loaded, node.op, node.value), node)
+        yield from state.stored(node.target, state.evaluated(added))
+        return
+    for part in ast.iter_child_nodes(node):
+        if isinstance(part, ast.expr):
+            state.evaluated(part)
+            yield from state.bound_inside(part).items()
+
+
+def meaning_of(
+    state: State, value: ast.expr, step: Assigned, sites: dict[ast.Call, Site]
+) -> Binding:
     """What a name stands for that is bound to `value`."""
-    version = state.timeline.version()
+    made = partial(Binding, state.timeline.version(), value=step)
     if isinstance(value, ast.Name):
         binding = state.binding(value.id)
         if binding is not None:
-            return binding
+            return replace(binding, value=step)
     if isinstance(value, ast.Call):
         if value in sites:
             site = sites[value]
             given = site.observations
             data = given.data if given is not None else frozenset()
             tail = site.seen or (REST,)
-            return Binding(version, site=site.index, shape=site.shape, tail=tail, data=data)
+            return made(site=site.index, shape=site.shape, tail=tail, data=data)
         if value in state.nameless and is_none(argument(value, 2, "obs")):
-            return Binding(version, shape=state.nameless[value])
+            return made(shape=state.nameless[value])
         plate = plate_at(state, value)
         if plate is not None:
-            return Binding(version, plate=plate)
+            return made(plate=plate)
         prior = prior_of(state, value)
         if prior is not UNKNOWN_PRIOR:
-            return Binding(version, prior=prior, era=state.era, data=data_in(state, value))
+            return made(prior=prior, era=state.era, data=data_in(state, value))
     qualified = state.resolve(value)
     if qualified is not None and qualified.startswith("numpyro"):
-        return Binding(version, qualified=qualified)  # sample = numpyro.sample
+        return made(qualified=qualified)  # sample = numpyro.sample
     seen = seen_of(state, value)
-    return Binding(
-        version,
+    return made(
         shape=closed(seen),
         tail=seen,
         parts=state.parts(value),

@@ -28,6 +28,9 @@ LEAVES = frozenset([ast.Constant, ast.Name])
 #: Where what is known of a node is kept with it.
 MARK = "_known_"
 
+#: Where an argument that stands in the place of a helper's parameter has its value as it is given.
+GIVEN = "given"
+
 
 def remembered(function: Callable[[ast.AST], Found]) -> Callable[[ast.AST], Found]:
     """Keep what a function says of a node with the node."""
@@ -91,6 +94,8 @@ def copied(node: Node) -> Node:
     for name in node._fields:
         if hasattr(node, name):
             setattr(made, name, copied_value(getattr(node, name)))
+    if GIVEN in node.__dict__:
+        setattr(made, GIVEN, getattr(node, GIVEN))
     return ast.copy_location(made, node)
 
 

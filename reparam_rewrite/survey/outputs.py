@@ -72,7 +72,8 @@ def bind_outputs(state: State, target: ast.expr, outputs: Outputs, number: int) 
     elif isinstance(target, ast.Name) and isinstance(outputs, int):
         site = state.function.sites[outputs]
         if target.id in state.locals:
-            state.bind(target.id, number, site=site.index, shape=site.shape)
+            value = state.timeline.value(target.id)
+            state.bind(target.id, number, site=site.index, shape=site.shape, value=value)
             if not state.following:
                 state.function.amend(replace(site, variable=target.id))
 

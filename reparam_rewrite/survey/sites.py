@@ -174,6 +174,7 @@ def read_site(
     if state.following:
         site = seen_from_outside(state, site, name, statement, node)
     state.function.add(site)
+    state.function.evaluated.sampled[node] = site.index
     return site
 
 
@@ -197,7 +198,7 @@ def comments_on(state: State, statement: ast.stmt) -> tuple[Comment, ...]:
 def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call) -> bool:
     """Read the body of a function that is called, if it can be followed and may sample."""
     name = state.function.name
-    found = sampled_by(state.index, name, state.function.hidden, call)
+    found = sampled_by(state.index, name, state.function.hidden, call, state.evaluated)
     running = [name, *(other.name for other in state.following)]
     if found is None or found[0] in running:
         return False
@@ -217,10 +218,13 @@ def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call
             outer.call if outer else call,
             returned_at_end(body),
             era,
+            len(state.chosen),
         )
     )
     state.read_block(state, body)
-    state.followed[call] = state.following.pop().outputs
+    done = state.following.pop()
+    state.followed[call] = done.outputs
+    state.function.evaluated.followed[call] = done.given_back
     return True
 
 

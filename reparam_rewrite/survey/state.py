@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
@@ -16,11 +16,24 @@ from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import ACTING, acts, touched_by
-from reparam_rewrite.survey.scopes import sizes_in
+from reparam_rewrite.survey.scopes import bound_names, sizes_in
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.timeline import Ended, Timeline
-from reparam_rewrite.survey.values import Binding, Frame, Function, Hidden, Shape
+from reparam_rewrite.survey.timeline import NO_VALUES, Ended, Timeline
+from reparam_rewrite.survey.values import (
+    Argument,
+    Assigned,
+    Binding,
+    Evaluated,
+    Frame,
+    Function,
+    Hidden,
+    Part,
+    Returned,
+    Shape,
+    Stored,
+    Value,
+)
 
 #: Which sites a value is made of: one, by its index, or several in a tuple or a dictionary.
 Outputs = int | tuple["Outputs", ...] | dict[str, "Outputs"] | None
@@ -31,7 +44,8 @@ class Followed(Struct):
 
     `name` is the helper's, `statement` and `call` are those of the function that is read itself,
     `returned` is the helper's only ``return``, at its end, and `outputs` the sites in what that
-    gives back. `era` is when it was called: see `Read`.
+    gives back. `era` is when it was called: see `Read`; `chosen` how many branches led there.
+    `given_back` is all that it returns.
     """
 
     name: str
@@ -39,7 +53,9 @@ class Followed(Struct):
     call: ast.Call
     returned: ast.Return | None
     era: int
+    chosen: int
     outputs: Outputs = None
+    given_back: list[Returned] = []
 
 
 class State:
@@ -88,6 +104,8 @@ class State:
         self.following: list[Followed] = []
         self.followed: dict[ast.Call, Outputs] = {}
         self.blocks: int = runner.blocks if runner else 0
+        #: The branches that what is read stands in: each choice, and which position is taken.
+        self.chosen: list[tuple[int, int]] = []
         self.function = Function(
             name=scoped.name,
             place=text.place(scoped.node),
@@ -97,6 +115,7 @@ class State:
             unstable=unstable,
             first=index.numbers[scoped.node],
             last=index.last_of(scoped.node),
+            evaluated=Evaluated(scoped.node),
         )
 
     def resolve(self, node: ast.expr) -> str | None:
@@ -174,14 +193,65 @@ class State:
         return any(acts(self, inside) for inside in parts)
 
     def forget(
-        self, names: AbstractSet[str], moment: int, bound: Container[str] = frozenset()
+        self,
+        names: AbstractSet[str],
+        moment: int,
+        bound: Container[str] = frozenset(),
+        values: Mapping[str, Value | None] = NO_VALUES,
     ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
         if not names:
             return
         own = {name for name in names if name in self.locals}
-        self.timeline.forget({name for name in own if name not in bound}, moment)
-        self.timeline.forget({name for name in own if name in bound}, moment, certain=True)
+        self.timeline.forget({name for name in own if name not in bound}, moment, values)
+        certain = {name for name in own if name in bound}
+        self.timeline.forget(certain, moment, values, certain=True)
+
+    def forget_inside(self, node: ast.expr, moment: int) -> None:
+        """What an expression binds, ``(n := len(y))``, stands for something else from then on."""
+        self.forget(bound_names(node), moment, values=self.bound_inside(node))
+
+    def bound_inside(self, node: ast.expr) -> dict[str, Value]:
+        """The right-hand sides of the names that an expression binds."""
+        if not bound_names(node):
+            return {}
+        named = [part for part in walk(node) if isinstance(part, ast.NamedExpr)]
+        return {part.target.id: self.evaluated(part.value) for part in named}
+
+    def evaluated(self, node: ast.expr) -> Assigned:
+        """The value of an expression that is evaluated now."""
+        step = Assigned(node, self.timeline.mark(), len(self.following))
+        self.function.evaluated.steps.append(step)
+        return step
+
+    def give_back(self, node: ast.expr | None) -> None:
+        """The function, or the helper that is followed, returns the value of an expression."""
+        value = None if node is None else self.evaluated(node)
+        if self.following:
+            helper = self.following[-1]
+            helper.given_back.append((value, tuple(self.chosen[helper.chosen :])))
+        else:
+            self.function.evaluated.returned.append((value, tuple(self.chosen)))
+
+    def stored(self, target: ast.expr, value: Value) -> Iterator[tuple[str, Value]]:
+        """The names whose right-hand sides change where `target` is assigned a value."""
+        match target:
+            case ast.Name(id=name):
+                yield name, value
+            case ast.Starred(value=inner):
+                yield from self.stored(inner, value)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                starred = any(isinstance(part, ast.Starred) for part in targets)
+                for place, inner in enumerate(targets):
+                    part = Part(value, place, 0 if starred else len(targets))
+                    yield from self.stored(inner, part)
+            case ast.Attribute(value=holder) | ast.Subscript(value=holder):
+                root = holder
+                while isinstance(root, (ast.Attribute, ast.Subscript)):
+                    root = root.value
+                if isinstance(root, ast.Name):
+                    before = self.timeline.value(root.id)
+                    yield root.id, Stored(before, ast.unparse(target), value, root is holder)
 
     def parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
         """The shapes of the elements of a tuple."""
@@ -211,14 +281,16 @@ class State:
         numbers = sizes_in(self.scoped.parts, self._called)
         for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             shape = () if part.arg in numbers else None
+            value = Argument(part.arg)
             if part.arg in given:
-                self.timeline.bind(part.arg, first, given[part.arg])
-            else:
-                own, era = frozenset([part.arg]), None if shape == () else 0
-                self.bind(part.arg, first, shape=shape, data=own, era=era, computed=True)
+                self.timeline.bind(part.arg, first, replace(given[part.arg], value=value))
+                continue
+            own, era = frozenset([part.arg]), None if shape == () else 0
+            self.bind(part.arg, first, shape=shape, data=own, era=era, computed=True, value=value)
         for extra in (arguments.vararg, arguments.kwarg):
             if extra:
-                self.bind(extra.arg, first, data=frozenset([extra.arg]))
+                value = Argument(extra.arg)
+                self.bind(extra.arg, first, data=frozenset([extra.arg]), value=value)
         self.read_block(self, self.scoped.node.body)
         return self.function
 

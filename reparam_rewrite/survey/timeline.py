@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, count
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.values import REST, Binding, Read, closed
+from reparam_rewrite.survey.values import REST, Binding, Either, Read, Value, closed
 
 #: What names stood for at the end of the branches under one condition: by the name, and by the
 #: version that it had when these branches had come together with the others.
 Ended = dict[tuple[str, int], Binding | None]
+
+
+NO_VALUES: Mapping[str, Value | None] = {}
+NO_MARKS: list[int] = []
 
 
 class Region(Struct):
@@ -44,6 +48,7 @@ class Timeline:
         self.versions = count(1) if versions is None else versions
         self._moments: dict[str, list[int]] = {}
         self._bindings: dict[str, list[Binding | None]] = {}
+        self._marks: dict[str, list[int]] = {}
         self._now: dict[str, Binding | None] = {}
         # Every name as it is bound, with what it stood for before: branches are told by what they
         # change, as there may be many, and many more names.
@@ -99,6 +104,7 @@ class Timeline:
         """Let `name` stand for `binding` after `statement`; None: it isn't bound."""
         self._moments.setdefault(name, []).append(statement)
         self._bindings.setdefault(name, []).append(binding)
+        self._marks.setdefault(name, []).append(len(self._changes))
         self._changes.append((name, self._now.get(name)))
         self._now[name] = binding
 
@@ -113,11 +119,32 @@ class Timeline:
         version = self.version() if known.shape is None else known.version
         self.bind(name, statement, replace(known, version=version, data=known.data | data))
 
-    def forget(self, names: Iterable[str], statement: int, *, certain: bool = False) -> None:
-        """From after `statement` on nothing is known of `names` but that they may be bound."""
+    def forget(
+        self,
+        names: Iterable[str],
+        statement: int,
+        values: Mapping[str, Value | None] = NO_VALUES,
+        *,
+        certain: bool = False,
+    ) -> None:
+        """From after `statement` on nothing is known of `names` but that they may be bound.
+
+        `values` are their right-hand sides, if these are others than before.
+        """
         for name in sorted(names):
-            unknown = frozenset([name])
-            self.bind(name, statement, Binding(self.version(), certain=certain, data=unknown))
+            value = values[name] if name in values else self.value(name)
+            unknown = Binding(self.version(), certain=certain, data=frozenset([name]), value=value)
+            self.bind(name, statement, unknown)
+
+    def value(self, name: str) -> Value | None:
+        """The right-hand side that a name has now."""
+        binding = self._now.get(name)
+        return None if binding is None else binding.value
+
+    def at(self, name: str, mark: int) -> Binding | None:
+        """The binding that a name had at a `mark`, as it was bound."""
+        found = bisect_left(self._marks.get(name, NO_MARKS), mark) - 1
+        return self._bindings[name][found] if found >= 0 else None
 
     def is_certain(self, name: str) -> bool:
         """Is the name surely bound now?"""
@@ -225,18 +252,24 @@ class Timeline:
         statement: int,
         data: frozenset[str],
         names: Callable[[int], str],
+        choice: int,
+        positions: list[int],
     ) -> None:
         """After branches since `mark` that changed what `ends` say, keep what holds in all.
 
         `data` are the arguments of the call that decide between the branches, which matters unless
-        the values are draws of one name; `names` tells those of sites.
+        the values are draws of one name; `names` tells those of sites. `choice` is a number for
+        these branches, and `positions` tells which of them `ends` are.
         """
         if not ends:
             return
         for name, start in self.meant_before(mark):
             found = [end.get(name, start) for end in ends]
             first = found[0]
-            if all(binding is first for binding in found):
+            among = [(at, b.value) for at, b in zip(positions, found, strict=True) if b]
+            if all(is_same(binding, first) for binding in found):
+                if first is not None and any(value is not first.value for _, value in among):
+                    first = replace(first, value=Either(choice, tuple(among)))
                 if self._now.get(name) is not first:
                     self.bind(name, statement, first)
                 continue
@@ -265,8 +298,16 @@ class Timeline:
                     ),
                     era=None if fixed else self.era,
                     opaque=any(b.opaque for b in bound),
+                    value=Either(choice, tuple(among)),
                 ),
             )
+
+
+def is_same(one: Binding | None, other: Binding | None) -> bool:
+    """Do two bindings say the same, wherever a name was given the other's value?"""
+    if one is other or one is None or other is None:
+        return one is other
+    return one.version == other.version and one == replace(other, value=one.value)
 
 
 def sites_of(binding: Binding | None) -> tuple[int, ...]:

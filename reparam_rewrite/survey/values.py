@@ -349,6 +349,67 @@ class Site(Struct, frozen=True):
         return self.statement, -1 if self.step is None else self.step.statement
 
 
+class Assigned(Struct, frozen=True, eq=False):
+    """The value of an expression where it is evaluated: names in it mean what they do at `mark`.
+
+    `depth` is the number of helpers that it stands in, as it is read where these are called.
+    """
+
+    node: ast.expr
+    mark: int
+    depth: int = 0
+
+
+class Argument(Struct, frozen=True, eq=False):
+    """An argument of the function, by its name."""
+
+    name: str
+
+
+class Part(Struct, frozen=True, eq=False):
+    """What a target in a tuple gets of `whole`; `count` is 0 where a starred one is among them."""
+
+    whole: Value | None
+    place: int
+    count: int
+
+
+class Element(Struct, frozen=True, eq=False):
+    """What the target of a loop is in one of its runs."""
+
+    over: Value
+
+
+class Either(Struct, frozen=True, eq=False):
+    """What a name is after branches of which one ran, each by its position among them."""
+
+    choice: int
+    among: tuple[tuple[int, Value | None], ...]
+
+
+class Repeated(Struct, frozen=True, eq=False):
+    """What a name is after a block that ran any number of times, if at all."""
+
+    now: Value | None
+    before: Value | None
+
+
+class Stored(Struct, frozen=True, eq=False):
+    """An object after ``d["k"] = value`` or ``d.k = value``; `key` is the target as it is written.
+
+    `direct`: the target is an element or an attribute of the name itself.
+    """
+
+    holder: Value | None
+    key: str
+    value: Value
+    direct: bool
+
+
+#: What a name stands for, by its right-hand side, of a function its dotted name.
+Value = Assigned | Argument | Part | Element | Either | Repeated | Stored | str
+
+
 class Binding(Struct, frozen=True):
     """What a local name stands for from some statement on.
 
@@ -375,6 +436,7 @@ class Binding(Struct, frozen=True):
         False  # an argument, or what array functions make of arguments: None is passed on
     )
     tail: Shape = (REST,)  # what shows of a shape that can't be read
+    value: Value | None = None  # its right-hand side; imports have none
 
     @property
     def fixed(self) -> bool:
@@ -421,6 +483,25 @@ class Hidden(Struct, frozen=True):
         return any(name in names for names in self.by)
 
 
+class Evaluated(Struct):
+    """What a function evaluates: for those who ask what its values are made of.
+
+    `steps` are the expressions of its statements, in their order, and `returned` those that it
+    gives back, each with the branches that lead there. `sampled` are the calls of `sample` by the
+    index of their site, and `followed` what the helpers give back whose bodies are read as its own.
+    """
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef
+    steps: list[Assigned] = []
+    returned: list[Returned] = []
+    sampled: dict[ast.Call, int] = {}
+    followed: dict[ast.Call, list[Returned]] = {}
+
+
+#: What a ``return`` gives back, and the choices that lead there, each with the position taken.
+Returned = tuple[Value | None, tuple[tuple[int, int], ...]]
+
+
 class Function(Struct):
     """A function, method or nested function; `name` is dotted ("Forecaster.model")."""
 
@@ -432,6 +513,7 @@ class Function(Struct):
     unstable: frozenset[str]  # names that other functions may bind anew
     first: int  # its own `def` statement
     last: int  # the last statement of its body
+    evaluated: Evaluated
     sites: list[Site] = []
     by_name: dict[str, list[Site]] = {}
     params: set[str] = set()
@@ -480,6 +562,8 @@ class Survey(Callgraph, frozen=True):
     addressed: tuple[Addressed, ...]
     densities: frozenset[str]  # classes of the file that say their own log_prob
     statements: tuple[ast.stmt, ...]  # by number
+    classes: frozenset[str] = frozenset()  # by their dotted names
+    patched: bool = False  # it sets what functions are made of
     stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
     lines: tuple[str, ...] = ()
     facts: FileFacts = FileFacts()

@@ -6,10 +6,12 @@ Sites are meant by their `index` in a survey's function.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
+
+from reparam_rewrite.survey.values import Function
 
 #: From left to right: the number of an axis of the site itself, counted from its end, "" for a new
 #: axis of one element, or the index that picks from an axis.
@@ -94,7 +96,7 @@ class Form(Struct, frozen=True):
     number: float | None = None
     parts: tuple[Form, ...] | None = None
     made: Made | None = None
-    function: ast.FunctionDef | ast.Lambda | None = None
+    function: Function | ast.Lambda | None = None
     loose: bool = False
 
     @property
@@ -175,3 +177,58 @@ def product(left: Form, right: Form) -> tuple[Term, ...]:
         if not others:
             found += hidden(mine, "a product with a function of other sites")
     return tuple(dict.fromkeys(found))
+
+
+def in_branch(form: Form, choice: int, position: int, common: set[Term] | None = None) -> Form:
+    """As it is where one of several blocks ran; what is `common` to all is as it was."""
+    chosen = (choice, position)
+    terms = tuple(
+        term if common and term in common else replace(term, branches=term.branches | {chosen})
+        for term in form.terms
+    )
+    return replace(form, terms=terms)
+
+
+def indexed(layout: Layout, indices: Sequence[str | None]) -> Layout:
+    """The axes of a value after ``[...]``; None if they can't be told.
+
+    indices: for each item None for a whole axis, "" for a new one, else the index, of one axis.
+    """
+    if layout is None:
+        return None
+    taken = sum(index not in ("", "...") for index in indices)
+    if taken > len(layout) or sum(bool(index) and index != "..." for index in indices) > 1:
+        return None
+    found: list[int | str] = []
+    left = list(layout)
+    for index in (*indices, *([] if "..." in indices else ["..."])):
+        if index == "...":
+            rest = len(layout) - taken
+            found += left[:rest]
+            left = left[rest:]
+        elif index == "":
+            found.append("")
+        else:
+            axis = left.pop(0)
+            found.append(axis if index is None else index)
+    return tuple(found)
+
+
+def picks_of(term: Term, indices: Sequence[str | None]) -> tuple[str, ...]:
+    """What picks from each axis of a site of which none is gone; () if that isn't told."""
+    if term.layout is None or "..." in indices:
+        return ()
+    own = tuple(axis for axis in term.layout if axis != "")
+    picks = [index or "" for index in indices if index != ""]
+    if own != own_layout(len(own)) or len(picks) > len(term.layout):
+        return ()
+    picks += [""] * (len(term.layout) - len(picks))
+    mine = tuple(pick for axis, pick in zip(term.layout, picks, strict=True) if axis != "")
+    return mine if any(mine) else ()
+
+
+def at_line(form: Form, line: int) -> Form:
+    """A name's meaning where it is read: a lone summand is told by that line."""
+    if len(form.terms) != 1 or form.terms[0].weights or form.terms[0].group:
+        return form
+    return replace(form, terms=(replace(form.terms[0], line=line),))
