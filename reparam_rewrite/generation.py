@@ -72,7 +72,7 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
     refuse_missing_arrays(settings, output)
     made_from = origin(__version__, output, (model, document.data), (config, given), width)
     if is_notebook(output):
-        from reparam_rewrite.notebooks.stamp import read_stamp, stamped
+        from reparam_rewrite.source.notebook_stamp import read_stamp, stamped
     else:
         from reparam_rewrite.source.stamp import read_stamp, stamped
     new = stamped(result.data, made_from)

@@ -28,7 +28,7 @@ def known_fresh(model: str, config: str, output: str) -> bool:
         return False
     made_from = origin(__version__, output, *sources, line_length(Path(model)))
     if output.endswith(".ipynb"):
-        from reparam_rewrite.notebooks import stamp
+        from reparam_rewrite.source import notebook_stamp as stamp
 
         return stamp.is_fresh(made, made_from)
     return is_fresh(made, made_from)

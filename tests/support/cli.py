@@ -96,7 +96,7 @@ def body(data: bytes) -> bytes:
 
 def made_before(data: bytes) -> bytes:
     """`data` as an earlier version would have generated it, from other sources."""
-    return stamped(data, Origin("0.0.1", "model.py", "offsets.toml", "0" * 16, crlf=False))
+    return stamped(data, Origin("0.0.1", "model.py", "offsets.toml", "0" * 16))
 
 
 def snapshot(folder: Path) -> dict[str, State]:

@@ -1,4 +1,4 @@
-"""Where a generated notebook comes from, in its metadata: what `provenance` is for Python files.
+"""Where a generated notebook comes from, in its metadata: what `source.stamp` is for Python files.
 
 ::
 
@@ -7,12 +7,14 @@
       "generated_by": "reparam-rewrite 0.1.0: edit its sources, not this file",
       "sources": "5a1f09c2d7e84b36",
       "body": "90cd35bb1e6f7a42",
+      "code": "7d1c03b7a9e2f845",
       "model": "model.ipynb",
       "config": "offsets.toml"
      },
 
 The body is what a person writes, the cells' kinds and sources: a notebook that was run and saved
-is still what was generated.
+is still what was generated. So is one whose cells a formatter has changed: `code` is a digest of
+the fingerprint of each.
 """
 
 from __future__ import annotations
@@ -34,10 +36,14 @@ def read_stamp(data: bytes) -> Stamp | None:
     said = said.get(KEY) if isinstance(said, dict) else None
     if not isinstance(said, dict):
         return None
+    first, sources, body = (str(said.get(key)) for key in ("generated_by", "sources", "body"))
     lines = json.dumps(said, sort_keys=True).encode()
-    version = json.dumps(said.get("generated_by")).encode()
-    digests = str(said.get("sources")), str(said.get("body"))
-    return Stamp(lines, *digests, body_of(notebook), version)
+    code = str(said.get("code", ""))
+    return Stamp(lines, first, paths_of(said), sources, body, code, body_of(notebook), code_of)
+
+
+def paths_of(said: dict[str, Any]) -> str:
+    return json.dumps([said.get("model"), said.get("config")])
 
 
 def loaded(data: bytes) -> dict[str, Any]:
@@ -59,6 +65,22 @@ def body_of(notebook: dict[str, Any]) -> bytes:
     return json.dumps(found).encode()
 
 
+def code_of(body: bytes) -> str:
+    """The digest of what the cells say."""
+    from reparam_rewrite.source.cells import cell_of
+    from reparam_rewrite.source.fingerprint import fingerprint
+
+    found: list[Any] = []
+    for kind, text in json.loads(body):
+        cell = cell_of(text, "", "", 0) if kind == "code" and isinstance(text, str) else None
+        if cell is None:
+            found.append([kind, text])
+            continue
+        magics = [magic.rstrip() for _, magic in cell.hidden.magics]
+        found.append([kind, cell.head.rstrip(), fingerprint(cell.hidden.text), magics])
+    return digest(json.dumps(found).encode())
+
+
 def joined(source: Any) -> Any:
     """nbformat allows a string and a list of lines."""
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
@@ -71,6 +93,7 @@ def table(body: bytes, made_from: Origin) -> dict[str, str]:
         "generated_by": f"reparam-rewrite {made_from.version}: edit its sources, not this file",
         "sources": made_from.sources,
         "body": digest(body),
+        "code": code_of(body),
         "model": made_from.model,
         "config": made_from.config,
     }
@@ -79,10 +102,11 @@ def table(body: bytes, made_from: Origin) -> dict[str, str]:
 def is_fresh(data: bytes, made_from: Origin) -> bool:
     """Is a generated notebook what its sources give now, for all that the digests can tell?"""
     stamp = read_stamp(data)
-    if stamp is None or stamp.edited:
+    if stamp is None or stamp.sources != made_from.sources:
         return False
-    expected = table(stamp.rest, made_from)
-    return stamp.lines == json.dumps(expected, sort_keys=True).encode()
+    expected = table(b"[]", made_from)
+    told = expected["generated_by"], paths_of(expected)
+    return (stamp.first, stamp.paths) == told and not stamp.edited
 
 
 def stamped(data: bytes, made_from: Origin) -> bytes:

@@ -1,1 +1,0 @@
-"""What notebooks have beside their code: the stamp of a generated one, and places in cells."""
