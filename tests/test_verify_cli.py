@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam_rewrite.cli.commands import COMMANDS
-from reparam_rewrite.cli.main import main
+from reparam_rewrite.cli.main import COMMANDS, main
 from reparam_rewrite.cli.verify import command
 from tests.support.cases import FIXTURES, golden
 from tests.support.cli import environment, run, snapshot

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
+from reparam_rewrite.cli import options
 from reparam_rewrite.cli.completion import files
+from reparam_rewrite.cli.exit import DONE, guarded, refused
 from reparam_rewrite.cli.fit import PILOTS
-from reparam_rewrite.cli.main import (
-    CONTEXT,
-    Program,
-    args_option,
-    color_option,
-    function_option,
-    guarded,
-)
-from reparam_rewrite.cli.rewrite import DONE
 from reparam_rewrite.cli.screen import Screen
 
 EPILOG = """\b
@@ -33,13 +27,39 @@ Exit status:
 """
 
 
-@click.command(
-    cls=Program,
-    name="bench",
-    epilog=EPILOG,
-    context_settings=CONTEXT,
-)
-@click.argument("model", metavar="MODEL", shell_complete=files(".py"))
+class Request(NamedTuple):
+    """What is asked for. `keys` to `limit` say how long the runs are."""
+
+    model: str
+    configs: tuple[str, ...]
+    args_given: str | None
+    function: str | None
+    nuts: bool
+    svi: bool
+    fit: bool
+    pilot: str
+    no_rivals: bool
+    keys: int
+    draws: int
+    warmup: int
+    chains: int
+    steps: int
+    limit: float
+    state: str | None
+    report: str | None
+    form: str
+    quiet: bool
+    verbose: bool
+    color: str
+
+    @property
+    def kept(self) -> str:
+        """The path of the file that keeps finished runs."""
+        return self.state or f"{Path(self.model).stem}.bench.jsonl"
+
+
+@options.command("bench", EPILOG)
+@options.model(".py")
 @click.option(
     "--config",
     "-c",
@@ -49,64 +69,22 @@ Exit status:
     help="A TOML file that says which sites to offset; give several to compare them.",
     shell_complete=files(".toml"),
 )
-@args_option
-@function_option
-@click.option(
-    "--nuts",
-    is_flag=True,
-    help="Compare under NUTS, which is done too if neither --nuts nor --svi is given.",
+@options.args()
+@options.function
+@options.flag(
+    "--nuts", help="Compare under NUTS, which is done too if neither --nuts nor --svi is given."
 )
-@click.option("--svi", is_flag=True, help="Compare guides that are trained with SVI.")
-@click.option(
-    "--fit",
-    is_flag=True,
-    help="Compare each config also as `fit` leaves it; what its pilot costs is counted.",
+@options.flag("--svi", help="Compare guides that are trained with SVI.")
+@options.flag(
+    "--fit", help="Compare each config also as `fit` leaves it; what its pilot costs is counted."
 )
-@click.option(
-    "--pilot",
-    type=click.Choice(PILOTS),
-    default="nuts",
-    show_default=True,
-    help="What --fit takes its draws from.",
-)
-@click.option(
-    "--no-rivals", is_flag=True, help="Compare only the model as written and the configs."
-)
-@click.option(
-    "--keys",
-    type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="With how many random keys everything is run.",
-)
-@click.option(
-    "--draws",
-    type=click.IntRange(100),
-    default=1000,
-    show_default=True,
-    help="How many draws each chain keeps.",
-)
-@click.option(
-    "--warmup",
-    type=click.IntRange(25),
-    default=1000,
-    show_default=True,
-    help="How many draws each chain is warmed up with, before those.",
-)
-@click.option(
-    "--chains",
-    type=click.IntRange(2),
-    default=2,
-    show_default=True,
-    help="How many chains each key runs.",
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(100),
-    default=10_000,
-    show_default=True,
-    help="How many steps SVI takes.",
-)
+@options.choice("--pilot", of=PILOTS, help="What --fit takes its draws from.")
+@options.flag("--no-rivals", help="Compare only the model as written and the configs.")
+@options.number("--keys", 3, 1, "With how many random keys everything is run.")
+@options.number("--draws", 1000, 100, "How many draws each chain keeps.")
+@options.number("--warmup", 1000, 25, "How many draws each chain is warmed up with, before those.")
+@options.number("--chains", 2, 2, "How many chains each key runs.")
+@options.number("--steps", 10_000, 100, "How many steps SVI takes.")
 @click.option(
     "--limit",
     type=click.FloatRange(1),
@@ -114,34 +92,21 @@ Exit status:
     show_default=True,
     help="After how many seconds the run of one key is stopped.",
 )
-@click.option(
+@options.file(
     "--state",
-    metavar="FILE",
+    endings=[".jsonl"],
     help="The file that keeps finished runs; without it, MODEL.bench.jsonl in this folder.",
-    shell_complete=files(".jsonl"),
 )
-@click.option(
+@options.file(
     "--report",
-    metavar="FILE",
+    endings=[".html"],
     help="Also write a page of HTML with plots and diffs to this file.",
-    shell_complete=files(".html"),
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "csv"]),
-    default="text",
-    show_default=True,
-    help="Print tables, JSON or CSV.",
-)
-@click.option(
-    "--quiet", "-q", is_flag=True, help="Don't say what is running, and how much of it is left."
-)
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Show the traceback of an error in the model's code."
-)
-@color_option
-def command(model: str, color: str, verbose: bool, **options: Any) -> int:
+@options.form("text", "json", "csv", help="Print tables, JSON or CSV.")
+@options.quiet("Don't say what is running, and how much of it is left.")
+@options.verbose("Show the traceback of an error in the model's code.")
+@options.color
+def command(**given: Any) -> int:
     """Measure what configs are worth to NUTS and SVI on MODEL.
 
     The model as written and each config are compared with what else a person would try: a dense
@@ -149,69 +114,20 @@ def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     kept in a file, from which the same command goes on after it was stopped; delete it to start
     anew.
     """
-    screen = Screen(color)
-    hint = "finished runs are kept. Please report this; -v shows the traceback."
-    return guarded(lambda: run(model, screen=screen, **options), model, verbose, screen, hint)
+    return guarded(run, Request(**given), "finished runs are kept. ")
 
 
-def run(
-    model: str,
-    configs: tuple[str, ...],
-    args_given: str | None,
-    function: str | None,
-    nuts: bool,
-    svi: bool,
-    fit: bool,
-    pilot: str,
-    no_rivals: bool,
-    keys: int,
-    draws: int,
-    warmup: int,
-    chains: int,
-    steps: int,
-    limit: float,
-    state: str | None,
-    report: str | None,
-    form: str,
-    quiet: bool,
-    screen: Screen,
-) -> int:
+def run(request: Request, screen: Screen) -> int:
     """Load, run what isn't kept, print. Raises `Refusal` before anything runs."""
-    import os
     import sys
-    from importlib.util import find_spec
-    from pathlib import Path
     from shlex import join
 
-    from reparam_rewrite.cli.verify import prepare
     from reparam_rewrite.config.reading import read_config
-    from reparam_rewrite.messages import Diagnostic, Refusal
-    from reparam_rewrite.source.files import (
-        read_bytes,
-        refuse_same_file,
-        refuse_unwritable,
-        write_outputs,
-    )
+    from reparam_rewrite.running.environment import prepare
+    from reparam_rewrite.source.files import read_bytes, write_outputs
 
-    if model == "-" or "-" in configs:
-        hint = "save it as a file: bench runs it for a while, and goes on after it was stopped."
-        raise Refusal(Diagnostic(None, "bench takes nothing on standard input", hint))
-    if report is not None and find_spec("matplotlib") is None:
-        hint = 'install it with pip install "reparam-rewrite[report]".'
-        raise Refusal(
-            Diagnostic(None, "--report draws with matplotlib, which isn't installed", hint)
-        )
-    kept = Path(state or f"{Path(model).stem}.bench.jsonl")
-    for path in (str(kept), *([report] if report else [])):
-        for other in (model, *configs):
-            refuse_same_file(other, path)
-    refuse_unwritable(str(kept))
-    if report is not None:
-        refuse_unwritable(report)
-        if os.path.realpath(report) == os.path.realpath(kept):
-            hint = "finished runs are kept in it: give --report another path."
-            raise Refusal(Diagnostic(report, "--report and --state name one file", hint))
-    settings = [read_config(read_bytes(path, "config"), path) for path in configs]
+    refuse_paths(request)
+    settings = [read_config(read_bytes(path, "config"), path) for path in request.configs]
     prepare("bench")
 
     from reparam_rewrite.bench.advice import advice
@@ -222,30 +138,67 @@ def run(
     from reparam_rewrite.bench.variants import named
     from reparam_rewrite.running.call import called
 
-    call = called(model, settings, args_given, function, "bench")
+    def said(text: str) -> None:
+        if not request.quiet:
+            screen.account([text])
+
+    length = Options(
+        keys=request.keys,
+        draws=request.draws,
+        warmup=request.warmup,
+        chains=request.chains,
+        steps=request.steps,
+        limit=request.limit,
+    )
     bench = Bench(
-        call,
-        dict(zip(named(configs), settings, strict=True)),
-        Options(keys=keys, draws=draws, warmup=warmup, chains=chains, steps=steps, limit=limit),
-        Kept(kept),
-        pilot if fit else "",
-        not no_rivals,
-        (lambda text: None) if quiet else (lambda text: screen.account([text])),
+        called(request.model, settings, request.args_given, request.function, "bench"),
+        dict(zip(named(request.configs), settings, strict=True)),
+        length,
+        Kept(Path(request.kept)),
+        request.pilot if request.fit else "",
+        not request.no_rivals,
+        said,
     )
     words = join(["reparam-rewrite", *sys.argv[1:]])
-    results = bench.results(words, nuts or not svi, svi)
+    results = bench.results(words, request.nuts or not request.svi, request.svi)
     sentences = advice(results)
-    if report is not None:
+    if request.report is not None:
         from reparam_rewrite.bench.report import page
 
-        write_outputs([(report, page(results, sentences).encode())])
-    if form == "json":
+        write_outputs([(request.report, page(results, sentences).encode())])
+    if request.form == "json":
         text = as_json(results, sentences)
-    elif form == "csv":
+    elif request.form == "csv":
         text = as_csv(results)
     else:
         text = as_text(results) + "".join(f"\n{sentence}" for sentence in sentences) + "\n"
     screen.print(text)
-    if not quiet and report is not None:
-        screen.account([f"wrote {report}"])
+    if request.report is not None:
+        said(f"wrote {request.report}")
     return DONE
+
+
+def refuse_paths(request: Request) -> None:
+    """Refuse what can't be read or written, before anything runs."""
+    import os
+    from importlib.util import find_spec
+
+    from reparam_rewrite.source.files import refuse_same_file, refuse_unwritable
+
+    if request.model == "-" or "-" in request.configs:
+        hint = "save it as a file: bench runs it for a while, and goes on after it was stopped."
+        refused(None, "bench takes nothing on standard input", hint)
+    report = request.report
+    if report is not None and find_spec("matplotlib") is None:
+        hint = 'install it with pip install "reparam-rewrite[report]".'
+        refused(None, "--report draws with matplotlib, which isn't installed", hint)
+    outputs = [request.kept, *([report] if report else [])]
+    for path in outputs:
+        for other in (request.model, *request.configs):
+            refuse_same_file(other, path)
+    refuse_unwritable(request.kept)
+    if report is not None:
+        refuse_unwritable(report)
+        if os.path.realpath(report) == os.path.realpath(request.kept):
+            hint = "finished runs are kept in it: give --report another path."
+            refused(report, "--report and --state name one file", hint)

@@ -1,4 +1,4 @@
-"""What a shell offers after Tab: files that fit, and the commands where one may stand.
+"""What a shell offers after Tab where a file is wanted: the files that fit.
 
 The rest, such as options and their choices, click completes by itself.
 """
@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reparam_rewrite.cli.commands import COMMANDS
-
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
-
-#: The key of a context's `meta` that says whether the first word is being completed.
-FIRST = f"{__name__}.first"
 
 #: What a shell would have to quote, and click doesn't.
 ODD = frozenset(" \t\n'\"\\$`!&|;<>()[]{}*?#~,")
@@ -34,20 +29,6 @@ def files(*endings: str) -> Complete:
         return found_files(incomplete, endings)
 
     return complete
-
-
-def model_or_command(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Completes MODEL, whose place a command may take if it is the first word."""
-    from click.shell_completion import CompletionItem
-
-    commands = [
-        CompletionItem(name, help=text)
-        for name, text in COMMANDS.items()
-        if context.meta.get(FIRST) and name.startswith(incomplete)
-    ]
-    return [*commands, *found_files(incomplete, (".py", ".ipynb"))]
 
 
 def found_files(incomplete: str, endings: tuple[str, ...]) -> list[CompletionItem]:

@@ -1,4 +1,4 @@
-"""What the command line does when it is called with these options: its files, streams and status.
+"""What the program does when it is asked to rewrite: its files, its streams and its exit status.
 
 An up-to-date output is known before anything slow is imported.
 """
@@ -9,43 +9,56 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from reparam_rewrite.cli.exit import DONE, FAILED, refused
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from reparam_rewrite.generation import Outcome
     from reparam_rewrite.source.targets import Target
-
-DONE, CHANGED, FAILED = 0, 1, 2
 
 #: From so many targets on, a terminal shows how far the run is.
 WORTH_A_BAR = 4
 
+EXAMPLE = "name the file to rewrite: reparam-rewrite model.py --config offsets.toml"
+
 
 class Request(NamedTuple):
-    """The options that aren't paths. loudness: 0 is quiet, 1 usual, 2 verbose."""
+    """What is asked for. Without a `model` it is every target of the nearest pyproject.toml."""
 
-    diff: bool = False
-    check: bool = False
-    force: bool = False
-    fail_on_change: bool = False
-    loudness: int = 1
-    form: str = "text"
+    model: str | None
+    config: str | None
+    output: str | None
+    diff: bool
+    check: bool
+    force: bool
+    fail_on_change: bool
+    form: str
+    quiet: bool
+    verbose: bool
+    color: str
 
     @property
     def writes(self) -> bool:
         return not (self.diff or self.check)
 
+    @property
+    def trusts_digests(self) -> bool:
+        """Is it enough that an output says it is up to date, without an account of its sites?"""
+        return self.loudness < 2 and not self.force and self.form != "json"
 
-def run(
-    model: str | None, config: str | None, output: str | None, request: Request, screen: Screen
-) -> int:
+    @property
+    def loudness(self) -> int:
+        """How much is said of a site: 0 nothing, 1 a line, 2 a longer one."""
+        return 0 if self.quiet else 1 + self.verbose
+
+
+def run(request: Request, screen: Screen) -> int:
     """Read, rewrite, then write or compare. Raises `Refusal`; nothing is written before that."""
     if request.form != "json":
-        return dispatch(model, config, output, request, screen)
+        return dispatch(request, screen)
     from reparam_rewrite.messages import Refusal
 
     try:
-        return dispatch(model, config, output, request, screen)
+        return dispatch(request, screen)
     except Refusal as refusal:
         from reparam_rewrite.cli.report import failure
 
@@ -53,69 +66,51 @@ def run(
         return FAILED
 
 
-def dispatch(
-    model: str | None, config: str | None, output: str | None, request: Request, screen: Screen
-) -> int:
-    from reparam_rewrite.source.freshness import known_fresh
-
+def dispatch(request: Request, screen: Screen) -> int:
+    model, config, output = request.model, request.config, request.output
     if model is None:
-        return run_targets(config, output, request, screen)
+        return rewrite_targets(request, screen)
     if config is None:
-        return refused(
-            None, "no --config is given", "name the TOML file with the offsets: --config FILE."
-        )
+        refused(None, "no --config is given", "name the TOML file with the offsets: --config FILE.")
     if model.endswith(".toml"):
         hint = f"the model comes first: reparam-rewrite {config} --config {model}"
         hint = hint if config.endswith((".py", ".ipynb")) else "give the Python file of the model."
-        return refused(model, "the model is a TOML file", hint)
+        refused(model, "the model is a TOML file", hint)
     if output is None or output == "-":
         return print_rewritten(model, config, request, screen)
     if config == "-":
         hint = "save the config as a file, which the generated one can name."
-        return refused(None, "a config on standard input is only for printing the result", hint)
-    quick = request.loudness < 2 and not request.force and request.form != "json"
-    if quick and known_fresh(model, config, output):
+        refused(None, "a config on standard input is only for printing the result", hint)
+    from reparam_rewrite.source.freshness import known_fresh
+
+    if request.trusts_digests and known_fresh(model, config, output):
         screen.account([f"{output} is up to date"] if request.loudness else [])
         return DONE
     from reparam_rewrite.source.targets import Target
 
-    return generate([Target(model, config, output)], request, screen, alone=True)
+    return generate([Target(model, config, output)], request, screen)
 
 
-def refused(place: str | None, message: str, hint: str = "") -> int:
-    from reparam_rewrite.messages import Diagnostic, Refusal
-
-    raise Refusal(Diagnostic(place, message, hint))
-
-
-def run_targets(config: str | None, output: str | None, request: Request, screen: Screen) -> int:
-    """All targets of the nearest pyproject.toml."""
-    if config is not None or output is not None:
-        given = "--config" if config is not None else "-o"
-        hint = "name the file to rewrite: reparam-rewrite model.py --config offsets.toml"
-        return refused(None, f"{given} is given, and no MODEL", hint)
+def rewrite_targets(request: Request, screen: Screen) -> int:
+    """Rewrite all targets of the nearest pyproject.toml."""
+    if request.config is not None or request.output is not None:
+        given = "--config" if request.config is not None else "-o"
+        refused(None, f"{given} is given, and no MODEL", EXAMPLE)
     from pathlib import Path
 
     from reparam_rewrite.source.freshness import known_fresh
     from reparam_rewrite.source.targets import find_targets
 
     targets = find_targets(Path())
-    quick = request.loudness < 2 and not request.force and request.form != "json"
-    if quick and all(known_fresh(*target) for target in targets):
-        screen.account([total({"up to date": len(targets)})] if request.loudness else [])
+    if request.trusts_digests and all(known_fresh(*target) for target in targets):
+        count = f"{len(targets)} target{'' if len(targets) == 1 else 's'}"
+        screen.account([f"{count}: {len(targets)} up to date"] if request.loudness else [])
         return DONE
-    return generate(targets, request, screen, alone=False)
-
-
-def total(counts: dict[str, int]) -> str:
-    """``3 targets: 1 written, 2 up to date``"""
-    count = sum(counts.values())
-    parts = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
-    return f"{count} target{'' if count == 1 else 's'}: {parts}"
+    return generate(targets, request, screen)
 
 
 def print_rewritten(model: str, config: str, request: Request, screen: Screen) -> int:
-    """To standard output, as it is or as a diff."""
+    """Rewrite a model to standard output, as it is or as a diff."""
     from pathlib import Path
 
     from reparam_rewrite.cli.report import accounted
@@ -127,14 +122,14 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
     from reparam_rewrite.source.reading import read
 
     if request.check:
-        return refused(None, "--check has no output to compare with", "name it: -o FILE.")
+        refused(None, "--check has no output to compare with", "name it: -o FILE.")
     if request.form == "json":
         message = "--format json goes to standard output, and so does the model"
-        return refused(None, message, "name a file for the model: -o FILE.")
+        refused(None, message, "name a file for the model: -o FILE.")
     if config == "-":
         if model == "-":
             hint = "save one of them as a file."
-            return refused(None, "the model and the config can't both be standard input", hint)
+            refused(None, "the model and the config can't both be standard input", hint)
         settings = read_config(read_stdin("config"), "<stdin>")
     else:
         settings = read_config(read_bytes(config, "config"), config)
@@ -149,36 +144,29 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
     return DONE
 
 
-def generate(targets: Sequence[Target], request: Request, screen: Screen, alone: bool) -> int:
-    """Generate the targets, write all or none, and report. `alone`: it was named by its path."""
-    from reparam_rewrite.cli.report import Report
+def generate(targets: Sequence[Target], request: Request, screen: Screen) -> int:
+    """Generate the targets, write all of them or none, and report."""
+    from reparam_rewrite.cli.report import Report, as_json, show
     from reparam_rewrite.generation import generate_all
     from reparam_rewrite.source.files import write_outputs
 
     with progress(screen, len(targets), request) as ready:
         outcomes = generate_all(targets, request.loudness > 1 or request.force, ready)
-    held = [outcome for outcome in outcomes if is_held(outcome, request)]
-    report = Report(outcomes, held, request, alone)
+    report = Report(outcomes, request)
     if request.writes and not report.failed:
-        report.written = write_outputs([(o.target.output, o.new) for o in outcomes if o.stale])
+        stale = [(outcome.target.output, outcome.new) for outcome in outcomes if outcome.stale]
+        report = report.after(write_outputs(stale))
     if request.form == "json":
-        screen.print(report.as_json())
+        screen.print(as_json(report))
     else:
-        if request.diff:
-            screen.diff(report.diff())
-        report.show(screen)
+        show(report, screen)
     return report.status
-
-
-def is_held(outcome: Outcome, request: Request) -> bool:
-    """Is there something that stands against writing the output, and that wasn't waved through?"""
-    return request.writes and not request.force and outcome.obstacle is not None
 
 
 @contextmanager
 def progress(screen: Screen, count: int, request: Request) -> Iterator[Callable[[], None]]:
     """What is to be called after each of `count` targets: it moves a bar, on a terminal."""
-    if count < WORTH_A_BAR or not request.loudness or not screen.on_terminal:
+    if count < WORTH_A_BAR or request.quiet or not screen.on_terminal:
         yield lambda: None
         return
     import sys

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import click
 
-from reparam_rewrite.cli.main import CONTEXT, Program, guarded
-from reparam_rewrite.cli.rewrite import DONE
+from reparam_rewrite.cli import options
+from reparam_rewrite.cli.exit import DONE, guarded
 from reparam_rewrite.cli.screen import Screen
 
 EPILOG = """\b
@@ -20,24 +22,26 @@ Examples:
 FILES = {"config": "offsets.schema.json", "targets": "targets.schema.json"}
 
 
-@click.command(
-    cls=Program,
-    name="schema",
-    epilog=EPILOG,
-    context_settings=CONTEXT,
-)
+class Request(NamedTuple):
+    of: str
+    model: str | None = None
+    form: str = "json"
+    verbose: bool = False
+    color: str = "never"
+
+
+@options.command("schema", EPILOG)
 @click.argument("of", metavar="[config|targets]", type=click.Choice(list(FILES)), default="config")
 def command(of: str) -> int:
     """Print the JSON Schema of configs, or of the targets in pyproject.toml.
 
     Editors complete and check TOML by it, such as VS Code with Even Better TOML, or taplo.
     """
-    screen = Screen("never")
+    return guarded(run, Request(of), left="")
 
-    def work() -> int:
-        from importlib.resources import files
 
-        screen.write((files("reparam_rewrite") / "schemas" / FILES[of]).read_bytes())
-        return DONE
+def run(request: Request, screen: Screen) -> int:
+    from importlib.resources import files
 
-    return guarded(work, "-", False, screen, "Please report this.")
+    screen.write((files("reparam_rewrite") / "schemas" / FILES[request.of]).read_bytes())
+    return DONE

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
-from reparam_rewrite.cli.completion import files
-from reparam_rewrite.cli.main import CONTEXT, Program, color_option, function_option, guarded
-from reparam_rewrite.cli.rewrite import DONE
+from reparam_rewrite.cli import options
+from reparam_rewrite.cli.exit import DONE, guarded, refused
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -31,115 +28,91 @@ Exit status:
 """
 
 
-@click.command(
-    cls=Program,
-    name="suggest",
-    epilog=EPILOG,
-    context_settings=CONTEXT,
-)
-@click.argument("model", metavar="MODEL", shell_complete=files(".py", ".ipynb"))
-@click.option(
-    "--args",
-    "args_given",
-    metavar="ARGS",
-    help="Run the model once, with these: FILE.py:FUNCTION, a function that returns (args, "
-    "kwargs), or an expression for such a pair.",
-    shell_complete=files(".py"),
-)
-@function_option
-@click.option(
-    "--output",
-    "-o",
-    "--write",
-    "write",
-    metavar="FILE",
+class Request(NamedTuple):
+    """What is asked for. `write` and `dag` are the files for the config and for the picture."""
+
+    model: str
+    args_given: str | None
+    function: str | None
+    write: str | None
+    dag: str | None
+    force: bool
+    form: str
+    quiet: bool
+    verbose: bool
+    color: str
+
+
+@options.command("suggest", EPILOG)
+@options.model(*options.MODELS)
+@options.args("Run the model once, with these:")
+@options.function
+@options.file(
+    *("--output", "-o", "--write", "write"),
+    endings=[".toml"],
     help="Write the config to this file instead of to standard output; --write is the same.",
-    shell_complete=files(".toml"),
 )
-@click.option(
+@options.file(
     "--dag",
-    metavar="FILE",
+    endings=[".svg", ".png", ".html", ".dot"],
     help="Draw the sites, their priors and the offsets into this file: .svg, .png, .html or .dot.",
-    shell_complete=files(".svg", ".png", ".html", ".dot"),
 )
-@click.option("--force", is_flag=True, help="Overwrite files that are there already.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["toml", "json"]),
-    default="toml",
-    show_default=True,
-    help="Print what is proposed as TOML or as JSON.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="Don't say which files were written.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Show the traceback of an error in the model's code."
-)
-@color_option
-def command(model: str, color: str, verbose: bool, **options: Any) -> int:
+@options.flag("--force", help="Overwrite files that are there already.")
+@options.form("toml", "json", help="Print what is proposed as TOML or as JSON.")
+@options.quiet("Don't say which files were written.")
+@options.verbose("Show the traceback of an error in the model's code.")
+@options.color
+def command(**given: Any) -> int:
     """Read the NumPyro model in MODEL, and print a config for it.
 
     Whatever is added up in the location of an observed site is sampled around what was added
     before. Every line of the config has a comment with its reason and the line of the model; sites
     that are left alone are listed with why. The model isn't run, unless --args are given.
     """
-    screen = Screen(color)
-    hint = "nothing was written. Please report this; -v shows the traceback."
-    return guarded(lambda: run(model, screen=screen, **options), model, verbose, screen, hint)
+    return guarded(run, Request(**given))
 
 
-def run(
-    model: str,
-    args_given: str | None,
-    function: str | None,
-    write: str | None,
-    dag: str | None,
-    force: bool,
-    form: str,
-    quiet: bool,
-    screen: Screen,
-) -> int:
+def run(request: Request, screen: Screen) -> int:
     """Read, propose, then write or print. Raises `Refusal`; nothing is written before that."""
     from reparam_rewrite.source.files import write_outputs
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.suggest import suggest, to_json, to_text
 
-    kind = drawing_kind(dag)
-    document = read(model)
-    if args_given is None:
-        suggestion = suggest(document, function)
+    kind = drawing_kind(request.dag) if request.dag is not None else ""
+    document = read(request.model)
+    if request.args_given is None:
+        suggestion = suggest(document, request.function)
     else:
-        suggestion = with_run(document, function, args_given)
+        suggestion = with_run(document, request.function, request.args_given)
     text = to_text(suggestion)
-    outputs = [(write, text.encode())] if write is not None else []
-    if dag is not None:
+    outputs = [(request.write, text.encode())] if request.write is not None else []
+    if request.dag is not None:
         from reparam_rewrite.suggest.dot import drawn
 
-        outputs.append((dag, drawn(suggestion, kind)))
+        outputs.append((request.dag, drawn(suggestion, kind)))
     for path, data in outputs:
-        refuse_to_overwrite(model, path, data, force)
+        refuse_to_overwrite(request.model, path, data, request.force)
     written = write_outputs(outputs)
-    if form == "json":
+    if request.form == "json":
         screen.print(to_json(suggestion, text))
-    elif write is None:
+    elif request.write is None:
         screen.print(text)
-    if not quiet:
+    if not request.quiet:
         up_to_date = [f"{path} is up to date" for path, _ in outputs if path not in written]
         screen.account([*(f"wrote {path}" for path in written), *up_to_date])
     return DONE
 
 
-def drawing_kind(path: str | None) -> str:
+def drawing_kind(path: str) -> str:
     """What to draw, by the ending of the file."""
     from pathlib import Path
 
-    from reparam_rewrite.messages import Diagnostic, Refusal
     from reparam_rewrite.suggest.dot import KINDS
 
-    kind = Path(path).suffix.lower().lstrip(".") if path is not None else ""
-    if path is not None and kind not in KINDS:
+    kind = Path(path).suffix.lower().lstrip(".")
+    if kind not in KINDS:
         hint = "name a file that ends in .svg, .png, .html or .dot."
-        raise Refusal(Diagnostic(path, "it can't be told how to draw it", hint))
+        refused(path, "it can't be told how to draw it", hint)
     return kind
 
 
@@ -147,24 +120,20 @@ def refuse_to_overwrite(model: str, path: str, data: bytes, force: bool) -> None
     """Raise `Refusal` for the model itself, and for another file that is there already."""
     import os
 
-    from reparam_rewrite.messages import Diagnostic, Refusal
     from reparam_rewrite.source.files import read_bytes, refuse_same_file
 
     refuse_same_file(model, path)
-    if force or not os.path.lexists(path):
-        return
-    if read_bytes(path, "output") != data:
-        raise Refusal(Diagnostic(path, "the file exists", "--force overwrites it."))
+    if not force and os.path.lexists(path) and read_bytes(path, "output") != data:
+        refused(path, "the file exists", "--force overwrites it.")
 
 
 def with_run(document: Document, function: str | None, args_given: str) -> Suggestion:
     """What is proposed with what a run of the model tells."""
-    from reparam_rewrite.cli.verify import prepare
-    from reparam_rewrite.messages import Diagnostic, Refusal
+    from reparam_rewrite.running.environment import prepare
 
     if document.path == "<stdin>":
         hint = "save it as a file: it is run, with what it imports from beside it."
-        raise Refusal(Diagnostic(None, "--args are for a model in a file", hint))
+        refused(None, "--args are for a model in a file", hint)
     prepare("--args")
     from reparam_rewrite.verify.once import suggest_with_run
 

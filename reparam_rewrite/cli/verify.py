@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from reparam_rewrite.cli import options
 from reparam_rewrite.cli.completion import files
-from reparam_rewrite.cli.main import (
-    CONTEXT,
-    Program,
-    args_option,
-    color_option,
-    config_option,
-    function_option,
-    guarded,
-)
-from reparam_rewrite.cli.rewrite import CHANGED, DONE, FAILED
+from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, guarded, refused
 from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.verify.checks import CHECKS, NEEDED
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from reparam_rewrite.config.rules import Config
     from reparam_rewrite.rewriting import Rewrite
+    from reparam_rewrite.source.document import Document
 
 EPILOG = """\b
 Examples:
@@ -43,35 +34,39 @@ Exit status:
 SKIPPED = [check for check in CHECKS if check not in NEEDED]
 
 
-@click.command(
-    cls=Program,
-    name="verify",
-    epilog=EPILOG,
-    context_settings=CONTEXT,
-)
-@click.argument("model", metavar="MODEL", shell_complete=files(".py"))
+class Request(NamedTuple):
+    """What is asked for. Without `generated` it is what `config` makes of the model."""
+
+    model: str
+    generated: str | None
+    config: str | None
+    args_given: str | None
+    function: str | None
+    predict_args: str | None
+    points: int
+    seed: int
+    skip: tuple[str, ...]
+    form: str
+    quiet: bool
+    verbose: bool
+    color: str
+
+
+@options.command("verify", EPILOG)
+@options.model(".py")
 @click.argument("generated", metavar="[GENERATED]", required=False, shell_complete=files(".py"))
-@config_option
-@args_option
-@function_option
+@options.config()
+@options.args()
+@options.function
 @click.option(
     "--predict-args",
-    "predict_args",
     metavar="WHAT",
     help="The arguments with which both models predict from one draw, written like --args. "
     "Without it they are those of --args with the rows of the data in another order and no "
     "observations.",
 )
-@click.option(
-    "--points",
-    type=click.IntRange(1),
-    default=20,
-    show_default=True,
-    help="At how many points the models are compared.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the points."
-)
+@options.number("--points", 20, 1, "At how many points the models are compared.")
+@options.number("--seed", 0, 0, "The seed of the points.")
 @click.option(
     "--skip",
     metavar="CHECK",
@@ -79,20 +74,11 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
     type=click.Choice(SKIPPED),
     help=f"Leave this check out; may be given several times. One of {', '.join(SKIPPED)}.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Print the report as lines or as JSON.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="Print only what is different, and the verdict.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Show the traceback of an error in the models' code."
-)
-@color_option
-def command(model: str, color: str, verbose: bool, **options: Any) -> int:
+@options.form("text", "json", help="Print the report as lines or as JSON.")
+@options.quiet("Print only what is different, and the verdict.")
+@options.verbose("Show the traceback of an error in the models' code.")
+@options.color
+def command(**given: Any) -> int:
     """Check that GENERATED is the same model as MODEL, in other coordinates.
 
     Both are run, at random values of all latent sites and coefficients: log densities must differ
@@ -100,49 +86,29 @@ def command(model: str, color: str, verbose: bool, **options: Any) -> int:
     and gradients must be as they were. Without GENERATED, it is what --config makes of MODEL; with
     both, GENERATED must also be what the config asks for.
     """
-    screen = Screen(color)
-    hint = "Please report this; -v shows the traceback."
-    return guarded(lambda: run(model, screen=screen, **options), model, verbose, screen, hint)
+    return guarded(run, Request(**given), left="")
 
 
-def run(
-    model: str,
-    generated: str | None,
-    config: str | None,
-    args_given: str | None,
-    predict_args: str | None,
-    function: str | None,
-    points: int,
-    seed: int,
-    skip: tuple[str, ...],
-    form: str,
-    quiet: bool,
-    screen: Screen,
-) -> int:
+def run(request: Request, screen: Screen) -> int:
     """Load, run and compare. Raises `Refusal` for what can't be checked."""
     from pathlib import Path
 
     from reparam_rewrite.config.reading import read_config
-    from reparam_rewrite.messages import Diagnostic, Refusal
+    from reparam_rewrite.running.environment import prepare
     from reparam_rewrite.source.files import read_bytes
-    from reparam_rewrite.source.reading import read
-    from reparam_rewrite.source.stamp import read_stamp
 
-    if generated is None and config is None:
+    model, generated = request.model, request.generated
+    if generated is None and request.config is None:
         hint = "name the generated file, or --config FILE to generate it in memory."
-        raise Refusal(Diagnostic(None, "there is nothing to compare the model with", hint))
-    settings = read_config(read_bytes(config, "config"), config) if config else None
-    if model == "-":
-        hint = "save it as a file: verify runs it, with what it imports from beside it."
-        raise Refusal(Diagnostic(None, "verify takes no model on standard input", hint))
-    document = read(model)
-    if generated is not None and read_stamp(document.data) is not None:
-        hint = f"swap the two: reparam-rewrite verify {generated} {model}"
-        raise Refusal(Diagnostic(model, "the model is rewritten already", hint))
-    rewritten = in_memory(document, settings) if settings else None
+        refused(None, "there is nothing to compare the model with", hint)
+    config = None
+    if request.config:
+        config = read_config(read_bytes(request.config, "config"), request.config)
+    document = plain_model(request)
+    rewritten = in_memory(document, config) if config else None
     if generated is not None:
         read_bytes(generated, "generated file")  # before anything slow
-    prepare()
+    prepare("verify")
 
     from reparam_rewrite.running.arguments import arguments, bound
     from reparam_rewrite.running.entry import entry
@@ -150,96 +116,88 @@ def run(
     from reparam_rewrite.verify import Options, verify
     from reparam_rewrite.verify.report import Subject, as_json, as_text
 
-    plain = load(model, "model")
-    asked = function or (settings.verify.function if settings else None)
+    module = load(model, "model")
+    rule = config.verify if config else None
     functions = [account.function for account in rewritten.accounts] if rewritten else []
+    asked = request.function or (rule.function if rule else None)
     name = entry(document.data, model, asked, functions)
-    plain_function = function_in(plain, name, model)
+    function = function_in(module, name, model)
 
     def arguments_of(given: str | None, by_config: str | None) -> Any:
+        """The arguments of an option, or those of the config, which are found from its folder."""
         folder = Path()
         if given is None and by_config is not None:
-            given, folder = by_config, Path(str(config)).parent
-        return arguments(given, folder, plain_function, plain, model, name)
+            given, folder = by_config, Path(str(request.config)).parent
+        return arguments(given, folder, function, module, model, name)
 
-    rule = settings.verify if settings else None
-    found = arguments_of(args_given, rule.args if rule else None)
-    new = rule.predict_args if rule else None
-    other_data = arguments_of(predict_args, new) if predict_args or new else None
+    given = arguments_of(request.args_given, rule.args if rule else None)
+    plain, (args, kwargs) = bound(function, module, name, model, given)
+    predict_args = None
+    if request.predict_args or (rule and rule.predict_args):
+        new = arguments_of(request.predict_args, rule.predict_args if rule else None)
+        predict_args = bound(function, module, name, model, new)[1]
 
-    def ready(module: ModuleType, path: str) -> tuple[Any, Any]:
-        return bound(function_in(module, name, path), module, name, path, found)
+    def loaded(path: str, what: str, data: bytes | None = None, shown: str = "") -> Any:
+        """The model of another file, which takes the same call."""
+        shown = shown or path
+        other = load(path, what, data, shown)
+        return bound(function_in(other, name, shown), other, name, shown, given)[0]
 
-    made, made_path = None, f"<{model} with {config}>"
+    made, path = None, f"<{model} with {request.config}>"
     if rewritten is not None:
-        made = load(model, "generated model", rewritten.data, made_path)
+        made = loaded(model, "generated model", rewritten.data, path)
+    other: Any = made
     if generated is not None:
-        other, path = load(generated, "generated file"), generated
-    else:
-        assert made is not None
-        other, path = made, made_path
-    compared, given = ready(plain, model)
-    expected = ready(made, made_path)[0] if made is not None and generated is not None else None
-    options = Options(
-        points=points,
-        seed=seed,
-        skip=skip,
-        expected=expected,
-        predict_args=bound(plain_function, plain, name, model, other_data)[1]
-        if other_data
-        else None,
-        other_offsets=of_expressions(settings) if settings else (),
+        other, path = loaded(generated, "generated file"), generated
+    report = verify(
+        plain,
+        other,
+        args,
+        kwargs,
+        Options(
+            points=request.points,
+            seed=request.seed,
+            skip=request.skip,
+            expected=made if generated is not None else None,
+            predict_args=predict_args,
+            other_offsets=of_expressions(config) if config else (),
+        ),
     )
-    report = verify(compared, ready(other, path)[0], given[0], given[1], options)
     status = CHANGED if report.different else FAILED if report.unchecked else DONE
     subject = Subject(plain=model, generated=path, function=name)
-    if form == "json":
+    if request.form == "json":
         screen.print(as_json(report, subject, status))
     else:
-        screen.report(as_text(report, subject, quiet))
+        screen.report(as_text(report, subject, request.quiet))
     return status
 
 
-def prepare(who: str = "verify") -> None:
-    """Settings that jax reads when it is imported; a `Refusal` if it isn't there.
+def plain_model(request: Request) -> Document:
+    """The model as it is written. Raises `Refusal` if it can't be run, or is a generated one."""
+    from reparam_rewrite.source.reading import read
+    from reparam_rewrite.source.stamp import read_stamp
 
-    Ctrl-C then ends the process at once.
-    """
-    import logging
-    import os
-    from importlib.util import find_spec
-
-    from reparam_rewrite.interrupts import leave_at_once
-    from reparam_rewrite.messages import Diagnostic, Refusal
-
-    for package in ("jax", "numpyro"):
-        if find_spec(package) is None:
-            hint = 'install it with pip install "reparam-rewrite[models]".'
-            message = f"{who} runs models, and {package} is not installed"
-            raise Refusal(Diagnostic(None, message, hint))
-    # The comparison is one of float64, and small: looking for a GPU takes longer than it does.
-    os.environ["JAX_ENABLE_X64"] = "1"
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("jax").setLevel(logging.ERROR)
-    leave_at_once()
-    if os.environ["JAX_PLATFORMS"] not in ("", "cpu"):
-        from reparam_rewrite.running.environment import refuse_missing_devices
-
-        refuse_missing_devices(os.environ["JAX_PLATFORMS"])
+    if request.model == "-":
+        hint = "save it as a file: verify runs it, with what it imports from beside it."
+        refused(None, "verify takes no model on standard input", hint)
+    document = read(request.model)
+    if request.generated is not None and read_stamp(document.data) is not None:
+        hint = f"swap the two: reparam-rewrite verify {request.generated} {request.model}"
+        refused(request.model, "the model is rewritten already", hint)
+    return document
 
 
-def in_memory(document: Any, settings: Config) -> Rewrite:
+def in_memory(document: Document, config: Config) -> Rewrite:
+    """What the config makes of the model. Raises `Refusal`."""
     from pathlib import Path
 
-    from reparam_rewrite.messages import Diagnostic, Refusal
     from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.line_length import line_length
 
-    result = rewrite(document, settings, line_length(Path(document.path)))
+    result = rewrite(document, config, line_length(Path(document.path)))
     if result.already:
         hint = "give the plain model first, and this one second."
-        raise Refusal(Diagnostic(document.path, "the model is rewritten already", hint))
+        refused(document.path, "the model is rewritten already", hint)
     return result
 
 

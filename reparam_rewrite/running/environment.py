@@ -1,14 +1,39 @@
-"""Are there the devices that JAX is told to use?"""
+"""The settings that JAX needs before it is imported, and whether it can run here at all."""
 
 from __future__ import annotations
 
-import jax
+import logging
+import os
+from importlib.util import find_spec
 
+from reparam_rewrite.interrupts import leave_at_once
 from reparam_rewrite.messages import Diagnostic, Refusal
 
 
+def prepare(who: str) -> None:
+    """Set what jax reads when it is imported; from here on Ctrl-C ends the process at once.
+
+    `who` is what needs jax, for the `Refusal` that is raised where it isn't there.
+    """
+    for package in ("jax", "numpyro"):
+        if find_spec(package) is None:
+            hint = 'install it with pip install "reparam-rewrite[models]".'
+            message = f"{who} runs models, and {package} is not installed"
+            raise Refusal(Diagnostic(None, message, hint))
+    # The comparison is one of float64, and small: looking for a GPU takes longer than it does.
+    os.environ["JAX_ENABLE_X64"] = "1"
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("jax").setLevel(logging.ERROR)
+    leave_at_once()
+    if os.environ["JAX_PLATFORMS"] not in ("", "cpu"):
+        refuse_missing_devices(os.environ["JAX_PLATFORMS"])
+
+
 def refuse_missing_devices(platforms: str) -> None:
-    """JAX_PLATFORMS=cuda, where there is no GPU: jax would fail in the model's first line."""
+    """Refuse JAX_PLATFORMS=cuda where there is no GPU: jax would fail in the model's first line."""
+    import jax
+
     try:
         jax.devices()
     except Exception as error:
