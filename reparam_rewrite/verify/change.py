@@ -26,7 +26,6 @@ from reparam_rewrite.running.trace import (
     traced,
 )
 from reparam_rewrite.running.values import Model, Site, Trace, Values
-from reparam_rewrite.verify.discrete import COUNTS
 from reparam_rewrite.verify.values import Discrete, Pairing
 
 #: Where a param that starts on the border of its constraint is moved to, in unconstrained space.
@@ -66,7 +65,6 @@ class Change:
         #: what they are in the plain one, with the same support.
         self.real: set[str] = set()
         self.kept: set[str] = set()
-        self.shapes_of_v: dict[str, tuple[int, ...]] = {}
         #: How what is compared in "same" is put together, in both models.
         self.forms: dict[str, tuple[Any, Any]] = {}
         self.weights = np.random.default_rng(1).normal(size=self.dims)
@@ -209,25 +207,6 @@ class Change:
         gradient = pullback((one, none))
         effect = pullback((none, one))[1]
         return {**compared, "along": along, "gradient": gradient, "effect": effect}
-
-    def plain_gradient_is_finite(self, u: Any, p: Any, held: Values) -> bool:
-        """Whether the plain model has finite derivatives by its latents and params at a point."""
-        names = {pair.name: pair.name for pair in self.pairing.pairs}
-
-        def density(v: Any, p: Any) -> Any:
-            data = {**self.pairing.fixed, **held, **self.params(p)}
-            given = {n: v[span].reshape(self.shapes_of_v[n]) for n, span in self.spans.items()}
-            trace = traced(self.plain, self.args, self.kwargs, data, unconstrained=given)
-            return sum(terms(trace, names)[0]["log_prob"].values(), jnp.zeros(()))
-
-        def gradients(u: Any, p: Any) -> Any:
-            plain = self.traces(u, p, held)[1]
-            for pair in self.pairing.pairs:
-                self.shapes_of_v[pair.name] = jnp.shape(unconstrained(plain[pair.name]))
-            return jax.grad(density, argnums=(0, 1))(self.v(plain), p)
-
-        found = compiled(gradients, u, p)(u, p)
-        return all(bool(np.isfinite(one).all()) for one in jax.device_get(found))
 
     def compile(self, rows: int) -> None:
         """Make the program for `rows` directions at once. Raises what the models raise."""
@@ -387,6 +366,9 @@ def apart(old: Any, new: Any, rtol: float) -> Any:
     gap = jnp.where(jnp.abs(gap) > rtol * jnp.maximum(1.0, jnp.abs(old)), gap, 0.0)
     return jnp.stack([jnp.sum(gap), jnp.sum(jnp.abs(gap))])
 
+
+#: Values of an unbounded discrete latent at which log densities are compared, rare ones too.
+COUNTS = np.array([*range(16), 20, 30, 50, 100, 300])
 
 #: How many log densities of a discrete latent are compared at most.
 MOST_VALUES = 10**6

@@ -1,10 +1,11 @@
-"""All checks of two models, in the order of the report."""
+"""The story of `verify`: run both models, match their sites, compute points, ask every check."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,25 +16,51 @@ from reparam_rewrite.running.values import Model, Trace
 from reparam_rewrite.verify.breaking import broken_line
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.checks import CHECKS
-from reparam_rewrite.verify.density import (
-    density_lines,
-    discrete_lines,
-    init_lines,
-    scale_lines,
-    support_lines,
-    value_lines,
-)
+from reparam_rewrite.verify.coefficients import effect_lines, init_lines, offset_lines
+from reparam_rewrite.verify.density import density_lines
 from reparam_rewrite.verify.eager import jit_lines
-from reparam_rewrite.verify.effects import effect_lines, gradient_lines, moved_sites
 from reparam_rewrite.verify.expected import config_lines
-from reparam_rewrite.verify.inference import inference_lines
-from reparam_rewrite.verify.offsets import offset_lines
+from reparam_rewrite.verify.gradients import gradient_lines
+from reparam_rewrite.verify.inference import WAYS, inference_lines
+from reparam_rewrite.verify.outputs import value_lines
 from reparam_rewrite.verify.pairing import pair
-from reparam_rewrite.verify.points import Evaluator, Point
+from reparam_rewrite.verify.points import Compared, Evaluator
 from reparam_rewrite.verify.predicting import data_lines
 from reparam_rewrite.verify.predictive import predictive_lines
 from reparam_rewrite.verify.reaching import reach_lines
 from reparam_rewrite.verify.values import Line, Options, Pairing, Report
+
+
+def params_lines(compared: Compared) -> Iterator[Line]:
+    """What pairing found of params, each with the site that it is of."""
+    moved, pairing = compared.moved, compared.change.pairing
+    for line in compared.params:
+        yield replace(line, site=(moved.get(line.site) or [line.site])[0])
+    if not compared.params:
+        kept = len(pairing.params) - len(pairing.new)
+        message = f"{len(pairing.new)} new, {kept} of the plain model's"
+        yield Line(check="params", status="ok", message=message)
+
+
+#: Every check that takes numbers, by its name.
+OF_NUMBERS: dict[str, Callable[[Compared], Iterator[Line]]] = {
+    "params": params_lines,
+    "density": density_lines,
+    "gradients": gradient_lines,
+    "values": value_lines,
+    "support": reach_lines,
+    "init": init_lines,
+    "effect": effect_lines,
+    "offsets": offset_lines,
+    "config": config_lines,
+    "jit": jit_lines,
+    "predictive": predictive_lines,
+    "data": data_lines,
+    **{way: partial(inference_lines, way=way) for way in WAYS},
+}
+
+#: Those that tell nothing of models that have different densities.
+OF_EQUAL_DENSITIES = ("predictive", "data")
 
 
 def compare(
@@ -48,126 +75,94 @@ def compare(
     with double_precision(), warnings.catch_warnings():
         # What NumPyro thinks of the plain model is not the question here.
         warnings.simplefilter("ignore")
-        return Comparison(plain, generated, args, kwargs, options).report()
+        dims, found = differences(plain, generated, args, kwargs, options)
+    lines = [line for line in found if line.check not in options.skip]
+    lines += [Line(check=c, status="skipped", message="switched off") for c in options.skip]
+    lines.sort(key=lambda line: list(CHECKS).index(line.check))
+    return Report(points=options.points, seed=options.seed, dims=dims, lines=tuple(lines))
 
 
-class Comparison:
-    """Two models, and what is known of them so far."""
+def differences(
+    plain: Model,
+    generated: Model,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Options,
+) -> tuple[int, list[Line]]:
+    """How many unconstrained latent values there are, and the lines of all checks.
 
-    def __init__(
-        self,
-        plain: Model,
-        generated: Model,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        options: Options,
-    ) -> None:
-        self.plain, self.generated = plain, generated
-        self.args, self.kwargs = args, kwargs
-        self.options = options
-        self.dims = 0
+    It ends where the sites don't match, or the generated model doesn't run.
+    """
+    trace = traced_plain(plain, args, kwargs)
+    try:
+        other = structure(generated, args, kwargs)
+    except Exception as error:
+        return 0, [broken_line(error, generated, args, kwargs, trace)]
+    pairing, lines = pair(trace, other, options)
+    if any(line.check in ("sites", "observed") for line in lines):
+        return 0, lines
+    dims = sum(max(1, math.prod(pair.shape)) for pair in pairing.pairs)
+    matched = list(matched_lines(trace, pairing))
+    try:
+        change, evaluator = changed(plain, generated, args, kwargs, pairing, options)
+        points = tuple(evaluator.point(number) for number in evaluator.numbers())
+    except Exception as error:
+        return dims, [*matched, broken_line(error, generated, args, kwargs, trace)]
+    compared = Compared(trace, tuple(lines), change, evaluator, points, options)
+    return dims, [*matched, *computed_lines(compared)]
 
-    def report(self) -> Report:
-        options = self.options
-        lines = [line for line in self.lines() if line.check not in options.skip]
-        lines += [Line(check=c, status="skipped", message="switched off") for c in options.skip]
-        lines.sort(key=lambda line: CHECKS.index(line.check))
-        return Report(points=options.points, seed=options.seed, dims=self.dims, lines=tuple(lines))
 
-    def lines(self) -> Iterator[Line]:
-        try:
-            plain = structure(self.plain, self.args, self.kwargs, draws=8)
-        except Exception as error:
-            own = frame_of(error) is not None
-            hint = (
-                "it must run with these --args, as it does by itself."
-                if own
-                else "are these the arguments that it takes?"
-            )
-            said = "the plain model does not run"
-            raise refusal(error, file_of(self.plain), said, hint) from error
-        try:
-            generated = structure(self.generated, self.args, self.kwargs)
-        except Exception as error:
-            yield broken_line(error, self.generated, self.args, self.kwargs, plain)
-            return
-        pairing, found = pair(plain, generated, self.options)
-        if any(line.check in ("sites", "observed") for line in found):
-            yield from found
-            return
-        self.dims = sum(max(1, math.prod(p.shape)) for p in pairing.pairs)
-        yield from matched_lines(plain, pairing)
-        yield from self.computed(plain, pairing, found)
-
-    def computed(self, plain: Trace, pairing: Pairing, found: list[Line]) -> Iterator[Line]:
-        """What takes numbers: everything but the names and shapes of sites."""
-        options = self.options
-        names = list(plain)
-        try:
-            change, evaluator, points = self.points(pairing)
-        except Exception as error:
-            yield broken_line(error, self.generated, self.args, self.kwargs, plain)
-            return
-        moved = moved_sites(change, points[0])
-        for line in found:  # of params: say which site they are of
-            yield replace(line, site=(moved.get(line.site) or [line.site])[0])
-        if not any(line.check == "params" for line in found):
-            yield params_line(pairing)
-
-        unsupported = list(support_lines(points, options))
-        densities = list(scale_lines(points))
-        if not unsupported:
-            of_discrete = list(discrete_lines(points, options))
-            other = [line.site for line in of_discrete]
-            densities += of_discrete
-            densities += density_lines(points, change, evaluator, options, other)
-            densities += gradient_lines(change, points, options)
-        yield from [*unsupported, *value_lines(points, change, options), *densities]
-        if "support" not in options.skip and not unsupported:
-            yield from reach_lines(change, evaluator, points, options)
-        yield from init_lines(points[-1])
-        yield from effect_lines(change, points)
-        if "offsets" not in options.skip and points[0].determinant:
-            yield from offset_lines(change, evaluator, points[0], options)
-        if options.expected is not None and "config" not in options.skip:
-            yield from config_lines(options.expected, change, moved)
-        if "jit" not in options.skip:
-            yield from jit_lines(change, evaluator, points[0], options)
-        differ = bool(unsupported) or any(line.status == "different" for line in densities)
-        if differ:
+def computed_lines(compared: Compared) -> list[Line]:
+    """The lines of all checks that take numbers."""
+    lines: list[Line] = []
+    for name, check in OF_NUMBERS.items():
+        if name in compared.options.skip:
+            continue
+        if name in OF_EQUAL_DENSITIES and any(
+            line.status == "different" and line.check in ("density", "gradients") for line in lines
+        ):
             message = "not compared: the densities differ"
-            for check in ("predictive", "data"):
-                yield Line(check=check, status="skipped", message=message)
-        if "predictive" not in options.skip and not differ:
-            yield from predictive_lines(
-                self.plain,
-                self.generated,
-                self.args,
-                self.kwargs,
-                plain,
-                points[0].at["params"],
-                options,
-            )
-        if "data" not in options.skip and not differ:
-            yield from data_lines(change, plain, points, options)
-        run = (self.plain, self.generated, self.args, self.kwargs)
-        yield from inference_lines(*run, names, pairing.subsampled, options)
+            lines.append(Line(check=name, status="skipped", message=message))
+        else:
+            lines += check(compared)
+    return lines
 
-    def points(self, pairing: Pairing) -> tuple[Change, Evaluator, list[Point]]:
-        """Those with random values, and last the point of init values."""
-        try:
-            change = self.change(pairing, reverse="gradients" not in self.options.skip)
-            evaluator = Evaluator(change, self.options)
-        except (ValueError, NotImplementedError) as error:
-            if "everse-mode" not in str(error):
-                raise
-            change = self.change(pairing, reverse=False)
-            evaluator = Evaluator(change, self.options)
-        return change, evaluator, [evaluator.point(at) for at in evaluator.numbers()]
 
-    def change(self, pairing: Pairing, reverse: bool) -> Change:
-        run = (self.plain, self.generated, self.args, self.kwargs)
-        return Change(*run, pairing, reverse=reverse, rtol=self.options.rtol)
+def traced_plain(plain: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
+    try:
+        return structure(plain, args, kwargs, draws=8)
+    except Exception as error:
+        own = frame_of(error) is not None
+        hint = (
+            "it must run with these --args, as it does by itself."
+            if own
+            else "are these the arguments that it takes?"
+        )
+        said = "the plain model does not run"
+        raise refusal(error, file_of(plain), said, hint) from error
+
+
+def changed(
+    plain: Model,
+    generated: Model,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    pairing: Pairing,
+    options: Options,
+) -> tuple[Change, Evaluator]:
+    """The change of variables, with gradients unless a model has none in reverse mode."""
+
+    def made(reverse: bool) -> tuple[Change, Evaluator]:
+        run = (plain, generated, args, kwargs)
+        change = Change(*run, pairing, reverse=reverse, rtol=options.rtol)
+        return change, Evaluator(change, options)
+
+    try:
+        return made("gradients" not in options.skip)
+    except (ValueError, NotImplementedError) as error:
+        if "everse-mode" not in str(error):
+            raise
+        return made(reverse=False)
 
 
 def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
@@ -180,9 +175,3 @@ def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
     if discrete := [n for n in pairing.fixed if plain[n]["type"] == "sample"]:
         message += f", and {', '.join(discrete)} discrete, at values of their own"
     yield Line(check="sites", status="ok", message=f"{message}: shapes, dtypes and plates agree")
-
-
-def params_line(pairing: Pairing) -> Line:
-    kept = len(pairing.params) - len(pairing.new)
-    message = f"{len(pairing.new)} new, {kept} of the plain model's"
-    return Line(check="params", status="ok", message=message)

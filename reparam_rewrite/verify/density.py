@@ -1,4 +1,8 @@
-"""Lines of the report on what must agree at every point: support, values, scales, log density."""
+"""Do both models have one log density, but for log|det| of the change of variables?
+
+It is asked of every site, and of their sum, at every point. A difference is told with its cause:
+what most often makes such a one, from what was computed where it is largest.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from reparam_rewrite.running.trace import RETURN
 from reparam_rewrite.verify.change import Change
-from reparam_rewrite.verify.explaining import cause_of
-from reparam_rewrite.verify.points import INITIAL, Evaluator, Point, share
-from reparam_rewrite.verify.values import Line, Options
+from reparam_rewrite.verify.determinant import Singular, Unknown
+from reparam_rewrite.verify.outputs import shown
+from reparam_rewrite.verify.points import Compared, Evaluator, Point, share
+from reparam_rewrite.verify.values import Line, Options, Status
 
 OUTSIDE = (
     "it is moved in its own space: biject_to(support).inv must come first, so that the "
@@ -19,77 +23,28 @@ OUTSIDE = (
 )
 
 
-def support_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
+def density_lines(compared: Compared) -> Iterator[Line]:
+    """Values outside of their support, scales, discrete latents, then sites and their sum."""
+    yield from outside_lines(compared)
+    yield from scale_lines(compared.points)
+    if not compared.outside:
+        of_discrete = list(discrete_lines(compared.points, compared.options))
+        yield from of_discrete
+        yield from site_lines(compared, [line.site for line in of_discrete])
+
+
+def outside_lines(compared: Compared) -> Iterator[Line]:
     """``HalfNormal`` shifted as if it were real: values below 0."""
-    for name in points[0].at["supported"]:
-        for point in points:
-            if not point.at["supported"][name]:
-                where = point.where(options.seed)
-                yield Line(
-                    check="density",
-                    status="different",
-                    site=name,
-                    message=f"site {name!r} has a value outside of its support {where}",
-                    point=point.number,
-                    cause=OUTSIDE,
-                )
-                break
-
-
-def value_lines(points: Sequence[Point], change: Change, options: Options) -> Iterator[Line]:
-    """Deterministic sites and what the model returns."""
-    for name in points[0].at["same"]:
-        what, site = ("the returned value", "") if name == RETURN else (f"site {name!r}", name)
-        if message := made_otherwise(what, *change.forms[name]):
-            yield Line(check="values", status="different", site=site, message=message)
-            continue
-        for point in points:
-            old, new = point.at["same"][name]
-            if message := unlike(what, old, new, options.rtol, point.where(options.seed)):
-                yield Line(
-                    check="values",
-                    status="different",
-                    site=site,
-                    message=message,
-                    point=point.number,
-                )
-                break
-    names = [name for name in points[0].at["same"] if name != RETURN]
-    what = f"the returned value{''.join(f', {name}' for name in names)}"
-    yield Line(check="values", status="ok", message=f"the same: {what}")
-
-
-def made_otherwise(what: str, old: Sequence[Any], new: Sequence[Any]) -> str:
-    """What is different about how a value is put together, and about its texts."""
-    was, now = dict(old), dict(new)
-    for where in [*was, *(where for where in now if where not in was)]:
-        place = f"{what} at {where}" if where else what
-        if where not in now:
-            return f"{place} is missing, it was {was[where]}"
-        if where not in was:
-            return f"{place} is {now[where]}, and was not there"
-        if was[where] != now[where]:
-            return f"{place} is {now[where]}, it was {was[where]}"
-    return ""
-
-
-def unlike(what: str, old: Sequence[Any], new: Sequence[Any], rtol: float, where: str) -> str:
-    if len(old) != len(new):
-        return f"{what} has {len(new)} arrays, it had {len(old)}"
-    for one, other in zip(old, new, strict=True):
-        if np.shape(one) != np.shape(other):
-            return f"{what} has shape {np.shape(other)}, it was {np.shape(one)}"
-        one, other = (np.asarray(value) for value in (one, other))
-        size = np.max(np.abs(one), initial=1.0, where=np.isfinite(one)) if one.size else 1.0
-        if not np.allclose(one, other, rtol, rtol * float(size), equal_nan=True):
-            return f"{what} is {shown(other)} and was {shown(one)} {where}"
-    return ""
-
-
-def shown(value: Any) -> str:
-    if not np.shape(value):
-        return str(np.asarray(value).item())
-    return np.array2string(np.asarray(value), threshold=6, edgeitems=2, precision=6)
+    for name, point in compared.outside.items():
+        where = point.where(compared.options.seed)
+        yield Line(
+            check="density",
+            status="different",
+            site=name,
+            message=f"site {name!r} has a value outside of its support {where}",
+            point=point.number,
+            cause=OUTSIDE,
+        )
 
 
 def scale_lines(points: Sequence[Point]) -> Iterator[Line]:
@@ -121,79 +76,54 @@ def discrete_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
             )
 
 
-def density_lines(
-    points: Sequence[Point],
-    change: Change,
-    evaluator: Evaluator,
-    options: Options,
-    leave: Collection[str] = (),
-) -> Iterator[Line]:
+def site_lines(compared: Compared, leave: Collection[str]) -> Iterator[Line]:
     """A line for every site but those to `leave`, and one for their sum; differences only where
     there are some.
 
     The gap of a site counts where it is large beside the site's own terms, or beside those of the
     elements that it comes from, and isn't rounding.
     """
-    for kind in ("singular", "unknown"):
+    change, options, evaluator = compared.change, compared.options, compared.evaluator
+    points = [point for point in compared.points if point.usable]
+    kinds: dict[type[Unknown], Status] = {Singular: "different", Unknown: "unchecked"}
+    for kind, status in kinds.items():
         for point in points:
-            if point.usable and (at := getattr(point, kind)):
-                message = f"{at[1]} {point.where(options.seed)}"
-                status: Any = "different" if kind == "singular" else "unchecked"
+            if isinstance(point.problem, kind):
                 yield Line(
-                    check="density", status=status, site=at[0], message=message, point=point.number
+                    check="density",
+                    status=status,
+                    site=point.problem.site,
+                    message=f"{point.problem} {point.where(options.seed)}",
+                    point=point.number,
                 )
                 return
-    usable = [point for point in points if point.usable]
-    if not usable:
+    if not points:
         message = "the plain model has no finite log density at any point"
         yield Line(check="density", status="unchecked", message=message)
         return
 
     different = []
-    for name in usable[0].gaps:
+    for name in points[0].gaps:
         if name in leave:
             continue
-        at_worst, gap = found_at(name, usable, evaluator, options)
-        off = share(gap, at_worst.magnitude)
-        term = float(at_worst.at["plain"]["log_prob"][name])
-        if not gap:
-            at_worst = max(usable, key=lambda point: point.off(name))
-            gap = at_worst.gaps[name]
+        at_worst, gap = found_at(name, points, evaluator, options)
+        if gap:
             term = float(at_worst.at["plain"]["log_prob"][name])
-            own = [
-                abs(point.determinant.by_site.get(name, 0.0))
-                for point in usable
-                if point.determinant
-            ]
-            moved = f", log|det| up to {max(own):.3g}" if max(own, default=0.0) > 1e-12 else ""
-            message = f"{sampled_as(change, name)}same density{moved}"
-            yield Line(
+            line = Line(
                 check="density",
-                status="ok",
+                status="different",
                 site=name,
-                message=message,
+                message=f"off by {gap:.6g}, was {term:.6g}",
                 off=abs(gap),
                 of=abs(term),
                 point=at_worst.number,
+                cause=cause_of(name, change, points, at_worst),
             )
+            different.append((share(gap, at_worst.magnitude), line))
         else:
-            different.append(
-                (
-                    off,
-                    Line(
-                        check="density",
-                        status="different",
-                        site=name,
-                        message=f"off by {gap:.6g}, was {term:.6g}",
-                        off=abs(gap),
-                        of=abs(term),
-                        point=at_worst.number,
-                        cause=cause_of(name, change, usable, at_worst),
-                    ),
-                )
-            )
+            yield same_line(name, change, points)
     yield from [line for _, line in sorted(different, key=lambda item: -item[0])]
-    worst = max(usable, key=lambda point: share(point.gap, point.magnitude))
+    worst = max(points, key=lambda point: share(point.gap, point.magnitude))
     where = worst.where(options.seed)
     same = share(worst.gap, worst.magnitude) <= options.rtol
     same = same or (not different and evaluator.is_rounding(worst, lambda point: point.gap))
@@ -209,9 +139,27 @@ def density_lines(
         of=worst.magnitude,
         point=worst.number,
     )
-    if lost := len(points) - len(usable):
-        message = f"{lost} of {len(points)} points have no finite log density in either model"
+    if lost := len(compared.points) - len(points):
+        message = (
+            f"{lost} of {len(compared.points)} points have no finite log density in either model"
+        )
         yield Line(check="density", status="ok", message=message)
+
+
+def same_line(name: str, change: Change, points: Sequence[Point]) -> Line:
+    """That a site has one density in both models, with the most that it is off by."""
+    worst = max(points, key=lambda point: point.off(name))
+    own = [abs(p.determinant.by_site.get(name, 0.0)) for p in points if p.determinant]
+    moved = f", log|det| up to {max(own):.3g}" if max(own, default=0.0) > 1e-12 else ""
+    return Line(
+        check="density",
+        status="ok",
+        site=name,
+        message=f"{sampled_as(change, name)}same density{moved}",
+        off=abs(worst.gaps[name]),
+        of=abs(float(worst.at["plain"]["log_prob"][name])),
+        point=worst.number,
+    )
 
 
 def found_at(
@@ -246,17 +194,85 @@ def sampled_as(change: Change, name: str) -> str:
     return "" if base == name else f"sampled as {base}, "
 
 
-def init_lines(point: Point) -> Iterator[Line]:
-    """Where every param has its initial value: is each base site its child?"""
-    same: list[str] = []
-    moved: list[str] = []
-    for name, (base, child) in point.at["moved"].items():
-        kept = np.shape(base) == np.shape(child) and np.allclose(base, child, 1e-6, 1e-6)
-        (same if kept else moved).append(name)
-    parts = []
-    if same:
-        parts.append(f"{', '.join(same)} as in the plain model")
-    if moved:
-        parts.append(f"{', '.join(moved)} in other coordinates from the start")
-    message = "; ".join(parts) or "no site is sampled as another one"
-    yield Line(check="init", status="ok", message=message, point=INITIAL)
+# -- causes ----------------------------------------------------------------------------------------
+
+
+def cause_of(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
+    """Why the term of a site may differ: another distribution, its volume, or its scale."""
+    for explain in (counted_volume, signs, other_arguments, other_kind, constant):
+        if cause := explain(name, change, points, worst):
+            return cause
+    return "its distribution, or a value that it is computed from, is another one"
+
+
+def counted_volume(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
+    """The gap is the site's own log|det|, once or twice, at every point."""
+    for times, words in (
+        (1, "log|det| of its map is counted twice"),
+        (-1, "log|det| of its map is not counted"),
+        (-2, "log|det| of its map has the wrong sign"),
+    ):
+        own = [p.determinant.by_site.get(name, 0.0) if p.determinant else 0.0 for p in points]
+        gaps = [p.gaps[name] for p in points]
+        if np.max(np.abs(own), initial=0.0) > 1e-6 and np.allclose(gaps, np.multiply(times, own)):
+            return words
+    return ""
+
+
+def other_kind(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
+    old, new = change.kinds.get(name, ("", ""))
+    return f"its distribution is {new}, it was {old}" if old != new else ""
+
+
+def other_arguments(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
+    old, new = worst.at["arguments"].get(name, ({}, {}))
+    said = []
+    for key, value in old.items():
+        other = new.get(key)
+        if other is None or not same(value, other):
+            said.append(unlike(key, value, other))
+    return f"in its {change.kinds[name][0]}, {' and '.join(said)}" if said else ""
+
+
+def signs(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
+    """``z_base ~ Normal(z_prev + offset, s)`` and another offset in ``z = z_base - offset``."""
+    old, new = worst.at["arguments"].get(name, ({}, {}))
+    if name not in worst.at["moved"] or name not in change.direct or "loc" not in old:
+        return ""
+    base, child = worst.at["moved"][name]
+    if np.shape(base) != np.shape(child):
+        return ""
+    by_prior, by_value = new["loc"] - old["loc"], base - child
+    if np.allclose(by_prior, by_value):
+        return ""
+    if np.allclose(by_prior, -by_value):
+        return "the offset of its prior and that of its value have different signs"
+    if np.allclose(by_prior, 0):
+        return "its value is offset and its prior is not"
+    if np.allclose(by_value, 0):
+        return "its prior is offset and its value is not"
+    gap = np.max(np.abs(by_prior - by_value))
+    return f"the offset of its prior and that of its value differ, by up to {gap:.3g}"
+
+
+def constant(name: str, change: Change, points: Sequence[Point], worst: Point) -> str:
+    gaps = [point.gaps[name] for point in points]
+    if len(gaps) > 1 and np.allclose(gaps, gaps[0], rtol=1e-6):
+        return "the same everywhere: a constant of its density, or a scale"
+    return ""
+
+
+def same(one: Any, other: Any) -> bool:
+    return bool(np.shape(one) == np.shape(other) and np.allclose(one, other, equal_nan=True))
+
+
+def unlike(key: str, old: Any, new: Any) -> str:
+    """``scale is 9, it was 10``, or how far apart two arrays are."""
+    if new is None:
+        return f"{key} is missing"
+    one, other = np.asarray(old), np.asarray(new)
+    if one.shape != other.shape:
+        return f"{key} has shape {other.shape}, it was {one.shape}"
+    if all(array.size and np.ptp(array) == 0 for array in (one, other)):
+        return f"{key} is {other.flat[0]:.6g}, it was {one.flat[0]:.6g}"
+    return f"{key} differs by up to {np.max(np.abs(other - one)):.3g}"

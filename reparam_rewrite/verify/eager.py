@@ -10,17 +10,16 @@ import numpy as np
 
 from reparam_rewrite.running.errors import summary
 from reparam_rewrite.running.trace import compiled, traced
-from reparam_rewrite.verify.change import Change, terms
-from reparam_rewrite.verify.points import Evaluator, Point
-from reparam_rewrite.verify.values import Line, Options
+from reparam_rewrite.verify.change import terms
+from reparam_rewrite.verify.points import Compared
+from reparam_rewrite.verify.values import Line
 
 
-def jit_lines(
-    change: Change, evaluator: Evaluator, point: Point, options: Options
-) -> Iterator[Line]:
+def jit_lines(compared: Compared) -> Iterator[Line]:
     """One run, operation by operation, against the compiled one. Python code that asks for a
     value, or keeps one from an earlier run, shows here.
     """
+    change, point, options = compared.change, compared.points[0], compared.options
     given = change.pairing.fixed, point.held, point.at["params"], point.at["values"]
     data = {name: jnp.asarray(value) for values in given for name, value in values.items()}
     try:
@@ -37,7 +36,7 @@ def jit_lines(
     for name, gap in apart.items():
         if gap <= options.rtol * max(1.0, sizes[name]) or not np.isfinite(known[name]):
             continue
-        if not evaluator.wavers(point, name, gap):
+        if not compared.evaluator.wavers(point, name, gap):
             yield Line(
                 check="jit",
                 status="different",

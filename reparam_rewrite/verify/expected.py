@@ -6,7 +6,7 @@ says that it isn't meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -24,19 +24,22 @@ from reparam_rewrite.running.trace import (
 )
 from reparam_rewrite.running.values import Model, Site, Trace
 from reparam_rewrite.verify.change import Change
-from reparam_rewrite.verify.effects import of_child
+from reparam_rewrite.verify.points import Compared
 from reparam_rewrite.verify.values import Line
 
 
-def config_lines(expected: Model, change: Change, moved: Mapping[str, list[str]]) -> Iterator[Line]:
+def config_lines(compared: Compared) -> Iterator[Line]:
     """The params of both, then the values that both give the sites at one point."""
+    expected, change = compared.options.expected, compared.change
+    if expected is None:
+        return
     try:
         wanted = structure(expected, change.args, change.kwargs)
     except Exception as error:
         message = f"what the config gives does not run: {summary(error)}"
         yield Line(check="config", status="unchecked", message=message)
         return
-    lines = list(unlike_params(wanted, change, moved))
+    lines = list(unlike_params(wanted, compared))
     if not any(line.site == "" for line in lines):
         lines += unlike_values(expected, wanted, change)
     yield from lines
@@ -50,7 +53,8 @@ def unlike(site: str, message: str) -> Line:
     return Line(check="config", status="different", site=site, message=message)
 
 
-def unlike_params(wanted: Trace, change: Change, moved: Mapping[str, list[str]]) -> Iterator[Line]:
+def unlike_params(wanted: Trace, compared: Compared) -> Iterator[Line]:
+    change = compared.change
     found = change.pairing.params
     sampled = {name for name, site in wanted.items() if is_latent(site)}
     for pair in change.pairing.pairs:
@@ -67,7 +71,7 @@ def unlike_params(wanted: Trace, change: Change, moved: Mapping[str, list[str]])
             yield unlike("", f"the config has a param {name!r}, the generated file has none")
             continue
         old, new = np.asarray(full_value(site)), np.asarray(full_value(found[name]))
-        child = (moved.get(name) or [of_child(name, change)])[0]
+        child = compared.child_of(name)
         if old.shape != new.shape:
             message = f"param {name!r} has shape {new.shape}, by the config {old.shape}"
             yield unlike(child, message)

@@ -17,7 +17,8 @@ from numpyro.infer.util import initialize_model
 
 from reparam_rewrite.running.errors import site_of, summary
 from reparam_rewrite.running.values import Model
-from reparam_rewrite.verify.values import Line, Options
+from reparam_rewrite.verify.points import Compared
+from reparam_rewrite.verify.values import Line
 
 Run = Callable[[Model, Sequence[Any], Mapping[str, Any], jax.Array], Any]
 
@@ -37,46 +38,33 @@ def by_nuts(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], key: j
     return info.param_info, info.postprocess_fn(info.param_info.z)
 
 
-WAYS: dict[str, Run] = {
-    "AutoNormal": by_guide(AutoNormal),
-    "AutoDiagonalNormal": by_guide(AutoDiagonalNormal),
-    "NUTS": by_nuts,
-}
-
-SAID = {
-    "AutoNormal": "SVI with it takes a step",
-    "AutoDiagonalNormal": "SVI with it takes a step",
-    "NUTS": "it finds its first state",
+#: By the way of inference what is run of it, and what is said where it takes the model.
+WAYS: dict[str, tuple[Run, str]] = {
+    "AutoNormal": (by_guide(AutoNormal), "SVI with it takes a step"),
+    "AutoDiagonalNormal": (by_guide(AutoDiagonalNormal), "SVI with it takes a step"),
+    "NUTS": (by_nuts, "it finds its first state"),
 }
 
 
-def inference_lines(
-    plain: Model,
-    generated: Model,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    names: Sequence[str],
-    subsampled: bool,
-    options: Options,
-) -> Iterator[Line]:
-    for way, run in WAYS.items():
-        if way in options.skip:
-            continue
-        if way == "NUTS" and subsampled:
-            message = "HMC takes no subsampled plates, those of the plain model neither"
-            yield Line(check=way, status="skipped", message=message)
-            continue
-        error = refused(run, generated, args, kwargs)
-        if error is None:
-            yield Line(check=way, status="ok", message=SAID[way])
-            continue
-        before = refused(run, plain, args, kwargs)
-        if before is not None:
-            message = f"not for such a model, nor for the plain one: {summary(before)}"
-            yield Line(check=way, status="skipped", message=message)
-            continue
-        message = f"{way} takes the plain model, and not the generated one: {summary(error)}"
-        yield Line(check=way, status="different", site=site_of(error, names), message=message)
+def inference_lines(compared: Compared, way: str) -> Iterator[Line]:
+    """Whether a way of inference takes the generated model, if it takes the plain one."""
+    change, (run, said) = compared.change, WAYS[way]
+    if way == "NUTS" and change.pairing.subsampled:
+        message = "HMC takes no subsampled plates, those of the plain model neither"
+        yield Line(check=way, status="skipped", message=message)
+        return
+    error = refused(run, change.generated, change.args, change.kwargs)
+    if error is None:
+        yield Line(check=way, status="ok", message=said)
+        return
+    before = refused(run, change.plain, change.args, change.kwargs)
+    if before is not None:
+        message = f"not for such a model, nor for the plain one: {summary(before)}"
+        yield Line(check=way, status="skipped", message=message)
+        return
+    message = f"{way} takes the plain model, and not the generated one: {summary(error)}"
+    site = site_of(error, list(compared.plain))
+    yield Line(check=way, status="different", site=site, message=message)
 
 
 def refused(

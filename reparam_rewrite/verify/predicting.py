@@ -22,9 +22,9 @@ from reparam_rewrite.running.errors import summary
 from reparam_rewrite.running.trace import RETURN, compiled_with_key, traced
 from reparam_rewrite.running.values import Arguments, Model, Site, Trace, Values
 from reparam_rewrite.verify.change import Change
-from reparam_rewrite.verify.density import made_otherwise, shown, unlike
-from reparam_rewrite.verify.points import INITIAL, Point
-from reparam_rewrite.verify.values import Line, Options
+from reparam_rewrite.verify.outputs import made_otherwise, shown, unlike
+from reparam_rewrite.verify.points import INITIAL, Compared, Point
+from reparam_rewrite.verify.values import Line
 
 CAUSE = (
     "its offset reads what the model is called with: freeze that as numbers, or sample the site "
@@ -32,21 +32,20 @@ CAUSE = (
 )
 
 
-def data_lines(
-    change: Change, plain: Trace, points: Sequence[Point], options: Options
-) -> Iterator[Line]:
+def data_lines(compared: Compared) -> Iterator[Line]:
     """Both models' predictions from one draw, with the second arguments."""
-    usable = [point for point in points if point.usable and point.number != INITIAL]
+    change, plain = compared.change, compared.plain
+    usable = [point for point in compared.points if point.usable and point.number != INITIAL]
     if not usable:
         yield skipped("there is no point to take as a draw")
         return
-    given = options.predict_args
+    given = compared.options.predict_args
     tries = [given] if given is not None else list(others(change, plain))
     if not tries:
         yield skipped("the model is called with no data that could be other")
         return
     for args, kwargs in tries:
-        lines = list(compared(change, plain, usable[0], args, kwargs, given is not None))
+        lines = list(predicted_lines(change, plain, usable[0], args, kwargs, given is not None))
         if lines:
             yield from lines
             return
@@ -68,7 +67,7 @@ class Prediction(Struct):
     observed: set[str]
 
 
-def compared(
+def predicted_lines(
     change: Change,
     plain: Trace,
     point: Point,

@@ -16,6 +16,7 @@ import numpy as np
 from reparam_rewrite.running.errors import first_line
 from reparam_rewrite.running.trace import Unconditioned, compiled, compiled_with_key, traced
 from reparam_rewrite.running.values import Model, Trace, Values
+from reparam_rewrite.verify.points import Compared
 from reparam_rewrite.verify.values import Line, Options
 
 #: Standard errors by which a moment may be off; one in 10 ** 8 is by chance.
@@ -47,17 +48,13 @@ def drawn_sites(plain: Trace) -> list[str]:
     ]
 
 
-def predictive_lines(
-    plain: Model,
-    generated: Model,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    trace: Trace,
-    data: Values,
-    options: Options,
-) -> Iterator[Line]:
-    names = drawn_sites(trace)
-    both = [drawing(model, args, kwargs, names) for model in (plain, generated)]
+def predictive_lines(compared: Compared) -> Iterator[Line]:
+    """Draws with equal keys; where those differ, whether they are draws of one distribution."""
+    change, options = compared.change, compared.options
+    data = compared.points[0].at["params"]
+    names = drawn_sites(compared.plain)
+    models = (change.plain, change.generated)
+    both = [drawing(model, change.args, change.kwargs, names) for model in models]
 
     def draw(key: jax.Array, data: Values) -> tuple[Values, ...]:
         return tuple(one(key, data) for one in both)

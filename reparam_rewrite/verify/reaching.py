@@ -9,14 +9,14 @@ map that has an inverse everywhere is onto just when it leaves no bounded part f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from reparam_rewrite.verify.change import Change
 from reparam_rewrite.verify.determinant import SAME
-from reparam_rewrite.verify.points import INITIAL, Evaluator, Point
+from reparam_rewrite.verify.points import INITIAL, Compared, Evaluator, Point
 from reparam_rewrite.verify.values import Line, Options, Pair
 
 #: How far out a base site is sent: the first where its support is all real values, both where it
@@ -39,10 +39,11 @@ OUTSIDE = (
 PART = "its map has the support of another site, or is a transform whose values are only a part"
 
 
-def reach_lines(
-    change: Change, evaluator: Evaluator, points: Sequence[Point], options: Options
-) -> Iterator[Line]:
-    usable = [p for p in points if p.usable and p.determinant and p.number != INITIAL]
+def reach_lines(compared: Compared) -> Iterator[Line]:
+    change, evaluator, options = compared.change, compared.evaluator, compared.options
+    if compared.outside:
+        return
+    usable = [p for p in compared.points if p.usable and p.determinant and p.number != INITIAL]
     pairs = [
         pair
         for pair in change.pairing.pairs

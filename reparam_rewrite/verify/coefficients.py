@@ -1,10 +1,4 @@
-"""Is a coefficient that is called ``xi_a_mu`` the one of mu in the offset of a, with its sign?
-
-Any offset leaves the model as it is, so nothing else would tell a swapped parent or a wrong sign.
-With a_base = a + xi * mu the value of a falls by mu for every unit of xi, in the unconstrained
-space and at given values of the other sites. What is looked at is how that derivative changes
-when only mu does.
-"""
+"""What each coefficient does: at its initial value, to which site, and with which sign."""
 
 from __future__ import annotations
 
@@ -16,13 +10,67 @@ from typing import Any
 import numpy as np
 
 from reparam_rewrite.verify.change import Change
-from reparam_rewrite.verify.points import Evaluator, Point
-from reparam_rewrite.verify.values import Line, Options
+from reparam_rewrite.verify.points import INITIAL, Compared, Evaluator, Point, called_after
+from reparam_rewrite.verify.values import Line
 
 STEP = 1e-5
 
 #: Below this share of what it would be, a parent has no part in an offset.
 NONE = 1e-4
+
+
+def effect_lines(compared: Compared) -> Iterator[Line]:
+    """Every element of every coefficient moves a site; with a subsampled plate, any element."""
+    change = compared.change
+    points = [point for point in compared.points if point.at["told_apart"]]
+    if not points:
+        message = "at no point can a value be told from the next one"
+        yield Line(check="effect", status="skipped", message=message)
+        return
+    point = next((point for point in points if point.number != INITIAL), points[0])
+    moved = compared.moved_at(point)
+    fine: dict[str, list[str]] = {}
+    for name in change.pairing.new:
+        span, shape = change.param_spans[name], change.param_shapes[name]
+        size = span.stop - span.start
+        idle = 0 if moved[name] else size
+        if change.reverse:
+            idle = int(np.sum(np.all([p.at["effect"][span] == 0 for p in points], axis=0)))
+        child = moved[name][0] if moved[name] else ""
+        if idle < size and (not idle or change.pairing.subsampled):
+            fine.setdefault(child, []).append(f"{name} ({size})" if shape else name)
+            continue
+        what = f"{idle} of {size} elements of " if shape else ""
+        yield Line(
+            check="effect",
+            status="different",
+            site=child or called_after(name, change),
+            message=f"{what}param {name!r} without effect on any site",
+            cause="what it is multiplied by is zero, or it is used nowhere",
+        )
+    for child, names in fine.items():
+        message = f"each element of {', '.join(names)} moves it"
+        yield Line(check="effect", status="ok", site=child, message=message)
+    if not change.pairing.new:
+        message = "the generated model has no params of its own"
+        yield Line(check="effect", status="skipped", message=message)
+
+
+def init_lines(compared: Compared) -> Iterator[Line]:
+    """Where every param has its initial value: is each base site its child?"""
+    point = compared.points[-1]
+    same: list[str] = []
+    moved: list[str] = []
+    for name, (base, child) in point.at["moved"].items():
+        kept = np.shape(base) == np.shape(child) and np.allclose(base, child, 1e-6, 1e-6)
+        (same if kept else moved).append(name)
+    parts = []
+    if same:
+        parts.append(f"{', '.join(same)} as in the plain model")
+    if moved:
+        parts.append(f"{', '.join(moved)} in other coordinates from the start")
+    message = "; ".join(parts) or "no site is sampled as another one"
+    yield Line(check="init", status="ok", message=message, point=INITIAL)
 
 
 def named_pairs(change: Change, leave: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -32,10 +80,18 @@ def named_pairs(change: Change, leave: Sequence[str]) -> list[tuple[str, str, st
     return [(n, *names[n]) for n in change.pairing.new if n in names and n not in leave]
 
 
-def offset_lines(
-    change: Change, evaluator: Evaluator, point: Point, options: Options
-) -> Iterator[Line]:
-    pairs = named_pairs(change, options.other_offsets)
+def offset_lines(compared: Compared) -> Iterator[Line]:
+    """Whether a coefficient called ``xi_a_mu`` is that of mu in the offset of a, with its sign.
+
+    Any offset leaves the model as it is, so nothing else would tell a swapped parent or a wrong
+    sign. With a_base = a + xi * mu the value of a falls by mu for every unit of xi, in the
+    unconstrained space and at given values of the other sites. What is looked at is how that
+    derivative changes when only mu does.
+    """
+    change, evaluator, point = compared.change, compared.evaluator, compared.points[0]
+    if not point.determinant:
+        return
+    pairs = named_pairs(change, compared.options.other_offsets)
     if not pairs:
         message = "no coefficient is called after its child and its parent, xi_<child>_<parent>"
         yield Line(check="offsets", status="skipped", message=message)
@@ -83,7 +139,7 @@ def offset_lines(
 def moved_along(evaluator: Evaluator, point: Point, along: Any) -> dict[str, Any]:
     """What is a small step away in v."""
     u = point.u + STEP * evaluator.inverse(point)(along)
-    return evaluator.by_param(u, point.p, point.held)
+    return evaluator.evaluated(u, point.p, point.held)
 
 
 def unweighted(change: Change, evaluator: Evaluator, point: Point, name: str, parent: str) -> bool:
