@@ -135,6 +135,6 @@ def with_run(document: Document, function: str | None, args_given: str) -> Sugge
         hint = "save it as a file: it is run, with what it imports from beside it."
         refused(None, "--args are for a model in a file", hint)
     prepare("--args")
-    from reparam_rewrite.verify.once import suggest_with_run
+    from reparam_rewrite.running.facts import suggest_with_run
 
     return suggest_with_run(document, function, args_given)

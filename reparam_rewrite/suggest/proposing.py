@@ -394,7 +394,7 @@ class Proposing:
         known = [(s, column) for s in later if (column := self.column(s.term)) is not None]
         members = [child, *(s for s, _ in known)]
         common = axes_of_both(parent, child)
-        from reparam_rewrite.verify.regression import regression
+        from reparam_rewrite.running.facts import regression
 
         try:
             step = regression(
@@ -431,7 +431,7 @@ class Proposing:
                 f"elements ({self._at(child.term.line)})",
             )
             return None
-        from reparam_rewrite.verify.regression import unit
+        from reparam_rewrite.running.facts import unit
 
         steps = []
         for at in range(prod(shape)):

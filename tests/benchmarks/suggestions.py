@@ -42,10 +42,10 @@ import numpy as np
 from numpyro.diagnostics import effective_sample_size
 from numpyro.infer import MCMC, NUTS
 
+from reparam_rewrite.running.facts import facts_of
 from reparam_rewrite.running.load import load
 from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import suggest, to_text
-from reparam_rewrite.verify.once import facts_of
 from tests.support.cases import FIXTURES, rewritten
 from tests.support.execution import (
     Model,

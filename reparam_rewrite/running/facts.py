@@ -1,4 +1,7 @@
-"""``suggest --args``: the model is run once, and its trace says what the source doesn't."""
+"""``suggest --args``: the model is run once, and its trace says what the source doesn't.
+
+What data say of data is told by regressions of one on the other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import cache
+from math import prod
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -21,12 +25,22 @@ from reparam_rewrite.running.arguments import arguments, bound
 from reparam_rewrite.running.entry import entry
 from reparam_rewrite.running.errors import cannot_run
 from reparam_rewrite.running.load import function_in, load
-from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure, traced
+from reparam_rewrite.running.trace import (
+    compiled,
+    copied,
+    double_precision,
+    is_latent,
+    structure,
+    traced,
+)
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.finding import models_of, suggest
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.survey import survey
+
+#: What makes a regression on the same column twice one by their variances.
+RIDGE = 1e-6
 
 #: How many draws from the prior tell how far a site can go.
 DRAWS = 200
@@ -128,7 +142,8 @@ def drawn(
         trace = traced(model, args, kwargs, key=key)
         return {name: trace[name]["value"] for name in names}
 
-    values = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), DRAWS))
+    keys = jax.random.split(jax.random.key(0), DRAWS)
+    values = compiled(jax.vmap(one), keys)(keys)
     return {name: np.asarray(value) for name, value in values.items()}
 
 
@@ -150,3 +165,30 @@ def named(
         return dict(kwargs)
     bound_arguments.apply_defaults()
     return dict(bound_arguments.arguments)
+
+
+def unit(shape: tuple[int, ...], at: int) -> Any:
+    """Zeros, and a one."""
+    made = np.zeros(prod(shape))
+    made[at] = 1.0
+    return made.reshape(shape)
+
+
+def regression(
+    target: Any, columns: list[Any], variances: list[float], least: float
+) -> float | None:
+    """The first column's coefficient in the regression of data on data.
+
+    None where it makes up for less than `least` of the target, by their root mean squares. Of
+    columns that make up for the same, each does by its variance.
+    """
+    every = np.broadcast_arrays(target, *columns)
+    aim, first = every[0].ravel(), every[1].ravel()
+    design = np.stack([column.ravel() for column in every[1:]], axis=1).astype(float)
+    gram = design.T @ design
+    ridge = RIDGE * (np.trace(gram) or 1.0)
+    step = float(
+        np.linalg.solve(gram + ridge * np.diag(1 / np.array(variances)), design.T @ aim)[0]
+    )
+    size = abs(step) * float((first**2).mean()) ** 0.5
+    return step if size > least * float((aim**2).mean()) ** 0.5 else None
