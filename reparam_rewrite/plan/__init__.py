@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import OfSite, Problem
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.accounts import accounts_of, in_file_order
+from reparam_rewrite.plan.already import was_rewritten
 from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.data import remark
@@ -18,18 +18,18 @@ from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.placement import sharing
 from reparam_rewrite.plan.refusals import problems_of, refusal
 from reparam_rewrite.plan.refusals.comments import comment_problems
-from reparam_rewrite.plan.refusals.names import param_problems, params_of
+from reparam_rewrite.plan.refusals.names import param_problems
+from reparam_rewrite.plan.refusals.together import moved_from_company, offset_twice
 from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.plan.scan import ScanContext, offset_in_scan
 from reparam_rewrite.plan.skipping import left_alone, remarks, to_rewrite
 from reparam_rewrite.plan.values import (
     Account,
-    OffsetRewrite,
     Plan,
     Rewrite,
     terms_of,
 )
-from reparam_rewrite.survey.values import Function, Handler, Site, Survey
+from reparam_rewrite.survey.values import Survey
 
 __all__ = ["plan"]
 
@@ -127,69 +127,3 @@ def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Ac
     for account in accounts:
         notes = left.get((account.function, account.site), [])
         yield replace(account, notes=tuple(notes))
-
-
-def moved_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
-    """``a = sample("a", Normal(sample("b", ...), x))`` with both rewritten, and a's prior moved."""
-    count = Counter(map(part_of, rewrites))
-    for rewrite in rewrites:
-        prior = rewrite.prior if isinstance(rewrite, OffsetRewrite) else None
-        if prior is not None and prior.moved and count[part_of(rewrite)] > 1:
-            yield Problem(
-                "prior-moves-from-others",
-                OfSite(rewrite.site.name),
-                rewrite.site.place,
-                "'{site}' shares its statement with another rewritten site, and its prior would "
-                "have to move",
-                "give each a statement of its own.",
-            )
-
-
-def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
-    """``r`` is offset in a helper and where that is called: only the inner handler finds it."""
-    own = {(rewrite.function, rewrite.site.name) for rewrite in rewrites}
-    for rewrite in rewrites:
-        site = rewrite.site
-        if site.through and (site.through, site.name) in own:
-            label = next((term.label for term in terms_of(rewrite)), "")
-            yield Problem(
-                "offset-twice",
-                OfSite(site.name),
-                site.place,
-                "'{site}' would be offset where '{helper}' is called and again inside of that, "
-                "which NumPyro doesn't do twice",
-                "drop what it is offset by in one of the two: {label} = false in "
-                "[sites.{site}.offset], for example."
-                if label
-                else "take '{helper}' out of 'functions'.",
-                {"helper": site.through, "label": label},
-            )
-
-
-def part_of(rewrite: Rewrite) -> tuple[str, int, tuple[str, ...]]:
-    """The statement that samples a child, or the part of a conditional expression."""
-    return rewrite.function, rewrite.site.statement, rewrite.site.choices
-
-
-def was_rewritten(function: Function, found: list[Child]) -> bool:
-    """Is every child under a handler already, with every coefficient declared?"""
-    for child in found:
-        if not is_handled(child.site, explicit=child.reparam is None):
-            return False
-        declared = {param.name for param in params_of(child)} if child.reparam is None else set()
-        if not declared <= function.params:
-            return False
-    return True
-
-
-def is_handled(site: Site, *, explicit: bool) -> bool:
-    """Is it under a reparam handler, and is that an `ExplicitReparam` if it must be?"""
-    return site.shifted or any(
-        isinstance(item, Handler)
-        and item.qualified == "numpyro.handlers.reparam"
-        and item.sites is not None
-        and site.name in item.sites
-        and (item.explicit or not explicit)
-        for frame in site.frames
-        for item in frame.items
-    )

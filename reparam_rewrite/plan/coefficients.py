@@ -10,8 +10,20 @@ from reparam_rewrite.plan.alignment import described, match
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, CoefficientSpec, Pair
 from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.values import Array, Coefficient, Name, Number, Param, Sizes, Stored
+from reparam_rewrite.plan.values import (
+    Array,
+    Coefficient,
+    Name,
+    Number,
+    Param,
+    Sizes,
+    Stored,
+    Term,
+    Value,
+)
+from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Axis, Shape
 
 
@@ -51,6 +63,23 @@ def coefficient_of(
         case number:
             start = Number(number, sizes if spec.learn else ())
     return Param(name, start, event_dim if sizes else None) if spec.learn else start
+
+
+def term_of(
+    names: Names,
+    pair: Pair,
+    value: Value,
+    sizes: Sizes,
+    product: str,
+    event_dim: int | None = None,
+    *,
+    computed: bool = False,
+) -> Term:
+    """The coefficient of a pair times the parent's value; its variable is taken from `names`."""
+    spec = pair.coefficient
+    coefficient = coefficient_of(spec, sizes, event_dim, computed=computed)
+    variable = names.new(identifier(spec.name)) if spec.has_shape else ""
+    return Term(pair.parent, coefficient, value, variable, product)
 
 
 def structure_of(

@@ -14,8 +14,8 @@ from reparam_rewrite.plan.basis import check_basis, needs_full_shape
 from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.coefficients import (
     check_template,
-    coefficient_of,
     structure_of,
+    term_of,
 )
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.data import data_of, dependence
@@ -217,13 +217,9 @@ def written_at(context: Context, reading: Reading, where: Candidate) -> OffsetRe
     ]
     event_dim = len(site.prior.event or ()) if reading.subsampled else None
     terms = []
-    for pair, value, (own_sizes, product) in zip(
-        child.pairs, values, where.structures, strict=False
-    ):
-        spec, computed = pair.coefficient, site.computed or is_computed(pair.site)
-        coefficient = coefficient_of(spec, own_sizes, event_dim, computed=computed)
-        variable = names.new(identifier(spec.name)) if spec.has_shape else ""
-        terms.append(Term(pair.parent, coefficient, value, variable, product))
+    for pair, value, structure in zip(child.pairs, values, where.structures, strict=False):
+        computed = site.computed or is_computed(pair.site)
+        terms.append(term_of(names, pair, value, *structure, event_dim, computed=computed))
     scaled = values[-1] if len(values) > len(terms) else None
     return OffsetRewrite(
         site=site,

@@ -23,9 +23,9 @@ from reparam_rewrite.plan.alignment import unaligned, value_of
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.coefficients import (
-    coefficient_of,
     matrix,
     structure_of,
+    term_of,
     written_axes,
 )
 from reparam_rewrite.plan.context import Context, Stop
@@ -77,15 +77,13 @@ def offset_in_scan(context: ScanContext, child: Child) -> ScanRewrite:
     check_form(child)
     assert site.step is not None and site.prior.family is not None
     step = one_step(site)
-    parts = [Part(context, site, step, pair) for pair in child.pairs]
-    values = [part.value() for part in parts]
-    structures = [part.structure() for part in parts]
-
-    # Nothing can fail from here on: names may be taken.
+    parents = [parent_in(context, site, step, pair) for pair in child.pairs]
+    values = [value_in(context, parent, step) for parent in parents]
+    structures = [structure_in(context, parent, site, step) for parent in parents]
     names, base = context.outer.names, identifier(site.name)
     terms = [
-        part.term(structure, value)
-        for part, value, structure in zip(parts, values, structures, strict=True)
+        term_in(context, parent, structure, value)
+        for parent, value, structure in zip(parents, values, structures, strict=True)
     ]
     return ScanRewrite(
         site=step,
@@ -107,46 +105,53 @@ def one_step(site: Site) -> Site:
     return replace(site.step, shape=shape, batch=batch)
 
 
-def check_form(child: Child) -> None:
-    """What a shift of `loc` can do, and where it can be written."""
-    site = child.site
-    scan, step = site.scan, site.step
-    assert scan is not None and step is not None
+#: What stands in the way of a shift of `loc`, or of the lines that it takes, and the way out.
+FORMS = {
+    "else": ("only offsets are written there", "take its scale, basis or reparam out."),
+    "computed": ("names there must be plain strings", "write the name out."),
+    "around": (
+        "the scan stands in a with, whose plates or handlers reach into it",
+        "put the scan outside, or take the site out of the config.",
+    ),
+    "subsampled": (
+        "a subsampled plate stands around it there",
+        "take the site out of the config.",
+    ),
+    "unlocated": (
+        "an offset is added to the loc of its prior there, and its prior has none that can be told "
+        "to shift it and nothing else",
+        "only Normal, StudentT, Laplace, Cauchy, MultivariateNormal and the like, made in the call "
+        "itself, can be offset in a scan.",
+    ),
+    "statement": (
+        "it isn't a statement of its own there",
+        'write {variable} = numpyro.sample("{site}", ...).',
+    ),
+}
 
-    def stop(message: str, hint: str) -> Stop:
+
+def check_form(child: Child) -> None:
+    """What a shift of `loc` can do, and where it can be written. Raises `Stop`."""
+    site, scan, step = child.site, child.site.scan, child.site.step
+    assert scan is not None and step is not None
+    names = [site.name, f"{site.name}_base", *(pair.parent for pair in child.pairs)]
+    sites = [site, *(pair.site for pair in child.pairs if pair.site is not None)]
+    plates = [plate for frame in step.frames for plate in frame.plates]
+    around = [item for frame in site.frames for item in frame.items]
+    wrong = {
+        "else": child.scale is not None or child.basis is not None or child.reparam is not None,
+        "computed": any(one.computed for one in sites),
+        "around": not all(reaches_others(item, names) for item in around),
+        "subsampled": any(plate.subsampled for plate in plates),
+        "unlocated": not step.located,
+        "statement": not (step.assigns and step.alone),
+    }
+    for form in (form for form, is_wrong in wrong.items() if is_wrong):
+        message, hint = FORMS[form]
         text = f"'{{site}}' is sampled by a scan ({{scan}}): {message}"
         parts: dict[str, Filler] = {"scan": scan.place, "variable": identifier(site.name)}
-        return Stop(
-            Problem("not-offset-in-a-scan", OfSite(site.name), site.place, text, hint, parts)
-        )
-
-    if child.scale is not None or child.basis is not None or child.reparam is not None:
-        raise stop("only offsets are written there", "take its scale, basis or reparam out.")
-    if site.computed or any(pair.site is not None and pair.site.computed for pair in child.pairs):
-        raise stop("names there must be plain strings", "write the name out.")
-    names = [site.name, f"{site.name}_base", *(pair.parent for pair in child.pairs)]
-    if not all(reaches_others(item, names) for frame in site.frames for item in frame.items):
-        raise stop(
-            "the scan stands in a with, whose plates or handlers reach into it",
-            "put the scan outside, or take the site out of the config.",
-        )
-    if any(plate.subsampled for frame in step.frames for plate in frame.plates):
-        raise stop(
-            "a subsampled plate stands around it there",
-            "take the site out of the config.",
-        )
-    if not step.located:
-        raise stop(
-            "an offset is added to the loc of its prior there, and its prior has none that can be "
-            "told to shift it and nothing else",
-            "only Normal, StudentT, Laplace, Cauchy, MultivariateNormal and the like, made in the "
-            "call itself, can be offset in a scan.",
-        )
-    if not step.assigns or not step.alone:
-        raise stop(
-            "it isn't a statement of its own there",
-            'write {variable} = numpyro.sample("{site}", ...).',
-        )
+        about = OfSite(site.name)
+        raise Stop(Problem("not-offset-in-a-scan", about, site.place, text, hint, parts))
 
 
 def reaches_others(item: Plate | Handler, names: list[str]) -> bool:
@@ -154,148 +159,144 @@ def reaches_others(item: Plate | Handler, names: list[str]) -> bool:
     return isinstance(item, Handler) and all(map(item.leaves, names))
 
 
-class Part:
-    """One parent of a child in a scan, as it is read inside the body."""
+class Parent(Struct, frozen=True):
+    """A parent of a child in a scan, as the body reads it.
 
-    def __init__(self, context: ScanContext, site: Site, step: Site, pair: Pair) -> None:
-        """`site` is the stacked child, `step` what one call of the body samples of it."""
-        self.pair = pair
-        self._context, self._site, self._step = context, site, step
-        #: The axis of an outer parent that is the scan's own: every step has its part of it.
-        self._axis: int | None = None
-        #: The parent, if the same body samples it before.
-        self._inner: Site | None = None
-        parent = pair.site
-        if parent is not None and parent.scan == context.scan:
-            self._inner = one_step(parent)
-            pair = replace(pair, site=self._inner)
-        self.source: Source = source_of(context.body, step, pair)
-        if self.source.data:
-            raise Stop(self._depends_on_data())
-        if parent is not None and self._inner is None:
-            self._slice(parent)
-        if parent is not None and not self._is_there(parent):
-            raise Stop(not_kept(parent, site.name))
+    `inner` is what one call of the body samples of it, if the same body does. Of a parent outside,
+    `axis` is the scan's own, if it has that: every step has its part of it. `holds`: its variable
+    stands for its value where the body reads it.
+    """
 
-    def _slice(self, parent: Site) -> None:
-        """An outer parent that has the scan's axis is read step by step."""
-        steps = self._site.shape[0] if self._site.shape else None
-        for at, axis in enumerate(parent.shape or ()):
-            if steps is not None and axis.same(steps) and parent.shape is not None:
-                self._axis = at
-                rest = (*parent.shape[:at], *parent.shape[at + 1 :])
-                self.source = replace(self.source, shape=rest)
-                if at and len(parent.shape) > 2:
-                    reason = "the scan runs along another axis of it than the first"
-                    raise Stop(unaligned(self.source, reason, parent.variable or ""))
-                return
+    pair: Pair
+    source: Source
+    inner: Site | None = None
+    axis: int | None = None
+    holds: bool = True
 
-    def _is_there(self, parent: Site) -> bool:
-        """Can its value be read when the offset is computed, or be kept until then?"""
-        if self._holds:
-            return True
-        if self._inner is not None:
-            return can_keep(self._inner, self._step, self._step.statement)
-        return can_keep(parent, self._site, self._context.scan.statement)
 
-    @property
-    def _holds(self) -> bool:
-        """Does the parent's variable stand for its value, and can the body see it?"""
-        parent, body, outer = self.pair.site, self._context.body, self._context.outer
-        assert parent is not None
-        if self._inner is not None:
-            return holds_site(body, self._inner, self._step.statement)
-        hidden = parent.variable is None or parent.variable in body.function.timeline
-        return not hidden and holds_site(outer, parent, self._context.scan.statement)
-
-    def value(self) -> Value:
-        """The parent's value in the axes of one step's child."""
-        value = value_of(self._context.body, self.source, self._step, self._step.shape)
-        if value.at_run_time:
-            raise Stop(
-                Problem(
-                    "wider-than-a-scan",
-                    self.pair.about,
-                    self.pair.place,
-                    "'{parent}' isn't known to fit '{child}', which a scan samples ({scan}): it "
-                    "may be wider",
-                    'say how it is to be read: {parent} = {{ value = "jnp.mean(...)" }}, for '
-                    "example.",
-                    {"scan": self._context.scan.place},
-                )
+def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Parent:
+    """`site` is the stacked child, `step` what one call of the body samples of it."""
+    parent, scan = pair.site, context.scan
+    inner = one_step(parent) if parent is not None and parent.scan == scan else None
+    source = source_of(context.body, step, pair if inner is None else replace(pair, site=inner))
+    if source.data:
+        data = " and ".join(sorted(source.data))
+        raise Stop(
+            Problem(
+                "scan-depends-on-data",
+                pair.about,
+                pair.place,
+                "'{child}' is sampled by a scan ({scan}), and its offset by '{parent}' depends on "
+                "{data}: with the data of another call its draws would mean something else",
+                "write numbers in the place of {data}.",
+                {"scan": scan.place, "data": data},
             )
-        return value
-
-    def structure(self) -> tuple[tuple[str, ...], str, bool]:
-        """The coefficient's sizes, its contraction, and whether each step has its part of it."""
-        pair, site, scan = self.pair, self._site, self._context.scan
-        outer, shape = self._context.outer, site.shape
-        if shape is None:
-            if pair.coefficient.has_shape and pair.coefficient.structure != "shared":
-                raise Stop(self._steps_unknown())
-            return (), "*", False
-        sizes = written(outer, shape, scan.statement)
-        if pair.coefficient.structure == "matrix":
-            # One for all steps if the parent is the step's own, else one for each.
-            ours = self._axis is not None or self._inner is not None
-            axes = written_axes(outer, self.source, shape, scan.statement)
-            own, contraction = matrix(pair, self.source.shape, self._step.shape, axes)
-            if ours:
-                return own, contraction, False
-            if shape[0] not in axes:
-                raise Stop(self._steps_unknown())
-            return (axes[shape[0]], *own), contraction, True
-        if sizes is None and pair.coefficient.has_shape and pair.coefficient.structure != "shared":
-            raise Stop(self._steps_unknown())
-        found, _ = structure_of(outer, self.source, shape, sizes, scan.statement)
-        return found or (), "*", bool(found) and len(found or ()) == len(shape)
-
-    def _depends_on_data(self) -> Problem:
-        return Problem(
-            "scan-depends-on-data",
-            self.pair.about,
-            self.pair.place,
-            "'{child}' is sampled by a scan ({scan}), and its offset by '{parent}' depends on "
-            "{data}: with the data of another call its draws would mean something else",
-            "write numbers in the place of {data}.",
-            {"scan": self._context.scan.place, "data": " and ".join(sorted(self.source.data))},
         )
+    if parent is None:
+        return Parent(pair, source)
+    axis = None
+    if inner is not None:
+        holds = holds_site(context.body, inner, step.statement)
+        is_there = holds or can_keep(inner, step, step.statement)
+    else:
+        source, axis = sliced(source, parent, site)
+        hidden = parent.variable is None or parent.variable in context.body.function.timeline
+        holds = not hidden and holds_site(context.outer, parent, scan.statement)
+        is_there = holds or can_keep(parent, site, scan.statement)
+    if not is_there:
+        raise Stop(not_kept(parent, site.name))
+    return Parent(pair, source, inner, axis, holds)
 
-    def _steps_unknown(self) -> Problem:
-        return Problem(
-            "steps-unknown",
-            self.pair.about,
-            self._site.place,
-            "the shape of '{child}', which a scan samples ({scan}), can't be written before that, "
-            "for its coefficients of '{parent}'",
-            "give the scan a length= and an init whose shape shows, such as 0.0 or "
-            'jnp.zeros((n,)), or use coefficient = "shared".',
-            {"scan": self._context.scan.place},
+
+def sliced(source: Source, parent: Site, site: Site) -> tuple[Source, int | None]:
+    """What one step has of an outer parent, and the axis that the scan runs along, if it does."""
+    shape = parent.shape or ()
+    found = [at for at, axis in enumerate(shape) if site.shape and axis.same(site.shape[0])]
+    if not found:
+        return source, None
+    at = found[0]
+    source = replace(source, shape=(*shape[:at], *shape[at + 1 :]))
+    if at and len(shape) > 2:
+        reason = "the scan runs along another axis of it than the first"
+        raise Stop(unaligned(source, reason, parent.variable or ""))
+    return source, at
+
+
+def value_in(context: ScanContext, parent: Parent, step: Site) -> Value:
+    """The parent's value in the axes of one step's child."""
+    value = value_of(context.body, parent.source, step, step.shape)
+    if value.at_run_time:
+        raise Stop(
+            Problem(
+                "wider-than-a-scan",
+                parent.pair.about,
+                parent.pair.place,
+                "'{parent}' isn't known to fit '{child}', which a scan samples ({scan}): it may be "
+                "wider",
+                'say how it is to be read: {parent} = {{ value = "jnp.mean(...)" }}, for example.',
+                {"scan": context.scan.place},
+            )
         )
+    return value
 
-    def term(self, structure: tuple[tuple[str, ...], str, bool], value: Value) -> Term:
-        """The coefficient times the value, by the names that these have in the body."""
-        sizes, product, by_step = structure
-        coefficient = coefficient_of(self.pair.coefficient, sizes, None, computed=False)
-        variable = step = ""
-        if self.pair.coefficient.has_shape:
-            variable = self._context.outer.names.new(identifier(self.pair.coefficient.name))
-            step = self._context.carry(variable, f"{variable}_t") if by_step else ""
-        label, value = self.pair.parent, self.named(value)
-        return Term(label, coefficient, value, variable, product, step)
 
-    def named(self, value: Value) -> Value:
-        """The value by the name that it has in the body."""
-        parent = self.pair.site
-        if parent is None:
-            return value
-        if self._inner is not None:
-            kept = None if self._holds else self._context.body.keep(self._inner).name
-            return replace(value, expression=kept or self._inner.variable or "")
-        variable = parent.variable or ""
-        if not self._holds:
-            variable = self._context.outer.keep(parent).name
-        if self._axis is not None:
-            whole = variable if self._axis == 0 else f"{variable}.T"
-            variable = self._context.carry(whole, f"{variable}_t")
-        return replace(value, expression=variable)
+def structure_in(
+    context: ScanContext, parent: Parent, site: Site, step: Site
+) -> tuple[tuple[str, ...], str, bool]:
+    """The coefficient's sizes, its product, and whether each step has its part of it."""
+    spec, shape = parent.pair.coefficient, site.shape
+    outer, declare = context.outer, context.scan.statement
+    sized = spec.has_shape and spec.structure != "shared"
+    unknown = Problem(
+        "steps-unknown",
+        parent.pair.about,
+        site.place,
+        "the shape of '{child}', which a scan samples ({scan}), can't be written before that, for "
+        "its coefficients of '{parent}'",
+        "give the scan a length= and an init whose shape shows, such as 0.0 or jnp.zeros((n,)), or "
+        'use coefficient = "shared".',
+        {"scan": context.scan.place},
+    )
+    if shape is None:
+        if sized:
+            raise Stop(unknown)
+        return (), "*", False
+    if spec.structure == "matrix":
+        # One for all steps if the parent is the step's own, else one for each.
+        axes = written_axes(outer, parent.source, shape, declare)
+        own, product = matrix(parent.pair, parent.source.shape, step.shape, axes)
+        if parent.axis is not None or parent.inner is not None:
+            return own, product, False
+        if shape[0] not in axes:
+            raise Stop(unknown)
+        return (axes[shape[0]], *own), product, True
+    sizes = written(outer, shape, declare)
+    if sizes is None and sized:
+        raise Stop(unknown)
+    found = structure_of(outer, parent.source, shape, sizes, declare)[0] or ()
+    return found, "*", bool(found) and len(found) == len(shape)
+
+
+def term_in(
+    context: ScanContext,
+    parent: Parent,
+    structure: tuple[tuple[str, ...], str, bool],
+    value: Value,
+) -> Term:
+    """The coefficient times the value, by the names that these have in the body."""
+    sizes, product, by_step = structure
+    term = term_of(context.outer.names, parent.pair, value, sizes, product)
+    if by_step and term.variable:
+        term = replace(term, step=context.carry(term.variable, f"{term.variable}_t"))
+    site = parent.pair.site
+    if site is None:
+        return term
+    if parent.inner is not None:
+        inner = parent.inner
+        name = (inner.variable or "") if parent.holds else context.body.keep(inner).name
+    else:
+        variable = (site.variable or "") if parent.holds else context.outer.keep(site).name
+        name = variable
+        if parent.axis is not None:
+            name = context.carry(variable if parent.axis == 0 else f"{variable}.T", f"{name}_t")
+    return replace(term, value=replace(value, expression=name))
