@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.nodes import parts_of
+from reparam_rewrite.survey.nodes import kinds, parts_of
 
 
 class FoundCall(Struct, frozen=True):
@@ -20,17 +20,7 @@ class FoundCall(Struct, frozen=True):
 
 
 #: Parts of an expression that decide whether, or when, the calls inside of them run.
-DECIDING = frozenset(
-    [
-        ast.BoolOp,
-        ast.DictComp,
-        ast.GeneratorExp,
-        ast.IfExp,
-        ast.Lambda,
-        ast.ListComp,
-        ast.SetComp,
-    ]
-)
+DECIDING = kinds("BoolOp DictComp GeneratorExp IfExp Lambda ListComp SetComp")
 
 
 def calls_in(parts: Sequence[ast.AST]) -> list[FoundCall]:

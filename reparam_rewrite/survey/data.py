@@ -9,10 +9,10 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.calls import argument, is_none, is_starred
+from reparam_rewrite.survey.calls import DECIDING, argument, is_none, is_starred
 from reparam_rewrite.survey.effects import effect_of_call
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.nodes import parts_of, remembered, walk
+from reparam_rewrite.survey.nodes import kinds, parts_of, remembered, walk
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import Observations, Read
 
@@ -32,17 +32,7 @@ SHAPED = {
 SIZES = frozenset(["num_steps", "shape"])
 
 #: What decides between values, rather than compute one of all that it reads.
-DECIDING = (
-    ast.BoolOp,
-    ast.Compare,
-    ast.DictComp,
-    ast.GeneratorExp,
-    ast.IfExp,
-    ast.Lambda,
-    ast.ListComp,
-    ast.NamedExpr,
-    ast.SetComp,
-)
+CHOOSING = DECIDING | kinds("Compare NamedExpr")
 
 
 class Reference(Struct, frozen=True):
@@ -156,7 +146,7 @@ def is_computed(scope: Scope, node: ast.expr) -> bool:
         binding = scope.binding(found.root)
         return binding is not None and binding.computed
     for part in walk(node):
-        if isinstance(part, DECIDING):
+        if type(part) in CHOOSING:
             return False
         if isinstance(part, ast.Call) and not effect_of_call(part, scope.resolve(part.func)).strict:
             return False

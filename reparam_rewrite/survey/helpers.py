@@ -213,7 +213,7 @@ def is_plain(function: FunctionNode) -> bool:
 def is_simple(node: ast.expr) -> bool:
     """Is an argument the same wherever it is written: ``n``, ``self.n``, ``2 * len(x)``?"""
     for part in walk(node):
-        if isinstance(part, UNREPEATABLE):
+        if type(part) in UNREPEATABLE:
             return False
         if isinstance(part, ast.Call):
             called = part.func

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.imports import bound_by, dotted, is_star_of_unknown
-from reparam_rewrite.survey.nodes import FunctionNode, parts_of, walk
+from reparam_rewrite.survey.nodes import FunctionNode, kinds, parts_of, walk
 from reparam_rewrite.survey.scopes import bound_in, own_names
 from reparam_rewrite.survey.values import Handler, Plate
 
@@ -24,27 +24,9 @@ SIMPLE = frozenset([ast.AnnAssign, ast.Assign, ast.AugAssign, ast.Expr, ast.Retu
 YIELDS = (ast.Yield, ast.YieldFrom)
 
 #: What says a name, beside `ast.Name`, or something else that `read_names` notes.
-NAMING = frozenset(
-    [
-        ast.Assign,
-        ast.AsyncFunctionDef,
-        ast.Attribute,
-        ast.AugAssign,
-        ast.ClassDef,
-        ast.ExceptHandler,
-        ast.FunctionDef,
-        ast.GeneratorExp,
-        ast.Global,
-        ast.Import,
-        ast.ImportFrom,
-        ast.MatchAs,
-        ast.MatchMapping,
-        ast.MatchStar,
-        ast.Nonlocal,
-        ast.Yield,
-        ast.YieldFrom,
-        ast.arg,
-    ]
+NAMING = kinds(
+    """Assign AsyncFunctionDef Attribute AugAssign ClassDef ExceptHandler FunctionDef GeneratorExp
+    Global Import ImportFrom MatchAs MatchMapping MatchStar Nonlocal Yield YieldFrom arg"""
 )
 
 

@@ -19,6 +19,12 @@ Found = TypeVar("Found")
 #: Fields that hold no nodes, or only operators and contexts.
 BARE = frozenset(["arg", "attr", "conversion", "ctx", "id", "kind", "op", "ops", "type_comment"])
 
+
+def kinds(names: str) -> frozenset[type[ast.AST]]:
+    """The classes of nodes of those names."""
+    return frozenset(getattr(ast, name) for name in names.split())
+
+
 #: The fields of each class of nodes that may hold parts.
 FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
 

@@ -21,24 +21,16 @@ from reparam_rewrite.survey.effects import (
     FileFacts,
     effect_of,
     effect_of_call,
+    words,
 )
 from reparam_rewrite.survey.index import Index, Scoped, dotted_name
-from reparam_rewrite.survey.nodes import parts_of, walk
+from reparam_rewrite.survey.nodes import kinds, parts_of, walk
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import Read
 
 #: What may mean something else, or do something, when it is written a second time.
-UNREPEATABLE = (
-    ast.NamedExpr,
-    ast.Await,
-    ast.Yield,
-    ast.YieldFrom,
-    ast.Lambda,
-    ast.Starred,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
+UNREPEATABLE = kinds(
+    "Await DictComp GeneratorExp Lambda ListComp NamedExpr SetComp Starred Yield YieldFrom"
 )
 
 #: Attributes of arrays, whose values do nothing.
@@ -92,7 +84,7 @@ def is_repeatable(scope: Scope, node: ast.AST) -> bool:
     """
     called = {part.func for part in walk(node) if isinstance(part, ast.Call)}
     for part in walk(node):
-        if isinstance(part, UNREPEATABLE):
+        if type(part) in UNREPEATABLE:
             return False
         if isinstance(part, ast.Name) and scope.is_unstable(part.id):
             return False
@@ -223,21 +215,9 @@ NO_OPERATORS = frozenset(["__call__", "__enter__", "__exit__", "__repr__", "__st
 OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript)
 
 #: All that may act; most nodes are names and constants.
-ACTING = frozenset(
-    [
-        *OPERATIONS,
-        ast.Assign,
-        ast.Attribute,
-        ast.AugAssign,
-        ast.Await,
-        ast.Call,
-        ast.ClassDef,
-        ast.For,
-        ast.Starred,
-        ast.Yield,
-        ast.YieldFrom,
-        ast.comprehension,
-    ]
+ACTING = kinds(
+    """Assign Attribute AugAssign Await BinOp Call ClassDef Compare For Starred Subscript UnaryOp
+    Yield YieldFrom comprehension"""
 )
 
 
@@ -360,28 +340,10 @@ def read_again(node: ast.expr) -> set[str]:
 
 
 #: Special methods that run where a call or a statement shows it, and those that make texts.
-SHOWN = frozenset(
-    [
-        "__aenter__",
-        "__aexit__",
-        "__call__",
-        "__del__",
-        "__delattr__",
-        "__delitem__",
-        "__enter__",
-        "__exit__",
-        "__init__",
-        "__init_subclass__",
-        "__new__",
-        "__post_init__",
-        "__repr__",
-        "__set__",
-        "__set_name__",
-        "__setattr__",
-        "__setitem__",
-        "__setstate__",
-        "__str__",
-    ]
+SHOWN = words(
+    """__aenter__ __aexit__ __call__ __del__ __delattr__ __delitem__ __enter__ __exit__ __init__
+    __init_subclass__ __new__ __post_init__ __repr__ __set__ __set_name__ __setattr__ __setitem__
+    __setstate__ __str__"""
 )
 
 

@@ -10,27 +10,13 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.imports import bound_by, dotted
-from reparam_rewrite.survey.nodes import LEAVES, FunctionNode, parts_of, remembered, walk
+from reparam_rewrite.survey.nodes import LEAVES, FunctionNode, kinds, parts_of, remembered, walk
 from reparam_rewrite.survey.values import Binding, Function, Survey
 
 #: What binds a name, or has a scope of its own; most nodes are neither.
-BINDING = frozenset(
-    [
-        ast.AsyncFunctionDef,
-        ast.Attribute,
-        ast.ClassDef,
-        ast.ExceptHandler,
-        ast.FunctionDef,
-        ast.Global,
-        ast.Import,
-        ast.ImportFrom,
-        ast.Lambda,
-        ast.MatchAs,
-        ast.MatchMapping,
-        ast.MatchStar,
-        ast.Nonlocal,
-        ast.Subscript,
-    ]
+BINDING = kinds(
+    """AsyncFunctionDef Attribute ClassDef ExceptHandler FunctionDef Global Import ImportFrom
+    Lambda MatchAs MatchMapping MatchStar Nonlocal Subscript"""
 )
 
 

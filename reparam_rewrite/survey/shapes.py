@@ -11,75 +11,18 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import is_integer
-from reparam_rewrite.survey.effects import ARRAY_MODULES, REDUCTIONS
+from reparam_rewrite.survey.effects import ARRAY_MODULES, REDUCTIONS, words
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape, closed
 
 #: Functions that work element by element: the result broadcasts their positional arguments.
-ELEMENTWISE = frozenset(
-    [
-        "abs",
-        "absolute",
-        "add",
-        "arccos",
-        "arcsin",
-        "arctan",
-        "arctan2",
-        "array",
-        "asarray",
-        "cbrt",
-        "clip",
-        "cos",
-        "cosh",
-        "degrees",
-        "divide",
-        "elu",
-        "erf",
-        "exp",
-        "expit",
-        "exp2",
-        "expm1",
-        "float32",
-        "float64",
-        "float_power",
-        "floor",
-        "gammaln",
-        "gelu",
-        "int32",
-        "log",
-        "log10",
-        "log1p",
-        "log2",
-        "log_ndtr",
-        "log_sigmoid",
-        "logaddexp",
-        "logit",
-        "maximum",
-        "minimum",
-        "multiply",
-        "ndtr",
-        "negative",
-        "positive",
-        "power",
-        "radians",
-        "reciprocal",
-        "relu",
-        "round",
-        "sigmoid",
-        "sign",
-        "sin",
-        "sinh",
-        "softplus",
-        "sqrt",
-        "square",
-        "subtract",
-        "tan",
-        "tanh",
-        "where",
-        "xlog1py",
-        "xlogy",
-    ]
+ELEMENTWISE = words(
+    """abs absolute add arccos arcsin arctan arctan2 array asarray cbrt clip cos cosh degrees
+    divide elu erf exp expit exp2 expm1 float32 float64 float_power floor gammaln gelu int32 log
+    log10 log1p log2 log_ndtr log_sigmoid logaddexp logit maximum minimum multiply ndtr negative
+    positive power radians reciprocal relu round sigmoid sign sin sinh softplus sqrt square
+    subtract tan tanh where xlog1py xlogy"""
 )
 
 #: Functions whose first argument is the shape of the result.
