@@ -194,8 +194,10 @@ def touched_by(scope: Scope, call: ast.Call) -> set[str]:
 
     ``xs.append(x)``, ``self.shrink()``, ``update(d)``
     """
+    if effect_in(scope, call).quiet:
+        return set()
     dotted = scope.resolve(call.func)
-    if effect_in(scope, call).quiet or (dotted is not None and dotted.startswith("numpyro.")):
+    if dotted is not None and dotted.startswith("numpyro."):
         return set()
     parts = [*call.args, *(keyword.value for keyword in call.keywords)]
     if isinstance(call.func, ast.Attribute) and dotted is None:
@@ -212,41 +214,45 @@ def touched_by(scope: Scope, call: ast.Call) -> set[str]:
 #: Methods that run without a call but say nothing of what an operator does.
 NO_OPERATORS = frozenset(["__call__", "__enter__", "__exit__", "__repr__", "__str__", "__hash__"])
 
-OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript)
+OPERATIONS = kinds("BinOp Compare Subscript UnaryOp")
+
+#: What hands on to others, or makes a class, whose body runs.
+PAUSES = kinds("AsyncFor Await ClassDef Yield YieldFrom")
 
 #: All that may act; most nodes are names and constants.
-ACTING = kinds(
-    """Assign Attribute AugAssign Await BinOp Call ClassDef Compare For Starred Subscript UnaryOp
-    Yield YieldFrom comprehension"""
-)
+ACTING = OPERATIONS | PAUSES | kinds("Assign Attribute AugAssign Call For Starred comprehension")
 
 
 def acts(scope: Scope, part: ast.AST) -> bool:
     """May this node by itself, without its parts, change something in place?"""
-    facts = scope.facts
-    if isinstance(part, ast.Call):
-        effect = effect_in(scope, part)
-        runs = effect.iterates and facts.lazy and any(may_run(scope, v) for v in part.args)
-        return runs or not effect.quiet
-    if type(part) not in ACTING:
+    kind = type(part)
+    if kind not in ACTING:
         return False
+    facts = scope.facts
     match part:
-        case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.ClassDef():
+        case ast.Call():
+            effect = effect_in(scope, part)
+            runs = effect.iterates and facts.lazy and any(may_run(scope, v) for v in part.args)
+            return runs or not effect.quiet
+        case ast.Attribute(attr=attr, ctx=ast.Load()):
+            hooks = facts.hooks
+            return bool(hooks) and not hooks.isdisjoint((attr, "__getattr__", "__getattribute__"))
+        case ast.Attribute() | ast.Subscript(ctx=ast.Store() | ast.Del()):
             return True
-        case ast.Attribute() | ast.Subscript() if not isinstance(part.ctx, ast.Load):
-            return True
-        case ast.Attribute(attr=attr):
-            return not facts.hooks.isdisjoint((attr, "__getattr__", "__getattribute__"))
-        case ast.For(iter=given) | ast.comprehension(iter=given) | ast.Starred(value=given):
-            return facts.lazy and may_run(scope, given)
-        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given]) if facts.lazy:
-            return may_run(scope, given)
-        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=given):
-            return facts.lazy and may_run(scope, given)
         case ast.AugAssign(target=ast.Name(id=name)):
             binding = scope.binding(name)
             return binding is None or not binding.fixed
-    return isinstance(part, OPERATIONS) and has_operators(facts.hooks)
+    if facts.lazy:
+        match part:
+            case (
+                ast.For(iter=given)
+                | ast.comprehension(iter=given)
+                | ast.Starred(value=given)
+                | ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given])
+                | ast.Assign(targets=[ast.Tuple() | ast.List()], value=given)
+            ):
+                return may_run(scope, given)
+    return kind in PAUSES or (kind in OPERATIONS and has_operators(facts.hooks))
 
 
 def has_operators(hooks: frozenset[str]) -> bool:

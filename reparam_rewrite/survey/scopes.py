@@ -19,6 +19,17 @@ BINDING = kinds(
     Lambda MatchAs MatchMapping MatchStar Nonlocal Subscript"""
 )
 
+STORING = BINDING | {ast.Name}
+
+#: What holds no statements, most often.
+PLAIN = (ast.expr, ast.AnnAssign, ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
+
+NO_NAMES: frozenset[str] = frozenset()
+
+
+def is_read(node: ast.AST) -> bool:
+    return type(getattr(node, "ctx", None)) is ast.Load
+
 
 def bound_names(node: ast.AST, *, in_place: bool = True) -> frozenset[str]:
     """The names that a statement and all in it may bind in its own scope.
@@ -35,6 +46,11 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
 
     These are what it declares `global` or `nonlocal`.
     """
+    if isinstance(node, PLAIN):
+        parts = [part for part in walk(node) if type(part) in STORING and not is_read(part)]
+        names = [part.id for part in parts if isinstance(part, ast.Name)]
+        if len(names) == len(parts):
+            return frozenset(names), NO_NAMES, NO_NAMES
     found: set[str] = set()
     changed: set[str] = set()
     others: set[str] = set()
