@@ -16,7 +16,7 @@ from typing import Any
 
 from reparam_rewrite.running.values import Model
 from reparam_rewrite.verify import verify
-from reparam_rewrite.verify.values import Line, Options, Report
+from reparam_rewrite.verify.values import Options, Report
 
 __all__ = ["assert_equivalent", "difference"]
 
@@ -64,16 +64,12 @@ def assert_equivalent(
 def difference(report: Report) -> str:
     """What is wrong, as the message of a failed assertion: log densities last, and by site."""
     wrong = [*report.different, *report.unchecked]
-    by_site = [line for line in wrong if line.message.startswith("off by")]
-    total = [line for line in wrong if line.message.startswith("the log density is")]
-    others = [line.message for line in wrong if line not in by_site and line not in total]
+    others = [line.message for line in wrong if not line.density]
+    by_site = [f"  {line.site}: {line.message}" for line in wrong if line.density == "site"]
+    total = [line.message for line in wrong if line.density == "model"]
     if by_site:
-        head = total[0].message if total else "log densities differ"
-        others.append("\n".join([f"{head}; by site:", *map(of_site, by_site)]))
+        head = total[0] if total else "log densities differ"
+        others.append("\n".join([f"{head}; by site:", *by_site]))
     elif total:
-        others.append(total[0].message)
+        others.append(total[0])
     return "\n".join(others)
-
-
-def of_site(line: Line) -> str:
-    return f"  {line.site}: {line.message.partition(' at point')[0]}"

@@ -5,7 +5,6 @@ No error of the operating system leaves these functions; each is a `Refusal` tha
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import stat
@@ -154,14 +153,17 @@ def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
 
 
 @contextmanager
-def refusing(path: str) -> Iterator[None]:
-    """What the system says against writing the output at `path`, as a `Refusal`."""
+def refusing(path: str, otherwise: str = TO_STDOUT) -> Iterator[None]:
+    """What the system says against writing the output at `path`, as a `Refusal`.
+
+    `otherwise` is the way out where the path can't be made to do.
+    """
     try:
         yield
     except OSError as error:
         message = f"cannot write the output: {os_reason(error)}"
         full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
-        hint = f"make room, or {TO_STDOUT}" if full else TO_STDOUT
+        hint = f"make room, or {otherwise}" if full else otherwise
         raise Refusal(Diagnostic(path, message, hint)) from None
 
 
@@ -205,7 +207,7 @@ def restore(moved: Staged) -> None:
         again.temporary.replace(again.target)
 
 
-def existing(path: str, target: Path) -> os.stat_result | None:
+def existing(path: str, target: Path, otherwise: str = TO_STDOUT) -> os.stat_result | None:
     """The regular file at `target`, None if there is none; `Refusal` if something else is there."""
     if path.endswith((os.sep, os.altsep or os.sep)) or target.is_dir():
         hint = "give the path of a file inside it."
@@ -215,26 +217,28 @@ def existing(path: str, target: Path) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(found.st_mode):
-        raise Refusal(Diagnostic(path, "the output is not a regular file", TO_STDOUT))
+        raise Refusal(Diagnostic(path, "the output is not a regular file", otherwise))
     return found
 
 
-def refuse_read_only(path: str, target: Path, before: os.stat_result | None) -> None:
+def refuse_read_only(
+    path: str, target: Path, before: os.stat_result | None, otherwise: str = TO_STDOUT
+) -> None:
     """Refuse a target that is write-protected, or whose folder is missing or write-protected.
 
     The bits are looked at beside `os.access`, which grants root everything: a file without a
     `w` was protected on purpose.
     """
     if before and not (before.st_mode & 0o222 and os.access(target, os.W_OK)):
-        hint = f"make it writable (chmod u+w), or {TO_STDOUT}"
+        hint = f"make it writable (chmod u+w), or {otherwise}"
         raise Refusal(Diagnostic(path, "the output is read-only", hint))
     folder = target.parent
     if not folder.is_dir():  # a file in its place was found before, as "not a directory"
         spelt = folder if Path(path).is_symlink() else Path(path).parent
-        hint = f"create it first (mkdir -p), or {TO_STDOUT}"
+        hint = f"create it first (mkdir -p), or {otherwise}"
         raise Refusal(Diagnostic(path, f"there is no folder '{spelt}'", hint))
     if not (folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK | os.X_OK)):
-        hint = f"make it writable (chmod u+w), or {TO_STDOUT}"
+        hint = f"make it writable (chmod u+w), or {otherwise}"
         raise Refusal(Diagnostic(path, "the output's folder is read-only", hint))
 
 
@@ -265,19 +269,12 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def refuse_unwritable(path: str, instead: str = "choose another path.") -> None:
-    """Refuse, before anything slow, a path that nothing could be written to. instead: the hint."""
+def refuse_unwritable(path: str, otherwise: str = "choose another path.") -> None:
+    """Refuse, before anything slow, a path that nothing could be written to."""
     refuse_unusable(path, "output")
-    try:
-        with refusing(path):
-            target = Path(os.path.realpath(path))
-            refuse_read_only(path, target, existing(path, target))
-    except Refusal as refusal:
-        said = [
-            dataclasses.replace(one, hint=one.hint.replace(TO_STDOUT, instead))
-            for one in refusal.diagnostics
-        ]
-        raise Refusal(said) from None
+    with refusing(path, otherwise):
+        target = Path(os.path.realpath(path))
+        refuse_read_only(path, target, existing(path, target, otherwise), otherwise)
 
 
 def refuse_unusable(path: str, what: str) -> None:

@@ -72,6 +72,7 @@ def discrete_lines(points: Sequence[Point], options: Options) -> Iterator[Line]:
                 message=f"off by {off * max(1.0, abs(term)):.6g} where {name} is {value:g}, "
                 f"was {term:.6g}",
                 point=worst.number,
+                density="site",
                 cause="its distribution, or a value that it is computed from, is another one",
             )
 
@@ -117,6 +118,7 @@ def site_lines(compared: Compared, leave: Collection[str]) -> Iterator[Line]:
                 off=abs(gap),
                 of=abs(term),
                 point=at_worst.number,
+                density="site",
                 cause=cause_of(name, change, points, at_worst),
             )
             different.append((share(gap, at_worst.magnitude), line))
@@ -138,6 +140,7 @@ def site_lines(compared: Compared, leave: Collection[str]) -> Iterator[Line]:
         off=abs(worst.gap),
         of=worst.magnitude,
         point=worst.number,
+        density="" if same else "model",
     )
     if lost := len(compared.points) - len(points):
         message = (

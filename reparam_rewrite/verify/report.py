@@ -46,7 +46,7 @@ def line_of(line: Line) -> list[str]:
         text += f"; off by at most {line.off:.1e}"
         if line.of is not None:
             text += f" of {line.of:.4g}"
-    if line.point is not None and line.off is not None and " point " not in line.message:
+    if line.point is not None and line.off is not None and line.density != "model":
         text += " at init values" if line.point < 0 else f" at point {line.point}"
     return [text, *([f"{'':<9} {'':<20} cause: {line.cause}"] if line.cause else [])]
 
@@ -71,7 +71,7 @@ def as_json(report: Report, subject: Subject, status: int) -> str:
         "seed": report.seed,
         "latent_dims": report.dims,
         "checks": [
-            {key: finite(value) for key, value in to_builtins(line).items()}
+            {key: finite(value) for key, value in to_builtins(line).items() if key != "density"}
             for line in report.lines
         ],
     }

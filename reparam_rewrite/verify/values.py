@@ -26,6 +26,8 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: "different" is a difference, "unchecked" says that nobody can tell, "skipped" that the
     check was switched off or has nothing to look at. message: a clause. off: by how much at the
     worst `point`, beside a quantity of the size `of`. cause: what it most often comes from.
+    density: the message tells how far off the log density is, that of one site or of the "model",
+    in which case it says at which point too.
     """
 
     check: str
@@ -36,6 +38,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     of: float | None = None
     point: int | None = None
     cause: str = ""
+    density: Literal["", "site", "model"] = ""
 
 
 class Report(Struct, frozen=True, kw_only=True):
