@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import Problem
+from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.accounts import accounts_of, in_file_order
 from reparam_rewrite.plan.already import was_rewritten
 from reparam_rewrite.plan.children import Child
@@ -44,12 +44,16 @@ def plan(survey: Survey, config: Config) -> Plan:
     skipped = accounts_of(survey, left_alone(request.functions), skipped=True)
     accounts = accounts_of(survey, functions)
     if functions and all(was_rewritten(function, found) for function, found in functions):
+        if request.unknown:
+            raise refusal(survey, config, request.unknown)
         return Plan((), (), (*accounts, *skipped), already=True)
-    if request.problems:
-        raise refusal(survey, config, request.problems)
+    if not request.functions and request.unknown:
+        raise refusal(survey, config, request.unknown)
     problems = [
+        *request.unknown,
+        *request.problems,
         *comment_problems(survey, request.functions),
-        *([] if functions or skipped else [request.nothing]),
+        *([] if functions or skipped or request.unknown or request.problems else [request.nothing]),
         *param_problems(survey, functions),
     ]
     reserved = reserved_in(survey.identifiers)
@@ -60,7 +64,7 @@ def plan(survey: Survey, config: Config) -> Plan:
     rewrites = [rewrite for one in plans for rewrite in one.rewrites]
     problems += [*moved_from_company(rewrites), *offset_twice(rewrites)]
     if problems:
-        raise refusal(survey, config, problems)
+        raise refusal(survey, config, without_repeats(problems))
     return Plan(
         tuple(sharing(rewrites)),
         tuple(keep for one in plans for keep in one.keeps),
@@ -68,6 +72,18 @@ def plan(survey: Survey, config: Config) -> Plan:
         tuple(thread for one in plans for thread in one.threads),
         frozenset(name for one in plans for name in one.names),
     )
+
+
+def without_repeats(problems: list[Problem]) -> list[Problem]:
+    """That nothing samples a site is said of the site, and not of each of its children again."""
+    unknown = {problem.about for problem in problems if problem.code == "no-such-site"}
+    return [
+        problem
+        for problem in problems
+        if problem.code != "no-such-parent"
+        or not isinstance(problem.about, OfPair)
+        or OfSite(problem.about.parent) not in unknown
+    ]
 
 
 def planned(context: Context, children: list[Child], problems: list[Problem]) -> Plan:

@@ -150,11 +150,12 @@ class Wanted(Struct, frozen=True):
 class Request(Struct, frozen=True):
     """All that a config asks of a file.
 
-    `problems` are what it says of axes that isn't so, and `nothing` is what is wrong where it asks
-    for nothing at all.
+    `unknown` are the functions and sites that it names and that can't be found, `problems` what it
+    says of axes that isn't so, and `nothing` is what is wrong where it asks for nothing at all.
     """
 
     functions: Found
+    unknown: tuple[Problem, ...]
     problems: list[Problem]
     nothing: Problem
     config: Quoted

@@ -44,29 +44,32 @@ from reparam_rewrite.plan.children import (
     Wanted,
 )
 from reparam_rewrite.plan.choose import choose
+from reparam_rewrite.plan.refusals import refusal
 from reparam_rewrite.plan.values import Basis
 from reparam_rewrite.survey.values import Function, Site, Survey
 
 
 def resolve(survey: Survey, config: Config) -> Request:
-    """The children that a config asks for, in the functions that it means.
-
-    Raises `Refusal` if it can't be told which functions it means.
-    """
+    """The children that a config asks for, in the functions that it means."""
     config = spelled_out(survey, config)
-    functions = choose(survey, wanted(config))
+    choice = choose(survey, wanted(config))
+    functions = list(choice.functions)
     problems: list[Problem] = []
     if config.axes:
         axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
-        found = [with_axes(function, axes) for function in functions]
-        functions = [function for function, _ in found]
-        problems = [problem for _, wrong in found for problem in wrong]
-    return Request(with_children(functions, config), problems, nothing_to_do(config), config)
+        named = [with_axes(function, axes) for function in functions]
+        functions = [function for function, _ in named]
+        problems = [problem for _, wrong in named for problem in wrong]
+    found = with_children(functions, config)
+    return Request(found, choice.problems, problems, nothing_to_do(config), config)
 
 
 def chosen(survey: Survey, config: Config) -> list[Function]:
     """The functions that a config means. Raises `Refusal` if that can't be told."""
-    return choose(survey, wanted(spelled_out(survey, config)))
+    choice = choose(survey, wanted(spelled_out(survey, config)))
+    if choice.problems:
+        raise refusal(survey, config, choice.problems)
+    return list(choice.functions)
 
 
 def is_concerned(survey: Survey, config: Config) -> bool:

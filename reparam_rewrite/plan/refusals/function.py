@@ -1,0 +1,166 @@
+"""Reasons why it can't be told which functions a config means, and which sites of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from reparam_rewrite.messages import (
+    Named,
+    OfFile,
+    OfFunction,
+    OfSite,
+    Place,
+    Problem,
+    listed,
+    nearest,
+)
+from reparam_rewrite.plan.traces import reached
+from reparam_rewrite.survey.naming import may_be
+from reparam_rewrite.survey.values import Function, Survey
+
+
+def no_such_function(survey: Survey, named: Named) -> Problem:
+    """``functions = ["modle"]``"""
+    near = nearest(named.name, survey.functions) or [
+        name for name in survey.functions if name.rpartition(".")[2] == named.name
+    ]
+    known = listed(survey.functions) or "no functions at all"
+    return Problem(
+        "no-such-function",
+        OfFunction(named.name),
+        named.place,
+        "{path} has no function '{function}'",
+        "did you mean {near}?" if near else "it has {known}.",
+        {"path": survey.path, "near": listed(near, last="or"), "known": known},
+    )
+
+
+def several_functions(functions: Sequence[Function], place: Place, config: str) -> Problem:
+    """``def model(): ...`` and ``def other(): ...``, and both sample what the config names."""
+    return Problem(
+        "several-functions",
+        OfFunction(functions[0].name),
+        place,
+        "{names} all sample the configured sites ({places:path})"
+        if len(functions) > 2
+        else "both {names} sample the configured sites ({places:path})",
+        'say which: functions = ["{function}"] at the top of {config}.',
+        {
+            "names": listed(function.name for function in functions),
+            "places": tuple(function.place for function in functions),
+            "config": config,
+        },
+    )
+
+
+def redefined(survey: Survey, functions: Sequence[Function]) -> Iterator[Problem]:
+    """``if FAST: def model(): ...`` and ``else: def model(): ...``"""
+    for function in functions:
+        lines = survey.redefined.get(function.name)
+        if lines:
+            yield Problem(
+                "function-redefined",
+                OfFunction(function.name),
+                function.place,
+                "'{function}' is defined in more than one place ({places})",
+                "give each definition a name of its own.",
+                {"places": tuple(function.place.at(line) for line in lines)},
+            )
+
+
+def run_by_others(
+    survey: Survey, functions: Sequence[Function], sites: frozenset[str]
+) -> Iterator[Problem]:
+    """``cond(x > 0, first, second, None)`` where `first` samples one of `sites`."""
+    for function in functions:
+        line = survey.enclosed.get(function.name)
+        if line is None:
+            continue
+        site = next((site for site in function.sites if site.name in sites), None)
+        what = "'{site}' is sampled in '{body}', which" if site is not None else "'{body}'"
+        yield Problem(
+            "run-by-control-flow",
+            OfFunction(function.name) if site is None else OfSite(site.name),
+            function.place if site is None else site.place,
+            f"{what} is given to scan, cond or the like ({{at}})",
+            "sites there are only rewritten in a scan of NumPyro's without reverse= and "
+            "history=, whose body is a function defined beside it and used nowhere else.",
+            {"body": function.name.rpartition(".")[2], "at": function.place.at(line)},
+        )
+
+
+def nothing_sampled(survey: Survey) -> Problem:
+    """A file without any site: that is said once, not for every site of the config."""
+    unreadable = [place for f in survey.functions.values() for place in f.unreadable]
+    imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
+    place: Place | str = survey.path
+    if unreadable:
+        place = unreadable[0]
+        text = "the model samples no site whose name can be told"
+        hint = "only those can be named in a config; give the sites literal names."
+    elif not any(line.strip() for line in survey.lines):
+        text = "the model is empty"
+        hint = "give it a function that samples a site, or name another file."
+    elif "numpyro" not in imported and not any(f.imports for f in survey.functions.values()):
+        text, hint = "the model doesn't import numpyro", "is it the right file?"
+    else:
+        text = "the model samples no site in any function"
+        hint = "only calls inside functions count, of a numpyro.sample that the file imports."
+    return Problem("nothing-sampled", OfFile(), place, text, hint)
+
+
+def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) -> Problem:
+    """``chain = ["mu", "aa"]``, where the functions sample ``mu`` and ``a``."""
+    one = len(functions) == 1
+    # What only means something in a helper can't be written in a config, but a glob can.
+    sites = {site.name for function in functions for site in function.sites}
+    known = sorted({re.sub(r"\{[^{}]*@[^{}]*\}", "*", name) for name in sites})
+    # ``c_W_emb``, of ``f"{cls}_W_emb"``
+    near = [site for site in known if is_template(site, named.name)]
+    near = near or nearest(named.name, known)
+    helpers = [] if near else unfollowed_helpers(survey, named.name, functions)
+    if helpers:
+        hint = (
+            "{names} may sample it, and isn't called in a way that can be followed: write out "
+            "its parameters and arguments, and call it by its name."
+        )
+    elif near:
+        hint = "did you mean {names}?"
+    elif known:
+        hint = "it samples {names}." if one else "they sample {names}."
+    else:
+        hint = "only numpyro.sample calls inside functions count, with the name as a string."
+    names = listed(helpers or near, last="or") or listed(known)
+    unreadable = sum(len(function.unreadable) for function in functions)
+    if unreadable == 1:
+        hint += " (The name of one more can't be told: it can't be matched.)"
+    elif unreadable:
+        hint += " (The names of {unreadable} more can't be told: they can't be matched.)"
+    where = "'{function}' samples" if one else "the functions of the model file sample"
+    return Problem(
+        "no-such-site",
+        OfSite(named.name),
+        named.place,
+        f"{where} no site '{{site}}'",
+        hint,
+        {"function": functions[0].name, "names": names, "unreadable": unreadable},
+    )
+
+
+def is_template(site: str, name: str) -> bool:
+    """Is it put together of more than what is computed, and may it come to be `name`?"""
+    fixed = re.sub(r"\{[^{}]*\}|\*", "", site)
+    return 0 < len(fixed) < len(site) and may_be(name, [site.replace("*", "{}")])
+
+
+def unfollowed_helpers(survey: Survey, name: str, functions: Sequence[Function]) -> list[str]:
+    """What the functions call that may sample a site, in a way that the survey can't follow."""
+    own = {function.name for function in functions}
+    followed = {site.through for function in functions for site in function.sites}
+    return [
+        helper
+        for helper in sorted(reached(survey.calls, own) - own - followed)
+        if helper in survey.functions
+        and may_be(name, [site.name for site in survey.functions[helper].sites])
+    ]
