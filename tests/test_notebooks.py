@@ -378,6 +378,17 @@ def test_lines_in_messages_name_the_cell() -> None:
     )
 
 
+def test_a_name_that_looks_like_a_line_is_told_as_it_is() -> None:
+    named = MODEL.replace('"mu"', '"line 4"')
+    message = refused(notebook(IMPORTS, "", named), '[sites."line 4"]\noffset = "a"\n')
+    assert message.splitlines()[0] == (
+        "offsets.toml:2:10: 'a' is sampled after 'line 4' "
+        "(line 4 of cell 3, after line 2 of cell 3)"
+    )
+    said = refused(notebook(IMPORTS, MODEL), '[sites."model.ipynb:1"]\noffset = "a"\n')
+    assert said.startswith("offsets.toml:1:8: 'model' samples no site 'model.ipynb:1'\n")
+
+
 def test_a_function_in_two_cells() -> None:
     assert refused(notebook(IMPORTS, MODEL, "# Better:\n" + MODEL)) == (
         "model.ipynb:cell 3:2:1: 'model' is defined in more than one place "

@@ -543,10 +543,92 @@ PARENTS = [
         model=PLAIN + '\n\ndef other():\n    b = numpyro.sample("b", dist.Normal(0, 1))\n',
         config=BY_B + "[sites.y.offset]\nmu = {}\n",
         says="""
+            model.py:9:9: 'y' is observed: there is nothing to reparameterize
+                numpyro.sample("y", dist.Normal(mu + a, 1), obs=y)
+                ^
+            hint: only latent sites can be offset; take it out of the config.
             offsets.toml:2:10: 'model' samples no site 'b'
                 offset = "b"
                          ^
             hint: it samples 'a', 'mu' and 'y'.
+        """,
+    ),
+    Mistake(
+        "of two children",
+        model=after_mu(A + 'y = numpyro.sample("y", dist.Poisson(a))'),
+        config='[sites.a]\noffset = "b"\n[sites.y]\noffset = "b"\n',
+        says="""
+            model.py:8:9: 'y' is discrete (Poisson): it can't be shifted
+                y = numpyro.sample("y", dist.Poisson(a))
+                    ^
+            hint: only continuous latent sites can be offset; take it out of the config.
+            offsets.toml:2:10: 'model' samples no site 'b'
+                offset = "b"
+                         ^
+            hint: it samples 'a', 'mu' and 'y'.
+        """,
+    ),
+    Mistake(
+        "and axes that there aren't",
+        model=after_mu(A),
+        config=BY_B + '[axes]\na = ["i"]\n',
+        says="""
+            offsets.toml:2:10: 'model' samples no site 'b'
+                offset = "b"
+                         ^
+            hint: it samples 'a' and 'mu'.
+            offsets.toml:4:5: 'a' has 0 axes (line 7), not 1
+                a = ["i"]
+                    ^
+            hint: name every axis of the site's value, from left to right.
+        """,
+    ),
+]
+
+#: Names that look like something of a message.
+NAMES = [
+    Mistake(
+        "a template",
+        model=after_mu('a = numpyro.sample("{site}", dist.Normal(0, 1), obs=y)'),
+        config='[sites."{site}"]\noffset = "mu"\n',
+        says="""
+            model.py:7:9: '{site}' is observed: there is nothing to reparameterize
+                a = numpyro.sample("{site}", dist.Normal(0, 1), obs=y)
+                    ^
+            hint: only latent sites can be offset; take it out of the config.
+        """,
+    ),
+    Mistake(
+        "half a template",
+        model=model('a = numpyro.sample("a{", dist.Normal(0, 1))\n' + MU),
+        config='[sites."a{"]\noffset = "mu"\n',
+        says="""
+            offsets.toml:2:10: 'mu' is sampled after 'a{' (line 7, after line 6)
+                offset = "mu"
+                         ^
+            hint: an offset can only use what was sampled before; swap the two or drop one.
+        """,
+    ),
+    Mistake(
+        "quotes",
+        model=after_mu('a = numpyro.sample("a\'s \\"b\\"", dist.Normal(0, 1), obs=y)'),
+        config="""[sites."a's \\"b\\""]\noffset = "mu"\n""",
+        says="""
+            model.py:7:9: 'a's "b"' is observed: there is nothing to reparameterize
+                a = numpyro.sample("a's \\"b\\"", dist.Normal(0, 1), obs=y)
+                    ^
+            hint: only latent sites can be offset; take it out of the config.
+        """,
+    ),
+    Mistake(
+        "a line",
+        model=model('a = numpyro.sample("line 4", dist.Normal(0, 1))\n' + MU),
+        config='[sites."line 4"]\noffset = "mu"\n',
+        says="""
+            offsets.toml:2:10: 'mu' is sampled after 'line 4' (line 7, after line 6)
+                offset = "mu"
+                         ^
+            hint: an offset can only use what was sampled before; swap the two or drop one.
         """,
     ),
 ]
@@ -771,6 +853,7 @@ MISTAKES = [
     *HANDLERS,
     *CLASHES,
     *PARENTS,
+    *NAMES,
     *VALUES,
     *AXES,
     *FUNCTIONS,

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,87 @@ def test_what_needs_no_parser_imports_none(
     monkeypatch.chdir(tmp_path)
     Path("broken.toml").write_text("chian = []")
     assert not {"libcst", *HEAVY} & modules_after(*arguments)
+
+
+#: What holds sentences, by the names of variables and attributes.
+SENTENCES = frozenset(["message", "hint", "reason", "way_out"])
+
+#: Methods that search a text or take it apart.
+SEARCHING = frozenset(
+    [
+        "count",
+        "endswith",
+        "find",
+        "findall",
+        "finditer",
+        "fullmatch",
+        "index",
+        "match",
+        "partition",
+        "removeprefix",
+        "removesuffix",
+        "replace",
+        "rfind",
+        "rindex",
+        "rpartition",
+        "rsplit",
+        "search",
+        "split",
+        "splitlines",
+        "startswith",
+        "sub",
+    ]
+)
+
+#: Where others' sentences are taken apart, as they have no other form.
+OTHERS_WORDS = {
+    "cli/main.py": "whether the traceback is shown is known late",
+    "cli/report.py": "whether the traceback is shown is known late",
+    "config/reading.py": "what tomllib says ends in the line and the column",
+    "emit/parsing.py": "what LibCST says has the cause in one of its lines",
+    "source/notebook.py": "what nbformat says goes on with the schema",
+}
+
+
+def taken_apart(tree: ast.AST) -> Iterator[int]:
+    """The lines that search a sentence: ``"x" in message``, ``hint.split()``, ``re.sub(..., hint)``
+
+    That a sentence is empty may be asked, and its first letter may be written small.
+    """
+
+    def is_sentence(node: ast.expr) -> bool:
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        name = getattr(node, "attr", getattr(node, "id", ""))
+        return name in SENTENCES
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            for op, right in zip(node.ops, node.comparators, strict=True):
+                searched = isinstance(op, ast.In | ast.NotIn) and is_sentence(right)
+                sides = (node.left, right)
+                compared = isinstance(op, ast.Eq | ast.NotEq) and any(map(is_sentence, sides))
+                empty = any(isinstance(side, ast.Constant) and not side.value for side in sides)
+                if searched or (compared and not empty):
+                    yield node.lineno
+        called = node.func if isinstance(node, ast.Call) else None
+        if not isinstance(called, ast.Attribute) or called.attr not in SEARCHING:
+            continue
+        if any(map(is_sentence, (called.value, *node.args))):
+            yield node.lineno
+
+
+def test_no_sentence_is_taken_apart() -> None:
+    """What a message is about travels as values, `Problem.about` and its parts.
+
+    A sentence that is searched for the name of a site finds it in another one's name, and breaks
+    when somebody words it better. So a text is made at the border, by `messages`, and nobody reads
+    it but people. Only what others say in sentences alone is taken apart, where they say it.
+    """
+    found = {
+        f"{file.relative_to(PACKAGE)}:{line}"
+        for file in PACKAGE.rglob("*.py")
+        if str(file.relative_to(PACKAGE)) not in ("messages.py", *OTHERS_WORDS)
+        for line in taken_apart(ast.parse(file.read_text()))
+    }
+    assert found == set()

@@ -128,7 +128,7 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
     elif near:
         hint = "did you mean {names}?"
     elif known:
-        hint = "it samples {names}." if one else "they sample {names}."
+        hint = f"{'it samples' if one else 'they sample'} {{names}}."
     else:
         hint = "only numpyro.sample calls inside functions count, with the name as a string."
     names = listed(helpers or near, last="or") or listed(known)
