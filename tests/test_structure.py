@@ -158,32 +158,15 @@ def test_what_needs_no_parser_imports_none(
 #: What holds sentences, by the names of variables and attributes.
 SENTENCES = frozenset(["message", "hint", "reason", "way_out"])
 
-#: Methods that search a text or take it apart.
-SEARCHING = frozenset(
-    [
-        "count",
-        "endswith",
-        "find",
-        "findall",
-        "finditer",
-        "fullmatch",
-        "index",
-        "match",
-        "partition",
-        "removeprefix",
-        "removesuffix",
-        "replace",
-        "rfind",
-        "rindex",
-        "rpartition",
-        "rsplit",
-        "search",
-        "split",
-        "splitlines",
-        "startswith",
-        "sub",
-    ]
-)
+#: Functions of texts and of patterns that search one or take it apart: all but a few.
+SEARCHING = {name for name in (*dir(str), *dir(re)) if not name.startswith("_")} - {
+    "encode",
+    "format",
+    "join",
+    "lower",
+    "rstrip",
+    "strip",
+}
 
 #: Where others' sentences are taken apart, as they have no other form.
 OTHERS_WORDS = {
