@@ -337,11 +337,12 @@ def read_simple(state: State, node: ast.stmt) -> None:
     names = [target.id for target in targets if isinstance(target, ast.Name)]
     step = state.evaluated(value)
     meaning = meaning_of(state, value, step, sites)
-    stored = [pair for target in targets for pair in state.stored(target, step)]
-    values = {**dict(stored), **state.bound_inside(value)}
     others = bound_names(node) - set(names)
     data = data_in(state, node)
-    state.forget(others, number, values=values)
+    if others:
+        stored = [pair for target in targets for pair in state.stored(target, step)]
+        values = {**dict(stored), **state.bound_inside(value)}
+        state.forget(others, number, values=values)
     for name in others & state.locals:
         state.bind(name, number, data=data, value=state.timeline.value(name))
     for target in targets:
