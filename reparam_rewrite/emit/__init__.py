@@ -118,11 +118,11 @@ def place(changes: Changes, rewrite: Rewrite, code: Code, survey: Survey, text: 
     for number, lines in code.before:
         change(number).before.append(lines)
     own.after[:0] = code.after
-    if code.moved is not None or code.prior or site.expands:
-        call = splices.sample_of(text, statement, site.name_segment)
+    if code.moved is not None or code.prior or site.call.expands:
+        call = splices.sample_of(text, statement, site.call.name)
         if code.moved is not None:
             own.splices += splices.moved(text, statement, call, code.moved)
-        if site.expands:
+        if site.call.expands:
             own.splices += splices.expanded(text, call, code.prior)
         elif code.prior:
             own.splices += splices.with_prior(text, call, code.prior)

@@ -117,7 +117,7 @@ class Writer:
         if isinstance(rewrite, ScanRewrite):
             self._sampled = Moment(survey, function, place.shift)
             self._declared = Moment(survey, self._sampled.runner, place.declare)
-        name = rewrite.site.name_segment.text.lstrip("rRuUbBfF")
+        name = rewrite.site.call.name.text.lstrip("rRuUbBfF")
         self._quote = "'" if name.startswith("'") else '"'
 
     # -- the statements of a child -----------------------------------------------------------------
@@ -145,7 +145,7 @@ class Writer:
         site, base, loc = self._site, rewrite.base, rewrite.loc
         self._sum(rewrite.terms, loc)
         deterministic = self._spell("numpyro.deterministic", self._sampled)
-        name = site.name_segment.text
+        name = site.call.name.text
         line = f"{site.variable} = {deterministic}({name}, {base} - {loc})"
         base_name = self._string(f"{site.name}_base")
         return Code(
@@ -163,7 +163,7 @@ class Writer:
         if data is not None and data.optional:
             self._shifts.append(self._by_name(reparam, data))
         handler = self._spell("numpyro.handlers.reparam")
-        key = self._site.name_segment.text
+        key = self._site.call.name.text
         return Code(self._before(), Handled(handler, key, reparam, self._site.statement), prior)
 
     def _before(self) -> tuple[tuple[int, Lines], ...]:
@@ -195,8 +195,8 @@ class Writer:
         at = self._rewrite.place.shift if asked is None else self._rewrite.place.declare
         lines = self._shifts if asked is None else self._declarations
         if prior.moved:
-            assert self._site.prior_segment is not None
-            distribution = self._site.prior_segment.text.replace("\r\n", "\n")
+            assert self._site.call.prior is not None
+            distribution = self._site.call.prior.text.replace("\r\n", "\n")
             one_line = layout.joined(distribution)
             if one_line is None:
                 lines.append(layout.kept(variable, distribution, self._room(at)))

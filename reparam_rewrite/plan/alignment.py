@@ -39,9 +39,9 @@ def known_shape(
 ) -> tuple[Shape | None, tuple[str, ...] | None]:
     """The child's axes, and its sizes as they can be written before `declare`; None: not known."""
     support = site.prior.support
-    if support.reshapes and (support.constraint or not site.claimed):
+    if support.reshapes and (support.constraint or not site.extent.claimed):
         return unconstrained_shape(site), None
-    if site.shape is None or site.claimed:
+    if site.shape is None or site.extent.claimed:
         return site.shape, None
     return site.shape, written(context, site.shape, declare)
 
@@ -53,11 +53,11 @@ def unconstrained_shape(site: Site) -> Shape | None:
     that `to_event` added stay: ``Dirichlet(c).expand([n]).to_event(1)`` has ``(n, ?)``.
     """
     family, event = FAMILIES.get(site.prior.family or ""), site.prior.event or ()
-    if family is None or not site.prior.support.constraint or site.batch is None:
+    if family is None or not site.prior.support.constraint or site.extent.batch is None:
         return None
     # Where the event isn't known, as that of ``LKJCholesky(3)``, it can't have been added to.
     added = event[: max(0, len(event) - (family.event_dim or 0))]
-    return (*site.batch, *added, Axis(None))
+    return (*site.extent.batch, *added, Axis(None))
 
 
 def value_of(context: Context, source: Source, site: Site, child: Shape | None) -> Value:
@@ -78,7 +78,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     reduce = source.pair.reduce
     if (shape is None or (child is None and shape != ())) and reduce == "error":
         raise Stop(unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression))
-    seen = shape if shape is not None else opened(parent.seen)
+    seen = shape if shape is not None else opened(parent.extent.seen)
     there = child if child is not None else seen_of_child(site)
     try:
         value = align(expression, seen, there, reduce, context.twice)
@@ -86,7 +86,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         raise Stop(unaligned(source, str(error), expression)) from None
     checks = (*of_claims(context, source, site, value, seen), *value.checks)
     guarded = not fits(source.center_shape, child)
-    claimed = site.claimed or (parent is not None and parent.claimed)
+    claimed = site.extent.claimed or (parent is not None and parent.extent.claimed)
     told = bool(checks) and shape is not None and child is not None and not claimed
     return replace(value, center=source.center, guarded=guarded, checks=checks, told=told)
 
@@ -99,11 +99,11 @@ def of_claims(
     if value.reduction is not None and not value.reduction.axes:
         return  # a scalar
     whole = any(is_of_all(check) for check in value.checks)
-    if parent is not None and parent.claimed and not whole:
+    if parent is not None and parent.extent.claimed and not whole:
         yield ParentHas(len(seen))
     if seen == ():
         return
-    if site.claimed and site.shape is not None:
+    if site.extent.claimed and site.shape is not None:
         yield ChildHas(len(site.shape))
     frames = site.frames if parent is None else (*parent.frames, *site.frames)
     for plate in dict.fromkeys(plate for frame in frames for plate in frame.plates):
@@ -125,7 +125,7 @@ def is_of_all(check: Check) -> bool:
 
 def seen_of_child(site: Site) -> Shape:
     """What shows of the shape of a child that can't be read, in unconstrained space."""
-    return (REST,) if site.prior.support.reshapes else opened(site.seen)
+    return (REST,) if site.prior.support.reshapes else opened(site.extent.seen)
 
 
 def unaligned(source: Source, reason: str, expression: str) -> Problem:

@@ -20,7 +20,7 @@ def was_rewritten(function: Function, found: list[Child]) -> bool:
 
 def is_handled(site: Site, *, explicit: bool) -> bool:
     """Is it under a reparam handler, and is that an `ExplicitReparam` if it must be?"""
-    return site.shifted or any(
+    return site.call.shifted or any(
         isinstance(item, Handler)
         and item.qualified == "numpyro.handlers.reparam"
         and item.sites is not None

@@ -70,11 +70,11 @@ def is_bound(function: Function, parent: Site, child: Site) -> bool:
 
 def is_read(site: Site, name: str, version: int) -> bool:
     """Does the prior of a site surely read a name, so that it is bound there?"""
-    if site.prior_segment is None or site.through:
+    if site.call.prior is None or site.through:
         return False
-    if not any(read.name == name and read.version == version for read in site.prior_reads):
+    if not any(read.name == name and read.version == version for read in site.call.prior_reads):
         return False
-    prior = ast.parse(f"({site.prior_segment.text})", mode="eval")
+    prior = ast.parse(f"({site.call.prior.text})", mode="eval")
     return not any(type(part) in DECIDING for part in ast.walk(prior))
 
 

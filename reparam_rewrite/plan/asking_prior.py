@@ -28,7 +28,7 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
     """
     way_out = 'use coefficient = "shared" and parents that are scalars.'
     about = OfSite(site.name)
-    plates = site.plate_shape if site.plate_shape is not None else site.stacked
+    plates = site.extent.plates if site.extent.plates is not None else site.extent.stack
     if plates is None:
         frame = next(frame for frame in site.frames if frame.kind == "with")
         if any(plate.dim_text for frame in site.frames for plate in frame.plates):
@@ -82,7 +82,7 @@ def check_prior_can_move(site: Site) -> None:
                 {"helper": site.through},
             )
         )
-    if site.prior_segment is not None and binds(site.prior_segment.text):
+    if site.call.prior is not None and binds(site.call.prior.text):
         hint = "bind it in a statement of its own."
         raise Stop(Problem("prior-binds", about, site.place, f"{untold} binds a name", hint))
     if site.unsettled:
@@ -119,11 +119,11 @@ def ask(
     fixed = FixedSupport(support.constraint) if support.kind == "fixed" else None
     if not (bijects or shape):
         return None, fixed
-    assert site.prior_segment is not None
-    text = site.prior_segment.text
+    assert site.call.prior is not None
+    text = site.call.prior.text
     moved = not text.isidentifier()
     variable = names.new(f"{base}_prior") if moved else text
-    around = site.plate_shape if site.plate_shape is not None else site.stacked
+    around = site.extent.plates if site.extent.plates is not None else site.extent.stack
     plates = tuple(axis.size or "" for axis in around or ())
     reshapes = support.reshapes and bijects
     own = PriorSupport(names.new(f"{base}_bijector") if reshapes and shape else "")

@@ -39,7 +39,7 @@ def with_axes(function: Function, axes: Axes) -> tuple[Function, list[Problem]]:
             text = "'{function}' samples no site '{site}'"
             problems.append(problem(place, name, text, {"function": function.name}))
         for site in found:
-            known = site.shape if site.shape is not None else opened(site.seen)[1:]
+            known = site.shape if site.shape is not None else opened(site.extent.seen)[1:]
             open_left = site.shape is None
             if len(known) > len(names) or (len(known) < len(names) and not open_left):
                 dims = f"{'at least ' if open_left else ''}{len(known)}"
@@ -59,8 +59,8 @@ def with_axes(function: Function, axes: Axes) -> tuple[Function, list[Problem]]:
 def renamed(site: Site, shape: Shape, names: tuple[str, ...]) -> Site:
     """The identity of a named axis is as a plate's of that name."""
     axes = tuple(called(axis, name) for axis, name in zip(shape, names, strict=True))
-    batch = axes[: len(site.batch)] if site.batch is not None else None
-    return replace(site, shape=axes, batch=batch)
+    batch = axes[: len(site.extent.batch)] if site.extent.batch is not None else None
+    return replace(site, extent=replace(site.extent, shape=axes, batch=batch))
 
 
 def claimed(site: Site, names: tuple[str, ...]) -> Site:
@@ -76,13 +76,14 @@ def claimed(site: Site, names: tuple[str, ...]) -> Site:
         for frame in site.frames
     )
     around = plate_shape(frames, site.name)
-    seen = opened(site.seen)[1:]
-    if site.prior.event is not None and site.plate_shape is None and around is not None:
-        site = replace(site, frames=frames, plate_shape=around)
+    seen = opened(site.extent.seen)[1:]
+    if site.prior.event is not None and site.extent.plates is None and around is not None:
+        site = replace(site, frames=frames, extent=replace(site.extent, plates=around))
         batch = broadcast_open(around, opened(site.prior.batch))
         shape = (*batch, *(site.prior.event or ()))
         if closed(shape) is not None and len(shape) == len(names):
-            return renamed(replace(site, shape=shape, batch=batch), shape, names)
+            extent = replace(site.extent, shape=shape, batch=batch)
+            return renamed(replace(site, extent=extent), shape, names)
         seen = shape[1:] if closed(shape) is None else shape
     axes = []
     for back in range(len(names), 0, -1):
@@ -93,7 +94,9 @@ def claimed(site: Site, names: tuple[str, ...]) -> Site:
         axes.append(called(axis, name))
     dims = event if site.prior.event is not None else events_of(site)
     batch = tuple(axes[: len(axes) - dims])
-    return replace(site, shape=tuple(axes), batch=batch, seen=tuple(axes), claimed=True)
+    shape = tuple(axes)
+    extent = replace(site.extent, shape=shape, batch=batch, seen=shape, claimed=True)
+    return replace(site, extent=extent)
 
 
 def events_of(site: Site) -> int:

@@ -48,8 +48,8 @@ def over_plate(site: Site, dim: int) -> str | None:
     """Why a site can't be sampled in a basis over a plate; None if it can."""
     if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
         return "'{site}' is in a subsampled plate ({at}), and a basis needs all its elements"
-    shape = site.batch if site.batch is not None else site.plate_shape
-    if site.prior.event is None or site.plate_shape is None or shape is None:
+    shape = site.extent.batch if site.extent.batch is not None else site.extent.plates
+    if site.prior.event is None or site.extent.plates is None or shape is None:
         return "the source doesn't tell whether '{site}' has an axis at dim {dim} ({at})"
     if axis_at(shape, dim + count_of_events(site)) in (None, UNIT):
         return "'{site}' has no axis at dim {dim} ({at}), and a basis needs one"

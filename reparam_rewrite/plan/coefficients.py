@@ -31,9 +31,9 @@ def check_template(child: Child, param: str, pair: Pair | None) -> None:
     """A param's name that is put together is an f-string, in which nothing else may be special."""
     by = pair.site if pair is not None else None
     sites = [child.site] if by is None else [child.site, by]
-    if not param or not any(site.computed for site in sites):
+    if not param or not any(site.call.computed for site in sites):
         return
-    plain = [site.name for site in sites if not site.computed]
+    plain = [site.name for site in sites if not site.call.computed]
     plain += [pair.parent] if pair is not None and by is None else []
     text = re.sub(r"\{[^{}]*\}", "", param)
     if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):

@@ -36,7 +36,7 @@ class Context(Struct, dict=True):
         """The sizes that some site of the function has two axes of."""
         found: set[str] = set()
         for site in self.function.sites:
-            keys = [axis.size_key for axis in opened(site.seen) if axis.size_key is not None]
+            keys = [axis.size_key for axis in opened(site.extent.seen) if axis.size_key is not None]
             plates = [plate.axis.size_key for frame in site.all_frames for plate in frame.plates]
             for several in (keys, plates):
                 found.update(key for key, count in Counter(several).items() if key and count > 1)
@@ -51,5 +51,5 @@ class Context(Struct, dict=True):
             if variable and not variable.isidentifier():
                 free = self.names.is_free(base)
             name = self.names.new(base if free else f"{own or base}_site")
-            self.keeps[site.index] = Keep(site.statement, name, variable, site.name_segment)
+            self.keeps[site.index] = Keep(site.statement, name, variable, site.call.name)
         return self.keeps[site.index]

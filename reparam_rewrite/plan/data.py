@@ -36,9 +36,9 @@ def data_of(child: Child, sources: Iterable[Source]) -> tuple[str, ...]:
     site, by = child.site, child.reparam
     found = {name for source in sources for name in source.data}
     if by is not None and by.name in ("LocScaleReparam", "TransformReparam"):
-        found |= site.data
+        found |= site.data.prior
     elif by is None and site.prior.support.kind == "runtime":
-        found |= site.bounds
+        found |= site.data.bounds
     return tuple(sorted(found))
 
 
@@ -55,7 +55,7 @@ def dependence(
     found, untold = dict[str, None](), False
     seen = False
     for other in context.function.sites:
-        if other.observations is None or exclusive(other, site):
+        if other.data.observations is None or exclusive(other, site):
             continue
         seen = True
         text = told(context, other, site, moment)
@@ -70,7 +70,7 @@ def told(context: Context, observed: Site, site: Site, moment: int) -> str:
 
     ``y``, also where ``y = jnp.log(y)`` comes later, as that has a value only if `y` has.
     """
-    observations, timeline = observed.observations, context.function.timeline
+    observations, timeline = observed.data.observations, context.function.timeline
     assert observations is not None
     text = observations.optional
     if text and timeline.holds(observations.reads, moment) and can_be_read(text, observed, site):

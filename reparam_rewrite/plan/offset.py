@@ -218,7 +218,7 @@ def written_at(context: Context, reading: Reading, where: Candidate) -> OffsetRe
     event_dim = len(site.prior.event or ()) if reading.subsampled else None
     terms = []
     for pair, value, structure in zip(child.pairs, values, where.structures, strict=False):
-        computed = site.computed or is_computed(pair.site)
+        computed = site.call.computed or is_computed(pair.site)
         terms.append(term_of(names, pair, value, *structure, event_dim, computed=computed))
     scaled = values[-1] if len(values) > len(terms) else None
     return OffsetRewrite(
@@ -275,12 +275,12 @@ def is_subsampled(site: Site) -> bool:
 
 
 def is_computed(site: Site | None) -> bool:
-    return site is not None and site.computed
+    return site is not None and site.call.computed
 
 
 def check_name(context: Context, site: Site, moment: int) -> None:
     """A name that is put together is written again before `moment`, and must be the same there."""
-    if site.computed and not context.function.timeline.holds(site.name_reads, moment):
+    if site.call.computed and not context.function.timeline.holds(site.call.name_reads, moment):
         raise Stop(
             Problem(
                 "name-made-later",

@@ -138,7 +138,7 @@ def is_read_there(context: Context, parent: Site, site: Site, moment: int) -> bo
 
 def can_keep(parent: Site, child: Site, moment: int) -> bool:
     before = parent.statement < moment and is_before(parent.path, path_before(child, moment))
-    return before and (parent.alone if parent.variable is not None else parent.nameable)
+    return before and (parent.alone if parent.variable is not None else parent.call.nameable)
 
 
 def joinable(site: Site, shift: int) -> int | None:

@@ -120,7 +120,7 @@ def means(key: str, site: Site) -> bool:
     """Is the site meant by a glob, or by how its name is written?"""
     if site.observed or site.prior.support.kind in ("discrete", "atomic"):
         return False
-    return fnmatchcase(site.name, key) or (site.computed and site.name_segment.text == key)
+    return fnmatchcase(site.name, key) or (site.call.computed and site.call.name.text == key)
 
 
 def wanted(config: Config) -> Wanted:

@@ -30,7 +30,7 @@ def scale_of(
     `event_dim` is set inside of a subsampled plate.
     """
     names, by = context.names, child.by.site if child.by is not None else None
-    computed = child.site.computed or (by is not None and by.computed)
+    computed = child.site.call.computed or (by is not None and by.call.computed)
 
     def param(spec: CoefficientSpec) -> Param:
         own = sizes if spec.structure == "elementwise" else ()

@@ -101,8 +101,8 @@ def one_step(site: Site) -> Site:
     """What one call of the body samples, with the axes called as those of the stacked site."""
     assert site.step is not None
     shape = None if site.shape is None else site.shape[1:]
-    batch = None if site.batch is None else site.batch[1:]
-    return replace(site.step, shape=shape, batch=batch)
+    batch = None if site.extent.batch is None else site.extent.batch[1:]
+    return replace(site.step, extent=replace(site.step.extent, shape=shape, batch=batch))
 
 
 #: What stands in the way of a shift of `loc`, or of the lines that it takes, and the way out.
@@ -140,11 +140,11 @@ def check_form(child: Child) -> None:
     around = [item for frame in site.frames for item in frame.items]
     wrong = {
         "else": child.scale is not None or child.basis is not None or child.reparam is not None,
-        "computed": any(one.computed for one in sites),
+        "computed": any(one.call.computed for one in sites),
         "around": not all(reaches_others(item, names) for item in around),
         "subsampled": any(plate.subsampled for plate in plates),
-        "unlocated": not step.located,
-        "statement": not (step.assigns and step.alone),
+        "unlocated": not step.call.located,
+        "statement": not (step.call.assigns and step.alone),
     }
     for form in (form for form, is_wrong in wrong.items() if is_wrong):
         message, hint = FORMS[form]

@@ -51,7 +51,7 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
     if site.unsettled and reads:
         raise Stop(unsettled(site, f"what '{texts[0]}' reads"))
     movable = all(only_computes(moment, parsed(text)) for text in texts)
-    given = pair.site.observations if pair.site is not None else None
+    given = pair.site.data.observations if pair.site is not None else None
     data = given.data if given is not None else frozenset()
     data = data.union(*(data_in(moment, parsed(text)) for text in texts))
     return Source(pair, reads, one_line(expression), shape, center, center_shape, movable, data)

@@ -408,9 +408,9 @@ def meaning_of(
     if isinstance(value, ast.Call):
         if value in sites:
             site = sites[value]
-            given = site.observations
+            given = site.data.observations
             data = given.data if given is not None else frozenset()
-            tail = site.seen or (REST,)
+            tail = site.extent.seen or (REST,)
             return made(site=site.index, shape=site.shape, tail=tail, data=data)
         if value in state.nameless and is_none(argument(value, 2, "obs")):
             return made(shape=state.nameless[value])

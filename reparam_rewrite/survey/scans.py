@@ -121,13 +121,13 @@ def length_of(scope: Scope, call: ast.Call) -> Axis:
 
 def stacked(outer: Site, site: Site, scan: Scan) -> Site:
     """All that a scan samples of a site; `outer` is the site as it stands where the scan does."""
-    return replace(
-        outer,
+    extent = replace(
+        site.extent,
         shape=None if site.shape is None else (scan.length, *site.shape),
-        batch=None if site.batch is None else (scan.length, *site.batch),
-        scan=scan,
-        step=site,
+        batch=None if site.extent.batch is None else (scan.length, *site.extent.batch),
+        plates=None,
     )
+    return replace(outer, extent=extent, scan=scan, step=site)
 
 
 def is_located(scope: Scope, node: ast.expr, *, in_plate: bool) -> bool:
@@ -191,7 +191,8 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
     carried, outputs = inner.returned if returns_once(scoped.node) else (None, None)
     for index, shape in carried_on(state, carried, init):
         if body.sites[index].shape is None:
-            body.amend(replace(body.sites[index], shape=shape))
+            known = body.sites[index]
+            body.amend(replace(known, extent=replace(known.extent, shape=shape)))
     indices = {}
     around = state.text.comments_on(statement)
     state.function.commented.update(around if body.sites else ())
@@ -205,7 +206,6 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
             alone=header or state.text.stands_alone(statement),
             frames=tuple(state.frames),
             variable=None,
-            plate_shape=None,
             comments=(*site.comments, *around),
         )
         state.function.add(stacked(own, site, scan))

@@ -39,7 +39,15 @@ from reparam_rewrite.survey.purity import (
 from reparam_rewrite.survey.scans import SCAN, is_located, read_scan
 from reparam_rewrite.survey.shapes import broadcast, broadcast_open, opened
 from reparam_rewrite.survey.state import Followed, State
-from reparam_rewrite.survey.values import UNKNOWN_PRIOR, Comment, Handler, Site
+from reparam_rewrite.survey.values import (
+    UNKNOWN_PRIOR,
+    Comment,
+    Data,
+    Extent,
+    Handler,
+    SampleCall,
+    Site,
+)
 
 
 def read_calls(
@@ -139,10 +147,32 @@ def read_site(
     site = Site(
         index=len(state.function.sites),
         name=template,
-        name_segment=state.text.segment(name),
-        prior_segment=segment,
+        call=SampleCall(
+            name=state.text.segment(name),
+            computed=computed,
+            name_reads=reads_of(state, name, whole=False) if computed else frozenset(),
+            prior=segment,
+            prior_reads=frozenset() if prior_node is None else reads_of(state, prior_node),
+            obstacles=tuple(obstacles(call, header)),
+            assigns=is_assignment(statement, node),
+            expands=expands,
+            nameable=is_nameable(statement, call, header) and state.text.stands_alone(statement),
+            located=prior_node is not None
+            and is_located(state, prior_node, in_plate=plates is None or bool(state.frames)),
+        ),
         prior=prior,
-        prior_reads=frozenset() if prior_node is None else reads_of(state, prior_node),
+        extent=Extent(
+            shape=shape,
+            batch=batch,
+            plates=plates,
+            stack=stacked_shape(state.frames, template) if plates is None else None,
+            seen=seen,
+        ),
+        data=Data(
+            prior=data_in(state, prior_node),
+            bounds=bounds_in(state, prior.family, prior_node),
+            observations=observations(state, argument(node, 2, "obs")),
+        ),
         place=state.text.place(node),
         statement=state.number(statement),
         indent=statement.col_offset,
@@ -150,26 +180,9 @@ def read_site(
         frames=tuple(state.frames),
         variable=variable_of(statement, node),
         observed=observed,
-        shape=shape,
-        batch=batch,
-        plate_shape=plates,
-        stacked=stacked_shape(state.frames, template) if plates is None else None,
-        told=told,
-        seen=seen,
-        obstacles=tuple(obstacles(call, header)),
-        assigns=is_assignment(statement, node),
-        computed=computed,
-        name_reads=reads_of(state, name, whole=False) if computed else frozenset(),
-        expands=expands,
-        nameable=is_nameable(statement, call, header) and state.text.stands_alone(statement),
         choices=state.choices.get(statement, ()),
         unsettled=unsettled,
         comments=comments,
-        located=prior_node is not None
-        and is_located(state, prior_node, in_plate=plates is None or bool(state.frames)),
-        data=data_in(state, prior_node),
-        bounds=bounds_in(state, prior.family, prior_node),
-        observations=observations(state, argument(node, 2, "obs")),
     )
     if state.following:
         site = seen_from_outside(state, site, name, statement, node)
@@ -229,39 +242,44 @@ def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call
 
 
 def seen_from_outside(
-    state: State, site: Site, name: ast.expr, statement: ast.stmt, call: ast.Call
+    state: State, site: Site, name: ast.expr, statement: ast.stmt, sampled: ast.Call
 ) -> Site:
     """A site that a helper samples, as what its call does."""
     outer, node = state.following[0], state.following[0].statement
-    text = f'"{site.name}"' if not site.computed else ast.unparse(name)
-    if not site.computed and set(site.name) & set('"\\\n\r\t{}'):
+    variable = attribute_of(state, statement, sampled)
+    text = f'"{site.name}"' if not site.call.computed else ast.unparse(name)
+    if not site.call.computed and set(site.name) & set('"\\\n\r\t{}'):
         text = repr(site.name)
     frames = [frame for frame in site.frames if frame.statement == site.statement]
-    obstacles = list(site.obstacles)
+    obstacles = list(site.call.obstacles)
     if any(isinstance(item, Handler) for frame in frames for item in frame.items):
         obstacles.append("handler")
     if any(plate.subsampled for frame in frames for plate in frame.plates):
         obstacles.append("subsampled")
-    if site.expands:
+    if site.call.expands:
         obstacles.append("sample_shape")
-    return replace(
-        site,
-        name_segment=replace(site.name_segment, text=text),
-        place=state.text.place(outer.call),
-        indent=node.col_offset,
-        alone=state.text.stands_alone(node),
-        variable=attribute_of(state, statement, call),
+    call = replace(
+        site.call,
+        name=replace(site.call.name, text=text),
         obstacles=tuple(obstacles),
         assigns=False,
         nameable=False,
         expands=False,
         located=False,
+    )
+    return replace(
+        site,
+        call=call,
+        place=state.text.place(outer.call),
+        indent=node.col_offset,
+        alone=state.text.stands_alone(node),
+        variable=variable,
         through=outer.name,
     )
 
 
 def attribute_of(state: State, statement: ast.stmt, call: ast.Call) -> str | None:
-    """``state.mu`` for ``state.mu = numpyro.sample(...)``, if nothing else sets it."""
+    """``self.mu`` for ``self.mu = numpyro.sample(...)``, if nothing else sets it."""
     targets, value = assignment(statement)
     for target in targets if value is call else []:
         if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
@@ -284,6 +302,8 @@ def read_shifted(state: State, statement: ast.stmt, call: ast.Call, name: str) -
     site = state.function.sites[binding.site]
     if site.name != f"{name}_base":
         return None
-    site = replace(site, name=name, shifted=True, variable=variable_of(statement, call))
+    shifted = replace(site.call, shifted=True)
+    variable = variable_of(statement, call)
+    site = replace(site, name=name, call=shifted, variable=variable)
     state.function.amend(site)
     return site

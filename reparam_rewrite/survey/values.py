@@ -260,6 +260,60 @@ class Observations(Struct, frozen=True):
     reads: frozenset[Read] = frozenset()
 
 
+class SampleCall(Struct, frozen=True):
+    """What the call of a site is made of, and what can be done to it.
+
+    `computed`: the name is put together, of `name_reads`. `obstacles` are the reasons why the call
+    itself can't be reparameterized, and the texts of the rewriter's refusals are made of them.
+    `assigns`: its statement is nothing but ``variable = numpyro.sample(...)``. `expands`: it has a
+    `sample_shape`, which `prior` has as an `expand_by`. `nameable`: it stands in a simple
+    statement, where it runs once, so that its value can be given a name. `located`: the
+    distribution has a `loc` that an offset can be added to. `shifted`: it is sampled with an
+    offset in its `loc` already.
+    """
+
+    name: Segment
+    computed: bool
+    name_reads: frozenset[Read]
+    prior: Segment | None
+    prior_reads: frozenset[Read]
+    obstacles: tuple[Obstacle, ...] = ()
+    assigns: bool = False
+    expands: bool = False
+    nameable: bool = False
+    located: bool = False
+    shifted: bool = False
+
+
+class Extent(Struct, frozen=True):
+    """The axes of a site, as far as they show.
+
+    `shape`, its part `batch` and the `plates`' part of that are None where they can't be read;
+    the first two also where the site has an `obs` or starred arguments. `stack` is the plates'
+    part where it can be written nonetheless, though not told how many axes it has. `seen` is what
+    shows of the shape, open to the left; None where nothing does. `claimed`: the shape is what
+    the config says, which the run must bear out.
+    """
+
+    shape: Shape | None
+    batch: Shape | None
+    plates: Shape | None
+    stack: Shape | None = None
+    seen: Shape | None = None
+    claimed: bool = False
+
+
+class Data(Struct, frozen=True):
+    """The arguments of the function's call that a site depends on, other than through sites.
+
+    Its `prior` is computed of some, and the `bounds` of its support of some of them.
+    """
+
+    prior: frozenset[str] = frozenset()
+    bounds: frozenset[str] = frozenset()
+    observations: Observations | None = None
+
+
 class Site(Struct, frozen=True):
     """One `numpyro.sample` call with a name that can be read.
 
@@ -267,35 +321,23 @@ class Site(Struct, frozen=True):
     that is the body, and as all of them stacked, by the function that calls scan. The latter has
     `scan`, and the former as `step`.
 
-    `computed`: the name is put together, of `name_reads`, and `name` is its template, `beta_{k}`.
-    `variable` is a name bound to exactly the site's value by its own statement, else None.
-    `shape`, its part `batch` and the plates' part of that are None where they can't be read, and
-    those of a site that isn't `told`, as it has an `obs` or starred arguments. `stacked` is the
-    plates' part where it can be written nonetheless, though not told how many axes it has.
-    `seen` is what shows of the shape, open to the left; None where nothing does. `claimed`: the
-    shape is what the config says, which the run must bear out.
-    `obstacles` are the reasons why the call itself can't be reparameterized, and the texts of the
-    rewriter's refusals are made of them. `assigns`: the statement is nothing but
-    ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which the prior and its
-    segment have as an `expand_by`. `nameable`: the call stands in a simple statement, where it
-    runs once, so that its value can be given a name. `located`: the distribution has a `loc` that
-    an offset can be added to. `shifted`: it is sampled with an offset in its `loc` already.
-    `through` is the function that samples it, if the statement only calls that: what is said of
-    the statement, the place and the names is then of the call and of what is bound around it.
-    `unsettled`: before its distribution is made, its statement binds names or does something, so
-    that what is written before the statement may mean another thing there.
-    `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else 0.0``, that it
-    stands in: "body" or "orelse", of one conditional expression in another. `comments` are those
-    on the lines of its statement, and of the call that led to it. `data` are the arguments of the
-    call that its prior is computed of, and `bounds` those of its support.
+    `name` is a template, `beta_{k}`, where it is put together. `variable` is a name bound to
+    exactly the site's value by its own statement, else None. `through` is the function that
+    samples it, if the statement only calls that: what is said of the statement, the place and the
+    names is then of the call and of what is bound around it. `unsettled`: before its distribution
+    is made, its statement binds names or does something, so that what is written before the
+    statement may mean another thing there. `choices` are the parts of its statement,
+    ``x = numpyro.sample(...) if c else 0.0``, that it stands in: "body" or "orelse", of one
+    conditional expression in another. `comments` are those on the lines of its statement, and of
+    the call that led to it.
     """
 
     index: int
     name: str
-    name_segment: Segment
-    prior_segment: Segment | None
+    call: SampleCall
     prior: Prior
-    prior_reads: frozenset[Read]
+    extent: Extent
+    data: Data
     place: Place
     statement: int
     indent: int  # of the statement, in characters
@@ -303,30 +345,17 @@ class Site(Struct, frozen=True):
     frames: tuple[Frame, ...]
     variable: str | None
     observed: bool
-    shape: Shape | None
-    batch: Shape | None
-    plate_shape: Shape | None
-    told: bool = True
-    obstacles: tuple[Obstacle, ...] = ()
-    assigns: bool = False
-    expands: bool = False
-    nameable: bool = False
-    located: bool = False
-    shifted: bool = False
     scan: Scan | None = None
     step: Site | None = None
-    computed: bool = False
-    name_reads: frozenset[Read] = frozenset()
     choices: tuple[str, ...] = ()
-    stacked: Shape | None = None
-    seen: Shape | None = None
-    claimed: bool = False
     through: str = ""
     unsettled: bool = False
     comments: tuple[Comment, ...] = ()
-    data: frozenset[str] = frozenset()
-    bounds: frozenset[str] = frozenset()
-    observations: Observations | None = None
+
+    @property
+    def shape(self) -> Shape | None:
+        """Its axes, from left to right; None where they can't be read."""
+        return self.extent.shape
 
     @property
     def skip(self) -> Comment | None:

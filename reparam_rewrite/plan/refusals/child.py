@@ -95,14 +95,14 @@ OBSTACLES = {
 
 def obstacles(asked: AskedChild) -> Iterator[Problem]:
     """``sample("a", prior, infer={})``, ``if sample("a", prior) > 0:``, ``lambda: sample(...)``"""
-    for obstacle in asked.site.obstacles:
+    for obstacle in asked.site.call.obstacles:
         text, hint = OBSTACLES[obstacle]
         yield asked.problem(obstacle, f"'{{site}}' {text}", hint, helper=asked.site.through)
 
 
 def without_distribution(asked: AskedChild) -> Problem | None:
     """``sample("a", rng_key=key)``"""
-    if asked.site.obstacles or asked.site.prior_segment is not None:
+    if asked.site.call.obstacles or asked.site.call.prior is not None:
         return None
     return asked.problem(
         "no-distribution",
@@ -125,7 +125,7 @@ def shares_its_line(asked: AskedChild) -> Problem | None:
 def in_a_loop(asked: AskedChild) -> Problem | None:
     """``for k in range(3): a = sample("a", ...)``, of one name for all rounds."""
     for frame in asked.site.all_frames:
-        if frame.kind == "while" or (frame.kind == "for" and not asked.site.computed):
+        if frame.kind == "while" or (frame.kind == "for" and not asked.site.call.computed):
             return asked.problem(
                 "child-in-a-loop",
                 "'{site}' is sampled in a loop ({loop})",
@@ -198,7 +198,7 @@ def own_log_prob(asked: AskedChild) -> Problem | None:
     site, classes = asked.site, sorted(asked.survey.densities)
     if site.prior.family is not None or not classes:
         return None
-    text = site.prior_segment.text if site.prior_segment else ""
+    text = site.call.prior.text if site.call.prior else ""
     named = [name for name in classes if name in text] or ([] if "(" in text else classes)
     if not named:
         return None

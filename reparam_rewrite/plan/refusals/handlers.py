@@ -48,7 +48,7 @@ def is_in(blocks: tuple[tuple[int, int], ...], site: Site) -> bool:
 
 def offset_already(asked: AskedChild) -> Problem | None:
     """``sample("a", Normal(m + a_loc, 1))`` with ``a_loc = xi * mu``, as a scan is rewritten."""
-    if not asked.site.shifted:
+    if not asked.site.call.shifted:
         return None
     return asked.problem("offset-already", "'{site}' is sampled with an offset already", OUT)
 

@@ -168,7 +168,7 @@ def without_a_name(asked: AskedPair) -> Problem | None:
             helper=parent.through,
             at=parent.place,
         )
-    if step.nameable and (in_one_scan or parent.scan is None):
+    if step.call.nameable and (in_one_scan or parent.scan is None):
         return None
     return asked.problem(
         "parent-without-a-name",
