@@ -135,6 +135,10 @@ def with_run(document: Document, function: str | None, args_given: str) -> Sugge
         hint = "save it as a file: it is run, with what it imports from beside it."
         refused(None, "--args are for a model in a file", hint)
     prepare("--args")
-    from reparam_rewrite.running.facts import suggest_with_run
+    from reparam_rewrite.running.facts import facts_of_run
+    from reparam_rewrite.suggest import suggest
+    from reparam_rewrite.suggest.finding import samples
 
-    return suggest_with_run(document, function, args_given)
+    name, facts = facts_of_run(document, function, args_given)
+    # What is run may only call the function, or make the object, that samples.
+    return suggest(document, name if samples(document, name) else None, facts)

@@ -35,9 +35,6 @@ from reparam_rewrite.running.trace import (
 )
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.finding import models_of, suggest
-from reparam_rewrite.suggest.values import Suggestion
-from reparam_rewrite.survey import survey
 
 #: What makes a regression on the same column twice one by their variances.
 RIDGE = 1e-6
@@ -46,8 +43,8 @@ RIDGE = 1e-6
 DRAWS = 200
 
 
-def suggest_with_run(document: Document, function: str | None, args_given: str) -> Suggestion:
-    """`suggest`, with the facts of a run.
+def facts_of_run(document: Document, function: str | None, args_given: str) -> tuple[str, Facts]:
+    """The name of the function that is run, and what that tells.
 
     Raises `Refusal` also for what the model's code raises.
     """
@@ -58,12 +55,9 @@ def suggest_with_run(document: Document, function: str | None, args_given: str) 
     model, (args, kwargs) = bound(model, module, name, document.path, found)
     try:
         with redirect_stdout(sys.stderr):
-            facts = facts_of(model, args, kwargs, module)
+            return name, facts_of(model, args, kwargs, module)
     except (Exception, SystemExit) as error:
         raise cannot_run(error, document.path, name) from error
-    # What is run may only call the function, or make the object, that samples.
-    samples = {one.name for one in models_of(survey(document.path, document.module.text))}
-    return suggest(document, name if name in samples else None, facts)
 
 
 def facts_of(

@@ -111,6 +111,12 @@ def models_of(surveyed: Survey) -> list[Function]:
     ]
 
 
+def samples(document: Document, name: str) -> bool:
+    """Is a function of a file one that samples?"""
+    surveyed = survey(document.path, document.module.text)
+    return name in {model.name for model in models_of(surveyed)}
+
+
 def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
     names = [model.name for model in models_of(surveyed)]
     if function is None:

@@ -1,0 +1,155 @@
+"""What the source and a run of a model tell of its sites: how much data say of each."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from msgspec import Struct
+
+from reparam_rewrite.suggest.facts import Facts
+from reparam_rewrite.suggest.summands import (
+    LOCATION_SCALE,
+    Marked,
+    Summand,
+    axes_of,
+    is_looped,
+    is_single,
+    meets,
+    times,
+)
+from reparam_rewrite.suggest.values import Lines
+from reparam_rewrite.survey.sums import Sums
+from reparam_rewrite.survey.terms import Form, Made, Term
+from reparam_rewrite.survey.values import Site
+
+#: So few observations of an element may say less than its prior.
+FEW = 2.0
+
+#: So many times more say observations than the prior where that matters whatever their number is.
+PRECISE = 100.0
+
+
+class Evidence(Struct, frozen=True):
+    """A model's sums, the facts of a run if there was one, and how lines are told."""
+
+    model: Sums
+    facts: Facts | None
+    at: Lines
+
+    @property
+    def sites(self) -> list[Site]:
+        return self.model.function.sites
+
+    def spread(self, summand: Summand, axes: list[Marked]) -> float | None:
+        """The prior variance of a site's mean over all but some axes."""
+        if self.facts is None or summand.site.shape is None:
+            return None
+        own = axes_of(summand)
+        kept = [
+            at - len(own)
+            for at, axis in enumerate(own)
+            if any(meets(axis, other) for other in axes)
+        ]
+        return self.facts.spread(summand.site.name, tuple(kept))
+
+    def column(self, term: Term) -> Any:
+        """What the data make of a step of a summand; None if a run didn't tell."""
+        assert self.facts is not None
+        known = all(term.weights) and not term.summed
+        return self.facts.evaluate(times(term.weights) or "1.0", {}) if known else None
+
+    def is_precise(self, place: Summand, each: float | None) -> bool:
+        """Do observations say far more of an element than its prior, as far as can be told?"""
+        observed = place.observed
+        made = self.model.priors[place.site.index]
+        noise = observed.arguments.get("scale")
+        by = self.scale_site(made)
+        prior = self.model.priors.get(by.index) if by is not None else None
+        reach = self.facts.reach(place.site.name) if self.facts is not None else None
+        if reach is None and prior is not None:
+            wide = prior.arguments.get("scale", prior.arguments.get("rate"))
+            if wide is not None and wide.number:
+                reach = (wide.number if "scale" in prior.arguments else 1 / wide.number) ** 2
+        if noise is None or observed.family not in LOCATION_SCALE or reach is None:
+            return False
+        size = noise.number
+        if size is None and self.facts is not None:
+            if len(noise.terms) == 1 and noise.terms[0].is_plain:
+                size = self.facts.typical(self.sites[noise.terms[0].site].name)
+            elif noise.text and not noise.terms:
+                value = self.facts.evaluate(noise.text, {})
+                size = None if value is None else float((value**2).mean()) ** 0.5
+        return bool(size) and (each or 1.0) * reach >= PRECISE * size**2  # type: ignore[operator]
+
+    def scale_site(self, made: Made) -> Site | None:
+        """The site that is the scale of a prior, with nothing done to it."""
+        scale = made.arguments.get("scale")
+        if scale is None or len(scale.terms) != 1 or not scale.terms[0].is_plain:
+            return None
+        return self.sites[scale.terms[0].site]
+
+    def has_sampled_scale(self, site: Site) -> bool:
+        """Is its prior one of a location and a scale that is sampled?"""
+        made = self.model.priors.get(site.index)
+        scale = made.arguments.get("scale") if made is not None else None
+        return bool(
+            made is not None and made.family in LOCATION_SCALE and scale is not None and scale.sites
+        )
+
+    def is_scaled_slope(self, child: Summand) -> bool:
+        """Is it multiplied by data, with a prior whose scale is sampled: better non-centred?"""
+        weighted = bool(child.term.weights) and child.site.shape != ()
+        return weighted and self.has_sampled_scale(child.site)
+
+    def rows(self, child: Summand) -> tuple[str, float | None]:
+        """How many observations each element of a site has.
+
+        "one", "many", "unknown" as only a run tells, "picked" as that depends on the data that
+        pick, or "elsewhere" as it is seen in other ways too; and the number, if a run told.
+        """
+        site, observed, term = child.site, child.observed.site, child.term
+        told, elsewhere = self.tells(site.index)
+        if len(told) > 1 or elsewhere:
+            return "elsewhere", None
+        plates = [plate for frame in observed.all_frames for plate in frame.plates]
+        subsampled = any(plate.subsampled for plate in plates)
+        if self.facts is not None and not (term.summed or subsampled):
+            counts = not is_single(child.observed.family)
+            each = self.facts.observations_each(observed.name, site.name, counts)
+            weights = self.column(term)
+            if each is not None and weights is not None:
+                classes = self.facts.shapes[site.name][-1:] if term.softmax else ()
+                each *= float((weights**2).mean()) * term.factor**2 * prod(classes)
+                return "one" if each < FEW else "many", each
+        if term.picked or term.summed:
+            return "picked", None
+        if site.shape is None:
+            return "unknown", None
+        others = child.observed.location.sites - {site.index}
+        axes = [axis for other in others for axis in self.sites[other].shape or ()]
+        axes += [plate.axis for plate in plates]
+        if not site.shape or not all(any(axis.same(own) for own in site.shape) for axis in axes):
+            return "many", None
+        looped = observed.step is not None or is_looped(observed)
+        if looped and site.step is None and not is_looped(site):
+            return "many", None
+        covered = all(any(own.same(plate.axis) for plate in plates) for own in site.shape)
+        sure = covered and term.is_whole and not (term.weights or looped or subsampled)
+        sure = sure and is_single(child.observed.family)
+        return ("one" if sure and not observed.through else "unknown"), None
+
+    def tells(self, index: int) -> tuple[list[str], list[str]]:
+        """What tells of a site, in words: the observed ones, and what else reads it."""
+        observed = [one.site for one in self.model.observed if reads(one.arguments, index)]
+        others = [
+            f"the prior of '{self.sites[other].name}'"
+            for other, made in self.model.priors.items()
+            if reads(made.arguments, index)
+        ]
+        others += ["a factor"] if index in self.model.factors else []
+        return [f"'{site.name}'" for site in observed], others
+
+
+def reads(arguments: dict[str, Form], index: int) -> bool:
+    return any(index in form.sites for form in arguments.values())
