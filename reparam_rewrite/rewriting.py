@@ -17,7 +17,7 @@ from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source
 
 if TYPE_CHECKING:
-    from reparam_rewrite.survey.values import Survey
+    from reparam_rewrite.survey.functions import Survey
 
 
 class Rewrite(Struct, frozen=True):

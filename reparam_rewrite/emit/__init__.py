@@ -14,8 +14,8 @@ from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.names import Names, taken_in
 from reparam_rewrite.plan.values import Keep, Plan, Rewrite, Threading
 from reparam_rewrite.source.encoding import Source
+from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import Survey
 
 __all__ = ["emit"]
 

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.plan.names import Names
+from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.scopes import Moment
-from reparam_rewrite.survey.values import Survey
 
 #: Where the generated code takes its names from, in the order in which styles are tried: the
 #: dotted name itself, then the modules through which it may be reached.

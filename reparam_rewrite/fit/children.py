@@ -15,7 +15,7 @@ from reparam_rewrite.plan.children import CoefficientSpec, PowerScale, ScaleSpec
 from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.survey import survey
-from reparam_rewrite.survey.values import Survey
+from reparam_rewrite.survey.functions import Survey
 
 
 def children_of(document: Document, config: Config) -> list[Child]:

@@ -25,7 +25,7 @@ from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Regression,
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.survey.expressions import grouped
-from reparam_rewrite.survey.values import Survey
+from reparam_rewrite.survey.functions import Survey
 
 #: What rounding may leave of a difference, as a part of the values.
 ROUNDING = 1e-9

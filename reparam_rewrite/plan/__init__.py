@@ -29,7 +29,7 @@ from reparam_rewrite.plan.values import (
     Rewrite,
     terms_of,
 )
-from reparam_rewrite.survey.values import Survey
+from reparam_rewrite.survey.functions import Survey
 
 __all__ = ["plan"]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from reparam_rewrite.plan.children import Child, Found, PowerScale
 from reparam_rewrite.plan.values import Account
-from reparam_rewrite.survey.values import Function, Site, Survey
+from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.values import Site
 
 
 def accounts_of(survey: Survey, functions: Found, *, skipped: bool = False) -> tuple[Account, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.refusals.names import params_of
-from reparam_rewrite.survey.values import Function, Handler, Site
+from reparam_rewrite.survey.functions import Function
+from reparam_rewrite.survey.values import Handler, Site
 
 
 def was_rewritten(function: Function, found: list[Child]) -> bool:

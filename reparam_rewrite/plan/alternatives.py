@@ -14,7 +14,8 @@ import ast
 from itertools import combinations
 
 from reparam_rewrite.survey.calls import DECIDING
-from reparam_rewrite.survey.values import Function, Shape, Site
+from reparam_rewrite.survey.functions import Function
+from reparam_rewrite.survey.values import Shape, Site
 
 
 def is_before(path: tuple[int, ...], other: tuple[int, ...]) -> bool:

@@ -8,17 +8,10 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import Filler, OfSite, Place, Problem
 from reparam_rewrite.survey.families import FAMILIES
+from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.plates import plate_shape
 from reparam_rewrite.survey.shapes import broadcast_open, opened
-from reparam_rewrite.survey.values import (
-    Axis,
-    Function,
-    Handler,
-    Plate,
-    Shape,
-    Site,
-    closed,
-)
+from reparam_rewrite.survey.values import Axis, Handler, Plate, Shape, Site, closed
 
 Parts = Mapping[str, Filler]
 

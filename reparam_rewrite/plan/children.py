@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Named, OfPair, Place, Problem
 from reparam_rewrite.plan.values import Basis
-from reparam_rewrite.survey.values import Function, Site
+from reparam_rewrite.survey.functions import Function
+from reparam_rewrite.survey.values import Site
 
 
 class Snippet(Struct, frozen=True):

@@ -14,7 +14,7 @@ from reparam_rewrite.plan.refusals.function import (
     run_by_others,
     several_functions,
 )
-from reparam_rewrite.survey.values import Function, Survey
+from reparam_rewrite.survey.functions import Function, Survey
 
 
 class Choice(Struct, frozen=True):

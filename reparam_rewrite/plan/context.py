@@ -11,8 +11,9 @@ from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.values import Keep
 from reparam_rewrite.survey.expressions import identifier
+from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.shapes import opened
-from reparam_rewrite.survey.values import Function, Site, Survey
+from reparam_rewrite.survey.values import Site
 
 
 class Stop(Exception):

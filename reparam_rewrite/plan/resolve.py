@@ -46,7 +46,8 @@ from reparam_rewrite.plan.children import (
 from reparam_rewrite.plan.choose import choose
 from reparam_rewrite.plan.refusals import refusal
 from reparam_rewrite.plan.values import Basis
-from reparam_rewrite.survey.values import Function, Site, Survey
+from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.values import Site
 
 
 def resolve(survey: Survey, config: Config) -> Request:

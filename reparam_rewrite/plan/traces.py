@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.survey.values import Function, Survey
+from reparam_rewrite.survey.functions import Function, Survey
 
 
 def together(survey: Survey, function: Function) -> set[str]:

@@ -28,8 +28,8 @@ from reparam_rewrite.suggest.proposing import propose
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
 from reparam_rewrite.survey import survey
+from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.sums import sums_of
-from reparam_rewrite.survey.values import Function, Survey
 
 #: Why the first of a chain is left alone.
 AROUND = "the others are sampled around it"

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
+from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.helpers import is_patched
 from reparam_rewrite.survey.index import index
 from reparam_rewrite.survey.interpret import read_block
@@ -20,7 +21,7 @@ from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.state import State
 from reparam_rewrite.survey.surroundings import addressed, calls_of
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import Comment, Function, Survey
+from reparam_rewrite.survey.values import Comment
 
 __all__ = ["survey"]
 

@@ -9,9 +9,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from reparam_rewrite.survey.effects import FileFacts
+from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.nodes import LEAVES, FunctionNode, kinds, parts_of, remembered, walk
-from reparam_rewrite.survey.values import Binding, Function, Survey
+from reparam_rewrite.survey.values import Binding
 
 #: What binds a name, or has a scope of its own; most nodes are neither.
 BINDING = kinds(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.effects import ARRAY_MODULES, FileFacts
 from reparam_rewrite.survey.flags import Condition
+from reparam_rewrite.survey.functions import Evaluated, Function, Hidden, Returned
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
@@ -24,12 +25,8 @@ from reparam_rewrite.survey.values import (
     Argument,
     Assigned,
     Binding,
-    Evaluated,
     Frame,
-    Function,
-    Hidden,
     Part,
-    Returned,
     Shape,
     Stored,
     Value,

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.effects import ARRAY_MODULES
 from reparam_rewrite.survey.families import FAMILIES
+from reparam_rewrite.survey.functions import Function, Returned, Survey
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.nodes import GIVEN, walk
 from reparam_rewrite.survey.scans import SCAN
@@ -45,14 +46,11 @@ from reparam_rewrite.survey.values import (
     Assigned,
     Either,
     Element,
-    Function,
     Handler,
     Part,
     Repeated,
-    Returned,
     Site,
     Stored,
-    Survey,
     Value,
 )
 

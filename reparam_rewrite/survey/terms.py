@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.values import Function
+from reparam_rewrite.survey.functions import Function
 
 #: From left to right: the number of an axis of the site itself, counted from its end, "" for a new
 #: axis of one element, or the index that picks from an axis.

@@ -15,7 +15,7 @@ from reparam_rewrite.plan.refusals import handlers as of_handlers
 from reparam_rewrite.plan.refusals.asked import AskedChild, AskedPair
 from reparam_rewrite.plan.refusals.names import base_taken
 from reparam_rewrite.plan.refusals.parent import parent_problems
-from reparam_rewrite.survey.values import Function, Survey
+from reparam_rewrite.survey.functions import Function, Survey
 
 CHILD_RULES = (*of_child.RULES, *of_handlers.RULES, base_taken)
 

@@ -10,7 +10,8 @@ from reparam_rewrite.messages import Filler, OfSite, Place, Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.traces import running
-from reparam_rewrite.survey.values import Function, Site, Survey
+from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.values import Site
 
 
 class AskedChild(Struct, frozen=True, dict=True):

@@ -12,7 +12,8 @@ from reparam_rewrite.messages import About, OfFile, OfSite, Problem
 from reparam_rewrite.plan.children import Found
 from reparam_rewrite.plan.skipping import SKIP, left_alone
 from reparam_rewrite.plan.traces import together
-from reparam_rewrite.survey.values import Comment, Function, Site, Survey
+from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.values import Comment, Site
 
 
 def comment_problems(survey: Survey, functions: Found) -> Iterator[Problem]:

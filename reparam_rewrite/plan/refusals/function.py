@@ -16,8 +16,8 @@ from reparam_rewrite.messages import (
     nearest,
 )
 from reparam_rewrite.plan.traces import reached
+from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.naming import may_be
-from reparam_rewrite.survey.values import Function, Survey
 
 
 def no_such_function(survey: Survey, named: Named) -> Problem:

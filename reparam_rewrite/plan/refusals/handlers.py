@@ -9,8 +9,9 @@ from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.refusals.asked import AskedChild
 from reparam_rewrite.plan.traces import reached
 from reparam_rewrite.survey.callgraph import ANY
+from reparam_rewrite.survey.functions import Addressed
 from reparam_rewrite.survey.naming import may_be
-from reparam_rewrite.survey.values import Addressed, Frame, Handler, Site, weighs
+from reparam_rewrite.survey.values import Frame, Handler, Site, weighs
 
 #: Handlers that treat some sites otherwise than others.
 CHOOSING = frozenset(["block", "condition", "do", "substitute"])

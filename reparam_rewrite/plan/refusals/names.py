@@ -11,7 +11,7 @@ from reparam_rewrite.plan.children import Child, Found
 from reparam_rewrite.plan.refusals.asked import AskedChild
 from reparam_rewrite.plan.traces import together
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
-from reparam_rewrite.survey.values import Survey
+from reparam_rewrite.survey.functions import Survey
 
 
 def base_taken(asked: AskedChild) -> Problem | None:
