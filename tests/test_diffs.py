@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reparam_rewrite.source.diff import unified_diff
-from reparam_rewrite.source.matching import matches
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -278,21 +277,6 @@ def test_random_lines(repo: Path, versions: tuple[bytes, bytes]) -> None:
     old, new = versions
     if old != new:
         check_applies(repo, old, new)
-
-
-@given(edited())
-@settings(deadline=None)
-def test_matches_are_equal_ascend_and_do_not_touch(versions: tuple[bytes, bytes]) -> None:
-    old, new = (version.split(b"\n") for version in versions)
-    *found, last = matches(old, new)
-    assert last == (len(old), len(new), 0)
-    a = b = -1
-    for start, start_new, length in found:
-        assert length > 0
-        assert old[start : start + length] == new[start_new : start_new + length]
-        assert start >= a and start_new >= b
-        assert (start, start_new) != (a, b)
-        a, b = start + length, start_new + length
 
 
 def test_a_change_costs_only_its_own_lines() -> None:

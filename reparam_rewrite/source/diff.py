@@ -119,14 +119,21 @@ def hunks(old: list[bytes], new: list[bytes]) -> Iterator[list[bytes]]:
 
 def changed(old: list[bytes], new: list[bytes]) -> Iterator[tuple[int, int, int, int]]:
     """What differs: `old[start:end]` became `new[start:end]`, as (start, end, start, end)."""
-    # Nothing but a diff needs it.
-    from reparam_rewrite.source.matching import matches
+    from difflib import SequenceMatcher  # which only a diff needs
 
-    a = b = 0
-    for match in matches(old, new):
-        if a < match.old or b < match.new:
-            yield a, match.old, b, match.new
-        a, b = match.old + match.length, match.new + match.length
+    head = equal_from_start(old, new)
+    tail = equal_from_start(old[head:][::-1], new[head:][::-1])
+    before, after = old[head : len(old) - tail], new[head : len(new) - tail]
+    for kind, *bounds in SequenceMatcher(a=before, b=after).get_opcodes():
+        if kind != "equal":
+            a, a_end, b, b_end = (head + bound for bound in bounds)
+            yield a, a_end, b, b_end
+
+
+def equal_from_start(old: list[bytes], new: list[bytes]) -> int:
+    """How many lines are equal before the first that differs."""
+    pairs = zip(old, new, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
 
 
 def hunk(
