@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from msgspec import Struct
 
 from reparam_rewrite.config.reading import Config, read_config
 from reparam_rewrite.config.writing import to_toml
-from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.rewriting import rewrite as rewrite_document
 from reparam_rewrite.source.diff import unified_diff
@@ -122,45 +122,26 @@ def rewrite(
     try:
         result = rewrite_document(document, settings, line_length)
     except RecursionError:
-        message = "an expression, or an if with many elif, is nested too deeply to be read"
-        raise Refusal(Diagnostic(document.path, message, "take it apart.")) from None
-    found = Rewrite(
-        code=result.data,
-        sites=tuple(map(site_of, result.accounts)),
-        already=result.already,
-        path=document.path,
-        encoding=document.source.encoding.removesuffix("-sig"),
-        before=document.data,
-        after=result.data,
-    )
-    return as_text(found) if isinstance(source, str) else found
-
-
-def as_text(found: Rewrite[bytes]) -> Rewrite[str]:
-    """The same with a str as its code; a byte order mark is a character of it."""
-    return Rewrite(
-        code=found.after.decode(found.encoding),
-        sites=found.sites,
-        already=found.already,
-        path=found.path,
-        encoding=found.encoding,
-        before=found.before,
-        after=found.after,
-    )
+        raise Refusal(too_deep(document.path)) from None
+    encoding = document.source.encoding.removesuffix("-sig")  # a byte order mark is a character
+    about: dict[str, Any] = {
+        "sites": tuple(map(site_of, result.accounts)),
+        "already": result.already,
+        "path": document.path,
+        "encoding": encoding,
+        "before": document.data,
+        "after": result.data,
+    }
+    if isinstance(source, str):
+        return Rewrite(code=result.data.decode(encoding), **about)
+    return Rewrite(code=result.data, **about)
 
 
 def site_of(account: Account) -> Site:
-    return Site(
-        site=account.site,
-        function=account.function,
-        path=account.path,
-        line=account.line,
-        parents=account.parents,
-        config_line=account.config.line,
-        details=account.details,
-        notes=account.notes,
-        skipped=account.skipped,
-    )
+    same = {
+        name: getattr(account, name) for name in Site.__struct_fields__ if name != "config_line"
+    }
+    return Site(**same, config_line=account.config.line)
 
 
 def document_of(source: str | bytes | os.PathLike[str], path: str | None) -> Document:

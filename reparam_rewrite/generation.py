@@ -13,9 +13,9 @@ from msgspec import Struct
 from reparam_rewrite import __version__, rewriting
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 from reparam_rewrite.rewriting import Rewrite
-from reparam_rewrite.source.encoding import is_notebook
+from reparam_rewrite.source.document import is_notebook
 from reparam_rewrite.source.files import STDIN, read_bytes, refuse_same_file
 from reparam_rewrite.source.freshness import known_fresh
 from reparam_rewrite.source.line_length import line_length
@@ -87,12 +87,13 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
 
 def refuse_other_kind(given: str, output: str) -> None:
     """Refuse an output that is a notebook where the model isn't one, or the other way round."""
-    if is_notebook(given) and not is_notebook(output):
-        message = "the model is a notebook, and so is what it is rewritten into"
-        raise Refusal(Diagnostic(output, message, "name an output that ends in .ipynb."))
-    if is_notebook(output) and not is_notebook(given):
-        message = "the model is Python, and what it is rewritten into is no notebook"
-        raise Refusal(Diagnostic(output, message, "name an output that ends in .py."))
+    if is_notebook(given) == is_notebook(output):
+        return
+    message = "the model is Python, and what it is rewritten into is no notebook"
+    ending = ".py"
+    if is_notebook(given):
+        message, ending = "the model is a notebook, and so is what it is rewritten into", ".ipynb"
+    raise Refusal(Diagnostic(output, message, f"name an output that ends in {ending}."))
 
 
 def refuse_missing_arrays(config: Config, output: str) -> None:
@@ -111,8 +112,7 @@ def attempt(target: Target, thorough: bool = False) -> Outcome:
     except Refusal as refusal:
         return Outcome(target, refused=refusal.diagnostics)
     except RecursionError:
-        message = "an expression, or an if with many elif, is nested too deeply to be read"
-        return Outcome(target, refused=(Diagnostic(target.model, message, "take it apart."),))
+        return Outcome(target, refused=(too_deep(target.model),))
     except Exception as error:
         import traceback
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from reparam_rewrite.messages import Diagnostic, Refusal, printable
+from reparam_rewrite.messages import Diagnostic, Refusal, printable, too_deep
 
 #: IPython has types of its own, but is no dependency: whoever loads the extension has it.
 Shell = Any
@@ -70,8 +70,7 @@ def run(shell: Shell, line: str, cell: str) -> None:
     except Refusal as refusal:
         raise Refused(str(refusal)) from None
     except RecursionError:
-        message = "an expression, or an if with many elif, is nested too deeply to be read"
-        raise Refused(str(Diagnostic(label, message, "take it apart."))) from None
+        raise Refused(str(too_deep(label))) from None
     if "quiet" not in options:
         print(diff_of(f"%%reparam {line}\n", cell, result.data.decode()), end="")
         for account in accounted(result, 1):

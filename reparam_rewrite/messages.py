@@ -219,6 +219,12 @@ class Refusal(Exception):
         return type(self), (self.diagnostics,)
 
 
+def too_deep(place: str | None) -> Diagnostic:
+    """What a RecursionError means: Python, or LibCST, reads nothing that is nested so deeply."""
+    message = "an expression, or an if with many elif, is nested too deeply to be read"
+    return Diagnostic(place, message, "take it apart.")
+
+
 def excerpt(source: str, column: int) -> tuple[str, str]:
     """The source line without its indent, and the padding that puts a caret under `column`.
 

@@ -68,7 +68,7 @@ def told(error: Exception, request: Request, screen: Screen, left: str) -> Seque
     """What to tell of an error; the traceback of one that isn't a refusal goes to the screen."""
     import traceback
 
-    from reparam_rewrite.messages import Diagnostic, Refusal
+    from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 
     place = None if request.model == "-" else request.model
     if isinstance(error, Refusal):
@@ -76,8 +76,7 @@ def told(error: Exception, request: Request, screen: Screen, left: str) -> Seque
             screen.note("".join(traceback.format_exception(error.__cause__)).rstrip())
         return error.diagnostics
     if isinstance(error, RecursionError):
-        message = "an expression, or an if with many elif, is nested too deeply to be read"
-        return [Diagnostic(place, message, "take it apart.")]
+        return [too_deep(place)]
     hint = f"{left}Please report this; -v shows the traceback."
     if request.verbose:
         screen.note("".join(traceback.format_exception(error)).rstrip())

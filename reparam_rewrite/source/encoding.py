@@ -2,12 +2,13 @@
 
 The encoding is found as Python itself finds it (https://peps.python.org/pep-0263/): a byte order
 mark, a cookie such as `# -*- coding: latin-1 -*-` in the first two lines, else UTF-8. A notebook is
-UTF-8, as all JSON.
+UTF-8, as all JSON is.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from tokenize import detect_encoding
@@ -15,6 +16,8 @@ from tokenize import detect_encoding
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 
 SAVE_AS_UTF8 = "save the file as UTF-8"
+
+NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 WIDE_MARKS = {
@@ -83,11 +86,6 @@ def decode(path: str, data: bytes) -> Source:
     return Source(path, data, encoding, text, first_newline(text))
 
 
-def is_notebook(path: str) -> bool:
-    """Does a path name a Jupyter notebook?"""
-    return path.lower().endswith(".ipynb")
-
-
 def utf8(path: str, data: bytes) -> Source:
     """The `Source` of a notebook, which is UTF-8 as all JSON is. Raises `Refusal` if it isn't."""
     encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
@@ -139,56 +137,35 @@ def find_encoding(path: str, data: bytes) -> str:
     """What `tokenize.detect_encoding` says of `data`, its errors as `Refusal`."""
     # It would stop at a byte that is no UTF-8 even where the cookie allows it ("# Müller" above
     # the cookie, in Latin-1). Python does not, so only the ASCII of the lines is shown to it.
-    lines = iter([ascii_only(line) for line in first_lines(data)])
-    marked = data.startswith(codecs.BOM_UTF8)
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    first, second = (*data[len(mark) :].splitlines(keepends=True)[:2], b"", b"")[:2]
+    lines = iter([mark + NOT_ASCII.sub(b"?", first), NOT_ASCII.sub(b"?", second)])
     hint = f"correct the declaration, or remove it and {SAVE_AS_UTF8}."
     try:
         encoding, _ = detect_encoding(lambda: next(lines, b""))
     except SyntaxError as error:
         name = str(error).rpartition(": ")[2]
         message = f"Python knows no encoding '{name}'"
-        if marked:
+        if mark:
             message = "another encoding is declared than that of the file's byte order mark, utf-8"
         raise cookie_refusal(path, data, message, hint) from None
-    if not marked and not reads_ascii(encoding):
-        message = f"Python source cannot be encoded as {encoding}"
-        raise cookie_refusal(path, data, message, hint)
-    if not marked and encoding != "utf-8" and not keeps_ascii(encoding):
+    if mark or encoding == "utf-8":
+        return encoding
+    if not keeps(encoding, "\n# coding="):  # as it must for the cookie to have been read
+        raise cookie_refusal(path, data, f"Python source cannot be encoded as {encoding}", hint)
+    # Whoever adds a line to a file trusts in this. In UTF-7 a + is another character, and so is a
+    # backslash in some of the Japanese and Korean encodings.
+    if not keeps(encoding, "".join(map(chr, range(32, 127)))):
         message = f"in {encoding} not every ASCII character stands for itself"
         raise cookie_refusal(path, data, message, f"{SAVE_AS_UTF8} and remove this declaration.")
     return encoding
 
 
-def first_lines(data: bytes) -> list[bytes]:
-    """The first two lines of `data` with their ends, where a cookie may stand."""
-    # A copy of the beginning is enough, unless the lines are absurdly long.
-    head = data[:4096] if data[:4096].count(b"\n") >= 2 else data
-    return head.splitlines(keepends=True)[:2]  # of bytes: only at \n, \r\n and \r
-
-
-def ascii_only(line: bytes) -> bytes:
-    """`line` with every other byte replaced, but for a byte order mark at its beginning."""
-    mark = codecs.BOM_UTF8 if line.startswith(codecs.BOM_UTF8) else b""
-    return mark + line[len(mark) :].decode("ascii", "replace").encode("ascii", "replace")
-
-
-def reads_ascii(encoding: str) -> bool:
-    """Whether ASCII means itself in `encoding`, as it must for the cookie to have been read."""
+def keeps(encoding: str, text: str) -> bool:
+    """Does ASCII text stand for itself in the encoding?"""
     try:
-        return "\n# coding=".encode(encoding) == b"\n# coding="
+        return text.encode(encoding) == text.encode("ascii")
     except (LookupError, UnicodeError):  # "hex" is a codec, though not of text
-        return False
-
-
-def keeps_ascii(encoding: str) -> bool:
-    """Whether all of ASCII means itself in `encoding`, as whoever adds a line to a file trusts.
-
-    In UTF-7 a + doesn't, nor a backslash in some of the Japanese and Korean ones.
-    """
-    printable = "".join(map(chr, range(32, 127)))
-    try:
-        return printable.encode(encoding) == printable.encode("ascii")
-    except UnicodeError:
         return False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reparam_rewrite.messages import Diagnostic, Place
 from reparam_rewrite.source import stamp as provenance
-from reparam_rewrite.source.encoding import is_notebook
+from reparam_rewrite.source.document import is_notebook
 from reparam_rewrite.source.stamp import Stamp
 
 FORCE = "--force overwrites it."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.source.document import Document
-from reparam_rewrite.source.encoding import decode, find_encoding, is_notebook, utf8
+from reparam_rewrite.source.document import Document, is_notebook
+from reparam_rewrite.source.encoding import decode, find_encoding, utf8
 from reparam_rewrite.source.files import STDIN, read_bytes, read_stdin
 
 
