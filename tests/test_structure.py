@@ -6,7 +6,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,61 @@ REWRITING = sorted(
 )
 def test_who_knows_nothing_of_what(places: list[str], unknown: list[str]) -> None:
     assert not touches(imports_of(*places), *unknown)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def run_imports(nodes: Iterable[ast.AST], known: Container[str]) -> Iterator[str]:
+    """What is imported when the code runs: not what is for type checkers alone."""
+    for node in nodes:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from run_imports(node.orelse, known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in known else node.module for name in names)
+        else:
+            yield from run_imports(ast.iter_child_nodes(node), known)
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    """Nor does one within a function, to which a circle is put off."""
+    files = {module_of(path): path for path in PACKAGE.rglob("*.py")}
+    graph = {
+        module: set(run_imports([ast.parse(path.read_text())], files)) - {module}
+        for module, path in files.items()
+    }
+    list(TopologicalSorter(graph).static_order())  # CycleError names the circle
+
+
+def code_of(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text()))
+
+
+def test_only_the_command_line_and_the_magic_print() -> None:
+    printing = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in PACKAGE.rglob("*.py")
+        for node in code_of(path)
+        if (isinstance(node, ast.Name) and node.id == "print")
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout", "click.echo"))
+    }
+    assert printing == {"cli", "magic.py"}
+
+
+def test_only_one_file_writes_files() -> None:
+    """But for a bench's line by line, the schemas that are shipped, and streams to nowhere."""
+    ways = ("write_text", "write_bytes", "fdopen", "open", "replace", "rename", "unlink")
+    writing = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in code_of(path)
+        if isinstance(node, ast.Attribute) and node.attr in ways
+        if node.attr not in ("replace", "rename") or ast.unparse(node.value) == "os"
+    }
+    assert writing == {"source/files.py", "bench/state.py", "config/schema.py", "cli/screen.py"}
 
 
 def test_one_step_of_the_plan_reads_the_config() -> None:

@@ -16,7 +16,8 @@ from reparam_rewrite import __version__
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.completion import found_files
 from reparam_rewrite.cli.exit import FAILED, Program, guarded
-from reparam_rewrite.cli.rewrite import Request, run
+from reparam_rewrite.cli.request import Request
+from reparam_rewrite.cli.rewrite import run
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:

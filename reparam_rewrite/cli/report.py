@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED
-from reparam_rewrite.cli.rewrite import Request
+from reparam_rewrite.cli.request import Request
 from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.generation import Outcome
 from reparam_rewrite.messages import Diagnostic, Place
