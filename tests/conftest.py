@@ -25,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="write the outcomes of all cases anew")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    return executed.run_if_changed(pyfuncitem)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     executed.configure(config)
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.testing import assert_equivalent
 from tests.support.cases import FIXTURES, rewritten, rewritten_case
-from tests.support.execution import load_model
+from tests.support.execution import assert_checked, load_model
 
 HEAD = """\
 import jax.numpy as jnp
@@ -155,7 +154,7 @@ def test_same_density_and_draws(case: str) -> None:
     code = rewritten(plain, config).data.decode()
     compile(code, "code.py", "exec")
     args, kwargs = arguments()
-    assert_equivalent(
+    assert_checked(
         load_model(plain), load_model(code), args, kwargs, points=5, skip=SKIP, base_name="{}_base"
     )
 
@@ -172,7 +171,7 @@ def test_without_its_whole_shape_the_draws_are_others(case: str) -> None:
     assert count == 1
     args, kwargs = arguments()
     with pytest.raises(AssertionError, match=r"^draws of 'a' from the prior are .* apart"):
-        assert_equivalent(load_model(plain), load_model(bare), args, kwargs, points=2, skip=SKIP)
+        assert_checked(load_model(plain), load_model(bare), args, kwargs, points=2, skip=SKIP)
 
 
 REFUSED = {
@@ -284,7 +283,7 @@ def model(n):
     assert "class PlateDCT_2(DiscreteCosineTransform):\r\n\t" in code
     assert "\tdomain = codomain = c.real\r\n" in code
     assert "\t\treturn np.zeros_like(x)\r\n" in code
-    assert_equivalent(load_model(text), load_model(code), (3,), {}, points=3, skip=SKIP)
+    assert_checked(load_model(text), load_model(code), (3,), {}, points=3, skip=SKIP)
 
 
 def test_imports_that_only_the_function_has_are_made_anew() -> None:
@@ -303,7 +302,7 @@ def model(n):
     code = rewritten(text, DCT).data.decode()
     head = code[: code.index("def model")]
     assert re.search(r"^from numpyro.distributions import constraints", head, re.MULTILINE)
-    assert_equivalent(load_model(text), load_model(code), (3,), {}, points=3, skip=SKIP)
+    assert_checked(load_model(text), load_model(code), (3,), {}, points=3, skip=SKIP)
 
 
 def test_a_second_pass_changes_nothing() -> None:
@@ -347,4 +346,4 @@ def test_cells_of_a_notebook(tmp_path: Path) -> None:
     assert last.index("class PlateDCT") < last.index("def model")
     plain, code = ("\n\n".join(texts) + "\n" for texts in (cells, found))
     args, kwargs = arguments()
-    assert_equivalent(load_model(plain), load_model(code), args, kwargs, points=2, skip=SKIP)
+    assert_checked(load_model(plain), load_model(code), args, kwargs, points=2, skip=SKIP)

@@ -15,6 +15,8 @@ from tests.support.execution import (
     log_density_jaxpr,
 )
 
+pytestmark = pytest.mark.concerns("verify", "running", "testing.py")
+
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 BY_HAND = ["conditional", "grand_mean", "tensor"]
 
@@ -46,7 +48,9 @@ def check(plain: str, generated: str, case: str | None = None, **options: Any) -
     args, kwargs = ((), {})
     if case is not None:
         args, kwargs = load_model(FIXTURES / case / "example.py", "example_args")()
-    assert_equivalent(load_model(plain), load_model(generated), args, kwargs, points=5, **options)
+    assert_equivalent(
+        load_model(plain), load_model(generated), args, kwargs, points=5, **options, anew=True
+    )
 
 
 @pytest.mark.parametrize("case", BY_HAND)
@@ -54,7 +58,7 @@ def test_by_hand_is_equivalent(case: str) -> None:
     folder = FIXTURES / case
     args, kwargs = load_model(folder / "example.py", "example_args")()
     by_hand = load_model(folder / "by_hand.py")
-    assert_equivalent(load_model(folder / "model.py"), by_hand, args, kwargs)
+    assert_equivalent(load_model(folder / "model.py"), by_hand, args, kwargs, anew=True)
 
 
 @pytest.mark.parametrize("case", ["conditional", "grand_mean"])
@@ -63,7 +67,9 @@ def test_by_hand_infers(case: str) -> None:
     by_hand = load_model(FIXTURES / case / "by_hand.py")
     assert_infers(by_hand, args, kwargs)
     # In this order too: the data that were float32 constants are float64 ones now.
-    assert_equivalent(load_model(FIXTURES / case / "model.py"), by_hand, args, kwargs, points=1)
+    assert_equivalent(
+        load_model(FIXTURES / case / "model.py"), by_hand, args, kwargs, points=1, anew=True
+    )
 
 
 @pytest.mark.parametrize("case", ["crossed", "tensor_broadcast"])

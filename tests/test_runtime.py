@@ -18,6 +18,8 @@ from reparam_rewrite.runtime import from_base, to_base
 from tests.support.cases import CASES, FIXTURES
 from tests.support.execution import is_latent, load_model, structure, traced
 
+pytestmark = pytest.mark.concerns("runtime.py", "running", "verify")
+
 
 def loaded(case: Path) -> tuple[Any, Any, Any, Any]:
     args, kwargs = load_model(case / "example.py", "example_args")()

@@ -61,6 +61,7 @@ def assert_executes(shape: Shape, generated: bytes) -> None:
         points=5,
         coefficients=expected.coefficients,
         coefficients_matter=expected.matter,
+        anew=True,
     )
     if "scale" not in shape.config:
         assert_potentials(plain, model, args)

@@ -6,6 +6,11 @@ models, of the arguments, of all else that is expected of the pair, and of the v
 and JAX. So a change that alters no output, or only its layout, executes nothing anew, and one that
 alters some executes these.
 
+A test that concerns only a part of the program says so, and is not run again as long as that part,
+its own file, what it shares with other tests and the fixtures are what they were::
+
+    pytestmark = pytest.mark.concerns("verify", "running")
+
     pytest --execute=all     executes all of them, whatever the record says
     pytest --record          adds to the record what was executed and passed
     pytest --execute=all --record    makes the record anew
@@ -20,7 +25,9 @@ import itertools
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 RECORD = Path(__file__).parents[1] / "executed.txt"
@@ -32,6 +39,28 @@ def add_options(parser: pytest.Parser) -> None:
     """The options above, for conftest.py."""
     parser.addoption("--execute", choices=["new", "all"], default="new")
     parser.addoption("--record", action="store_true")
+
+
+def run_if_changed(item: pytest.Function) -> bool | None:
+    """For the hook that calls a test: call one that concerns a part of the program, or leave it."""
+    marker = item.get_closest_marker("concerns")
+    if marker is None:
+        return None
+    program = code_of_program(*marker.args)
+    digest = digest_of(item.nodeid, code_of(item.path.read_bytes()), program, surroundings())
+    if digest not in executed:
+        names = item._fixtureinfo.argnames
+        item.obj(**{name: item.funcargs[name] for name in names})
+        executed.add(digest)
+    return True
+
+
+@functools.cache
+def surroundings() -> str:
+    """What tests share, and the fixtures."""
+    tests = Path(__file__).parents[1]
+    shared = sorted([*tests.glob("support/*.py"), *tests.parent.glob("fixtures/**/*.py")])
+    return "\n".join(map(code_of, map(Path.read_bytes, shared)))
 
 
 def configure(config: pytest.Config) -> None:
@@ -86,7 +115,7 @@ def digest_of(*what: str) -> str:
     return hashlib.sha256(repr((versions(), *what)).encode()).hexdigest()[:20]
 
 
-def code_of(source: bytes) -> str:
+def code_of(source: bytes | str) -> str:
     """What a module does, whatever its layout and comments: a new one needs no new comparison.
 
     Imports that follow each other are put in order.
@@ -133,3 +162,21 @@ def single(node: ast.stmt) -> Iterator[ast.stmt]:
         yield from (ast.ImportFrom(node.module, [alias], node.level) for alias in node.names)
     else:
         yield node
+
+
+def plain_value(value: Any) -> Any:
+    """`value` as something whose `repr` tells it from all others. Raises `TypeError`."""
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return value
+    if isinstance(value, np.ndarray) or hasattr(value, "__jax_array__"):
+        array = np.asarray(value)
+        return "array", str(array.dtype), array.shape, array.tobytes()
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, tuple(map(plain_value, value))
+    if isinstance(value, dict):
+        return "dict", tuple((plain_value(k), plain_value(v)) for k, v in value.items())
+    if isinstance(value, type):
+        return value.__qualname__
+    if type(value).__module__.startswith("jax"):
+        return plain_value(np.asarray(value))
+    raise TypeError(f"{value!r} has no text of its own")
