@@ -3,7 +3,7 @@
 
 Each is a line that somebody types into a shell, run as such. `before` makes what else is in the
 folder; "HERE" stands for the folder's path. The reasons not to rewrite a model are taken one by one
-in test_refusals.py.
+in tests/cases/refusals-of-*/.
 """
 
 from __future__ import annotations
