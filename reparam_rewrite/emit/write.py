@@ -21,6 +21,7 @@ from reparam_rewrite.plan.values import (
     Basis,
     Check,
     ChildHas,
+    Coefficient,
     DataDependence,
     Expression,
     FixedSupport,
@@ -327,7 +328,7 @@ class Writer:
             return f"{xi} {term.product} {grouped(value)}"
         return f'{self._jnp("einsum")}("{term.product}", {xi}, {value})'
 
-    def _coefficient(self, coefficient: Number | Array | Stored | Param) -> str:
+    def _coefficient(self, coefficient: Coefficient) -> str:
         """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, or an array that is written or loaded."""
         match coefficient:
             case Param():

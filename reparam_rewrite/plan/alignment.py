@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.asking_prior import written
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Context, Stop, stop
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
     NOTHING,
@@ -68,7 +67,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     if source.pair.coefficient.structure == "matrix":
         return Value(expression, center=source.center)  # it is contracted as it is
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:
-        raise Stop(unaligned(source, "its unconstrained shape can't be read", expression))
+        raise unaligned(source, "its unconstrained shape can't be read", expression)
     if source.pair.site is None:
         # An expression is taken as it is written: it is never reduced, and never widens.
         sure = fits(shape, child) and fits(source.center_shape, child)
@@ -77,13 +76,13 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     parent = source.pair.site
     reduce = source.pair.reduce
     if (shape is None or (child is None and shape != ())) and reduce == "error":
-        raise Stop(unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression))
+        raise unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)
     seen = shape if shape is not None else opened(parent.extent.seen)
     there = child if child is not None else seen_of_child(site)
     try:
         value = align(expression, seen, there, reduce, context.twice)
     except Unaligned as error:
-        raise Stop(unaligned(source, str(error), expression)) from None
+        raise unaligned(source, str(error), expression) from None
     checks = (*of_claims(context, source, site, value, seen), *value.checks)
     guarded = not fits(source.center_shape, child)
     claimed = site.extent.claimed or (parent is not None and parent.extent.claimed)
@@ -111,7 +110,7 @@ def of_claims(
             continue
         if not context.function.timeline.holds(plate.dim_reads, site.statement):
             reason = f"the dim of plate '{plate.name}' can't be asked again there"
-            raise Stop(unaligned(source, reason, source.expression or "..."))
+            raise unaligned(source, reason, source.expression or "...")
         yield PlateAt(plate.dim, plate.dim_text)
 
 
@@ -128,14 +127,14 @@ def seen_of_child(site: Site) -> Shape:
     return (REST,) if site.prior.support.reshapes else opened(site.extent.seen)
 
 
-def unaligned(source: Source, reason: str, expression: str) -> Problem:
-    return Problem(
+def unaligned(source: Source, reason: str, expression: str) -> Stop:
+    return stop(
+        source.pair,
         "not-lined-up",
-        source.pair.about,
-        source.pair.place,
         "'{parent}' can't be lined up with '{child}': {reason}",
         'say how: {parent} = {{ value = "jnp.mean({expression})" }}, for example.',
-        {"reason": reason, "expression": expression},
+        reason=reason,
+        expression=expression,
     )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.messages import OfSite, Problem
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Context, Stop, stop
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.values import AskedPrior, AskedShape, FixedSupport, PriorSupport
 from reparam_rewrite.survey.values import Shape, Site
@@ -27,7 +26,6 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
     The prior tells the rest, at the statement.
     """
     way_out = 'use coefficient = "shared" and parents that are scalars.'
-    about = OfSite(site.name)
     plates = site.extent.plates if site.extent.plates is not None else site.extent.stack
     if plates is None:
         frame = next(frame for frame in site.frames if frame.kind == "with")
@@ -36,28 +34,22 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
                 "say what its axes, and its parents', are called, from left to right, with the "
                 'plates\' names: axes = {{ {site} = ["...", "..."] }}.'
             )
-        raise Stop(
-            Problem(
-                "plate-without-a-dim",
-                about,
-                site.place,
-                "the shape of '{site}' can't be told: the with in {at} holds something that "
-                "isn't a plate with a known dim",
-                way_out,
-                {"at": site.place.at(frame.line)},
-            )
+        raise stop(
+            site,
+            "plate-without-a-dim",
+            "the shape of '{site}' can't be told: the with in {at} holds something that "
+            "isn't a plate with a known dim",
+            way_out,
+            at=site.place.at(frame.line),
         )
     for moment in reversed(moments):
         if written(context, plates, moment) is not None:
             return moment
-    raise Stop(
-        Problem(
-            "plate-size-too-late",
-            about,
-            site.place,
-            "the size of a plate of '{site}' isn't known before its outermost with",
-            f"bind the size to a name first, or {way_out}",
-        )
+    raise stop(
+        site,
+        "plate-size-too-late",
+        "the size of a plate of '{site}' isn't known before its outermost with",
+        f"bind the size to a name first, or {way_out}",
     )
 
 
@@ -69,35 +61,30 @@ def check_prior_can_move(site: Site) -> None:
         y = (s := 2.0) * numpyro.sample("a", dist.Normal(s * q, 1))
     """
     untold = "the shape or support of '{site}' can't be read from the source, and its prior"
-    about = OfSite(site.name)
     if site.through:
-        raise Stop(
-            Problem(
-                "prior-of-a-helper",
-                about,
-                site.place,
-                f"{untold} is made by '{{helper}}'",
-                'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
-                "and support show.",
-                {"helper": site.through},
-            )
+        raise stop(
+            site,
+            "prior-of-a-helper",
+            f"{untold} is made by '{{helper}}'",
+            'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
+            "and support show.",
+            helper=site.through,
         )
     if site.call.prior is not None and binds(site.call.prior.text):
         hint = "bind it in a statement of its own."
-        raise Stop(Problem("prior-binds", about, site.place, f"{untold} binds a name", hint))
+        raise stop(site, "prior-binds", f"{untold} binds a name", hint)
     if site.unsettled:
-        raise Stop(unsettled(site, "its prior, whose shape or support can't be read from it"))
+        raise unsettled(site, "its prior, whose shape or support can't be read from it")
 
 
-def unsettled(site: Site, what: str) -> Problem:
+def unsettled(site: Site, what: str) -> Stop:
     """``y = xs.pop() * numpyro.sample("a", dist.Normal(len(xs) * q, 1))``"""
     text = "the statement that samples '{site}' does other things before, which may change {what}"
     hint = "give '{site}' a statement of its own."
     if site.through:
         text = "'{helper}' does other things before it samples '{site}', which may change {what}"
         hint = "sample '{site}' first, or in a function that does nothing else."
-    parts = {"helper": site.through, "what": what}
-    return Problem("other-things-before", OfSite(site.name), site.place, text, hint, parts)
+    return stop(site, "other-things-before", text, hint, helper=site.through, what=what)
 
 
 def binds(text: str) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reparam_rewrite.messages import Filler, OfSite, Problem
+from reparam_rewrite.messages import Filler
 from reparam_rewrite.plan.children import (
     Child,
 )
-from reparam_rewrite.plan.context import Stop
+from reparam_rewrite.plan.context import stop
 from reparam_rewrite.plan.values import (
     Value,
 )
@@ -34,9 +34,8 @@ def check_basis(site: Site, child: Child) -> None:
             if message is not None:
                 break
     if message is not None:
-        about = OfSite(site.name)
         parts: dict[str, Filler] = {"at": site.place, "kind": rule.kind, "dim": dim}
-        raise Stop(Problem("no-axis-for-a-basis", about, rule.place, message, hint, parts))
+        raise stop(site, "no-axis-for-a-basis", message, hint, rule.place, **parts)
 
 
 def count_of_events(site: Site) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from string import ascii_letters
 
-from reparam_rewrite.messages import OfSite, Problem
 from reparam_rewrite.plan.alignment import described, match
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, CoefficientSpec, Pair
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Context, Stop, stop
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
@@ -19,6 +18,7 @@ from reparam_rewrite.plan.values import (
     Number,
     Param,
     Sizes,
+    Start,
     Stored,
     Term,
     Value,
@@ -37,15 +37,13 @@ def check_template(child: Child, param: str, pair: Pair | None) -> None:
     plain += [pair.parent] if pair is not None and by is None else []
     text = re.sub(r"\{[^{}]*\}", "", param)
     if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
-        raise Stop(
-            Problem(
-                "param-not-an-f-string",
-                pair.about if pair is not None else OfSite(child.site.name),
-                pair.place if pair is not None else child.place,
-                "'{param}' can't be put together as the name of a param",
-                'give it a name without quotes, braces and backslashes: {{ name = "..." }}.',
-                {"param": param},
-            )
+        raise stop(
+            pair or child.site,
+            "param-not-an-f-string",
+            "'{param}' can't be put together as the name of a param",
+            'give it a name without quotes, braces and backslashes: {{ name = "..." }}.',
+            pair.place if pair is not None else child.place,
+            param=param,
         )
 
 
@@ -54,7 +52,7 @@ def coefficient_of(
 ) -> Coefficient:
     """A coefficient in the shape that is wanted; `computed`: its name is put together."""
     name = Name(spec.name, computed)
-    start: Number | Array | Stored
+    start: Start
     match spec.init:
         case str(file):
             start = Stored(file, name, sizes)
@@ -93,15 +91,11 @@ def structure_of(
     pair, spec = source.pair, source.pair.coefficient
     structure = spec.structure
     if structure == "shared" and not isinstance(spec.init, float):
-        raise Stop(
-            Problem(
-                "shared-array",
-                pair.about,
-                pair.place,
-                "the coefficient of '{parent}' in '{child}' is shared, so that 'init' must be a "
-                "number",
-                'use coefficient = "elementwise", or one number.',
-            )
+        raise stop(
+            pair,
+            "shared-array",
+            "the coefficient of '{parent}' in '{child}' is shared, so that 'init' must be a number",
+            'use coefficient = "elementwise", or one number.',
         )
     if structure == "matrix":
         return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
@@ -134,7 +128,7 @@ def sizes_by_axes(
     wanted = pair.coefficient.structure
     assert isinstance(wanted, list)
     if shape is None or sizes is None:
-        raise Stop(problem(pair, "the axes of '{child}' can't be read from the source"))
+        raise unstructured(pair, "the axes of '{child}' can't be read from the source")
     chosen = set()
     for name in wanted:
         found = [at for at, axis in enumerate(shape) if is_named(axis, name)]
@@ -142,7 +136,7 @@ def sizes_by_axes(
             known = ", ".join(described(axis) for axis in shape if not axis.unit) or "none at all"
             what = "no axis" if not found else f"{len(found)} axes"
             reason = "'{child}' has {what} '{name}': its axes are {known}"
-            raise Stop(problem(pair, reason, what=what, name=name, known=known))
+            raise unstructured(pair, reason, what=what, name=name, known=known)
         chosen.add(found[0])
     kept = [size if at in chosen else "1" for at, size in enumerate(sizes)]
     while kept and kept[0] == "1" and 0 not in chosen:
@@ -176,11 +170,11 @@ def matrix(
     known, or the parent has no axis of its own.
     """
     if not pair.coefficient.learn and isinstance(pair.coefficient.init, float):
-        raise Stop(problem(pair, "a matrix of weights is learned, one number isn't a matrix"))
+        raise unstructured(pair, "a matrix of weights is learned, one number isn't a matrix")
     if parent is None or child is None:
-        raise Stop(problem(pair, "a matrix of weights needs shapes that can be read"))
+        raise unstructured(pair, "a matrix of weights needs shapes that can be read")
     if any(axis.unit for axis in (*parent, *child)):
-        raise Stop(problem(pair, "a matrix of weights isn't made for dims of size 1"))
+        raise unstructured(pair, "a matrix of weights isn't made for dims of size 1")
     letters = iter(ascii_letters)
     of_child = {at - len(child): next(letters) for at in range(len(child))}
     shared = [match(axis, at - len(parent), child) for at, axis in enumerate(parent)]
@@ -188,10 +182,10 @@ def matrix(
     own_child = [at for at in of_child if at not in shared]
     own_parent = [at for at, target in enumerate(shared) if target is None]
     if not own_parent:
-        raise Stop(problem(pair, "'{parent}' has no axis that '{child}' lacks"))
+        raise unstructured(pair, "'{parent}' has no axis that '{child}' lacks")
     axes = [child[at] for at in own_child] + [parent[at] for at in own_parent]
     if any(axis not in written for axis in axes):
-        raise Stop(problem(pair, "the sizes of a matrix of weights can't be written there"))
+        raise unstructured(pair, "the sizes of a matrix of weights can't be written there")
     weights = [of_child[at] for at in own_child] + [of_parent[at] for at in own_parent]
     sizes = tuple(written[axis] for axis in axes)
     if len(parent) == 1 and len(child) <= 1:
@@ -200,13 +194,13 @@ def matrix(
     return sizes, f"{left},{right}->{result}"
 
 
-def problem(pair: Pair, reason: str, **parts: str) -> Problem:
+def unstructured(pair: Pair, reason: str, **parts: str) -> Stop:
     """`reason` is the template of a clause, whose holes `parts` fill."""
-    return Problem(
+    return stop(
+        pair,
         "coefficient-structure",
-        pair.about,
-        pair.place,
         f"the coefficient of '{{parent}}' in '{{child}}' can't have this structure: {reason}",
         'use coefficient = "elementwise" or "shared".',
-        parts,
+        None,
+        **parts,
     )

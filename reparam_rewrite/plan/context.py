@@ -7,7 +7,8 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import Problem
+from reparam_rewrite.messages import Filler, OfSite, Place, Problem
+from reparam_rewrite.plan.children import Pair
 from reparam_rewrite.plan.names import Names
 from reparam_rewrite.plan.values import Keep
 from reparam_rewrite.survey.expressions import identifier
@@ -22,6 +23,17 @@ class Stop(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
+
+
+def stop(
+    about: Pair | Site, code: str, text: str, hint: str, place: Place | None = None, **parts: Filler
+) -> Stop:
+    """A child can't be rewritten for a reason that is about a pair or a site.
+
+    That is where the config asks for the pair, or the site is sampled, if no `place` is given.
+    """
+    subject = about.about if isinstance(about, Pair) else OfSite(about.name)
+    return Stop(Problem(code, subject, place or about.place, text, hint, parts))
 
 
 class Context(Struct, dict=True):

@@ -7,7 +7,6 @@ import re
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.messages import OfSite, Problem
 from reparam_rewrite.plan.alignment import known_shape, value_of
 from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_at
 from reparam_rewrite.plan.basis import check_basis, needs_full_shape
@@ -17,7 +16,7 @@ from reparam_rewrite.plan.coefficients import (
     structure_of,
     term_of,
 )
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Context, Stop, stop
 from reparam_rewrite.plan.data import data_of, dependence
 from reparam_rewrite.plan.placement import joinable, moments_of, place_offset
 from reparam_rewrite.plan.scale import scale_of
@@ -109,15 +108,12 @@ def read(context: Context, child: Child) -> Reading:
     subsampled = is_subsampled(site)
     for pair in child.pairs:
         if subsampled and pair.coefficient.has_shape and not pair.coefficient.learn:
-            raise Stop(
-                Problem(
-                    "subsampled-array",
-                    pair.about,
-                    pair.place,
-                    "'{child}' is in a subsampled plate, which takes its part of a param only, and "
-                    "the coefficient of '{parent}' is an array",
-                    "use learn = true, or one number.",
-                )
+            raise stop(
+                pair,
+                "subsampled-array",
+                "'{child}' is in a subsampled plate, which takes its part of a param only, and "
+                "the coefficient of '{parent}' is an array",
+                "use learn = true, or one number.",
             )
     by = [child.by] if child.by is not None else []
     sources = [source_of(context, site, pair) for pair in [*child.pairs, *by]]
@@ -171,14 +167,11 @@ def candidate(context: Context, reading: Reading, moments: list[int]) -> Candida
     if asks_shape and declare != statement:
         return None
     if is_subsampled(site) and (asks_shape or at_run_time):
-        raise Stop(
-            Problem(
-                "subsampled-shape",
-                OfSite(site.name),
-                site.place,
-                "'{site}' is in a subsampled plate, and not all shapes can be read from the source",
-                'use coefficient = "shared" and parents whose shapes show.',
-            )
+        raise stop(
+            site,
+            "subsampled-shape",
+            "'{site}' is in a subsampled plate, and not all shapes can be read from the source",
+            'use coefficient = "shared" and parents whose shapes show.',
         )
     for pair in child.pairs:
         check_template(child, pair.coefficient.param, pair)
@@ -188,15 +181,12 @@ def candidate(context: Context, reading: Reading, moments: list[int]) -> Candida
         if pair.site is not None:
             check_name(context, pair.site, declare)
     if at_run_time and any(frame.kind == "try" for frame in site.frames):
-        raise Stop(
-            Problem(
-                "error-swallowed",
-                OfSite(site.name),
-                site.place,
-                "'{site}' is sampled in a try, which may swallow the error of a parent that "
-                "doesn't fit when the model runs",
-                "sample it outside, or use parents whose shapes show.",
-            )
+        raise stop(
+            site,
+            "error-swallowed",
+            "'{site}' is sampled in a try, which may swallow the error of a parent that "
+            "doesn't fit when the model runs",
+            "sample it outside, or use parents whose shapes show.",
         )
     if asks_shape or bijects:
         check_prior_can_move(site)
@@ -281,19 +271,14 @@ def is_computed(site: Site | None) -> bool:
 def check_name(context: Context, site: Site, moment: int) -> None:
     """A name that is put together is written again before `moment`, and must be the same there."""
     if site.call.computed and not context.function.timeline.holds(site.call.name_reads, moment):
-        raise Stop(
-            Problem(
-                "name-made-later",
-                OfSite(site.name),
-                site.place,
-                "the name of '{written}' is put together of what is bound later than its "
-                "coefficients are declared, or changes",
-                "bind what its name is made of once, before the outermost plate."
-                if "@" not in site.name
-                else "sample it in '{function}' itself, where its name is made.",
-                {
-                    "written": re.sub("@[^{}]*", "", site.name),
-                    "function": context.function.name,
-                },
-            )
+        raise stop(
+            site,
+            "name-made-later",
+            "the name of '{written}' is put together of what is bound later than its "
+            "coefficients are declared, or changes",
+            "bind what its name is made of once, before the outermost plate."
+            if "@" not in site.name
+            else "sample it in '{function}' itself, where its name is made.",
+            written=re.sub("@[^{}]*", "", site.name),
+            function=context.function.name,
         )

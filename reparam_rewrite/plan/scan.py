@@ -18,7 +18,6 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.messages import Filler, OfSite, Problem
 from reparam_rewrite.plan.alignment import unaligned, value_of
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, Pair
@@ -28,7 +27,7 @@ from reparam_rewrite.plan.coefficients import (
     term_of,
     written_axes,
 )
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Context, Stop, stop
 from reparam_rewrite.plan.placement import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import Placement, ScanRewrite, Term, Threading, Value
@@ -149,9 +148,8 @@ def check_form(child: Child) -> None:
     for form in (form for form, is_wrong in wrong.items() if is_wrong):
         message, hint = FORMS[form]
         text = f"'{{site}}' is sampled by a scan ({{scan}}): {message}"
-        parts: dict[str, Filler] = {"scan": scan.place, "variable": identifier(site.name)}
-        about = OfSite(site.name)
-        raise Stop(Problem("not-offset-in-a-scan", about, site.place, text, hint, parts))
+        name = identifier(site.name)
+        raise stop(site, "not-offset-in-a-scan", text, hint, scan=scan.place, variable=name)
 
 
 def reaches_others(item: Plate | Handler, names: list[str]) -> bool:
@@ -181,16 +179,14 @@ def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Paren
     source = source_of(context.body, step, pair if inner is None else replace(pair, site=inner))
     if source.data:
         data = " and ".join(sorted(source.data))
-        raise Stop(
-            Problem(
-                "scan-depends-on-data",
-                pair.about,
-                pair.place,
-                "'{child}' is sampled by a scan ({scan}), and its offset by '{parent}' depends on "
-                "{data}: with the data of another call its draws would mean something else",
-                "write numbers in the place of {data}.",
-                {"scan": scan.place, "data": data},
-            )
+        raise stop(
+            pair,
+            "scan-depends-on-data",
+            "'{child}' is sampled by a scan ({scan}), and its offset by '{parent}' depends on "
+            "{data}: with the data of another call its draws would mean something else",
+            "write numbers in the place of {data}.",
+            scan=scan.place,
+            data=data,
         )
     if parent is None:
         return Parent(pair, source)
@@ -218,7 +214,7 @@ def sliced(source: Source, parent: Site, site: Site) -> tuple[Source, int | None
     source = replace(source, shape=(*shape[:at], *shape[at + 1 :]))
     if at and len(shape) > 2:
         reason = "the scan runs along another axis of it than the first"
-        raise Stop(unaligned(source, reason, parent.variable or ""))
+        raise unaligned(source, reason, parent.variable or "")
     return source, at
 
 
@@ -226,16 +222,13 @@ def value_in(context: ScanContext, parent: Parent, step: Site) -> Value:
     """The parent's value in the axes of one step's child."""
     value = value_of(context.body, parent.source, step, step.shape)
     if value.at_run_time:
-        raise Stop(
-            Problem(
-                "wider-than-a-scan",
-                parent.pair.about,
-                parent.pair.place,
-                "'{parent}' isn't known to fit '{child}', which a scan samples ({scan}): it may be "
-                "wider",
-                'say how it is to be read: {parent} = {{ value = "jnp.mean(...)" }}, for example.',
-                {"scan": context.scan.place},
-            )
+        raise stop(
+            parent.pair,
+            "wider-than-a-scan",
+            "'{parent}' isn't known to fit '{child}', which a scan samples ({scan}): it may be "
+            "wider",
+            'say how it is to be read: {parent} = {{ value = "jnp.mean(...)" }}, for example.',
+            scan=context.scan.place,
         )
     return value
 
@@ -247,19 +240,19 @@ def structure_in(
     spec, shape = parent.pair.coefficient, site.shape
     outer, declare = context.outer, context.scan.statement
     sized = spec.has_shape and spec.structure != "shared"
-    unknown = Problem(
+    unknown = stop(
+        parent.pair,
         "steps-unknown",
-        parent.pair.about,
-        site.place,
         "the shape of '{child}', which a scan samples ({scan}), can't be written before that, for "
         "its coefficients of '{parent}'",
         "give the scan a length= and an init whose shape shows, such as 0.0 or jnp.zeros((n,)), or "
         'use coefficient = "shared".',
-        {"scan": context.scan.place},
+        site.place,
+        scan=context.scan.place,
     )
     if shape is None:
         if sized:
-            raise Stop(unknown)
+            raise unknown
         return (), "*", False
     if spec.structure == "matrix":
         # One for all steps if the parent is the step's own, else one for each.
@@ -268,11 +261,11 @@ def structure_in(
         if parent.axis is not None or parent.inner is not None:
             return own, product, False
         if shape[0] not in axes:
-            raise Stop(unknown)
+            raise unknown
         return (axes[shape[0]], *own), product, True
     sizes = written(outer, shape, declare)
     if sizes is None and sized:
-        raise Stop(unknown)
+        raise unknown
     found = structure_of(outer, parent.source, shape, sizes, declare)[0] or ()
     return found, "*", bool(found) and len(found) == len(shape)
 

@@ -6,11 +6,11 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import Filler, Place, Problem, listed, nearest
+from reparam_rewrite.messages import Filler, Place, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.asking_prior import unsettled
 from reparam_rewrite.plan.children import Pair, Snippet
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.context import Context, Stop, stop
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
 from reparam_rewrite.survey.scopes import Moment
@@ -49,7 +49,7 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
         center = repr(pair.center)
     texts = [text for text in (expression, center) if text]
     if site.unsettled and reads:
-        raise Stop(unsettled(site, f"what '{texts[0]}' reads"))
+        raise unsettled(site, f"what '{texts[0]}' reads")
     movable = all(only_computes(moment, parsed(text)) for text in texts)
     given = pair.site.data.observations if pair.site is not None else None
     data = given.data if given is not None else frozenset()
@@ -82,19 +82,19 @@ def read_names(moment: Moment, text: str, pair: Pair, place: Place, site: Site) 
         if dotted:
             message, hint = "an offset can't call {called}", "use what the model samples."
             parts = {"called": dotted}
-            raise Stop(Problem("value-samples", pair.about, place, message, hint, parts))
+            raise stop(pair, "value-samples", message, hint, place, **parts)
         changing = changed_by(moment, part)
         if changing:
             message = "an offset can't call {called}, which changes what the model reads later"
             hint = "bind its value to a name in the model, and use that name."
             parts = {"called": changing}
-            raise Stop(Problem("value-changes-others", pair.about, place, message, hint, parts))
+            raise stop(pair, "value-changes-others", message, hint, place, **parts)
         if not isinstance(part, ast.Name) or part.id in own:
             continue
         binding = moment.binding(part.id)
         read = binding is not None and is_read(site, part.id, binding.version)
         if not moment.is_bound(part.id) and not read:
-            raise Stop(unbound(moment, part.id, pair, place, site))
+            raise unbound(moment, part.id, pair, place, site)
     return frozenset(read for read in reads_of(moment, tree) if read.name not in own)
 
 
@@ -125,16 +125,16 @@ def changed_by(moment: Moment, part: ast.AST) -> str:
     return moment.resolve(called) or last
 
 
-def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> Problem:
+def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> Stop:
     parts: dict[str, Filler] = {"name": name, "at": site.place}
     if name in moment.function.timeline:
-        return Problem(
+        return stop(
+            pair,
             "name-without-a-value",
-            pair.about,
-            place,
             "'{name}' has no value where '{child}' is sampled ({at:path}), or may have none",
             "bind {name} before that, in every branch that leads there.",
-            parts,
+            place,
+            **parts,
         )
     known = [
         known
@@ -145,4 +145,4 @@ def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> 
     text = "there is no name '{name}' where '{child}' is sampled ({at:path})"
     hint = "did you mean {near}?" if near else "known there: {known}."
     names = {"near": listed(near, last="or"), "known": listed(sorted(known))}
-    return Problem("no-such-name", pair.about, place, text, hint, {**parts, **names})
+    return stop(pair, "no-such-name", text, hint, place, **({**parts, **names}))

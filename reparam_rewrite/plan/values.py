@@ -132,6 +132,10 @@ class Stored(Struct, frozen=True):
     sizes: Sizes
 
 
+#: What an array is made from, or a param starts from.
+Start = Number | Array | Stored
+
+
 class Param(Struct, frozen=True):
     """``numpyro.param("xi_a_mu", jnp.zeros(n))``
 
@@ -139,7 +143,7 @@ class Param(Struct, frozen=True):
     """
 
     name: Name
-    start: Number | Array | Stored
+    start: Start
     event_dim: int | None = None
 
     @property
@@ -148,7 +152,7 @@ class Param(Struct, frozen=True):
 
 
 #: The factor of a parent.
-Coefficient = Number | Array | Stored | Param
+Coefficient = Start | Param
 
 
 class Term(Struct, frozen=True):
