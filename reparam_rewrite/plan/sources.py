@@ -15,14 +15,14 @@ from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.shapes import shape_of
-from reparam_rewrite.survey.values import Read, Shape, Site
+from reparam_rewrite.survey.values import Shape, Site, Use
 
 
 class Source(Struct, frozen=True):
     """What one term is made of before its place is known."""
 
     pair: Pair
-    reads: frozenset[Read]
+    reads: frozenset[Use]
     expression: str = ""  # of a `value`
     shape: Shape | None = None
     center: str = ""
@@ -34,7 +34,7 @@ class Source(Struct, frozen=True):
 def source_of(context: Context, site: Site, pair: Pair) -> Source:
     """Read the parent: its names, its shape, its centre."""
     moment = Moment(context.survey, context.function, site.statement)
-    reads: frozenset[Read] = frozenset()
+    reads: frozenset[Use] = frozenset()
     expression, shape = "", pair.site.shape if pair.site else None
     if pair.value is not None:
         expression, place = pair.value.text, pair.value.place
@@ -66,7 +66,7 @@ def one_line(text: str) -> str:
     return ast.unparse(parsed(text)) if "\n" in text or "#" in text else text
 
 
-def read_names(moment: Moment, text: str, pair: Pair, place: Place, site: Site) -> frozenset[Read]:
+def read_names(moment: Moment, text: str, pair: Pair, place: Place, site: Site) -> frozenset[Use]:
     """The local names that an expression of the config reads before the child's statement.
 
     Raises `Stop` for a name that isn't bound there, and for a call that samples.

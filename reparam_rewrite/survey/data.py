@@ -14,7 +14,7 @@ from reparam_rewrite.survey.effects import effect_of_call
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.nodes import kinds, parts_of, remembered, walk
 from reparam_rewrite.survey.scopes import Scope
-from reparam_rewrite.survey.values import Observations, Read
+from reparam_rewrite.survey.values import Observations, Use
 
 #: What takes a shape, at that position, which says nothing of the values.
 SHAPED = {
@@ -132,7 +132,7 @@ def observations(scope: Scope, node: ast.expr | None) -> Observations | None:
     if found is None:
         return Observations(data)
     binding = scope.binding(found.root)
-    reads = frozenset([Read(found.root, binding.version)] if binding is not None else [])
+    reads = frozenset([Use(found.root, binding.version)] if binding is not None else [])
     return Observations(data, found.text, reads)
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import reads_of
 from reparam_rewrite.survey.scopes import Scope
-from reparam_rewrite.survey.values import Read
+from reparam_rewrite.survey.values import Use
 
 #: What a condition may be made of to be the same as long as its names stand for the same.
 PLAIN = (ast.BoolOp, ast.Compare, ast.Constant, ast.Name, ast.UnaryOp)
@@ -29,7 +29,7 @@ class Condition(Struct, frozen=True):
 
     test: str
     holds: bool
-    reads: frozenset[Read]
+    reads: frozenset[Use]
 
 
 def condition(scope: Scope, test: ast.expr, *, holds: bool) -> Condition | None:

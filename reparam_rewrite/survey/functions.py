@@ -10,8 +10,8 @@ from msgspec import Struct
 from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.callgraph import Callgraph
 from reparam_rewrite.survey.effects import FileFacts
-from reparam_rewrite.survey.timeline import Timeline
-from reparam_rewrite.survey.values import Assigned, Comment, Site, Value
+from reparam_rewrite.survey.timeline import Assigned, Timeline, Value
+from reparam_rewrite.survey.values import Comment, Site
 
 
 class Addressed(Struct, frozen=True):

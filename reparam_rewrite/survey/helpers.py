@@ -16,7 +16,7 @@ from reparam_rewrite.survey.index import Index
 from reparam_rewrite.survey.nodes import GIVEN, FunctionNode, copied, walk
 from reparam_rewrite.survey.purity import UNREPEATABLE
 from reparam_rewrite.survey.scopes import bound_names, own_names
-from reparam_rewrite.survey.values import Assigned
+from reparam_rewrite.survey.timeline import Assigned
 
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 

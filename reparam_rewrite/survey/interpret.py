@@ -28,22 +28,16 @@ from reparam_rewrite.survey.scopes import bound_names
 from reparam_rewrite.survey.shapes import seen_of
 from reparam_rewrite.survey.sites import read_calls, samples_in
 from reparam_rewrite.survey.state import State
-from reparam_rewrite.survey.timeline import NO_VALUES
-from reparam_rewrite.survey.values import (
-    REST,
-    UNKNOWN_PRIOR,
+from reparam_rewrite.survey.timeline import (
+    NO_VALUES,
     Assigned,
     Binding,
     Either,
     Element,
-    Frame,
-    Handler,
-    Plate,
     Repeated,
-    Site,
     Value,
-    closed,
 )
+from reparam_rewrite.survey.values import REST, UNKNOWN_PRIOR, Frame, Handler, Plate, Site, closed
 
 #: How much deeper a part of a conditional expression will stand, in a statement of its own.
 STEP = 4

@@ -26,7 +26,7 @@ from reparam_rewrite.survey.effects import (
 from reparam_rewrite.survey.index import Index, Scoped, dotted_name
 from reparam_rewrite.survey.nodes import kinds, parts_of, walk
 from reparam_rewrite.survey.scopes import Scope
-from reparam_rewrite.survey.values import Read
+from reparam_rewrite.survey.values import Use
 
 #: What may mean something else, or do something, when it is written a second time.
 UNREPEATABLE = kinds(
@@ -40,7 +40,7 @@ OF_ARRAYS = frozenset(["T", "dtype", "ndim", "shape", "size"])
 PACKAGES = ("jax.", "math.", "numpy.", "numpyro.", "scipy.")
 
 
-def reads_of(scope: Scope, node: ast.AST, *, whole: bool = True) -> frozenset[Read]:
+def reads_of(scope: Scope, node: ast.AST, *, whole: bool = True) -> frozenset[Use]:
     """The names that an expression reads, under their present bindings.
 
     Not `whole`: what it reads are numbers and texts, which nothing changes in place, but for what
@@ -52,9 +52,9 @@ def reads_of(scope: Scope, node: ast.AST, *, whole: bool = True) -> frozenset[Re
         fixed = (alone and not whole) or (binding is not None and binding.fixed)
         era = None if fixed else scope.era
         if binding is not None:
-            found.add(Read(name.id, binding.version, era))
+            found.add(Use(name.id, binding.version, era))
         elif era is not None and not is_known(scope, name) and not scope.is_constant(name.id):
-            found.add(Read(name.id, 0, era))
+            found.add(Use(name.id, 0, era))
     return frozenset(found)
 
 

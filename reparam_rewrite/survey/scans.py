@@ -17,7 +17,8 @@ from reparam_rewrite.survey.priors import DISTRIBUTIONS
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.shapes import axis_of, shape_of
 from reparam_rewrite.survey.state import Outputs, State
-from reparam_rewrite.survey.values import Axis, Binding, Scan, Shape, Site
+from reparam_rewrite.survey.timeline import Binding
+from reparam_rewrite.survey.values import Axis, Scan, Shape, Site
 
 SCAN = ("numpyro.contrib.control_flow.scan", "numpyro.contrib.control_flow.scan.scan")
 

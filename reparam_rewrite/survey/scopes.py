@@ -12,7 +12,7 @@ from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.imports import bound_by, dotted
 from reparam_rewrite.survey.nodes import LEAVES, FunctionNode, kinds, parts_of, remembered, walk
-from reparam_rewrite.survey.values import Binding
+from reparam_rewrite.survey.timeline import Binding
 
 #: What binds a name, or has a scope of its own; most nodes are neither.
 BINDING = kinds(

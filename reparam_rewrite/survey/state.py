@@ -20,17 +20,18 @@ from reparam_rewrite.survey.purity import ACTING, acts, touched_by
 from reparam_rewrite.survey.scopes import bound_names, sizes_in
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.timeline import NO_VALUES, Ended, Timeline
-from reparam_rewrite.survey.values import (
+from reparam_rewrite.survey.timeline import (
+    NO_VALUES,
     Argument,
     Assigned,
     Binding,
-    Frame,
+    Ended,
     Part,
-    Shape,
     Stored,
+    Timeline,
     Value,
 )
+from reparam_rewrite.survey.values import Frame, Shape
 
 #: Which sites a value is made of: one, by its index, or several in a tuple or a dictionary.
 Outputs = int | tuple["Outputs", ...] | dict[str, "Outputs"] | None
@@ -41,7 +42,7 @@ class Followed(Struct):
 
     `name` is the helper's, `statement` and `call` are those of the function that is read itself,
     `returned` is the helper's only ``return``, at its end, and `outputs` the sites in what that
-    gives back. `era` is when it was called: see `Read`; `chosen` how many branches led there.
+    gives back. `era` is when it was called: see `Use`; `chosen` how many branches led there.
     `given_back` is all that it returns.
     """
 

@@ -41,18 +41,17 @@ from reparam_rewrite.survey.terms import (
     scaled,
     weighted,
 )
-from reparam_rewrite.survey.values import (
+from reparam_rewrite.survey.timeline import (
     Argument,
     Assigned,
     Either,
     Element,
-    Handler,
     Part,
     Repeated,
-    Site,
     Stored,
     Value,
 )
+from reparam_rewrite.survey.values import Handler, Site
 
 #: How deep functions are followed, and how many expressions are read in all.
 DEEPEST, LONGEST = 8, 50_000

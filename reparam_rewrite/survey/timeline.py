@@ -1,7 +1,8 @@
-"""Which binding of a local name holds before which statement."""
+"""What does a local name stand for before which statement, and what was it assigned?"""
 
 from __future__ import annotations
 
+import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, count
@@ -9,7 +10,110 @@ from itertools import chain, count
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.values import REST, Binding, Either, Read, Value, closed
+from reparam_rewrite.survey.values import REST, Plate, Prior, Shape, Use, closed
+
+
+class Assigned(Struct, frozen=True, eq=False):
+    """The value of an expression where it is evaluated: names in it mean what they do at `mark`.
+
+    `depth` is the number of helpers that it stands in, as it is read where these are called.
+    """
+
+    node: ast.expr
+    mark: int
+    depth: int = 0
+
+
+class Argument(Struct, frozen=True, eq=False):
+    """An argument of the function, by its name."""
+
+    name: str
+
+
+class Part(Struct, frozen=True, eq=False):
+    """What a target in a tuple gets of `whole`; `count` is 0 where a starred one is among them."""
+
+    whole: Value | None
+    place: int
+    count: int
+
+
+class Element(Struct, frozen=True, eq=False):
+    """What the target of a loop is in one of its runs."""
+
+    over: Value
+
+
+class Either(Struct, frozen=True, eq=False):
+    """What a name is after branches of which one ran, each by its position among them."""
+
+    choice: int
+    among: tuple[tuple[int, Value | None], ...]
+
+
+class Repeated(Struct, frozen=True, eq=False):
+    """What a name is after a block that ran any number of times, if at all."""
+
+    now: Value | None
+    before: Value | None
+
+
+class Stored(Struct, frozen=True, eq=False):
+    """An object after ``d["k"] = value`` or ``d.k = value``; `key` is the target as it is written.
+
+    `direct`: the target is an element or an attribute of the name itself.
+    """
+
+    holder: Value | None
+    key: str
+    value: Value
+    direct: bool
+
+
+#: What a name stands for, by its right-hand side, of a function its dotted name.
+Value = Assigned | Argument | Part | Element | Either | Repeated | Stored | str
+
+
+class Binding(Struct, frozen=True):
+    """What a local name stands for from some statement on.
+
+    `certain` is False where the name may be unbound. `data` are the arguments of the call that the
+    value is computed of, other than through sites; an argument is its own. A binding that says
+    nothing else stands for a value that can't be told from the source; `opaque`: it may be any
+    object, not just an array.
+    """
+
+    version: int
+    site: int | None = None
+    shape: Shape | None = None
+    prior: Prior | None = None
+    plate: Plate | None = None
+    qualified: str | None = None
+    certain: bool = True
+    parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
+    sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not,
+    else_value: bool = False  # or something else
+    data: frozenset[str] = frozenset()
+    era: int | None = 0  # see `Use`; None: nothing changes the value in place
+    opaque: bool = False
+    computed: bool = (
+        False  # an argument, or what array functions make of arguments: None is passed on
+    )
+    tail: Shape = (REST,)  # what shows of a shape that can't be read
+    value: Value | None = None  # its right-hand side; imports have none
+
+    @property
+    def fixed(self) -> bool:
+        """Is the value one that can't be changed in place: a number, an array of JAX, a site?"""
+        return (
+            self.era is None or self.site is not None or (bool(self.sites) and not self.else_value)
+        )
+
+    @property
+    def seen(self) -> Shape:
+        """What shows of the shape, open to the left where it can't be read."""
+        return self.shape if self.shape is not None else self.tail
+
 
 #: What names stood for at the end of the branches under one condition: by the name, and by the
 #: version that it had when these branches had come together with the others.
@@ -205,7 +309,7 @@ class Timeline:
         binding = self._recalled(name, self._bindings[name][found], self._region_of(statement))
         return self._fresh(name, binding, self.era_before(statement))
 
-    def holds(self, reads: Iterable[Read], statement: int) -> bool:
+    def holds(self, reads: Iterable[Use], statement: int) -> bool:
         """Do all `reads` mean before `statement` what they meant where they were read?"""
         for read in reads:
             if self.is_unstable(read.name):

@@ -7,8 +7,6 @@ runs downwards between branches, also a moment: "before statement 12".
 
 from __future__ import annotations
 
-import ast
-
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
@@ -16,11 +14,12 @@ from reparam_rewrite.survey.calls import Obstacle
 from reparam_rewrite.survey.naming import may_be
 
 
-class Read(Struct, frozen=True):
-    """A name together with the one binding of it that an expression was read under.
+class Use(Struct, frozen=True):
+    """A local variable as an expression sees it: its name, and which assignment is in force.
 
-    `version` is 0 if the name isn't local. `era` is set where the value may be changed in place:
-    it tells after how many statements that may have done so it was read.
+    Two uses with the same `version` have the same value, and `version` is 0 if the name isn't
+    local. `era` is set where the value may be changed in place: it tells after how many statements
+    that may have done so it was read.
     """
 
     name: str
@@ -40,7 +39,7 @@ class Axis(Struct, frozen=True):
     size: str | None
     size_key: str | None = None
     plate: str | None = None
-    reads: frozenset[Read] = frozenset()
+    reads: frozenset[Use] = frozenset()
     several: bool = False
     dim: int | None = None  # of the plate
 
@@ -91,7 +90,7 @@ class Plate(Struct, frozen=True):
     place: Place
     several: bool = False
     dim_text: str = ""
-    dim_reads: frozenset[Read] = frozenset()
+    dim_reads: frozenset[Use] = frozenset()
 
 
 class Support(Struct, frozen=True):
@@ -250,7 +249,7 @@ class Observations(Struct, frozen=True):
 
     data: frozenset[str]
     optional: str = ""
-    reads: frozenset[Read] = frozenset()
+    reads: frozenset[Use] = frozenset()
 
 
 class SampleCall(Struct, frozen=True):
@@ -267,9 +266,9 @@ class SampleCall(Struct, frozen=True):
 
     name: Segment
     computed: bool
-    name_reads: frozenset[Read]
+    name_reads: frozenset[Use]
     prior: Segment | None
-    prior_reads: frozenset[Read]
+    prior_reads: frozenset[Use]
     obstacles: tuple[Obstacle, ...] = ()
     assigns: bool = False
     expands: bool = False
@@ -369,105 +368,3 @@ class Site(Struct, frozen=True):
     def order(self) -> tuple[int, int]:
         """Sites with less are sampled before, in another statement."""
         return self.statement, -1 if self.step is None else self.step.statement
-
-
-class Assigned(Struct, frozen=True, eq=False):
-    """The value of an expression where it is evaluated: names in it mean what they do at `mark`.
-
-    `depth` is the number of helpers that it stands in, as it is read where these are called.
-    """
-
-    node: ast.expr
-    mark: int
-    depth: int = 0
-
-
-class Argument(Struct, frozen=True, eq=False):
-    """An argument of the function, by its name."""
-
-    name: str
-
-
-class Part(Struct, frozen=True, eq=False):
-    """What a target in a tuple gets of `whole`; `count` is 0 where a starred one is among them."""
-
-    whole: Value | None
-    place: int
-    count: int
-
-
-class Element(Struct, frozen=True, eq=False):
-    """What the target of a loop is in one of its runs."""
-
-    over: Value
-
-
-class Either(Struct, frozen=True, eq=False):
-    """What a name is after branches of which one ran, each by its position among them."""
-
-    choice: int
-    among: tuple[tuple[int, Value | None], ...]
-
-
-class Repeated(Struct, frozen=True, eq=False):
-    """What a name is after a block that ran any number of times, if at all."""
-
-    now: Value | None
-    before: Value | None
-
-
-class Stored(Struct, frozen=True, eq=False):
-    """An object after ``d["k"] = value`` or ``d.k = value``; `key` is the target as it is written.
-
-    `direct`: the target is an element or an attribute of the name itself.
-    """
-
-    holder: Value | None
-    key: str
-    value: Value
-    direct: bool
-
-
-#: What a name stands for, by its right-hand side, of a function its dotted name.
-Value = Assigned | Argument | Part | Element | Either | Repeated | Stored | str
-
-
-class Binding(Struct, frozen=True):
-    """What a local name stands for from some statement on.
-
-    `certain` is False where the name may be unbound. `data` are the arguments of the call that the
-    value is computed of, other than through sites; an argument is its own. A binding that says
-    nothing else stands for a value that can't be told from the source; `opaque`: it may be any
-    object, not just an array.
-    """
-
-    version: int
-    site: int | None = None
-    shape: Shape | None = None
-    prior: Prior | None = None
-    plate: Plate | None = None
-    qualified: str | None = None
-    certain: bool = True
-    parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
-    sites: tuple[int, ...] = ()  # it is one of them, as another branch ran or not,
-    else_value: bool = False  # or something else
-    data: frozenset[str] = frozenset()
-    era: int | None = 0  # see `Read`; None: nothing changes the value in place
-    opaque: bool = False
-    computed: bool = (
-        False  # an argument, or what array functions make of arguments: None is passed on
-    )
-    tail: Shape = (REST,)  # what shows of a shape that can't be read
-    value: Value | None = None  # its right-hand side; imports have none
-
-    @property
-    def fixed(self) -> bool:
-        """Is the value one that can't be changed in place: a number, an array of JAX, a site?"""
-        return (
-            self.era is None or self.site is not None or (bool(self.sites) and not self.else_value)
-        )
-
-    @property
-    def seen(self) -> Shape:
-        """What shows of the shape, open to the left where it can't be read."""
-        return self.shape if self.shape is not None else self.tail
