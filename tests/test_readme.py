@@ -19,6 +19,7 @@ from tests.benchmarks import problems
 from tests.support.cases import FIXTURES, golden, rewritten, rewritten_case
 from tests.support.notebooks import notebook
 from tests.support.pages import KEYS, PAGES, ROOT, blocks
+from tests.support.shapes import outcome_of, parsed
 
 README = PAGES["README.md"]
 GRAND_MEAN = FIXTURES / "grand_mean"
@@ -437,6 +438,29 @@ def test_commands_for_contributors() -> None:
     executed = (ROOT / "tests" / "support" / "executed.py").read_text()
     for command in re.findall(r"^    python -m (pytest .*?)  ", page, re.MULTILINE):
         assert f"    {command} " in executed
+
+
+def test_what_contributors_are_told_is_there() -> None:
+    page = PAGES["CONTRIBUTING.md"]
+    table = re.findall(r"^\| (`[^|]*`) \| ", page.partition("## The long")[0], re.MULTILINE)
+    told = [f"reparam_rewrite/{name}" for row in table for name in re.findall(r"`([^`]*)`", row)]
+    paths = re.findall(r"`((?:tests|reparam_rewrite|fixtures)/[\w/.]*)`", page)
+    missing = [path for path in [*told, *paths] if not (ROOT / path).exists()]
+    assert missing == []
+    listed = {Path(path).parts[1] for path in told}
+    packages = {path.parent.name for path in (ROOT / "reparam_rewrite").glob("*/__init__.py")}
+    assert packages <= listed
+
+
+def test_the_case_for_contributors() -> None:
+    page = PAGES["CONTRIBUTING.md"]
+    (shown,) = re.findall(r"^(    # a plate.*?)\n\n", page, re.MULTILINE | re.DOTALL)
+    case = parsed(textwrap.dedent(shown) + "\n")
+    outcome, generated = outcome_of(case.shape)
+    assert generated is not None
+    first, _, account = case.outcome.partition("...\n")
+    assert outcome.startswith(first)
+    assert outcome.endswith(account)
 
 
 def benchmarks(page: str) -> str:
