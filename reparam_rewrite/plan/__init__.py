@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from msgspec.structs import replace
-
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import OfPair, OfSite, Problem
-from reparam_rewrite.plan.accounts import accounts_of, in_file_order
+from reparam_rewrite.plan.accounts import accounts_of, in_file_order, noted
 from reparam_rewrite.plan.already import was_rewritten
 from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.data import remark
 from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.placement import sharing
@@ -22,12 +17,10 @@ from reparam_rewrite.plan.refusals.names import param_problems
 from reparam_rewrite.plan.refusals.together import moved_from_company, offset_twice
 from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.plan.scan import ScanContext, offset_in_scan
-from reparam_rewrite.plan.skipping import left_alone, remarks, to_rewrite
+from reparam_rewrite.plan.skipping import left_alone, to_rewrite
 from reparam_rewrite.plan.values import (
-    Account,
     Plan,
     Rewrite,
-    terms_of,
 )
 from reparam_rewrite.survey.functions import Survey
 
@@ -125,21 +118,3 @@ def rewritten(context: Context, scans: dict[str, ScanContext], child: Child) -> 
         body = Context(context.survey, function, context.names)
         scans[scan.body] = ScanContext(scan, context, body)
     return offset_in_scan(scans[scan.body], child)
-
-
-def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Account]:
-    """The accounts, with a word on every parent that is left to run time."""
-    left = {
-        (rewrite.function, rewrite.site.name): [
-            f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
-            f"source doesn't tell {'that their sizes fit' if term.value.told else 'both shapes'}"
-            for term in terms_of(rewrite)
-            if term.value.at_run_time
-        ]
-        + [text for text in (remark(rewrite),) if text]
-        + list(remarks(rewrite.site))
-        for rewrite in rewrites
-    }
-    for account in accounts:
-        notes = left.get((account.function, account.site), [])
-        yield replace(account, notes=tuple(notes))

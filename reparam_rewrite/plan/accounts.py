@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from reparam_rewrite.plan.children import Child, Found, PowerScale
-from reparam_rewrite.plan.values import Account
+from reparam_rewrite.plan.data import remark
+from reparam_rewrite.plan.skipping import remarks
+from reparam_rewrite.plan.values import Account, Rewrite, terms_of
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.values import Site
 
@@ -59,3 +63,21 @@ def shape_text(site: Site) -> Iterable[str]:
     else:
         sizes = [axis.size or "?" for axis in site.shape]
         yield f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Account]:
+    """The accounts, with a word on every parent that is left to run time."""
+    left = {
+        (rewrite.function, rewrite.site.name): [
+            f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
+            f"source doesn't tell {'that their sizes fit' if term.value.told else 'both shapes'}"
+            for term in terms_of(rewrite)
+            if term.value.at_run_time
+        ]
+        + [text for text in (remark(rewrite),) if text]
+        + list(remarks(rewrite.site))
+        for rewrite in rewrites
+    }
+    for account in accounts:
+        notes = left.get((account.function, account.site), [])
+        yield replace(account, notes=tuple(notes))

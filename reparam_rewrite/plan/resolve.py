@@ -147,42 +147,14 @@ def nothing_to_do(config: Config) -> Problem:
     dropped = [
         parent.place for rule in config.sites.values() for parent in rule.parents if not parent.keep
     ]
-    if dropped:
-        return Problem(
-            "nothing-to-do",
-            OfFile(),
-            dropped[0],
-            "every offset that the chain asks for is dropped: there is nothing to do",
-            "keep one of them.",
-        )
     chained = [named.place for chain in config.chains for named in chain]
-    return Problem(
-        "nothing-to-do",
-        OfFile(),
-        next(iter(chained), config.path),
-        "none of the chain's sites is sampled after another: there is nothing to offset",
-        "list the sites of one function.",
-    )
-
-
-def place_of(config: Config, child: str) -> Place:
-    """Where the config first asks for something to be done to `child`."""
-    if child in config.sites:
-        return config.sites[child].place
-    first = config.chains_of[child][0]
-    return next(named.place for named in first if named.name == child)
-
-
-def place_named(config: Config, child: str, parent: str) -> Place:
-    """Where the config names `parent`, be it for `child` or, in a chain, for others too."""
-    rule = config.rule(child, parent)
-    if rule is not None:
-        return rule.place
-    for chain in config.chains_of.get(child, []):
-        places = {named.name: named.place for named in chain}
-        if parent in places:
-            return places[parent]
-    return config.place_of_pair(child, parent)
+    text = "none of the chain's sites is sampled after another: there is nothing to offset"
+    hint = "list the sites of one function."
+    if dropped:
+        text = "every offset that the chain asks for is dropped: there is nothing to do"
+        hint = "keep one of them."
+    place = next(iter([*dropped, *chained]), config.path)
+    return Problem("nothing-to-do", OfFile(), place, text, hint)
 
 
 # -- children -------------------------------------------------------------------------------------
@@ -209,15 +181,21 @@ def children(function: Function, config: Config) -> list[Child]:
         if not pairs and not does:
             continue
         names.add(site.name)
-        child = Child(site, place_of(config, site.name), pairs)
-        if rule is not None:
-            child = replace(
-                child,
+        if rule is None:
+            first, *_ = config.chains_of[site.name]
+            place = next(named.place for named in first if named.name == site.name)
+            found.append(Child(site, place, pairs))
+            continue
+        found.append(
+            Child(
+                site,
+                rule.place,
+                pairs,
                 scale=scale_spec(function, config, rule, site),
                 basis=basis_of(rule.basis, site) if rule.basis is not None else None,
                 reparam=reparam_spec(config, rule, rule.reparam) if rule.reparam else None,
             )
-        found.append(child)
+        )
     return found
 
 
@@ -239,14 +217,7 @@ def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
         if own and (parent is None or parent.value is None) and is_listed(config, own[0].through):
             continue  # it is offset in the helper
         pairs.append(pair_of(function, config, child, name, parent))
-    order = {name: position for position, name in enumerate(names)}
-    return sorted(
-        pairs,
-        key=lambda pair: (
-            pair.site is None,
-            pair.site.index if pair.site else order[pair.parent],
-        ),
-    )
+    return sorted(pairs, key=lambda p: (p.site is None, p.site.index if p.site else 0))
 
 
 def pair_of(
@@ -254,32 +225,39 @@ def pair_of(
 ) -> Pair:
     """A child and one parent, of which the child's own table says `rule`."""
     place = config.place_of_pair(child.name, name)
-    value = center = site = None
-    if rule is not None and rule.value is not None:
-        value = Snippet(rule.value, rule.value_place or rule.place)
-    if rule is not None and isinstance(rule.center, str):
-        center = Snippet(rule.center, rule.center_place or rule.place)
+    chained = [named for chain in config.chains_of.get(child.name, []) for named in chain]
+    named = next((one.place for one in chained if one.name == name), place)
+    value = site = None
+    center: float | Snippet | None = None
+    if rule is not None:
+        named = rule.place
+        if rule.value is not None:
+            value = Snippet(rule.value, rule.value_place or rule.place)
+        if isinstance(rule.center, str):
+            center = Snippet(rule.center, rule.center_place or rule.place)
+        else:
+            center = rule.center
     found = function.find(name) if value is None else []
     if found:
         site = found[0]
-    if are_alternatives(found):
-        before = nearest(function, found, child)
-        site = before or site
-        variable = shared_variable(function, found, child) if found else None
-        if before is None and variable is not None:
-            # Whichever of them was sampled, this is its value.
-            value, site = Snippet(variable, place), None
+        if are_alternatives(found):
+            before = nearest(function, found, child)
+            site = before or site
+            variable = shared_variable(function, found, child)
+            if before is None and variable is not None:
+                # Whichever of them was sampled, this is its value.
+                value, site = Snippet(variable, place), None
     settings = config.settings(child.name, name)
     return Pair(
         child.name,
         name,
         place,
-        place_named(config, child.name, name),
+        named,
         coefficient_spec(settings, child.name, name, place),
         settings.reduce,
         site,
         value,
-        center if rule is None or isinstance(rule.center, str) else rule.center,
+        center,
     )
 
 
