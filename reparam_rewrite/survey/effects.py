@@ -87,8 +87,9 @@ RUNNERS = words("scan cond vmap pmap while_loop fori_loop switch")
 
 #: Functions of the modules above that call what they are given, which may do anything.
 HIGHER_ORDER = RUNNERS | words(
-    """apply_along_axis apply_over_axes associative_scan custom_linear_solve custom_root
-    fromfunction frompyfunc map piecewise platform_dependent reduce reduce_window vectorize"""
+    """apply_along_axis apply_over_axes associative_scan composite custom_linear_solve custom_root
+    fromfunction frompyfunc funm map piecewise platform_dependent reduce reduce_window scatter_apply
+    vectorize"""
 )
 
 #: Functions of the modules above that change what they are given, or files and settings.

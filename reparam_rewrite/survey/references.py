@@ -283,10 +283,17 @@ class References:
         return (self._any if joins else self._none)(node, at)
 
     def _name(self, node: ast.Name, at: At) -> Values:
-        where = at.space.where(node.id)
-        if not where and node.id not in self._index.module_names:
-            return frozenset([("import", f"builtins.{node.id}")])
-        return self.aliases.get((where, node.id))
+        space = at.space
+        values = self._named_in(space, node.id)
+        if space.is_class and space.outer is not None and node.id in space.names:
+            values |= self._named_in(space.outer, node.id)  # ``part = staticmethod(part)``
+        return values
+
+    def _named_in(self, space: Space, name: str) -> Values:
+        where = space.where(name)
+        if not where and name not in self._index.module_names:
+            return frozenset([("import", f"builtins.{name}")])
+        return self.aliases.get((where, name))
 
     def _attribute(self, node: ast.Attribute, at: At) -> Values:
         return self.aliases.attribute(self.value(node.value, at), node, at)
