@@ -10,11 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.arrays import apart, array_function, array_method, operation
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.effects import ARRAY_MODULES
 from reparam_rewrite.survey.families import FAMILIES
@@ -22,13 +24,11 @@ from reparam_rewrite.survey.functions import Function, Returned, Survey
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.nodes import GIVEN, walk
 from reparam_rewrite.survey.scans import SCAN
-from reparam_rewrite.survey.shapes import ELEMENTWISE
 from reparam_rewrite.survey.terms import (
     DATA,
     Form,
     Made,
     Term,
-    as_wide,
     at_line,
     both,
     hidden,
@@ -37,9 +37,7 @@ from reparam_rewrite.survey.terms import (
     laid_out,
     own_layout,
     picks_of,
-    product,
     scaled,
-    weighted,
 )
 from reparam_rewrite.survey.timeline import (
     Argument,
@@ -55,60 +53,6 @@ from reparam_rewrite.survey.values import Handler, Site
 
 #: How deep functions are followed, and how many expressions are read in all.
 DEEPEST, LONGEST = 8, 50_000
-
-#: Sums and products of the first two arguments: by what the second is multiplied, 0 for a product.
-ADDING = {"add": 1.0, "subtract": -1.0, "multiply": 0.0}
-
-#: What moves elements, and changes none. Of those that take several arrays all are meant.
-MOVING = frozenset(
-    [
-        "append",
-        "array",
-        "asarray",
-        "atleast_1d",
-        "atleast_2d",
-        "broadcast_to",
-        "column_stack",
-        "concatenate",
-        "expand_dims",
-        "flip",
-        "hstack",
-        "moveaxis",
-        "ravel",
-        "repeat",
-        "reshape",
-        "roll",
-        "squeeze",
-        "stack",
-        "swapaxes",
-        "tile",
-        "transpose",
-        "vstack",
-    ]
-)
-
-#: Those of them that put the elements of several arrays into one.
-JOINING = frozenset(["append", "column_stack", "concatenate", "hstack", "stack", "vstack"])
-
-#: Of the argument only the differences along an axis are seen.
-SOFTMAX = frozenset(["softmax", "log_softmax"])
-
-MOVING_METHODS = frozenset(
-    [
-        "add",
-        "astype",
-        "flatten",
-        "ravel",
-        "repeat",
-        "reshape",
-        "set",
-        "squeeze",
-        "swapaxes",
-        "transpose",
-    ]
-)
-
-ELEMENTWISE_METHODS = frozenset(["clip", "round"])
 
 #: Distributions over classes, of whose logits only the differences are seen.
 CLASSES = frozenset(["Categorical", "Multinomial"])
@@ -190,8 +134,7 @@ class Expansion:
         self.at = Moment(Run(function), 0, 0)
         self._survey = survey
         self._left = LONGEST
-        self._choices = 0
-        self._groups = 0
+        self._fresh = count(1)
         self._by_last: dict[str, list[Function]] = {}
         for known in survey.functions.values():
             self._by_last.setdefault(known.name.rpartition(".")[2], []).append(known)
@@ -259,8 +202,7 @@ class Expansion:
     def choice(self, run: Run, choice: int) -> int:
         """A number for branches of a run that no others have."""
         if choice not in run.choices:
-            self._choices += 1
-            run.choices[choice] = self._choices
+            run.choices[choice] = next(self._fresh)
         return run.choices[choice]
 
     @contextmanager
@@ -393,14 +335,15 @@ class Expansion:
                     return scaled(form, -1.0)
                 return form if isinstance(op, ast.UAdd) else Form(hidden(form.terms, "a test"))
             case ast.BinOp():
-                return self.operation(node)
+                left, right = self.form(node.left), self.form(node.right)
+                return operation(node, left, right, self.text_of(node), self._fresh)
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self.form(test)
-                self._choices += 1
+                choice = next(self._fresh)
                 first, second = self.form(body), self.form(orelse)
                 common = set(first.terms) & set(second.terms)
                 parts = [
-                    in_branch(form, self._choices, position, common)
+                    in_branch(form, choice, position, common)
                     for position, form in enumerate((first, second))
                 ]
                 return Form(both(*parts), made=first.made or second.made)
@@ -408,7 +351,7 @@ class Expansion:
                 return self.call(node)
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 parts_ = tuple(self.form(element) for element in elements)
-                return Form(self.apart(parts_), parts=parts_)
+                return Form(apart(parts_, self._fresh), parts=parts_)
             case ast.Dict(values=values):
                 forms = [self.form(value) for value in values]
                 return Form(hidden(both(*forms), "a dictionary"))
@@ -426,13 +369,6 @@ class Expansion:
     def inside_of(self, node: ast.expr) -> list[Form]:
         parts = ast.iter_child_nodes(node)
         return [self.form(part) for part in parts if isinstance(part, ast.expr)]
-
-    def apart(self, forms: Sequence[Form]) -> tuple[Term, ...]:
-        """The summands of the elements of one array: they are never added to each other."""
-        if sum(bool(form.terms) for form in forms) < 2:
-            return both(*forms)
-        self._choices += 1
-        return both(*(in_branch(form, self._choices, at) for at, form in enumerate(forms)))
 
     def comprehension(self, generators: list[ast.comprehension], elt: ast.expr) -> Form:
         own = dict(self.at.own)
@@ -490,62 +426,6 @@ class Expansion:
             )
         )
 
-    def operation(self, node: ast.BinOp) -> Form:
-        left, right = self.form(node.left), self.form(node.right)
-        untold = any(term.layout is None for term in (*left.terms, *right.terms))
-        loose = left.is_loose or right.is_loose or untold
-        return replace(self.combined(node, left, right), loose=loose)
-
-    def combined(self, node: ast.BinOp, left: Form, right: Form) -> Form:
-        match node.op:
-            case ast.Add() | ast.Sub():
-                other = right if isinstance(node.op, ast.Add) else scaled(right, -1.0)
-                # Also what is there twice.
-                return Form((*as_wide(left, other), *as_wide(other, left)))
-            case ast.Mult():
-                return self.times(left, right)
-            case ast.Div():
-                if right.terms:
-                    return Form(product(left, right) if left.terms else self.linked(right, "/"))
-                if right.number:
-                    return scaled(left, 1 / right.number)
-                return Form(weighted(left, f"1 / ({right.text})" if right.text else ""))
-            case ast.MatMult():
-                return self.contracted(node, [left, right])
-            case ast.Pow() if not right.terms:
-                return Form(self.linked(left, "**"))
-        return Form(hidden(both(left, right), ast.unparse(node)[:40]))
-
-    def times(self, left: Form, right: Form) -> Form:
-        if left.terms and right.terms:
-            return Form(product(left, right))
-        if right.terms:
-            left, right = right, left
-        if not left.terms:
-            return DATA
-        if right.number is not None:
-            return scaled(left, right.number)
-        return Form(weighted(left, right.text))
-
-    def contracted(self, node: ast.expr, operands: Sequence[Form]) -> Form:
-        """``X @ beta``, ``jnp.einsum("ij,j->i", X, beta)``"""
-        sampled = [form for form in operands if form.terms]
-        if len(sampled) != 1:
-            terms = product(sampled[0], sampled[1]) if len(sampled) > 1 else ()
-            return Form((*terms, *hidden(both(*sampled[2:]), "a product of several sites")))
-        text = ast.unparse(node) if self.at.depth == 0 else ""
-        return Form(
-            tuple(
-                replace(term, summed=True, text=text, line=node.lineno, layout=None)
-                for term in sampled[0].terms
-            )
-        )
-
-    def linked(self, form: Form, name: str) -> tuple[Term, ...]:
-        """What is added up in the argument of a function that works element by element."""
-        self._groups += 1
-        return tuple(replace(term, group=(*term.group, self._groups)) for term in form.terms)
-
     # Calls
 
     def resolve(self, node: ast.expr) -> str | None:
@@ -584,14 +464,18 @@ class Expansion:
         if name is not None and name.startswith("numpyro.distributions."):
             return self.distribution(node, name.removeprefix("numpyro.distributions."))
         if name is not None and name.startswith(ARRAY_MODULES):
-            return self.array_function(node, name)
+            return array_function(node, name, self.given(node), self.text_of(node), self._fresh)
         if name is None or name.startswith("."):
             followed = self.follow(node)
             if followed is not None:
                 return followed
         given = self.given(node)
         if isinstance(node.func, ast.Attribute) and name is None:
-            return self.method(node, node.func, given)
+            owner = self.form(node.func.value)
+            if owner.made is not None:  # ``Normal(...).to_event(1)``
+                return owner
+            text = self.text_of(node)
+            return array_method(node, node.func.attr, owner, given, text, self._fresh)
         if isinstance(node.func, ast.Name) and name is None and node.func.id == "sum":
             return given[0] if len(given) == 1 else Form(both(*given))
         if name == "numpyro.plate" or not any(form.terms for form in given):
@@ -602,77 +486,6 @@ class Expansion:
     def given(self, node: ast.Call) -> list[Form]:
         parts = [*node.args, *(keyword.value for keyword in node.keywords)]
         return [self.form(part) for part in parts]
-
-    def array_function(self, node: ast.Call, name: str) -> Form:
-        last = name.rpartition(".")[2]
-        if last in ("einsum", "dot", "matmul", "inner", "tensordot", "vdot", "multi_dot"):
-            return self.contracted(node, self.given(node))
-        given = self.given(node)
-        if not any(form.terms for form in given):
-            return DATA
-        called = ast.unparse(node.func)
-        if last in ADDING and len(given) >= 2:
-            first, second = given[:2]
-            if ADDING[last] == 0:
-                return self.times(first, second)
-            return Form(both(first, scaled(second, ADDING[last])))
-        if last == "negative":
-            return scaled(given[0], -1.0)
-        if last == "where" and len(given) == 3:
-            return Form(self.apart(given[1:]))
-        if last in ("clip", "float32", "float64"):
-            return Form(given[0].terms)
-        if last in SOFTMAX:
-            return Form(self.softmax(node, given))
-        if last in MOVING:
-            moved = given if last in JOINING else given[:1]
-            return Form(laid_out(both(*moved), None))
-        if last in ("take",):
-            picked = ast.unparse(node.args[1]) if len(node.args) > 1 else "an index"
-            taken = laid_out(given[0].terms, None)
-            return Form(tuple(replace(t, picked=t.picked or picked) for t in taken))
-        if last in ("sum", "mean", "average", "nansum"):
-            return self.reduced(node, given[0], scalar=len(given) == 1)
-        if last in ELEMENTWISE and len([form for form in given if form.terms]) == 1:
-            return Form(self.linked(Form(both(*given)), called))
-        return Form(hidden(both(*given), f"'{called}'"))
-
-    def softmax(self, node: ast.Call, given: list[Form]) -> tuple[Term, ...]:
-        """``softmax(eta, axis=-1)``: what is added to all of eta isn't seen."""
-        axis = argument(node, 1, "axis")
-        called = ast.unparse(node.func)
-        if (axis is not None and ast.unparse(axis) != "-1") or both(*given[1:]):
-            return hidden(both(*given), f"'{called}' over another axis than the last one")
-        linked = self.linked(given[0], called)
-        return tuple(replace(term, softmax=True) for term in linked)
-
-    def reduced(self, node: ast.expr, form: Form, *, scalar: bool) -> Form:
-        """``jnp.sum(x * b, axis=-1)``: as a product with data is added up."""
-        text = ast.unparse(node) if self.at.depth == 0 else ""
-        return Form(
-            tuple(
-                replace(t, summed=True, scalar=scalar, text=text, line=node.lineno, layout=None)
-                for t in form.terms
-            )
-        )
-
-    def method(self, node: ast.Call, called: ast.Attribute, given: list[Form]) -> Form:
-        """A method of a value: ``a.reshape(...)``, ``Normal(...).to_event(1)``."""
-        owner = self.form(called.value)
-        if owner.made is not None:
-            return owner
-        terms = both(owner, *given)
-        if not terms:
-            return DATA
-        if called.attr in MOVING_METHODS:
-            return Form(terms if called.attr == "astype" else laid_out(terms, None))
-        if called.attr in ("sum", "mean"):
-            return self.reduced(node, owner, scalar=not given)
-        if called.attr in ("dot",):
-            return self.contracted(node, [owner, *given])
-        if called.attr in ELEMENTWISE_METHODS and not both(*given):
-            return Form(self.linked(owner, called.attr))
-        return Form(hidden(terms, f"'.{called.attr}', which isn't followed"))
 
     def sample(self, node: ast.Call) -> Form:
         prior_node = argument(node, 1, "fn")
@@ -801,6 +614,10 @@ class Expansion:
         return Form(made=Made(family, given, nodes if self.at.depth == 0 else {}))
 
     # Text
+
+    def text_of(self, node: ast.expr) -> str:
+        """An expression as it is written, "" if it stands in another function."""
+        return "" if self.at.depth else ast.unparse(node)
 
     def written(self, node: ast.expr) -> str:
         """How a value without sites can be written in the function itself; "" if it can't."""
