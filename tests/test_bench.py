@@ -340,13 +340,14 @@ def test_the_chains_are_numpyro_s_own() -> None:
     from numpyro.infer import MCMC, NUTS
 
     from reparam_rewrite.bench.chains import Sampler
-    from reparam_rewrite.bench.variants import plain
+    from reparam_rewrite.bench.values import Variant
     from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
         call = call_of(GRAND_MEAN)
         options = Options(draws=100, warmup=50)
-        sampler = Sampler(plain(call, "x"), call.args, call.kwargs, call.latents, options)
+        plain = Variant("as written", "plain", call.model, "x")
+        sampler = Sampler(plain, call.args, call.kwargs, call.latents, options)
         found, values = sampler.run(3)
         mcmc = MCMC(
             NUTS(call.model),
@@ -392,7 +393,7 @@ def model(y):
 
 
 def test_rivals_know_where_they_apply() -> None:
-    from reparam_rewrite.bench.variants import grouped_sites, hierarchical_sites
+    from reparam_rewrite.bench.rivals import grouped_sites, hierarchical_sites
 
     assert hierarchical_sites(call_of(FIXTURES / "crossed")) == ["a_plate", "b_sample"]
     assert grouped_sites(call_of(FIXTURES / "crossed")) == ["a_plate", "b_sample"]
@@ -405,7 +406,7 @@ def test_zero_sums_have_the_law_of_zero_sum_normal() -> None:
     import numpyro.distributions as dist
     from numpyro import handlers, plate, sample
 
-    from reparam_rewrite.bench.variants import ZeroSum
+    from reparam_rewrite.bench.rivals import ZeroSum
 
     def model() -> Any:
         with plate("i", 4), plate("j", 3):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,13 +17,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reparam_rewrite import __version__
-from reparam_rewrite.bench import variants
 from reparam_rewrite.bench.chains import Sampler
 from reparam_rewrite.bench.guides import Trainer
 from reparam_rewrite.bench.progress import Progress
 from reparam_rewrite.bench.reference import exact, long_run
+from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS, Rival
 from reparam_rewrite.bench.state import Kept, digest, digest_of_call
 from reparam_rewrite.bench.values import (
+    PLAIN,
     Chains,
     Cost,
     Guided,
@@ -118,9 +120,13 @@ class Bench:
             dims=self.dims,
         )
         most = 1 + len(self.configs) * (2 if self.pilot else 1)
+        self._rivals = list(self._found(results)) if self.rivals else []
         self._plan(most, nuts, svi)
         with redirect_stdout(sys.stderr), double_precision():
-            candidates = [variants.plain(self.call, self.identity), *self._configured(results)]
+            candidates = [
+                Variant(PLAIN, "plain", self.call.model, self.identity),
+                *self._configured(results),
+            ]
             self._plan(len(candidates), nuts, svi)
             if nuts:
                 self._nuts(results, candidates)
@@ -135,23 +141,11 @@ class Bench:
 
     def _plan(self, candidates: int, nuts: bool, svi: bool) -> None:
         """Count the runs there will be; rivals that fail don't come."""
-        rows = candidates * (nuts + svi)
+        rows = candidates * (nuts + svi) + sum(
+            (nuts and rival.nuts) + (svi and rival.svi) for rival, _ in self._rivals
+        )
         once = len(self.configs) if self.pilot else 0
-        if svi:
-            once += 1
-        if self.rivals:
-            rival, identity = variants, self.identity
-            samplers = list(rival.samplers(self.call, identity, self.dims))
-            zero_sum = list(rival.zero_sum(self.call, identity))
-            vip = rival.untrained_vip(self.call, identity) is not None
-            low_rank = self.dims <= rival.GUIDES["AutoLowRankMultivariateNormal"]
-            if nuts:
-                rows += len(samplers) + len(zero_sum) + vip + low_rank
-                once += vip + low_rank
-            if svi:
-                guides = list(rival.guides(self.call, identity, self.dims))
-                dense = sum(one.dense for one in samplers)
-                rows += len(guides) + len(samplers) - dense + vip + len(zero_sum)
+        once += svi + sum(nuts and rival.trained is not None for rival, _ in self._rivals)
         self.progress.planned = once + rows * self.options.keys
 
     def _run(self, identity: Any, made: type[T], what: str, make: Callable[[], T]) -> T:
@@ -161,6 +155,13 @@ class Bench:
         return found
 
     # -- what is compared ---------------------------------------------------------------------
+
+    def _found(self, results: Results) -> Iterator[tuple[Rival, Variant]]:
+        """The rivals that are something for this model."""
+        for rival in RIVALS:
+            found = attempted(partial(rival.variant, self.call, self.identity, self.dims), results)
+            if found is not None:
+                yield rival, found
 
     def _configured(self, results: Results) -> Iterator[Variant]:
         for name, config in self.configs.items():
@@ -207,19 +208,14 @@ class Bench:
 
     def _nuts(self, results: Results, candidates: Sequence[Variant]) -> None:
         compared = list(candidates)
-        if self.rivals:
-            compared += attempted(
-                lambda: list(variants.samplers(self.call, self.identity, self.dims)), results
-            )
-            compared += attempted(self._vip, results)
-            compared += attempted(self._neutra, results)
-            compared += attempted(
-                lambda: list(variants.zero_sum(self.call, self.identity)), results
-            )
-            if self.dims > variants.LARGEST_DENSE:
-                results.notes.append(
-                    f"dense_mass=True is left out: a matrix of {self.dims:,} squared"
-                )
+        for rival, variant in self._rivals:
+            if rival.nuts and rival.trained is None:
+                compared.append(variant)
+            elif rival.nuts:
+                learned = attempted(partial(self._learned, rival, variant), results)
+                compared += [learned] if learned is not None else []
+        if self.rivals and self.dims > LARGEST_DENSE:
+            results.notes.append(f"dense_mass=True is left out: a matrix of {self.dims:,} squared")
         for variant in compared:
             results.nuts.append(self._row(variant))
             sampler = Sampler(
@@ -245,22 +241,16 @@ class Bench:
         identity = ["nuts", variant.identity, variant.dense, asdict(variant.cost), lengths, key]
         return self._run(identity, Chains, f"NUTS on {variant.name}, key {key}", make)
 
-    def _vip(self) -> list[Variant]:
-        untrained = variants.untrained_vip(self.call, self.identity)
-        if untrained is None:
-            return []
-
+    def _learned(self, rival: Rival, untrained: Variant) -> Variant:
+        """A rival as NUTS samples it, after SVI."""
         trained, cost = self._trained(untrained)
-        return [variants.trained_vip(untrained, trained.params, cost)]
 
-    def _neutra(self) -> list[Variant]:
-        untrained = variants.low_rank(self.call, self.identity)
-        if self.dims > variants.GUIDES[untrained.guide]:
-            return []
-        trained, cost = self._trained(untrained)
-        trainer = Trainer(untrained, self.call.args, self.call.kwargs, self.options)
-        trainer.start(0)
-        return [variants.neutra(untrained, trainer.guide, trained.params, cost)]
+        def guide() -> Any:
+            trainer = Trainer(untrained, self.call.args, self.call.kwargs, self.options)
+            trainer.start(0)
+            return trainer.guide
+
+        return rival.after(untrained, guide, trained.params, cost)
 
     def _trained(self, untrained: Variant) -> tuple[Trained, Cost]:
         """A variant's guide, as SVI leaves it."""
@@ -293,24 +283,15 @@ class Bench:
     # -- SVI ------------------------------------------------------------------------------------
 
     def _svi(self, results: Results, candidates: Sequence[Variant]) -> None:
-        reference = attempted(lambda: [self._reference(candidates)], results)
-        results.reference = reference[0] if reference else None
+        reference = results.reference = attempted(lambda: self._reference(candidates), results)
         compared = [
             replace(one, name=f"{one.name}, {one.guide}", cost=Cost()) for one in candidates
         ]
-        if self.rivals:
-            compared += variants.guides(self.call, self.identity, self.dims)
-            others = [
-                *attempted(lambda: list(variants.samplers(self.call, self.identity, 0)), results),
-                *filter(
-                    None,
-                    attempted(lambda: [variants.untrained_vip(self.call, self.identity)], results),
-                ),
-                *attempted(lambda: list(variants.zero_sum(self.call, self.identity)), results),
-            ]
-            compared += [
-                replace(one, name=f"{one.name}, {one.guide}") for one in others if not one.dense
-            ]
+        for rival, variant in self._rivals:
+            if rival.svi:
+                plain = rival.nuts  # else it is a guide, which its name tells
+                name = f"{variant.name}, {variant.guide}" if plain else variant.name
+                compared.append(replace(variant, name=name))
         for variant in compared:
             row = self._row(variant)
             results.svi.append(row)
@@ -321,7 +302,7 @@ class Bench:
                 self.progress.planned -= self.options.keys
                 continue
             for key in range(self.options.keys):
-                row.runs.append(self._guided(trainer, key, results.reference))
+                row.runs.append(self._guided(trainer, key, reference))
 
     def _guided(self, trainer: Trainer, key: int, reference: Reference | None) -> Guided:
         variant = trainer.variant
@@ -348,15 +329,24 @@ class Bench:
         return self._run(identity, Reference, what, make)
 
 
-def attempted(make: Callable[[], list[Any]], results: Results) -> list[Any]:
-    """What `make` gives; if it fails, nothing, and a note that says why."""
+def named(paths: Sequence[str]) -> list[str]:
+    """The names of configs in the table: of files, and of paths where files have the same name."""
+    names = [Path(path).name for path in paths]
+    return [
+        name if names.count(name) == 1 else path for name, path in zip(names, paths, strict=True)
+    ]
+
+
+def attempted(make: Callable[[], T | None], results: Results) -> T | None:
+    """What `make` gives; if it fails, None, and a note that says why."""
     try:
         return make()
     except Refusal:
         raise
     except Exception as error:
-        results.notes.append(why(error))
-        return []
+        if why(error) not in results.notes:
+            results.notes.append(why(error))
+        return None
 
 
 def why(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 ::
 
-    Call, configs    -> Variant        variants: as written, each config, rivals
+    Call, configs    -> Variant        running: as written, each config; rivals
     Variant, key     -> Chains         chains: NUTS
     Variant, key     -> Guided         guides: SVI
     Call             -> Reference      reference: the sd of every element

@@ -131,11 +131,10 @@ def run(request: Request, screen: Screen) -> int:
     prepare("bench")
 
     from reparam_rewrite.bench.advice import advice
-    from reparam_rewrite.bench.running import Bench
+    from reparam_rewrite.bench.running import Bench, named
     from reparam_rewrite.bench.state import Kept
     from reparam_rewrite.bench.tables import as_csv, as_json, as_text
     from reparam_rewrite.bench.values import Options
-    from reparam_rewrite.bench.variants import named
     from reparam_rewrite.running.call import called
 
     def said(text: str) -> None:

@@ -1,0 +1,198 @@
+"""What a person would try instead of a config: one entry of `RIVALS` for each.
+
+An entry says what the model is made into, and whether that is for NUTS, for SVI or for both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from numpyro import handlers
+from numpyro.infer.reparam import LocScaleReparam, NeuTraReparam, Reparam
+
+from reparam_rewrite.bench.values import PLAIN, Cost, Variant
+from reparam_rewrite.running.call import Call
+from reparam_rewrite.running.trace import copied, traced
+from reparam_rewrite.running.values import Model
+
+#: Families that LocScaleReparam knows to take the location and scale out of.
+LOC_SCALE = ("Normal", "StudentT", "Cauchy", "Laplace", "Gumbel", "Logistic")
+
+#: More masses than this are a matrix of gigabytes.
+LARGEST_DENSE = 10_000
+
+
+def base_of(fn: Any) -> Any:
+    """The distribution itself, without what plates, masks and events put around it."""
+    while hasattr(fn, "base_dist") and not hasattr(fn, "transforms"):
+        fn = fn.base_dist
+    return fn
+
+
+def hierarchical_sites(call: Call) -> list[str]:
+    """Latent sites of loc-scale families whose location or scale depends on other latents."""
+    traces = [traced(call.model, *copied(call.args, call.kwargs), key=key) for key in (0, 1)]
+    found = []
+    for name in call.latents:
+        first, second = (base_of(trace[name]["fn"]) for trace in traces)
+        if type(first).__name__ not in LOC_SCALE:
+            continue
+        if any(
+            not np.array_equal(np.asarray(getattr(first, p)), np.asarray(getattr(second, p)))
+            for p in ("loc", "scale")
+        ):
+            found.append(name)
+    return found
+
+
+def grouped_sites(call: Call) -> list[str]:
+    """Normal sites of several elements around 0, which ZeroSumNormal could take the place of."""
+    trace = traced(call.model, *copied(call.args, call.kwargs))
+    return [
+        name
+        for name in call.latents
+        if type(base_of(trace[name]["fn"])).__name__ == "Normal"
+        and np.size(trace[name]["value"]) > 1
+        and not np.any(np.asarray(base_of(trace[name]["fn"]).loc))
+    ]
+
+
+class ZeroSum(Reparam):  # type: ignore[misc]
+    """The site of a ZeroSumNormal of the same scale, for one of a Normal around 0.
+
+    A ZeroSumNormal is a Normal without its means, along all axes. It is sampled as that: the means
+    are values of their own that the data say nothing of, and that meet nothing else.
+    """
+
+    def __call__(self, name: str, fn: Any, obs: Any) -> Any:
+        import numpyro
+
+        raw = numpyro.sample(f"{name}_raw", fn)
+        for axis in range(-jnp.ndim(raw), 0):
+            if jnp.shape(raw)[axis] > 1:
+                raw = raw - jnp.mean(raw, axis=axis, keepdims=True)
+        return None, raw
+
+
+#: Gives a guide that knows its model.
+Guide = Callable[[], Any]
+
+
+class Rival(NamedTuple):
+    """One thing to compare with.
+
+    `name` is that of its row. `made` gives the model that is sampled, with what tells this rival's
+    runs from others, and None where it is nothing for this model. `most` is up to how many
+    unconstrained values it is tried, and `dense` asks NUTS for a dense mass matrix. `guide` is what
+    SVI fits, the name of a class of numpyro.infer.autoguide. `trained` makes what NUTS samples of
+    what SVI has learned.
+    """
+
+    name: str
+    made: Callable[[Call], tuple[Model, str] | None]
+    nuts: bool = True
+    svi: bool = True
+    most: float = math.inf
+    dense: bool = False
+    guide: str = "AutoDiagonalNormal"
+    trained: Callable[[Model, Guide, Mapping[str, Any]], Model] | None = None
+    other_prior: bool = False
+
+    def variant(self, call: Call, identity: str, dims: int) -> Variant | None:
+        """The rival for a model of `dims` unconstrained values, before anything is trained."""
+        found = self.made(call) if dims <= self.most else None
+        if found is None:
+            return None
+        model, mark = found
+        return Variant(
+            self.name,
+            "rival",
+            model,
+            f"{identity} {mark}",
+            dense=self.dense,
+            guide=self.guide,
+            other_prior=self.other_prior,
+        )
+
+    def after(
+        self, variant: Variant, guide: Guide, params: Mapping[str, Any], cost: Cost
+    ) -> Variant:
+        """The variant as NUTS samples it once its guide has been trained at a `cost`."""
+        assert self.trained is not None
+        arrays = {name: jnp.asarray(value) for name, value in params.items()}
+        model = self.trained(variant.model, guide, arrays)
+        # How it was trained is in its cost: what NUTS samples has no guide of its own.
+        return replace(variant, model=model, guide=Variant.guide, cost=cost)
+
+
+def as_written(mark: str) -> Callable[[Call], tuple[Model, str]]:
+    return lambda call: (call.model, mark)
+
+
+def reparameterized(
+    reparam: Callable[[], Reparam], mark: str, sites_of: Callable[[Call], list[str]]
+) -> Callable[[Call], tuple[Model, str] | None]:
+    """The model with a reparameterizer of NumPyro's for each of some sites, if it has any."""
+
+    def made(call: Call) -> tuple[Model, str] | None:
+        sites = sites_of(call)
+        config = {name: reparam() for name in sites}
+        return (handlers.reparam(call.model, config=config), f"{mark} {sites}") if sites else None
+
+    return made
+
+
+def with_centring(model: Model, guide: Guide, params: Mapping[str, Any]) -> Model:
+    """The model with each site as centred as SVI has learned."""
+    learned = {name: value for name, value in params.items() if name.endswith("_centered")}
+    made: Model = handlers.substitute(model, data=learned)
+    return made
+
+
+def straightened(model: Model, guide: Guide, params: Mapping[str, Any]) -> Model:
+    """The model where the trained guide is a standard normal."""
+    trained = guide()
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        # What a run leaves in the reparameterizer when it is stopped stays out of the next.
+        return NeuTraReparam(trained, dict(params)).reparam(model)(*args, **kwargs)
+
+    return made
+
+
+LOW_RANK, FULL_RANK = "AutoLowRankMultivariateNormal", "AutoMultivariateNormal"
+
+#: In the order of the tables.
+RIVALS = (
+    # Guides that know of correlations.
+    *(
+        Rival(f"{PLAIN}, {guide}", as_written(guide), nuts=False, most=most, guide=guide)
+        for guide, most in ((LOW_RANK, 20_000), (FULL_RANK, 2_000))
+    ),
+    Rival("dense_mass=True", as_written("dense"), svi=False, most=LARGEST_DENSE, dense=True),
+    Rival(
+        "LocScaleReparam(0)",
+        reparameterized(lambda: LocScaleReparam(0), "non-centred", hierarchical_sites),
+    ),
+    # Each site between centred and non-centred, as SVI learns it (Gorinova et al. 2020).
+    Rival(
+        "VIP",
+        reparameterized(lambda: LocScaleReparam(None), "vip", hierarchical_sites),
+        trained=with_centring,
+    ),
+    # NUTS in the coordinates of a guide with a low-rank covariance (Hoffman et al. 2019).
+    Rival(
+        "NeuTra, low rank",
+        as_written("neutra"),
+        svi=False,
+        most=20_000,
+        guide=LOW_RANK,
+        trained=straightened,
+    ),
+    Rival("ZeroSumNormal", reparameterized(ZeroSum, "zero", grouped_sites), other_prior=True),
+)
