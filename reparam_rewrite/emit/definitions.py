@@ -15,7 +15,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.emit import layout
+from reparam_rewrite.emit.edit import Lines
 from reparam_rewrite.emit.spell import Spelling
 
 CLASS = '''\
@@ -48,7 +48,7 @@ def {name}(reparam):
 class Definitions(Struct, frozen=True):
     """Definitions as lines without indent, and the statement that they stand above."""
 
-    made: tuple[layout.Lines, ...] = ()
+    made: tuple[Lines, ...] = ()
     before: int = 0
 
 

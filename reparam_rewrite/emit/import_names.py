@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from reparam_rewrite.emit import layout
+from reparam_rewrite.emit import wrap
 
 
 def dotted_of(node: cst.BaseExpression | None) -> str:
@@ -71,7 +71,7 @@ def import_from(package: str, texts: Sequence[str], module: cst.Module, width: i
     line = f"from {package} import {', '.join(texts)}"
     if len(line) <= width:
         return line
-    indent = " " * layout.STEP if not module.default_indent else module.default_indent
+    indent = " " * wrap.STEP if not module.default_indent else module.default_indent
     lines = [f"from {package} import (", *(f"{indent}{text}," for text in texts), ")"]
     return module.default_newline.join(lines)
 

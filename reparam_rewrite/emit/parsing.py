@@ -10,7 +10,7 @@ import re
 
 import libcst as cst
 
-from reparam_rewrite.emit.layout import margin_of
+from reparam_rewrite.emit.wrap import margin_of
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.encoding import Source, physical_lines
 

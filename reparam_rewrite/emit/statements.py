@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from reparam_rewrite.emit import layout
+from reparam_rewrite.emit import wrap
 from reparam_rewrite.emit.edit import (
     Change,
     Handled,
@@ -133,14 +133,14 @@ class Editor:
         after = [self._generated(lines, indent) for lines in change.after]
         return self._newline.join([*before, text, *after])
 
-    def _fitted(self, code: str, indent: str, behind: str, *, anew: bool) -> str:
+    def _fitted(self, code: str, indent: str, behind: str, *, anew: bool = False) -> str:
         """A changed statement, on as few lines as it needs; `anew`: whatever it is like."""
         room, comment = self._width - len(indent), len(behind.rstrip())
         if not anew and "\n" not in code and len(code) + comment <= room:
             return code
-        one_line = layout.joined(code.replace("\r\n", "\n"))
+        one_line = wrap.joined(code.replace("\r\n", "\n"))
         if one_line is not None:
-            lines = layout.statement(one_line, room, comment)
+            lines = wrap.statement(one_line, room, comment)
             return self._generated(lines, indent)[len(indent) :]
         if anew:
             raise Mismatch
@@ -149,23 +149,15 @@ class Editor:
     def _wrapped(self, code: str, handler: str, indent: str, behind: str) -> str:
         """``with handler:`` around a statement, which goes one step deeper.
 
-        It is laid out anew where it gets too long, if it was laid out as black would before.
+        It is laid out anew where it gets too long.
         """
-        header = layout.statement(f"with {handler}:", self._width - len(indent))
+        header = wrap.statement(f"with {handler}:", self._width - len(indent))
         inner = indent + self._step
-        comment = len(behind.rstrip())
-        lines = reindented(code, indent, "").replace("\r\n", "\n").split("\n")
-        longest = max(*map(len, lines), len(lines[-1]) + comment)
-        one_line = layout.joined("\n".join(lines))
-        if (
-            longest + len(inner) > self._width
-            and one_line is not None
-            and layout.statement(one_line, self._width - len(indent), comment) == tuple(lines)
-        ):
-            code = self._fitted(code, inner, behind, anew=True)
-        else:
-            code = reindented(code, indent, inner)
-        return f"{self._generated(header, indent)}{self._newline}{inner}{code}{behind}"
+        deeper = reindented(code, indent, inner)
+        lines = f"{inner}{deeper}{behind.rstrip()}".replace("\r", "").split("\n")
+        if max(map(len, lines)) > self._width:
+            deeper = self._fitted(code, inner, behind)
+        return f"{self._generated(header, indent)}{self._newline}{inner}{deeper}{behind}"
 
     def _split(
         self,
@@ -181,10 +173,10 @@ class Editor:
         """
         if not isinstance(choice, ast.IfExp) or change.splices:
             raise Mismatch
-        test = layout.joined(ungrouped(written(self._text, choice.test).replace("\r\n", "\n")))
+        test = wrap.joined(ungrouped(written(self._text, choice.test).replace("\r\n", "\n")))
         if test is None:
             raise Mismatch
-        header = layout.statement(f"if {test}:", self._width - len(indent))
+        header = wrap.statement(f"if {test}:", self._width - len(indent))
         kept = next(iter(change.parts))
         inner = indent + self._step
         body, orelse = (
@@ -250,12 +242,12 @@ class Editor:
             if first_line is not None and not last:
                 return self._with_first_line(listed, first_line.end(), item, indent)
             listed = listed[1:-1]
-        one_line = layout.joined(listed.replace("\r\n", "\n"))
+        one_line = wrap.joined(listed.replace("\r\n", "\n"))
         if one_line is None:
             return None
-        one_line = one_line.strip().removesuffix(",")
-        listed = f"{one_line}, {item}" if last else f"{item}, {one_line}"
-        lines = layout.statement(f"with ({listed},):", room, comment)
+        items = wrap.items_of(one_line)
+        items = [*items, item] if last else [item, *items]
+        lines = wrap.listed("with (", items, "):", room)
         return self._generated(lines, indent)[len(indent) : -1]
 
     def _with_first_line(self, listed: str, at: int, item: str, indent: str) -> str:
@@ -269,8 +261,8 @@ class Editor:
             ):                            plate_i,
                                       ):
         """
-        twice = layout.statement(f"with ({item}, item,):", self._width - len(indent))
-        lines = self._generated(twice[1:-2], indent)
+        _, *added, _ = wrap.listed("", [item], "", self._width - len(indent))
+        lines = self._generated(tuple(added), indent)
         own = re.compile(r"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)*([ \t\f]*)").match(listed, at)
         assert own is not None
         return f"with {listed[:at]}{own[1]}{lines.lstrip()}{self._newline}{listed[at:]}"
@@ -290,12 +282,12 @@ class Editor:
 
     def _generated(self, lines: Lines, indent: str = "") -> str:
         """Generated lines with the indent and the line ends of the file."""
-        strings = layout.lines_in_strings(lines)
+        strings = wrap.lines_in_strings(lines)
         made = []
         for number, line in enumerate(lines):
             if line and number not in strings:
                 code = line.lstrip(" ")
-                steps, rest = divmod(len(line) - len(code), layout.STEP)
+                steps, rest = divmod(len(line) - len(code), wrap.STEP)
                 line = indent + self._step * steps + " " * rest + code
             made.append(line)
         return self._newline.join(made)
@@ -349,7 +341,7 @@ def step_of(text: Text, statements: Sequence[ast.stmt]) -> str:
             line = text.lines[body.lineno - 1]
             if not line[: body.col_offset].strip():
                 return line[node.col_offset : body.col_offset]
-    return " " * layout.STEP
+    return " " * wrap.STEP
 
 
 def is_border(node: ast.stmt) -> bool:
@@ -379,7 +371,7 @@ def reindented(code: str, old: str, indent: str) -> str:
     if "\n" not in code:
         return code
     lines = code.split("\n")
-    strings = layout.lines_in_strings(lines)
+    strings = wrap.lines_in_strings(lines)
     for number in range(1, len(lines)):
         continued = lines[number - 1].rstrip("\r").endswith("\\")
         if number not in strings and not continued and lines[number].startswith(old):

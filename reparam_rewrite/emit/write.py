@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
-from textwrap import wrap
 
 from msgspec import Struct
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.emit import layout
-from reparam_rewrite.emit.edit import Handled, Moved
-from reparam_rewrite.emit.layout import Lines
+from reparam_rewrite.emit import wrap
+from reparam_rewrite.emit.edit import Handled, Lines, Moved
 from reparam_rewrite.emit.spell import Spelling
-from reparam_rewrite.emit.tidy import tidied
 from reparam_rewrite.plan.values import (
     NOTHING,
     WHOLE,
@@ -152,14 +150,14 @@ class Writer:
         return Code(
             self._before(),
             moved=Moved(base_name, base, loc, rewrite.position),
-            after=(layout.statement(line, self._room_shifted),),
+            after=(wrap.statement(line, self._room_shifted),),
         )
 
     def _handled(self, rewrite: OffsetRewrite | OtherRewrite, made: str, prior: str = "") -> Code:
         """A reparameterizer in a variable, and the handler that applies it."""
         reparam, data = rewrite.reparam, rewrite.data
         comment = () if data is None else self._warning(data)
-        lines = layout.statement(f"{reparam} = {made}", self._room_shifted)
+        lines = wrap.statement(f"{reparam} = {made}", self._room_shifted)
         self._shifts.append((*comment, *lines))
         if data is not None and data.optional:
             self._shifts.append(self._by_name(reparam, data))
@@ -173,10 +171,10 @@ class Writer:
         return (*self._sized, *declarations, *((shift, lines) for lines in self._shifts))
 
     def _declare(self, line: str) -> None:
-        self._declarations.append(layout.statement(line, self._room(self._rewrite.place.declare)))
+        self._declarations.append(wrap.statement(line, self._room(self._rewrite.place.declare)))
 
     def _shift(self, line: str) -> None:
-        self._shifts.append(layout.statement(line, self._room_shifted))
+        self._shifts.append(wrap.statement(line, self._room_shifted))
 
     def _room(self, statement: int) -> int:
         return self._width - indent_at(self._rewrite, statement)
@@ -198,11 +196,11 @@ class Writer:
         if prior.moved:
             assert self._site.call.prior is not None
             distribution = self._site.call.prior.text.replace("\r\n", "\n")
-            one_line = layout.joined(distribution)
+            one_line = wrap.joined(distribution)
             if one_line is None:
-                lines.append(layout.kept(variable, distribution, self._room(at)))
+                lines.append(wrap.kept(variable, distribution, self._room(at)))
             else:
-                lines.append(layout.statement(f"{variable} = {one_line}", self._room(at)))
+                lines.append(wrap.statement(f"{variable} = {one_line}", self._room(at)))
         if asked is None:
             return
         shape = f"{variable}.shape()"
@@ -212,7 +210,7 @@ class Writer:
             shape += f" + {variable}.event_shape"
         if asked.sizes:
             line = f"{asked.sizes} = {tuple_of(asked.plates)}"
-            self._sized.append((asked.sized, layout.statement(line, self._room(asked.sized))))
+            self._sized.append((asked.sized, wrap.statement(line, self._room(asked.sized))))
         if isinstance(support, PriorSupport) and support.bijector:
             biject = self._spell("numpyro.distributions.transforms.biject_to")
             self._declare(f"{support.bijector} = {biject}({variable}.support)")
@@ -251,8 +249,8 @@ class Writer:
             words = UNFIT.format(parent=label, child=rewrite.site.name)
             words = self._string(words + (NAMED if claimed else NAME))
             for condition in conditions:
-                raised = layout.raised("ValueError", words, room)
-                self._shifts.append((*layout.statement(f"if {condition}:", room), *raised))
+                raised = wrap.raised("ValueError", words, room)
+                self._shifts.append((*wrap.statement(f"if {condition}:", room), *raised))
 
     def _failed(self, check: Check, parent: str) -> str:
         """The condition under which a check fails."""
@@ -262,7 +260,7 @@ class Writer:
             case ChildHas(dims):
                 return f"len({self._shape()}) != {dims}"
             case PlateAt(dim, text):
-                return f"{grouped(tidied(text, self._quote))} != {dim}"
+                return f"{grouped(text)} != {dim}"
         shape = f"{self._jnp('shape')}({parent})"
         match check:
             case ShapeOrdered(order):
@@ -294,7 +292,7 @@ class Writer:
             return
         room = self._room_shifted
         if self._rewrite.place.shift == self._rewrite.place.declare:
-            lines = layout.sum_of(loc, self._signed(terms, named=False), room)
+            lines = wrap.sum_of(loc, self._signed(terms, named=False), room)
             if lines is not None:
                 self._shifts.append(lines)
                 return
@@ -302,8 +300,8 @@ class Writer:
             if term.variable:
                 self._declare(f"{term.variable} = {self._coefficient(term.coefficient)}")
         summed = self._signed(terms, named=True)
-        lines = layout.sum_of(loc, summed, room)
-        self._shifts += [lines] if lines else layout.added_up(loc, summed, room)
+        lines = wrap.sum_of(loc, summed, room)
+        self._shifts += [lines] if lines else wrap.added_up(loc, summed, room)
 
     def _signed(self, terms: tuple[Term, ...], *, named: bool) -> list[str]:
         """The summands of the offset, each after the first with its sign.
@@ -360,8 +358,8 @@ class Writer:
 
     def _value(self, value: Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
-        text = tidied(value.expression, self._quote)
-        center = tidied(value.center, self._quote)
+        text = value.expression
+        center = value.center
         if "jnp" in text or "jnp" in center:
             self._spell(JNP, self._sampled)  # imports it as jnp where the file doesn't
         if value.reduction is not None:
@@ -458,17 +456,17 @@ class Writer:
 
     def _by_name(self, reparam: str, data: DataDependence) -> Lines:
         """``if y is None: b_reparam = by_name(b_reparam)``, on two lines"""
-        missing = [f"{tidied(part, self._quote)} is None" for part in data.optional]
-        head = layout.statement(f"if {' or '.join(missing)}:", self._room_shifted)
+        missing = [f"{part} is None" for part in data.optional]
+        head = wrap.statement(f"if {' or '.join(missing)}:", self._room_shifted)
         made = self._spelling.by_name(self._rewrite.function)
-        return (*head, f"{' ' * layout.STEP}{reparam} = {made}({reparam})")
+        return (*head, f"{' ' * wrap.STEP}{reparam} = {made}({reparam})")
 
     def _warning(self, data: DataDependence) -> list[str]:
         """A comment above the reparameterizer, where draws mean something else with other data."""
         text = f"How {self._site.name} comes from its base depends on "
         text += f"{' and '.join(data.arguments)}: predict with the plain model."
         room = min(self._room_shifted, COMMENT)
-        return wrap(text, room, initial_indent="# ", subsequent_indent="# ")
+        return textwrap.wrap(text, room, initial_indent="# ", subsequent_indent="# ")
 
     # -- names and strings -------------------------------------------------------------------------
 

@@ -1,0 +1,269 @@
+"""Generated code that is too long gets one item a line in its outermost brackets.
+
+Statements come on one line without their indent, and go as lines without the indent of the first.
+`room` is what the line length leaves for them. This makes code readable; a formatter may do better,
+and the stamp of a generated file lets it (`source.stamp`).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+from reparam_rewrite.emit.edit import Lines
+from reparam_rewrite.survey.expressions import ungrouped
+
+#: How much deeper the lines in a bracket are.
+STEP = 4
+
+#: What can be told of code without parsing it. A string may have line ends.
+PART = re.compile(
+    r"""
+      (?P<string> [A-Za-z]{0,2} (?: \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
+        | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) )
+    | (?P<comment> \#[^\n]* )
+    | (?P<open> [(\[{] )
+    | (?P<close> [)\]}] )
+    | (?P<comma> , )
+    | (?P<operator> [ ](?: [-+] | or | and | if | else | for )[ ] )
+    | (?P<other> \w+ | . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+#: Where a line is broken first, if there are no commas.
+LOOSEST = (("if", "else"), ("or",), ("and",), ("+", "-"))
+
+#: Where parentheses may be put around something.
+VALUE = re.compile(r"(?P<head>(?:if|return|[\w.\[\], ]+? [-+]?=) )(?P<value>.+?)(?P<tail>:?)")
+
+
+def statement(text: str, room: int, comment: int = 0) -> Lines:
+    """A statement on as few lines as it needs; `comment` is the length of one behind it."""
+    if len(text) + comment <= room:
+        return (text,)
+    ways = [broken(text, room)]
+    found = VALUE.fullmatch(text)
+    if found is not None:
+        value = ungrouped(found["value"])
+        loose = len(split(value, ",", *(word for words in LOOSEST for word in words))) > 1
+        lines = indented(in_brackets(value, room - STEP))
+        ways.insert(0 if loose else 1, [f"{found['head']}(", *lines, f"){found['tail']}"])
+    ways = [lines for lines in ways if same(lines, text)]
+    return tuple(min(ways, key=lambda lines: excess(lines, room), default=[text]))
+
+
+def excess(lines: Iterable[str], room: int) -> int:
+    return sum(max(0, len(line) - room) for line in lines)
+
+
+def same(lines: Sequence[str], text: str) -> bool:
+    """Are the lines the same code? What only looks like a comma or a bracket isn't broken at."""
+    rest = "\n    pass" if text.endswith(":") else ""
+    try:
+        return ast.dump(ast.parse("\n".join(lines) + rest)) == ast.dump(ast.parse(text + rest))
+    except SyntaxError:
+        return False
+
+
+def broken(text: str, room: int) -> list[str]:
+    """The lines of code that must not go on, but in its brackets."""
+    if len(text) <= room:
+        return [text]
+    pairs = pairs_of(text)
+    if not pairs:
+        return [text]
+    start, end = max(pairs, key=lambda pair: pair[1] - pair[0])
+    head, inner, tail = text[: start + 1], text[start + 1 : end], text[end:]
+    return [*broken(head, room), *indented(in_brackets(inner, room - STEP)), *broken(tail, room)]
+
+
+def in_brackets(text: str, room: int) -> list[str]:
+    """The lines of what stands in brackets, where they may end between any two items."""
+    items = items_of(text)
+    if len(split(text, "for")) > 1:
+        items, loosest = [text], (("for", "if"),)
+    else:
+        loosest = LOOSEST
+    if len(items) > 1 or text.endswith(","):
+        lines = [in_brackets(item, room - 1) for item in items]
+        return [line + "," * (line is item[-1]) for item in lines for line in item]
+    if len(text) <= room:
+        return [text]
+    for words in loosest:
+        parts = split(text, *words)
+        if len(parts) > 1:
+            return [line for part in parts for line in broken(part.strip(), room)]
+    return broken(text, room)
+
+
+def items_of(text: str) -> list[str]:
+    """``a, f(b, c)`` as ``a`` and ``f(b, c)``."""
+    parts = (part.removeprefix(",").strip() for part in split(text, ","))
+    return [part for part in parts if part]
+
+
+def indented(lines: Sequence[str]) -> list[str]:
+    return [" " * STEP + line for line in lines]
+
+
+def listed(opening: str, items: Sequence[str], closing: str, room: int) -> Lines:
+    """``with (``, an item a line with a comma each, ``):``"""
+    lines = [broken(item, room - STEP - 1) for item in items]
+    commas = [line + "," * (line is item[-1]) for item in lines for line in item]
+    return (opening, *indented(commas), closing)
+
+
+# -- what stands where -------------------------------------------------------------------------
+
+
+def parts_of(text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """The parts of code, each with the number of brackets that it stands in."""
+    depth = 0
+    for part in PART.finditer(text):
+        depth -= part.lastgroup == "close"
+        yield part, depth
+        depth += part.lastgroup == "open"
+
+
+def pairs_of(text: str) -> list[tuple[int, int]]:
+    """Where brackets that stand in no others open and close, if something is in them."""
+    opened: list[int] = []
+    found: list[tuple[int, int]] = []
+    for part in PART.finditer(text):
+        if part.lastgroup == "open":
+            opened.append(part.start())
+        elif part.lastgroup == "close" and opened:
+            start = opened.pop()
+            if not opened and part.start() > start + 1:
+                found.append((start, part.start()))
+    return found
+
+
+def split(text: str, *marks: str) -> list[str]:
+    """Code in pieces, each of which but the first begins with a mark, outside of brackets."""
+    starts = [
+        part.start()
+        for part, depth in parts_of(text)
+        if depth == 0 and part.lastgroup in ("comma", "operator") and part[0].strip() in marks
+    ]
+    return [text[a:b] for a, b in zip([0, *starts], [*starts, None], strict=True)]
+
+
+def lines_in_strings(lines: Sequence[str]) -> frozenset[int]:
+    """The numbers of the lines that begin inside of a string, whose first blanks are its own.
+
+    That may be one in single quotes, too, where the line above ends with a backslash.
+    """
+    text = "\n".join(lines)
+    found: set[int] = set()
+    for part in PART.finditer(text) if "\n" in text else ():
+        if part.lastgroup == "string" and "\n" in part[0]:
+            first = text.count("\n", 0, part.start()) + 1
+            found.update(range(first, first + part[0].count("\n")))
+    return frozenset(found)
+
+
+def has(text: str, kind: str) -> bool:
+    return any(part.lastgroup == kind for part in PART.finditer(text))
+
+
+# -- statements of several parts ---------------------------------------------------------------
+
+
+def joined(code: str) -> str | None:
+    """A statement of several lines on one, as it would stand there.
+
+    None if it holds a comment, a line continuation, or a string of several lines.
+    """
+    if "\n" not in code:
+        return code
+    if "\\\n" in code or lines_in_strings(code.split("\n")) or has(code, "comment"):
+        return None
+    text = ""
+    for line in code.split("\n"):
+        piece = line.strip()
+        tight = text.endswith(("(", "[", "{")) or piece.startswith((")", "]", "}", "."))
+        text += piece if tight or not text else f" {piece}"
+    return without_trailing_commas(text)
+
+
+def without_trailing_commas(text: str) -> str:
+    """``f(a,)`` as ``f(a)``, but ``(a,)`` as it is."""
+    for comma in reversed(list(re.finditer(r",(?=[)\]}])", text))):
+        shorter = text[: comma.start()] + text[comma.end() :]
+        text = shorter if same([shorter], text) else text
+    return text
+
+
+def sum_of(target: str, terms: list[str], room: int) -> Lines | None:
+    """``target = term + term``: on one line, else one term a line inside parentheses.
+
+    A term after the first starts with its sign. None where names for its parts read better: a
+    term doesn't fit on a line, or there are one or two, with a call at the end.
+    """
+    line = f"{target} = {' '.join(terms)}"
+    if len(terms) == 1:
+        line = f"{target} = {ungrouped(terms[0])}"
+    if len(line) <= room:
+        return (line,)
+    calls = len(terms) < 3 and terms[-1].endswith(")")
+    if calls or any(STEP + len(term) > room for term in terms):
+        return None
+    return (f"{target} = (", *indented(terms), ")")
+
+
+def added_up(target: str, terms: list[str], room: int) -> list[Lines]:
+    """A sum as statements of its own, ``target = term`` and ``target += term``."""
+    first, *rest = terms
+    signed = [f"{target} {term[0]}= {ungrouped(term[2:])}" for term in rest]
+    return [statement(text, room) for text in (f"{target} = {ungrouped(first)}", *signed)]
+
+
+def raised(error: str, words: str, room: int) -> Lines:
+    """``raise ValueError("...")`` inside of an ``if``; long words are several strings."""
+    line = f"raise {error}({words})"
+    if len(line) + STEP <= room:
+        return tuple(indented([line]))
+    parts = [words]
+    if 2 * STEP + len(words) > room:
+        width = max(20, room - 2 * STEP - 3)
+        pieces = textwrap.wrap(words[1:-1], width, break_long_words=False, break_on_hyphens=False)
+        parts = [f"{words[0]}{piece} {words[0]}" for piece in pieces]
+        parts[-1] = f"{words[0]}{pieces[-1]}{words[0]}"
+    return tuple(indented([f"raise {error}(", *indented(parts), ")"]))
+
+
+def kept(target: str, expression: str, room: int) -> Lines:
+    """An assignment of an expression of several lines that are kept as they are, moved left.
+
+    In parentheses where its first line would be too long, or its lines would not hold together.
+
+    ::
+
+        sample(
+            "a",                                    a_prior = dist.Normal(
+            dist.Normal(                                0,  # centred
+                0,  # centred                       )
+            ),
+        )
+    """
+    lines = expression.split("\n")
+    strings = lines_in_strings(lines)
+    movable = [number for number in range(1, len(lines)) if number not in strings]
+    margins = [margin_of(lines[number]) for number in movable if lines[number]]
+    margin = min(margins, key=len, default="")
+    for number in movable:
+        lines[number] = lines[number].removeprefix(margin)
+    first, *rest = lines
+    closed = all(depth or part[0] != "\n" for part, depth in parts_of(expression))
+    if closed and len(f"{target} = {first}") <= room:
+        return (f"{target} = {first}", *rest)
+    moved = [line if n in strings else " " * STEP + line for n, line in enumerate(lines)]
+    return (f"{target} = (", *moved, ")")
+
+
+def margin_of(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
