@@ -138,21 +138,3 @@ def test_ruff_finds_nothing_new(width: int, tmp_path: Path) -> None:
         for name, said in found.items()
     }
     assert {name: said for name, said in new.items() if said} == {}
-
-
-@pytest.mark.parametrize("room", [30, 50, 60])
-@pytest.mark.parametrize(
-    "condition",
-    [
-        "jnp.shape(effect_group_tau_effect)[-1] != baseline_shape[-7]",
-        "jnp.shape(effect_group_tau)[:-1] not in ((), effect_group_prior.shape()[:-2])",
-        "len(low_shape_of_this) != 2 or (-2 if x.ndim == 3 else -1) != -2",
-    ],
-)
-def test_a_condition_is_broken_as_black_breaks_it(condition: str, room: int) -> None:
-    import black
-
-    from reparam_rewrite.emit.breaking import broken
-
-    mine = "\n".join([*broken(f"if {condition}:", room), "    pass\n"])
-    assert mine == black.format_str(mine, mode=black.Mode(line_length=room))

@@ -34,7 +34,7 @@ PART = re.compile(
 )
 
 #: Where a line is broken first, if there are no commas.
-LOOSEST = (("if", "else"), ("or",), ("and",), ("+", "-"))
+LOOSEST: list[tuple[str, ...]] = [("if", "else"), ("or",), ("and",), ("+", "-")]
 
 #: Where parentheses may be put around something.
 VALUE = re.compile(r"(?P<head>(?:if|return|[\w.\[\], ]+? [-+]?=) )(?P<value>.+?)(?P<tail>:?)")
@@ -82,11 +82,9 @@ def broken(text: str, room: int) -> list[str]:
 
 def in_brackets(text: str, room: int) -> list[str]:
     """The lines of what stands in brackets, where they may end between any two items."""
-    items = items_of(text)
-    if len(split(text, "for")) > 1:
-        items, loosest = [text], (("for", "if"),)
-    else:
-        loosest = LOOSEST
+    items, loosest = items_of(text), LOOSEST
+    if len(split(text, "for")) > 1:  # the commas of a comprehension separate no items
+        items, loosest = [text], [("for", "if")]
     if len(items) > 1 or text.endswith(","):
         lines = [in_brackets(item, room - 1) for item in items]
         return [line + "," * (line is item[-1]) for item in lines for line in item]
