@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.source.cells import CellDocument, Joined
+from reparam_rewrite.source.cells import CellDocument
 from reparam_rewrite.source.json_text import Span, items, members, spelled, splice, whole
 from reparam_rewrite.source.reading import read
 from tests.support.cli import Ran, run
@@ -694,10 +694,10 @@ CODE = st.sampled_from(
 )
 
 
-def joined_cells(data: bytes) -> Joined:
+def joined_cells(data: bytes) -> CellDocument:
     document = read("model.ipynb", data)
     assert isinstance(document, CellDocument)
-    return document.joined
+    return document
 
 
 @settings(deadline=None)
@@ -708,11 +708,11 @@ def joined_cells(data: bytes) -> Joined:
 def test_cells_that_are_joined_come_apart(cells: list[str], newline: str) -> None:
     data = notebook(*(cell.replace("\n", newline) for cell in cells))
     joined = joined_cells(data)
-    assert joined.part(joined.source.text) == {}
+    assert joined.changed_in(joined.module.text) == {}
     for border, cell in zip(joined.borders, joined.cells, strict=True):
         count = len(cell.hidden.text.splitlines())
         for line in range(1, count + 1):
-            assert joined.cell_of(border + line) == (cell, line)
+            assert joined.cell_at(border + line) == (cell, line)
 
 
 @pytest.mark.parametrize(
@@ -721,7 +721,7 @@ def test_cells_that_are_joined_come_apart(cells: list[str], newline: str) -> Non
 def test_a_border_that_is_lost_is_an_error(lost: str) -> None:
     joined = joined_cells(notebook("%time x", "y = 1"))
     with pytest.raises(ValueError, match="_reparam_rewrite_"):
-        joined.part(joined.source.text.replace(lost, ""))
+        joined.changed_in(joined.module.text.replace(lost, ""))
 
 
 # -- the rewritten notebook runs -----------------------------------------------------------------

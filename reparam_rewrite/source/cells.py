@@ -16,6 +16,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -102,9 +103,10 @@ def problem_of(cell: Cell) -> Diagnostic | None:
 
 
 class CellDocument(Document):
-    """A document whose module is made of cells.
+    """A document whose module is made of cells, each below a statement that is its border.
 
-    Its kinds say what `cells` there are, and what becomes of those that change (`with_cells`).
+    The kinds of it say what `cells` there are, and what becomes of those that change
+    (`with_cells`).
     """
 
     knows_folder = False
@@ -116,75 +118,56 @@ class CellDocument(Document):
     def with_cells(self, changed: dict[Cell, str]) -> bytes:
         raise NotImplementedError
 
-    @cached_property
-    def joined(self) -> Joined:
-        """The cells as one module."""
-        return join(self.module_path, self.cells)
-
     @property
     def module_path(self) -> str:
         """What messages about the module call it, until their places are those of cells."""
         return self.path
 
-    @property
+    @cached_property
     def module(self) -> Source:
-        return self.joined.source
+        newline = first_newline("".join(cell.hidden.text for cell in self.cells))
+        pieces: list[str] = []
+        for number, cell in enumerate(self.cells, 1):
+            pieces += [f"{BORDER}{number}{newline}", ended(cell.hidden.text, newline)]
+        text = "".join([*pieces, f"{BORDER}{len(self.cells) + 1}{newline}"])
+        return Source(self.module_path, text.encode(), "utf-8", text, newline)
 
-    def place(self, place: Place) -> Place:
-        return self.joined.place(place)
+    @cached_property
+    def borders(self) -> list[int]:
+        """The line of the module in which the border above each cell stands."""
+        lengths = (
+            len(physical_lines(ended(cell.hidden.text, self.module.newline)))
+            for cell in self.cells[:-1]
+        )
+        return list(accumulate(lengths, initial=1))
 
-    def border(self, line: int) -> str:
-        return self.joined.border(line)
-
-    def imported_before(self, line: int) -> frozenset[str]:
-        return self.joined.imported_before(line)
-
-    def located(self, refusal: Refusal) -> Refusal:
-        return Refusal([self._located(diagnostic) for diagnostic in refusal.diagnostics])
-
-    def _located(self, diagnostic: Diagnostic) -> Diagnostic:
-        place, source = diagnostic.place, diagnostic.source
-        if isinstance(place, Place) and place.path == self.module.path:
-            cell, line = self.joined.cell_of(place.line)
-            source = cell.line(line)
-        return diagnostic.moved(self.place, source)
-
-    def with_module(self, data: bytes) -> bytes:
-        try:
-            changed = self.joined.part(data.decode())
-        except ValueError:
-            message = "it can't be told which cell the generated code belongs to"
-            hint = "please report this notebook."
-            raise Refusal(Diagnostic(self.path, message, hint)) from None
-        return self.with_cells(changed)
-
-
-class Joined(Struct, frozen=True):
-    """The module, and the line in which the border above each cell stands."""
-
-    source: Source
-    cells: tuple[Cell, ...]
-    borders: tuple[int, ...]
-
-    def cell_of(self, line: int) -> tuple[Cell, int]:
+    def cell_at(self, line: int) -> tuple[Cell, int]:
         """The cell that a line of the module belongs to, and which of its lines that is."""
         at = max(0, bisect_right(self.borders, line) - 1)
         cell = self.cells[at]
         return cell, line - self.borders[at] + cell.lines_above
 
     def place(self, place: Place) -> Place:
-        """A place in the module as one in its cell; a place in another file stays what it is."""
-        if place.path != self.source.path:
+        if place.path != self.module_path:
             return place
-        cell, line = self.cell_of(place.line)
+        cell, line = self.cell_at(place.line)
         return cell.place(line, place.column)
 
+    def located(self, refusal: Refusal) -> Refusal:
+        return Refusal([self._located(diagnostic) for diagnostic in refusal.diagnostics])
+
+    def _located(self, diagnostic: Diagnostic) -> Diagnostic:
+        place, source = diagnostic.place, diagnostic.source
+        if isinstance(place, Place) and place.path == self.module_path:
+            cell, line = self.cell_at(place.line)
+            source = cell.line(line)
+        return diagnostic.moved(self.place, source)
+
     def border(self, line: int) -> str:
-        """The statement that begins the cell with a line of the module."""
         return f"{BORDER}{bisect_right(self.borders, line)}"
 
     def imported_before(self, line: int) -> frozenset[str]:
-        """The names that are imported, whatever happens, before a function in `line` can be called.
+        """What is surely imported when a function in `line` is called.
 
         In a notebook that is not only what stands above the first definition: whoever runs a cell
         has run those above it.
@@ -192,24 +175,32 @@ class Joined(Struct, frozen=True):
         names: set[str] = set()
         first = self.borders[bisect_right(self.borders, line) - 1]
         definitions = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
-        for statement in ast.parse(self.source.text).body:
+        for statement in ast.parse(self.module.text).body:
             if isinstance(statement, definitions) and statement.lineno > first:
                 break
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 names.update(name for name, _ in bound_by(statement))
         return frozenset(names)
 
-    def part(self, text: str) -> dict[Cell, str]:
-        """The cells that changed, with their new text, from the module as it was rewritten.
+    def with_module(self, data: bytes) -> bytes:
+        try:
+            changed = self.changed_in(data.decode())
+        except ValueError:
+            message = "it can't be told which cell the generated code belongs to"
+            hint = "please report this notebook."
+            raise Refusal(Diagnostic(self.path, message, hint)) from None
+        return self.with_cells(changed)
+
+    def changed_in(self, text: str) -> dict[Cell, str]:
+        """The cells that another text of the module changes, with their new texts.
 
         Raises ValueError if it can't be told which cell a line belongs to.
         """
-        newline = self.source.newline
+        newline = self.module.newline
         changed: dict[Cell, str] = {}
-        first = f"{BORDER}1{newline}"
-        if not text.startswith(first):
-            raise ValueError(first)
-        text = text.removeprefix(first)
+        before, border, text = text.partition(f"{BORDER}1{newline}")
+        if before or not border:
+            raise ValueError(before)
         for number, cell in enumerate(self.cells, 2):
             new, border, text = text.partition(f"{BORDER}{number}{newline}")
             if not border or BORDER in new:
@@ -223,22 +214,6 @@ class Joined(Struct, frozen=True):
         if text:
             raise ValueError(text)
         return changed
-
-
-def join(path: str, cells: Sequence[Cell]) -> Joined:
-    """The module of all cells; `path` is what messages call it."""
-    newline = first_newline("".join(cell.hidden.text for cell in cells))
-    pieces: list[str] = []
-    borders: list[int] = []
-    line = 1
-    for number, cell in enumerate(cells, 1):
-        code = ended(cell.hidden.text, newline)
-        pieces += [f"{BORDER}{number}{newline}", code]
-        borders.append(line)
-        line += len(physical_lines(code))
-    pieces.append(f"{BORDER}{len(cells) + 1}{newline}")
-    text = "".join(pieces)
-    return Joined(Source(path, text.encode(), "utf-8", text, newline), tuple(cells), tuple(borders))
 
 
 def ended(code: str, newline: str) -> str:

@@ -53,7 +53,7 @@ class Session(CellDocument):
 
     @property
     def first_line(self) -> int:
-        return self.joined.borders[-1] + 1
+        return self.borders[-1] + 1
 
     def refuse_elsewhere(self, place: Place, site: str, function: str) -> None:
         if place.path != self.own.path:
