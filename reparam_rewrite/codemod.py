@@ -87,8 +87,7 @@ class ReparamCommand(CodemodCommand):
 
 def shown(path: str) -> str:
     """A path for messages, from the current folder where it is in that."""
-    found = os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
-    return str(found)
+    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def config_at(path: str) -> Config:

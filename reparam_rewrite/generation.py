@@ -117,8 +117,8 @@ def attempt(target: Target, thorough: bool = False) -> Outcome:
         import traceback
 
         message = f"internal error: {type(error).__name__}: {error}"
-        said = Diagnostic(target.model, message, f"nothing was written. {REPORT}")
-        return Outcome(target, refused=(said,), trace=traceback.format_exc().rstrip())
+        problem = Diagnostic(target.model, message, f"nothing was written. {REPORT}")
+        return Outcome(target, refused=(problem,), trace=traceback.format_exc().rstrip())
 
 
 def generate_all(
@@ -131,16 +131,16 @@ def generate_all(
     Those that are known to be fresh are found first; the others are shared among the processors
     where that pays.
     """
-    found: dict[Target, Outcome] = {}
+    known: dict[Target, Outcome] = {}
     for target in targets:
         if not thorough and known_fresh(*target):
-            found[target] = attempt(target)
+            known[target] = attempt(target)
             ready()
-    left = [target for target in targets if target not in found]
+    left = [target for target in targets if target not in known]
     for target, outcome in zip(left, outcomes(left), strict=True):
-        found[target] = outcome
+        known[target] = outcome
         ready()
-    return [found[target] for target in targets]
+    return [known[target] for target in targets]
 
 
 def outcomes(targets: Sequence[Target]) -> Iterator[Outcome]:

@@ -69,7 +69,7 @@ def rewritten(document: Document, module: Source, config: Config, width: int) ->
             document.refuse_elsewhere(place, account.site, account.function)
     from reparam_rewrite.emit import emit
 
-    first = min(surveyed.functions[one.function].place.line for one in planned.rewrites)
+    first = min(surveyed.functions[step.function].place.line for step in planned.rewrites)
     certain = document.imported_before(first)
     if certain is not None:
         surveyed = replace(surveyed, certain=certain)
@@ -97,8 +97,8 @@ def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
         if function.place.line >= first_line
     }
     place = Place(config.path, 1, 1)
-    found = chosen(replace(surveyed, functions=functions), config)
-    return replace(config, functions=tuple(Named(function.name, place) for function in found))
+    asked = chosen(replace(surveyed, functions=functions), config)
+    return replace(config, functions=tuple(Named(function.name, place) for function in asked))
 
 
 def located(account: Account, document: Document) -> Account:

@@ -137,7 +137,7 @@ def run(request: Request, screen: Screen) -> int:
     from reparam_rewrite.bench.values import Options
     from reparam_rewrite.running.call import called
 
-    def said(text: str) -> None:
+    def tell(text: str) -> None:
         if not request.quiet:
             screen.account([text])
 
@@ -156,7 +156,7 @@ def run(request: Request, screen: Screen) -> int:
         Kept(Path(request.kept)),
         request.pilot if request.fit else "",
         not request.no_rivals,
-        said,
+        tell,
     )
     words = join(["reparam-rewrite", *sys.argv[1:]])
     results = bench.results(words, request.nuts or not request.svi, request.svi)
@@ -173,7 +173,7 @@ def run(request: Request, screen: Screen) -> int:
         text = as_text(results) + "".join(f"\n{sentence}" for sentence in sentences) + "\n"
     screen.print(text)
     if request.report is not None:
-        said(f"wrote {request.report}")
+        tell(f"wrote {request.report}")
     return DONE
 
 

@@ -53,10 +53,10 @@ def found_files(incomplete: str, endings: tuple[str, ...]) -> list[CompletionIte
     ]
     folders = [entry.name for entry in fitting if entry.is_dir()]
     names = [e.name for e in fitting if e.name.lower().endswith(endings) and e.is_file()]
-    if any(not ODD.isdisjoint(f"{folder}/{found}") for found in (*names, *folders)):
+    if any(not ODD.isdisjoint(f"{folder}/{other}") for other in (*names, *folders)):
         return [CompletionItem(incomplete, type="file")]
     if not names:
         return [CompletionItem(incomplete, type="dir")] if folders else []
     prefix = incomplete[: len(incomplete) - len(name)]
-    found_names = sorted([*names, *(f"{folder}/" for folder in folders)])
-    return [CompletionItem(prefix + found) for found in found_names]
+    offered = sorted([*names, *(f"{folder}/" for folder in folders)])
+    return [CompletionItem(prefix + path) for path in offered]

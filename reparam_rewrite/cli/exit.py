@@ -128,11 +128,11 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
         near = nearest(error.option_name.lstrip("-"), long)
         hint = f"did you mean --{near[0]}?" if near else "--help lists all of them."
         return Diagnostic(None, f"there is no option {error.option_name}", hint)
-    said = error.format_message().rstrip(".")
-    said = said[:1].lower() + said[1:]
-    extra = said.partition("got unexpected extra argument")[2].strip("s ()")
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    extra = message.partition("got unexpected extra argument")[2].strip("s ()")
     configs = [word for word in extra.split() if word.endswith(".toml")]
     if "--config" in known and configs:
         hint = f"a config has an option before its name: --config {configs[0]}"
-        return Diagnostic(None, said, hint)
-    return Diagnostic(None, said, "--help shows how to call it.")
+        return Diagnostic(None, message, hint)
+    return Diagnostic(None, message, "--help shows how to call it.")

@@ -122,36 +122,36 @@ def run(request: Request, screen: Screen) -> int:
     fitting = Fitting.of(call, settings)
     bar = screen.on_terminal and not request.quiet
     length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
-    found = fitting.pilot(request.pilot, length)
-    fits, warnings, least = fitting.fits(found)
+    pilot = fitting.pilot(request.pilot, length)
+    fits, warnings, least = fitting.fits(pilot)
     written_bases: tuple[Better, ...] = ()
-    helpful = fitting.bases(fits, found)
+    helpful = fitting.bases(fits, pilot)
     while request.bases and helpful:
         # The draws are of the plain model's sites, and so as good for one config as for another.
         settings = read_config(with_bases(settings, helpful).encode(), config)
         written_bases += helpful
         fitting = Fitting.of(call, settings)
-        fits, warnings, least = fitting.fits(found)
-        helpful = fitting.bases(fits, found)
+        fits, warnings, least = fitting.fits(pilot)
+        helpful = fitting.bases(fits, pilot)
     known = Bases(written_bases, helpful)
     worth = is_worth_it(fits) or bool(written_bases)
     arrays_path = Path(written_to).with_suffix(".npz")
-    made = with_fits(settings, fits, request.learn, arrays_path.name) if worth else None
+    fitted = with_fits(settings, fits, request.learn, arrays_path.name) if worth else None
     outputs: list[tuple[str, bytes]] = []
-    if made is not None:
-        if made.arrays:
-            outputs.append((str(arrays_path), npz_bytes(made.arrays)))
-        outputs.append((written_to, made.text.encode()))
-        fitting.check(made, written_to)
+    if fitted is not None:
+        if fitted.arrays:
+            outputs.append((str(arrays_path), npz_bytes(fitted.arrays)))
+        outputs.append((written_to, fitted.text.encode()))
+        fitting.check(fitted, written_to)
     written = [] if request.diff else write_outputs(outputs)
-    if request.diff and made is not None:
+    if request.diff and fitted is not None:
         before = read_bytes(config, "config")
-        screen.diff(unified_diff(before, made.text.encode(), Path(config), Path(config)))
+        screen.diff(unified_diff(before, fitted.text.encode(), Path(config), Path(config)))
     if request.form == "json":
         path = written_to if written else None
-        screen.print(as_json(fits, known, found, least, warnings, path))
+        screen.print(as_json(fits, known, pilot, least, warnings, path))
     elif not request.quiet:
-        screen.account(as_text(fits, known, found, least, warnings))
+        screen.account(as_text(fits, known, pilot, least, warnings))
         screen.account([f"wrote {path}" for path in written])
     elif warnings:
         screen.account([f"warning: {warning}" for warning in warnings])

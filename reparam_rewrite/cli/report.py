@@ -169,8 +169,8 @@ def failure(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def dumped(status: int, targets: list[Any], errors: Sequence[Any] = ()) -> str:
-    found = {"version": VERSION, "exit_status": status, "targets": targets, "errors": errors}
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    report = {"version": VERSION, "exit_status": status, "targets": targets, "errors": errors}
+    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
 def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:

@@ -132,9 +132,9 @@ def annotated(level: str, diagnostic: Diagnostic) -> str:
     elif place is not None:
         where = {"file": place}
     properties = {**where, "title": "reparam-rewrite"}
-    said = ",".join(f"{key}={quoted(value, ':,')}" for key, value in properties.items())
+    where_and_what = ",".join(f"{key}={quoted(value, ':,')}" for key, value in properties.items())
     hint = f"\nhint: {diagnostic.hint}" if diagnostic.hint else ""
-    return f"::{level} {said}::{quoted(diagnostic.message + hint)}"
+    return f"::{level} {where_and_what}::{quoted(diagnostic.message + hint)}"
 
 
 def quoted(text: str, marks: str = "") -> str:

@@ -143,10 +143,10 @@ def run(request: Request, screen: Screen) -> int:
         other = load(path, what, data, shown)
         return bound(function_in(other, name, shown), other, name, shown, given)[0]
 
-    made, path = None, f"<{model} with {request.config}>"
+    generated_now, path = None, f"<{model} with {request.config}>"
     if rewritten is not None:
-        made = loaded(model, "generated model", rewritten.data, path)
-    other: Any = made
+        generated_now = loaded(model, "generated model", rewritten.data, path)
+    other: Any = generated_now
     if generated is not None:
         other, path = loaded(generated, "generated file"), generated
     report = verify(
@@ -158,7 +158,7 @@ def run(request: Request, screen: Screen) -> int:
             points=request.points,
             seed=request.seed,
             skip=request.skip,
-            expected=made if generated is not None else None,
+            expected=generated_now if generated is not None else None,
             predict_args=predict_args,
             other_offsets=of_expressions(config) if config else (),
         ),

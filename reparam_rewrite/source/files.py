@@ -80,8 +80,8 @@ def missing(path: str, what: str) -> Diagnostic:
         return Diagnostic(path, f"the {what} does not exist", hint)
     with suppress(OSError):
         names = [entry.name for entry in file.parent.iterdir() if entry.is_file()]
-        if found := nearest(file.name, names):
-            hint = f"did you mean {listed(found, last='or')}?"
+        if similar := nearest(file.name, names):
+            hint = f"did you mean {listed(similar, last='or')}?"
             return Diagnostic(path, f"the {what} does not exist", hint)
     return Diagnostic(path, f"the {what} does not exist")
 
@@ -94,8 +94,8 @@ def refuse_same_file(given: str, output: str, what: str = "model") -> None:
     """
     refuse_unusable(output, "output")
     with suppress(OSError, ValueError):  # one of them does not exist: they are not the same
-        found = os.fstat(0) if given == STDIN else Path(given).stat()
-        if os.path.samestat(found, Path(output).stat()) and stat.S_ISREG(found.st_mode):
+        status = os.fstat(0) if given == STDIN else Path(given).stat()
+        if os.path.samestat(status, Path(output).stat()) and stat.S_ISREG(status.st_mode):
             message = f"the output is the {what} itself, which is never overwritten"
             raise Refusal(Diagnostic(output, message, TO_STDOUT))
 
@@ -131,25 +131,25 @@ def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
     moved: list[Staged] = []
     try:
         for path, data in outputs:
-            one = stage(path, data)
-            if one is not None:
-                staged.append(one)
-        for one in staged:
-            with refusing(one.path):
-                one.temporary.replace(one.target)
-            moved.append(one)
+            new = stage(path, data)
+            if new is not None:
+                staged.append(new)
+        for file in staged:
+            with refusing(file.path):
+                file.temporary.replace(file.target)
+            moved.append(file)
     except BaseException:  # also Ctrl-C
-        for one in staged:
+        for file in staged:
             with suppress(OSError):
-                one.temporary.unlink()
-        for one in moved:
+                file.temporary.unlink()
+        for file in moved:
             with suppress(OSError, Refusal):
-                restore(one)
+                restore(file)
         raise
-    for folder in {one.target.parent for one in staged}:
+    for folder in {file.target.parent for file in staged}:
         sync_folder(folder)
         sweep(folder)
-    return [one.path for one in staged]
+    return [file.path for file in staged]
 
 
 @contextmanager
@@ -213,12 +213,12 @@ def existing(path: str, target: Path, otherwise: str = TO_STDOUT) -> os.stat_res
         hint = "give the path of a file inside it."
         raise Refusal(Diagnostic(path, "the output is a folder", hint))
     try:
-        found = target.stat()
+        status = target.stat()
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise Refusal(Diagnostic(path, "the output is not a regular file", otherwise))
-    return found
+    return status
 
 
 def refuse_read_only(

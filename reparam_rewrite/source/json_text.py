@@ -48,18 +48,18 @@ def whole(text: str) -> Span:
 
 def members(text: str, start: int) -> dict[str, Span]:
     """The values of the object at `start` by their keys. Raises `Repeated`."""
-    found: dict[str, Span] = {}
+    values: dict[str, Span] = {}
     at = after_blank(text, start + 1)
     while text[at] != "}":
         key, colon = scanstring(text, at + 1)
-        if key in found:
+        if key in values:
             raise Repeated(key, at)
         value = after_blank(text, after_blank(text, colon) + 1)
-        found[key] = Span(value, end_of(text, value))
-        at = after_blank(text, found[key].end)
+        values[key] = Span(value, end_of(text, value))
+        at = after_blank(text, values[key].end)
         if text[at] == ",":
             at = after_blank(text, at + 1)
-    return found
+    return values
 
 
 def items(text: str, start: int) -> Iterator[Span]:
@@ -74,9 +74,9 @@ def items(text: str, start: int) -> Iterator[Span]:
 
 
 def after_blank(text: str, at: int) -> int:
-    found = BLANK.match(text, at)
-    assert found is not None
-    return found.end()
+    match = BLANK.match(text, at)
+    assert match is not None
+    return match.end()
 
 
 def end_of(text: str, start: int) -> int:

@@ -21,9 +21,9 @@ def line_length(start: Path) -> int:
     """
     try:
         for folder in folders_upward(start):
-            said = configured_in(folder)
-            if said is not None:
-                return said
+            length = configured_in(folder)
+            if length is not None:
+                return length
     except (OSError, ValueError, RecursionError, RuntimeError):
         # Unreadable or broken TOML (a ValueError), a loop of links (a RuntimeError): that file's
         # formatter has its own way of telling the user.
@@ -45,9 +45,9 @@ def configured_in(folder: Path) -> int | None:
     tools = table(read_toml(folder / "pyproject.toml").get("tool"))
     black = tools.get("black")
     # black takes an underscore for a hyphen.
-    said = {key.replace("_", "-"): value for key, value in table(black).items()}
-    if "line-length" in said:
-        return sensible(said["line-length"])
+    settings = {key.replace("_", "-"): value for key, value in table(black).items()}
+    if "line-length" in settings:
+        return sensible(settings["line-length"])
     for name in RUFF_FILES:
         if (folder / name).is_file():
             return ruff_length(read_toml(folder / name), folder)
@@ -64,10 +64,10 @@ def ruff_length(settings: dict[str, Any], folder: Path, depth: int = 8) -> int:
     if not isinstance(base, str) or depth == 0:
         return DEFAULT
     file = folder / Path(base).expanduser()
-    said = read_toml(file)
+    extended = read_toml(file)
     if file.name == "pyproject.toml":
-        said = table(table(said.get("tool")).get("ruff"))
-    return ruff_length(said, file.parent, depth - 1)
+        extended = table(table(extended.get("tool")).get("ruff"))
+    return ruff_length(extended, file.parent, depth - 1)
 
 
 def read_toml(file: Path) -> dict[str, Any]:

@@ -70,18 +70,18 @@ def heading(text: str) -> str | None:
     """
     at = end_of_blank_lines(text, 0)
     head = 0
-    while found := CELL_MAGIC.match(text, at):
-        if found[1] not in PYTHON:
+    while match := CELL_MAGIC.match(text, at):
+        if match[1] not in PYTHON:
             return None
-        head = found.end()
+        head = match.end()
         at = end_of_blank_lines(text, head)
     return text[:head]
 
 
 def end_of_blank_lines(text: str, at: int) -> int:
-    found = BLANK_LINES.match(text, at)
-    assert found is not None
-    return found.end()
+    match = BLANK_LINES.match(text, at)
+    assert match is not None
+    return match.end()
 
 
 def hide(text: str, first: int = 0) -> Hidden:
@@ -103,8 +103,8 @@ def restore(hidden: Hidden) -> str:
     pieces: list[str] = []
     text = hidden.text
     for standin, magic in hidden.magics:
-        before, found, text = text.partition(standin)
-        if not found:
+        before, separator, text = text.partition(standin)
+        if not separator:
             raise ValueError(standin)
         pieces += [before, magic]
     pieces.append(text)
@@ -115,13 +115,13 @@ def restore(hidden: Hidden) -> str:
 
 def magics_of(text: str) -> list[tuple[int, int]]:
     """Where the magics stand, as ``text[start:end]``, without the ends of their last lines."""
-    found: list[tuple[int, int]] = []
+    magics: list[tuple[int, int]] = []
     at = depth = 0
     start: int | None = None  # of the statement, once there is one
     asked = 0  # the end of a question mark that is the last of the line so far
     while at < len(text):
         if start is None and (end := magic_at(text, at)):
-            found.append((at, end))
+            magics.append((at, end))
             at = end
             continue
         part = PART.match(text, at)
@@ -132,7 +132,7 @@ def magics_of(text: str) -> list[tuple[int, int]]:
             continue
         if kind == "newline":
             if start is not None and asked and depth <= 0 and one_line(text, start, asked):
-                found.append((start, asked))
+                magics.append((start, asked))
             asked = 0
             start = start if depth > 0 else None
             continue
@@ -140,11 +140,11 @@ def magics_of(text: str) -> list[tuple[int, int]]:
         asked = at if part[0] == "?" else 0
         depth += (kind == "open") - (kind == "close")
         if kind == "assign" and depth == 0 and (value := assigned_magic(text, at)):
-            found.append(value)
+            magics.append(value)
             at = value[1]
     if start is not None and asked and depth <= 0 and one_line(text, start, asked):
-        found.append((start, asked))
-    return found
+        magics.append((start, asked))
+    return magics
 
 
 def magic_at(text: str, at: int) -> int:
@@ -162,9 +162,9 @@ def assigned_magic(text: str, at: int) -> tuple[int, int] | None:
 
 
 def end_of_line(text: str, at: int) -> int:
-    found = REST.match(text, at)
-    assert found is not None
-    return found.end()
+    match = REST.match(text, at)
+    assert match is not None
+    return match.end()
 
 
 def one_line(text: str, start: int, end: int) -> bool:

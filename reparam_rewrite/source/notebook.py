@@ -64,20 +64,20 @@ def read_cells(source: Source) -> dict[Cell, Span]:
     cells: dict[Cell, Span] = {}
     problems: list[Diagnostic] = []
     count = 0
-    for number, (cell, span) in enumerate(zip(notebook["cells"], spans, strict=True), 1):
-        if cell["cell_type"] != "code" or span is None or not is_python(cell):
+    for number, (entry, span) in enumerate(zip(notebook["cells"], spans, strict=True), 1):
+        if entry["cell_type"] != "code" or span is None or not is_python(entry):
             continue
         place = in_cell(source.path, number)
-        found = cell_of(joined_text(cell["source"]), place, f"cell {number}", count)
-        if found is None:
+        cell = cell_of(joined_text(entry["source"]), place, f"cell {number}", count)
+        if cell is None:
             continue
-        problem = problem_of(found)
+        problem = problem_of(cell)
         if problem is not None:
-            if "raises-exception" not in cell["metadata"].get("tags", []):
+            if "raises-exception" not in entry["metadata"].get("tags", []):
                 problems.append(problem)
             continue
-        count += len(found.hidden.magics)
-        cells[found] = span
+        count += len(cell.hidden.magics)
+        cells[cell] = span
     if problems:
         raise Refusal(problems)
     return cells
@@ -86,16 +86,16 @@ def read_cells(source: Source) -> dict[Cell, Span]:
 def parsed(source: Source) -> dict[str, Any]:
     """The JSON as a dictionary."""
     try:
-        found = json.loads(source.text)
+        notebook = json.loads(source.text)
     except json.JSONDecodeError as error:
         message = f"not a notebook, as it isn't JSON: {error.msg}"
         raise Refusal(in_json(source, error.pos, message)) from None
     except ValueError as error:  # a number with too many digits
         message = f"not a notebook that Python can read: {error}"
         raise Refusal(Diagnostic(source.path, message)) from None
-    if not isinstance(found, dict) or "nbformat" not in found:
+    if not isinstance(notebook, dict) or "nbformat" not in notebook:
         raise Refusal(Diagnostic(source.path, "not a notebook: it says no nbformat", SAVE))
-    return found
+    return notebook
 
 
 def refuse_other_formats(path: str, notebook: dict[str, Any]) -> None:
@@ -127,9 +127,9 @@ def validate(path: str, notebook: dict[str, Any]) -> None:
     except nbformat.ValidationError as error:
         where = list(getattr(error, "absolute_path", ()))
         place = in_cell(path, where[1] + 1) if len(where) > 1 and where[0] == "cells" else path
-        said = str(error.message).split("\n")[0]
-        said = said if len(said) <= 200 else f"{said[:200]}..."
-        raise Refusal(Diagnostic(place, f"not a valid notebook: {said}", SAVE)) from None
+        reason = str(error.message).split("\n")[0]
+        reason = reason if len(reason) <= 200 else f"{reason[:200]}..."
+        raise Refusal(Diagnostic(place, f"not a valid notebook: {reason}", SAVE)) from None
 
 
 def refuse_other_languages(path: str, notebook: dict[str, Any]) -> None:
