@@ -24,8 +24,6 @@ from reparam_rewrite.source.reading import read
 from reparam_rewrite.source.stamp import origin
 from reparam_rewrite.source.targets import Target
 
-REPORT = "Please report this; -v shows the traceback."
-
 #: Below so many bytes of models, starting other processes takes longer than they save.
 WORTH_SHARING = 60_000
 
@@ -117,7 +115,7 @@ def attempt(target: Target, thorough: bool = False) -> Outcome:
         import traceback
 
         message = f"internal error: {type(error).__name__}: {error}"
-        problem = Diagnostic(target.model, message, f"nothing was written. {REPORT}")
+        problem = Diagnostic(target.model, message)
         return Outcome(target, refused=(problem,), trace=traceback.format_exc().rstrip())
 
 

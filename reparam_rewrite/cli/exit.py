@@ -77,11 +77,16 @@ def told(error: Exception, request: Request, screen: Screen, left: str) -> Seque
         return error.diagnostics
     if isinstance(error, RecursionError):
         return [too_deep(place)]
-    hint = f"{left}Please report this; -v shows the traceback."
     if request.verbose:
         screen.note("".join(traceback.format_exception(error)).rstrip())
-        hint = f"{left}Please report this, with the traceback above."
-    return [Diagnostic(place, f"internal error: {type(error).__name__}: {error}", hint)]
+    message = f"internal error: {type(error).__name__}: {error}"
+    return [Diagnostic(place, message, please_report(left, request.verbose))]
+
+
+def please_report(left: str, shown: bool) -> str:
+    """The hint of a mistake of ours: what is `left`, and whether its traceback was `shown`."""
+    traceback = ", with the traceback above" if shown else "; -v shows the traceback"
+    return f"{left}Please report this{traceback}."
 
 
 def refused(place: str | None, message: str, hint: str = "") -> NoReturn:

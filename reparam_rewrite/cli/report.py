@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED
+from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, please_report
 from reparam_rewrite.cli.request import Request
 from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.generation import Outcome
@@ -63,9 +63,8 @@ class Report:
     def problems(self, outcome: Outcome) -> Iterator[Diagnostic]:
         """What there is to say against a target."""
         for problem in outcome.refused:
-            shown = outcome.trace and self.request.loudness > 1
-            hint = problem.hint.replace("; -v shows the traceback.", ", with the traceback above.")
-            yield replace(problem, hint=hint) if shown else problem
+            hint = please_report("nothing was written. ", self.request.loudness > 1)
+            yield replace(problem, hint=hint) if outcome.trace else problem
         if self.is_held(outcome) and outcome.obstacle is not None:
             yield outcome.obstacle
 
