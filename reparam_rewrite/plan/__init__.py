@@ -6,7 +6,7 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.accounts import accounts_of, in_file_order, noted
 from reparam_rewrite.plan.already import was_rewritten
-from reparam_rewrite.plan.children import Child
+from reparam_rewrite.plan.children import Child, left_alone, to_rewrite
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.names import Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
@@ -17,11 +17,7 @@ from reparam_rewrite.plan.refusals.names import param_problems
 from reparam_rewrite.plan.refusals.together import moved_from_company, offset_twice
 from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.plan.scan import ScanContext, offset_in_scan
-from reparam_rewrite.plan.skipping import left_alone, to_rewrite
-from reparam_rewrite.plan.values import (
-    Plan,
-    Rewrite,
-)
+from reparam_rewrite.plan.values import Plan, Rewrite
 from reparam_rewrite.survey.functions import Survey
 
 __all__ = ["plan"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
 from reparam_rewrite.plan.children import Child, Found, PowerScale
-from reparam_rewrite.plan.data import remark
-from reparam_rewrite.plan.skipping import remarks
-from reparam_rewrite.plan.values import Account, Rewrite, terms_of
+from reparam_rewrite.plan.values import Account, DataDependence, Rewrite, ScanRewrite, terms_of
 from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import SKIP, Site
 
 
 def accounts_of(survey: Survey, functions: Found, *, skipped: bool = False) -> tuple[Account, ...]:
@@ -65,19 +63,40 @@ def shape_text(site: Site) -> Iterable[str]:
         yield f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
-def noted(accounts: tuple[Account, ...], rewrites: list[Rewrite]) -> Iterable[Account]:
-    """The accounts, with a word on every parent that is left to run time."""
-    left = {
-        (rewrite.function, rewrite.site.name): [
-            f"'{term.label}' must broadcast to '{rewrite.site.name}' when the model runs: the "
-            f"source doesn't tell {'that their sizes fit' if term.value.told else 'both shapes'}"
-            for term in terms_of(rewrite)
-            if term.value.at_run_time
-        ]
-        + [text for text in (remark(rewrite),) if text]
-        + list(remarks(rewrite.site))
-        for rewrite in rewrites
+def noted(accounts: Iterable[Account], rewrites: Iterable[Rewrite]) -> Iterator[Account]:
+    """The accounts, with what a person should know beside."""
+    notes = {
+        (rewrite.function, rewrite.site.name): tuple(notes_of(rewrite)) for rewrite in rewrites
     }
     for account in accounts:
-        notes = left.get((account.function, account.site), [])
-        yield replace(account, notes=tuple(notes))
+        yield replace(account, notes=notes.get((account.function, account.site), ()))
+
+
+def notes_of(rewrite: Rewrite) -> Iterator[str]:
+    """What is left to run time, or depends on data, and comments that may have been meant."""
+    site = rewrite.site
+    for term in terms_of(rewrite):
+        if term.value.at_run_time:
+            missing = "that their sizes fit" if term.value.told else "both shapes"
+            yield (
+                f"'{term.label}' must broadcast to '{site.name}' when the model runs: the source "
+                f"doesn't tell {missing}"
+            )
+    if not isinstance(rewrite, ScanRewrite) and rewrite.data is not None:
+        yield of_data(site.name, rewrite.data)
+    for comment in site.comments:
+        if comment.kind == "unknown":
+            yield f"'{comment.text}' does nothing: '{SKIP}' would leave the site alone"
+
+
+def of_data(site: str, data: DataDependence) -> str:
+    """How draws are to be used of a child whose map to its base depends on data."""
+    text = f"how '{site}' comes from its base depends on {' and '.join(data.arguments)}"
+    if not data.optional:
+        ending = ", and the source doesn't tell when there are no observations"
+    else:
+        missing = " or ".join(data.optional)
+        ending = f", so that draws of '{site}' itself count first where {missing} is None"
+        if data.untold:
+            ending += " (not all that is observed can be told)"
+    return f"{text}{ending}: predict with the plain model"

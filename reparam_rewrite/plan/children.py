@@ -127,6 +127,24 @@ class Child(Struct, frozen=True):
 Found = list[tuple[Function, list[Child]]]
 
 
+def left_alone(functions: Found) -> Found:
+    """The children that the model says to skip; of several places of one, the first."""
+    found: Found = []
+    for function, children in functions:
+        skipped = {child.site.name: child for child in children[::-1] if child.site.skip}
+        if skipped:
+            found.append((function, list(skipped.values())[::-1]))
+    return found
+
+
+def to_rewrite(functions: Found) -> Found:
+    """The functions that have other children, with those."""
+    found = [
+        (function, [c for c in children if not c.site.skip]) for function, children in functions
+    ]
+    return [(function, children) for function, children in found if children]
+
+
 class Quoted(Protocol):
     """The config, of which only lines can be shown."""
 

@@ -22,7 +22,7 @@ from reparam_rewrite.plan.alternatives import exclusive, is_before
 from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.values import DataDependence, Rewrite, ScanRewrite
+from reparam_rewrite.plan.values import DataDependence
 from reparam_rewrite.survey.data import reference
 from reparam_rewrite.survey.values import Observations, Site
 
@@ -102,19 +102,3 @@ def can_be_read(text: str, observed: Site, site: Site) -> bool:
     if text.isidentifier():
         return True
     return "@" not in text and is_before(observed.path, site.path)
-
-
-def remark(rewrite: Rewrite) -> str:
-    """What the account says of a child whose map depends on data; empty if it doesn't."""
-    if isinstance(rewrite, ScanRewrite) or rewrite.data is None:
-        return ""
-    own, data = rewrite.site.name, rewrite.data
-    text = f"how '{own}' comes from its base depends on {' and '.join(data.arguments)}"
-    if not data.optional:
-        ending = ", and the source doesn't tell when there are no observations"
-    else:
-        missing = " or ".join(data.optional)
-        ending = f", so that draws of '{own}' itself count first where {missing} is None"
-        if data.untold:
-            ending += " (not all that is observed can be told)"
-    return f"{text}{ending}: predict with the plain model"

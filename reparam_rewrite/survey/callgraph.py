@@ -63,3 +63,25 @@ class Callgraph(Struct, frozen=True, dict=True):
     def weighed(self) -> list[Call]:
         """The calls under what may weigh a log density."""
         return [call for call in self.edges if call.weighed]
+
+    def running(self, function: str) -> set[str]:
+        """All that may run a function, with itself: functions, lambdas and handlers."""
+        return reached(self.callers, {function})
+
+    def together(self, function: str) -> set[str]:
+        """All that a model may run that runs this function: what may call it, and their calls.
+
+        Such functions share one space of site names.
+        """
+        return reached(self.calls, self.running(function))
+
+
+def reached(graph: dict[str, set[str]], start: set[str]) -> set[str]:
+    """All that can be reached from `start`, with itself."""
+    found, waiting = set(start), list(start)
+    while waiting:
+        for name in graph.get(waiting.pop(), ()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found

@@ -207,6 +207,10 @@ class Segment(Struct, frozen=True):
     text: str
 
 
+#: The comment that leaves a site alone.
+SKIP = "# reparam: skip"
+
+
 class Comment(Struct, frozen=True):
     """A comment that is for the rewriter, or seems to be.
 

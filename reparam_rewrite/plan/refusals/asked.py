@@ -9,7 +9,6 @@ from msgspec import Struct
 from reparam_rewrite.messages import Filler, OfSite, Place, Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, Pair
-from reparam_rewrite.plan.traces import running
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.values import Site
 
@@ -33,7 +32,7 @@ class AskedChild(Struct, frozen=True, dict=True):
     @cached_property
     def running(self) -> set[str]:
         """All that may run the child's function, with itself: functions, lambdas and handlers."""
-        return running(self.survey, self.function)
+        return self.survey.running(self.function.name)
 
     def line(self, number: int) -> Place:
         """A line of the model's file."""

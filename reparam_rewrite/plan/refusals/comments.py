@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reparam_rewrite.messages import About, OfFile, OfSite, Problem
-from reparam_rewrite.plan.children import Found
-from reparam_rewrite.plan.skipping import SKIP, left_alone
-from reparam_rewrite.plan.traces import together
+from reparam_rewrite.plan.children import Found, left_alone
 from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.values import Comment, Site
+from reparam_rewrite.survey.values import SKIP, Comment, Site
 
 
 def comment_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
@@ -56,7 +54,8 @@ def partly_skipped(survey: Survey, functions: Found) -> Iterator[Problem]:
     """A site of two branches with the comment in one of them: is the other to be rewritten?"""
     by_name = {function.name: function for function, _ in functions}
     for function, children in left_alone(functions):
-        others = [by_name[name] for name in sorted(together(survey, function)) if name in by_name]
+        together = survey.together(function.name)
+        others = [by_name[name] for name in sorted(together & by_name.keys())]
         for child in children:
             places = [place for other in others for place in places_of(other, child.site.name)]
             bare = [place.place for place in places if not place.skip]

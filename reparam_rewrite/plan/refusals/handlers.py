@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.refusals.asked import AskedChild
-from reparam_rewrite.plan.traces import reached
-from reparam_rewrite.survey.callgraph import ANY
+from reparam_rewrite.survey.callgraph import ANY, reached
 from reparam_rewrite.survey.functions import Addressed
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Frame, Handler, Site, weighs

@@ -9,7 +9,6 @@ from msgspec import Struct
 from reparam_rewrite.messages import About, OfSite, Place, Problem
 from reparam_rewrite.plan.children import Child, Found
 from reparam_rewrite.plan.refusals.asked import AskedChild
-from reparam_rewrite.plan.traces import together
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.functions import Survey
 
@@ -37,7 +36,7 @@ def param_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
     hint = 'give it another name: {{ name = "..." }}, or use {{child}} and {{parent}} in it.'
     seen: dict[tuple[str, str], WantedParam] = {}  # by function and name
     for function, children in functions:
-        others = sorted(together(survey, function))
+        others = sorted(survey.together(function.name) & survey.functions.keys())
         taken = {name for other in others for name in survey.functions[other].taken}
         taken |= {f"{child.site.name}_base" for child in children}
         for param in (param for child in children for param in params_of(child)):
