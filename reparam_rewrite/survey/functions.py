@@ -10,7 +10,7 @@ from msgspec import Struct
 from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.callgraph import Callgraph
 from reparam_rewrite.survey.effects import FileFacts
-from reparam_rewrite.survey.timeline import Assigned, Timeline, Value
+from reparam_rewrite.survey.timeline import Assigned, RightSide, Timeline
 from reparam_rewrite.survey.values import Comment, Site
 
 
@@ -62,7 +62,7 @@ class Evaluated(Struct):
 
 
 #: What a ``return`` gives back, and the choices that lead there, each with the position taken.
-Returned = tuple[Value | None, tuple[tuple[int, int], ...]]
+Returned = tuple[RightSide | None, tuple[tuple[int, int], ...]]
 
 
 class Function(Struct):

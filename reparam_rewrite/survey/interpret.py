@@ -35,7 +35,7 @@ from reparam_rewrite.survey.timeline import (
     Either,
     Element,
     Repeated,
-    Value,
+    RightSide,
 )
 from reparam_rewrite.survey.values import REST, UNKNOWN_PRIOR, Frame, Handler, Plate, Site, closed
 
@@ -374,7 +374,7 @@ def bind_parts(state: State, target: ast.Tuple | ast.List, value: ast.expr, numb
                 state.bind(name.id, number, shape=(), data=data, era=None, value=known)
 
 
-def values_bound(state: State, node: ast.stmt) -> Iterator[tuple[str, Value]]:
+def values_bound(state: State, node: ast.stmt) -> Iterator[tuple[str, RightSide]]:
     """The right-hand sides of the names that a statement other than an assignment binds."""
     if isinstance(node, ast.Return):
         return

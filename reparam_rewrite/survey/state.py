@@ -22,14 +22,14 @@ from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import (
     NO_VALUES,
+    Altered,
     Argument,
     Assigned,
     Binding,
     Ended,
     Part,
-    Stored,
+    RightSide,
     Timeline,
-    Value,
 )
 from reparam_rewrite.survey.values import Frame, Shape
 
@@ -195,7 +195,7 @@ class State:
         names: AbstractSet[str],
         moment: int,
         bound: Container[str] = frozenset(),
-        values: Mapping[str, Value | None] = NO_VALUES,
+        values: Mapping[str, RightSide | None] = NO_VALUES,
     ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
         if not names:
@@ -209,7 +209,7 @@ class State:
         """What an expression binds, ``(n := len(y))``, stands for something else from then on."""
         self.forget(bound_names(node), moment, values=self.bound_inside(node))
 
-    def bound_inside(self, node: ast.expr) -> dict[str, Value]:
+    def bound_inside(self, node: ast.expr) -> dict[str, RightSide]:
         """The right-hand sides of the names that an expression binds."""
         if not bound_names(node):
             return {}
@@ -231,7 +231,7 @@ class State:
         else:
             self.function.evaluated.returned.append((value, tuple(self.chosen)))
 
-    def stored(self, target: ast.expr, value: Value) -> Iterator[tuple[str, Value]]:
+    def stored(self, target: ast.expr, value: RightSide) -> Iterator[tuple[str, RightSide]]:
         """The names whose right-hand sides change where `target` is assigned a value."""
         match target:
             case ast.Name(id=name):
@@ -249,7 +249,7 @@ class State:
                     root = root.value
                 if isinstance(root, ast.Name):
                     before = self.timeline.value(root.id)
-                    yield root.id, Stored(before, ast.unparse(target), value, root is holder)
+                    yield root.id, Altered(before, ast.unparse(target), value, root is holder)
 
     def parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
         """The shapes of the elements of a tuple."""

@@ -40,14 +40,14 @@ from reparam_rewrite.survey.terms import (
     scaled,
 )
 from reparam_rewrite.survey.timeline import (
+    Altered,
     Argument,
     Assigned,
     Either,
     Element,
     Part,
     Repeated,
-    Stored,
-    Value,
+    RightSide,
 )
 from reparam_rewrite.survey.values import Handler, Site
 
@@ -98,29 +98,29 @@ def sums_of(survey: Survey, function: Function) -> Sums:
     return expansion.sums
 
 
-class Run(Struct, eq=False):
-    """A run of a function: `given` are its arguments, and `around` is where it was called.
+class Activation(Struct, eq=False):
+    """One call of a function: `given` are its arguments, and `around` is where it was called.
 
     `around` is None unless it sees the names there. `known` are the forms of its values.
     """
 
     function: Function
     given: dict[str, Form] = {}
-    around: Moment | None = None
+    around: Here | None = None
     depth: int = 0
     known: dict[int, Form] = {}
     choices: dict[int, int] = {}
-    elements: dict[tuple[int, str], Value | None] = {}
+    elements: dict[tuple[int, str], RightSide | None] = {}
 
 
-class Moment(Struct, frozen=True, eq=False):
-    """Where an expression is evaluated: in a run, after the bindings until `mark`.
+class Here(Struct, frozen=True, eq=False):
+    """Where an expression is evaluated: in a call, after the bindings until `mark`.
 
     `own` are the names of a lambda or a comprehension, and `depth` is the number of functions
     that were called to get there.
     """
 
-    run: Run
+    run: Activation
     mark: int
     depth: int
     own: dict[str, Form] = {}
@@ -131,7 +131,7 @@ class Expansion:
 
     def __init__(self, survey: Survey, function: Function) -> None:
         self.sums = Sums(function)
-        self.at = Moment(Run(function), 0, 0)
+        self.at = Here(Activation(function), 0, 0)
         self._survey = survey
         self._left = LONGEST
         self._fresh = count(1)
@@ -141,13 +141,13 @@ class Expansion:
 
     # Values of names
 
-    def evaluate_all(self, run: Run) -> list[Form]:
+    def evaluate_all(self, run: Activation) -> list[Form]:
         """Expand all that a function evaluates, in its order, and tell what it returns."""
         for step in run.function.evaluated.steps:
             self.value(step, run)
         return self.returned(run.function.evaluated.returned, run)
 
-    def returned(self, returned: Sequence[Returned], run: Run) -> list[Form]:
+    def returned(self, returned: Sequence[Returned], run: Activation) -> list[Form]:
         """What a function gives back, each as it is in the branch that returns it."""
         forms = []
         for value, chosen in returned:
@@ -157,17 +157,17 @@ class Expansion:
             forms.append(form)
         return forms
 
-    def value(self, value: Value, run: Run) -> Form:
+    def value(self, value: RightSide, run: Activation) -> Form:
         """What a right-hand side adds up to in a run of the function that it stands in."""
         if id(value) not in run.known:
             run.known[id(value)] = DATA  # while it is expanded
             run.known[id(value)] = self.expanded(value, run)
         return run.known[id(value)]
 
-    def expanded(self, value: Value, run: Run) -> Form:
+    def expanded(self, value: RightSide, run: Activation) -> Form:
         match value:
             case Assigned(node, mark, depth):
-                with self.moved(Moment(run, mark, run.depth + depth)):
+                with self.moved(Here(run, mark, run.depth + depth)):
                     return self.form(node)
             case Argument(name):
                 return run.given.get(name, Form(text=name))
@@ -192,21 +192,21 @@ class Expansion:
                 if form.made or form.function:
                     return form
                 return replace(form, terms=both(form, first), text="")
-            case Stored(holder, _, stored, direct):
+            case Altered(holder, _, stored, direct):
                 form = DATA if holder is None else self.value(holder, run)
                 inside = self.value(stored, run).terms if direct else ()
                 inside = hidden(inside, "an element of an array or a dictionary")
                 return replace(form, terms=both(form, Form(inside)))
         return Form(function=self._survey.functions.get(value))
 
-    def choice(self, run: Run, choice: int) -> int:
+    def choice(self, run: Activation, choice: int) -> int:
         """A number for branches of a run that no others have."""
         if choice not in run.choices:
             run.choices[choice] = next(self._fresh)
         return run.choices[choice]
 
     @contextmanager
-    def moved(self, moment: Moment) -> Iterator[None]:
+    def moved(self, moment: Here) -> Iterator[None]:
         """A block that reads expressions of another moment."""
         before, self.at = self.at, moment
         try:
@@ -216,7 +216,7 @@ class Expansion:
 
     def variable(self, name: str) -> Form | None:
         """What a variable stands for; None if the name isn't one."""
-        moment: Moment | None = self.at
+        moment: Here | None = self.at
         while moment is not None:
             run = moment.run
             if name in moment.own:
@@ -231,9 +231,9 @@ class Expansion:
             moment = run.around
         return None
 
-    def called_by(self, name: str, value: Value, form: Form, moment: Moment) -> Form:
+    def called_by(self, name: str, value: RightSide, form: Form, moment: Here) -> Form:
         """The form of a variable: what is data is written by its name."""
-        if isinstance(value, Stored) and moment.depth == 0:
+        if isinstance(value, Altered) and moment.depth == 0:
             return replace(form, text=name)
         if form.terms or form.made or form.function or form.parts:
             return form
@@ -272,16 +272,16 @@ class Expansion:
         stored = self.stored_at(binding.value, ast.unparse(node), run)
         return None if stored is None else self.value(stored, run)
 
-    def stored_at(self, value: Value | None, key: str, run: Run) -> Value | None:
+    def stored_at(self, value: RightSide | None, key: str, run: Activation) -> RightSide | None:
         """The right-hand side of an element of an object."""
         place = id(value), key
         if place not in run.elements:
             run.elements[place] = self.found_at(value, key, run)
         return run.elements[place]
 
-    def found_at(self, value: Value | None, key: str, run: Run) -> Value | None:
+    def found_at(self, value: RightSide | None, key: str, run: Activation) -> RightSide | None:
         match value:
-            case Stored(holder, own, stored, _):
+            case Altered(holder, own, stored, _):
                 return stored if own == key else self.stored_at(holder, key, run)
             case Repeated(now, before):
                 last, first = self.stored_at(now, key, run), self.stored_at(before, key, run)
@@ -433,7 +433,7 @@ class Expansion:
 
     def imported(self, name: str) -> str | None:
         """The dotted name of an import, None if something else has the name."""
-        moment: Moment | None = self.at
+        moment: Here | None = self.at
         while moment is not None:
             binding = moment.run.function.timeline.at(name, moment.mark)
             if name in moment.own or (binding is not None and binding.value is not None):
@@ -539,10 +539,10 @@ class Expansion:
             carried = both(Form(carried), state)
         return Form(carried)
 
-    def run(self, function: Function, given: dict[str, Form]) -> Run:
+    def run(self, function: Function, given: dict[str, Form]) -> Activation:
         """A run of a function that is called now; one inside of another sees the names there."""
         around = self.at if "." in function.name and not self.is_method(function) else None
-        return Run(function, given, around, self.at.depth + 1)
+        return Activation(function, given, around, self.at.depth + 1)
 
     def is_method(self, function: Function) -> bool:
         return function.name.rpartition(".")[0] in self._survey.classes
@@ -675,7 +675,7 @@ def bound_to(target: ast.expr, form: Form) -> Iterator[tuple[str, Form]]:
         yield from bound_to(target.value, form)
 
 
-def is_nowhere_written(value: Value) -> bool:
+def is_nowhere_written(value: RightSide) -> bool:
     """Is it what a name is in one run of a loop, or after that, which other places can't write?"""
     while isinstance(value, Part) and value.whole is not None:
         value = value.whole

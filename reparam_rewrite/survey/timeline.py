@@ -33,7 +33,7 @@ class Argument(Struct, frozen=True, eq=False):
 class Part(Struct, frozen=True, eq=False):
     """What a target in a tuple gets of `whole`; `count` is 0 where a starred one is among them."""
 
-    whole: Value | None
+    whole: RightSide | None
     place: int
     count: int
 
@@ -41,37 +41,37 @@ class Part(Struct, frozen=True, eq=False):
 class Element(Struct, frozen=True, eq=False):
     """What the target of a loop is in one of its runs."""
 
-    over: Value
+    over: RightSide
 
 
 class Either(Struct, frozen=True, eq=False):
     """What a name is after branches of which one ran, each by its position among them."""
 
     choice: int
-    among: tuple[tuple[int, Value | None], ...]
+    among: tuple[tuple[int, RightSide | None], ...]
 
 
 class Repeated(Struct, frozen=True, eq=False):
     """What a name is after a block that ran any number of times, if at all."""
 
-    now: Value | None
-    before: Value | None
+    now: RightSide | None
+    before: RightSide | None
 
 
-class Stored(Struct, frozen=True, eq=False):
+class Altered(Struct, frozen=True, eq=False):
     """An object after ``d["k"] = value`` or ``d.k = value``; `key` is the target as it is written.
 
     `direct`: the target is an element or an attribute of the name itself.
     """
 
-    holder: Value | None
+    holder: RightSide | None
     key: str
-    value: Value
+    value: RightSide
     direct: bool
 
 
 #: What a name stands for, by its right-hand side, of a function its dotted name.
-Value = Assigned | Argument | Part | Element | Either | Repeated | Stored | str
+RightSide = Assigned | Argument | Part | Element | Either | Repeated | Altered | str
 
 
 class Binding(Struct, frozen=True):
@@ -100,7 +100,7 @@ class Binding(Struct, frozen=True):
         False  # an argument, or what array functions make of arguments: None is passed on
     )
     tail: Shape = (REST,)  # what shows of a shape that can't be read
-    value: Value | None = None  # its right-hand side; imports have none
+    value: RightSide | None = None  # its right-hand side; imports have none
 
     @property
     def fixed(self) -> bool:
@@ -120,7 +120,7 @@ class Binding(Struct, frozen=True):
 Ended = dict[tuple[str, int], Binding | None]
 
 
-NO_VALUES: Mapping[str, Value | None] = {}
+NO_VALUES: Mapping[str, RightSide | None] = {}
 NO_MARKS: list[int] = []
 
 
@@ -227,7 +227,7 @@ class Timeline:
         self,
         names: Iterable[str],
         statement: int,
-        values: Mapping[str, Value | None] = NO_VALUES,
+        values: Mapping[str, RightSide | None] = NO_VALUES,
         *,
         certain: bool = False,
     ) -> None:
@@ -240,7 +240,7 @@ class Timeline:
             unknown = Binding(self.version(), certain=certain, data=frozenset([name]), value=value)
             self.bind(name, statement, unknown)
 
-    def value(self, name: str) -> Value | None:
+    def value(self, name: str) -> RightSide | None:
         """The right-hand side that a name has now."""
         binding = self._now.get(name)
         return None if binding is None else binding.value
