@@ -103,6 +103,7 @@ class MadeHandler(Struct, eq=False):
 
     @property
     def node(self) -> str:
+        """What runs when the handler is called, among functions and lambdas."""
         return f"<handler {self.number}>"
 
 
@@ -130,6 +131,7 @@ class Aliases:
         self.enclosed: dict[str, int] = {}
 
     def put(self, key: Key, values: Iterable[Value]) -> None:
+        """Note that something stands for these values, too; who asked for it is read again."""
         known = self._values.get(key, NOTHING)
         more = known.union(values)
         if len(more) > len(known):
@@ -137,6 +139,7 @@ class Aliases:
             self.waiting.update(self._askers.get(key, ()))
 
     def get(self, key: Key) -> Values:
+        """All that something is known to stand for; what is being read depends on it."""
         asking = self._askers.get(key)
         if asking is None:
             self._askers[key] = {self.reading}
@@ -145,9 +148,11 @@ class Aliases:
         return self._values.get(key, NOTHING)
 
     def bind(self, name: str, values: Iterable[Value], space: Space) -> None:
+        """Note what a name stands for that is bound in that space."""
         self.put((space.where(name), name), values)
 
     def handler(self, value: Value) -> MadeHandler:
+        """The handler that a value names by its number."""
         return self.handlers[int(value[1])]
 
     def edge(self, at: At, callee: str, node: ast.expr) -> None:
@@ -276,11 +281,13 @@ class Aliases:
 
 
 def parameters(arguments: ast.arguments) -> list[ast.arg]:
+    """All parameters that a function or a lambda declares."""
     extra = [part for part in (arguments.vararg, arguments.kwarg) if part]
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
 
 
 def defaults(arguments: ast.arguments) -> Iterator[tuple[ast.expr, ast.arg]]:
+    """The default values of a function, each with its parameter."""
     places = [*arguments.posonlyargs, *arguments.args]
     with_default = places[len(places) - len(arguments.defaults) :]
     yield from zip(arguments.defaults, with_default, strict=True)

@@ -69,16 +69,19 @@ def is_starred(call: ast.Call) -> bool:
 
 
 def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    """What a call is given at a position, or by a name; None if nothing shows."""
     if len(call.args) > position:
         return call.args[position]
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
 def is_none(node: ast.expr | None) -> bool:
+    """Is it left out, or written as ``None``?"""
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
 
 def is_integer(node: ast.expr) -> bool:
+    """Is it an integer that is written out, perhaps with a minus?"""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node = node.operand
     return isinstance(node, ast.Constant) and type(node.value) is int

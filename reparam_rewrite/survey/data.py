@@ -108,6 +108,7 @@ def bounds_in(scope: Scope, family: str | None, prior: ast.expr | None) -> froze
 
 
 def data_of(scope: Scope, read: Reference) -> frozenset[str]:
+    """The arguments of the call that a reference reads, through what local names stand for."""
     if scope.is_unstable(read.root):
         return frozenset([read.text])
     binding = scope.binding(read.root)

@@ -79,6 +79,7 @@ ARRAY_MODULES = (
 
 
 def words(text: str) -> frozenset[str]:
+    """The words of a text: a set of names that is short to write."""
     return frozenset(text.split())
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+from reparam_rewrite.survey.families import FAMILIES
+
 # What `from numpyro import *` binds that matters here.
 STAR: dict[str, tuple[str, ...] | None] = {
     "numpyro": ("deterministic", "handlers", "param", "plate", "plate_stack", "sample"),
@@ -100,8 +102,6 @@ def star(module: str) -> Iterator[tuple[str, str]]:
         return
     names = STAR[module]
     if names is None:
-        from reparam_rewrite.survey.families import FAMILIES
-
         names = tuple(FAMILIES)
     for name in names:
         yield name, f"{module}.{name}"

@@ -66,6 +66,7 @@ def braced(node: ast.expr) -> str | None:
 
 
 def joined(parts: list[str | None]) -> str | None:
+    """The parts as one template; None if one of them can't be told."""
     known = [part for part in parts if part is not None]
     return "".join(known) if len(known) == len(parts) else None
 
@@ -104,6 +105,7 @@ def is_computed(node: ast.expr | None) -> bool:
 
 
 def is_text(node: ast.expr) -> bool:
+    """Is it a text that is written out?"""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
@@ -116,5 +118,6 @@ def may_be(name: str, others: Iterable[str]) -> bool:
 
 
 def pattern(template: str) -> re.Pattern[str]:
+    """What the names match that a template stands for."""
     pieces = re.split(r"\{[^{}]*\}", template)
     return re.compile(".*".join(map(re.escape, pieces)), re.DOTALL)

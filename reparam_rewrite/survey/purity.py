@@ -256,6 +256,7 @@ def acts(scope: Scope, part: ast.AST) -> bool:
 
 
 def has_operators(hooks: frozenset[str]) -> bool:
+    """Has the file a class whose operators may do anything?"""
     return any(name.startswith("__") and name not in NO_OPERATORS for name in hooks)
 
 

@@ -29,6 +29,7 @@ NO_NAMES: frozenset[str] = frozenset()
 
 
 def is_read(node: ast.AST) -> bool:
+    """Is a name, an attribute or an element read, rather than bound?"""
     return type(getattr(node, "ctx", None)) is ast.Load
 
 

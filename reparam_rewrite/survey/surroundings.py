@@ -166,4 +166,5 @@ def is_shown(index: Index, made: MadeHandler, block: With) -> bool:
 
 
 def lines_of(block: With) -> tuple[int, int]:
+    """The first and the last line of what stands in a block."""
     return block.body[0].lineno, block.end_lineno or 0

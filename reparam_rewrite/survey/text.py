@@ -48,10 +48,12 @@ class Text:
         return self._starts[line - 1] + column
 
     def place(self, node: ast.expr | ast.stmt) -> Place:
+        """Where a node starts, for messages."""
         offset = self.offset(node.lineno, node.col_offset)
         return Place(self.path, node.lineno, offset - self._starts[node.lineno - 1] + 1)
 
     def segment(self, node: ast.expr | ast.stmt) -> Segment:
+        """The text of a node, and where in the file that is."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         start = self.offset(node.lineno, node.col_offset)
