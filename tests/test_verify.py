@@ -26,6 +26,9 @@ FILES = [
     if (case / name).exists()
 ]
 
+#: Where all of a test is what `verify` says of models that are the same in every run.
+of_verify = pytest.mark.concerns("verify", "running", "testing.py", "messages.py", "bases.py")
+
 QUICK = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
 
 
@@ -43,6 +46,7 @@ def fixture(name: str, **options: Any) -> Report:
 LENGTHY = ("constrained", "kalman", "tensor_broadcast", "random_walks", "structured_coefficients")
 
 
+@of_verify
 @pytest.mark.parametrize(
     "file",
     [pytest.param(f, marks=[pytest.mark.long] * (f.parent.name in LENGTHY)) for f in FILES],
@@ -89,11 +93,13 @@ def found(report: Report, check: str) -> list[tuple[str, str, str]]:
 # What determinants are taken of, and what can't be told
 
 
+@of_verify
 @pytest.mark.parametrize("name", ["random_walks", "constrained", "kalman", "non_centred"])
 def test_a_determinant_by_blocks_is_that_of_the_whole(name: str) -> None:
     assert fixture(name, dense=4).equivalent
 
 
+@of_verify
 def test_a_block_that_is_too_large_is_not_passed_over() -> None:
     report = fixture("random_walks", dense=4, largest_block=3)
     (line,) = [line for line in report.lines if line.status == "unchecked"]
@@ -126,6 +132,7 @@ def model():
 """
 
 
+@of_verify
 def test_sites_that_depend_on_each_other_need_the_whole_jacobian() -> None:
     assert compared(INTERTWINED, INTERTWINED_REPARAM).equivalent
     report = compared(INTERTWINED, INTERTWINED_REPARAM, dense=4)
@@ -150,6 +157,7 @@ def model():
 """
 
 
+@of_verify
 def test_a_point_where_all_values_look_alike_is_compared_nearer() -> None:
     # At 40, a value is pi to the last bit, and the map seems to have no inverse.
     assert compared(FAR, FAR_REPARAM).equivalent
@@ -175,6 +183,7 @@ def model():
 """
 
 
+@of_verify
 def test_the_sign_of_an_offset_on_a_parent_below_a_bound() -> None:
     # Its value falls where its unconstrained value grows.
     assert compared(BOUNDED, BOUNDED_REPARAM).equivalent
@@ -206,6 +215,7 @@ BRANCHES_REPARAM = BRANCHES.replace(
 )
 
 
+@of_verify
 def test_branches_and_discrete_latents() -> None:
     assert compared(BRANCHES, BRANCHES_REPARAM, True).equivalent
     wrong = BRANCHES_REPARAM.replace("dist.Normal(2, 3)", "dist.Normal(2, 4)")
@@ -230,6 +240,7 @@ def model():
 """
 
 
+@of_verify
 def test_a_model_by_hand_may_call_its_base_sites_otherwise() -> None:
     assert compared(RAW, RAW_REPARAM).equivalent
     eps = RAW_REPARAM.replace('"a_raw"', '"eps"')
@@ -267,6 +278,7 @@ def model():
 """
 
 
+@of_verify
 def test_draws_of_other_keys_are_compared_by_their_moments() -> None:
     skip = tuple(check for check in QUICK if check != "predictive")
     plain = OWN_DRAWS.replace("Own(0.0", "dist.Normal(0.0")
@@ -290,6 +302,7 @@ def model():
 """
 
 
+@of_verify
 def test_what_only_a_guide_refuses() -> None:
     """The density is right, and autoguides can't follow a handler in the body of a scan."""
     plain = WALK.replace('    xi = numpyro.param("xi", 0.0)\n', "")
@@ -299,6 +312,7 @@ def test_what_only_a_guide_refuses() -> None:
     assert "takes the plain model, and not the generated one" in report.different[0].message
 
 
+@of_verify
 def test_what_takes_the_plain_model_neither_is_no_difference() -> None:
     """One plate at two dims."""
     plain = """
@@ -334,6 +348,7 @@ def test_a_model_that_does_not_run_is_different_and_says_where(tmp_path: Path) -
     assert line.message.endswith(f"({file}:13)")
 
 
+@of_verify
 def test_points_are_those_of_the_seed() -> None:
     wrong = RAW.replace("Normal(0, 10)", "Normal(0, 9)")
     first, again, other = (compared(RAW, wrong, seed=seed) for seed in (0, 0, 1))
@@ -341,6 +356,7 @@ def test_points_are_those_of_the_seed() -> None:
     assert first.lines != other.lines
 
 
+@of_verify
 def test_the_helper_of_test_suites() -> None:
     plain, good = load_model(HEAD + RAW), load_model(HEAD + RAW_REPARAM)
     assert assert_equivalent(plain, good, skip=QUICK, points=2).equivalent
