@@ -408,6 +408,7 @@ def is_alone(shape: Shape) -> bool:
 
 
 def described(axis: Axis) -> str:
+    """An axis in the words of a message: by its plate, else by its size."""
     if axis.plate is not None:
         return f"of plate {axis.plate.split(' ')[0]}"
     return f"of size {axis.size or '(not readable)'}"

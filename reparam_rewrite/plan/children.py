@@ -49,6 +49,7 @@ class CoefficientSpec(Struct, frozen=True):
 
     @property
     def is_elementwise(self) -> bool:
+        """Is there one for every element of the child?"""
         return self.has_shape and self.structure == "elementwise"
 
 

@@ -103,6 +103,7 @@ def offset(context: Context, child: Child) -> OffsetRewrite:
 
 
 def read(context: Context, child: Child) -> Reading:
+    """Read the parents of a child and what its scale is made of. Raises `Stop`."""
     site = child.site
     check_basis(site, child)
     subsampled = is_subsampled(site)

@@ -281,6 +281,7 @@ def in_one_call(site: Site, child: Site) -> bool:
 
 
 def is_listed(config: Config, function: str) -> bool:
+    """Does the config name the function among those to be rewritten?"""
     return any(named.name == function for named in config.functions)
 
 
@@ -290,6 +291,7 @@ def is_listed(config: Config, function: str) -> bool:
 def coefficient_spec(
     table: Settings | ScaleTable | PowerTable, child: str, parent: str, place: Place
 ) -> CoefficientSpec:
+    """What a table asks for of a coefficient; a scale and a power are always learned."""
     learn = table.learn if isinstance(table, Settings) else True
     name = table.name.format(child=child, parent=parent)
     init: Any = table.init  # arrays are read as tuples
@@ -297,6 +299,7 @@ def coefficient_spec(
 
 
 def scale_spec(function: Function, config: Config, rule: SiteRule, child: Site) -> ScaleSpec | None:
+    """What a site's own table asks for of its scale."""
     scale, name = rule.scale, rule.name
     if scale is None:
         return None
@@ -328,6 +331,7 @@ def scale_spec(function: Function, config: Config, rule: SiteRule, child: Site) 
 
 
 def basis_of(rule: BasisRule, site: Site) -> Basis:
+    """The basis of a site; axes to the left of its events are those of plates or of the batch."""
     setting = BASES[rule.kind].setting
     value = rule.settings.get(setting.name, setting.default)
     settings = f", {setting.name}={value!r}" if value != setting.default else ""
@@ -336,6 +340,7 @@ def basis_of(rule: BasisRule, site: Site) -> Basis:
 
 
 def reparam_spec(config: Config, rule: SiteRule, reparam: ReparamRule) -> ReparamSpec:
+    """Another reparameterizer of a site, whose transform is read and placed as a parent is."""
     place = reparam.transform_place or reparam.place
     by = None
     if reparam.transform:
