@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reparam_rewrite.source.fingerprint import fingerprint, fingerprint_of_file
+from reparam_rewrite.source.notebook_stamp import body_of, code_of
 
 SAME = {
     "blanks": ("x = f( 1,2 )\n", "x = f(1, 2)\n"),
@@ -149,3 +150,29 @@ def test_it_is_the_same_in_all_versions_of_python() -> None:
 
 def test_an_expression_may_be_deep() -> None:
     assert fingerprint("x = " + " + ".join(["a"] * 900) + "\n") != fingerprint("x = a\n")
+
+
+# -- cells of notebooks ----------------------------------------------------------------------------
+
+CELLS = [
+    ("%matplotlib inline\nx = f( 1 )", "%matplotlib inline\nx = f(1)\n", True),
+    ("%%time\nx=1", "%%time\nx = 1", True),
+    ("%%time\nx=1", "%%timeit\nx = 1", False),
+    ("%%bash\nls a", "%%bash\nls  a", False),
+    ("!pip install a\nx=1", "!pip install b\nx = 1", False),
+    ("%time f(a*(b+c))\nx=1", "%time f(a*b+c)\nx=1", False),
+    ("import b, a\nfiles = !ls", "import a\nimport b\n\nfiles = !ls\n", True),
+    ("x = a*(b+c)\n%time y", "x = a*b+c\n%time y", False),
+    ("plot( x );", "plot(x);", True),
+    ("broken(", "broken( (", False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "same"), CELLS)
+def test_a_cell(one: str, other: str, same: bool) -> None:
+    """A magic counts as it is written, and what stands beside it as Python."""
+
+    def code(text: str) -> str:
+        return code_of(body_of({"cells": [{"cell_type": "code", "source": text}]}))
+
+    assert (code(one) == code(other)) is same

@@ -82,7 +82,7 @@ def named(text: Text, statement: ast.stmt, call: ast.Call, variable: str) -> Ite
         yield Splice(start, start, f"{variable} = ")
         return
     sole = any(isinstance(part, ast.List) and part.elts == [call] for part in walk(statement))
-    opening, closing = ("", "") if sole else ("(", ")")  # black takes those of [(x := y)] away
+    opening, closing = ("", "") if sole else ("(", ")")  # as in [x := y]
     yield Splice(start, start, f"{opening}{variable} := ")
     if closing:
         yield Splice(end, end, closing)
