@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reparam_rewrite.running import parts
 from reparam_rewrite.running.errors import summary
 from reparam_rewrite.running.trace import compiled, traced
 from reparam_rewrite.verify.change import terms
@@ -21,7 +22,7 @@ def jit_lines(compared: Compared) -> Iterator[Line]:
     """
     change, point, options = compared.change, compared.points[0], compared.options
     given = change.pairing.fixed, point.held, point.at["params"], point.at["values"]
-    data = {name: jnp.asarray(value) for values in given for name, value in values.items()}
+    data = {n: parts.mapped(jnp.asarray, v) for values in given for n, v in values.items()}
     try:
         trace = traced(change.generated, change.args, change.kwargs, data)
     except Exception as error:
