@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,39 +13,60 @@ from numpyro.diagnostics import effective_sample_size
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.fit import Models, fit_children
 from reparam_rewrite.fit.bases import candidates, with_basis
-from reparam_rewrite.fit.children import surveyed
+from reparam_rewrite.fit.children import children_of, learning, probe, surveyed
 from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, Run, read_pilot, run_pilot
-from reparam_rewrite.fit.probing import TRANSFORMS
+from reparam_rewrite.fit.probing import TRANSFORMS, Probe, regressions
+from reparam_rewrite.fit.regression import fitted
 from reparam_rewrite.fit.reporting import FEW
-from reparam_rewrite.fit.values import Better, Fitted, Pilot
+from reparam_rewrite.fit.values import Better, Child, Fitted, Pilot
 from reparam_rewrite.fit.writing import Written
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
+from reparam_rewrite.plan.values import Account
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import refusal
+from reparam_rewrite.running.trace import copied, double_precision, structure
+from reparam_rewrite.running.values import Model
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """`models` are those of the config; all take the call of the model as it is written."""
+    """A call, and what a config makes of its model: each takes the call of the model as written.
+
+    children: what the config offsets or scales. as_configured: the model that it asks for. probe:
+    one with a coefficient for each pair. learning: one in which each is learned, in the shape that
+    the config asks for; None where that can't be written, and each pair has one coefficient.
+    """
 
     call: Call
-    models: Models
+    config: Config
+    accounts: tuple[Account, ...]
+    children: tuple[Child, ...]
+    as_configured: Model
+    probe: Model
+    learning: Model | None
 
     @classmethod
     def of(cls, call: Call, config: Config) -> Fitting:
         """Rewrite and load what is to be run. Raises `Refusal` for what can't be."""
         shown = f"<{call.document.path} with {config.path}>"
-        models = Models(call.document, config, lambda made: call.generated(made, shown))
-        if not models.children:
+        rewritten = rewrite(call.document, config, WIDTH)
+        probed = rewrite(call.document, probe(config), WIDTH)
+        children = tuple(children_of(call.document, config))
+        as_configured = call.generated(rewritten, shown)
+        probing = call.generated(probed, shown)
+        learned: Model | None = None
+        with suppress(Refusal):
+            learned = call.generated(rewrite(call.document, learning(config), WIDTH), shown)
+        if not children:
             message = (
                 "the config asks for no offset and no power of a scale, so there is nothing to fit"
             )
             raise Refusal(Diagnostic(config.path, message))
-        return cls(call, models)
+        accounts = tuple(rewritten.accounts)
+        return cls(call, config, accounts, children, as_configured, probing, learned)
 
     def pilot(self, kind: str, options: Options) -> Pilot:
         """Draws of a run, or of a file. Raises `Refusal`."""
@@ -53,7 +74,7 @@ class Fitting:
             shapes = {n: tuple(self.call.trace[n]["value"].shape) for n in self.call.latents}
             return read_pilot(kind, self.call.latents, shapes)
         call = self.call
-        run = Run(self.models.as_configured, call.args, call.kwargs, call.latents)
+        run = Run(self.as_configured, call.args, call.kwargs, call.latents)
         try:
             with redirect_stdout(sys.stderr):
                 return run_pilot(kind, run, options)
@@ -69,19 +90,20 @@ class Fitting:
         call = self.call
         try:
             with redirect_stdout(sys.stderr):
-                fits = fit_children(self.models, call.args, call.kwargs, pilot)
+                probing = Probe(self.probe, call.args, call.kwargs, self.shapes())
+                found = regressions(probing, self.children, pilot)
+                fits = [fitted(one, pilot.chain) for one in found]
         except Refusal:
             raise
         except Exception as error:
             what = f"the generated model of '{call.name}' failed"
             raise refusal(error, call.document.path, what) from error
-        accounts = self.models.rewritten.accounts
         reads = reader(ast.parse(call.document.module.text), call.name, surveyed(call.document))
         fits, warnings = frozen(
             fits,
-            self.models.config,
-            self.models.children,
-            accounts,
+            self.config,
+            self.children,
+            self.accounts,
             reads,
             pilot.draws,
             getattr(call.model, "__globals__", {}),
@@ -99,11 +121,19 @@ class Fitting:
             warnings.append(f"{listed(several)} stands for several sites, which share coefficients")
         return fits, warnings, least
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of the params in the model in which all coefficients are learned."""
+        if self.learning is None:
+            return {}
+        with double_precision():
+            trace = structure(self.learning, *copied(self.call.args, self.call.kwargs))
+        return {n: np.shape(s["value"]) for n, s in trace.items() if s["type"] == "param"}
+
     def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
         """Bases over more axes that would help, and that the program would write."""
         if not TRANSFORMS:
             return ()
-        config, found = self.models.config, []
+        config, found = self.config, []
         for one in candidates(config, fits, pilot.chain):
             try:
                 rewrite(self.call.document, with_basis(config, one), WIDTH)
