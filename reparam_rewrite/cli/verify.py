@@ -91,8 +91,6 @@ def command(**given: Any) -> int:
 
 def run(request: Request, screen: Screen) -> int:
     """Load, run and compare. Raises `Refusal` for what can't be checked."""
-    from pathlib import Path
-
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.running.environment import prepare
     from reparam_rewrite.source.files import read_bytes
@@ -110,45 +108,31 @@ def run(request: Request, screen: Screen) -> int:
         read_bytes(generated, "generated file")  # before anything slow
     prepare("verify")
 
-    from reparam_rewrite.running.arguments import arguments, bound
-    from reparam_rewrite.running.entry import entry
-    from reparam_rewrite.running.load import function_in, load
+    from reparam_rewrite.running.call import Entry
     from reparam_rewrite.verify import Options, verify
     from reparam_rewrite.verify.report import Subject, as_json, as_text
 
-    module = load(model, "model")
     rule = config.verify if config else None
     functions = [account.function for account in rewritten.accounts] if rewritten else []
-    asked = request.function or (rule.function if rule else None)
-    name = entry(document.data, model, asked, functions)
-    function = function_in(module, name, model)
+    entry = Entry.of(document, request.function or (rule.function if rule else None), functions)
 
     def arguments_of(given: str | None, by_config: str | None) -> Any:
         """The arguments of an option, or those of the config, which are found from its folder."""
-        folder = Path()
-        if given is None and by_config is not None:
-            given, folder = by_config, Path(str(request.config)).parent
-        return arguments(given, folder, function, module, model, name)
+        saying = None if by_config is None else (by_config, str(request.config))
+        return entry.arguments(given, saying)
 
     given = arguments_of(request.args_given, rule.args if rule else None)
-    plain, (args, kwargs) = bound(function, module, name, model, given)
+    plain, (args, kwargs) = entry.bound(given)
     predict_args = None
     if request.predict_args or (rule and rule.predict_args):
         new = arguments_of(request.predict_args, rule.predict_args if rule else None)
-        predict_args = bound(function, module, name, model, new)[1]
-
-    def loaded(path: str, what: str, data: bytes | None = None, shown: str = "") -> Any:
-        """The model of another file, which takes the same call."""
-        shown = shown or path
-        other = load(path, what, data, shown)
-        return bound(function_in(other, name, shown), other, name, shown, given)[0]
-
+        predict_args = entry.bound(new)[1]
     generated_now, path = None, f"<{model} with {request.config}>"
     if rewritten is not None:
-        generated_now = loaded(model, "generated model", rewritten.data, path)
+        generated_now = entry.in_file(model, "generated model", given, rewritten.data, path)
     other: Any = generated_now
     if generated is not None:
-        other, path = loaded(generated, "generated file"), generated
+        other, path = entry.in_file(generated, "generated file", given), generated
     report = verify(
         plain,
         other,
@@ -164,7 +148,7 @@ def run(request: Request, screen: Screen) -> int:
         ),
     )
     status = CHANGED if report.different else FAILED if report.unchecked else DONE
-    subject = Subject(plain=model, generated=path, function=name)
+    subject = Subject(plain=model, generated=path, function=entry.name)
     if request.form == "json":
         screen.print(as_json(report, subject, status))
     else:

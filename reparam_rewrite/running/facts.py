@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import cache
 from math import prod
-from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -21,10 +20,8 @@ import numpy as np
 from numpyro.distributions import constraints
 from numpyro.infer.inspect import get_dependencies
 
-from reparam_rewrite.running.arguments import arguments, bound
-from reparam_rewrite.running.entry import entry
+from reparam_rewrite.running.call import Entry
 from reparam_rewrite.running.errors import cannot_run
-from reparam_rewrite.running.load import function_in, load
 from reparam_rewrite.running.trace import (
     compiled,
     copied,
@@ -48,16 +45,13 @@ def facts_of_run(document: Document, function: str | None, args_given: str) -> t
 
     Raises `Refusal` also for what the model's code raises.
     """
-    module = load(document.path, "model")
-    name = entry(document.data, document.path, function)
-    model = function_in(module, name, document.path)
-    found = arguments(args_given, Path(), model, module, document.path, name)
-    model, (args, kwargs) = bound(model, module, name, document.path, found)
+    entry = Entry.of(document, function)
+    model, (args, kwargs) = entry.bound(entry.arguments(args_given))
     try:
         with redirect_stdout(sys.stderr):
-            return name, facts_of(model, args, kwargs, module)
+            return entry.name, facts_of(model, args, kwargs, entry.module)
     except (Exception, SystemExit) as error:
-        raise cannot_run(error, document.path, name) from error
+        raise cannot_run(error, document.path, entry.name) from error
 
 
 def facts_of(
