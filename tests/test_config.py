@@ -8,8 +8,8 @@ import sys
 import msgspec
 import pytest
 
+from reparam_rewrite.config.keys import ConfigTable
 from reparam_rewrite.config.reading import Config, ParentRule, Settings, read_config
-from reparam_rewrite.config.rules import ConfigTable
 from reparam_rewrite.messages import Place, Refusal
 
 WHOLE = """\

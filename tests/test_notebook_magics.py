@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reparam_rewrite.source.magics import NEWLINE, Hidden, heading, hide, restore
-from reparam_rewrite.source.standins import MAGIC
+from reparam_rewrite.source.placeholders import MAGIC
 
 
 def magics(code: str) -> list[str]:

@@ -230,7 +230,7 @@ def test_the_short_page_is_part_of_the_whole() -> None:
 
 
 def test_the_page_shows_every_key() -> None:
-    from reparam_rewrite.config.rules import ConfigTable, ParentTable, SiteTable, VerifyTable
+    from reparam_rewrite.config.keys import ConfigTable, ParentTable, SiteTable, VerifyTable
 
     (page,) = blocks("toml", CONFIG)
     for table in (ConfigTable, SiteTable, ParentTable, VerifyTable):
@@ -246,7 +246,7 @@ def test_what_a_key_writes(keys: str, config: str, written: str) -> None:
 
 
 def test_every_key_has_such_a_line() -> None:
-    from reparam_rewrite.config import rules as values
+    from reparam_rewrite.config import keys as values
 
     shown = {key for keys, _, _ in KEYS for key in keys.split(", ")}
     tables = (values.ConfigTable, values.SiteTable, values.ParentTable)

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reparam_rewrite.config import rules as config_values
+from reparam_rewrite.config import keys as config_values
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.schema import SCHEMAS, config_schema, targets_schema, text_of
 from reparam_rewrite.config.writing import to_toml

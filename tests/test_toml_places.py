@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reparam_rewrite.config.places import KeyPath, header, places
+from reparam_rewrite.config.toml_places import KeyPath, header, places
 
 # Each row: a document, and for its paths the (line, column) of the key and of the value.
 SHAPES = [

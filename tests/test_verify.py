@@ -10,8 +10,8 @@ import pytest
 
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.running.arguments import arguments, bound
-from reparam_rewrite.running.entry import entry
 from reparam_rewrite.running.load import function_in, load
+from reparam_rewrite.running.which_function import entry
 from reparam_rewrite.testing import assert_equivalent
 from reparam_rewrite.verify import verify
 from reparam_rewrite.verify.values import Options, Report

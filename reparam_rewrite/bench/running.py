@@ -34,8 +34,8 @@ from reparam_rewrite.bench.values import (
     Row,
     Variant,
 )
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
 from reparam_rewrite.fit.children import starts_as_written
 from reparam_rewrite.fit.pilots import dims_of

@@ -12,7 +12,7 @@ from reparam_rewrite.cli.exit import DONE, guarded, refused
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from reparam_rewrite.config.rules import Config
+    from reparam_rewrite.config.keys import Config
 
 EPILOG = """\b
 Examples:

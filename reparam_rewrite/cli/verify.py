@@ -13,7 +13,7 @@ from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.verify.checks import CHECKS, NEEDED
 
 if TYPE_CHECKING:
-    from reparam_rewrite.config.rules import Config
+    from reparam_rewrite.config.keys import Config
     from reparam_rewrite.rewriting import Rewrite
     from reparam_rewrite.source.document import Document
 

@@ -23,9 +23,9 @@ import re
 import tomllib
 from typing import Any
 
-from reparam_rewrite.config.places import header, places
-from reparam_rewrite.config.rules import Config, ParentRule, Settings, SiteRule, line_of
+from reparam_rewrite.config.keys import Config, ParentRule, Settings, SiteRule, line_of
 from reparam_rewrite.config.tables import Reader
+from reparam_rewrite.config.toml_places import header, places
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
 
 __all__ = ["Config", "Named", "ParentRule", "Settings", "SiteRule", "read_config"]

@@ -1,6 +1,6 @@
 """The JSON Schema of configs and of targets, for editors: made from the tables that read them.
 
-Keys, types, defaults and descriptions are those of `config.rules`; what its checks ask for besides
+Keys, types, defaults and descriptions are those of `config.keys`; what its checks ask for besides
 is added here, as far as a schema can say it. Whatever the schema refuses the reader refuses too: an
 editor must not complain of a config that works. `python -m reparam_rewrite.config.schema` writes
 the files that are shipped.
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.config.rules import ConfigTable, Settings, SiteName, keys_of
+from reparam_rewrite.config.keys import ConfigTable, Settings, SiteName, keys_of
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
 Schema = dict[str, Any]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from reparam_rewrite.bases import BASES, KindName
-from reparam_rewrite.config.checks import (
+from reparam_rewrite.config.allowed_values import (
     Wrong,
     checked,
     found,
@@ -23,8 +23,7 @@ from reparam_rewrite.config.checks import (
     site_key,
     site_name,
 )
-from reparam_rewrite.config.places import KeyPath, KeyPlace, header
-from reparam_rewrite.config.rules import (
+from reparam_rewrite.config.keys import (
     AxesRule,
     BasisRule,
     BasisTable,
@@ -45,6 +44,7 @@ from reparam_rewrite.config.rules import (
     keys_of,
     line_of,
 )
+from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header
 from reparam_rewrite.messages import Diagnostic, Named, Place, nearest
 
 Value = TypeVar("Value")

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from reparam_rewrite.config.places import header
+from reparam_rewrite.config.toml_places import header
 from reparam_rewrite.messages import Diagnostic, Refusal
 
 #: Tables of this depth have a header, [sites.a]; deeper ones stand in a line of it.

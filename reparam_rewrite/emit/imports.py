@@ -18,7 +18,7 @@ from reparam_rewrite.emit.import_names import (
     with_name,
 )
 from reparam_rewrite.emit.spell import Spelling
-from reparam_rewrite.source.standins import BORDER, MAGIC, RESERVED
+from reparam_rewrite.source.placeholders import BORDER, MAGIC, RESERVED
 
 ImportStatement = cst.Import | cst.ImportFrom
 

@@ -22,7 +22,7 @@ from reparam_rewrite.emit.edit import (
     spliced,
 )
 from reparam_rewrite.emit.splices import BRACKETED, outer_span, span, written
-from reparam_rewrite.source.standins import BORDER
+from reparam_rewrite.source.placeholders import BORDER
 from reparam_rewrite.survey.expressions import ungrouped
 from reparam_rewrite.survey.text import Text
 

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.fft
 from msgspec import structs
 
-from reparam_rewrite.config.rules import BasisRule, Config, SiteRule
+from reparam_rewrite.config.keys import BasisRule, Config, SiteRule
 from reparam_rewrite.fit.regression import Problem, Score, in_bases
 from reparam_rewrite.fit.values import Array, Better, Fitted, Integers, Regression
 from reparam_rewrite.messages import Place

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config.rules import Config, SiteRule
+from reparam_rewrite.config.keys import Config, SiteRule
 from reparam_rewrite.fit.values import Child, Pair
 from reparam_rewrite.plan.children import Child as Asked
 from reparam_rewrite.plan.children import CoefficientSpec, PowerScale, ScaleSpec, Snippet

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from reparam_rewrite.config.rules import Config
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Regression, Regressor
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.running.trace import double_precision

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reparam_rewrite.config.places import header
+from reparam_rewrite.config.toml_places import header
 from reparam_rewrite.fit.values import Array, Bases, Better, Fitted, Pilot
 
 VERSION = 1

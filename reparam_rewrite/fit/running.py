@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpyro.diagnostics import effective_sample_size
 
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.bases import candidates, with_basis
 from reparam_rewrite.fit.children import children_of, learning, probe, surveyed
 from reparam_rewrite.fit.freezing import frozen, reader

@@ -15,7 +15,7 @@ import numpy as np
 import tomlkit
 from tomlkit.items import InlineTable, Item, Table
 
-from reparam_rewrite.config.rules import Config
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.fit.values import Array, Better, Fitted, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reparam_rewrite.config.rules import Config
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.accounts import accounts_of, in_file_order, noted
 from reparam_rewrite.plan.already import was_rewritten

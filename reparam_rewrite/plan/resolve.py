@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.config.rules import (
+from reparam_rewrite.config.keys import (
     BasisRule,
     Config,
     ParentRule,
@@ -29,7 +29,6 @@ from reparam_rewrite.plan.alternatives import (
     nearest,
     shared_variable,
 )
-from reparam_rewrite.plan.axes import with_axes
 from reparam_rewrite.plan.basis import count_of_events
 from reparam_rewrite.plan.children import (
     Child,
@@ -43,9 +42,10 @@ from reparam_rewrite.plan.children import (
     Snippet,
     Wanted,
 )
-from reparam_rewrite.plan.choose import choose
+from reparam_rewrite.plan.named_axes import with_axes
 from reparam_rewrite.plan.refusals import refusal
 from reparam_rewrite.plan.values import Basis
+from reparam_rewrite.plan.which_function import choose
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.values import Site
 

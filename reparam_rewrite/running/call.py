@@ -10,15 +10,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from reparam_rewrite.config.rules import Config
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.arguments import arguments, bound
-from reparam_rewrite.running.entry import entry
 from reparam_rewrite.running.errors import cannot_run
 from reparam_rewrite.running.load import function_in, load
 from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure
 from reparam_rewrite.running.values import Arguments, Model, Trace
+from reparam_rewrite.running.which_function import entry
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
 

@@ -15,7 +15,7 @@ import re
 
 from msgspec import Struct
 
-from reparam_rewrite.source.standins import MAGIC
+from reparam_rewrite.source.placeholders import MAGIC
 
 #: Cell magics whose cell runs as Python among the other cells.
 PYTHON = frozenset(["capture", "prun", "time", "timeit"])

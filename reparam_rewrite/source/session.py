@@ -23,7 +23,7 @@ from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.cells import Cell, CellDocument, cell_of, problem_of
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.magics import Hidden
-from reparam_rewrite.source.standins import MAGIC
+from reparam_rewrite.source.placeholders import MAGIC
 from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.scopes import bound_names
 

@@ -111,7 +111,7 @@ class Table:
 
     def place(self, *keys: str | int, key: bool = False) -> Place:
         """Where the value at a path of keys stands, or its key."""
-        from reparam_rewrite.config.places import places
+        from reparam_rewrite.config.toml_places import places
 
         found = places(self.text)[("tool", NAME, *keys)]
         return Place(self.path, *(found.key if key else found.value))

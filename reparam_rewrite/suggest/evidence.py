@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.summands import (
+from reparam_rewrite.suggest.shared_axes import (
     LOCATION_SCALE,
     Marked,
     Summand,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
 from reparam_rewrite.suggest.evidence import Evidence
-from reparam_rewrite.suggest.summands import (
+from reparam_rewrite.suggest.shared_axes import (
     Summand,
     axes_of,
     axes_of_both,

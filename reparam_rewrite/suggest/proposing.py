@@ -10,7 +10,7 @@ from reparam_rewrite.messages import listed
 from reparam_rewrite.suggest.evidence import Evidence
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.offsets import Offsets
-from reparam_rewrite.suggest.summands import (
+from reparam_rewrite.suggest.shared_axes import (
     CLASS_AXIS,
     Marked,
     Summand,

@@ -5,7 +5,7 @@ with what meaning; reading, the lists of valid keys in messages and a JSON Schem
 them. A new setting is one field of `Settings`.
 
 What a value must be besides stands with its type, as a JSON Schema says it; the reader has the same
-rules in `checks`, with the words for a person.
+rules in `allowed_values`, with the words for a person.
 
 `Config`, `SiteRule`, `ParentRule` and `Named` are what the rest of the program reads.
 """
@@ -20,7 +20,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from reparam_rewrite.bases import BASES, KindName
-from reparam_rewrite.config.places import header
+from reparam_rewrite.config.toml_places import header
 from reparam_rewrite.messages import Named, Place, listed, nearest
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
