@@ -1,10 +1,10 @@
 """Random models with random configs: each is rewritten into an equivalent model, or refused.
 
 A generated model must have the density of the plain one and the sites, shapes and plates it had,
-each child must be shifted by what the config asks for, axes lined up by their names, and black
-must leave the generated file alone. There are two other ends that a case may come to: a refusal,
-and an error when the generated model runs, raised by what stands where the source doesn't tell a
-shape: a `broadcast_to`, or an error in words.
+each child must be shifted by what the config asks for, axes lined up by their names, and what black
+makes of the generated file must be the same code. There are two other ends that a case may come to:
+a refusal, and an error when the generated model runs, raised by what stands where the source
+doesn't tell a shape: a `broadcast_to`, or an error in words.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from numpyro.distributions import biject_to
 from numpyro.primitives import Messenger
 
 from reparam_rewrite.messages import Refusal
+from reparam_rewrite.source.fingerprint import fingerprint
 from tests.support.cases import rewritten
 from tests.support.execution import (
     assert_equivalent,
@@ -86,7 +87,8 @@ def outcome(case: Case) -> str:
         return reason(refusal)
     source = result.data.decode()
     note(source)
-    assert black.format_str(source, mode=black.Mode()) == source, "black would change it"
+    formatted = black.format_str(source, mode=black.Mode())
+    assert fingerprint(formatted) == fingerprint(source), "black would change the code"
     assert rewritten(source, case.config).already, "a second pass would change it"
 
     args = tuple(case.args.values())

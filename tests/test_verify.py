@@ -267,6 +267,24 @@ def test_what_differs_only_without_jit() -> None:
     assert [(line.check, line.site) for line in report.different] == [("jit", "y")]
 
 
+TREES = """\
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+
+def model():
+    p = numpyro.param("p", {"loc": jnp.zeros(2), "shift": jnp.ones(2)})
+    mu = numpyro.sample("mu", dist.Normal(p["loc"] + p["shift"], 1).to_event(1))
+    numpyro.sample("y", dist.Normal(mu.sum(), 1), obs=0.5)
+"""
+
+
+def test_params_that_are_trees_run_uncompiled_too() -> None:
+    skip = tuple(check for check in QUICK if check != "jit")
+    assert compared(TREES, TREES, points=1, skip=skip).equivalent
+
+
 OWN_DRAWS = """
 class Own(dist.Normal):
     def sample(self, key, sample_shape=()):

@@ -148,7 +148,7 @@ JOINED = [
     ("f(\n    a,  # why\n)", None),
     ('f("# no comment",\n  b)', 'f("# no comment", b)'),
     ('f("""\n""")', None),
-    ('f("""x""", "it\'s",\n  b)', None),
+    ('f("""x""", "it\'s",\n  b)', 'f("""x""", "it\'s", b)'),
     ("a + \\\n    b", None),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.reading import read
@@ -17,3 +19,8 @@ def rewritten_bytes(plain: bytes, config: str, width: int = 88) -> bytes:
     """Raises `Refusal` where the program would refuse."""
     settings = read_config(config.encode(), "offsets.toml")
     return rewrite(read("model.py", plain), settings, width).data
+
+
+def without_layout(code: str) -> str:
+    """Code without blanks, line ends and trailing commas: it matters not where it is broken."""
+    return re.sub(r",?\s+(?=[)\]}])|\s+", "", code)
