@@ -9,7 +9,6 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -107,16 +106,19 @@ def test_names_that_must_be_quoted_are_left_to_bash(folder: Path) -> None:
     assert offered(folder, "my") == {"(default)"}
 
 
+#: What is typed at a prompt, and what stands there then.
+TYPED = [
+    ("reparam-rewrite models/f\t", "models/first.py"),
+    (" --config off\t", "offsets.toml"),
+    (" -o x", "-o x"),
+]
+
+
 @bash
 def test_tab_in_bash(folder: Path) -> None:
     """At a real prompt, where readline inserts what is offered."""
     setup = 'eval "$(_REPARAM_REWRITE_COMPLETE=bash_source reparam-rewrite)"\n'
-    shown = typed(
-        ["bash", "--norc", "--noprofile", "-i"],
-        folder,
-        setup,
-        "reparam-rewrite models/f\t --config off\t -o x",
-    )
+    shown = typed(["bash", "--norc", "--noprofile", "-i"], folder, setup)
     assert "reparam-rewrite models/first.py --config offsets.toml -o x" in shown
 
 
@@ -126,9 +128,7 @@ def test_tab_in_zsh(folder: Path) -> None:
         "autoload -Uz compinit; compinit -u -D\n"
         'eval "$(_REPARAM_REWRITE_COMPLETE=zsh_source reparam-rewrite)"\n'
     )
-    shown = typed(
-        ["zsh", "-f", "-i"], folder, setup, "reparam-rewrite models/f\t --config off\t -o x"
-    )
+    shown = typed(["zsh", "-f", "-i"], folder, setup)
     assert "reparam-rewrite models/first.py --config offsets.toml -o x" in shown
 
 
@@ -155,21 +155,18 @@ def test_what_fish_offers(line: str, expected: set[str], folder: Path) -> None:
     assert {found.split("\t")[0] for found in done.stdout.splitlines()} == expected, done.stderr
 
 
-def typed(shell: list[str], folder: Path, setup: str, keys: str) -> str:
-    """What a terminal shows of a command line that is typed in an interactive shell."""
+def typed(shell: list[str], folder: Path, setup: str) -> str:
+    """What a terminal shows of the command line `TYPED` in an interactive shell."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
         os.execvpe(shell[0], shell, with_scripts(PS1="> ", TERM="dumb", HOME=str(folder)))
     try:
         os.write(terminal, f"{setup}echo rea''dy\n".encode())
-        shown_until(terminal, "ready")
-        seen = shown_until(terminal, None)
-        for part in keys.split("\t"):
+        seen = shown_until(terminal, "ready")
+        for part, there in TYPED:
             os.write(terminal, part.encode())
-            if part is not keys.split("\t")[-1]:
-                os.write(terminal, b"\t")
-            seen += shown_until(terminal, None)
+            seen += shown_until(terminal, there)
         return re.sub(".\x08", "", seen.replace("\a", "")).replace("  ", " ")
     finally:
         os.kill(child, 9)
@@ -177,13 +174,9 @@ def typed(shell: list[str], folder: Path, setup: str, keys: str) -> str:
         os.close(terminal)
 
 
-def shown_until(terminal: int, text: str | None, quiet: float = 3.0) -> str:
+def shown_until(terminal: int, text: str) -> str:
     """What is printed up to `text`, or until nothing more is printed for a while."""
     seen = ""
-    end = time.monotonic() + 60
-    while time.monotonic() < end and (text is None or text not in seen):
-        ready, _, _ = select.select([terminal], [], [], quiet if text is None else 60)
-        if not ready:
-            break
+    while text not in seen and select.select([terminal], [], [], 20)[0]:
         seen += os.read(terminal, 4096).decode(errors="replace")
     return seen

@@ -441,7 +441,7 @@ def test_shape(shape: Shape) -> None:
     assert output.partition("dist.Normal(0, 10))\n")[2] == shape.after
 
 
-SEEDS = range(40)
+SEEDS = range(30)
 
 
 @pytest.mark.parametrize("awkward", [False, True])
