@@ -110,7 +110,6 @@ def numbers_of(shell: Shell) -> dict[str, int]:
 
 def diff_of(magic: str, before: str, after: str) -> str:
     """The diff of a cell below its magic, with the cell's own line numbers and without a header."""
-    from reparam_rewrite.source.diff import hunks, split
+    from reparam_rewrite.source.diff import hunks
 
-    old, new = (split((magic + text).encode()) for text in (before, after))
-    return b"".join(line for hunk in hunks(old, new) for line in hunk).decode()
+    return hunks((magic + before).encode(), (magic + after).encode()).decode()

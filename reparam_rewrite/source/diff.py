@@ -12,14 +12,12 @@ What git asks for, by experiment (tests/test_diffs.py runs it):
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 CONTEXT = 3  # lines around a change
 
 NO_NEWLINE = b"\n\\ No newline at end of file\n"
-
-NOWHERE = b"/dev/null"
 
 # The bytes of a path that git puts in quotes, and how; those that C has no letter for are octal.
 ESCAPES = {byte: b"\\%03o" % byte for byte in (*range(0x20), *range(0x7F, 0x100))}
@@ -45,28 +43,27 @@ def unified_diff(
     """
     if old == new:
         return b""
-    before, after = split(old), split(new)
-    lines = header(label(old_path), label(new_path), nameless)
-    for hunk in hunks(before, after):
-        lines += hunk
-    return b"".join(lines)
+    return header(label(old_path), label(new_path), nameless) + hunks(old, new)
 
 
-def header(old: bytes | None, new: bytes | None, nameless: bytes) -> list[bytes]:
+def header(old: bytes | None, new: bytes | None, nameless: bytes) -> bytes:
     """The lines above the first hunk, for paths as `label` gives them."""
     if old is None and new is None:
         old = new = nameless
     names = (b"a/" + (old or new or b""), b"b/" + (new or old or b""))
-    lines = [b"diff --git %s %s\n" % (quoted(names[0]), quoted(names[1]))]
+    lines = b"diff --git %s %s\n" % (quoted(names[0]), quoted(names[1]))
     if old is None:
-        lines.append(b"new file mode 100644\n")
+        lines += b"new file mode 100644\n"
     elif new is None:
-        lines.append(b"deleted file mode 100644\n")
+        lines += b"deleted file mode 100644\n"
     elif old != new:
-        lines += [b"copy from %s\n" % quoted(old), b"copy to %s\n" % quoted(new)]
-    lines.append(b"--- %s\n" % (NOWHERE if old is None else tabbed(names[0])))
-    lines.append(b"+++ %s\n" % (NOWHERE if new is None else tabbed(names[1])))
-    return lines
+        lines += b"copy from %s\ncopy to %s\n" % (quoted(old), quoted(new))
+    shown = [
+        # With a blank in a name, a tab says where it ends.
+        quoted(name) + b"\t" * (b" " in name) if path is not None else b"/dev/null"
+        for path, name in zip((old, new), names, strict=True)
+    ]
+    return lines + b"--- %s\n+++ %s\n" % tuple(shown)
 
 
 def label(path: Path | None) -> bytes | None:
@@ -94,65 +91,39 @@ def quoted(name: bytes) -> bytes:
     return name if escaped == name else b'"%s"' % escaped
 
 
-def tabbed(name: bytes) -> bytes:
-    """`name` as in a `---` line: with a space in it, a tab says where it ends."""
-    return quoted(name) + (b"\t" if b" " in name else b"")
-
-
-def split(data: bytes) -> list[bytes]:
-    """The lines of `data` with their "\\n"; a "\\r" is part of its line."""
-    *lines, last = data.split(b"\n")
-    return [line + b"\n" for line in lines] + ([last] if last else [])
-
-
-def hunks(old: list[bytes], new: list[bytes]) -> Iterator[list[bytes]]:
-    """The lines of each hunk: changes whose context would touch stand in one."""
-    changes: list[tuple[int, int, int, int]] = []
-    for change in changed(old, new):
-        if changes and change[0] - changes[-1][1] > 2 * CONTEXT:
-            yield hunk(old, new, changes)
-            changes = []
-        changes.append(change)
-    if changes:
-        yield hunk(old, new, changes)
-
-
-def changed(old: list[bytes], new: list[bytes]) -> Iterator[tuple[int, int, int, int]]:
-    """What differs: `old[start:end]` became `new[start:end]`, as (start, end, start, end)."""
+def hunks(before: bytes, after: bytes) -> bytes:
+    """The hunks of a diff: changes whose context would touch stand in one."""
     from difflib import SequenceMatcher  # which only a diff needs
 
+    old, new = list(BytesIO(before)), list(BytesIO(after))
     head = equal_from_start(old, new)
     tail = equal_from_start(old[head:][::-1], new[head:][::-1])
-    before, after = old[head : len(old) - tail], new[head : len(new) - tail]
-    for kind, *bounds in SequenceMatcher(a=before, b=after).get_opcodes():
-        if kind != "equal":
-            a, a_end, b, b_end = (head + bound for bound in bounds)
-            yield a, a_end, b, b_end
+    old_end, new_end = len(old) - tail, len(new) - tail
+    matcher = SequenceMatcher(a=old[head:old_end], b=new[head:new_end])
+    changes = [(kind, *(head + n for n in bounds)) for kind, *bounds in matcher.get_opcodes()]
+    # What `get_grouped_opcodes` goes by, here for all lines.
+    matcher.opcodes = [  # type: ignore[attr-defined]
+        ("equal", 0, head, 0, head),
+        *changes,
+        ("equal", old_end, len(old), new_end, len(new)),
+    ]
+    lines: list[bytes] = []
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        (_, start, _, new_start, _), (*_, end, _, new_end) = group[0], group[-1]
+        lines.append(b"@@ -%s +%s @@\n" % (span(start, end), span(new_start, new_end)))
+        for kind, a, a_end, b, b_end in group:
+            if kind == "equal":
+                lines += [marked(b" ", line) for line in old[a:a_end]]
+            else:
+                lines += [marked(b"-", line) for line in old[a:a_end]]
+                lines += [marked(b"+", line) for line in new[b:b_end]]
+    return b"".join(lines)
 
 
 def equal_from_start(old: list[bytes], new: list[bytes]) -> int:
     """How many lines are equal before the first that differs."""
     pairs = zip(old, new, strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
-
-
-def hunk(
-    old: list[bytes], new: list[bytes], changes: list[tuple[int, int, int, int]]
-) -> list[bytes]:
-    """One hunk with its context, from changes that are near each other."""
-    (first, _, first_new, _), (_, last, _, last_new) = changes[0], changes[-1]
-    lead = min(first, CONTEXT)
-    trail = min(len(old) - last, CONTEXT)
-    ranges = span(first - lead, last + trail), span(first_new - lead, last_new + trail)
-    lines = [b"@@ -%s +%s @@\n" % ranges]
-    done = first - lead
-    for a, a_end, b, b_end in changes:
-        lines += [marked(b" ", line) for line in old[done:a]]
-        lines += [marked(b"-", line) for line in old[a:a_end]]
-        lines += [marked(b"+", line) for line in new[b:b_end]]
-        done = a_end
-    lines += [marked(b" ", line) for line in old[done : last + trail]]
-    return lines
 
 
 def span(start: int, end: int) -> bytes:
