@@ -15,9 +15,11 @@ from tokenize import detect_encoding
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 
-SAVE_AS_UTF8 = "save the file as UTF-8"
+SAVE = "save the file as UTF-8"
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 WIDE_MARKS = {
@@ -62,6 +64,12 @@ def physical_lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
+def first_newline(text: str) -> str:
+    """The first line end of `text`, "\\n" where there is none."""
+    found = NEWLINE.search(text)
+    return found[0] if found else "\n"
+
+
 def decode(path: str, data: bytes) -> Source:
     """The `Source` of `data`.
 
@@ -69,20 +77,29 @@ def decode(path: str, data: bytes) -> Source:
     valid in it, NUL bytes, UTF-16 and UTF-32, a byte order mark against its cookie) and for text
     that would not encode to the same bytes again.
     """
-    refuse_wide(path, data)
-    refuse_nul(path, data)
+    for mark, name in WIDE_MARKS.items():
+        if data.startswith(mark):
+            message = f"the file is {name}, which Python can't read"
+            raise Refusal(Diagnostic(path, message, f"{SAVE}."))
+    if (at := data.find(b"\0")) >= 0:  # UTF-16 without a mark is mostly made of them
+        hint = f"if it is UTF-16 text, {SAVE}; otherwise it is not Python source."
+        raise refusal_at(path, data, at, "the file has a NUL byte", hint)
     encoding = find_encoding(path, data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise undecodable(path, encoding, error) from None
+        message = f"byte 0x{data[error.start]:02x} is not valid {encoding}"
+        hint = f"correct the declaration of the encoding, or {SAVE} and remove it."
+        if encoding in ("utf-8", "utf-8-sig"):
+            example = "# -*- coding: latin-1 -*-"
+            hint = f"{SAVE}, or declare its encoding in the first line: {example}"
+        raise refusal_at(path, data, error.start, message, hint, encoding) from None
     except UnicodeError as error:  # "idna" and "undefined" say neither where nor which byte
         message = f"the bytes are not valid {encoding}: {error}"
-        raise cookie_refusal(path, data, message, f"{SAVE_AS_UTF8} and remove it.") from None
+        raise cookie_refusal(path, data, message, f"{SAVE} and remove it.") from None
     if not writes_back(text, encoding, data):
         message = f"as {encoding} the text of the file would be written back as other bytes"
-        hint = f"{SAVE_AS_UTF8} and remove this declaration."
-        raise cookie_refusal(path, data, message, hint)
+        raise cookie_refusal(path, data, message, f"{SAVE} and remove this declaration.")
     return Source(path, data, encoding, text, first_newline(text))
 
 
@@ -92,45 +109,9 @@ def utf8(path: str, data: bytes) -> Source:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        place, line = located(path, error.object, error.start, encoding)
-        message = f"byte 0x{error.object[error.start]:02x} is not valid utf-8, as all notebooks are"
-        raise Refusal(Diagnostic(place, message, f"{SAVE_AS_UTF8}.", line)) from None
+        message = f"byte 0x{data[error.start]:02x} is not valid utf-8, as all notebooks are"
+        raise refusal_at(path, data, error.start, message, f"{SAVE}.", encoding) from None
     return Source(path, data, encoding, text, first_newline(text))
-
-
-def writes_back(text: str, encoding: str, data: bytes) -> bool:
-    """Whether `text` encodes to `data`; not in every encoding is there one way to say it."""
-    try:
-        return text.encode(encoding) == data
-    except UnicodeError:
-        return False
-
-
-def first_newline(text: str) -> str:
-    """The first line end of `text`, "\\n" where there is none."""
-    end = min((at for at in (text.find("\n"), text.find("\r")) if at >= 0), default=-1)
-    if end < 0 or text[end] == "\n":
-        return "\n"
-    return "\r\n" if text[end + 1 : end + 2] == "\n" else "\r"
-
-
-def refuse_wide(path: str, data: bytes) -> None:
-    """Refuse a file that begins with the byte order mark of UTF-16 or UTF-32."""
-    for mark, name in WIDE_MARKS.items():
-        if data.startswith(mark):
-            message = f"the file is {name}, which Python can't read"
-            raise Refusal(Diagnostic(path, message, f"{SAVE_AS_UTF8}."))
-
-
-def refuse_nul(path: str, data: bytes) -> None:
-    """Refuse NUL bytes: Python does, and UTF-16 without a mark is mostly made of them."""
-    at = data.find(b"\0")
-    if at >= 0:
-        place, line = located(path, data, at, "utf-8-sig")
-        hint = f"if it is UTF-16 text, {SAVE_AS_UTF8}; otherwise it is not Python source."
-        raise Refusal(
-            Diagnostic(place, "the file has a NUL byte", hint, line.replace("\0", "\ufffd"))
-        )
 
 
 def find_encoding(path: str, data: bytes) -> str:
@@ -140,12 +121,11 @@ def find_encoding(path: str, data: bytes) -> str:
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     first, second = (*data[len(mark) :].splitlines(keepends=True)[:2], b"", b"")[:2]
     lines = iter([mark + NOT_ASCII.sub(b"?", first), NOT_ASCII.sub(b"?", second)])
-    hint = f"correct the declaration, or remove it and {SAVE_AS_UTF8}."
+    hint = f"correct the declaration, or remove it and {SAVE}."
     try:
         encoding, _ = detect_encoding(lambda: next(lines, b""))
     except SyntaxError as error:
-        name = str(error).rpartition(": ")[2]
-        message = f"Python knows no encoding '{name}'"
+        message = f"Python knows no encoding '{str(error).rpartition(': ')[2]}'"
         if mark:
             message = "another encoding is declared than that of the file's byte order mark, utf-8"
         raise cookie_refusal(path, data, message, hint) from None
@@ -157,7 +137,7 @@ def find_encoding(path: str, data: bytes) -> str:
     # backslash in some of the Japanese and Korean encodings.
     if not keeps(encoding, "".join(map(chr, range(32, 127)))):
         message = f"in {encoding} not every ASCII character stands for itself"
-        raise cookie_refusal(path, data, message, f"{SAVE_AS_UTF8} and remove this declaration.")
+        raise cookie_refusal(path, data, message, f"{SAVE} and remove this declaration.")
     return encoding
 
 
@@ -169,29 +149,26 @@ def keeps(encoding: str, text: str) -> bool:
         return False
 
 
-def undecodable(path: str, encoding: str, error: UnicodeDecodeError) -> Refusal:
-    """The refusal of bytes that are not valid in the encoding of the file."""
-    place, line = located(path, error.object, error.start, encoding)
-    message = f"byte 0x{error.object[error.start]:02x} is not valid {encoding}"
-    name = encoding.removesuffix("-sig")
-    hint = (
-        f"{SAVE_AS_UTF8}, or declare its encoding in the first line: # -*- coding: latin-1 -*-"
-        if name == "utf-8"
-        else f"correct the declaration of the encoding, or {SAVE_AS_UTF8} and remove it."
-    )
-    return Refusal(Diagnostic(place, message, hint, line))
+def writes_back(text: str, encoding: str, data: bytes) -> bool:
+    """Whether `text` encodes to `data`; not in every encoding is there one way to say it."""
+    try:
+        return text.encode(encoding) == data
+    except UnicodeError:
+        return False
 
 
 def cookie_refusal(path: str, data: bytes, message: str, hint: str) -> Refusal:
     """A refusal that points at the declaration of the encoding."""
-    at = data.find(b"coding")
-    place, line = located(path, data, at, "utf-8-sig")
-    return Refusal(Diagnostic(place, message, hint, line))
+    return refusal_at(path, data, data.find(b"coding"), message, hint)
 
 
-def located(path: str, data: bytes, at: int, encoding: str) -> tuple[Place, str]:
-    """Where the byte `at` is, and its line; what cannot be decoded shows as a replacement mark."""
+def refusal_at(
+    path: str, data: bytes, at: int, message: str, hint: str, encoding: str = "utf-8-sig"
+) -> Refusal:
+    """A refusal of the byte `at`; what can't be decoded of its line is a replacement mark."""
     before = physical_lines(data[:at].decode(encoding, "replace"))
     # Decoded from the byte on: a character cut in two would otherwise count twice.
     after = physical_lines(data[at:].decode(encoding.removesuffix("-sig"), "replace"))
-    return Place(path, len(before), len(before[-1]) + 1), before[-1] + after[0]
+    place = Place(path, len(before), len(before[-1]) + 1)
+    line = (before[-1] + after[0]).replace("\0", "\ufffd")
+    return Refusal(Diagnostic(place, message, hint, line))
