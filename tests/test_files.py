@@ -26,9 +26,14 @@ from hypothesis import strategies as st
 
 from reparam_rewrite.messages import Place, Refusal
 from reparam_rewrite.source.encoding import Source
-from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_output
+from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
 from reparam_rewrite.source.line_length import line_length
 from reparam_rewrite.source.reading import read
+
+
+def write_output(path: str, data: bytes) -> bool:
+    """Write one file; False if its bytes were `data` already."""
+    return bool(write_outputs([(path, data)]))
 
 
 @pytest.fixture(autouse=True)
@@ -619,7 +624,9 @@ def test_a_disk_that_fails_at_any_step(
 @pytest.mark.usefixtures("nothing_left")
 def test_a_file_that_grows_too_large() -> None:
     """The system itself stops the writing in the middle."""
-    program = "from reparam_rewrite.source.files import *; write_output('out.py', bytes(100_000))"
+    program = (
+        "from reparam_rewrite.source.files import *;write_outputs([('out.py', bytes(100_000))])"
+    )
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))

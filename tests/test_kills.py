@@ -113,13 +113,13 @@ def test_pairs_of_runs_at_once(folder: Path, count: int) -> None:
 
 WRITER = """\
 import sys
-from reparam_rewrite.source.files import write_output
+from reparam_rewrite.source.files import write_outputs
 
 data = [bytes([number]) * 3_000_000 for number in (65, 66)]
 print(flush=True)
 while True:
     for one in data:
-        write_output("file", one)
+        write_outputs([("file", one)])
 """
 
 
@@ -155,6 +155,6 @@ def test_what_a_killed_run_left_goes_when_it_is_old(tmp_path: Path) -> None:
     long_ago = time.time() - 2 * files.ABANDONED
     for file in (left, other):
         os.utime(file, (long_ago, long_ago))
-    files.write_output(str(tmp_path / "out.py"), b"x = 1\n")
+    files.write_outputs([(str(tmp_path / "out.py"), b"x = 1\n")])
     assert not left.exists()
     assert young.exists() and other.exists()

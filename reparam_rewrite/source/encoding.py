@@ -88,12 +88,12 @@ def decode(path: str, data: bytes) -> Source:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        message = f"byte 0x{data[error.start]:02x} is not valid {encoding}"
+        message = f"byte 0x{error.object[error.start]:02x} is not valid {encoding}"
         hint = f"correct the declaration of the encoding, or {SAVE} and remove it."
         if encoding in ("utf-8", "utf-8-sig"):
             example = "# -*- coding: latin-1 -*-"
             hint = f"{SAVE}, or declare its encoding in the first line: {example}"
-        raise refusal_at(path, data, error.start, message, hint, encoding) from None
+        raise refusal_at(path, error.object, error.start, message, hint, encoding) from None
     except UnicodeError as error:  # "idna" and "undefined" say neither where nor which byte
         message = f"the bytes are not valid {encoding}: {error}"
         raise cookie_refusal(path, data, message, f"{SAVE} and remove it.") from None
@@ -109,8 +109,8 @@ def utf8(path: str, data: bytes) -> Source:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        message = f"byte 0x{data[error.start]:02x} is not valid utf-8, as all notebooks are"
-        raise refusal_at(path, data, error.start, message, f"{SAVE}.", encoding) from None
+        message = f"byte 0x{error.object[error.start]:02x} is not valid utf-8, as all notebooks are"
+        raise refusal_at(path, error.object, error.start, message, f"{SAVE}.", encoding) from None
     return Source(path, data, encoding, text, first_newline(text))
 
 

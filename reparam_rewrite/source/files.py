@@ -29,16 +29,12 @@ TO_STDOUT = "choose another path, or leave out -o to print the result."
 
 def read_stdin(what: str = "model") -> bytes:
     """All of standard input. Raises `Refusal` if it is closed or cannot be read."""
-    stream = getattr(sys.stdin, "buffer", None)  # sys.stdin is None after `<&-`
     try:
-        if stream is None:
-            raise ValueError("it is closed")
-        data: bytes = stream.read()
-    except (OSError, ValueError) as error:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError, AttributeError) as error:  # sys.stdin is None after `<&-`
         reason = os_reason(error) if isinstance(error, OSError) else "it is closed"
         message = f"cannot read standard input: {reason}"
         raise Refusal(Diagnostic("<stdin>", message, f"give the {what}'s path.")) from None
-    return data
 
 
 def read_bytes(path: str, what: str) -> bytes:
@@ -71,19 +67,17 @@ def read_bytes(path: str, what: str) -> bytes:
 
 def missing(path: str, what: str) -> Diagnostic:
     """There is no file at `path`: what its folder has instead, or why it has nothing."""
-    file = Path(path)
+    file, message, hint = Path(path), f"the {what} does not exist", ""
     if file.is_symlink():
-        target = os.path.realpath(path)
-        return Diagnostic(path, f"the {what} is a link to '{target}', which does not exist")
-    if not file.parent.is_dir():
+        message = f"the {what} is a link to '{os.path.realpath(path)}', which does not exist"
+    elif not file.parent.is_dir():
         hint = f"there is no folder '{file.parent}'."
-        return Diagnostic(path, f"the {what} does not exist", hint)
-    with suppress(OSError):
-        names = [entry.name for entry in file.parent.iterdir() if entry.is_file()]
-        if similar := nearest(file.name, names):
-            hint = f"did you mean {listed(similar, last='or')}?"
-            return Diagnostic(path, f"the {what} does not exist", hint)
-    return Diagnostic(path, f"the {what} does not exist")
+    else:
+        with suppress(OSError):
+            names = [entry.name for entry in file.parent.iterdir() if entry.is_file()]
+            if similar := nearest(file.name, names):
+                hint = f"did you mean {listed(similar, last='or')}?"
+    return Diagnostic(path, message, hint)
 
 
 def refuse_same_file(given: str, output: str, what: str = "model") -> None:
@@ -109,11 +103,6 @@ class Staged(NamedTuple):
     old: bytes | None
 
 
-def write_output(path: str, data: bytes) -> bool:
-    """`write_outputs` of one file; False if its bytes were `data` already."""
-    return bool(write_outputs([(path, data)]))
-
-
 def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
     """Make the bytes of files, by path, what they are to be: of all or of none.
 
@@ -131,8 +120,7 @@ def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
     moved: list[Staged] = []
     try:
         for path, data in outputs:
-            new = stage(path, data)
-            if new is not None:
+            if (new := stage(path, data)) is not None:
                 staged.append(new)
         for file in staged:
             with refusing(file.path):
@@ -147,24 +135,8 @@ def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
                 restore(file)
         raise
     for folder in {file.target.parent for file in staged}:
-        sync_folder(folder)
-        sweep(folder)
+        settle(folder)
     return [file.path for file in staged]
-
-
-@contextmanager
-def refusing(path: str, otherwise: str = TO_STDOUT) -> Iterator[None]:
-    """What the system says against writing the output at `path`, as a `Refusal`.
-
-    `otherwise` is the way out where the path can't be made to do.
-    """
-    try:
-        yield
-    except OSError as error:
-        message = f"cannot write the output: {os_reason(error)}"
-        full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
-        hint = f"make room, or {otherwise}" if full else otherwise
-        raise Refusal(Diagnostic(path, message, hint)) from None
 
 
 def stage(path: str, data: bytes) -> Staged | None:
@@ -183,9 +155,14 @@ def stage(path: str, data: bytes) -> Staged | None:
         # Not tempfile's: the mode of those is 0600, where a new file should have what the umask
         # leaves.
         temporary = target.parent / TEMPORARY.replace("*", os.urandom(8).hex())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
             # A file that others may not read is not to be readable while it is being written.
-            write_new(temporary, data, 0o600 if before else 0o666)
+            descriptor = os.open(temporary, flags, 0o600 if before else 0o666)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
             if before:
                 temporary.chmod(stat.S_IMODE(before.st_mode))
                 with suppress(OSError, AttributeError):  # for root alone, and not on Windows
@@ -198,13 +175,48 @@ def stage(path: str, data: bytes) -> Staged | None:
 
 
 def restore(moved: Staged) -> None:
-    """Undo the move of one file, as far as the system lets."""
+    """What the target was. Raises OSError and `Refusal`."""
     if moved.old is None:
         moved.target.unlink()
-        return
-    again = stage(str(moved.target), moved.old)
-    if again is not None:
+    elif again := stage(str(moved.target), moved.old):
         again.temporary.replace(again.target)
+
+
+def settle(folder: Path) -> None:
+    """Let new names survive a power cut, and take away what runs that were killed have left."""
+    with suppress(OSError):  # no folder can be opened on Windows, some not synced on networks
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    with suppress(OSError):
+        for left in folder.glob(TEMPORARY):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                left.unlink()
+
+
+def refuse_unwritable(path: str, otherwise: str = "choose another path.") -> None:
+    """Refuse, before anything slow, a path that nothing could be written to."""
+    refuse_unusable(path, "output")
+    with refusing(path, otherwise):
+        target = Path(os.path.realpath(path))
+        refuse_read_only(path, target, existing(path, target, otherwise), otherwise)
+
+
+@contextmanager
+def refusing(path: str, otherwise: str = TO_STDOUT) -> Iterator[None]:
+    """What the system says against writing the output at `path`, as a `Refusal`.
+
+    `otherwise` is the way out where the path can't be made to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot write the output: {os_reason(error)}"
+        full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+        hint = f"make room, or {otherwise}" if full else otherwise
+        raise Refusal(Diagnostic(path, message, hint)) from None
 
 
 def existing(path: str, target: Path, otherwise: str = TO_STDOUT) -> os.stat_result | None:
@@ -229,52 +241,17 @@ def refuse_read_only(
     The bits are looked at beside `os.access`, which grants root everything: a file without a
     `w` was protected on purpose.
     """
-    if before and not (before.st_mode & 0o222 and os.access(target, os.W_OK)):
-        hint = f"make it writable (chmod u+w), or {otherwise}"
-        raise Refusal(Diagnostic(path, "the output is read-only", hint))
     folder = target.parent
-    if not folder.is_dir():  # a file in its place was found before, as "not a directory"
-        spelt = folder if Path(path).is_symlink() else Path(path).parent
+    message, hint = "", f"make it writable (chmod u+w), or {otherwise}"
+    if before and not (before.st_mode & 0o222 and os.access(target, os.W_OK)):
+        message = "the output is read-only"
+    elif not folder.is_dir():  # a file in its place was found before, as "not a directory"
+        message = f"there is no folder '{folder if Path(path).is_symlink() else Path(path).parent}'"
         hint = f"create it first (mkdir -p), or {otherwise}"
-        raise Refusal(Diagnostic(path, f"there is no folder '{spelt}'", hint))
-    if not (folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK | os.X_OK)):
-        hint = f"make it writable (chmod u+w), or {otherwise}"
-        raise Refusal(Diagnostic(path, "the output's folder is read-only", hint))
-
-
-def write_new(file: Path, data: bytes, mode: int) -> None:
-    """Create `file` with `data` on the disk itself, as far as it can be told. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(file, flags, mode), "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def sweep(folder: Path) -> None:
-    """Take away what runs that were killed have left; what is young may be another run's."""
-    with suppress(OSError):
-        for left in folder.glob(TEMPORARY):
-            if time.time() - left.stat().st_mtime > ABANDONED:
-                left.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Let the new name survive a power cut, where the system can."""
-    with suppress(OSError):  # no folder can be opened on Windows, some not synced on networks
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def refuse_unwritable(path: str, otherwise: str = "choose another path.") -> None:
-    """Refuse, before anything slow, a path that nothing could be written to."""
-    refuse_unusable(path, "output")
-    with refusing(path, otherwise):
-        target = Path(os.path.realpath(path))
-        refuse_read_only(path, target, existing(path, target, otherwise), otherwise)
+    elif not (folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK | os.X_OK)):
+        message = "the output's folder is read-only"
+    if message:
+        raise Refusal(Diagnostic(path, message, hint))
 
 
 def refuse_unusable(path: str, what: str) -> None:
