@@ -8,9 +8,6 @@ from typing import Any
 
 DEFAULT = 88  # black's and ruff's own
 
-# ruff's order of precedence where a folder has several.
-RUFF_FILES = (".ruff.toml", "ruff.toml")
-
 
 def line_length(start: Path) -> int:
     """The line length for the file (or the folder) `start`, which need not exist.
@@ -20,15 +17,13 @@ def line_length(start: Path) -> int:
     does, or where what it says cannot be read or is not a positive whole number. Never raises.
     """
     try:
-        for folder in folders_upward(start):
-            length = configured_in(folder)
-            if length is not None:
-                return length
+        lengths = map(configured_in, folders_upward(start))
+        length = next((length for length in lengths if length is not None), DEFAULT)
     except (OSError, ValueError, RecursionError, RuntimeError):
         # Unreadable or broken TOML (a ValueError), a loop of links (a RuntimeError): that file's
         # formatter has its own way of telling the user.
         return DEFAULT
-    return DEFAULT
+    return length if type(length) is int and length > 0 else DEFAULT
 
 
 def folders_upward(start: Path) -> Iterator[Path]:
@@ -40,29 +35,26 @@ def folders_upward(start: Path) -> Iterator[Path]:
             return
 
 
-def configured_in(folder: Path) -> int | None:
+def configured_in(folder: Path) -> object:
     """The line length that the files of `folder` ask for; None if they configure no formatter."""
     tools = table(read_toml(folder / "pyproject.toml").get("tool"))
-    black = tools.get("black")
     # black takes an underscore for a hyphen.
-    settings = {key.replace("_", "-"): value for key, value in table(black).items()}
-    if "line-length" in settings:
-        return sensible(settings["line-length"])
-    for name in RUFF_FILES:
+    black = {key.replace("_", "-"): value for key, value in table(tools.get("black")).items()}
+    if "line-length" in black:
+        return black["line-length"]
+    for name in (".ruff.toml", "ruff.toml"):  # ruff's order of precedence
         if (folder / name).is_file():
             return ruff_length(read_toml(folder / name), folder)
     if "ruff" in tools:
         return ruff_length(table(tools["ruff"]), folder)
-    return None if black is None else DEFAULT
+    return DEFAULT if "black" in tools else None
 
 
-def ruff_length(settings: dict[str, Any], folder: Path, depth: int = 8) -> int:
+def ruff_length(settings: dict[str, Any], folder: Path, depth: int = 8) -> object:
     """The line length of ruff's `settings`, which may `extend` those of another file."""
-    if "line-length" in settings:
-        return sensible(settings["line-length"])
     base = settings.get("extend")
-    if not isinstance(base, str) or depth == 0:
-        return DEFAULT
+    if "line-length" in settings or not isinstance(base, str) or depth == 0:
+        return settings.get("line-length", DEFAULT)
     file = folder / Path(base).expanduser()
     extended = read_toml(file)
     if file.name == "pyproject.toml":
@@ -71,10 +63,7 @@ def ruff_length(settings: dict[str, Any], folder: Path, depth: int = 8) -> int:
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """The TOML of `file`, empty if there is no such file.
-
-    Raises OSError and ValueError.
-    """
+    """The TOML of `file`, empty if there is no such file. Raises OSError and ValueError."""
     if not file.is_file():
         return {}
     # Not every run meets a configuration, and every run pays for an import.
@@ -86,10 +75,3 @@ def read_toml(file: Path) -> dict[str, Any]:
 def table(value: object) -> dict[str, Any]:
     """`value` if it is a table, else an empty one."""
     return value if isinstance(value, dict) else {}
-
-
-def sensible(value: object) -> int:
-    """`value` if it can be a line length, else the default."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    return DEFAULT

@@ -18,6 +18,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,13 +42,6 @@ class Target(NamedTuple):
     model: str
     config: str
     output: str
-
-
-class Entry(NamedTuple):
-    """An entry of the table: its values and where they stand."""
-
-    values: dict[str, str]
-    places: dict[str, Place]
 
 
 def find_targets(start: Path) -> tuple[Target, ...]:
@@ -98,87 +92,82 @@ class Table:
 
     def targets(self) -> tuple[Target, ...]:
         """All targets, wildcards filled in, in the order of the file. Raises `Refusal`."""
-        entries = list(self.entries())
-        found: list[tuple[Entry, Target]] = []
-        for entry in entries if not self.problems else []:
-            found += [(entry, target) for target in self.expanded(entry)]
+        entries = self.entries()
+        found: list[tuple[int, Target]] = []
+        for at, entry in enumerate(entries if not self.problems else []):
+            found += [(at, target) for target in self.expanded(at, entry)]
         kept = self.without_outputs(found)
         if self.problems:
             raise Refusal([said for _, said in sorted(self.problems, key=lambda one: one[0])])
         return kept
 
-    # -- the table -------------------------------------------------------------------------------
-
-    def place(self, *keys: str | int, key: bool = False) -> Place:
-        """Where the value at a path of keys stands, or its key."""
+    def wrong(
+        self, keys: tuple[str | int, ...], message: str, hint: str = "", key: bool = False
+    ) -> None:
+        """Add a problem of the value at a path of keys, or of the last key itself."""
         from reparam_rewrite.config.toml_places import places
 
         found = places(self.text)[("tool", NAME, *keys)]
-        return Place(self.path, *(found.key if key else found.value))
-
-    def wrong(self, place: Place, message: str, hint: str = "") -> None:
+        place = Place(self.path, *(found.key if key else found.value))
         lines = self.text.replace("\r\n", "\n").split("\n")
-        said = Diagnostic(place, message, hint, lines[place.line - 1])
-        self.problems.append((place, said))
+        self.problems.append((place, Diagnostic(place, message, hint, lines[place.line - 1])))
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> list[dict[str, str]]:
         if not isinstance(self.raw, dict):
-            self.wrong(self.place(), f"'{NAME}' must be a table", EXAMPLE)
-            return
-        for key in self.raw.keys() - {"targets"}:
-            self.unknown(key, ("targets",), (key,))
-        listed = self.raw.get("targets", [])
-        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-            self.wrong(self.place("targets"), "'targets' must be an array of tables", EXAMPLE)
-            return
-        if not listed and not self.problems:
-            self.wrong(self.place(), "there are no targets", EXAMPLE)
-        for at, raw in enumerate(listed):
+            self.wrong((), f"'{NAME}' must be a table", EXAMPLE)
+            return []
+        self.refuse_unknown((), self.raw, ("targets",))
+        entries = self.raw.get("targets", [])
+        if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+            self.wrong(("targets",), "'targets' must be an array of tables", EXAMPLE)
+            return []
+        if not entries and not self.problems:
+            self.wrong((), "there are no targets", EXAMPLE)
+        for at, entry in enumerate(entries):
             keys = ("targets", at)
-            for key in raw.keys() - set(KEYS):
-                self.unknown(key, KEYS, (*keys, key))
-            missing = [key for key in KEYS if key not in raw]
+            self.refuse_unknown(keys, entry, KEYS)
+            missing = [key for key in KEYS if key not in entry]
             if missing:
-                self.wrong(self.place(*keys), f"the target has no '{missing[0]}'", EXAMPLE)
-            values = {key: raw[key] for key in KEYS if key in raw}
-            places = {key: self.place(*keys, key) for key in values}
-            for key, value in values.items():
+                self.wrong(keys, f"the target has no '{missing[0]}'", EXAMPLE)
+            for key in entry.keys() & set(KEYS):
+                value = entry[key]
                 if not isinstance(value, str) or not value.strip():
-                    self.wrong(places[key], f"'{key}' must be the path of a file, as a string")
+                    self.wrong((*keys, key), f"'{key}' must be the path of a file, as a string")
                 elif value == "-":
-                    self.wrong(places[key], f"'{key}' of a target must be a file")
-            yield Entry(values, places)
+                    self.wrong((*keys, key), f"'{key}' of a target must be a file")
+        return entries
 
-    def unknown(self, key: str, known: tuple[str, ...], keys: tuple[str | int, ...]) -> None:
-        near = nearest(key, known)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}."
-        self.wrong(self.place(*keys, key=True), f"unknown key '{key}'", hint)
+    def refuse_unknown(
+        self, keys: tuple[str | int, ...], raw: dict[str, Any], known: tuple[str, ...]
+    ) -> None:
+        for key in raw.keys() - set(known):
+            near = nearest(key, known)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}."
+            self.wrong((*keys, key), f"unknown key '{key}'", hint, key=True)
 
-    # -- wildcards -------------------------------------------------------------------------------
-
-    def expanded(self, entry: Entry) -> Iterator[Target]:
-        """The targets of one entry."""
-        model, config, output = (entry.values[key].replace(os.sep, "/") for key in KEYS)
-        wildcards = [found[0] for found in WILDCARD.finditer(model)]
+    def expanded(self, at: int, entry: dict[str, str]) -> Iterator[Target]:
+        """The targets of an entry, one for each file that its wildcards match."""
+        model, config, output = (entry[key].replace(os.sep, "/") for key in KEYS)
+        wildcards = WILDCARD.findall(model)
         for key, value in (("config", config), ("output", output)):
-            own = [found[0] for found in WILDCARD.finditer(value)]
+            own = WILDCARD.findall(value)
             if own != wildcards and (own or key == "output"):
                 message = f"'{key}' must have the wildcards of 'model', in their order"
                 has = " ".join(wildcards) or "none"
                 hint = f"the model has {has}; each stands for what it matches there."
-                self.wrong(entry.places[key], message, hint)
+                self.wrong(("targets", at, key), message, hint)
                 return
         if not wildcards:
             yield self.target(model, config, output)
             return
-        pattern = re.compile(as_expression(model))
         # Not Path.glob, which goes into hidden folders, .venv among them.
         from glob import glob
 
         matched = sorted(glob(model, root_dir=self.folder, recursive=True))  # noqa: PTH207
         files = [name for name in matched if (self.folder / name).is_file()]
         if not files:
-            self.wrong(entry.places["model"], "no file matches")
+            self.wrong(("targets", at, "model"), "no file matches")
+        pattern = re.compile(as_expression(model))
         for name in files:
             found = pattern.fullmatch(name.replace(os.sep, "/"))
             parts = found.groups() if found else ()
@@ -187,28 +176,29 @@ class Table:
     def target(self, *paths: str) -> Target:
         return Target(*(shown(self.folder / path) for path in paths))
 
-    def without_outputs(self, found: list[tuple[Entry, Target]]) -> tuple[Target, ...]:
+    def without_outputs(self, found: list[tuple[int, Target]]) -> tuple[Target, ...]:
         """The targets without those whose model a wildcard found among the outputs.
 
         With ``models/*.py`` and ``models/*_reparam.py`` the first matches what is generated.
         """
         made = {identity(target.output) for _, target in found}
         kept: dict[tuple[object, ...], Target] = {}
-        for entry, target in found:
+        for at, target in found:
             output = identity(target.output)
+            entry = ("targets", at)
             if identity(target.model) in made:
-                if not WILDCARD.search(entry.values["model"]):
+                if not WILDCARD.search(self.raw["targets"][at]["model"]):
                     message = f"'{target.model}' is also the output of a target"
-                    self.wrong(entry.places["model"], message, "a model is written by hand.")
+                    self.wrong((*entry, "model"), message, "a model is written by hand.")
             elif identity(target.config) in made:
                 message = f"'{target.config}' is also the output of a target"
-                self.wrong(entry.places["config"], message, "a config is written by hand.")
+                self.wrong((*entry, "config"), message, "a config is written by hand.")
             elif output in kept:
                 message = f"'{os.path.normpath(target.output)}' is the output of two targets"
                 other = os.path.normpath(kept[output].output)
                 by = "" if other == os.path.normpath(target.output) else f", as '{other}'"
                 hint = f"it is that of '{kept[output].model}' already{by}; give each its own."
-                self.wrong(entry.places["output"], message, hint)
+                self.wrong((*entry, "output"), message, hint)
             else:
                 kept[output] = target
         return tuple(kept.values())
@@ -237,13 +227,9 @@ def ignores_case(folder: str) -> bool:
 
 def as_expression(pattern: str) -> str:
     """A glob as a regular expression with a group for each wildcard."""
-    parts, done = [], 0
-    for found in WILDCARD.finditer(pattern):
-        parts.append(re.escape(pattern[done : found.start()]))
-        text = found[0]
-        parts.append(MATCHED.get(text) or f"({text.replace('[!', '[^', 1)})")
-        done = found.end()
-    return "".join([*parts, re.escape(pattern[done:])])
+    literals = map(re.escape, WILDCARD.split(pattern))
+    groups = [MATCHED.get(w) or f"({w.replace('[!', '[^', 1)})" for w in WILDCARD.findall(pattern)]
+    return "".join(chain.from_iterable(zip(literals, [*groups, ""], strict=True)))
 
 
 def filled(pattern: str, parts: tuple[str, ...]) -> str:
