@@ -12,10 +12,8 @@ draws; a Delta does, and has that value where there are none, as those of an aut
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.emit.edit import Lines
+from reparam_rewrite.emit.blocks import Blocks
 from reparam_rewrite.emit.spell import Spelling
 
 CLASS = '''\
@@ -45,27 +43,29 @@ def {name}(reparam):
     return reparameterized'''
 
 
-class Definitions(Struct, frozen=True):
-    """Definitions as lines without indent, and the statement that they stand above."""
-
-    made: tuple[Lines, ...] = ()
-    before: int = 0
-
-
-def definitions_of(spelling: Spelling) -> Definitions:
-    """What the generated code needs above the first function that uses it."""
-    functions = spelling.survey.functions
-    first = min((functions[name].first for name in spelling.defined_for), default=0)
+def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
+    """Put what the generated code needs above the first function that uses it."""
+    if not spelling.defined_for:
+        return
     made = []
     for kind, name in spelling.classes.items():
-        text = CLASS.format(
-            name=name,
-            transform=spelling.above(f"numpyro.distributions.transforms.{BASES[kind].transform}"),
-            constraints=spelling.above("numpyro.distributions.constraints"),
-            jnp=spelling.above("jax.numpy"),
-        )
-        made.append(tuple(text.split("\n")))
+        transform = spelling.above(f"numpyro.distributions.transforms.{BASES[kind].transform}")
+        constraints = spelling.above("numpyro.distributions.constraints")
+        jnp = spelling.above("jax.numpy")
+        made.append(CLASS.format(name=name, transform=transform, constraints=constraints, jnp=jnp))
     if spelling.named:
         delta = spelling.above("numpyro.distributions.Delta")
-        made.append(tuple(BY_NAME.format(name=spelling.named, delta=delta).split("\n")))
-    return Definitions(tuple(made), first)
+        made.append(BY_NAME.format(name=spelling.named, delta=delta))
+    module = blocks.module
+    lines = [module.new(tuple(text.split("\n"))) for text in made]
+    functions = spelling.survey.functions
+    at = blocks.line_of(min(functions[name].first for name in spelling.defined_for))
+    below, space = module.lines[at], [module.blank] * 2
+    for line in lines:
+        line.above = space
+    if module.is_first(at):
+        lines[0].above = below.above if at == 0 else []
+        below.above = [*space, *(below.above if at else [])]
+    elif not below.above or below.above[0].strip():
+        below.above = [*space, *below.above]
+    module.lines[at:at] = lines

@@ -1,26 +1,54 @@
-"""One more name in a ``from`` import that is there."""
+"""In which order do sorters put imports and the names in one, and where does one more name go?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-import libcst as cst
+from reparam_rewrite.emit.blocks import Block, Import, Line
+from reparam_rewrite.emit.edit import Lines
+from reparam_rewrite.emit.wrap import margin_of
 
-from reparam_rewrite.emit import wrap
+#: The lines of an import in parentheses that has a name a line, each perhaps with a comment.
+OPENING = re.compile(r"[^()#]*\([ \t]*(#.*)?\r?")
+NAME = re.compile(r"[ \t]*\w+(\s+as\s+\w+)?[ \t]*,[ \t]*(#.*)?\r?")
+
+#: Is it a ``from`` import, of which module, and what is its first name?
+Key = tuple[bool, str, tuple[int, str, str]]
+Order = Callable[[Key], Any]
 
 
-def dotted_of(node: cst.BaseExpression | None) -> str:
-    if isinstance(node, cst.Attribute):
-        return f"{dotted_of(node.value)}.{node.attr.value}"
-    return node.value if isinstance(node, cst.Name) else ""
+def key_of(found: Import) -> Key:
+    first = written(found.names[0])
+    if isinstance(found, ast.Import):
+        return False, found.names[0].name.lower(), (-1, first.lower(), first)
+    member = (-1, "", "") if first == "*" else member_key(first)
+    return True, "." * found.level + (found.module or "").lower(), member
 
 
-def alias_text(alias: cst.ImportAlias) -> str:
-    name = dotted_of(alias.name)
-    if alias.asname is None:
-        return name
-    assert isinstance(alias.asname.name, cst.Name)
-    return f"{name} as {alias.asname.name.value}"
+def top_of(found: Import) -> str:
+    """The package that an import is of, "" for a relative one."""
+    return key_of(found)[1].partition(".")[0]
+
+
+def straight_first(key: Key) -> Any:
+    """isort's order: ``import x`` before ``from x import y``."""
+    return key
+
+
+def by_module(key: Key) -> Any:
+    """The other order in use (force-sort-within-sections): by module, whatever the form."""
+    return key[1], key[0], key[2]
+
+
+def order_of(blocks: Iterable[Sequence[Import]]) -> Order:
+    """The order that all blocks of imports are in; isort's own if they are in none."""
+    keys = [[*map(key_of, block)] for block in blocks]
+    orders = (straight_first, by_module)
+    fitting = (order for order in orders if all(ks == sorted(ks, key=order) for ks in keys))
+    return next(fitting, straight_first)
 
 
 def member_key(text: str) -> tuple[int, str, str]:
@@ -30,87 +58,46 @@ def member_key(text: str) -> tuple[int, str, str]:
     return kind, name.lower(), name
 
 
-def is_welcome(alias: str, names: Sequence[cst.ImportAlias]) -> bool:
+def written(alias: ast.alias) -> str:
+    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
+
+
+def import_from(package: str, names: Sequence[str], room: int) -> Lines:
+    """``from package import a, b``, with a name a line if that is too long."""
+    line = f"from {package} import {', '.join(names)}"
+    if len(line) <= room:
+        return (line,)
+    return (f"from {package} import (", *(f"    {name}," for name in names), ")")
+
+
+def is_welcome(name: str, names: Sequence[ast.alias]) -> bool:
     """Would a sorter leave the name among these? It gives each ``x as y`` a line of its own."""
-    renamed = [name.asname is not None for name in names]
-    if any(renamed):
+    if any(alias.asname for alias in names):
         return len(names) > 1
-    return " as " not in alias
+    return " as " not in name
 
 
-def with_name(
-    statement: cst.SimpleStatementLine, alias: str, module: cst.Module, width: int
-) -> cst.SimpleStatementLine | None:
+def with_name(block: Block, line: Line, found: ast.ImportFrom, name: str) -> str | None:
     """``from package import a, b`` with one more name, in its place if they are sorted.
 
-    None if it is written in a way that takes no more, such as with a backslash.
+    Comments stay above or behind the names they are about. None if it is written in a way that
+    takes no more, such as with a backslash.
     """
-    (found,) = statement.body
-    assert isinstance(found, cst.ImportFrom) and not isinstance(found.names, cst.ImportStar)
-    texts = [alias_text(name) for name in found.names]
-    position = len(texts)
-    if texts == sorted(texts, key=member_key):
-        position = sum(member_key(text) < member_key(alias) for text in texts)
-    code = module.code_for_node(found)
-    if "\\" in code:
+    names = [*map(written, found.names)]
+    at = len(names)
+    if names == sorted(names, key=member_key):
+        at = sum(member_key(text) < member_key(name) for text in names)
+    if "\\" in line.code:
         return None
-    if "#" in code:
-        changed = among_comments(found, alias, position)
-        return None if changed is None else statement.with_changes(body=[changed])
-    texts.insert(position, alias)
-    comment = len(module.code_for_node(statement.trailing_whitespace).rstrip())
-    room = 0 if "\n" in code else width - comment
-    line = import_from(dotted_of(found.module), texts, module, room)
-    new = cst.parse_statement(line, config=module.config_for_parsing)
-    assert isinstance(new, cst.SimpleStatementLine)
-    return statement.with_changes(body=new.body)
-
-
-def import_from(package: str, texts: Sequence[str], module: cst.Module, width: int) -> str:
-    """``from package import a, b``, with a name a line if that is too long."""
-    line = f"from {package} import {', '.join(texts)}"
-    if len(line) <= width:
-        return line
-    indent = " " * wrap.STEP if not module.default_indent else module.default_indent
-    lines = [f"from {package} import (", *(f"{indent}{text}," for text in texts), ")"]
-    return module.default_newline.join(lines)
-
-
-def among_comments(found: cst.ImportFrom, alias: str, position: int) -> cst.ImportFrom | None:
-    """One name a line, one more; comments stay above or behind the names they are about.
-
-    None if the names are written in another way.
-    """
-    assert not isinstance(found.names, cst.ImportStar)
-    names = list(found.names)
-    if found.lpar is None:
+    if "#" not in line.code:
+        names.insert(at, name)
+        room = 0 if "\n" in line.code else block.room - len(line.behind.rstrip())
+        return block.written(import_from(found.module or "", names, room))
+    lines = line.code.split("\n")
+    places = [number for number, text in enumerate(lines) if NAME.fullmatch(text)]
+    if not OPENING.fullmatch(lines[0]) or len(places) != len(names):
         return None
-    gaps = [found.lpar.whitespace_after]
-    for name in names:
-        if not isinstance(name.comma, cst.Comma):
-            return None
-        gaps.append(name.comma.whitespace_after)
-    spaces = [gap for gap in gaps if isinstance(gap, cst.ParenthesizedWhitespace)]
-    if len(spaces) != len(gaps):
-        return None
-    # The gap before the new name keeps the comment behind the old one; what is above the next
-    # name stays above it.
-    before = spaces[position]
-    plain = cst.TrailingWhitespace(newline=before.first_line.newline)
-    after = before.with_changes(first_line=plain)
-    first = before.with_changes(
-        empty_lines=[], indent=spaces[0].indent, last_line=spaces[0].last_line
-    )
-    module, _, renamed = alias.partition(" as ")
-    new = cst.ImportAlias(
-        cst.Name(module),
-        asname=cst.AsName(cst.Name(renamed)) if renamed else None,
-        comma=cst.Comma(whitespace_after=after),
-    )
-    if position == 0:
-        lpar = found.lpar.with_changes(whitespace_after=first)
-        return found.with_changes(lpar=lpar, names=[new, *names])
-    previous = names[position - 1]
-    names[position - 1] = previous.with_changes(comma=cst.Comma(whitespace_after=first))
-    names.insert(position, new)
-    return found.with_changes(names=names)
+    above = places[at - 1] if at else 0
+    indent, end = margin_of(lines[places[0]]), "\r" * lines[above].endswith("\r")
+    lines.insert(above + 1, f"{indent}{name},{end}")
+    return "\n".join(lines)

@@ -17,16 +17,15 @@ from reparam_rewrite.source.encoding import Source, physical_lines
 LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
-def parse(source: Source, edited: bytes) -> cst.Module:
-    """The concrete tree of an edited file, which LibCST gives back byte for byte.
+def checked(source: Source, edited: bytes) -> bytes:
+    """An edited file, if LibCST gives that back byte for byte.
 
-    Raises `Refusal` if it can't be had of the file itself.
+    Raises `Refusal` if it doesn't, and says so of the file itself where that is to blame.
     """
-    refuse_lone_returns(source)
     try:
         module = cst.parse_module(edited)
         if module.bytes == edited and not module.default_indent.strip(" \t"):
-            return module
+            return edited
     except (cst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, RecursionError):
         pass
     refuse_unreadable(source)

@@ -6,68 +6,35 @@ Nodes are those of `ast`, which the survey has read; what is written comes from 
 from __future__ import annotations
 
 import ast
-import keyword
 import re
 from collections.abc import Iterable, Iterator
 
-from reparam_rewrite.emit.edit import Mismatch, Moved, Span, Splice
+from reparam_rewrite.emit.edit import Mismatch, Moved, Splice
+from reparam_rewrite.emit.layout import Layout
 from reparam_rewrite.survey.calls import argument
 from reparam_rewrite.survey.expressions import is_arithmetic
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Segment
-
-#: What stands before the parenthesis of a call, rather than of an expression in parentheses.
-CALLED = re.compile(r"(\w+|[\])\"'])[ \t]*\Z")
 
 #: Whose parentheses belong to it.
 BRACKETED = (ast.Tuple, ast.GeneratorExp, ast.NamedExpr)
 
 
-def span(text: Text, node: ast.expr | ast.keyword | ast.stmt) -> Span:
-    """Where a node stands, without the parentheses around it."""
-    assert node.end_lineno is not None and node.end_col_offset is not None
-    return (
-        text.offset(node.lineno, node.col_offset),
-        text.offset(node.end_lineno, node.end_col_offset),
-    )
-
-
-def outer_span(text: Text, node: ast.expr) -> Span:
-    """Where an expression stands, with the parentheses around it."""
-    start, end = span(text, node)
-    source = text.text
-    while True:
-        before = len(source[:start].rstrip())
-        after = end + len(source[end:]) - len(source[end:].lstrip())
-        if source[before - 1 : before] != "(" or source[after : after + 1] != ")":
-            return start, end
-        called = CALLED.search(source, source.rfind("\n", 0, before) + 1, before - 1)
-        if called is not None and not keyword.iskeyword(called[1]):
-            return start, end
-        start, end = before - 1, after + 1
-
-
-def written(text: Text, node: ast.expr) -> str:
-    start, end = outer_span(text, node)
-    return text.text[start:end]
-
-
-def sample_of(text: Text, statement: ast.stmt, name: Segment) -> ast.Call:
+def sample_of(layout: Layout, statement: ast.stmt, name: Segment) -> ast.Call:
     """The call of a statement that samples the site whose name stands there."""
     for part in walk(statement):
         if isinstance(part, ast.Call):
             given = argument(part, 0, "name")
-            if given is not None and span(text, given)[0] == name.start:
-                return checked(text, part)
+            if given is not None and layout.span(given)[0] == name.start:
+                return checked(layout, part)
     raise Mismatch
 
 
-def checked(text: Text, call: ast.Call) -> ast.Call:
+def checked(layout: Layout, call: ast.Call) -> ast.Call:
     """A call that stands where its node says, which may not be so in an f-string."""
-    start, end = span(text, call)
+    start, end = layout.span(call)
     try:
-        there = ast.parse(f"({text.text[start:end]})", mode="eval").body
+        there = ast.parse(f"({layout.source[start:end]})", mode="eval").body
     except (SyntaxError, ValueError):
         raise Mismatch from None
     if ast.dump(there) != ast.dump(call):
@@ -75,9 +42,9 @@ def checked(text: Text, call: ast.Call) -> ast.Call:
     return call
 
 
-def named(text: Text, statement: ast.stmt, call: ast.Call, variable: str) -> Iterator[Splice]:
+def named(layout: Layout, statement: ast.stmt, call: ast.Call, variable: str) -> Iterator[Splice]:
     """``mu = sample("mu", ...)``, ``x[0] = mu = sample(...)``, ``2 * (mu := sample(...))``"""
-    start, end = outer_span(text, call)
+    start, end = layout.outer_span(call)
     if isinstance(statement, (ast.Expr, ast.Assign)) and statement.value is call:
         yield Splice(start, start, f"{variable} = ")
         return
@@ -88,12 +55,12 @@ def named(text: Text, statement: ast.stmt, call: ast.Call, variable: str) -> Ite
         yield Splice(end, end, closing)
 
 
-def with_prior(text: Text, call: ast.Call, variable: str) -> Iterator[Splice]:
+def with_prior(layout: Layout, call: ast.Call, variable: str) -> Iterator[Splice]:
     """``sample("a", make_prior())`` as ``sample("a", a_prior)``."""
-    yield Splice(*span(text, distribution_of(call)), variable)
+    yield Splice(*layout.span(distribution_of(call)), variable)
 
 
-def expanded(text: Text, call: ast.Call, variable: str) -> Iterator[Splice]:
+def expanded(layout: Layout, call: ast.Call, variable: str) -> Iterator[Splice]:
     """``sample("a", prior, sample_shape=(n,))`` as ``sample("a", prior.expand_by((n,)))``.
 
     Or with the `variable` that holds the expanded prior, if there is one.
@@ -102,15 +69,15 @@ def expanded(text: Text, call: ast.Call, variable: str) -> Iterator[Splice]:
     assert asked is not None
     prior = distribution_of(call)
     if variable:
-        yield from with_prior(text, call, variable)
+        yield from with_prior(layout, call, variable)
     else:
-        start, end = outer_span(text, prior)
+        start, end = layout.outer_span(prior)
         grouped = isinstance(prior, (ast.Call, ast.Name, ast.Attribute, ast.Subscript))
         if not grouped:
             yield Splice(start, start, "(")
-        method = f".expand_by({written(text, asked)})"
+        method = f".expand_by({layout.written(asked)})"
         yield Splice(end, end, method if grouped else f"){method}")
-    arguments = arguments_of(text, call)
+    arguments = arguments_of(layout, call)
     at = next(n for n, (value, _, _) in enumerate(arguments) if value is asked)
     _, start, end = arguments[at]
     if at + 1 < len(arguments):
@@ -119,12 +86,12 @@ def expanded(text: Text, call: ast.Call, variable: str) -> Iterator[Splice]:
         yield Splice(arguments[at - 1][2], end, "")
 
 
-def arguments_of(text: Text, call: ast.Call) -> list[tuple[ast.expr, int, int]]:
+def arguments_of(layout: Layout, call: ast.Call) -> list[tuple[ast.expr, int, int]]:
     """The arguments of a call as they are written, and where each begins and ends."""
-    found = [(value, *outer_span(text, value)) for value in call.args]
+    found = [(value, *layout.outer_span(value)) for value in call.args]
     for named_one in call.keywords:
-        end = outer_span(text, named_one.value)[1]
-        found.append((named_one.value, span(text, named_one)[0], end))
+        end = layout.outer_span(named_one.value)[1]
+        found.append((named_one.value, layout.span(named_one)[0], end))
     return sorted(found, key=lambda part: part[1])
 
 
@@ -135,28 +102,28 @@ def distribution_of(call: ast.Call) -> ast.expr:
     return prior
 
 
-def moved(text: Text, statement: ast.stmt, call: ast.Call, move: Moved) -> Iterator[Splice]:
+def moved(layout: Layout, statement: ast.stmt, call: ast.Call, move: Moved) -> Iterator[Splice]:
     """``z_base = sample("z_base", Normal(m + z_loc, s))``"""
     name = argument(call, 0, "name")
     if name is None or not isinstance(statement, ast.Assign):
         raise Mismatch
-    yield Splice(*span(text, statement.targets[0]), move.base)
-    yield Splice(*outer_span(text, name), move.base_site)
-    yield with_loc(text, distribution_of(call), move)
+    yield Splice(*layout.span(statement.targets[0]), move.base)
+    yield Splice(*layout.outer_span(name), move.base_site)
+    yield with_loc(layout, distribution_of(call), move)
 
 
-def with_loc(text: Text, node: ast.expr, move: Moved) -> Splice:
+def with_loc(layout: Layout, node: ast.expr, move: Moved) -> Splice:
     """``Normal(m, s).to_event(1)`` as ``Normal(m + z_loc, s).to_event(1)``."""
     assert isinstance(node, ast.Call)
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
-        return with_loc(text, node.func.value, move)
+        return with_loc(layout, node.func.value, move)
     mean = argument(node, move.position, "loc")
     if mean is not None:
-        return Splice(*outer_span(text, mean), plus(written(text, mean), move.loc))
-    arguments = arguments_of(text, node)
-    closing = span(text, node)[1] - 1
+        return Splice(*layout.outer_span(mean), plus(layout.written(mean), move.loc))
+    arguments = arguments_of(layout, node)
+    closing = layout.span(node)[1] - 1
     last = arguments[-1][2] if arguments else closing
-    if "," in text.text[last:closing]:  # a trailing comma
+    if "," in layout.source[last:closing]:  # a trailing comma
         return Splice(closing, closing, f"loc={move.loc}")
     return Splice(last, last, f"{', ' if arguments else ''}loc={move.loc}")
 
@@ -171,7 +138,7 @@ def plus(mean: str, loc: str) -> str:
 
 
 def passed(
-    text: Text, statement: ast.stmt, body: str, expressions: Iterable[str], *, beside: bool
+    layout: Layout, statement: ast.stmt, body: str, expressions: Iterable[str], *, beside: bool
 ) -> Splice:
     """``scan(step, init, None)`` as ``scan(step, init, xi_z_mu)``.
 
@@ -182,20 +149,20 @@ def passed(
             continue
         run, slices = argument(call, 0, "f"), argument(call, 2, "xs")
         if isinstance(run, ast.Name) and run.id == body and slices is not None:
-            checked(text, call)
-            values = [*([written(text, slices)] if beside else []), *expressions]
+            checked(layout, call)
+            values = [*([layout.written(slices)] if beside else []), *expressions]
             made = values[0] if len(values) == 1 else f"({', '.join(values)})"
-            return Splice(*outer_span(text, slices), made)
+            return Splice(*layout.outer_span(slices), made)
     raise Mismatch
 
 
-def renamed(text: Text, statement: ast.stmt, old: str, new: str) -> Splice:
+def renamed(layout: Layout, statement: ast.stmt, old: str, new: str) -> Splice:
     """``def step(carry, _)`` as ``def step(carry, xi_z_mu_t)``."""
     assert isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))
     for parameter in (*statement.args.posonlyargs, *statement.args.args):
         if parameter.arg == old:
-            start = text.offset(parameter.lineno, parameter.col_offset)
-            name = re.compile(r"\w+").match(text.text, start)
+            start = layout.text.offset(parameter.lineno, parameter.col_offset)
+            name = re.compile(r"\w+").match(layout.source, start)
             assert name is not None
             return Splice(start, name.end(), new)
     raise Mismatch

@@ -14,34 +14,28 @@ from reparam_rewrite.emit import wrap
 from reparam_rewrite.emit.edit import (
     Change,
     Handled,
-    Lines,
     Mismatch,
     Span,
     Splice,
     handler_of,
     spliced,
 )
-from reparam_rewrite.emit.splices import BRACKETED, outer_span, span, written
-from reparam_rewrite.source.placeholders import BORDER
+from reparam_rewrite.emit.layout import Layout, is_compound
+from reparam_rewrite.emit.splices import BRACKETED
 from reparam_rewrite.survey.expressions import ungrouped
-from reparam_rewrite.survey.text import Text
 
 #: What stands between the last item of a `with` and its colon.
 BEFORE_COLON = re.compile(r"(?:[\s,)\\]|#[^\r\n]*)*(?=:)")
 
 
 class Editor:
-    """Carries out the changes of a file's statements; `width` is the line length to keep to."""
+    """Carries out the changes of a file's statements."""
 
-    def __init__(
-        self, text: Text, statements: Sequence[ast.stmt], newline: str, width: int
-    ) -> None:
-        self._text = text
-        self._source = text.text
-        self._statements = statements
-        self._newline = newline
-        self._step = step_of(text, statements)
-        self._width = width
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._source = layout.source
+        self._statements = layout.statements
+        self._newline = layout.newline
 
     def splices(self, changes: dict[int, Change]) -> Iterator[Splice]:
         headers: dict[int, str] = {}
@@ -54,52 +48,40 @@ class Editor:
         for number in sorted(changes):
             yield from self._statement(number, changes[number])
 
-    def above(self, number: int, definitions: Sequence[Lines]) -> Iterator[Splice]:
-        """Definitions above the statement of the module that holds statement `number`."""
-        if not definitions:
-            return
-        while self._statements[number].col_offset or self._is_elif(number):
-            number -= 1
-        start = at = self._line_start(number)
-        top = number == 0 or is_border(self._statements[number - 1])
-        if number:  # comments above the statement stay there
-            at = self._end_of(self._statements[number - 1], "")
-        lines: list[str] = []
-        for definition in definitions:
-            lines += [*([] if top and not lines else ["", ""]), *definition]
-        leading = self._source[at:start].lstrip(" \t\f")
-        if top or not leading or leading.startswith("#"):
-            lines += ["", ""]
-        yield Splice(at, at, self._generated(tuple(lines)) + self._newline)
-
     # -- a statement -----------------------------------------------------------------------------
 
     def _statement(self, number: int, change: Change) -> Iterator[Splice]:
         node = self._statements[number]
-        start = self._line_start(number)
-        indent = self._indent_of(number)
-        if hasattr(node, "body") or hasattr(node, "cases"):
-            if change.wrap or change.parts or (change.before and self._is_elif(number)):
+        start = self._layout.line_start(self._statements[number])
+        indent = self._layout.indent_of(self._statements[number])
+        if is_compound(node):
+            if (
+                change.wrap
+                or change.parts
+                or (change.before and self._layout.is_elif(self._statements[number]))
+            ):
                 raise Mismatch
             yield from change.splices
-            added = [self._generated(lines, indent) + self._newline for lines in change.before]
+            added = [
+                self._layout.generated(lines, indent) + self._newline for lines in change.before
+            ]
             yield Splice(start, start, "".join(added))
-            end = self._end_of(node, indent)
+            end = self._layout.end_of(node, indent)
             open_ended = not self._source[:end].endswith(("\n", "\r"))
-            added = [self._generated(lines, indent) for lines in change.after]
+            added = [self._layout.generated(lines, indent) for lines in change.after]
             if added:
                 text = self._newline.join(added)
                 yield Splice(end, end, self._newline + text if open_ended else text + self._newline)
             return
-        first, end = span(self._text, node)
-        line_end = self._line_end(end)
+        first, end = self._layout.span(node)
+        line_end = self._layout.line_end(end)
         behind = self._source[end:line_end]
         if behind.strip() and not behind.lstrip().startswith("#"):
             raise Mismatch
         choice = getattr(node, "value", None) if change.parts else None
         pieces = [(first, end)]
         if choice is not None:
-            left, right = outer_span(self._text, choice)
+            left, right = self._layout.outer_span(choice)
             pieces = [(first, left), (right, end)]
         yield Splice(start, line_end, self._changed(pieces, choice, change, indent, behind))
 
@@ -121,7 +103,7 @@ class Editor:
         else:
             if choice is not None:
                 bracketed = isinstance(choice, BRACKETED)
-                inner = (outer_span if bracketed else span)(self._text, choice)
+                inner = (self._layout.outer_span if bracketed else self._layout.span)(choice)
                 pieces = [pieces[0], inner, pieces[1]]
             code = spliced(self._source, change.splices, pieces)
             if change.splices or choice is not None:
@@ -129,19 +111,19 @@ class Editor:
             text = f"{indent}{code}{behind}"
             if change.wrap:
                 text = self._wrapped(code, handler_of(change.wrap), indent, behind)
-        before = [self._generated(lines, indent) for lines in change.before]
-        after = [self._generated(lines, indent) for lines in change.after]
+        before = [self._layout.generated(lines, indent) for lines in change.before]
+        after = [self._layout.generated(lines, indent) for lines in change.after]
         return self._newline.join([*before, text, *after])
 
     def _fitted(self, code: str, indent: str, behind: str, *, anew: bool = False) -> str:
         """A changed statement, on as few lines as it needs; `anew`: whatever it is like."""
-        room, comment = self._width - len(indent), len(behind.rstrip())
+        room, comment = self._layout.width - len(indent), len(behind.rstrip())
         if not anew and "\n" not in code and len(code) + comment <= room:
             return code
         one_line = wrap.joined(code.replace("\r\n", "\n"))
         if one_line is not None:
             lines = wrap.statement(one_line, room, comment)
-            return self._generated(lines, indent)[len(indent) :]
+            return self._layout.generated(lines, indent)[len(indent) :]
         if anew:
             raise Mismatch
         return code
@@ -151,13 +133,13 @@ class Editor:
 
         It is laid out anew where it gets too long.
         """
-        header = wrap.statement(f"with {handler}:", self._width - len(indent))
-        inner = indent + self._step
+        header = wrap.statement(f"with {handler}:", self._layout.width - len(indent))
+        inner = indent + self._layout.step
         deeper = reindented(code, indent, inner)
         lines = f"{inner}{deeper}{behind.rstrip()}".replace("\r", "").split("\n")
-        if max(map(len, lines)) > self._width:
+        if max(map(len, lines)) > self._layout.width:
             deeper = self._fitted(code, inner, behind)
-        return f"{self._generated(header, indent)}{self._newline}{inner}{deeper}{behind}"
+        return f"{self._layout.generated(header, indent)}{self._newline}{inner}{deeper}{behind}"
 
     def _split(
         self,
@@ -173,12 +155,12 @@ class Editor:
         """
         if not isinstance(choice, ast.IfExp) or change.splices:
             raise Mismatch
-        test = wrap.joined(ungrouped(written(self._text, choice.test).replace("\r\n", "\n")))
+        test = wrap.joined(ungrouped(self._layout.written(choice.test).replace("\r\n", "\n")))
         if test is None:
             raise Mismatch
-        header = wrap.statement(f"if {test}:", self._width - len(indent))
+        header = wrap.statement(f"if {test}:", self._layout.width - len(indent))
         kept = next(iter(change.parts))
-        inner = indent + self._step
+        inner = indent + self._layout.step
         body, orelse = (
             self._changed(
                 pieces,
@@ -189,7 +171,9 @@ class Editor:
             )
             for name, value in (("body", choice.body), ("orelse", choice.orelse))
         )
-        return self._newline.join([self._generated(header, indent), body, f"{indent}else:", orelse])
+        return self._newline.join(
+            [self._layout.generated(header, indent), body, f"{indent}else:", orelse]
+        )
 
     # -- a `with` --------------------------------------------------------------------------------
 
@@ -227,12 +211,12 @@ class Editor:
         if not isinstance(node, ast.With):
             raise Mismatch
         item = handler_of(sites)
-        indent = self._indent_of(number)
+        indent = self._layout.indent_of(self._statements[number])
         start, colon = self._header_of(number)
-        comment = len(self._source[colon + 1 : self._line_end(colon)].rstrip())
+        comment = len(self._source[colon + 1 : self._layout.line_end(colon)].rstrip())
         header = headers.get(number, self._source[start:colon]).rstrip()
         listed = header.removeprefix("with").strip()
-        room = self._width - len(indent)
+        room = self._layout.width - len(indent)
         if not is_bracketed(listed):
             line = f"with {listed}, {item}" if last else f"with {item}, {listed}"
             if "\n" not in listed and len(line) + 1 + comment <= room:
@@ -248,7 +232,7 @@ class Editor:
         items = wrap.items_of(one_line)
         items = [*items, item] if last else [item, *items]
         lines = wrap.listed("with (", items, "):", room)
-        return self._generated(lines, indent)[len(indent) : -1]
+        return self._layout.generated(lines, indent)[len(indent) : -1]
 
     def _with_first_line(self, listed: str, at: int, item: str, indent: str) -> str:
         """``with (`` and one item a line, one more; comments stay above or behind what they say.
@@ -261,8 +245,8 @@ class Editor:
             ):                            plate_i,
                                       ):
         """
-        _, *added, _ = wrap.listed("", [item], "", self._width - len(indent))
-        lines = self._generated(tuple(added), indent)
+        _, *added, _ = wrap.listed("", [item], "", self._layout.width - len(indent))
+        lines = self._layout.generated(tuple(added), indent)
         own = re.compile(r"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)*([ \t\f]*)").match(listed, at)
         assert own is not None
         return f"with {listed[:at]}{own[1]}{lines.lstrip()}{self._newline}{listed[at:]}"
@@ -272,82 +256,11 @@ class Editor:
         node = self._statements[number]
         assert isinstance(node, ast.With)
         item = node.items[-1]
-        _, end = span(self._text, item.optional_vars or item.context_expr)
+        _, end = self._layout.span(item.optional_vars or item.context_expr)
         colon = BEFORE_COLON.match(self._source, end)
         if colon is None:
             raise Mismatch
-        return self._text.offset(node.lineno, node.col_offset), colon.end()
-
-    # -- the file's text -------------------------------------------------------------------------
-
-    def _generated(self, lines: Lines, indent: str = "") -> str:
-        """Generated lines with the indent and the line ends of the file."""
-        strings = wrap.lines_in_strings(lines)
-        made = []
-        for number, line in enumerate(lines):
-            if line and number not in strings:
-                code = line.lstrip(" ")
-                steps, rest = divmod(len(line) - len(code), wrap.STEP)
-                line = indent + self._step * steps + " " * rest + code
-            made.append(line)
-        return self._newline.join(made)
-
-    def _line_start(self, number: int) -> int:
-        """Where the first line of a statement begins, which may be a decorator's."""
-        node = self._statements[number]
-        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-        return self._text.offset(min([node.lineno, *(part.lineno for part in decorators)]), 0)
-
-    def _indent_of(self, number: int) -> str:
-        """What stands before a statement. Raises `Mismatch` if that is code."""
-        node = self._statements[number]
-        start = self._text.offset(node.lineno, 0)
-        indent = self._source[start : self._text.offset(node.lineno, node.col_offset)]
-        if indent.strip():
-            raise Mismatch
-        return indent
-
-    def _line_end(self, at: int) -> int:
-        found = re.compile(r"[^\r\n]*").match(self._source, at)
-        assert found is not None
-        return found.end()
-
-    def _end_of(self, node: ast.stmt, indent: str) -> int:
-        """The end of a statement's last line, with comments below that are indented deeper."""
-        assert node.end_lineno is not None
-        lines = self._text.lines
-        last = node.end_lineno
-        for number in range(node.end_lineno, len(lines)):
-            code = lines[number].lstrip(" \t\f")
-            if code.strip("\r\0") and not code.startswith("#"):
-                break
-            if code.startswith("#"):
-                if len(lines[number]) - len(code) <= len(indent):
-                    break
-                last = number + 1
-        return self._text.offset(last + 1, 0) if last < len(lines) else len(self._source)
-
-    def _is_elif(self, number: int) -> bool:
-        node = self._statements[number]
-        return self._source.startswith("elif", self._text.offset(node.lineno, node.col_offset))
-
-
-def step_of(text: Text, statements: Sequence[ast.stmt]) -> str:
-    """How much deeper the first block of the file is than what it stands in."""
-    for node in statements:
-        body = getattr(node, "body", None) or getattr(node, "cases", [None])[0]
-        body = body[0] if isinstance(body, list) else body
-        if isinstance(body, ast.stmt) and body.lineno > node.lineno:
-            line = text.lines[body.lineno - 1]
-            if not line[: body.col_offset].strip():
-                return line[node.col_offset : body.col_offset]
-    return " " * wrap.STEP
-
-
-def is_border(node: ast.stmt) -> bool:
-    value = node.value if isinstance(node, ast.Expr) else None
-    name = value.func if isinstance(value, ast.Call) else value
-    return isinstance(name, ast.Name) and name.id.startswith(BORDER)
+        return self._layout.text.offset(node.lineno, node.col_offset), colon.end()
 
 
 def is_bracketed(items: str) -> bool:

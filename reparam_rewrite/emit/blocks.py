@@ -1,0 +1,226 @@
+"""The statements of a block as lines, which imports and definitions can be put between."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from reparam_rewrite.emit.edit import Lines, Span, Splice
+from reparam_rewrite.emit.layout import Layout, is_compound, placeholder_of
+from reparam_rewrite.source.placeholders import BORDER
+from reparam_rewrite.survey.index import blocks_of
+from reparam_rewrite.survey.text import lines_of
+
+Import = ast.Import | ast.ImportFrom
+
+Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+class Line:
+    """A compound statement, or the simple ones that share a line.
+
+    `above` are the blank lines and comments above it, and `behind` is what stands behind it. `code`
+    is the text of one that is new, or has its line for itself. `places` are those of `above` and
+    `code` in the source, which a line that is new doesn't have.
+    """
+
+    def __init__(
+        self,
+        nodes: list[ast.stmt],
+        code: str,
+        above: Sequence[str] = (),
+        places: tuple[Span, Span] | None = None,
+    ) -> None:
+        self.nodes, self.code, self.behind = nodes, code, ""
+        self.above = list(above)
+        self.places = places
+
+    @property
+    def sole(self) -> ast.stmt | None:
+        return self.nodes[0] if len(self.nodes) == 1 else None
+
+    @property
+    def imported(self) -> Import | None:
+        """The import that the line consists of, if it is one that may be sorted."""
+        found = self.sole if "isort:" not in self.behind else None
+        return found if isinstance(found, Import) else None
+
+    @property
+    def is_future(self) -> bool:
+        found = self.imported
+        return isinstance(found, ast.ImportFrom) and found.module == "__future__"
+
+    @property
+    def is_definition(self) -> bool:
+        return isinstance(self.nodes[0], Definition)
+
+    @property
+    def is_docstring(self) -> bool:
+        value = self.sole.value if isinstance(self.sole, ast.Expr) else None
+        return isinstance(value, ast.Constant) and isinstance(value.value, str | bytes)
+
+    @property
+    def is_border(self) -> bool:
+        """Does a cell of a notebook begin below?"""
+        return placeholder_of(self.nodes[0]).startswith(BORDER)
+
+    @property
+    def has_blank_above(self) -> bool:
+        return not all(map(str.strip, self.above))
+
+    @property
+    def follows(self) -> bool:
+        """Is it an import that belongs to those right above it?"""
+        return self.imported is not None and not self.has_blank_above
+
+    def imports(self, *packages: str) -> bool:
+        return imports(self.nodes, *packages)
+
+
+def imports(nodes: Sequence[ast.stmt], *packages: str) -> bool:
+    """Do statements that share a line import any of these packages, or of what is in them?"""
+    modules: list[str] = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules.append(node.module or "")
+    return any(module.partition(".")[0] in packages for module in modules)
+
+
+class Block:
+    """The lines of a block, which may change; `parent` is None for the block of the module."""
+
+    def __init__(self, layout: Layout, nodes: Sequence[ast.stmt], parent: ast.stmt | None) -> None:
+        self.layout = layout
+        self.is_module, self.blank = parent is None, layout.newline
+        self.indent = "" if parent is None else layout.before(nodes[0])
+        self.end = 0 if parent is None else layout.text.offset(lines_of(parent)[-1] + 1, 0)
+        self.lines: list[Line] = []
+        for node in nodes:
+            if self.lines and self.lines[-1].nodes[-1].end_lineno == node.lineno:
+                self.lines[-1].nodes.append(node)
+            else:
+                self.lines.append(self._line(node))
+            self.end = layout.end_of(node, self.indent)
+        for line in self.lines:
+            _, end = layout.span(line.nodes[-1])
+            line.behind = layout.source[end : layout.line_end(end)]
+
+    def _line(self, node: ast.stmt) -> Line:
+        start = self.layout.line_start(node)
+        lines = re.findall(r".*\n", self.layout.source[self.end : start])
+        above = [*takewhile(is_blank_or_comment, reversed(lines))][::-1]
+        place = self.layout.span(node)
+        code = "" if is_compound(node) else self.layout.source[slice(*place)]
+        return Line([node], code, above, ((start - len("".join(above)), start), place))
+
+    @property
+    def room(self) -> int:
+        """How long its lines may be without their indent."""
+        return self.layout.width - len(self.indent)
+
+    def new(self, lines: Lines) -> Line:
+        """A statement that is to be put into the block."""
+        return Line(ast.parse("\n".join(lines)).body, self.written(lines))
+
+    def written(self, lines: Lines) -> str:
+        """Generated lines as they stand in the block, without the indent of the first."""
+        return self.layout.generated(lines, self.indent)[len(self.indent) :]
+
+    def is_first(self, at: int) -> bool:
+        """Is nothing above a line, at least in its cell?"""
+        return at == 0 or self.lines[at - 1].is_border
+
+    @property
+    def imported_names(self) -> set[str]:
+        found = [line.imported for line in self.lines]
+        return {alias.asname or alias.name for node in found if node for alias in node.names}
+
+    def splices(self) -> Iterator[Splice]:
+        """What turns the block's text in the source into the lines as they are now."""
+        source, newline = self.layout.source, self.layout.newline
+        added = ""
+        for line in self.lines:
+            text = added + "".join(line.above)
+            if line.places is None:
+                added = f"{text}{self.indent}{line.code}{line.behind}{newline}"
+                continue
+            above, code = line.places
+            if text != source[slice(*above)]:
+                yield Splice(*above, text)
+            if line.code and line.code != source[slice(*code)]:
+                yield Splice(*code, line.code)
+            added = ""
+        if added and not source[: self.end].endswith(("\n", "\r")):
+            added = newline + added.removesuffix(newline)
+        if added:
+            yield Splice(self.end, self.end, added)
+
+
+def is_blank_or_comment(line: str) -> bool:
+    return line.strip()[:1] in ("", "#")
+
+
+class Blocks:
+    """The blocks of a file, each made when it is first asked for."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._made: dict[int, Block] = {}
+        top: list[ast.stmt] = []
+        for node in layout.statements:
+            if not top or layout.span(node)[0] >= layout.span(top[-1])[1]:
+                top.append(node)
+        self.module = Block(layout, top, None)
+
+    def line_of(self, number: int) -> int:
+        """In which line of the module a statement stands."""
+        node = self._layout.statements[number]
+        ends = [line.nodes[-1].end_lineno or 0 for line in self.module.lines]
+        return bisect_left(ends, node.lineno)
+
+    def body_of(self, number: int) -> Block | None:
+        """The body of a function, by the number of its statement; None if it has no lines."""
+        inner, _ = self.inside(self._layout.statements[number])
+        return inner[0] if inner else None
+
+    def inside(self, parent: ast.stmt) -> tuple[list[Block], list[list[ast.stmt]]]:
+        """The blocks of a compound statement, and the statements behind its colons.
+
+        Those of ``if TYPE_CHECKING:`` never run.
+        """
+        blocks: list[Block] = []
+        behind_colons: list[list[ast.stmt]] = []
+        for nodes in blocks_of(parent):
+            if (
+                isinstance(parent, ast.If)
+                and nodes is parent.body
+                and is_type_checking(parent.test)
+            ):
+                continue
+            if self._layout.is_elif(nodes[0]):
+                more, others = self.inside(nodes[0])
+                blocks += more
+                behind_colons += others
+            elif self._layout.before(nodes[0]).strip():
+                behind_colons.append(nodes)
+            else:
+                if id(nodes) not in self._made:
+                    self._made[id(nodes)] = Block(self._layout, nodes, parent)
+                blocks.append(self._made[id(nodes)])
+        return blocks, behind_colons
+
+    def splices(self) -> Iterator[Splice]:
+        """What turns the source into the blocks as they are now."""
+        for block in (self.module, *self._made.values()):
+            yield from block.splices()
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name | ast.Attribute) and ast.unparse(test).endswith(
+        "TYPE_CHECKING"
+    )

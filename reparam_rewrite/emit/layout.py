@@ -1,0 +1,141 @@
+"""Where the statements of a file stand, how they are written, and how what is added is indented."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+from collections.abc import Sequence
+
+from reparam_rewrite.emit import wrap
+from reparam_rewrite.emit.edit import Lines, Mismatch, Span
+from reparam_rewrite.source.placeholders import RESERVED
+from reparam_rewrite.survey.text import Text
+
+#: What stands before the parenthesis of a call, rather than of an expression in parentheses.
+CALLED = re.compile(r"(\w+|[\])\"'])[ \t]*\Z")
+
+LINE_END = re.compile(r"[\r\n]|\Z")
+
+
+class Layout:
+    """The text of a file and its statements, and the indent and line ends of what is added to it.
+
+    Nodes are those of `ast`, which the survey has read; offsets are in characters. `step` is how
+    much deeper the first block of the file is than what it stands in, and `width` the line length
+    to keep to.
+    """
+
+    def __init__(
+        self, text: Text, statements: Sequence[ast.stmt], newline: str, width: int
+    ) -> None:
+        self.text, self.source = text, text.text
+        self.statements = statements
+        self.newline, self.width = newline, width
+        self.step = step_of(text, statements)
+
+    def span(self, node: ast.expr | ast.keyword | ast.stmt | ast.alias) -> Span:
+        """Where a node stands, without the parentheses around it."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        return (
+            self.text.offset(node.lineno, node.col_offset),
+            self.text.offset(node.end_lineno, node.end_col_offset),
+        )
+
+    def outer_span(self, node: ast.expr) -> Span:
+        """Where an expression stands, with the parentheses around it."""
+        start, end = self.span(node)
+        source = self.source
+        before, after = start, end
+        while True:
+            while source[before - 1 : before].isspace():
+                before -= 1
+            while source[after : after + 1].isspace():
+                after += 1
+            if source[before - 1 : before] != "(" or source[after : after + 1] != ")":
+                return start, end
+            called = CALLED.search(source, source.rfind("\n", 0, before) + 1, before - 1)
+            if called is not None and not keyword.iskeyword(called[1]):
+                return start, end
+            start, end = before, after = before - 1, after + 1
+
+    def written(self, node: ast.expr) -> str:
+        """An expression as it is written, with the parentheses around it."""
+        start, end = self.outer_span(node)
+        return self.source[start:end]
+
+    def line_start(self, node: ast.stmt) -> int:
+        """Where the first line of a statement begins, which may be a decorator's."""
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        return self.text.offset(min([node.lineno, *(part.lineno for part in decorators)]), 0)
+
+    def line_end(self, at: int) -> int:
+        """Where the line ends that something stands in, before its line end."""
+        found = LINE_END.search(self.source, at)
+        assert found is not None
+        return found.start()
+
+    def before(self, node: ast.stmt) -> str:
+        """What stands before a statement on its line."""
+        start = self.text.offset(node.lineno, 0)
+        return self.source[start : self.text.offset(node.lineno, node.col_offset)]
+
+    def indent_of(self, node: ast.stmt) -> str:
+        """The indent of a statement. Raises `Mismatch` if code stands before it."""
+        indent = self.before(node)
+        if indent.strip():
+            raise Mismatch
+        return indent
+
+    def end_of(self, node: ast.stmt, indent: str) -> int:
+        """The end of a statement's last line, with comments below that are indented deeper."""
+        assert node.end_lineno is not None
+        lines = self.text.lines
+        last = node.end_lineno
+        for number in range(node.end_lineno, len(lines) if is_compound(node) else 0):
+            code = lines[number].lstrip(" \t\f")
+            if code.strip("\r\0") and not code.startswith("#"):
+                break
+            if code.startswith("#"):
+                if len(lines[number]) - len(code) <= len(indent):
+                    break
+                last = number + 1
+        return self.text.offset(last + 1, 0) if last < len(lines) else len(self.source)
+
+    def is_elif(self, node: ast.stmt) -> bool:
+        return self.source.startswith("elif", self.text.offset(node.lineno, node.col_offset))
+
+    def generated(self, lines: Lines, indent: str = "") -> str:
+        """Generated lines with the indent and the line ends of the file."""
+        strings = wrap.lines_in_strings(lines)
+        made = []
+        for number, line in enumerate(lines):
+            if line and number not in strings:
+                code = line.lstrip(" ")
+                steps, rest = divmod(len(line) - len(code), wrap.STEP)
+                line = indent + self.step * steps + " " * rest + code
+            made.append(line)
+        return self.newline.join(made)
+
+
+def is_compound(node: ast.stmt) -> bool:
+    return hasattr(node, "body") or hasattr(node, "cases")
+
+
+def step_of(text: Text, statements: Sequence[ast.stmt]) -> str:
+    """How much deeper the first block of the file is than what it stands in."""
+    for node in statements:
+        body = getattr(node, "body", None) or getattr(node, "cases", [None])[0]
+        body = body[0] if isinstance(body, list) else body
+        if isinstance(body, ast.stmt) and body.lineno > node.lineno:
+            line = text.lines[body.lineno - 1]
+            if not line[: body.col_offset].strip():
+                return line[node.col_offset : body.col_offset]
+    return " " * wrap.STEP
+
+
+def placeholder_of(node: ast.stmt) -> str:
+    """The name that a statement consists of, or of whose call, if it stands in for something."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    name = value.func if isinstance(value, ast.Call) else value
+    return name.id if isinstance(name, ast.Name) and name.id.startswith(RESERVED) else ""
