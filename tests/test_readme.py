@@ -121,13 +121,18 @@ def test_console_sessions(shown: str, tmp_path: Path) -> None:
 
 
 def assert_alike(found: str, shown: str) -> None:
-    """The same but for figures, which another machine's arithmetic changes: within a third."""
+    """The same but for figures, which another machine's arithmetic changes.
+
+    What a chain counts, its gradients and effective draws, differs by up to a half between
+    processors; what is estimated from its draws by up to a third.
+    """
     number = r"\d[\d,]*(?:\.\d+)?"
     assert re.sub(number, "#", found) == re.sub(number, "#", shown)
-    figures = [
-        [float(n.replace(",", "")) for n in re.findall(number, text)] for text in (found, shown)
-    ]
-    assert figures[0] == pytest.approx(figures[1], rel=1 / 3)
+    figures = [re.findall(number, text) for text in (found, shown)]
+    for ours, other in zip(*figures, strict=True):
+        within = 1 / 3 if "." in other else 1 / 2
+        expected = pytest.approx(float(other.replace(",", "")), rel=within)
+        assert float(ours.replace(",", "")) == expected
 
 
 def test_what_is_proposed_is_piped_into_the_rewriter(tmp_path: Path) -> None:
