@@ -42,16 +42,8 @@ def fixture(name: str, **options: Any) -> Report:
     return verify(*models, *example(case), Options(**{"points": 2, "skip": QUICK, **options}))
 
 
-#: Those whose checks take longest: the density of each is compared in every run of the tests.
-LENGTHY = ("constrained", "kalman", "tensor_broadcast", "random_walks", "structured_coefficients")
-
-
 @of_verify
-@pytest.mark.parametrize(
-    "file",
-    [pytest.param(f, marks=[pytest.mark.long] * (f.parent.name in LENGTHY)) for f in FILES],
-    ids=[f"{f.parent.name}/{f.name}" for f in FILES],
-)
+@pytest.mark.parametrize("file", FILES, ids=[f"{f.parent.name}/{f.name}" for f in FILES])
 def test_every_fixture_and_every_model_by_hand_passes_all_checks(file: Path) -> None:
     case = file.parent
     expected = load_model(rewritten_case(case).data) if "by_hand" not in file.name else None
