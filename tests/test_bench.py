@@ -243,8 +243,8 @@ def test_times_are_spoken() -> None:
 def test_which_configs_are_the_model_as_written_until_they_are_learned(
     text: str, same: bool
 ) -> None:
+    from reparam_rewrite.bench.running import starts_as_written
     from reparam_rewrite.config.reading import read_config
-    from reparam_rewrite.fit.children import starts_as_written
     from reparam_rewrite.source.reading import read
 
     source = read(str(GRAND_MEAN / "model.py"))

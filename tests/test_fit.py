@@ -14,9 +14,8 @@ import scipy.fft
 
 from reparam_rewrite.cli.fit import command
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.fit.bases import better, left_of
-from reparam_rewrite.fit.regression import fitted, in_bases
-from reparam_rewrite.fit.values import Array, Better, Fitted, Pair, Regression, Regressor
+from reparam_rewrite.fit.regression import better, fitted, in_bases, left_of
+from reparam_rewrite.fit.values import Array, Better, Fitted, Regression, Regressor
 from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits
 from tests.benchmarks import gaussian_tensor
 from tests.support.cases import FIXTURES
@@ -39,9 +38,7 @@ def regression(values: Array, *regressors: Array, **more: Any) -> Regression:
     """Of parents p0, p1, ...; every coefficient has the child's shape."""
     shape = values.shape[1:]
     made = [
-        Regressor(
-            Pair(f"p{at}", f"xi_{at}", 0.0), f"xi_{at}", np.broadcast_to(g, values.shape), shape
-        )
+        Regressor(f"p{at}", f"xi_{at}", np.broadcast_to(g, values.shape), shape)
         for at, g in enumerate(regressors)
     ]
     return Regression("a", "a", values, tuple(made), **more)
@@ -105,7 +102,7 @@ def test_wide_elements_do_not_outweigh_narrow_ones() -> None:
     scale = np.array([100.0, 0.01, 0.01, 0.01, 0.01])
     values = scale * noise(5) - np.array([30.0, 1, 1, 1, 1]) * mu
     made = regression(values, mu)
-    one = Regressor(made.regressors[0].pair, "xi_0", made.regressors[0].values, ())
+    one = Regressor(made.regressors[0].parent, "xi_0", made.regressors[0].values, ())
     found = fitted(Regression("a", "a", values, (one,)), CHAIN)
     assert found.coefficients["xi_0"] == pytest.approx(1.0, abs=0.05)
 
@@ -137,7 +134,7 @@ def test_weights_of_a_matrix() -> None:
     adds = np.zeros((N, 2, 6))
     for row in range(2):
         adds[:, row, 3 * row : 3 * row + 3] = parents
-    one = Regressor(Pair("b", "xi", 0.0, matrix=True), "xi", adds, (2, 3))
+    one = Regressor("b", "xi", adds, (2, 3), matrix=True)
     found = fitted(Regression("a", "a", values, (one,)), CHAIN)
     np.testing.assert_allclose(found.coefficients["xi"], wanted, atol=0.03)
 
@@ -178,10 +175,7 @@ def test_bases_are_judged_after_the_offset() -> None:
 def fits_of(*keys: str, far: float = 0.0, power: float | None = None, kind: str = "shared") -> Any:
     found = []
     for key in keys:
-        regressors = tuple(
-            Regressor(Pair(p, f"xi_{key}_{p}", 0.0), f"xi_{key}_{p}", noise(3) + far, (3,))
-            for p in ("mu", "x")
-        )
+        regressors = tuple(Regressor(p, f"xi_{key}_{p}", noise(3) + far, (3,)) for p in ("mu", "x"))
         made = Regression(key, key, noise(3), regressors)
         coefficients = {f"xi_{key}_mu": 0.123456, f"xi_{key}_x": -1.5}
         found.append(Fitted(made, coefficients, kind, 2.0, power))
@@ -221,6 +215,16 @@ LAID_OUT = {
     "a line for the site": (
         'sites.a = { offset = "mu" }\n',
         f"sites.a = {{ offset = {{ {MU}, {X}}} }}\n",
+    ),
+    "a line for the site, without an offset": (
+        'chain = ["mu", "x", "a"]\nsites.a = { scale = 0.5 }\n',
+        f'chain = ["mu", "x", "a"]\nsites.a = {{ scale = 0.5, offset = {{ {MU}, {X}}} }}\n',
+    ),
+    "tables of other sites, with another one between": (
+        'chain = ["mu", "x", "a"]\n\n[sites.b]\nscale = 0.5\n\n[verify]\nargs = "1"\n\n'
+        "[sites.c]\nscale = 2.0\n",
+        'chain = ["mu", "x", "a"]\n\n[sites.b]\nscale = 0.5\n\n[sites.a.offset]\n'
+        f'{MU}\n{X}\n\n[verify]\nargs = "1"\n\n[sites.c]\nscale = 2.0\n',
     ),
     "dotted keys": (
         '[sites]\na.offset = "mu"\na.init = 0.5\n',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from reparam_rewrite.fit.freezing import as_numbers, candidates, reader
-from reparam_rewrite.fit.values import Pair, Regressor
+from reparam_rewrite.fit.values import Regressor
 from reparam_rewrite.survey import survey
 from tests.support.cases import rewritten
 from tests.support.cli import run
@@ -50,7 +49,7 @@ DRAWS = {
 }
 DRAWS["nu"] = np.exp(DRAWS["nu"])
 
-READS = reader(ast.parse(MODEL), "model", survey("model.py", MODEL))
+READS = reader("model", survey("model.py", MODEL))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +80,7 @@ def numbers(expression: str, added: Any, shape: tuple[int, ...] = ()) -> Any:
 
     values = np.broadcast_to(added, (50, *shape))
     known = candidates(expression, "model", READS, DRAWS, {"jnp": jnp})
-    found = as_numbers(Regressor(Pair("p", "xi", 0.0), "xi", values, shape), known)
+    found = as_numbers(Regressor("p", "xi", values, shape), known)
     if found is None:
         return None
     np.testing.assert_allclose(values, found.factor * (found.draws - found.center))

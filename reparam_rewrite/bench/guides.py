@@ -10,13 +10,9 @@ import jax
 import numpy as np
 from numpyro.infer import SVI, Trace_ELBO, autoguide
 from numpyro.infer.initialization import init_to_median, init_to_uniform
-from numpyro.optim import Adam
 
 from reparam_rewrite.bench.values import Cost, Guided, Options, Reference, Variant
-from reparam_rewrite.fit.pilots import decaying, drawn
-
-PARTICLES = 8
-RATE = 0.01
+from reparam_rewrite.fit.pilots import PARTICLES, drawn, training
 
 #: Draws of the guide, for its ELBO and its sds.
 DRAWS = 2_000
@@ -47,8 +43,7 @@ class Trainer:
 
     def _from(self, variant: Variant, where: Callable[..., Any]) -> SVI:
         guide = getattr(autoguide, variant.guide)(variant.model, init_loc_fn=where)
-        loss = Trace_ELBO(num_particles=PARTICLES, vectorize_particles=True)
-        return SVI(variant.model, guide, Adam(decaying(RATE, self.steps)), loss)
+        return training(variant.model, guide, self.steps)
 
     def train(self, key: int) -> tuple[dict[str, Any], list[float], float]:
         """The params, the ELBOs on the way, and the seconds that it took without compiling."""

@@ -9,11 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from reparam_rewrite.bench.chains import Sampler, deviations
 from reparam_rewrite.bench.values import Options, Reference, Variant
-from reparam_rewrite.fit.pilots import DENSE, Run, unconstrained
+from reparam_rewrite.fit.pilots import DENSE, Run, hessian, unconstrained
 from reparam_rewrite.running.call import Call
 
 #: Beyond this no matrix of second derivatives is made.
@@ -27,25 +26,15 @@ def exact(call: Call, seed: int = 0) -> Reference | None:
     """
     if not all(site_is_real(call.trace[name]) for name in call.latents):
         return None
-    run = Run(call.model, call.args, call.kwargs, call.latents)
-    start, potential, _ = unconstrained(run, seed)
-    origin, restore = ravel_pytree(start)
-    dims = len(origin)
+    space = unconstrained(Run(call.model, call.args, call.kwargs, call.latents), seed)
+    dims = len(space.start)
     if dims > LARGEST:
         return None
-    slope = jax.grad(lambda x: potential(restore(x)))
-
-    @jax.jit
-    def curvature(x: Any) -> Any:
-        def row(unit: Any) -> Any:
-            return jax.jvp(slope, (x,), (unit,))[1]
-
-        return jax.lax.map(row, jnp.eye(dims), batch_size=64)
-
+    slope = jax.grad(space.potential)
     rng = np.random.default_rng(seed)
-    first = np.asarray(curvature(origin))
+    first = np.asarray(hessian(space)(space.start))
     # A product with a few directions tells the second matrix apart, and costs next to nothing.
-    elsewhere = jnp.asarray(origin + rng.normal(size=dims))
+    elsewhere = jnp.asarray(space.start + rng.normal(size=dims))
     directions = jnp.asarray(rng.normal(size=(3, dims)))
     products = jax.jit(jax.vmap(lambda v: jax.jvp(slope, (elsewhere,), (v,))[1]))(directions)
     if not np.allclose(products, directions @ first, rtol=0, atol=1e-8 * np.abs(first).max()):
@@ -54,7 +43,7 @@ def exact(call: Call, seed: int = 0) -> Reference | None:
         covariance = np.linalg.inv(np.linalg.cholesky(0.5 * (first + first.T)))
     except np.linalg.LinAlgError:
         return None
-    sd = restore(jnp.asarray(np.sqrt((covariance**2).sum(axis=0))))
+    sd = space.apart(jnp.asarray(np.sqrt((covariance**2).sum(axis=0))))
     found = {name: np.asarray(sd[name]).tolist() for name in call.latents}
     return Reference("exact, as the posterior is normal", True, found)
 

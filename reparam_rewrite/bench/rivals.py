@@ -16,6 +16,7 @@ from numpyro import handlers
 from numpyro.infer.reparam import LocScaleReparam, NeuTraReparam, Reparam
 
 from reparam_rewrite.bench.values import PLAIN, Cost, Variant
+from reparam_rewrite.fit.probing import base_of
 from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.trace import copied, traced
 from reparam_rewrite.running.values import Model
@@ -25,13 +26,6 @@ LOC_SCALE = ("Normal", "StudentT", "Cauchy", "Laplace", "Gumbel", "Logistic")
 
 #: More masses than this are a matrix of gigabytes.
 LARGEST_DENSE = 10_000
-
-
-def base_of(fn: Any) -> Any:
-    """The distribution itself, without what plates, masks and events put around it."""
-    while hasattr(fn, "base_dist") and not hasattr(fn, "transforms"):
-        fn = fn.base_dist
-    return fn
 
 
 def hierarchical_sites(call: Call) -> list[str]:

@@ -37,17 +37,20 @@ from reparam_rewrite.bench.values import (
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.fit import pilots
-from reparam_rewrite.fit.children import starts_as_written
 from reparam_rewrite.fit.pilots import dims_of
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
 from reparam_rewrite.fit.writing import with_fits
 from reparam_rewrite.messages import Refusal
+from reparam_rewrite.plan.children import to_rewrite
+from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import first_line
 from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.source.diff import unified_diff
+from reparam_rewrite.source.document import Document
+from reparam_rewrite.survey import survey
 
 PACKAGES = ("numpyro", "jax")
 
@@ -327,6 +330,20 @@ class Bench:
         identity = ["reference", best.identity, lengths]
         what = "the posterior's sds, which guides are compared with"
         return self._run(identity, Reference, what, make)
+
+
+def starts_as_written(document: Document, config: Config) -> bool:
+    """Is the generated model the plain one until its coefficients are learned: are they all 0?"""
+    module = document.module
+    found = to_rewrite(resolve(survey(module.path, module.text), config).functions)
+    return not config.is_empty and not any(
+        child.scale
+        or child.basis
+        or child.reparam
+        or any(pair.coefficient.init != 0.0 for pair in child.pairs)
+        for _, children in found
+        for child in children
+    )
 
 
 def named(paths: Sequence[str]) -> list[str]:

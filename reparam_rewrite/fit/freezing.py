@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from reparam_rewrite.config.keys import Config
-from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Regression, Regressor
-from reparam_rewrite.plan.values import Account
+from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Regressor
 from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.functions import Survey
@@ -31,111 +30,86 @@ from reparam_rewrite.survey.functions import Survey
 ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class Reads:
+class Reads(NamedTuple):
     """What an expression depends on: arguments of the call, and the sites of variables."""
 
     arguments: tuple[str, ...]
     sites: Mapping[str, str]
 
 
-def reader(tree: ast.Module, called: str, survey: Survey) -> Callable[[str, str], Reads]:
-    """A function of an expression and the function that it stands in to what it depends on.
+#: Of an expression, and the dotted name of the function that it stands in.
+Reader = Callable[[str, str], Reads]
+
+
+def reader(called: str, survey: Survey) -> Reader:
+    """What tells the arguments that an expression depends on, through whatever local names.
 
     called: the function whose parameters are the arguments; those inside of it see its names.
     """
-    bound: dict[str, dict[str, list[ast.AST]]] = {}
-    parameters: dict[str, list[str]] = {}
-
-    def walk(body: Sequence[ast.AST], prefix: str) -> None:
-        for node in body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                name = f"{prefix}{node.name}"
-                if isinstance(node, ast.FunctionDef):
-                    parameters[name] = [one.arg for one in all_parameters(node.args)]
-                    bound[name] = bindings(node)
-                walk(node.body, f"{name}.")
-            else:
-                walk(list(ast.iter_child_nodes(node)), prefix)
-
-    walk(tree.body, "")
+    functions = survey.functions
+    bound = {name: bindings(function.evaluated.node) for name, function in functions.items()}
 
     def reads(expression: str, function: str) -> Reads:
         inside = function == called or function.startswith(f"{called}.")
-        scopes = [called, function] if inside else [function]
-        names, arguments, sites = names_in(ast.parse(expression, mode="eval")), [], {}
-        variables = {
-            site.variable: site.name
-            for scope in scopes
-            if scope in survey.functions
-            for site in survey.functions[scope].sites
-            if site.variable
-        }
-        done: set[str] = set()
+        scopes = [name for name in ([called, function] if inside else [function]) if name in bound]
+        variables = {site.variable: site.name for name in scopes for site in functions[name].sites}
+        names, known = [*names_in(ast.parse(expression, mode="eval"))], set[str]()
         while names:
             name = names.pop()
-            if name in done:
-                continue
-            done.add(name)
-            if name in variables:
-                sites[name] = variables[name]
-                continue
-            own = [value for scope in scopes for value in bound.get(scope, {}).get(name, [])]
-            names += [found for value in own for found in names_in(value)]
-            if name in parameters.get(scopes[0], ()):
-                arguments.append(name)
-        return Reads(tuple(sorted(arguments)), sites)
+            if name not in known and name not in variables:
+                values = (value for scope in scopes for value in bound[scope].get(name, ()))
+                names += (read for value in values for read in names_in(value))
+            known.add(name)
+        parameters: set[str] = set()
+        for scope in scopes[:1]:
+            children = ast.iter_child_nodes(functions[scope].evaluated.node.args)
+            parameters = {child.arg for child in children if isinstance(child, ast.arg)}
+        sites = {name: site for name, site in variables.items() if name in known}
+        return Reads(tuple(sorted(known & parameters - sites.keys())), sites)
 
     return reads
 
 
-def all_parameters(args: ast.arguments) -> Iterator[ast.arg]:
-    yield from (*args.posonlyargs, *args.args, *args.kwonlyargs)
-    yield from (one for one in (args.vararg, args.kwarg) if one is not None)
-
-
-def bindings(function: ast.FunctionDef) -> dict[str, list[ast.AST]]:
+def bindings(function: ast.AST) -> dict[str, list[ast.AST]]:
     """By name, what it may be bound to in the function: expressions, and functions inside."""
     found: dict[str, list[ast.AST]] = {}
     for node in ast.walk(function):
-        targets: list[ast.expr] = []
+        targets: list[ast.expr | None] = []
         value: ast.AST | None = None
-        if isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
-            targets, value = [node.target], node.value
-        elif isinstance(node, ast.For | ast.comprehension):
-            targets, value = [node.target], node.iter
-        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
-            targets, value = [node.optional_vars], node.context_expr
-        elif isinstance(node, ast.FunctionDef) and node is not function:
-            found.setdefault(node.name, []).append(node)
-        if value is not None:
-            for name in (name for target in targets for name in names_in(target)):
-                found.setdefault(name, []).append(value)
+        match node:
+            case ast.Assign():
+                targets, value = [*node.targets], node.value
+            case ast.AnnAssign() | ast.AugAssign() | ast.NamedExpr():
+                targets, value = [node.target], node.value
+            case ast.For() | ast.comprehension():
+                targets, value = [node.target], node.iter
+            case ast.withitem():
+                targets, value = [node.optional_vars], node.context_expr
+            case ast.FunctionDef() if node is not function:
+                targets, value = [ast.Name(node.name)], node
+        for name in (name for target in targets if target for name in names_in(target)):
+            found.setdefault(name, []).extend([value] if value else [])
     return found
 
 
-def names_in(node: ast.AST) -> list[str]:
+def names_in(node: ast.AST) -> Iterator[str]:
     """The names that it reads, but for those in calls that sample.
 
     A draw is a number, whatever its prior has read.
     """
     if isinstance(node, ast.Name):
-        return [node.id]
-    if isinstance(node, ast.Call):
-        called = node.func
-        if getattr(called, "attr", getattr(called, "id", "")) == "sample":
-            return []
-    return [name for child in ast.iter_child_nodes(node) for name in names_in(child)]
+        yield node.id
+    called = getattr(node, "func", None)
+    if getattr(called, "attr", getattr(called, "id", "")) != "sample":
+        for child in ast.iter_child_nodes(node):
+            yield from names_in(child)
 
 
 def frozen(
     fits: Sequence[Fitted],
     config: Config,
     children: Sequence[Child],
-    accounts: Sequence[Account],
-    reads: Callable[[str, str], Reads],
+    reads: Reader,
     draws: Mapping[str, Any],
     names_of: Mapping[str, Any],
 ) -> tuple[list[Fitted], list[str]]:
@@ -143,40 +117,37 @@ def frozen(
 
     names_of: the names of the module that the model is in.
     """
-    functions = {account.site: account.function for account in accounts}
-    names = {child.key: child.name for child in children}
+    functions = {child.key: child.function for child in children}
     found, stay = [], []
     for fit in fits:
         regression = fit.regression
-        function = functions.get(names.get(regression.key, ""), "")
-        regressors = []
+        key, function = regression.key, functions.get(regression.key, "")
+
+        def arguments(*texts: Any, function: str = function) -> list[str]:
+            said = (reads(text, function) for text in texts if isinstance(text, str))
+            return sorted({name for each in said for name in each.arguments})
+
+        numbers = {}
         for one in regression.regressors:
-            rule = config.rule(regression.key, one.pair.parent)
-            texts = [rule.value, rule.center] if rule is not None else []
-            said = [reads(text, function) for text in texts if isinstance(text, str)]
-            arguments = sorted({name for each in said for name in each.arguments})
-            if arguments:
-                made = None
-                if not regression.several and rule is not None:
-                    text = rule.value or one.pair.parent
-                    made = as_numbers(one, candidates(text, function, reads, draws, names_of))
-                if made is None:
-                    stay.append(
-                        stays(f"the offset of {regression.child} by {one.pair.parent}", arguments)
-                    )
-                else:
-                    one = replace(one, frozen=made)
-            regressors.append(one)
-        regression = replace(regression, regressors=tuple(regressors))
-        site = config.sites.get(regression.key)
-        if site is not None and site.scale is not None and isinstance(site.scale.value, str):
-            arguments = list(reads(site.scale.value, function).arguments)
-            number = None if regression.several else constant(regression)
-            if arguments and number is None:
-                stay.append(stays(f"the scale of {regression.child}", arguments))
-            elif arguments:
-                regression = replace(regression, frozen_scale=number)
-        found.append(replace(fit, regression=regression))
+            rule = config.rule(key, one.parent)
+            given = arguments(rule.value, rule.center) if rule is not None else []
+            if rule is None or not given:
+                continue
+            made = None
+            if not regression.several:
+                text = rule.value or one.parent
+                made = as_numbers(one, candidates(text, function, reads, draws, names_of))
+            if made is not None:
+                numbers[one.param] = made
+            else:
+                stay.append(stays(f"the offset of {regression.child} by {one.parent}", given))
+        site, scale = config.sites.get(key), None
+        given = arguments(site.scale.value) if site is not None and site.scale is not None else []
+        if given:
+            scale = None if regression.several else constant(regression.scale)
+            if scale is None:
+                stay.append(stays(f"the scale of {regression.child}", given))
+        found.append(replace(fit, frozen=numbers, scale=scale))
     return found, stay
 
 
@@ -187,9 +158,8 @@ def stays(what: str, arguments: Sequence[str]) -> str:
     )
 
 
-def constant(regression: Regression) -> float | None:
+def constant(scale: Array | None) -> float | None:
     """The scale, if it is one number for all elements and draws."""
-    scale = regression.scale
     if scale is None or not scale.size or np.ptp(scale) > ROUNDING * np.abs(scale).max():
         return None
     return float(scale.flat[0])
@@ -198,7 +168,7 @@ def constant(regression: Regression) -> float | None:
 def candidates(
     text: str,
     function: str,
-    reads: Callable[[str, str], Reads],
+    reads: Reader,
     draws: Mapping[str, Any],
     names_of: Mapping[str, Any],
 ) -> dict[str, Array]:
@@ -206,8 +176,8 @@ def candidates(
 
     The sites in it, and what is left of a product without the factors that are data.
     """
-    sites = {v: s for v, s in reads(text, function).sites.items() if s in draws}
-    known = {variable: np.asarray(draws[site], float) for variable, site in sites.items()}
+    sites = reads(text, function).sites.items()
+    known = {name: np.asarray(draws[site], float) for name, site in sites if site in draws}
     above: list[str] = []
     below: list[str] = []
     for factor, inverse in factors(ast.parse(text, mode="eval").body):
@@ -230,13 +200,14 @@ def candidates(
 
 def factors(node: ast.expr, inverse: bool = False) -> Iterator[tuple[ast.expr, bool]]:
     """``-a * b / c``: a, b and the inverse of c. The sign is a number too."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-        yield from factors(node.left, inverse)
-        yield from factors(node.right, inverse ^ isinstance(node.op, ast.Div))
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield from factors(node.operand, inverse)
-    else:
-        yield node, inverse
+    match node:
+        case ast.BinOp(left, ast.Mult() | ast.Div() as operator, right):
+            yield from factors(left, inverse)
+            yield from factors(right, inverse ^ isinstance(operator, ast.Div))
+        case ast.UnaryOp(ast.USub(), operand):
+            yield from factors(operand, inverse)
+        case _:
+            yield node, inverse
 
 
 def as_numbers(regressor: Regressor, candidates: Mapping[str, Array]) -> Frozen | None:
@@ -245,20 +216,18 @@ def as_numbers(regressor: Regressor, candidates: Mapping[str, Array]) -> Frozen 
     The expression is a number for all elements of the child, or one for each. None if none is it.
     """
     values = regressor.values
-    if regressor.pair.matrix or not values.size:
+    if regressor.matrix or not values.size:
         return None
+    shape = values.shape[1:]
     for expression, draw in candidates.items():
-        shape = values.shape[1:]
-        extra = len(shape) - (draw.ndim - 1)
-        if extra < 0:
+        own = (1,) * (len(shape) - draw.ndim + 1) + draw.shape[1:]
+        if len(own) > len(shape) or any(a not in (1, b) for a, b in zip(own, shape, strict=True)):
             continue
-        draw = draw.reshape(len(draw), *[1] * extra, *draw.shape[1:])
-        if any(own not in (1, size) for own, size in zip(draw.shape[1:], shape, strict=True)):
-            continue
-        draw = np.broadcast_to(draw, values.shape)
-        apart, own = values - values.mean(axis=0), draw - draw.mean(axis=0)
-        square = (own**2).sum(axis=0)
-        factor = (own * apart).sum(axis=0) / np.where(square > 0, square, 1.0)
+        draw = np.broadcast_to(draw.reshape(len(draw), *own), values.shape)
+        apart = draw - draw.mean(axis=0)
+        square = (apart**2).sum(axis=0)
+        slope = (apart * (values - values.mean(axis=0))).sum(axis=0)
+        factor = slope / np.where(square > 0, square, 1.0)
         close = ROUNDING * max(np.abs(values).max(), np.abs(factor * draw).max())
         left = values - factor * draw
         if np.abs(left - left.mean(axis=0)).max() > close:
@@ -266,9 +235,8 @@ def as_numbers(regressor: Regressor, candidates: Mapping[str, Array]) -> Frozen 
         center = centered(left.mean(axis=0), factor, close)
         if center is None:
             continue
-        if np.ptp(factor) <= ROUNDING * np.abs(factor).max():
-            return Frozen(expression, float(np.mean(factor)), center, draw)
-        return Frozen(expression, factor, center, draw)
+        alike = np.ptp(factor) <= ROUNDING * np.abs(factor).max()
+        return Frozen(expression, float(np.mean(factor)) if alike else factor, center, draw)
     return None
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,11 +43,13 @@ DEPTHS = (8, 10)
 CLOSE = 1e-8
 NEWTONS = 100
 
-STEPS = 10_000  # of the optimiser of the guide
+#: Of the optimiser of a guide: how many steps of which size, and how many draws for each gradient.
+STEPS = 10_000
+RATE = 0.01
+PARTICLES = 8
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """How long a run is. `draws` are of all chains together; `bar`: show one."""
 
     draws: int = 1_000
@@ -58,8 +59,7 @@ class Options:
     bar: bool = False
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """The model that a run is of, its call, and the sites whose values are wanted."""
 
     model: Model
@@ -68,27 +68,26 @@ class Run:
     names: tuple[str, ...]
 
 
-Kind = Callable[[Run, Options], Pilot]
-
-
 def run_pilot(kind: str, run: Run, options: Options) -> Pilot:
     """Draws from a run of the `kind` "nuts", "laplace" or "fullrank".
 
     Raises `Refusal` where it can't be made, or gives numbers that are none.
     """
-    kinds: dict[str, Kind] = {"nuts": nuts, "laplace": laplace, "fullrank": fullrank}
+    kinds = {"nuts": nuts, "laplace": laplace, "fullrank": fullrank}
     with double_precision():
         args, kwargs = copied(run.args, run.kwargs)
-        pilot = kinds[kind](Run(run.model, args, kwargs, run.names), options)
-    check(pilot.draws, pilot.how)
-    return pilot
+        pilot = kinds[kind](run._replace(args=args, kwargs=kwargs), options)
+        draws = {name: np.asarray(pilot.draws[name]) for name in run.names}
+    return checked(pilot._replace(draws=draws), pilot.how)
 
 
-def check(draws: Mapping[str, Any], how: str) -> None:
-    wrong = [name for name, values in draws.items() if not np.isfinite(values).all()]
+def checked(pilot: Pilot, source: str) -> Pilot:
+    """The pilot, if all of its draws are numbers. Raises `Refusal`."""
+    wrong = [name for name, values in pilot.draws.items() if not np.isfinite(values).all()]
     if wrong:
-        message = f"{how} has values of {listed(wrong)} that are no numbers"
+        message = f"{source} has values of {listed(wrong)} that are no numbers"
         raise Refusal(Diagnostic(None, message, "try another --pilot."))
+    return pilot
 
 
 # -- NUTS ------------------------------------------------------------------------------------------
@@ -96,13 +95,12 @@ def check(draws: Mapping[str, Any], how: str) -> None:
 
 def nuts(run: Run, options: Options) -> Pilot:
     """A short run of NUTS, with a whole matrix of masses where that is affordable."""
-    dims = dims_of(structure(run.model, run.args, run.kwargs))
-    dense = dims <= DENSE
-    kernel = NUTS(run.model, dense_mass=dense, max_tree_depth=DEPTHS)
+    dense = dims_of(structure(run.model, run.args, run.kwargs)) <= DENSE
+    count = math.ceil(options.draws / options.chains)
     mcmc = MCMC(
-        kernel,
+        NUTS(run.model, dense_mass=dense, max_tree_depth=DEPTHS),
         num_warmup=options.warmup,
-        num_samples=math.ceil(options.draws / options.chains),
+        num_samples=count,
         num_chains=options.chains,
         chain_method="vectorized",
         progress_bar=options.bar,
@@ -113,16 +111,13 @@ def nuts(run: Run, options: Options) -> Pilot:
     gradients = int(np.sum(mcmc.get_extra_fields()["num_steps"]))
     mcmc.run(mcmc.post_warmup_state.rng_key, *run.args, extra_fields=fields, **run.kwargs)
     extra = mcmc.get_extra_fields()
-    found = mcmc.get_samples()
-    chain = np.repeat(np.arange(options.chains), math.ceil(options.draws / options.chains))
     mass = "a dense mass matrix" if dense else "a diagonal mass matrix"
     return Pilot(
-        draws={name: np.asarray(found[name]) for name in run.names},
-        chain=chain,
-        how=f"NUTS with {mass}: {options.chains} chains, {options.warmup} + "
-        f"{mcmc.num_samples} draws each",
-        gradients=gradients + int(np.sum(extra["num_steps"])),
-        divergences=int(np.sum(extra["diverging"])),
+        mcmc.get_samples(),
+        np.repeat(np.arange(options.chains), count),
+        f"NUTS with {mass}: {options.chains} chains, {options.warmup} + {count} draws each",
+        gradients + int(np.sum(extra["num_steps"])),
+        int(np.sum(extra["diverging"])),
     )
 
 
@@ -137,19 +132,15 @@ def dims_of(trace: Trace) -> int:
 def laplace(run: Run, options: Options) -> Pilot:
     """Draws of the normal that has the mode's curvature, in unconstrained space.
 
-    Source: Tierney and Kadane (1986); exact where the posterior is normal.
+    Source: Tierney and Kadane (1986); exact where the posterior is normal. Raises `Refusal` for a
+    posterior without a mode, and for more values than `LARGEST_HESSIAN`.
     """
-    start, potential, constrained = unconstrained(run, options.seed)
-    origin, restore = ravel_pytree(start)
-    dims = len(origin)
+    space = unconstrained(run, options.seed)
+    dims = len(space.start)
     if dims > LARGEST_HESSIAN:
         message = f"the model has {dims:,} values: their second derivatives don't fit in memory"
         raise Refusal(Diagnostic(None, message, "use --pilot nuts."))
-
-    @jax.jit
-    def value_and_slope(x: Any) -> Any:
-        return jax.value_and_grad(lambda x: potential(restore(x)))(x)
-
+    value_and_slope, curvature = jax.jit(jax.value_and_grad(space.potential)), hessian(space)
     count = 0
 
     def height(x: Any) -> Any:
@@ -158,22 +149,12 @@ def laplace(run: Run, options: Options) -> Pilot:
         value, slope = jax.device_get(value_and_slope(x))
         return (float(value), np.asarray(slope, float)) if np.isfinite(value) else (1e300, 0 * x)
 
-    slope_of = jax.grad(lambda x: potential(restore(x)))
-
-    @jax.jit
-    def curvature(x: Any) -> Any:
-        return jax.lax.map(
-            lambda row: jax.jvp(slope_of, (x,), (row,))[1], jnp.eye(dims), batch_size=64
-        )
-
-    found = minimize(
-        height, np.asarray(origin), jac=True, method="L-BFGS-B", options={"maxiter": 2_000}
-    )
-    x, factor = found.x, None
+    more = {"maxiter": 2_000}
+    x = minimize(height, np.asarray(space.start), jac=True, method="L-BFGS-B", options=more).x
     for _ in range(NEWTONS):
-        hessian = np.asarray(curvature(x))
+        matrix = np.asarray(curvature(x))
         count += 2 * dims
-        factor, damped = cholesky(0.5 * (hessian + hessian.T))
+        factor, damped = cholesky(0.5 * (matrix + matrix.T))
         value, slope = height(x)
         half = np.linalg.solve(factor, slope)
         step = np.linalg.solve(factor.T, half)
@@ -184,22 +165,23 @@ def laplace(run: Run, options: Options) -> Pilot:
             length /= 2
         if length <= 1e-10:
             if damped or half @ half > 1e-3:
-                raise Refusal(no_mode(run))
+                raise Refusal(NO_MODE)
             break
         x = x - length * step
     else:
-        raise Refusal(no_mode(run))
+        raise Refusal(NO_MODE)
     noise = np.random.default_rng(options.seed).normal(size=(dims, options.draws))
     values = x + np.linalg.solve(factor.T, noise).T
-    draws = jax.device_get(
-        jax.jit(lambda rows: jax.lax.map(lambda row: constrained(restore(row)), rows))(values)
-    )
-    return Pilot(
-        draws={name: np.asarray(draws[name]) for name in run.names},
-        chain=np.zeros(options.draws, np.int64),
-        how=f"the normal at the posterior's mode: {options.draws} draws",
-        gradients=count,
-    )
+    draws = jax.device_get(jax.jit(lambda rows: jax.lax.map(space.sites, rows))(values))
+    how = f"the normal at the posterior's mode: {options.draws} draws"
+    return Pilot(draws, np.zeros(options.draws, np.int64), how, count)
+
+
+NO_MODE = Diagnostic(
+    None,
+    "the posterior has no mode at which its density is curved in every direction",
+    "as that of a hierarchical model often hasn't: use --pilot nuts.",
+)
 
 
 def cholesky(matrix: Any) -> tuple[Any, bool]:
@@ -212,14 +194,21 @@ def cholesky(matrix: Any) -> tuple[Any, bool]:
         return np.linalg.cholesky(matrix + more), True
 
 
-def no_mode(run: Run) -> Diagnostic:
-    message = "the posterior has no mode at which its density is curved in every direction"
-    hint = "as that of a hierarchical model often hasn't: use --pilot nuts."
-    return Diagnostic(None, message, hint)
+class Space(NamedTuple):
+    """The unconstrained space of a model, whose points are vectors (dims,).
+
+    `start` is one of them, `potential` the energy there, minus the log of the density, and `sites`
+    gives the values of all sites. `apart` takes a vector apart by site.
+    """
+
+    start: Any
+    potential: Callable[[Any], Any]
+    sites: Callable[[Any], Any]
+    apart: Callable[[Any], Any]
 
 
-def unconstrained(run: Run, seed: int) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
-    """A start in unconstrained space, the potential energy, and the values of all sites."""
+def unconstrained(run: Run, seed: int) -> Space:
+    """The space that samplers see, with a start at the median of draws from the prior."""
     info = initialize_model(
         jax.random.PRNGKey(seed),
         run.model,
@@ -227,31 +216,56 @@ def unconstrained(run: Run, seed: int) -> tuple[Any, Callable[[Any], Any], Calla
         model_args=run.args,
         model_kwargs=dict(run.kwargs),
     )
-    return info.param_info.z, info.potential_fn, info.postprocess_fn
+    start, apart = ravel_pytree(info.param_info.z)
+
+    def potential(x: Any) -> Any:
+        return info.potential_fn(apart(x))
+
+    return Space(start, potential, lambda x: info.postprocess_fn(apart(x)), apart)
+
+
+def hessian(space: Space) -> Callable[[Any], Any]:
+    """The second derivatives of the potential at a point, (dims, dims), 64 rows at a time."""
+    slope = jax.grad(space.potential)
+
+    @jax.jit
+    def found(x: Any) -> Any:
+        def row(unit: Any) -> Any:
+            return jax.jvp(slope, (x,), (unit,))[1]
+
+        return jax.lax.map(row, jnp.eye(len(space.start)), batch_size=64)
+
+    return found
 
 
 # -- a guide ---------------------------------------------------------------------------------------
 
 
 def fullrank(run: Run, options: Options) -> Pilot:
-    """Draws of a normal guide with a whole covariance matrix."""
+    """Draws of a normal guide with a whole covariance matrix.
+
+    Raises `Refusal` for more values than `LARGEST_GUIDE`.
+    """
     dims = dims_of(structure(run.model, run.args, run.kwargs))
     if dims > LARGEST_GUIDE:
         message = f"the model has {dims:,} values, and as many squared are a lot to learn"
         raise Refusal(Diagnostic(None, message, "use --pilot nuts or laplace."))
-    guide = AutoMultivariateNormal(run.model, init_loc_fn=init_to_median)
-    rate = decaying(0.01, STEPS)
-    svi = SVI(run.model, guide, Adam(rate), Trace_ELBO(num_particles=8, vectorize_particles=True))
-    key = jax.random.PRNGKey(options.seed)
-    result = svi.run(key, STEPS, *run.args, progress_bar=options.bar, **run.kwargs)
-    seed = jax.random.PRNGKey(options.seed + 1)
-    found = drawn(guide, seed, result.params, options.draws, run.args, run.kwargs)
-    return Pilot(
-        draws={name: np.asarray(found[name]) for name in run.names},
-        chain=np.zeros(options.draws, np.int64),
-        how=f"a guide with a whole covariance matrix: {options.draws} draws",
-        gradients=8 * STEPS,
-    )
+    svi = training(run.model, AutoMultivariateNormal(run.model, init_loc_fn=init_to_median), STEPS)
+    key, own = (jax.random.PRNGKey(options.seed + at) for at in (0, 1))
+    params = svi.run(key, STEPS, *run.args, progress_bar=options.bar, **run.kwargs).params
+    draws = drawn(svi.guide, own, params, options.draws, run.args, run.kwargs)
+    how = f"a guide with a whole covariance matrix: {options.draws} draws"
+    return Pilot(draws, np.zeros(options.draws, np.int64), how, PARTICLES * STEPS)
+
+
+def training(model: Model, guide: Any, steps: int) -> SVI:
+    """SVI of a guide with a step size that falls to a hundredth."""
+
+    def rate(step: Any) -> Any:
+        return RATE * 0.01 ** (step / steps)
+
+    loss = Trace_ELBO(num_particles=PARTICLES, vectorize_particles=True)
+    return SVI(model, guide, Adam(rate), loss)
 
 
 def drawn(
@@ -262,11 +276,6 @@ def drawn(
     if "args" not in signature(draw).parameters:
         return draw(key, params, sample_shape=(count,))  # type: ignore[no-any-return]
     return draw(key, params, *args, sample_shape=(count,), **kwargs)  # type: ignore[no-any-return]
-
-
-def decaying(rate: float, steps: int) -> Callable[[Any], Any]:
-    """A step size that falls to a hundredth."""
-    return lambda step: rate * 0.01 ** (step / steps)
 
 
 # -- a file ----------------------------------------------------------------------------------------
@@ -296,16 +305,14 @@ def read_pilot(path: str, names: Sequence[str], shapes: Mapping[str, tuple[int, 
             raise Refusal(Diagnostic(path, message, hint))
         number = np.repeat(np.arange(front[0] if len(front) == 2 else 1), front[-1])
         if chain is not None and len(number) != len(chain):
-            message = (
-                f"the file has {len(number)} draws of '{name}', and {len(chain)} of '{names[0]}'"
-            )
+            count, first = len(chain), names[0]
+            message = f"the file has {len(number)} draws of '{name}', and {count} of '{first}'"
             raise Refusal(Diagnostic(path, message))
         chain = number if chain is None or len(front) == 2 else chain
         draws[name] = values.reshape(-1, *shape)
     if chain is None or len(chain) < 10:
         raise Refusal(Diagnostic(path, "the file has too few draws: at least 10 are needed"))
-    check(draws, path)
-    return Pilot(draws=draws, chain=chain, how=f"{len(chain):,} draws of {path}")
+    return checked(Pilot(draws, chain, f"{len(chain):,} draws of {path}"), path)
 
 
 def from_npz(path: str) -> Mapping[str, Any]:

@@ -12,26 +12,29 @@ carry needs more than one correction: one for each step.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from msgspec.structs import replace
 from numpyro.distributions import transforms
 from numpyro.distributions.transforms import AffineTransform, ComposeTransform
 from numpyro.infer.reparam import ExplicitReparam
 
 from reparam_rewrite.bases import BASES, Kind
-from reparam_rewrite.fit.children import instances
-from reparam_rewrite.fit.values import Array, Child, Pair, Pilot, Regression, Regressor
+from reparam_rewrite.config.keys import Config, SiteRule
+from reparam_rewrite.fit.pilots import Run
+from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.plan.children import Pair, PowerScale, Request, Snippet, to_rewrite
 from reparam_rewrite.running.trace import copied, double_precision, structure, traced
-from reparam_rewrite.running.values import Model, Values
+from reparam_rewrite.running.values import Trace, Values
 
 #: The most weights of a matrix that are fitted.
 LARGEST_MATRIX = 100
@@ -46,157 +49,208 @@ TRANSFORMS: dict[Any, Kind] = {
 }
 
 
-@dataclass(frozen=True)
-class Probe:
-    """A generated model with a coefficient for each pair, and its call.
+# -- what is asked for -----------------------------------------------------------------------------
 
-    `shapes`: of the params in the model that the config asks for.
+
+def children_of(request: Request, config: Config) -> list[Child]:
+    """What the config offsets, or divides by a power of a site, in the order of the file."""
+    keys = {rule.place: key for key, rule in config.sites.items()}
+    found = {}
+    for function, children in to_rewrite(request.functions):
+        for child in children:
+            name, has_power = child.site.name, isinstance(child.scale, PowerScale)
+            if child.reparam is None and (child.pairs or has_power):
+                key = keys.get(child.place, name)
+                found[name] = Child(key, name, function.name, child.pairs, has_power)
+    return list(found.values())
+
+
+def learning(config: Config, shared: bool = False) -> Config:
+    """The config with every coefficient learned from 0, and powers of 1.
+
+    They have the shape that it asks for. With `shared` there is but one for each pair, except for
+    the weights of a matrix: what one of 1 adds to a child is then what those of its elements
+    multiply.
     """
 
-    model: Model
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    shapes: Mapping[str, tuple[int, ...]]
+    def learned(table: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in table.items() if key not in ("init", "learn")}
+        if shared and kept.get("coefficient", "matrix") != "matrix":
+            kept["coefficient"] = "shared"
+        return kept
+
+    def rule_of(rule: SiteRule) -> SiteRule:
+        parents = tuple(replace(one, overrides=learned(one.overrides)) for one in rule.parents)
+        scale = rule.scale
+        if scale is not None and scale.by:
+            scale = replace(scale, power=1.0)
+        return replace(rule, parents=parents, overrides=learned(rule.overrides), scale=scale)
+
+    said = learned({"coefficient": config.defaults.coefficient})
+    defaults = replace(config.defaults, init=0.0, learn=True, **said)
+    sites = {key: rule_of(rule) for key, rule in config.sites.items()}
+    return replace(config, defaults=defaults, sites=sites)
 
 
-def regressions(probe: Probe, children: Sequence[Child], pilot: Pilot) -> list[Regression]:
-    """The regression of every child, in the order in which the model samples them."""
-    with double_precision():
-        args, kwargs = copied(probe.args, probe.kwargs)
-        trace = structure(probe.model, args, kwargs)
-        sites: dict[str, dict[str, Pair]] = {}  # by child in the trace: params and their pairs
-        said: dict[str, Child] = {}
-        for one in children:
-            for name, params in instances(one, trace).items():
-                sites.setdefault(name, params)
-                said.setdefault(name, one)
-        counts = Counter(one.key for one in said.values())
-        scanned = [c for c in sites if f"{c}_base" in trace and has_no_transform(trace, c)]
-        program = Program(probe.model, args, kwargs, pilot.draws, list(sites), scanned)
-        coefficients = {
-            param: np.zeros(np.shape(trace[param]["value"]))
-            for params in sites.values()
-            for param in params
-        }
-        without = program.run(coefficients)
-        found = []
-        for child in [name for name in trace if name in sites]:
-            regressors = []
-            for param, pair in sites[child].items():
-                size = coefficients[param].size
-                shape = probe.shapes.get(param, ())
-                if not pair.matrix:
-                    ones = {**coefficients, param: np.ones_like(coefficients[param])}
-                    values = program.run(ones)[child].location - without[child].location
-                elif size <= LARGEST_MATRIX:
-                    parts = []
-                    for unit in np.eye(size):
-                        given = {**coefficients, param: unit.reshape(coefficients[param].shape)}
-                        parts.append(program.run(given)[child].location - without[child].location)
-                    values, shape = np.stack(parts, axis=-1), coefficients[param].shape
-                else:
-                    continue
-                regressors.append(Regressor(pair, param, values, shape))
-            own = without[child]
-            found.append(
-                Regression(
-                    child=child,
-                    key=said[child].key,
-                    values=own.values * own.scale,
-                    regressors=tuple(regressors),
-                    bases=own.bases,
-                    scaled_by=None if said[child].power is None else 1 / own.scale,
-                    power=0.0 if said[child].power is None else 1.0,
-                    several=counts[said[child].key] > 1,
-                    scale=own.scale,
-                )
-            )
+def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
+    """By site of the trace, the params of its offsets: ``xi_beta_0_mu`` of beta_0.
+
+    A site whose name is put together is there under each of its names.
+    """
+    parts = re.split(r"(\{[^{}]*\})", child.name)  # every other one is in braces
+    pattern = "".join("(.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    found: dict[str, dict[str, Pair]] = {}
+    for name in trace:
+        match = re.fullmatch(pattern, name)
+        if match is None or f"{name}_base" not in trace:
+            continue
+        found[name] = {}
+        for pair in child.pairs:
+            param = pair.coefficient.name
+            for hole, text in zip(parts[1::2], match.groups(), strict=True):
+                param = param.replace(hole, text)
+            if param in trace:
+                found[name][param] = pair
     return found
 
 
-@dataclass(frozen=True)
-class Placed:
+# -- what it comes to ------------------------------------------------------------------------------
+
+
+def regressions(
+    run: Run, shapes: Mapping[str, tuple[int, ...]], children: Sequence[Child], pilot: Pilot
+) -> list[Regression]:
+    """The regression of every child, in the order in which the model samples them.
+
+    run: of the model in which each pair has a coefficient of its own. shapes: those of the params
+    in the model that the config asks for. Raises `Refusal` where a child can't be put at its draws.
+    """
+    with double_precision():
+        args, kwargs = copied(run.args, run.kwargs)
+        run = run._replace(args=args, kwargs=kwargs)
+        trace = structure(run.model, args, kwargs)
+        sites: dict[str, tuple[Child, dict[str, Pair]]] = {}  # by child in the trace
+        for one in children:
+            for name, params in instances(one, trace).items():
+                sites.setdefault(name, (one, params))
+        counts = Counter(child.key for child, _ in sites.values())
+        located = locations(run, pilot.draws, list(sites), [c for c in sites if in_scan(trace, c)])
+        zeros = {
+            param: np.zeros(np.shape(trace[param]["value"]))
+            for _, params in sites.values()
+            for param in params
+        }
+        without = located(zeros)
+
+        def added(child: str, param: str, coefficient: Array) -> Array:
+            return located({**zeros, param: coefficient})[child].location - without[child].location
+
+        def regressors(child: str, params: Mapping[str, Pair]) -> Iterator[Regressor]:
+            for param, pair in params.items():
+                zero, shape = zeros[param], shapes.get(param, ())
+                matrix = pair.coefficient.structure == "matrix"
+                if not matrix:
+                    values = added(child, param, np.ones_like(zero))
+                elif zero.size <= LARGEST_MATRIX:
+                    units = (unit.reshape(zero.shape) for unit in np.eye(zero.size))
+                    values = np.stack([added(child, param, unit) for unit in units], axis=-1)
+                    shape = zero.shape
+                else:
+                    continue
+                center = None if isinstance(pair.center, Snippet) else float(pair.center or 0.0)
+                yield Regressor(pair.parent, param, values, shape, center, matrix)
+
+        def regression(name: str) -> Regression:
+            (child, params), own = sites[name], without[name]
+            return Regression(
+                name,
+                child.key,
+                values=own.values * own.scale,
+                regressors=tuple(regressors(name, params)),
+                bases=own.bases,
+                scaled_by=1 / own.scale if child.has_power else None,
+                power=1.0 if child.has_power else 0.0,
+                several=counts[child.key] > 1,
+                scale=own.scale,
+            )
+
+        return [regression(name) for name in trace if name in sites]
+
+
+class Located(NamedTuple):
     """A child in unconstrained space: its values, its location and scale, (n, *shape) each."""
 
     values: Array
     location: Array
     scale: Array
-    bases: tuple[tuple[Array, int], ...]
+    bases: tuple[tuple[Array, int], ...] = ()
 
 
-class Program:
-    """The generated model at draws of the plain one's latents, as a function of coefficients."""
+def locations(
+    run: Run, draws: Mapping[str, Any], children: Sequence[str], scanned: Sequence[str]
+) -> Callable[[Values], dict[str, Located]]:
+    """A function of coefficients to where the children are in the model, at draws of its latents.
 
-    def __init__(
-        self,
-        model: Model,
-        args: Any,
-        kwargs: Any,
-        draws: Mapping[str, Any],
-        children: Sequence[str],
-        scanned: Sequence[str],
-    ) -> None:
-        self.draws = {
-            name: jnp.asarray(value, float)
-            if np.asarray(value).dtype.kind == "f"
-            else jnp.asarray(value)
-            for name, value in draws.items()
-        }
-        self.scanned = scanned
-        self.bases = {name: self.draws[name] for name in scanned}
-        self.kinds: dict[str, list[Any]] = {}
+    It raises `Refusal` if a child of a scan can't be put there.
+    """
+    wanted = {name: jnp.asarray(value, float) for name, value in draws.items()}
+    kinds: dict[str, list[Any]] = {}
+    bases = {name: wanted[name] for name in scanned}
+    steps = max((max(np.shape(wanted[name])) for name in scanned), default=0)
 
-        def one(values: Values, bases: Values, coefficients: Values) -> Any:
-            found: dict[str, Any] = {}
-            own = {n: value for n, value in values.items() if n not in bases}
-            data = {**own, **coefficients, **{f"{n}_base": v for n, v in bases.items()}}
-            with recorded({n: values[n] for n in children if n not in bases}, found, self.kinds):
-                trace = traced(model, args, kwargs, data)
-            return found, {name: trace[name]["value"] for name in scanned}
+    def one(values: Values, bases: Values, coefficients: Values) -> Any:
+        found: dict[str, Any] = {}
+        own = {name: value for name, value in values.items() if name not in bases}
+        data = {**own, **coefficients, **{f"{name}_base": v for name, v in bases.items()}}
+        with recorded({n: values[n] for n in children if n not in bases}, found, kinds):
+            trace = traced(run.model, run.args, run.kwargs, data)
+        return found, {name: trace[name]["value"] for name in scanned}
 
-        def every(values: Values, bases: Values, coefficients: Values) -> Any:
-            return jax.lax.map(
-                lambda both: one(both[0], both[1], coefficients), (values, bases), batch_size=32
-            )
+    @jax.jit
+    def every(values: Values, bases: Values, coefficients: Values) -> Any:
+        return jax.lax.map(
+            lambda both: one(both[0], both[1], coefficients), (values, bases), batch_size=32
+        )
 
-        self.every: Callable[..., Any] = jax.jit(every)
-
-    def run(self, coefficients: Mapping[str, Any]) -> dict[str, Placed]:
-        """Where the children are. Raises `Refusal` if a child of a scan can't be put there."""
-        steps = max((np.shape(self.draws[name])[-1] for name in self.scanned), default=0)
-        steps = max([steps, *(max(np.shape(self.draws[n])) for n in self.scanned)])
-        for _ in range(steps + len(self.scanned) + 2):
-            found, reached = jax.device_get(self.every(self.draws, self.bases, dict(coefficients)))
-            gaps = {name: np.asarray(self.draws[name]) - reached[name] for name in self.scanned}
-            self.bases = {name: self.bases[name] + gaps[name] for name in self.scanned}
+    def located(coefficients: Values) -> dict[str, Located]:
+        for _ in range(steps + len(scanned) + 2):
+            found, reached = jax.device_get(every(wanted, bases, coefficients))
+            gaps = {name: np.asarray(wanted[name]) - reached[name] for name in scanned}
+            bases.update({name: bases[name] + gap for name, gap in gaps.items()})
             if all(np.abs(gap).max(initial=0.0) < CLOSE for gap in gaps.values()):
                 break
         else:
-            message = f"the offset of {', '.join(self.scanned)} in a scan can't be told"
+            message = f"the offset of {', '.join(scanned)} in a scan can't be told"
             raise Refusal(Diagnostic(None, message))
         placed = {
-            name: Placed(
+            name: Located(
                 np.asarray(values),
                 np.asarray(location),
                 np.broadcast_to(scale, np.shape(values)),
-                tuple(basis_of(one, np.shape(values)) for one in self.kinds.get(name, ())),
+                tuple(basis_of(kind, np.shape(values)) for kind in kinds.get(name, ())),
             )
             for name, (values, location, scale) in found.items()
         }
-        for name in self.scanned:
-            values = np.asarray(self.draws[name])
-            shift = np.asarray(self.bases[name]) - values
-            placed[name] = Placed(values, shift, np.ones_like(values), ())
+        for name in scanned:
+            values = np.asarray(wanted[name])
+            placed[name] = Located(values, np.asarray(bases[name]) - values, np.ones_like(values))
         return placed
 
+    return located
 
-def has_no_transform(trace: Mapping[str, Any], child: str) -> bool:
+
+def in_scan(trace: Trace, child: str) -> bool:
     """Is the child offset by its distribution's location, as in a scan?"""
-    fn = trace[f"{child}_base"]["fn"]
-    while hasattr(fn, "base_dist") and not hasattr(fn, "transforms"):
-        fn = fn.base_dist
+    fn = base_of(trace[f"{child}_base"]["fn"])
     parts = [part for transform in getattr(fn, "transforms", ()) for part in parts_of(transform)]
     return not any(isinstance(part, AffineTransform) for part in parts)
+
+
+def base_of(fn: Any) -> Any:
+    """The distribution itself, without what plates, masks and events put around it."""
+    while hasattr(fn, "base_dist") and not hasattr(fn, "transforms"):
+        fn = fn.base_dist
+    return fn
 
 
 @contextmanager
@@ -213,9 +267,10 @@ def recorded(
         kinds[name] = []
         for transform in parts_of(self.transform):
             if isinstance(transform, AffineTransform):
-                shape = jnp.shape(at)
-                scale = jnp.broadcast_to(transform.scale, shape)
-                found[name] = (at, jnp.broadcast_to(transform.loc, shape), scale)
+                parts = (
+                    jnp.broadcast_to(p, jnp.shape(at)) for p in (transform.loc, transform.scale)
+                )
+                found[name] = (at, *parts)
             elif isinstance(transform, tuple(TRANSFORMS)):
                 kinds[name].append(transform)
             elif name not in found:

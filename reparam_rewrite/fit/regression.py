@@ -1,4 +1,4 @@
-"""Which coefficients make the base site of a child narrowest?
+"""Which coefficients make the base site of a child narrowest, and would a basis do so?
 
 With y the child in unconstrained space, times its scale, and g_p what parent p adds to it with a
 coefficient of 1, the base site is
@@ -18,14 +18,22 @@ Draws are few, and coefficients that come from them have their noise. They are j
 that were held out, in stretches of chains, as neighbouring draws are alike. Of no offset, shared
 coefficients, and ones for each element that are drawn to the shared ones as far as that helps, the
 simplest is taken that the next is not clearly better than.
+
+What is left of a site may be wide in a direction that is none of its elements: the mean of a
+plate's, of which the data tell the sum with another site's only. In a basis that direction is an
+element, and what a diagonal normal loses, the sum of log sd, is less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import log
+from typing import NamedTuple
 
 import numpy as np
+import scipy.fft
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
@@ -41,9 +49,10 @@ RIDGES = (1e-6, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 #: What a coefficient for each element must gain, in nats for each element, to be worth a number.
 WORTH = 0.02
 
-#: By how much a base must be narrower than the site as written for an offset to be worth it: on as
-#: many elements as that parent moves that moves fewest.
+#: By how much a base must be narrower than the site as written for an offset to be worth it, on as
+#: many elements as that parent moves that moves fewest; and in a basis for that to be said.
 NARROWER = 1.02
+NARROWER_IN_BASIS = 1.05
 
 #: Powers of a scale that are tried.
 POWERS = tuple(float(power) for power in np.linspace(0, 1, 21))
@@ -55,38 +64,38 @@ ROUNDS = 50
 def fitted(regression: Regression, chain: Integers) -> Fitted:
     """The coefficients of a child, and the power of its scale where that is a site's.
 
-    A power p divides the child by s^p, so that the density of the base gains the determinant
-    p sum_k log s_k, which then counts too.
+    chain: (n,), the number of each draw's chain. A power p divides the child by s^p (Gorinova et
+    al. 2020), so that the density of the base gains the determinant p sum_k log s_k, which then
+    counts too.
     """
     scaled_by = regression.scaled_by
     if scaled_by is None:
-        return of_one_scale(regression, chain)
+        return of_one_scale(Problem.of(regression, chain))
     determinant = float(np.log(np.abs(scaled_by)).mean(axis=0).sum())
 
-    def scaled(power: float) -> Regression:
+    def scaled(power: float) -> Problem:
         values = regression.values * scaled_by ** (regression.power - power)
-        return replace(regression, values=values, power=power)
+        return Problem.of(replace(regression, values=values, power=power), chain)
 
     def left(power: float) -> float:
-        problem = Problem.of(scaled(power), chain)
+        problem = scaled(power)
         return problem.spread(problem.shared(RIDGES[0])) + power * determinant
 
     best = min(POWERS, key=left)
-    as_written = Problem.of(scaled(0.0), chain)
-    found = of_one_scale(scaled(best), chain)
-    problem = Problem.of(scaled(best), chain)
+    as_written, problem = scaled(0.0), scaled(best)
+    found = of_one_scale(problem)
     gain = as_written.spread(as_written.nothing()) - problem.spread(problem.nothing())
     narrowing = np.exp((gain - best * determinant) / max(1, problem.elements))
     return replace(found, narrowing=float(found.narrowing * narrowing), power=best)
 
 
-def of_one_scale(regression: Regression, chain: Integers) -> Fitted:
-    problem = Problem.of(regression, chain)
+def of_one_scale(problem: Problem) -> Fitted:
+    """The coefficients of a child whose scale is as it is."""
     moved = problem.moved
     all_elements = problem.elements / max(1, int(moved.any(axis=1).sum()))
-    nothing = problem.judged(lambda part: part.nothing())
+    kind, solution = "none", problem.nothing()
+    nothing = score = problem.judged(lambda part: part.nothing())
     shared, ridge = problem.best(lambda part, ridge: part.shared(ridge))
-    kind, score, solution = "none", nothing, problem.nothing()
     if shared.is_better_than(nothing, 0.0):
         kind, score, solution = "shared", shared, problem.shared(ridge)
     if problem.is_finer:
@@ -99,13 +108,13 @@ def of_one_scale(regression: Regression, chain: Integers) -> Fitted:
     fewest = counts[counts > 0].min(initial=problem.elements)
     if problem.elements * gain < np.log(NARROWER) * fewest:
         kind, solution, narrowing = "none", problem.nothing(), 1.0
-    return Fitted(regression, problem.unpacked(solution, kind), kind, narrowing)
+    return Fitted(problem.regression, problem.unpacked(solution, kind), kind, narrowing)
 
 
-@dataclass(frozen=True)
-class Score:
-    """How wide bases are on draws that were held out: by fold, 1/2 log of the mean square error,
-    the mean over elements (nats).
+class Score(NamedTuple):
+    """How wide bases are on draws that were held out.
+
+    That is 1/2 log of the mean square error, the mean over elements (nats), by fold.
     """
 
     by_fold: Array
@@ -128,29 +137,28 @@ class Moments:
     total: (K, 1 + P); products: (K, 1 + P, 1 + P).
     """
 
-    count: int
+    draws: int
     total: Array
     products: Array
 
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(
-            self.count - other.count, self.total - other.total, self.products - other.products
-        )
+    @classmethod
+    def of(cls, z: Array) -> Moments:
+        """Those of (n, K, 1 + P)."""
+        return cls(len(z), z.sum(axis=0), np.einsum("nkp,nkq->kpq", z, z, optimize=True))
 
-    @property
+    def without(self, other: Moments) -> Moments:
+        total, products = self.total - other.total, self.products - other.products
+        return Moments(self.draws - other.draws, total, products)
+
+    @cached_property
     def mean(self) -> Array:
-        mean: Array = self.total / self.count
+        mean: Array = self.total / self.draws
         return mean
 
-    @property
+    @cached_property
     def covariance(self) -> Array:
         square: Array = np.einsum("kp,kq->kpq", self.mean, self.mean)
-        return self.products / self.count - square
-
-
-def moments(z: Array) -> Moments:
-    """Of (n, K, 1 + P)."""
-    return Moments(len(z), z.sum(axis=0), np.einsum("nkp,nkq->kpq", z, z, optimize=True))
+        return self.products / self.draws - square
 
 
 @dataclass(frozen=True)
@@ -170,30 +178,18 @@ class Problem:
 
     @classmethod
     def of(cls, regression: Regression, chain: Integers) -> Problem:
-        shape = regression.values.shape[1:]
-        columns = [regression.values]
-        groups: list[Integers] = []
-        sizes: list[int] = []
-        for regressor in regression.regressors:
-            if regressor.pair.matrix:
-                parts = np.moveaxis(regressor.values, -1, 0)
-                columns += list(parts)
-                groups += [np.zeros(shape, np.int64)] * len(parts)
-                sizes += [1] * len(parts)
-            else:
-                columns.append(regressor.values)
-                numbers = group_numbers(regressor.shape, shape, regression.bases)
-                groups.append(numbers)
-                sizes.append(int(numbers.max(initial=0)) + 1)
-        based = [in_bases(column, regression.bases) for column in columns]
-        z = np.stack([column.reshape(len(column), -1) for column in based], axis=-1)
+        shape, bases = regression.values.shape[1:], regression.bases
+        columns, groups = [regression.values], []
+        for one in regression.regressors:
+            parts = list(np.moveaxis(one.values, -1, 0)) if one.matrix else [one.values]
+            columns += parts
+            groups += [group_numbers(() if one.matrix else one.shape, shape, bases)] * len(parts)
+        z = np.stack([in_bases(c, bases).reshape(len(c), -1) for c in columns], axis=-1)
         z = z - z.mean(axis=0)  # of sums of squares, what is left is then not rounded away
-        folds = tuple(moments(z[part]) for part in stretches(chain))
-        known = moments(z)
-        numbers = np.zeros((z.shape[1], len(groups)), np.int64)
-        for at, group in enumerate(groups):
-            numbers[:, at] = group.ravel()
-        return cls(regression, known, folds, numbers, tuple(sizes))
+        numbers = np.array(groups, np.int64).reshape(len(groups), z.shape[1]).T
+        sizes = tuple(int(group.max(initial=0)) + 1 for group in groups)
+        folds = tuple(Moments.of(z[part]) for part in stretches(chain))
+        return cls(regression, Moments.of(z), folds, numbers, sizes)
 
     @property
     def elements(self) -> int:
@@ -221,15 +217,13 @@ class Problem:
         if not self.sizes:
             return self.nothing()
         covariance = self.known.covariance
-        weights = 1 / np.maximum(covariance[:, 0, 0], tiny(covariance))
-        found, last = np.zeros(len(self.sizes)), np.inf
+        variances, last = self.at_least(covariance[:, 0, 0]), np.inf
         for _ in range(ROUNDS):
-            normal = np.einsum("k,kpq->pq", weights, covariance)
+            normal = np.einsum("k,kpq->pq", 1 / variances, covariance)
             penalty = np.diag(ridge * np.diagonal(normal)[1:] + np.finfo(float).tiny)
             found = -np.linalg.lstsq(normal[1:, 1:] + penalty, normal[1:, 0], rcond=None)[0]
             variances = self.variances(np.broadcast_to(found, (self.elements, len(found))))
-            weights = 1 / np.maximum(variances, tiny(covariance))
-            left = float(np.log(np.maximum(variances, tiny(covariance))).sum())
+            left = float(np.log(variances).sum())
             if last - left < 1e-6 * self.elements:
                 break
             last = left
@@ -239,21 +233,18 @@ class Problem:
         """A coefficient for each group of elements, drawn to the shared ones by `ridge`."""
         start = self.shared(RIDGES[0])
         covariance = self.known.covariance
-        first = np.concatenate([[0], np.cumsum(self.sizes)])
-        numbers = self.groups + first[:-1]  # (K, P), counted over all regressors
+        *first, count = np.concatenate([[0], np.cumsum(self.sizes)])
+        numbers = self.groups + first  # (K, P), counted over all regressors
         rows = np.broadcast_to(numbers[:, :, None], covariance[:, 1:, 1:].shape)
         columns = np.broadcast_to(numbers[:, None, :], rows.shape)
+        at = (rows.ravel(), columns.ravel())
+        gap = covariance[:, 1:, 0] + np.einsum("kpq,kq->kp", covariance[:, 1:, 1:], start)
         found = start
         for _ in range(5):
-            weights = 1 / np.maximum(self.variances(found), tiny(covariance))
+            weights = 1 / self.variances(found)
             blocks = weights[:, None, None] * covariance[:, 1:, 1:]
-            shape = (first[-1], first[-1])
-            normal = sparse.coo_matrix((blocks.ravel(), (rows.ravel(), columns.ravel())), shape)
-            gap = covariance[:, 1:, 0] + np.einsum("kpq,kq->kp", covariance[:, 1:, 1:], start)
-            right = np.bincount(
-                numbers.ravel(), (weights[:, None] * gap).ravel(), minlength=first[-1]
-            )
-            normal = normal.tocsc()
+            normal = sparse.coo_matrix((blocks.ravel(), at), (count, count)).tocsc()
+            right = np.bincount(numbers.ravel(), (weights[:, None] * gap).ravel(), minlength=count)
             diagonal = normal.diagonal()
             penalty = sparse.diags(ridge * diagonal + 1e-12 * diagonal.max(initial=0.0) + 1e-300)
             step = spsolve(normal + penalty.tocsc(), -right)
@@ -262,26 +253,27 @@ class Problem:
 
     # -- what they are worth -----------------------------------------------------------------------
 
+    def at_least(self, variances: Array) -> Array:
+        """The variances, but for those that are none beside the child's."""
+        widest = self.known.covariance[:, 0, 0].max(initial=0.0)
+        return np.maximum(variances, float(1e-20 * widest + np.finfo(float).tiny))
+
     def variances(self, solution: Array) -> Array:
-        weights = np.concatenate([np.ones((self.elements, 1)), solution], axis=1)
-        found: Array = np.einsum("kp,kpq,kq->k", weights, self.known.covariance, weights)
-        return found
+        return self.at_least(squares(with_child(solution), self.known.covariance))
 
     def spread(self, solution: Array) -> float:
         """1/2 sum_k log var(base_k), of the draws that it is found from."""
-        variances = np.maximum(self.variances(solution), tiny(self.known.covariance))
-        return float(0.5 * np.log(variances).sum())
+        return float(0.5 * np.log(self.variances(solution)).sum())
 
     def judged(self, solve: Callable[[Problem], Array]) -> Score:
         """How wide bases are where they were held out."""
         scores = []
         for fold in self.folds:
-            part = replace(self, known=self.known - fold)
-            weights = np.concatenate([np.ones((self.elements, 1)), solve(part)], axis=1)
-            square = np.einsum("kp,kpq,kq->k", weights, fold.products, weights) / fold.count
-            away = (weights * part.known.mean).sum(axis=1), (weights * fold.mean).sum(axis=1)
-            error = square - 2 * away[0] * away[1] + away[0] ** 2
-            scores.append(0.5 * np.log(np.maximum(error, tiny(self.known.covariance))).mean())
+            part = replace(self, known=self.known.without(fold))
+            weights = with_child(solve(part))
+            own, away = ((weights * of.mean).sum(axis=1) for of in (fold, part.known))
+            error = squares(weights, fold.products) / fold.draws - 2 * away * own + away**2
+            scores.append(0.5 * np.log(self.at_least(error)).mean())
         return Score(np.array(scores))
 
     def best(self, solve: Callable[[Problem, float], Array]) -> tuple[Score, float]:
@@ -290,35 +282,36 @@ class Problem:
         def judged(ridge: float) -> Score:
             return self.judged(lambda part: solve(part, ridge))
 
-        scores = {ridge: judged(ridge) for ridge in RIDGES}
-        ridge = min(scores, key=lambda ridge: scores[ridge].mean)
-        return scores[ridge], ridge
-
-    # -- back to params ----------------------------------------------------------------------------
+        return min(((judged(ridge), ridge) for ridge in RIDGES), key=lambda one: one[0].mean)
 
     def unpacked(self, solution: Array, kind: str) -> dict[str, float | Array]:
         """By param: a number where elements share it, else an array of its shape."""
         found: dict[str, float | Array] = {}
         at = 0
-        shape = self.regression.values.shape[1:]
-        for regressor in self.regression.regressors:
-            if regressor.pair.matrix:
-                size = regressor.values.shape[-1]
-                found[regressor.param] = solution[0, at : at + size].reshape(regressor.shape)
-                at += size
-                continue
-            values = solution[:, at]
-            at += 1
-            if kind != "elementwise" or self.sizes[at - 1] == 1:
-                found[regressor.param] = float(values[0]) if len(values) else 0.0
+        for one in self.regression.regressors:
+            own = solution[:, at : at + (one.values.shape[-1] if one.matrix else 1)]
+            if one.matrix:
+                found[one.param] = own[0].reshape(one.shape)
+            elif kind != "elementwise" or self.sizes[at] == 1:
+                found[one.param] = float(own[0, 0]) if len(own) else 0.0
             else:
-                found[regressor.param] = taken(values.reshape(shape), regressor.shape)
+                values = own.reshape(self.regression.values.shape[1:])
+                first = (0,) * (values.ndim - len(one.shape))
+                ends = tuple(slice(1 if size == 1 else None) for size in one.shape)
+                found[one.param] = np.asarray(values[first + ends], float)
+            at += own.shape[1]
         return found
 
 
-def tiny(covariance: Array) -> float:
-    """A variance that is none, beside those of the child."""
-    return float(1e-20 * covariance[:, 0, 0].max(initial=0.0) + np.finfo(float).tiny)
+def with_child(solution: Array) -> Array:
+    """(K, 1 + P): what z is weighed with to be the base site."""
+    return np.concatenate([np.ones((len(solution), 1)), solution], axis=1)
+
+
+def squares(weights: Array, products: Array) -> Array:
+    """(K,): the quadratic form of each element."""
+    found: Array = np.einsum("kp,kpq,kq->k", weights, products, weights)
+    return found
 
 
 def stretches(chain: Integers) -> list[Integers]:
@@ -351,8 +344,37 @@ def group_numbers(
     return np.broadcast_to(numbers, shape).astype(np.int64)
 
 
-def taken(values: Array, param: Sequence[int]) -> Array:
-    """The coefficients in the shape of the param, from those at each element of the child."""
-    extra = values.ndim - len(param)
-    at = tuple([0] * extra) + tuple(slice(0, 1) if size == 1 else slice(None) for size in param)
-    return np.asarray(values[at], float)
+# -- bases -----------------------------------------------------------------------------------------
+
+
+def left_of(fit: Fitted) -> Array:
+    """The base site in unconstrained space, in the bases that it has: (n, *shape)."""
+    found = fit.regression.values
+    for one in fit.regression.regressors:
+        coefficient = np.asarray(fit.coefficients[one.param])
+        found = found + (
+            one.values @ coefficient.ravel() if one.matrix else one.values * coefficient
+        )
+    return in_bases(found, fit.regression.bases)
+
+
+def better(values: Array, chain: Integers, known: Sequence[int]) -> tuple[tuple[int, ...], float]:
+    """The axes, besides those `known`, that a basis over makes a site narrower, and how much.
+
+    values: (n, *shape). They are added one by one, as long as that helps on draws held out.
+    """
+
+    def judged(values: Array) -> Score:
+        return Problem.of(Regression("", "", values, ()), chain).judged(lambda part: part.nothing())
+
+    dims: tuple[int, ...] = ()
+    start = best = judged(values)
+    axes = [dim for dim in range(-1, -values.ndim, -1) if values.shape[dim] > 1]
+    while left := [dim for dim in axes if dim not in (*known, *dims)]:
+        mixed = {dim: scipy.fft.dct(values, axis=dim, norm="ortho") for dim in left}
+        scores = {dim: judged(mixed[dim]) for dim in left}
+        dim = min(scores, key=lambda dim: scores[dim].mean)
+        if not scores[dim].is_better_than(best, log(NARROWER_IN_BASIS)):
+            break
+        best, values, dims = scores[dim], mixed[dim], (*dims, dim)
+    return dims, float(np.exp(start.mean - best.mean))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from reparam_rewrite.fit.values import Array, Bases, Better, Fitted, Pilot
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""
 
-#: What a pilot's draws must have for the coefficients to be believed: draws that are independent.
-FEW = 50
-
 
 def is_worth_it(fits: Sequence[Fitted]) -> bool:
     """Is any base site narrower than its child, or another power better?"""
@@ -24,27 +20,26 @@ def is_worth_it(fits: Sequence[Fitted]) -> bool:
 
 
 def as_text(
-    fits: Sequence[Fitted],
-    bases: Bases,
-    pilot: Pilot,
-    least: float,
-    warnings: Sequence[str],
+    fits: Sequence[Fitted], bases: Bases, pilot: Pilot, least: float, warnings: Sequence[str]
 ) -> list[str]:
-    """A line for each child with its coefficients, the advice, and what else would help."""
+    """A line for each child with its coefficients, the advice, and what else would help.
+
+    least: the least effective sample size of the pilot's draws.
+    """
     cost = f", {pilot.gradients:,} gradients" if pilot.gradients is not None else ""
-    lines = [f"pilot: {pilot.how}{cost}; least effective sample size {least:.0f}"]
-    lines += [f"warning: {warning}" for warning in warnings]
     width = max((len(fit.regression.child) for fit in fits), default=0)
-    for fit in fits:
-        lines.append(f"{fit.regression.child:{width}}  {'; '.join(said_of(fit))}")
-    lines += [f"{narrower(one, 'is')}: {basis_text(one)}" for one in bases.written]
-    lines.append(advice(fits, bases))
-    lines += [
-        f"{narrower(one, 'would be')}: write {header('sites', one.site)} {basis_text(one)} and fit "
-        "once more, or let --bases do so"
-        for one in bases.helpful
+    return [
+        f"pilot: {pilot.how}{cost}; least effective sample size {least:.0f}",
+        *(f"warning: {warning}" for warning in warnings),
+        *(f"{fit.regression.child:{width}}  {'; '.join(said_of(fit))}" for fit in fits),
+        *(f"{narrower(one, 'is')}: {basis_text(one)}" for one in bases.written),
+        advice(fits, bases),
+        *(
+            f"{narrower(one, 'would be')}: write {header('sites', one.site)} {basis_text(one)} "
+            "and fit once more, or let --bases do so"
+            for one in bases.helpful
+        ),
     ]
-    return lines
 
 
 def narrower(basis: Better, verb: str) -> str:
@@ -54,32 +49,28 @@ def narrower(basis: Better, verb: str) -> str:
 def basis_text(basis: Better) -> str:
     if basis.dims == (-1,):
         return 'basis = "dct"'
-    dims = ", ".join(map(str, basis.dims))
-    dims = dims if len(basis.dims) == 1 else f"[{dims}]"
+    dims = basis.dims[0] if len(basis.dims) == 1 else list(basis.dims)
     return f'basis = {{ kind = "dct", dim = {dims} }}'
 
 
 def said_of(fit: Fitted) -> Iterator[str]:
+    """``0.9 mu - 0.5 [0.1 to 0.3] x``, the power, and what is gained."""
     if fit.kind == "none" and fit.power is None:
         yield "no offset makes it narrower"
         return
-    offsets = [
-        f"{coefficient_text(fit.coefficients[one.param])} {one.pair.parent}"
-        for one in fit.regression.regressors
-        if fit.kind != "none"
-    ]
-    if offsets:
+    regressors = fit.regression.regressors if fit.kind != "none" else ()
+    if regressors:
+        offsets = (f"{shown(fit.coefficients[one.param])} {one.parent}" for one in regressors)
         yield " + ".join(offsets).replace("+ -", "- ")
     if fit.power is not None:
         yield f"power {fit.power:.2g}"
     yield f"{fit.narrowing:.3g} times narrower"
 
 
-def coefficient_text(value: float | Array) -> str:
+def shown(value: float | Array) -> str:
     if np.ndim(value) == 0:
         return f"{value:.3g}"
-    low, high = float(np.min(value)), float(np.max(value))
-    return f"[{low:.3g} to {high:.3g}]"
+    return f"[{np.min(value):.3g} to {np.max(value):.3g}]"
 
 
 def advice(fits: Sequence[Fitted], bases: Bases) -> str:
@@ -89,10 +80,10 @@ def advice(fits: Sequence[Fitted], bases: Bases) -> str:
             f"worth it: the posterior of {best.regression.child} is {best.narrowing:.3g} times "
             "narrower around its offset"
         )
+    some = bases.written or bases.helpful
+    verdict = "no offset is worth it" if some else "leave the model as written"
     left = "what is left of each site when its parents are taken away is as wide as the site"
-    if bases.written or bases.helpful:
-        return f"no offset is worth it: {left}"
-    return f"leave the model as written: {left}"
+    return f"{verdict}: {left}"
 
 
 def as_json(
@@ -103,14 +94,12 @@ def as_json(
     warnings: Sequence[str],
     path: str | None,
 ) -> str:
-    def listed(value: float | Array) -> Any:
-        return np.asarray(value).tolist()
-
+    """All that was found; `path` is the config that it was written to, None if it wasn't."""
     found = {
         "version": VERSION,
         "pilot": {
             "how": pilot.how,
-            "draws": pilot.count,
+            "draws": len(pilot.chain),
             "gradients": pilot.gradients,
             "divergences": pilot.divergences,
             "least_ess": round(least, 1),
@@ -125,9 +114,9 @@ def as_json(
                 "power": fit.power,
                 "coefficients": [
                     {
-                        "parent": one.pair.parent,
+                        "parent": one.parent,
                         "param": one.param,
-                        "init": listed(fit.coefficients[one.param]),
+                        "init": np.asarray(fit.coefficients[one.param]).tolist(),
                     }
                     for one in fit.regression.regressors
                 ],
@@ -138,7 +127,7 @@ def as_json(
             {
                 "site": one.site,
                 "kind": "dct",
-                "dim": list(one.dims),
+                "dim": one.dims,
                 "narrowing": one.narrowing,
                 "in_config": one in bases.written,
             }
