@@ -6,36 +6,26 @@ Draws are used again with the data of other calls, so that what comes from these
 from __future__ import annotations
 
 import ast
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from reparam_rewrite.survey.calls import DECIDING, argument, is_none, is_starred
-from reparam_rewrite.survey.effects import effect_of_call
+from reparam_rewrite.survey.effects import EXPANDING, effect_of_call
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.nodes import kinds, parts_of, remembered, walk
+from reparam_rewrite.survey.nodes import kinds, parts_of, remembered, root_of, walk
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import Observations, Use
 
-#: What takes a shape, at that position, which says nothing of the values.
-SHAPED = {
-    "GaussianRandomWalk": 1,
-    "broadcast_to": 1,
-    "empty": 0,
-    "expand": 0,
-    "expand_by": 0,
-    "full": 0,
-    "ones": 0,
-    "zeros": 0,
-}
-
-#: Keywords that do.
-SIZES = frozenset(["num_steps", "shape"])
+#: What takes a shape, which says nothing of the values: at that position, or by those keywords.
+SHAPED = {**dict.fromkeys(EXPANDING, 0), "GaussianRandomWalk": 1, "broadcast_to": 1}
+SIZES = ("num_steps", "shape")
 
 #: What decides between values, rather than compute one of all that it reads.
 CHOOSING = DECIDING | kinds("Compare NamedExpr")
 
+NO_DATA: frozenset[str] = frozenset()
 
-class Reference(Struct, frozen=True):
+
+class Reference(NamedTuple):
     """What an expression reads: ``x``, ``self.x`` or ``data["x"]``, by its root's name."""
 
     root: str
@@ -44,17 +34,16 @@ class Reference(Struct, frozen=True):
 
 def reference(node: ast.AST) -> Reference | None:
     """The reference that a node is; None if it is something else."""
-    if isinstance(node, ast.Name):
-        return Reference(node.id, node.id) if isinstance(node.ctx, ast.Load) else None
-    if not isinstance(node, (ast.Attribute, ast.Subscript)):
-        return None
-    root: ast.AST = node
-    while isinstance(root, ast.Attribute) or (
-        isinstance(root, ast.Subscript) and isinstance(root.slice, ast.Constant)
-    ):
-        root = root.value
+    root = root_of(node)
     if not isinstance(root, ast.Name) or not isinstance(root.ctx, ast.Load):
         return None
+    if root is node:
+        return Reference(root.id, root.id)
+    part = node
+    while isinstance(part, (ast.Attribute, ast.Subscript)):
+        if isinstance(part, ast.Subscript) and not isinstance(part.slice, ast.Constant):
+            return None
+        part = part.value
     text = ast.unparse(node)
     return Reference(root.id, text if '"' in text else text.replace("'", '"'))
 
@@ -87,35 +76,38 @@ def data_in(scope: Scope, node: ast.AST | None) -> frozenset[str]:
     told counts, by its own name.
     """
     found = references(node) if node is not None else ()
-    return frozenset().union(*(data_of(scope, known) for known in found))
+    return NO_DATA.union(*(data_of(scope, known) for known in found))
 
 
 def bounds_in(scope: Scope, family: str | None, prior: ast.expr | None) -> frozenset[str]:
     """The arguments of the call that the support of a distribution expression depends on."""
-    if family in FAMILIES and FAMILIES[family].support != "dependent":
-        return frozenset()
+    known = FAMILIES.get(family or "")
+    if known is not None and known.support != "dependent":
+        return NO_DATA
     node = prior
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if not isinstance(node.func.value, ast.Call):
-            break
+    while (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Call)
+    ):
         node = node.func.value
-    names = [name for name, _ in FAMILIES[family].arguments] if family in FAMILIES else []
+    names = [name for name, _ in known.arguments] if known is not None else []
     bounds = [name for name in names if name in ("low", "high")]
     if not isinstance(node, ast.Call) or not bounds or "base_dist" in names or is_starred(node):
         return data_in(scope, prior)
     given = [argument(node, names.index(name), name) for name in bounds]
-    return frozenset().union(*(data_in(scope, bound) for bound in given))
+    return NO_DATA.union(*(data_in(scope, bound) for bound in given))
 
 
 def data_of(scope: Scope, read: Reference) -> frozenset[str]:
     """The arguments of the call that a reference reads, through what local names stand for."""
-    if scope.is_unstable(read.root):
-        return frozenset([read.text])
     binding = scope.binding(read.root)
+    own = frozenset([read.text])
+    if scope.is_unstable(read.root):
+        return own
     if binding is None:
-        return frozenset([read.text] if scope.is_enclosed(read.root) else [])
-    own = binding.data == {read.root}
-    return frozenset([read.text]) if own else binding.data
+        return own if scope.is_enclosed(read.root) else NO_DATA
+    return own if binding.data == {read.root} else binding.data
 
 
 def observations(scope: Scope, node: ast.expr | None) -> Observations | None:
@@ -161,10 +153,9 @@ def is_computed(scope: Scope, node: ast.expr) -> bool:
 def optional(node: ast.expr) -> Reference | None:
     """``y`` itself, or the ``y`` of ``None if y is None else jnp.log(y)``."""
     match node:
-        case ast.IfExp(test=ast.Compare(tested, [ast.Is()], [none]), body=otherwise):
-            pass
-        case ast.IfExp(test=ast.Compare(tested, [ast.IsNot()], [none]), orelse=otherwise):
-            pass
-        case _:
-            return reference(node)
-    return reference(tested) if is_none(none) and is_none(otherwise) else None
+        case (
+            ast.IfExp(test=ast.Compare(tested, [ast.Is()], [none]), body=otherwise)
+            | ast.IfExp(test=ast.Compare(tested, [ast.IsNot()], [none]), orelse=otherwise)
+        ):
+            return reference(tested) if is_none(none) and is_none(otherwise) else None
+    return reference(node)

@@ -93,6 +93,10 @@ HIGHER_ORDER = RUNNERS | words(
     vectorize"""
 )
 
+#: What fills an array of a shape that it is given first, and what takes one to that shape.
+FILLING = words("empty full ones zeros")
+EXPANDING = FILLING | words("expand expand_by")
+
 #: Functions of the modules above that change what they are given, or files and settings.
 IN_PLACE = words(
     """at copyto fill_diagonal fromfile fromregex genfromtxt load loadtxt memmap nested_iters nditer

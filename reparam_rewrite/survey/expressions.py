@@ -6,35 +6,31 @@ import ast
 import keyword
 import re
 
-ATOMS = (
-    ast.Name,
-    ast.Attribute,
-    ast.Call,
-    ast.Subscript,
-    ast.Constant,
-    ast.List,
-    ast.Dict,
-    ast.JoinedStr,
-)
+from reparam_rewrite.survey.nodes import kinds
+
+ATOMS = tuple(kinds("Attribute Call Constant Dict JoinedStr List Name Subscript"))
+
+BITWISE = tuple(kinds("BitAnd BitOr BitXor LShift RShift"))
+
+
+def parsed(text: str) -> ast.expr:
+    return ast.parse(text.strip(), mode="eval").body
 
 
 def is_atom(text: str) -> bool:
     """Can anything be put before or behind the expression without changing how it groups?"""
-    node = ast.parse(text.strip(), mode="eval").body
-    return isinstance(node, ATOMS)
-
-
-BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
+    return isinstance(parsed(text), ATOMS)
 
 
 def is_arithmetic(text: str) -> bool:
     """Is it a sum or tighter, so that ``text - center`` and ``text + x`` group as written?"""
-    node = ast.parse(text.strip(), mode="eval").body
-    if isinstance(node, ast.UnaryOp):
-        return not isinstance(node.op, ast.Not)
-    if isinstance(node, ast.BinOp):
-        return not isinstance(node.op, BITWISE)
-    return isinstance(node, ATOMS)
+    match parsed(text):
+        case ast.UnaryOp(op=op):
+            return not isinstance(op, ast.Not)
+        case ast.BinOp(op=op):
+            return not isinstance(op, BITWISE)
+        case node:
+            return isinstance(node, ATOMS)
 
 
 def grouped(text: str) -> str:
@@ -44,14 +40,14 @@ def grouped(text: str) -> str:
 
 def ungrouped(text: str) -> str:
     """The expression without the parentheses that hold all of it."""
-    if not text.startswith("(") or not text.endswith(")"):
+    if not (text.startswith("(") and text.endswith(")")):
         return text
     try:
-        inner = ast.parse(text[1:-1].strip(), mode="eval").body
+        inner = parsed(text[1:-1])
     except SyntaxError:
         return text  # ``(a) * (b)``
-    same = not isinstance(inner, (ast.Tuple, ast.NamedExpr, ast.Yield, ast.Starred))
-    return text[1:-1].strip() if same else text
+    needed = isinstance(inner, (ast.Tuple, ast.NamedExpr, ast.Yield, ast.Starred))
+    return text if needed else text[1:-1].strip()
 
 
 def identifier(name: str) -> str:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cached_property
 
 from msgspec import Struct
 
+from reparam_rewrite.survey.callgraph import reached
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.imports import bound_by, dotted, is_star_of_unknown
-from reparam_rewrite.survey.nodes import FunctionNode, kinds, parts_of, walk
-from reparam_rewrite.survey.scopes import bound_in, own_names
+from reparam_rewrite.survey.nodes import NAMED, Definition, FunctionNode, kinds, parts_of, walk
+from reparam_rewrite.survey.scopes import bound_in, is_read, own_names
 from reparam_rewrite.survey.values import Handler, Plate
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 
 #: Most statements that hold no others.
-SIMPLE = frozenset([ast.AnnAssign, ast.Assign, ast.AugAssign, ast.Expr, ast.Return, *IMPORTS])
+SIMPLE = kinds("AnnAssign Assign AugAssign Expr Import ImportFrom Return")
 
 #: What pauses a function.
 YIELDS = (ast.Yield, ast.YieldFrom)
 
-#: What says a name, beside `ast.Name`, or something else that `read_names` notes.
-NAMING = kinds(
-    """Assign AsyncFunctionDef Attribute AugAssign ClassDef ExceptHandler FunctionDef GeneratorExp
-    Global Import ImportFrom MatchAs MatchMapping MatchStar Nonlocal Yield YieldFrom arg"""
+#: What `read_names` notes, beside `ast.Name` and what is `NAMED`.
+NOTED = kinds(
+    """Assign Attribute AugAssign GeneratorExp Global Import ImportFrom Nonlocal Yield YieldFrom
+    arg"""
 )
 
 
@@ -52,27 +53,37 @@ class Scoped(Struct, eq=False, dict=True):
         return frozenset(own_names(self.node))
 
     @cached_property
+    def decorators(self) -> list[str]:
+        return [ast.unparse(part) for part in self.node.decorator_list]
+
+    @cached_property
     def rebound_inside(self) -> set[str]:
         """The names that functions inside of it declare `nonlocal`: any call may bind them."""
-        if ast.Nonlocal not in self.holds:
-            return set()
-        return {n for part in self.parts if isinstance(part, ast.Nonlocal) for n in part.names}
+        parts = self.parts if ast.Nonlocal in self.holds else ()
+        return {n for part in parts if isinstance(part, ast.Nonlocal) for n in part.names}
 
     @cached_property
     def imports(self) -> dict[str, str]:
         """The imports in its own body."""
-        if self.holds.isdisjoint(IMPORTS):
-            return {}
-        found: dict[str, str] = {}
-        for statement in self.parts:
-            if isinstance(statement, IMPORTS):
-                found.update(bound_by(statement))
-        return found
+        parts = () if self.holds.isdisjoint(IMPORTS) else self.parts
+        return dict(pair for part in parts if isinstance(part, IMPORTS) for pair in bound_by(part))
 
     @cached_property
     def mentioned(self) -> Counter[str]:
         """How often each name is written in it."""
         return Counter(part.id for part in self.parts if isinstance(part, ast.Name))
+
+    @property
+    def is_implicit(self) -> bool:
+        """May it run where nothing that shows calls it: for an operator, or in a loop?"""
+        name = self.node.name
+        if name.startswith("__") and name.endswith("__"):
+            return name not in ("__call__", "__init__", "__new__", "__post_init__")
+        if any(part.endswith(("setter", "deleter")) for part in self.decorators):
+            return True
+        if any(part.endswith("contextmanager") for part in self.decorators):
+            return False  # a `with` shows where
+        return not self.holds.isdisjoint(YIELDS)
 
 
 class Index(Struct):
@@ -84,7 +95,6 @@ class Index(Struct):
     by_last: dict[str, list[Scoped]] = {}  # functions by the last of their names
     classes: dict[str, ast.ClassDef] = {}
     attributes: dict[str, list[ast.expr | None]] = {}  # x.name = value, by the name
-    stored: dict[ast.expr, ast.expr] = {}  # the target of an assignment -> the value
     aliases: dict[str, str] = {}
     certain: set[str] = set()  # names that the head of the module imports, whatever happens
     redefined: dict[str, list[int]] = {}  # functions by name, with the lines of all definitions
@@ -106,10 +116,9 @@ class Index(Struct):
 
     def last_of(self, node: ast.stmt) -> int:
         """The number of the last statement inside `node`, or its own."""
-        last = node
-        while blocks := blocks_of(last):
-            last = blocks[-1][-1]
-        return self.numbers[last]
+        while blocks := blocks_of(node):
+            node = blocks[-1][-1]
+        return self.numbers[node]
 
 
 def blocks_of(node: ast.AST) -> list[list[ast.stmt]]:
@@ -119,16 +128,14 @@ def blocks_of(node: ast.AST) -> list[list[ast.stmt]]:
     found: list[list[ast.stmt]] = []
     for name in ("body", "handlers", "cases", "orelse", "finalbody"):
         block = getattr(node, name, None)
-        if not isinstance(block, list) or not block:
-            continue
-        if name in ("handlers", "cases"):
-            found += [part.body for part in block]
-        else:
-            found.append(block)
+        if isinstance(block, list) and block:
+            several = name in ("handlers", "cases")
+            found += [part.body for part in block] if several else [block]
     return found
 
 
 def index(tree: ast.Module) -> Index:
+    """Look through a module."""
     found = Index()
     number_block(found, tree.body, "", ())
     parts = walk(tree)
@@ -139,52 +146,14 @@ def index(tree: ast.Module) -> Index:
     for scoped in found.functions:
         found.by_last.setdefault(scoped.node.name, []).append(scoped)
         lines.setdefault(scoped.name, []).append(scoped.node.lineno)
+        implicit = scoped.is_implicit
+        if implicit:
+            found.implicit.add(scoped.name)
+        if implicit or any(part.endswith("property") for part in scoped.decorators):
+            found.hooks.add(scoped.node.name)
     found.samplers = samplers_of(found)
-    implicit = [scoped for scoped in found.functions if is_implicit(scoped)]
-    found.implicit = {scoped.name for scoped in implicit}
-    properties = [scoped for scoped in found.functions if is_property(scoped)]
-    found.hooks = {scoped.node.name for scoped in (*implicit, *properties)}
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
     return found
-
-
-def is_implicit(scoped: Scoped) -> bool:
-    """May it run where nothing that shows calls it: for an operator, or in a loop?"""
-    node = scoped.node
-    if node.name.startswith("__") and node.name.endswith("__"):
-        return node.name not in ("__call__", "__init__", "__new__", "__post_init__")
-    decorators = [ast.unparse(part) for part in node.decorator_list]
-    if any(part.endswith(("setter", "deleter")) for part in decorators):
-        return True
-    if any(part.endswith("contextmanager") for part in decorators):
-        return False  # a `with` shows where
-    return not scoped.holds.isdisjoint(YIELDS)
-
-
-def is_property(scoped: Scoped) -> bool:
-    decorators = [ast.unparse(part) for part in scoped.node.decorator_list]
-    return any(part.endswith("property") for part in decorators)
-
-
-def samplers_of(found: Index) -> set[str]:
-    """The functions that call something called sample, or such a function."""
-    sampling = {name for name, dotted in found.aliases.items() if dotted == "numpyro.sample"}
-    sampling.add("sample")
-    calls = {
-        scoped.node.name: {
-            getattr(node.func, "attr", None) or getattr(node.func, "id", None)
-            for node in scoped.parts
-            if isinstance(node, ast.Call)
-        }
-        for scoped in found.functions
-    }
-    samplers: set[str] = set()
-    while more := {
-        name for name, called in calls.items() if name not in samplers and called & sampling
-    }:
-        samplers |= more
-        sampling |= more
-    return samplers
 
 
 def number_block(
@@ -195,16 +164,36 @@ def number_block(
         found.numbers[node] = len(found.statements)
         found.statements.append(node)
         inner_prefix, inner_around = prefix, around
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            scoped = Scoped(prefix + node.name, node, around, walk(node))
-            found.functions.append(scoped)
-            inner_prefix, inner_around = f"{prefix}{node.name}.", (*around, scoped)
-        elif isinstance(node, ast.ClassDef):
-            found.classes[prefix + node.name] = node
-            inner_prefix = f"{prefix}{node.name}."
+        if isinstance(node, Definition):
+            name = prefix + node.name
+            inner_prefix = f"{name}."
+            if isinstance(node, ast.ClassDef):
+                found.classes[name] = node
+            else:
+                inner_around = (*around, Scoped(name, node, around, walk(node)))
+                found.functions.append(inner_around[-1])
         for inner in blocks_of(node):
             number_block(found, inner, inner_prefix, inner_around)
         bound_in(node)  # from the inside out
+
+
+def samplers_of(found: Index) -> set[str]:
+    """The functions that call something called sample, or such a function."""
+    calls = {
+        scoped.node.name: {
+            getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+            for node in scoped.parts
+            if isinstance(node, ast.Call)
+        }
+        for scoped in found.functions
+    }
+    callers: dict[str, set[str]] = {}
+    for name, called in calls.items():
+        for one in called:
+            callers.setdefault(one, set()).add(name)
+    imported = {name for name, dotted in found.aliases.items() if dotted == "numpyro.sample"}
+    sampling = reached(callers, {"sample", *imported})
+    return {name for name, called in calls.items() if not sampling.isdisjoint(called)}
 
 
 def read_names(found: Index, parts: list[ast.AST]) -> None:
@@ -212,34 +201,32 @@ def read_names(found: Index, parts: list[ast.AST]) -> None:
     names = found.identifiers
     names.update([part.id for part in parts if isinstance(part, ast.Name)])
     found.lazy = not names.isdisjoint(("filter", "iter", "map"))
+    stored: dict[ast.expr, ast.expr] = {}  # the target of an assignment -> the value
     for node in parts:
-        if type(node) not in NAMING:
-            continue
-        if isinstance(node, ast.Attribute):
-            if not isinstance(node.ctx, ast.Load):
-                found.attributes.setdefault(node.attr, []).append(found.stored.get(node))
-        elif isinstance(node, (ast.GeneratorExp, ast.Yield, ast.YieldFrom)):
-            found.lazy = True
-        elif isinstance(node, ast.arg):
-            names.add(node.arg)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
+        kind = type(node)
+        if kind in NAMED:
+            names.update(filter(None, [getattr(node, NAMED[kind])]))
             if isinstance(node, ast.ClassDef) and has_own_density(node):
                 found.densities.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update(name for name, _ in bound_by(node))
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            names.update(node.names)
-        elif isinstance(node, ast.Assign):
-            found.stored.update((target, node.value) for target in node.targets)
-            read_dictionary(found, node)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.BitOr):
-            if isinstance(node.target, ast.Name):  # data |= {"a": 1.0}
-                found.dictionaries.setdefault(node.target.id, []).append(node.value)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            names.add(node.rest)
-        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
-            names.add(node.name)
+        if kind not in NOTED:
+            continue
+        match node:
+            case ast.Attribute(attr=attribute):
+                if not is_read(node):
+                    found.attributes.setdefault(attribute, []).append(stored.get(node))
+            case ast.arg(arg=name):
+                names.add(name)
+            case ast.Assign(targets=targets, value=value):
+                stored.update((target, value) for target in targets)
+                read_dictionary(found, node)
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.BitOr(), value=value):
+                found.dictionaries.setdefault(name, []).append(value)  # data |= {"a": 1.0}
+            case ast.Import() | ast.ImportFrom():
+                names.update(name for name, _ in bound_by(node))
+            case ast.Global() | ast.Nonlocal():
+                names.update(node.names)
+            case ast.GeneratorExp() | ast.Yield() | ast.YieldFrom():
+                found.lazy = True
 
 
 def has_own_density(node: ast.ClassDef) -> bool:
@@ -251,61 +238,53 @@ def has_own_density(node: ast.ClassDef) -> bool:
 
 def read_dictionary(found: Index, node: ast.Assign) -> None:
     """``data = {"a": 1.0}`` and ``data["a"] = 1.0``"""
+    value = node.value
+    if isinstance(value, ast.IfExp) and is_none(value.orelse):
+        value = value.body  # ``ExplicitReparam(...) if y is not None else None``
     for target in node.targets:
-        value = node.value
-        if isinstance(value, ast.IfExp) and is_none(value.orelse):
-            value = value.body  # ``ExplicitReparam(...) if y is not None else None``
-        if isinstance(target, ast.Name) and isinstance(value, (ast.Dict, ast.DictComp, ast.Call)):
-            found.dictionaries.setdefault(target.id, []).append(value)
-        elif (
-            isinstance(target, ast.Subscript)
-            and isinstance(target.value, ast.Name)
-            and isinstance(target.slice, ast.Constant)
-            and isinstance(target.slice.value, str)
-        ):
-            found.keys.setdefault(target.value.id, set()).add(target.slice.value)
+        match target:
+            case ast.Name(id=name) if isinstance(value, (ast.Dict, ast.DictComp, ast.Call)):
+                found.dictionaries.setdefault(name, []).append(value)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+                found.keys.setdefault(name, set()).add(key)
 
 
 def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
     """What the names of the module stand for: imports, and numbers that are bound once."""
     imported: dict[str, set[str]] = {}
-    numbers: dict[str, int] = {}
-    bound: dict[str, int] = {}
+    bound: Counter[str] = Counter()
+    numbers: set[str] = set()
     renamed: list[tuple[str, ast.expr]] = []
     stack: list[ast.AST] = list(reversed(tree.body))
     while stack:
         node = stack.pop()
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, IMPORTS):
             for name, dotted in bound_by(node):
                 imported.setdefault(name, set()).add(dotted)
             continue
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound[node.name] = bound.get(node.name, 0) + 1
+        if isinstance(node, Definition):
+            bound[node.name] += 1
             continue
         if isinstance(node, ast.Try):
             # ``except ImportError: numpyro = None``: where the name is used it is the module.
             stack += [*node.body, *node.orelse, *node.finalbody]
             found.rebound.update(names_stored_in(node.handlers))
             continue
-        if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
-            bound[node.id] = bound.get(node.id, 0) + 1
         if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if not isinstance(target, ast.Name):
-                    continue
-                if isinstance(node.value, ast.Constant):
-                    if type(node.value.value) in (int, float):
-                        numbers[target.id] = numbers.get(target.id, 0) + 1
-                else:
-                    renamed.append((target.id, node.value))
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if not isinstance(node.value, ast.Constant):
+                renamed += [(name, node.value) for name in names]
+            elif type(node.value.value) in (int, float):
+                numbers.update(names)
+        if isinstance(node, ast.Name) and not is_read(node):
+            bound[node.id] += 1
         stack.extend(reversed(parts_of(node)))
-    for node in parts if {ast.Global, ast.ImportFrom} & found.holds else ():
-        if type(node) is ast.ImportFrom:
-            found.starred = found.starred or is_star_of_unknown(node)
-        elif isinstance(node, ast.Global):
-            found.globals.update(node.names)
-            for name in node.names:
-                bound[name] = bound.get(name, 0) + 2
+    for part in parts if {ast.Global, ast.ImportFrom} & found.holds else ():
+        if isinstance(part, ast.Global):
+            found.globals.update(part.names)
+        elif type(part) is ast.ImportFrom:
+            found.starred = found.starred or is_star_of_unknown(part)
+    bound.update([*found.globals] * 2)
     found.module_names = {*imported, *bound}
     found.rebound |= {name for name in bound if bound[name] > 1 or name in imported}
     found.aliases = {
@@ -315,20 +294,21 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
     }
     for name, value in renamed:
         dotted_value = dotted_name(found.aliases, value)
-        if bound.get(name) == 1 and name not in imported and dotted_value is not None:
+        if bound[name] == 1 and name not in imported and dotted_value is not None:
             found.aliases[name] = dotted_value  # sample = numpyro.sample
     for statement in tree.body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if isinstance(statement, Definition):
             break  # what is imported below may come after the first call
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        if isinstance(statement, IMPORTS):
             found.certain.update(name for name, _ in bound_by(statement))
     if not found.starred:
-        found.constants = {name for name in numbers if bound.get(name) == 1}
+        found.constants = {name for name in numbers if bound[name] == 1}
 
 
-def names_stored_in(nodes: Sequence[ast.AST]) -> set[str]:
+def names_stored_in(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that nodes and all in them bind."""
     parts = (part for node in nodes for part in walk(node))
-    return {p.id for p in parts if isinstance(p, ast.Name) and not isinstance(p.ctx, ast.Load)}
+    return {part.id for part in parts if isinstance(part, ast.Name) and not is_read(part)}
 
 
 def dotted_name(aliases: dict[str, str], node: ast.expr) -> str | None:

@@ -8,16 +8,14 @@ kept with it, which holds as long as nobody changes the node: `copied` gives one
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+Definition = FunctionNode | ast.ClassDef
 
-Node = TypeVar("Node", bound=ast.AST)
+Node = TypeVar("Node")
 Found = TypeVar("Found")
-
-#: Fields that hold no nodes, or only operators and contexts.
-BARE = frozenset(["arg", "attr", "conversion", "ctx", "id", "kind", "op", "ops", "type_comment"])
 
 
 def kinds(names: str) -> frozenset[type[ast.AST]]:
@@ -25,14 +23,22 @@ def kinds(names: str) -> frozenset[type[ast.AST]]:
     return frozenset(getattr(ast, name) for name in names.split())
 
 
+#: Fields that hold no nodes, or only operators and contexts.
+BARE = frozenset(["arg", "attr", "conversion", "ctx", "id", "kind", "op", "ops", "type_comment"])
+
 #: The fields of each class of nodes that may hold parts.
-FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
+FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 #: More than half of all nodes.
 LEAVES = frozenset([ast.Constant, ast.Name])
 
-#: Where what is known of a node is kept with it.
-MARK = "_known_"
+#: The field in which a node has a name that it binds, if that isn't a node itself.
+NAMED: dict[type[ast.AST], str] = {
+    **dict.fromkeys(
+        kinds("AsyncFunctionDef ClassDef ExceptHandler FunctionDef MatchAs MatchStar"), "name"
+    ),
+    ast.MatchMapping: "rest",
+}
 
 #: Where an argument that stands in the place of a helper's parameter has its value as it is given.
 GIVEN = "given"
@@ -40,7 +46,7 @@ GIVEN = "given"
 
 def remembered(function: Callable[[ast.AST], Found]) -> Callable[[ast.AST], Found]:
     """Keep what a function says of a node with the node."""
-    name = MARK + function.__name__
+    name = f"_known_{function.__name__}"
 
     def found(node: ast.AST) -> Found:
         known = node.__dict__
@@ -57,19 +63,15 @@ def parts_of(node: ast.AST) -> tuple[ast.AST, ...]:
     if kind in LEAVES:
         return ()
     known: tuple[ast.AST, ...] | None = getattr(node, "_known_parts", None)
-    if known is not None:
-        return known
-    if kind not in FIELDS:
-        FIELDS[kind] = tuple(name for name in kind._fields if name not in BARE)
-    found: list[ast.AST] = []
-    for name in FIELDS[kind]:
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
-            found.append(value)
-    known = tuple(found)
-    node.__dict__["_known_parts"] = known
+    if known is None:
+        if kind not in FIELDS:
+            FIELDS[kind] = tuple(name for name in kind._fields if name not in BARE)
+        found: list[Any] = []
+        for name in FIELDS[kind]:
+            value = getattr(node, name, None)
+            found += value if isinstance(value, list) else (value,)
+        known = tuple([part for part in found if isinstance(part, ast.AST)])
+        node.__dict__["_known_parts"] = known
     return known
 
 
@@ -88,24 +90,32 @@ def below(node: ast.AST) -> tuple[ast.AST, ...]:
     return tuple(found)
 
 
-def copied(node: Node) -> Node:
-    """A node with all that is in it, without what was found out about it.
+def root_of(node: ast.AST) -> ast.AST:
+    """The ``x`` of ``x.y[i].z``."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node
 
-    Nor with what other programs keep with it: Python has one ``Load()`` for all trees, to which
-    those that IPython shows errors with give a parent.
+
+def copied(node: Node, instead: Mapping[Any, ast.AST] | None = None) -> Node:
+    """A node or a list of them with all that is in it, and others `instead` of some.
+
+    Without what was found out about it, and what other programs keep with it: Python has one
+    ``Load()`` for all trees, to which those that IPython shows errors with give a parent.
     """
-    if isinstance(node, (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)):
-        return node
-    made = type(node)()
-    for name in node._fields:
-        if hasattr(node, name):
-            setattr(made, name, copied_value(getattr(node, name)))
-    if GIVEN in node.__dict__:
-        setattr(made, GIVEN, getattr(node, GIVEN))
-    return ast.copy_location(made, node)
-
-
-def copied_value(value: Any) -> Any:
-    if isinstance(value, ast.AST):
-        return copied(value)
-    return [copied_value(item) for item in value] if isinstance(value, list) else value
+    made: Any
+    if isinstance(node, list):
+        made = [copied(item, instead) for item in node]
+    elif instead and isinstance(node, ast.AST) and node in instead:
+        made = instead[node]
+    elif not isinstance(node, ast.AST) or not (node._fields or isinstance(node, ast.stmt)):
+        made = node
+    else:
+        made = type(node)()
+        for name in node._fields:
+            if hasattr(node, name):
+                setattr(made, name, copied(getattr(node, name), instead))
+        if GIVEN in node.__dict__:
+            setattr(made, GIVEN, getattr(node, GIVEN))
+        ast.copy_location(made, node)
+    return made  # type: ignore[no-any-return]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Protocol
 
-from msgspec import Struct
-
-from reparam_rewrite.survey.effects import FileFacts
+from reparam_rewrite.survey.effects import EXPANDING, FileFacts
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.imports import bound_by, dotted
-from reparam_rewrite.survey.nodes import LEAVES, FunctionNode, kinds, parts_of, remembered, walk
+from reparam_rewrite.survey.nodes import (
+    NAMED,
+    Definition,
+    FunctionNode,
+    kinds,
+    parts_of,
+    remembered,
+    root_of,
+    walk,
+)
 from reparam_rewrite.survey.timeline import Binding
 
 #: What binds a name, or has a scope of its own; most nodes are neither.
-BINDING = kinds(
-    """AsyncFunctionDef Attribute ClassDef ExceptHandler FunctionDef Global Import ImportFrom
-    Lambda MatchAs MatchMapping MatchStar Nonlocal Subscript"""
-)
+BINDING = NAMED.keys() | kinds("Attribute Global Import ImportFrom Lambda Nonlocal Subscript")
 
 STORING = BINDING | {ast.Name}
 
@@ -59,55 +63,40 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
     stack: list[ast.AST] = [node]
     while stack:
         part = stack.pop()
-        if type(part) in LEAVES:
-            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
-                found.add(part.id)
-            continue
+        kind = type(part)
         if isinstance(part, ast.stmt) and part is not node:
             for mine, its in zip((found, changed, others), bound_in(part), strict=True):
                 mine |= its
             continue
-        if type(part) not in BINDING:
+        if kind not in STORING:
             stack += parts_of(part)
             continue
-        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(part.name)
-            stack += part.decorator_list
-            continue
-        if isinstance(part, ast.Lambda):
-            continue
-        if isinstance(part, (ast.Import, ast.ImportFrom)):
+        if isinstance(part, ast.Name) and not is_read(part):
+            found.add(part.id)
+        elif kind in NAMED and getattr(part, NAMED[kind]):
+            found.add(getattr(part, NAMED[kind]))
+        elif isinstance(part, (ast.Import, ast.ImportFrom)):
             found.update(name for name, _ in bound_by(part))
-        elif isinstance(part, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and part.name:
-            found.add(part.name)
         elif isinstance(part, (ast.Global, ast.Nonlocal)):
             others.update(part.names)
-        elif isinstance(part, ast.MatchMapping) and part.rest:
-            found.add(part.rest)
-        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(
-            part.ctx, ast.Load
-        ):
-            # `self.n = 3` changes what `self.n` means.
-            root: ast.expr = part
-            while isinstance(root, (ast.Attribute, ast.Subscript)):
-                root = root.value
+        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not is_read(part):
+            root = root_of(part)  # `self.n = 3` changes what `self.n` means
             if isinstance(root, ast.Name):
                 changed.add(root.id)
-        stack += parts_of(part)
+        if isinstance(part, Definition):
+            stack += part.decorator_list
+        elif kind is not ast.Lambda:
+            stack += parts_of(part)
     return frozenset(found), frozenset(changed), frozenset(others)
 
 
 def own_names(node: FunctionNode) -> set[str]:
     """The local names of a function: its arguments and all that it binds."""
+    bound = [bound_in(statement) for statement in node.body]
     names = {part.arg for part in walk(node.args) if isinstance(part, ast.arg)}
-    stores: set[str] = set()
-    outer: set[str] = set()
-    for statement in node.body:
-        stored, changed, others = bound_in(statement)
-        stores |= stored | changed
-        outer |= others
     # `x.y = 1` alone doesn't make x local, but it does change what x stands for, so it stays.
-    return names | stores - outer
+    stores = NO_NAMES.union(*(stored | changed for stored, changed, _ in bound))
+    return names | (stores - NO_NAMES.union(*(others for _, _, others in bound)))
 
 
 def sizes_in(parts: Iterable[ast.AST], meaning: Callable[[ast.expr], str]) -> set[str]:
@@ -119,9 +108,9 @@ def sizes_in(parts: Iterable[ast.AST], meaning: Callable[[ast.expr], str]) -> se
     found: set[str] = set()
     stored: set[str] = set()
     for part in parts:
-        kind = type(part)
-        if kind is ast.Name and not isinstance(part.ctx, ast.Load):  # type: ignore[attr-defined]
-            stored.add(part.id)  # type: ignore[attr-defined]
+        if isinstance(part, ast.Name):
+            if not isinstance(part.ctx, ast.Load):
+                stored.add(part.id)
         elif isinstance(part, ast.Call):
             found.update(s.id for s in sizes_of(part, meaning) if isinstance(s, ast.Name))
     return found - stored
@@ -131,34 +120,38 @@ def sizes_of(call: ast.Call, meaning: Callable[[ast.expr], str]) -> Iterator[ast
     """The arguments of a call that must be numbers."""
     dotted = meaning(call.func)
     module, _, name = dotted.rpartition(".")
-    by_name = {keyword.arg: keyword.value for keyword in call.keywords}
-    wanted: tuple[str, ...] = ()
+    wanted = ""
     if module == "numpyro.distributions":
-        wanted = ("num_steps",)
+        wanted = "num_steps"
     elif dotted == "numpyro.plate":
         yield from call.args[1:2]
-        wanted = ("size",)
+        wanted = "size"
     elif dotted == "builtins.range" or name in ("arange", "eye"):
         yield from call.args
     elif name == "scan":
         yield from call.args[3:4]
-        wanted = ("length",)
-    elif name in ("zeros", "ones", "full", "empty", "expand", "expand_by", "reshape"):
+        wanted = "length"
+    elif name in EXPANDING or name == "reshape":
         for argument in call.args[:1]:
             if isinstance(argument, (ast.Tuple, ast.List)):
                 yield from argument.elts
-    yield from (by_name[name] for name in wanted if name in by_name)
+    yield from (part.value for part in call.keywords if wanted and part.arg == wanted)
 
 
 class Scope(Protocol):
-    """What the reader of an expression must know of the place where it stands."""
+    """What the reader of an expression must know of the place where it stands.
+
+    `function` is the one that it stands in, `facts` are what the file's own functions may do, and
+    `constants` the module-level names that are bound once, to a number.
+    """
+
+    function: Function
+    facts: FileFacts
+    constants: Container[str]
 
     @property
-    def facts(self) -> FileFacts:
-        """What the file's own functions may do."""
-
-    def is_builtin(self, name: str) -> bool:
-        """Does a name mean here what Python has it for?"""
+    def era(self) -> int:
+        """How many statements may have changed something in place until here."""
 
     def resolve(self, node: ast.expr) -> str | None:
         """The dotted name that an expression was imported as."""
@@ -166,33 +159,39 @@ class Scope(Protocol):
     def binding(self, name: str) -> Binding | None:
         """What a local name stands for here."""
 
-    @property
-    def era(self) -> int:
-        """How many statements may have changed something in place until here."""
-
-    def is_constant(self, name: str) -> bool:
-        """Is this a module-level name bound once, to a number?"""
-
     def is_enclosed(self, name: str) -> bool:
         """Is this a name of a function around this one, other than of what that imports?"""
 
     def literal_key(self, node: ast.expr) -> str:
         """A key that no other literal has."""
 
+    def is_builtin(self, name: str) -> bool:
+        """Does a name mean here what Python has it for?"""
+        return name in self.facts.builtins and name not in self.function.hidden
+
+    def is_constant(self, name: str) -> bool:
+        """Is this a module-level name bound once, to a number?"""
+        return name in self.constants and name not in self.function.hidden
+
     def is_unstable(self, name: str) -> bool:
         """May any call bind this name anew: is it `nonlocal` or `global` in some function?"""
+        return name in self.function.unstable
 
 
 #: By this name an expression of the config may use jax.numpy, whether the file imports it or not.
 JNP = "jnp"
 
 
-class Moment(Struct, frozen=True):
+class Moment(Scope):
     """The `Scope` of an expression that would be evaluated before `statement`."""
 
-    survey: Survey
-    function: Function
-    statement: int
+    def __init__(self, survey: Survey, function: Function, statement: int) -> None:
+        self.survey, self.function, self.statement = survey, function, statement
+        self.facts, self.constants = survey.facts, survey.constants
+
+    @property
+    def era(self) -> int:
+        return self.function.timeline.era_before(self.statement)
 
     def resolve(self, node: ast.expr) -> str | None:
         return dotted(node, self._meaning)
@@ -201,41 +200,22 @@ class Moment(Struct, frozen=True):
         if name in self.function.hidden:
             binding = self.binding(name)
             return binding.qualified if binding else None
-        if name == JNP and self.may_import_jnp:
-            return "jax.numpy"
-        return self.survey.aliases.get(name)
+        return "jax.numpy" if self._is_free_jnp(name) else self.survey.aliases.get(name)
 
-    @property
-    def may_import_jnp(self) -> bool:
+    def _is_free_jnp(self, name: str) -> bool:
         """The generated code has jax.numpy as jnp, unless the file has it, or the name, already."""
-        return (
-            JNP not in self.survey.identifiers and "jax.numpy" not in self.survey.aliases.values()
-        )
-
-    def binding(self, name: str) -> Binding | None:
-        if name not in self.function.timeline and self.function.runner:
-            return self.runner.timeline.before(name, self.function.run_at)
-        return self.function.timeline.before(name, self.statement)
-
-    @property
-    def era(self) -> int:
-        return self.function.timeline.era_before(self.statement)
+        imported = "jax.numpy" in self.survey.aliases.values()
+        return name == JNP and not (JNP in self.survey.identifiers or imported)
 
     @property
     def runner(self) -> Function:
         """The function whose scan runs this one."""
         return self.survey.functions[self.function.runner]
 
-    @property
-    def facts(self) -> FileFacts:
-        return self.survey.facts
-
-    def is_builtin(self, name: str) -> bool:
-        hidden = name in self.function.hidden or name in self.function.timeline
-        return name in self.facts.builtins and not hidden
-
-    def is_constant(self, name: str) -> bool:
-        return name in self.survey.constants and name not in self.function.hidden
+    def binding(self, name: str) -> Binding | None:
+        if name not in self.function.timeline and self.function.runner:
+            return self.runner.timeline.before(name, self.function.run_at)
+        return self.function.timeline.before(name, self.statement)
 
     def is_enclosed(self, name: str) -> bool:
         if name not in self.function.hidden or name in self.function.timeline:
@@ -253,15 +233,8 @@ class Moment(Struct, frozen=True):
 
     def is_bound(self, name: str) -> bool:
         """Can `name` be read here without a NameError?"""
-        if name in self.function.timeline:
+        run = self.function.runner and name in self.runner.timeline
+        if run or name in self.function.timeline:
             binding = self.binding(name)
             return binding is not None and binding.certain
-        if self.function.runner and name in self.runner.timeline:
-            binding = self.binding(name)
-            return binding is not None and binding.certain
-        if any(name in names for names in self.function.visible):
-            return True
-        return name == JNP and self.may_import_jnp
-
-    def is_unstable(self, name: str) -> bool:
-        return name in self.function.unstable
+        return any(name in names for names in self.function.visible) or self._is_free_jnp(name)

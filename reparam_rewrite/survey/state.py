@@ -17,7 +17,7 @@ from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import ACTING, acts, touched_by
-from reparam_rewrite.survey.scopes import bound_names, sizes_in
+from reparam_rewrite.survey.scopes import Scope, bound_names, sizes_in
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.timeline import (
@@ -56,7 +56,7 @@ class Followed(Struct):
     given_back: list[Returned] = []
 
 
-class State:
+class State(Scope):
     """One function as far as it was read; also the `Scope` that its expressions are read in.
 
     `read_block` reads statements, as those of a helper or a scan are come to in an expression.
@@ -78,7 +78,7 @@ class State:
         self.shared = shared
         # What expressions stand for that no statement here can change.
         self._resolved: dict[ast.expr, str | None] = {}
-        self.facts = facts
+        self.facts, self.constants = facts, index.constants
         self.runner = runner
         self.scans: dict[ast.Call, Outputs] = {}
         self.returned: tuple[Outputs, Outputs] = (None, None)
@@ -146,17 +146,6 @@ class State:
     @property
     def era(self) -> int:
         return self.timeline.era
-
-    def is_builtin(self, name: str) -> bool:
-        hidden = name in self.locals or any(name in names for names in self._outer)
-        return name in self.facts.builtins and not hidden
-
-    def is_constant(self, name: str) -> bool:
-        hidden = name in self.locals or any(name in names for names in self._outer)
-        return name in self.index.constants and not hidden
-
-    def is_unstable(self, name: str) -> bool:
-        return name in self.function.unstable
 
     def is_enclosed(self, name: str) -> bool:
         if name in self.locals:

@@ -8,10 +8,9 @@ What isn't known hides what it is given.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,10 +18,11 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.arrays import apart, array_function, array_method, operation
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.effects import ARRAY_MODULES
+from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function, Returned, Survey
 from reparam_rewrite.survey.imports import dotted
-from reparam_rewrite.survey.nodes import GIVEN, walk
+from reparam_rewrite.survey.nodes import GIVEN, copied, root_of, walk
 from reparam_rewrite.survey.scans import SCAN
 from reparam_rewrite.survey.terms import (
     DATA,
@@ -260,9 +260,7 @@ class Expansion:
 
     def element(self, node: ast.expr) -> Form | None:
         """What ``d["k"]`` or ``self.k`` is, if the function has stored it."""
-        root = node
-        while isinstance(root, (ast.Attribute, ast.Subscript)):
-            root = root.value
+        root = root_of(node)
         if not isinstance(root, ast.Name) or root.id in self.at.own:
             return None
         run = self.at.run
@@ -632,7 +630,7 @@ class Expansion:
             return ""
         if all(isinstance(part, ast.Name) and text == part.id for part, text in texts.items()):
             return ast.unparse(node)
-        return ast.unparse(respelled(node, texts))
+        return ast.unparse(copied(node, {part: parsed(text) for part, text in texts.items()}))
 
     def spelled(self, node: ast.Name) -> str:
         """How the value of a name can be written in the function itself; "" if it can't."""
@@ -650,18 +648,6 @@ class Expansion:
 
 def is_given(node: ast.AST) -> bool:
     return GIVEN in node.__dict__
-
-
-def respelled(node: Any, texts: Mapping[ast.AST, str]) -> Any:
-    """The expression with others in the place of some parts of it."""
-    if isinstance(node, list):
-        return [respelled(item, texts) for item in node]
-    if not isinstance(node, ast.AST):
-        return node
-    if node in texts:
-        return ast.parse(texts[node], mode="eval").body
-    fields = {name: respelled(value, texts) for name, value in ast.iter_fields(node)}
-    return ast.copy_location(type(node)(**fields), node)
 
 
 def bound_to(target: ast.expr, form: Form) -> Iterator[tuple[str, Form]]:
