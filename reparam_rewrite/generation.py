@@ -15,14 +15,15 @@ from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 from reparam_rewrite.rewriting import Rewrite
-from reparam_rewrite.source.document import is_notebook
-from reparam_rewrite.source.files import STDIN, read_bytes, refuse_same_file
+from reparam_rewrite.source import STDIN, is_notebook
+from reparam_rewrite.source.files import read_bytes, refuse_same_file
 from reparam_rewrite.source.freshness import known_fresh
 from reparam_rewrite.source.line_length import line_length
 from reparam_rewrite.source.overwriting import refusal_to_overwrite
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.source.stamp import origin
+from reparam_rewrite.source.stamp import read_stamp, stamped
 from reparam_rewrite.source.targets import Target
+from reparam_rewrite.source.up_to_date import origin
 
 #: Below so many bytes of models, starting other processes takes longer than they save.
 WORTH_SHARING = 60_000
@@ -69,14 +70,10 @@ def generate(target: Target, thorough: bool = False) -> Outcome:
     result = rewriting.rewrite(document, settings, width)
     refuse_missing_arrays(settings, output)
     made_from = origin(__version__, output, (model, document.data), (config, given), width)
-    if is_notebook(output):
-        from reparam_rewrite.source.notebook_stamp import read_stamp, stamped
-    else:
-        from reparam_rewrite.source.stamp import read_stamp, stamped
-    new = stamped(result.data, made_from)
+    new = stamped(result.data, made_from, output)
     # Unlike Path.exists, without an error for a path that is too long: to write there gives it.
     old = read_bytes(output, "output") if os.path.exists(output) else None  # noqa: PTH110
-    stamp, other = read_stamp(old or b""), read_stamp(new)
+    stamp, other = read_stamp(old or b"", output), read_stamp(new, output)
     if old and stamp and other and stamp.same(other):
         return Outcome(target, old, old, result)
     obstacle = refusal_to_overwrite(output, old, new) if old is not None else None

@@ -17,7 +17,8 @@ from hypothesis import given, note, seed, settings
 from hypothesis import strategies as st
 
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.source.stamp import origin, read_stamp, stamped
+from reparam_rewrite.source.stamp import read_stamp, stamped
+from reparam_rewrite.source.up_to_date import origin
 from tests import test_bytes
 from tests.support.cases import CASES, golden
 from tests.support.mutations import mutated

@@ -15,7 +15,8 @@ import pytest
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.source.stamp import origin, read_stamp, stamped
+from reparam_rewrite.source.stamp import read_stamp, stamped
+from reparam_rewrite.source.up_to_date import origin
 from tests.support.cases import CASES
 
 WIDTHS = (72, 79, 88, 100, 120)

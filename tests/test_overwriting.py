@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from reparam_rewrite.source.overwriting import refusal_to_overwrite
-from reparam_rewrite.source.stamp import Origin, read_stamp, stamped
+from reparam_rewrite.source.stamp import read_stamp, stamped
+from reparam_rewrite.source.up_to_date import Origin
 from tests.support.cli import Ran, body, made_before, run, snapshot
 from tests.support.mistakes import OFFSETS, PLAIN
 from tests.support.notebooks import notebook

@@ -8,7 +8,8 @@ import tokenize
 
 import pytest
 
-from reparam_rewrite.source.stamp import Origin, digest, is_fresh, origin, read_stamp, stamped
+from reparam_rewrite.source.stamp import read_stamp, stamped
+from reparam_rewrite.source.up_to_date import Origin, digest, origin
 
 MADE_FROM = Origin("1.2.3", "../model.py", "offsets.toml", "0123456789abcdef")
 LINES = b"""\
@@ -121,6 +122,11 @@ def test_layout_is_no_edit(layout: bytes) -> None:
 def test_line_ends_that_git_changes_are_no_edit() -> None:
     stamp = read_stamp(stamped(CODE, MADE_FROM).replace(b"\n", b"\r\n"))
     assert stamp is not None and not stamp.edited
+
+
+def is_fresh(data: bytes, made_from: Origin) -> bool:
+    stamp = read_stamp(data)
+    return stamp is not None and stamp.is_fresh(made_from)
 
 
 def fresh(output: bytes = CODE, **other: object) -> bool:

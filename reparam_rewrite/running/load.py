@@ -21,7 +21,7 @@ from typing import Any
 
 from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.running.errors import refusal
-from reparam_rewrite.source.document import is_notebook
+from reparam_rewrite.source import is_notebook
 from reparam_rewrite.source.files import read_bytes
 
 _number = itertools.count()

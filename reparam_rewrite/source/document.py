@@ -69,8 +69,3 @@ class Document:
     def located(self, refusal: Refusal) -> Refusal:
         """A refusal of the module with its places as a user finds them."""
         return refusal
-
-
-def is_notebook(path: str) -> bool:
-    """Does a path name a Jupyter notebook?"""
-    return path.lower().endswith(".ipynb")

@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from reparam_rewrite.interrupts import raise_again
 from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
-
-STDIN = "-"
+from reparam_rewrite.source import STDIN
 
 #: Where new bytes are until they take the place of the old, and the age in seconds from which
 #: nobody can be writing there any more.

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from reparam_rewrite import __version__
+from reparam_rewrite.source import STDIN
 from reparam_rewrite.source.line_length import line_length
-from reparam_rewrite.source.stamp import is_fresh, origin
-
-STDIN = "-"
+from reparam_rewrite.source.stamp import read_stamp
+from reparam_rewrite.source.up_to_date import origin
 
 
 def known_fresh(model: str, config: str, output: str) -> bool:
@@ -26,9 +26,7 @@ def known_fresh(model: str, config: str, output: str) -> bool:
         sources = (model, Path(model).read_bytes()), (config, Path(config).read_bytes())
     except (OSError, ValueError):
         return False
-    made_from = origin(__version__, output, *sources, line_length(Path(model)))
-    if output.endswith(".ipynb"):
-        from reparam_rewrite.source import notebook_stamp as stamp
-
-        return stamp.is_fresh(made, made_from)
-    return is_fresh(made, made_from)
+    stamp = read_stamp(made, output)
+    return stamp is not None and stamp.is_fresh(
+        origin(__version__, output, *sources, line_length(Path(model)))
+    )

@@ -10,78 +10,54 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from json.decoder import scanstring  # type: ignore[attr-defined]
+from io import StringIO
+from typing import Any, NamedTuple
 
-from msgspec import Struct
+#: What stands between two values, and between a key and its value.
+BETWEEN = re.compile(r"[ \t\n\r,:]*")
 
-BLANK = re.compile(r"[ \t\n\r]*")
-
-DECODER = json.JSONDecoder()
-
-#: A character of a JSON string, as it is written.
-CHARACTER = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL)
+#: The inside of a JSON string, to each end of a line in it.
+LINE = re.compile(r"(?:[^\\]|\\(?!n|u000[aA]).)*(?:\\n|\\u000[aA])?", re.DOTALL)
 
 #: An escape that JSON doesn't ask for.
 NOT_ASCII = re.compile(r"\\u(?!00[0-7])[0-9a-fA-F]{4}")
 
+DECODER = json.JSONDecoder()
 
-class Span(Struct, frozen=True):
-    """A value: ``text[start:end]``."""
+
+class Span(NamedTuple):
+    """A value: ``text[start:end]``. In an object, its key stands at `key`."""
 
     start: int
     end: int
+    key: int
 
 
-class Repeated(Exception):
-    """An object has a key twice; `at` is where the second one stands."""
-
-    def __init__(self, key: str, at: int) -> None:
-        self.key, self.at = key, at
-        super().__init__(key)
-
-
-def whole(text: str) -> Span:
-    """The one value that the text consists of."""
-    start = after_blank(text, 0)
-    return Span(start, end_of(text, start))
+def after_blank(text: str, at: int = 0) -> int:
+    """Where the next value begins, or the bracket ends that there are no more of in."""
+    found = BETWEEN.match(text, at)
+    assert found is not None
+    return found.end()
 
 
-def members(text: str, start: int) -> dict[str, Span]:
-    """The values of the object at `start` by their keys. Raises `Repeated`."""
-    values: dict[str, Span] = {}
-    at = after_blank(text, start + 1)
-    while text[at] != "}":
-        key, colon = scanstring(text, at + 1)
-        if key in values:
-            raise Repeated(key, at)
-        value = after_blank(text, after_blank(text, colon) + 1)
-        values[key] = Span(value, end_of(text, value))
-        at = after_blank(text, values[key].end)
-        if text[at] == ",":
-            at = after_blank(text, at + 1)
-    return values
+def parts(text: str, start: int) -> Iterator[tuple[Any, Span]]:
+    """What is in the object or the array at `start`: each key or index, and where its value is."""
+    at, index = after_blank(text, start + 1), 0
+    while text[at] not in "]}":
+        key, begin = index, at
+        if text[start] == "{":
+            key, at = DECODER.raw_decode(text, at)
+            at = after_blank(text, at)
+        span = Span(at, DECODER.raw_decode(text, at)[1], begin)
+        yield key, span
+        at, index = after_blank(text, span.end), index + 1
 
 
-def items(text: str, start: int) -> Iterator[Span]:
-    """The values of the array at `start`."""
-    at = after_blank(text, start + 1)
-    while text[at] != "]":
-        span = Span(at, end_of(text, at))
-        yield span
-        at = after_blank(text, span.end)
-        if text[at] == ",":
-            at = after_blank(text, at + 1)
-
-
-def after_blank(text: str, at: int) -> int:
-    match = BLANK.match(text, at)
-    assert match is not None
-    return match.end()
-
-
-def end_of(text: str, start: int) -> int:
-    _, end = DECODER.raw_decode(text, start)
-    return end
+def joined(source: Any) -> Any:
+    """The source of a cell: nbformat allows a string and a list of lines."""
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        return "".join(source)
+    return source
 
 
 def splice(text: str, changes: Iterable[tuple[Span, str]]) -> str:
@@ -96,50 +72,23 @@ def splice(text: str, changes: Iterable[tuple[Span, str]]) -> str:
 
 
 def spelled(text: str, span: Span, code: str, escape: bool) -> str:
-    """The JSON of a new source where `span` holds the old; `escape`: only ASCII may be in it."""
-    if text[span.start] == '"':
-        raw = text[span.start + 1 : span.end - 1]
-        known = {json.loads(f'"{line}"'): line for line in raw_lines(raw)}
-        inside = [known.get(line) or quoted(line, escape)[1:-1] for line in split(code)]
-        return f'"{"".join(inside)}"'
-    old = list(items(text, span.start))
-    values = [json.loads(text[item.start : item.end]) for item in old]
-    by_value = {value: text[item.start : item.end] for value, item in zip(values, old, strict=True)}
+    """The JSON of a new source where `span` holds the old; `escape`: only ASCII may be in it.
+
+    Lines that were there are written as they were.
+    """
+    items = [item for _, item in parts(text, span.start)] if text[span.start] == "[" else []
+    raw = [text[item.start + 1 : item.end - 1] for item in items]
+    raw = raw or LINE.findall(text, span.start + 1, span.end - 1)
+    values = [json.loads(f'"{line}"') for line in raw]
+    known = dict(zip(values, raw, strict=True))
+    lines = list(StringIO(code))
     # nbformat breaks lines at more characters than a new line.
-    lines = code.splitlines(True) if values == "".join(values).splitlines(True) else split(code)
-    between = separator(text, span, old)
-    elements = [by_value.get(line) or quoted(line, escape) for line in lines]
-    before = text[span.start : old[0].start]
-    return f"{before}{between.join(elements)}{text[old[-1].end : span.end]}"
-
-
-def separator(text: str, span: Span, old: list[Span]) -> str:
-    """What stands between two lines of a list."""
-    if len(old) > 1:
-        return text[old[0].end : old[1].start]
-    blank = text[span.start + 1 : old[0].start]
-    if not blank and text[span.start - 1] == " ":
-        blank = " "
-    return f",{blank}"
-
-
-def split(code: str) -> list[str]:
-    """The lines with their ends."""
-    *lines, last = code.split("\n")
-    return [f"{line}\n" for line in lines] + ([last] if last else [])
-
-
-def raw_lines(raw: str) -> Iterator[str]:
-    """The inside of a JSON string, after each line's end."""
-    line: list[str] = []
-    for character in CHARACTER.findall(raw):
-        line.append(character)
-        if character in (r"\n", r"\u000a", r"\u000A"):
-            yield "".join(line)
-            line = []
-    if line:
-        yield "".join(line)
-
-
-def quoted(line: str, escape: bool) -> str:
-    return json.dumps(line, ensure_ascii=escape)
+    if items and values == "".join(values).splitlines(True):
+        lines = code.splitlines(True)
+    new = [known.get(line) or json.dumps(line, ensure_ascii=escape)[1:-1] for line in lines]
+    if not items:
+        return f'"{"".join(new)}"'
+    blank = text[span.start + 1 : items[0].start] or " " * (text[span.start - 1] == " ")
+    between = text[items[0].end : items[1].start] if len(items) > 1 else f",{blank}"
+    elements = between.join(f'"{line}"' for line in new)
+    return f"{text[span.start : items[0].start]}{elements}{text[items[-1].end : span.end]}"

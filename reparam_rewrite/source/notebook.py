@@ -14,7 +14,7 @@ from typing import Any
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.cells import Cell, CellDocument, cell_of, problem_of
 from reparam_rewrite.source.encoding import Source, physical_lines
-from reparam_rewrite.source.json_text import Repeated, Span, items, members, splice, whole
+from reparam_rewrite.source.json_text import Span, after_blank, joined, parts, splice
 
 INSTALL = 'install it: pip install "reparam-rewrite[notebooks]"'
 
@@ -68,7 +68,7 @@ def read_cells(source: Source) -> dict[Cell, Span]:
         if entry["cell_type"] != "code" or span is None or not is_python(entry):
             continue
         place = in_cell(source.path, number)
-        cell = cell_of(joined_text(entry["source"]), place, f"cell {number}", count)
+        cell = cell_of(joined(entry["source"]), place, f"cell {number}", count)
         if cell is None:
             continue
         problem = problem_of(cell)
@@ -142,14 +142,21 @@ def refuse_other_languages(path: str, notebook: dict[str, Any]) -> None:
 
 
 def source_spans(source: Source) -> list[Span | None]:
-    """Where the source of each cell stands in the JSON. Refuses keys that are there twice."""
+    """Where the source of each cell stands in the JSON."""
     text = source.text
-    try:
-        cells = members(text, whole(text).start)["cells"]
-        return [members(text, cell.start).get("source") for cell in items(text, cells.start)]
-    except Repeated as error:
-        message = f"the key '{error.key}' is there twice: which one counts?"
-        raise Refusal(in_json(source, error.at, message, SAVE)) from None
+    cells = members(source, after_blank(text))["cells"]
+    return [members(source, cell.start).get("source") for _, cell in parts(text, cells.start)]
+
+
+def members(source: Source, start: int) -> dict[str, Span]:
+    """The values of the object at `start` by their keys. Refuses keys that are there twice."""
+    values: dict[str, Span] = {}
+    for key, span in parts(source.text, start):
+        if key in values:
+            message = f"the key '{key}' is there twice: which one counts?"
+            raise Refusal(in_json(source, span.key, message, SAVE))
+        values[key] = span
+    return values
 
 
 def in_json(source: Source, at: int, message: str, hint: str = "") -> Diagnostic:
@@ -158,10 +165,6 @@ def in_json(source: Source, at: int, message: str, hint: str = "") -> Diagnostic
     place = Place(source.path, len(before), len(before[-1]) + 1)
     line = source.line(place.line)
     return Diagnostic(place, message, hint, line if len(line) <= 200 else "")
-
-
-def joined_text(source: str | list[str]) -> str:
-    return source if isinstance(source, str) else "".join(source)
 
 
 def is_python(cell: dict[str, Any]) -> bool:

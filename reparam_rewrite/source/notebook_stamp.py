@@ -1,4 +1,4 @@
-"""Where a generated notebook comes from, in its metadata: what `source.stamp` is for Python files.
+"""Where a generated notebook comes from, in its metadata: what `stamp` is for Python files.
 
 ::
 
@@ -20,11 +20,10 @@ the fingerprint of each.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-from reparam_rewrite.source.json_text import after_blank, members, whole
-from reparam_rewrite.source.stamp import Origin, Stamp, digest
+from reparam_rewrite.source.json_text import after_blank, joined, parts
+from reparam_rewrite.source.up_to_date import Origin, Stamp, digest
 
 KEY = "reparam_rewrite"
 
@@ -32,14 +31,21 @@ KEY = "reparam_rewrite"
 def read_stamp(data: bytes) -> Stamp | None:
     """The stamp of a notebook, None if it has none or is none."""
     notebook = loaded(data)
-    said = notebook.get("metadata")
-    said = said.get(KEY) if isinstance(said, dict) else None
+    metadata = notebook.get("metadata")
+    said = metadata.get(KEY) if isinstance(metadata, dict) else None
     if not isinstance(said, dict):
         return None
     first, sources, body = (str(said.get(key)) for key in ("generated_by", "sources", "body"))
-    lines = json.dumps(said, sort_keys=True).encode()
-    code = str(said.get("code", ""))
-    return Stamp(lines, first, paths_of(said), sources, body, code, body_of(notebook), code_of)
+    lines, code = json.dumps(said, sort_keys=True).encode(), str(said.get("code", ""))
+    return Stamp(
+        lines, first, paths_of(said), sources, body, code, body_of(notebook), code_of, told
+    )
+
+
+def told(body: bytes, made_from: Origin) -> tuple[str, str]:
+    """What the stamp of a notebook says of the version, and of the sources."""
+    said = table(body, made_from)
+    return said["generated_by"], paths_of(said)
 
 
 def paths_of(said: dict[str, Any]) -> str:
@@ -47,6 +53,7 @@ def paths_of(said: dict[str, Any]) -> str:
 
 
 def loaded(data: bytes) -> dict[str, Any]:
+    """The notebook in `data`, empty if it is none."""
     try:
         notebook = json.loads(data)
     except (ValueError, RecursionError):
@@ -54,15 +61,18 @@ def loaded(data: bytes) -> dict[str, Any]:
     return notebook if isinstance(notebook, dict) else {}
 
 
+def cells_of(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cells of what may be no notebook."""
+    cells = notebook.get("cells")
+    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+
+
 def body_of(notebook: dict[str, Any]) -> bytes:
     """The kinds and sources of all cells, in one form."""
-    cells = notebook.get("cells")
-    found = [
-        [cell.get("cell_type"), joined(cell.get("source"))]
-        for cell in (cells if isinstance(cells, list) else [])
-        if isinstance(cell, dict)
-    ]
-    return json.dumps(found).encode()
+    cells = cells_of(notebook)
+    return json.dumps(
+        [[cell.get("cell_type"), joined(cell.get("source"))] for cell in cells]
+    ).encode()
 
 
 def code_of(body: bytes) -> str:
@@ -81,13 +91,6 @@ def code_of(body: bytes) -> str:
     return digest(json.dumps(found).encode())
 
 
-def joined(source: Any) -> Any:
-    """nbformat allows a string and a list of lines."""
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        return "".join(source)
-    return source
-
-
 def table(body: bytes, made_from: Origin) -> dict[str, str]:
     return {
         "generated_by": f"reparam-rewrite {made_from.version}: edit its sources, not this file",
@@ -99,16 +102,6 @@ def table(body: bytes, made_from: Origin) -> dict[str, str]:
     }
 
 
-def is_fresh(data: bytes, made_from: Origin) -> bool:
-    """Is a generated notebook what its sources give now, for all that the digests can tell?"""
-    stamp = read_stamp(data)
-    if stamp is None or stamp.sources != made_from.sources:
-        return False
-    expected = table(b"[]", made_from)
-    told = expected["generated_by"], paths_of(expected)
-    return (stamp.first, stamp.paths) == told and not stamp.edited
-
-
 def stamped(data: bytes, made_from: Origin) -> bytes:
     """`data`, the JSON of a notebook, with a stamp in the place of one that it may have.
 
@@ -116,42 +109,32 @@ def stamped(data: bytes, made_from: Origin) -> bytes:
     """
     text = data.decode()
     said = table(body_of(json.loads(text)), made_from)
-    top = whole(text)
-    found = members(text, top.start)
-    if "metadata" not in found:
-        return inserted(text, top.start, "metadata", {KEY: said}).encode()
-    inside = found["metadata"]
-    old = members(text, inside.start).get(KEY)
+    start = after_blank(text)
+    metadata = dict(parts(text, start)).get("metadata")
+    if metadata is None:
+        return inserted(text, start, "metadata", {KEY: said}).encode()
+    old = dict(parts(text, metadata.start)).get(KEY)
     if old is None:
-        return inserted(text, inside.start, KEY, said).encode()
-    blank = blank_before(text, old.start)
-    return (text[: old.start] + written(said, blank) + text[old.end :]).encode()
+        return inserted(text, metadata.start, KEY, said).encode()
+    return f"{text[: old.start]}{written(said, text[: old.start])}{text[old.end :]}".encode()
 
 
 def inserted(text: str, start: int, key: str, value: Any) -> str:
     """The object at `start` with a first member more."""
-    first = after_blank(text, start + 1)
-    blank = text[start + 1 : first]
-    empty = text[first] == "}"
-    if empty or "\n" not in blank:
-        member = f"{json.dumps(key)}: {json.dumps(value)}"
-        return text[: start + 1] + member + ("" if empty else ", ") + text[first:]
-    member = f"{json.dumps(key)}: {written(value, blank)}"
-    return text[: start + 1] + blank + member + "," + text[start + 1 :]
+    above, rest = text[: start + 1], text[after_blank(text, start + 1) :]
+    blank = text[start + 1 : len(text) - len(rest)]
+    if rest.startswith("}") or "\n" not in blank:
+        comma = "" if rest.startswith("}") else ", "
+        return f"{above}{json.dumps(key)}: {json.dumps(value)}{comma}{rest}"
+    above += blank
+    return f"{above}{json.dumps(key)}: {written(value, above)},{blank}{rest}"
 
 
-def blank_before(text: str, at: int) -> str:
-    """The line end and the indent of the line that `at` is in, "" in the first line."""
-    start = text.rfind("\n", 0, at)
-    found = re.compile(r"\n[ \t]*").match(text, max(start, 0))
-    if start < 0 or found is None:
-        return ""
-    return ("\r" if text[start - 1 : start] == "\r" else "") + found[0]
-
-
-def written(value: Any, blank: str) -> str:
+def written(value: Any, above: str) -> str:
     """JSON over several lines, each indented one space more than the line that it begins in."""
-    found = re.search(r"\r?\n[ \t]*\Z", blank)
-    if found is None:
+    before, newline, line = above.rpartition("\n")
+    if not newline:
         return json.dumps(value)
-    return json.dumps(value, indent=1).replace("\n", found[0])
+    indent = line[: len(line) - len(line.lstrip(" \t"))]
+    newline = "\r\n" if before.endswith("\r") else "\n"
+    return json.dumps(value, indent=1).replace("\n", newline + indent)

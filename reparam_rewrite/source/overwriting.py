@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from reparam_rewrite.messages import Diagnostic, Place
-from reparam_rewrite.source import stamp as provenance
-from reparam_rewrite.source.document import is_notebook
-from reparam_rewrite.source.stamp import Stamp
+from reparam_rewrite.source import is_notebook
+from reparam_rewrite.source.encoding import physical_lines
+from reparam_rewrite.source.stamp import code_of, read_stamp
+from reparam_rewrite.source.up_to_date import Stamp
 
 FORCE = "--force overwrites it."
+
+COMES_BACK = f"lines that were taken out would come back; {FORCE}"
 
 
 def refusal_to_overwrite(path: str, old: bytes, new: bytes) -> Diagnostic | None:
@@ -21,21 +23,59 @@ def refusal_to_overwrite(path: str, old: bytes, new: bytes) -> Diagnostic | None
     goes.
     """
     if is_notebook(path):
-        return notebook_refusal(path, old, new)
-    stamp, other = provenance.read_stamp(old), provenance.read_stamp(new)
+        return refusal_of_notebook(path, old, new)
+    stamp, other = read_stamp(old), read_stamp(new)
     rest, others = stamp.rest if stamp else old, other.rest if other else new
-    if not rest.strip() or provenance.code_of(rest) == provenance.code_of(others):
-        return None
-    if stamp and not stamp.edited:
+    if not rest.strip() or code_of(rest) == code_of(others) or (stamp and not stamp.edited):
         return None
     lines = lines_of(old)
-    gone = missing(lines, lines_of(new), own_lines(stamp))
+    but = lines_of(stamp.lines) if stamp else []  # are nobody's loss
+    gone = [at for at in missing(lines, lines_of(new)) if lines[at] not in but]
     if not gone:
-        return Diagnostic(
-            path, said(stamp, other), f"lines that were taken out would come back; {FORCE}"
+        return Diagnostic(path, said(stamp, other), COMES_BACK)
+    hint = f"{len(gone)} lines would be lost, of which this is the first; --diff shows all, {FORCE}"
+    if len(gone) == 1:
+        hint = f"this line would be lost; {FORCE}"
+    return Diagnostic(Place(path, gone[0] + 1, 1), said(stamp, other), hint, lines[gone[0]])
+
+
+def refusal_of_notebook(path: str, old: bytes, new: bytes) -> Diagnostic | None:
+    """As for Python files; and what a generated notebook printed when it was run is a loss too."""
+    from reparam_rewrite.source import notebook_stamp as form
+    from reparam_rewrite.source.json_text import joined
+
+    if not old.strip():
+        return None
+    stamp, other = form.read_stamp(old), form.read_stamp(new)
+    before, after = form.loaded(old), form.loaded(new)
+    code, others = (form.code_of(form.body_of(one)) for one in (before, after))
+    if code != others and not (stamp and not stamp.edited):
+        lines, new_lines = (
+            [
+                line
+                for cell in form.cells_of(one)
+                for line in str(joined(cell.get("source"))).split("\n")
+            ]
+            for one in (before, after)
         )
-    first = gone[0]
-    return Diagnostic(Place(path, first + 1, 1), said(stamp, other), hint(len(gone)), lines[first])
+        gone = [lines[at] for at in missing(lines, new_lines)]
+        number = f"{len(gone)} lines" if len(gone) > 1 else "a line"
+        hint = f"{number} would be lost, first {gone[0].strip()!r}; {FORCE}" if gone else COMES_BACK
+        return Diagnostic(path, said(stamp, other), hint)
+    ran = (outputs(form.cells_of(before)) - outputs(form.cells_of(after))).total()
+    if not ran:
+        return None
+    number = f"the outputs of {ran} cells" if ran > 1 else "the output of a cell"
+    message = "the output was run since it was generated"
+    return Diagnostic(path, message, f"{number} would be lost; {FORCE}")
+
+
+def outputs(cells: list[dict[str, Any]]) -> Counter[str]:
+    """What cells printed."""
+    import json
+
+    found = [cell.get("outputs") for cell in cells]
+    return Counter(json.dumps(one, sort_keys=True) for one in found if one)
 
 
 def said(stamp: Stamp | None, new: Stamp | None) -> str:
@@ -47,71 +87,14 @@ def said(stamp: Stamp | None, new: Stamp | None) -> str:
     return "the output was edited since it was generated"
 
 
-def hint(count: int) -> str:
-    if count == 1:
-        return f"this line would be lost; {FORCE}"
-    return f"{count} lines would be lost, of which this is the first; --diff shows all, {FORCE}"
-
-
-def own_lines(stamp: Stamp | None) -> frozenset[str]:
-    """The lines of a stamp, which are nobody's loss."""
-    return frozenset(lines_of(stamp.lines)) if stamp else frozenset()
-
-
 def lines_of(data: bytes) -> list[str]:
-    return decoded(data).split("\n")
+    return physical_lines(data.decode("utf-8", "replace"))
 
 
-def decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def missing(old: list[str], new: list[str], but: frozenset[str] = frozenset()) -> list[int]:
-    """The numbers of the lines of `old` that `new` does not have in their place."""
+def missing(old: list[str], new: list[str]) -> list[int]:
+    """The numbers of the lines of `old`, but for blank ones, that `new` has not in their place."""
     from difflib import SequenceMatcher
 
     blocks = SequenceMatcher(a=old, b=new, autojunk=False).get_matching_blocks()
     kept = {block.a + step for block in blocks for step in range(block.size)}
-    return [n for n, line in enumerate(old) if n not in kept and line.strip() and line not in but]
-
-
-def notebook_refusal(path: str, old: bytes, new: bytes) -> Diagnostic | None:
-    """As for Python files; and what a generated notebook printed when it was run is a loss too."""
-    from reparam_rewrite.source import notebook_stamp as notebooks
-
-    stamp, other = notebooks.read_stamp(old), notebooks.read_stamp(new)
-    before, after = notebooks.loaded(old), notebooks.loaded(new)
-    if not old.strip():
-        return None
-    code, others = (notebooks.code_of(notebooks.body_of(one)) for one in (before, after))
-    if code != others and not (stamp and not stamp.edited):
-        lines, new_lines = ("\n".join(sources(one)).split("\n") for one in (before, after))
-        gone = [lines[number] for number in missing(lines, new_lines)]
-        hint = f"lines that were taken out would come back; {FORCE}"
-        if gone:
-            number = f"{len(gone)} lines" if len(gone) > 1 else "a line"
-            hint = f"{number} would be lost, first {gone[0].strip()!r}; {FORCE}"
-        return Diagnostic(path, said(stamp, other), hint)
-    ran = sum((outputs(before) - outputs(after)).values())
-    if ran > 0:
-        number = f"the outputs of {ran} cells" if ran > 1 else "the output of a cell"
-        message = "the output was run since it was generated"
-        return Diagnostic(path, message, f"{number} would be lost; {FORCE}")
-    return None
-
-
-def cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
-    found = notebook.get("cells")
-    return [cell for cell in found if isinstance(cell, dict)] if isinstance(found, list) else []
-
-
-def sources(notebook: dict[str, Any]) -> list[str]:
-    from reparam_rewrite.source.notebook_stamp import joined
-
-    return [str(joined(cell.get("source"))) for cell in cells(notebook)]
-
-
-def outputs(notebook: dict[str, Any]) -> Counter[str]:
-    """What the cells printed."""
-    found = [cell.get("outputs") for cell in cells(notebook)]
-    return Counter(json.dumps(one, sort_keys=True) for one in found if one)
+    return [at for at, line in enumerate(old) if at not in kept and line.strip()]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.source.document import Document, is_notebook
+from reparam_rewrite.source import STDIN, is_notebook
+from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import decode, find_encoding, utf8
-from reparam_rewrite.source.files import STDIN, read_bytes, read_stdin
+from reparam_rewrite.source.files import read_bytes, read_stdin
 
 
 def read(path: str, content: bytes | str | None = None) -> Document:

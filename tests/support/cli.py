@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from reparam_rewrite.source.stamp import Origin, read_stamp, stamped
+from reparam_rewrite.source.stamp import read_stamp, stamped
+from reparam_rewrite.source.up_to_date import Origin
 
 ROOT = Path(__file__).parents[2]
 
