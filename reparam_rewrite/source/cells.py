@@ -12,14 +12,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
-
-from msgspec import Struct
-from msgspec.structs import replace
+from typing import NamedTuple
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.document import Document
@@ -28,8 +27,11 @@ from reparam_rewrite.source.magics import Hidden, heading, hide, restore
 from reparam_rewrite.source.placeholders import BORDER, RESERVED
 from reparam_rewrite.survey.imports import bound_by
 
+#: Statements that are executed without what is in their functions.
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-class Cell(Struct, frozen=True):
+
+class Cell(NamedTuple):
     """A cell of Python.
 
     `path` is what stands for it in the place of a path, ``model.ipynb:cell 4``, and `called` what
@@ -49,15 +51,10 @@ class Cell(Struct, frozen=True):
         """How many lines of the cell its code stands below."""
         return self.above + len(physical_lines(self.head)) - 1
 
-    def place(self, line: int, column: int) -> Place:
-        """A position in the cell."""
-        return Place(self.path, line, column, self.called)
-
     def line(self, number: int) -> str:
         """A line of the cell, counted from 1; "" past the last."""
-        lines = physical_lines(self.text)
         at = number - 1 - self.above
-        return lines[at] if 0 <= at < len(lines) else ""
+        return "".join(physical_lines(self.text)[at : at + 1]) if at >= 0 else ""
 
 
 def cell_of(text: str, path: str, called: str, magics: int, above: int = 0) -> Cell | None:
@@ -94,7 +91,7 @@ def problem_of(cell: Cell) -> Diagnostic | None:
         return Diagnostic(cell.path, f"Python can't parse this cell: {error}")
     line = cell.lines_above + error.lineno
     return Diagnostic(
-        cell.place(line, max(1, error.offset or 1)),
+        Place(cell.path, line, max(1, error.offset or 1), cell.called),
         f"not valid Python: {error.msg}",
         "every code cell must parse before the notebook can be rewritten. If it is broken on "
         "purpose, tag it raises-exception or make it a raw cell.",
@@ -126,10 +123,10 @@ class CellDocument(Document):
     @cached_property
     def module(self) -> Source:
         newline = first_newline("".join(cell.hidden.text for cell in self.cells))
-        pieces: list[str] = []
-        for number, cell in enumerate(self.cells, 1):
-            pieces += [f"{BORDER}{number}{newline}", ended(cell.hidden.text, newline)]
-        text = "".join([*pieces, f"{BORDER}{len(self.cells) + 1}{newline}"])
+        pieces = ("", *(ended(cell.hidden.text, newline) for cell in self.cells))
+        text = "".join(
+            f"{piece}{BORDER}{number}{newline}" for number, piece in enumerate(pieces, 1)
+        )
         return Source(self.module_path, text.encode(), "utf-8", text, newline)
 
     @cached_property
@@ -151,17 +148,17 @@ class CellDocument(Document):
         if place.path != self.module_path:
             return place
         cell, line = self.cell_at(place.line)
-        return cell.place(line, place.column)
+        return Place(cell.path, line, place.column, cell.called)
 
     def located(self, refusal: Refusal) -> Refusal:
-        return Refusal([self._located(diagnostic) for diagnostic in refusal.diagnostics])
-
-    def _located(self, diagnostic: Diagnostic) -> Diagnostic:
-        place, source = diagnostic.place, diagnostic.source
-        if isinstance(place, Place) and place.path == self.module_path:
-            cell, line = self.cell_at(place.line)
-            source = cell.line(line)
-        return diagnostic.moved(self.place, source)
+        moved = []
+        for diagnostic in refusal.diagnostics:
+            place, source = diagnostic.place, diagnostic.source
+            if isinstance(place, Place) and place.path == self.module_path:
+                cell, line = self.cell_at(place.line)
+                source = cell.line(line)
+            moved.append(diagnostic.moved(self.place, source))
+        return Refusal(moved)
 
     def border(self, line: int) -> str:
         return f"{BORDER}{bisect_right(self.borders, line)}"
@@ -174,9 +171,8 @@ class CellDocument(Document):
         """
         names: set[str] = set()
         first = self.borders[bisect_right(self.borders, line) - 1]
-        definitions = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
         for statement in ast.parse(self.module.text).body:
-            if isinstance(statement, definitions) and statement.lineno > first:
+            if isinstance(statement, DEFINITIONS) and statement.lineno > first:
                 break
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 names.update(name for name, _ in bound_by(statement))
@@ -197,22 +193,20 @@ class CellDocument(Document):
         Raises ValueError if it can't be told which cell a line belongs to.
         """
         newline = self.module.newline
+        above, *parts = re.split(rf"{BORDER}(\d+){newline}", text)
+        numbers, texts = parts[::2], parts[1::2]
+        if numbers != [str(n) for n in range(1, len(self.cells) + 2)] or above or texts.pop():
+            raise ValueError(BORDER)
         changed: dict[Cell, str] = {}
-        before, border, text = text.partition(f"{BORDER}1{newline}")
-        if before or not border:
-            raise ValueError(before)
-        for number, cell in enumerate(self.cells, 2):
-            new, border, text = text.partition(f"{BORDER}{number}{newline}")
-            if not border or BORDER in new:
-                raise ValueError(f"{BORDER}{number}")
+        for cell, new in zip(self.cells, texts, strict=True):
+            if BORDER in new:
+                raise ValueError(BORDER)
             old = cell.hidden.text
             if new == ended(old, newline):
                 continue
             if ended(old, newline) != old:
                 new = new.removesuffix(newline)
-            changed[cell] = cell.head + restore(replace(cell.hidden, text=new))
-        if text:
-            raise ValueError(text)
+            changed[cell] = cell.head + restore(cell.hidden._replace(text=new))
         return changed
 
 

@@ -41,9 +41,8 @@ def unified_diff(
     go, both None for text without a file, called `nameless`. Two different paths are a copy:
     the old file stays as it is. Symbolic links are followed, as git would not patch through one.
     """
-    if old == new:
-        return b""
-    return header(label(old_path), label(new_path), nameless) + hunks(old, new)
+    changed = hunks(old, new)
+    return changed and header(label(old_path), label(new_path), nameless) + changed
 
 
 def header(old: bytes | None, new: bytes | None, nameless: bytes) -> bytes:
@@ -93,6 +92,8 @@ def quoted(name: bytes) -> bytes:
 
 def hunks(before: bytes, after: bytes) -> bytes:
     """The hunks of a diff: changes whose context would touch stand in one."""
+    if before == after:
+        return b""
     from difflib import SequenceMatcher  # which only a diff needs
 
     old, new = list(BytesIO(before)), list(BytesIO(after))

@@ -51,6 +51,10 @@ class Document:
         """Where a user finds a place of the module; places in other files stay what they are."""
         return place
 
+    def located(self, refusal: Refusal) -> Refusal:
+        """A refusal of the module with its places as a user finds them."""
+        return refusal
+
     def border(self, line: int) -> str:
         """The statement at which a part begins that imports may not leave; "" if there is none."""
         return ""
@@ -65,7 +69,3 @@ class Document:
     def with_module(self, data: bytes) -> bytes:
         """What was read with another module, of which these are the bytes."""
         return data
-
-    def located(self, refusal: Refusal) -> Refusal:
-        """A refusal of the module with its places as a user finds them."""
-        return refusal

@@ -12,29 +12,30 @@ Each becomes a call that takes as many lines, so that all others keep their numb
 from __future__ import annotations
 
 import re
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from reparam_rewrite.source.placeholders import MAGIC
 
 #: Cell magics whose cell runs as Python among the other cells.
 PYTHON = frozenset(["capture", "prun", "time", "timeit"])
 
-CELL_MAGIC = re.compile(r"[ \t]*%%(\S*)[^\r\n]*(?:\r\n|\r|\n|$)")
-
-BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*")
+#: A cell magic, with the blank lines above it.
+CELL_MAGIC = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*[ \t]*%%(\S*)[^\r\n]*(?:\r\n|\r|\n|$)")
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 
 #: To the end of the line; a line that ends with a backslash goes on.
 REST = re.compile(r"[^\r\n]*?(?:\\(?:\r\n|\r|\n)[^\r\n]*?)*(?=[\r\n]|$)")
 
-#: Magics that need no percent sign, before what can't follow a name in Python.
-AUTOMAGIC = re.compile(
-    r"(?:apt|apt-get|cat|cd|conda|config|cp|env|history|less|load|load_ext|ls|mamba|man|matplotlib"
-    r"|mkdir|more|mv|pip|pycat|pylab|reload_ext|rm|run|set_env|time|timeit|uv|who|whos)[ \t]+"
-    r"(?!(?:and|if|in|is|not|or)\b)(?:[A-Za-z_./~\"'{$]|--?[A-Za-z])"
+#: What begins a magic. Some need no percent sign, before what can't follow a name in Python.
+FIRST = re.compile(
+    r"[%!?]|(?:apt|apt-get|cat|cd|conda|config|cp|env|history|less|load|load_ext|ls|mamba|man"
+    r"|matplotlib|mkdir|more|mv|pip|pycat|pylab|reload_ext|rm|run|set_env|time|timeit|uv|who|whos)"
+    r"[ \t]+(?!(?:and|if|in|is|not|or)\b)(?:[A-Za-z_./~\"'{$]|--?[A-Za-z])"
 )
+
+#: ``!ls`` behind ``files =``
+ASSIGNED = re.compile(r"[ \t]*(?=[!%])")
 
 PART = re.compile(
     r"""
@@ -53,7 +54,7 @@ PART = re.compile(
 )
 
 
-class Hidden(Struct, frozen=True):
+class Hidden(NamedTuple):
     """Code without magics: `text` has each stand-in of `magics` once, in this order."""
 
     text: str
@@ -68,34 +69,26 @@ def heading(text: str) -> str | None:
         %%time                      %%bash
         def model(): ...            ls
     """
-    at = end_of_blank_lines(text, 0)
-    head = 0
-    while match := CELL_MAGIC.match(text, at):
-        if match[1] not in PYTHON:
+    end = 0
+    while magic := CELL_MAGIC.match(text, end):
+        if magic[1] not in PYTHON:
             return None
-        head = match.end()
-        at = end_of_blank_lines(text, head)
-    return text[:head]
-
-
-def end_of_blank_lines(text: str, at: int) -> int:
-    match = BLANK_LINES.match(text, at)
-    assert match is not None
-    return match.end()
+        end = magic.end()
+    return text[:end]
 
 
 def hide(text: str, first: int = 0) -> Hidden:
     """The code of a cell with every magic hidden; the stand-ins are numbered from `first`."""
-    pieces: list[str] = []
+    hidden = ""
     magics: list[tuple[str, str]] = []
     done = 0
     for start, end in magics_of(text):
         magic = text[start:end]
         standin = f"{MAGIC}{first + len(magics)}({''.join(NEWLINE.findall(magic))})"
-        pieces += [text[done:start], standin]
+        hidden += text[done:start] + standin
         magics.append((standin, magic))
         done = end
-    return Hidden("".join([*pieces, text[done:]]), tuple(magics))
+    return Hidden(hidden + text[done:], tuple(magics))
 
 
 def restore(hidden: Hidden) -> str:
@@ -119,53 +112,33 @@ def magics_of(text: str) -> list[tuple[int, int]]:
     at = depth = 0
     start: int | None = None  # of the statement, once there is one
     asked = 0  # the end of a question mark that is the last of the line so far
-    while at < len(text):
-        if start is None and (end := magic_at(text, at)):
-            magics.append((at, end))
-            at = end
+    while True:
+        if start is None and FIRST.match(text, at):
+            magics.append((at, end_of_line(text, at)))
+            at = magics[-1][1]
             continue
         part = PART.match(text, at)
-        assert part is not None
-        kind = part.lastgroup
-        at = part.end()
-        if kind in ("blank", "comment"):
-            continue
-        if kind == "newline":
-            if start is not None and asked and depth <= 0 and one_line(text, start, asked):
+        kind = part.lastgroup if part else "end"
+        if kind in ("newline", "end"):
+            asked_in_one_line = asked and depth <= 0 and not NEWLINE.search(text, start or 0, asked)
+            if start is not None and asked_in_one_line:
                 magics.append((start, asked))
             asked = 0
             start = start if depth > 0 else None
+        if part is None:
+            return magics
+        at = part.end()
+        if kind in ("newline", "blank", "comment"):
             continue
         start = part.start() if start is None else start
         asked = at if part[0] == "?" else 0
         depth += (kind == "open") - (kind == "close")
-        if kind == "assign" and depth == 0 and (value := assigned_magic(text, at)):
-            magics.append(value)
-            at = value[1]
-    if start is not None and asked and depth <= 0 and one_line(text, start, asked):
-        magics.append((start, asked))
-    return magics
-
-
-def magic_at(text: str, at: int) -> int:
-    """Where a magic that begins at `at` ends, 0 if there is none."""
-    if text[at] in "%!?" or AUTOMAGIC.match(text, at):
-        return end_of_line(text, at)
-    return 0
-
-
-def assigned_magic(text: str, at: int) -> tuple[int, int] | None:
-    """``!ls`` behind ``files =``"""
-    while text[at : at + 1] in (" ", "\t"):
-        at += 1
-    return (at, end_of_line(text, at)) if text[at : at + 1] in ("!", "%") else None
+        if kind == "assign" and depth == 0 and (value := ASSIGNED.match(text, at)):
+            at = end_of_line(text, value.end())
+            magics.append((value.end(), at))
 
 
 def end_of_line(text: str, at: int) -> int:
-    match = REST.match(text, at)
-    assert match is not None
-    return match.end()
-
-
-def one_line(text: str, start: int, end: int) -> bool:
-    return not NEWLINE.search(text, start, end)
+    found = REST.match(text, at)
+    assert found is not None
+    return found.end()

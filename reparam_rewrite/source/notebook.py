@@ -26,7 +26,10 @@ class Notebook(CellDocument):
 
     @cached_property
     def spans(self) -> dict[Cell, Span]:
-        """The cells that hold Python, and where the source of each stands in the JSON."""
+        """The cells that hold Python, and where the source of each stands in the JSON.
+
+        Raises `Refusal` if there are none, and as `read_cells` does.
+        """
         cells = read_cells(self.source)
         if not cells:
             raise Refusal(Diagnostic(self.path, "the notebook has no cell of Python"))
@@ -57,13 +60,12 @@ def read_cells(source: Source) -> dict[Cell, Span]:
     Python couldn't read, and if nbformat isn't installed.
     """
     notebook = parsed(source)
-    refuse_other_formats(source.path, notebook)
     validate(source.path, notebook)
     refuse_other_languages(source.path, notebook)
-    spans = source_spans(source)
     cells: dict[Cell, Span] = {}
     problems: list[Diagnostic] = []
     count = 0
+    spans = source_spans(source)
     for number, (entry, span) in enumerate(zip(notebook["cells"], spans, strict=True), 1):
         if entry["cell_type"] != "code" or span is None or not is_python(entry):
             continue
@@ -71,20 +73,18 @@ def read_cells(source: Source) -> dict[Cell, Span]:
         cell = cell_of(joined(entry["source"]), place, f"cell {number}", count)
         if cell is None:
             continue
-        problem = problem_of(cell)
-        if problem is not None:
-            if "raises-exception" not in entry["metadata"].get("tags", []):
-                problems.append(problem)
-            continue
-        count += len(cell.hidden.magics)
-        cells[cell] = span
+        if (problem := problem_of(cell)) is None:
+            count += len(cell.hidden.magics)
+            cells[cell] = span
+        elif "raises-exception" not in entry["metadata"].get("tags", []):
+            problems.append(problem)
     if problems:
         raise Refusal(problems)
     return cells
 
 
 def parsed(source: Source) -> dict[str, Any]:
-    """The JSON as a dictionary."""
+    """The JSON as a dictionary, of which it is sure that it says to be a notebook of format 4."""
     try:
         notebook = json.loads(source.text)
     except json.JSONDecodeError as error:
@@ -95,17 +95,13 @@ def parsed(source: Source) -> dict[str, Any]:
         raise Refusal(Diagnostic(source.path, message)) from None
     if not isinstance(notebook, dict) or "nbformat" not in notebook:
         raise Refusal(Diagnostic(source.path, "not a notebook: it says no nbformat", SAVE))
-    return notebook
-
-
-def refuse_other_formats(path: str, notebook: dict[str, Any]) -> None:
     version = notebook["nbformat"]
-    if version == 4:
-        return
     if isinstance(version, int) and version < 4:
         message = f"a notebook of format {version}, and only format 4 can be rewritten"
-        raise Refusal(Diagnostic(path, message, SAVE))
-    raise Refusal(Diagnostic(path, f"no notebook format {version!r} is known, only 4"))
+        raise Refusal(Diagnostic(source.path, message, SAVE))
+    if version != 4:
+        raise Refusal(Diagnostic(source.path, f"no notebook format {version!r} is known, only 4"))
+    return notebook
 
 
 def validate(path: str, notebook: dict[str, Any]) -> None:
@@ -141,11 +137,16 @@ def refuse_other_languages(path: str, notebook: dict[str, Any]) -> None:
             raise Refusal(Diagnostic(path, f"a notebook in {language}, not in Python"))
 
 
+def is_python(cell: dict[str, Any]) -> bool:
+    """Is the cell in the notebook's own language? VS Code lets each have another."""
+    editor = cell["metadata"].get("vscode", {})
+    return isinstance(editor, dict) and editor.get("languageId", "python") == "python"
+
+
 def source_spans(source: Source) -> list[Span | None]:
-    """Where the source of each cell stands in the JSON."""
-    text = source.text
-    cells = members(source, after_blank(text))["cells"]
-    return [members(source, cell.start).get("source") for _, cell in parts(text, cells.start)]
+    """Where the source of each cell stands in the JSON. Raises `Refusal`."""
+    cells = members(source, after_blank(source.text))["cells"]
+    return [members(source, one.start).get("source") for _, one in parts(source.text, cells.start)]
 
 
 def members(source: Source, start: int) -> dict[str, Span]:
@@ -165,9 +166,3 @@ def in_json(source: Source, at: int, message: str, hint: str = "") -> Diagnostic
     place = Place(source.path, len(before), len(before[-1]) + 1)
     line = source.line(place.line)
     return Diagnostic(place, message, hint, line if len(line) <= 200 else "")
-
-
-def is_python(cell: dict[str, Any]) -> bool:
-    """Is the cell in the notebook's own language? VS Code lets each have another."""
-    editor = cell["metadata"].get("vscode", {})
-    return isinstance(editor, dict) and editor.get("languageId", "python") == "python"

@@ -18,9 +18,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FunctionType, ModuleType
+from typing import Any
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
-from reparam_rewrite.source.cells import Cell, CellDocument, cell_of, problem_of
+from reparam_rewrite.source.cells import DEFINITIONS, Cell, CellDocument, cell_of, problem_of
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.magics import Hidden
 from reparam_rewrite.source.placeholders import MAGIC
@@ -90,19 +91,16 @@ def surroundings(names: Mapping[str, object], cell: Cell, labels: Mapping[str, s
     `names` is the namespace; `labels` says which cell a function is from, by the name of the file
     that its code object has.
     """
-    own = bound_in(ast.parse(cell.hidden.text))
+    own = {name for node in ast.parse(cell.hidden.text).body for name in names_of(node)}
     lines: list[str] = []
     functions: list[Cell] = []
     for name, value in names.items():
         if name.startswith("_") or not name.isidentifier() or name in own:
             continue
-        written = imported(name, value)
-        if written is not None:
+        if written := imported(name, value):
             # What shares its line with something else is no place for further imports.
             lines.append(f"{written}; pass")
-            continue
-        function = defined(name, value, names, labels)
-        if function is not None:
+        elif function := defined(name, value, names, labels):
             functions.append(function)
         else:
             lines.append(f"{name} = {MAGIC}{len(cell.hidden.magics) + len(lines)}()")
@@ -110,47 +108,38 @@ def surroundings(names: Mapping[str, object], cell: Cell, labels: Mapping[str, s
     return [Cell("<namespace>", "<namespace>", text, "", Hidden(text)), *functions]
 
 
-def bound_in(tree: ast.Module) -> set[str]:
-    """The names that a cell binds itself, which mean something else from now on."""
-    return set().union(*(set(names_of(statement)) for statement in tree.body))
-
-
 def names_of(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield statement.name
-        return
-    yield from bound_names(statement, in_place=False)
-    for part in ast.walk(statement):
+    """The names that a statement of a cell binds, which mean something else from now on."""
+    if not isinstance(statement, DEFINITIONS):
+        yield from bound_names(statement, in_place=False)
+    for part in [statement] if isinstance(statement, DEFINITIONS) else ast.walk(statement):
         if isinstance(part, (ast.Import, ast.ImportFrom)):
             yield from (name for name, _ in bound_by(part))
-        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        elif isinstance(part, DEFINITIONS):
             yield part.name
 
 
-def imported(name: str, value: object) -> str | None:
+def imported(name: str, value: object) -> str:
     """The import that would have bound `name` to a module, or to something of NumPyro's or JAX's.
 
-    Only what is sure to be found there again under that name.
+    Only what is sure to be found there again under that name; else "".
     """
-    if isinstance(value, ModuleType):
-        dotted = value.__name__
-        if sys.modules.get(dotted) is not value or not identifies(dotted):
-            return None
-        return f"import {dotted}" if dotted == name else f"import {dotted} as {name}"
-    module = getattr(value, "__module__", None)
-    last = getattr(value, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(last, str) or not identifies(module):
-        return None
-    if module.partition(".")[0] not in KNOWN or not last.isidentifier():
-        return None
-    if getattr(sys.modules.get(module), last, None) is not value:
-        return None
-    return f"from {module} import {last}" + ("" if last == name else f" as {name}")
-
-
-def identifies(dotted: str) -> bool:
-    """Is it a name that can be imported? Not "__main__", which is this very notebook."""
-    return all(part.isidentifier() for part in dotted.split(".")) and dotted != "__main__"
+    is_module = isinstance(value, ModuleType)
+    path: Any = getattr(value, "__name__" if is_module else "__module__", None)
+    last: Any = "" if is_module else getattr(value, "__qualname__", None)
+    if not isinstance(path, str) or not isinstance(last, str):
+        return ""
+    found = sys.modules.get(path)
+    if not is_module:
+        if path.partition(".")[0] not in KNOWN or not last.isidentifier():
+            return ""
+        found = getattr(found, last, None)
+    # "__main__" is this very notebook.
+    importable = path != "__main__" and all(map(str.isidentifier, path.split(".")))
+    if found is not value or not importable:
+        return ""
+    renamed = "" if (last or path) == name else f" as {name}"
+    return f"from {path} import {last}{renamed}" if last else f"import {path}{renamed}"
 
 
 def defined(
@@ -166,10 +155,9 @@ def defined(
         body = ast.parse(text).body
     except (OSError, TypeError, SyntaxError):
         return None
-    if len(body) != 1 or not isinstance(body[0], (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return None
-    if body[0].name != name:
-        return None
-    label = labels.get(value.__code__.co_filename, f"<{name}>")
-    above = value.__code__.co_firstlineno - 1 if label.startswith("In[") else 0
-    return Cell(label, label, text, "", Hidden(text), above)
+    match body:
+        case [ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found)] if found == name:
+            label = labels.get(value.__code__.co_filename, f"<{name}>")
+            above = value.__code__.co_firstlineno - 1 if label.startswith("In[") else 0
+            return Cell(label, label, text, "", Hidden(text), above)
+    return None
