@@ -9,7 +9,7 @@ import black
 import pytest
 
 from reparam_rewrite.emit import wrap
-from reparam_rewrite.emit.edit import Lines
+from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.source.fingerprint import fingerprint
 from tests.support.plain_models import WORDS, case

@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from reparam_rewrite.emit.edit import Lines, Span, Splice
-from reparam_rewrite.emit.layout import Layout, is_compound, placeholder_of
+from reparam_rewrite.emit.layout import Layout, Span, Splice, is_compound, placeholder_of
+from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.source.placeholders import BORDER
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.text import lines_of
@@ -98,7 +98,7 @@ class Block:
         self.layout = layout
         self.is_module, self.blank = parent is None, layout.newline
         self.indent = "" if parent is None else layout.before(nodes[0])
-        self.end = 0 if parent is None else layout.text.offset(lines_of(parent)[-1] + 1, 0)
+        self.end = 0 if parent is None else layout.below(lines_of(parent)[-1])
         self.lines: list[Line] = []
         for node in nodes:
             if self.lines and self.lines[-1].nodes[-1].end_lineno == node.lineno:
@@ -172,8 +172,10 @@ class Blocks:
         self._layout = layout
         self._made: dict[int, Block] = {}
         top: list[ast.stmt] = []
-        for node in layout.statements:
-            if not top or layout.span(node)[0] >= layout.span(top[-1])[1]:
+        end = (0, 0)
+        for node in layout.statements:  # those inside of a statement come right after it
+            if (node.lineno, node.col_offset) >= end:
+                end = (node.end_lineno or 0, node.end_col_offset or 0)
                 top.append(node)
         self.module = Block(layout, top, None)
 

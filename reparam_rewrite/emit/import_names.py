@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from reparam_rewrite.emit.blocks import Block, Import, Line
-from reparam_rewrite.emit.edit import Lines
-from reparam_rewrite.emit.wrap import margin_of
+from reparam_rewrite.emit.wrap import Lines, margin_of
 
 #: The lines of an import in parentheses that has a name a line, each perhaps with a comment.
 OPENING = re.compile(r"[^()#]*\([ \t]*(#.*)?\r?")

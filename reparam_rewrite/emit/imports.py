@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from reparam_rewrite.emit.blocks import Block, Blocks, Import, Line, imports
-from reparam_rewrite.emit.edit import Lines
 from reparam_rewrite.emit.import_names import (
     Order,
     import_from,
@@ -30,6 +29,7 @@ from reparam_rewrite.emit.import_names import (
 )
 from reparam_rewrite.emit.layout import placeholder_of
 from reparam_rewrite.emit.spell import Spelling
+from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.source.placeholders import MAGIC
 
 #: Packages whose imports don't set JAX up, or do no more than the first two.

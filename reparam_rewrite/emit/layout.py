@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from reparam_rewrite.emit import wrap
-from reparam_rewrite.emit.edit import Lines, Mismatch, Span
+from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.source.placeholders import RESERVED
 from reparam_rewrite.survey.text import Text
+
+#: Where something begins and ends, in characters.
+Span = tuple[int, int]
 
 #: What stands before the parenthesis of a call, rather than of an expression in parentheses.
 CALLED = re.compile(r"(\w+|[\])\"'])[ \t]*\Z")
@@ -18,35 +22,60 @@ CALLED = re.compile(r"(\w+|[\])\"'])[ \t]*\Z")
 LINE_END = re.compile(r"[\r\n]|\Z")
 
 
+class Mismatch(Exception):
+    """An edit can't be made where the survey says; nothing is edited then."""
+
+
+class Splice(NamedTuple):
+    """The characters `[start, end)` of the source become `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def spliced(source: str, splices: Iterable[Splice], start: int = 0, end: int | None = None) -> str:
+    """The source from `start` to `end` with the splices carried out.
+
+    Splices at the same place come one after the other. Raises `Mismatch` if two overlap, or if one
+    isn't in that part of the source.
+    """
+    parts: list[str] = []
+    end = len(source) if end is None else end
+    for splice in sorted(splices, key=lambda splice: splice[:2]):
+        if not start <= splice.start <= splice.end <= end:
+            raise Mismatch
+        parts += (source[start : splice.start], splice.text)
+        start = splice.end
+    return "".join([*parts, source[start:end]])
+
+
 class Layout:
     """The text of a file and its statements, and the indent and line ends of what is added to it.
 
-    Nodes are those of `ast`, which the survey has read; offsets are in characters. `step` is how
-    much deeper the first block of the file is than what it stands in, and `width` the line length
-    to keep to.
+    Nodes are those of `ast`, which the survey has read. `step` is how much deeper the first block
+    of the file is than what it stands in, and `width` the line length to keep to.
     """
 
     def __init__(
         self, text: Text, statements: Sequence[ast.stmt], newline: str, width: int
     ) -> None:
-        self.text, self.source = text, text.text
-        self.statements = statements
-        self.newline, self.width = newline, width
+        self._text, self.source = text, text.text
+        self.statements, self.newline, self.width = statements, newline, width
         self.step = step_of(text, statements)
 
-    def span(self, node: ast.expr | ast.keyword | ast.stmt | ast.alias) -> Span:
+    def start_of(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> int:
+        return self._text.offset(node.lineno, node.col_offset)
+
+    def span(self, node: ast.expr | ast.stmt | ast.keyword) -> Span:
         """Where a node stands, without the parentheses around it."""
         assert node.end_lineno is not None and node.end_col_offset is not None
-        return (
-            self.text.offset(node.lineno, node.col_offset),
-            self.text.offset(node.end_lineno, node.end_col_offset),
-        )
+        return self.start_of(node), self._text.offset(node.end_lineno, node.end_col_offset)
 
     def outer_span(self, node: ast.expr) -> Span:
         """Where an expression stands, with the parentheses around it."""
-        start, end = self.span(node)
         source = self.source
-        before, after = start, end
+        start, end = before, after = self.span(node)
         while True:
             while source[before - 1 : before].isspace():
                 before -= 1
@@ -61,13 +90,12 @@ class Layout:
 
     def written(self, node: ast.expr) -> str:
         """An expression as it is written, with the parentheses around it."""
-        start, end = self.outer_span(node)
-        return self.source[start:end]
+        return self.source[slice(*self.outer_span(node))]
 
     def line_start(self, node: ast.stmt) -> int:
         """Where the first line of a statement begins, which may be a decorator's."""
         decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-        return self.text.offset(min([node.lineno, *(part.lineno for part in decorators)]), 0)
+        return self._text.offset(min([node.lineno, *(part.lineno for part in decorators)]), 0)
 
     def line_end(self, at: int) -> int:
         """Where the line ends that something stands in, before its line end."""
@@ -77,8 +105,7 @@ class Layout:
 
     def before(self, node: ast.stmt) -> str:
         """What stands before a statement on its line."""
-        start = self.text.offset(node.lineno, 0)
-        return self.source[start : self.text.offset(node.lineno, node.col_offset)]
+        return self.source[self._text.offset(node.lineno, 0) : self.start_of(node)]
 
     def indent_of(self, node: ast.stmt) -> str:
         """The indent of a statement. Raises `Mismatch` if code stands before it."""
@@ -87,23 +114,24 @@ class Layout:
             raise Mismatch
         return indent
 
+    def below(self, line: int) -> int:
+        """Where the line below one begins; the end of the text where there is none."""
+        lines = self._text.lines
+        return self._text.offset(line + 1, 0) if line < len(lines) else len(self.source)
+
     def end_of(self, node: ast.stmt, indent: str) -> int:
-        """The end of a statement's last line, with comments below that are indented deeper."""
-        assert node.end_lineno is not None
-        lines = self.text.lines
-        last = node.end_lineno
-        for number in range(node.end_lineno, len(lines) if is_compound(node) else 0):
+        """Where the last line of a statement ends, with deeper comments below a compound one."""
+        lines, last = self._text.lines, node.end_lineno or node.lineno
+        for number in range(last, len(lines) if is_compound(node) else 0):
             code = lines[number].lstrip(" \t\f")
-            if code.strip("\r\0") and not code.startswith("#"):
-                break
-            if code.startswith("#"):
-                if len(lines[number]) - len(code) <= len(indent):
-                    break
+            if code.startswith("#") and len(lines[number]) - len(code) > len(indent):
                 last = number + 1
-        return self.text.offset(last + 1, 0) if last < len(lines) else len(self.source)
+            elif code.strip("\r\0"):
+                break
+        return self.below(last)
 
     def is_elif(self, node: ast.stmt) -> bool:
-        return self.source.startswith("elif", self.text.offset(node.lineno, node.col_offset))
+        return self.source.startswith("elif", self.start_of(node))
 
     def generated(self, lines: Lines, indent: str = "") -> str:
         """Generated lines with the indent and the line ends of the file."""

@@ -1,7 +1,4 @@
-"""Edits inside of a statement: a sample's name, its prior, its `loc`, and the `xs` of a scan.
-
-Nodes are those of `ast`, which the survey has read; what is written comes from the source's text.
-"""
+"""Edits inside of a statement: a sample's name, its prior, its `loc`, and the `xs` of a scan."""
 
 from __future__ import annotations
 
@@ -9,32 +6,36 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from reparam_rewrite.emit.edit import Mismatch, Moved, Splice
-from reparam_rewrite.emit.layout import Layout
+from reparam_rewrite.emit.layout import Layout, Mismatch, Splice
+from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, ScanRewrite
 from reparam_rewrite.survey.calls import argument
 from reparam_rewrite.survey.expressions import is_arithmetic
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.values import Segment
 
-#: Whose parentheses belong to it.
-BRACKETED = (ast.Tuple, ast.GeneratorExp, ast.NamedExpr)
+
+def given(call: ast.Call, position: int, name: str) -> ast.expr:
+    """What a call is given. Raises `Mismatch` if that doesn't show."""
+    found = argument(call, position, name)
+    if found is None:
+        raise Mismatch
+    return found
 
 
 def sample_of(layout: Layout, statement: ast.stmt, name: Segment) -> ast.Call:
     """The call of a statement that samples the site whose name stands there."""
     for part in walk(statement):
         if isinstance(part, ast.Call):
-            given = argument(part, 0, "name")
-            if given is not None and layout.span(given)[0] == name.start:
+            called = argument(part, 0, "name")
+            if called is not None and layout.start_of(called) == name.start:
                 return checked(layout, part)
     raise Mismatch
 
 
 def checked(layout: Layout, call: ast.Call) -> ast.Call:
     """A call that stands where its node says, which may not be so in an f-string."""
-    start, end = layout.span(call)
     try:
-        there = ast.parse(f"({layout.source[start:end]})", mode="eval").body
+        there = ast.parse(f"({layout.source[slice(*layout.span(call))]})", mode="eval").body
     except (SyntaxError, ValueError):
         raise Mismatch from None
     if ast.dump(there) != ast.dump(call):
@@ -42,37 +43,54 @@ def checked(layout: Layout, call: ast.Call) -> ast.Call:
     return call
 
 
-def named(layout: Layout, statement: ast.stmt, call: ast.Call, variable: str) -> Iterator[Splice]:
+def named(layout: Layout, statement: ast.stmt, site: Segment, variable: str) -> Iterator[Splice]:
     """``mu = sample("mu", ...)``, ``x[0] = mu = sample(...)``, ``2 * (mu := sample(...))``"""
+    call = sample_of(layout, statement, site)
     start, end = layout.outer_span(call)
-    if isinstance(statement, (ast.Expr, ast.Assign)) and statement.value is call:
+    if isinstance(statement, ast.Expr | ast.Assign) and statement.value is call:
         yield Splice(start, start, f"{variable} = ")
-        return
-    sole = any(isinstance(part, ast.List) and part.elts == [call] for part in walk(statement))
-    opening, closing = ("", "") if sole else ("(", ")")  # as in [x := y]
-    yield Splice(start, start, f"{opening}{variable} := ")
-    if closing:
-        yield Splice(end, end, closing)
-
-
-def with_prior(layout: Layout, call: ast.Call, variable: str) -> Iterator[Splice]:
-    """``sample("a", make_prior())`` as ``sample("a", a_prior)``."""
-    yield Splice(*layout.span(distribution_of(call)), variable)
-
-
-def expanded(layout: Layout, call: ast.Call, variable: str) -> Iterator[Splice]:
-    """``sample("a", prior, sample_shape=(n,))`` as ``sample("a", prior.expand_by((n,)))``.
-
-    Or with the `variable` that holds the expanded prior, if there is one.
-    """
-    asked = argument(call, 4, "sample_shape")
-    assert asked is not None
-    prior = distribution_of(call)
-    if variable:
-        yield from with_prior(layout, call, variable)
+    elif any(isinstance(part, ast.List) and part.elts == [call] for part in walk(statement)):
+        yield Splice(start, start, f"{variable} := ")  # as in [x := y]
     else:
+        yield Splice(start, start, f"({variable} := ")
+        yield Splice(end, end, ")")
+
+
+def of_child(layout: Layout, rewrite: Rewrite, base_site: str) -> Iterator[Splice]:
+    """What happens inside of a child's statement.
+
+    ::
+
+        sample("a", make_prior())                   sample("a", a_prior)
+        sample("a", prior, sample_shape=(n,))       sample("a", prior.expand_by((n,)))
+        z = sample("z", Normal(m, s))               z_base = sample("z_base", Normal(m + z_loc, s))
+    """
+    site = rewrite.site
+    statement = layout.statements[site.statement]
+    asked = rewrite.prior if isinstance(rewrite, OffsetRewrite) else None
+    variable = asked.variable if asked is not None and asked.moved else ""
+    if not (variable or site.call.expands or isinstance(rewrite, ScanRewrite)):
+        return
+    call = sample_of(layout, statement, site.call.name)
+    prior = given(call, 1, "fn")
+    if isinstance(rewrite, ScanRewrite):
+        if not isinstance(statement, ast.Assign):
+            raise Mismatch
+        yield Splice(*layout.span(statement.targets[0]), rewrite.base)
+        yield Splice(*layout.outer_span(given(call, 0, "name")), base_site)
+        yield with_loc(layout, prior, rewrite)
+    if variable:
+        yield Splice(*layout.span(prior), variable)
+    if site.call.expands:
+        yield from expanded(layout, call, moved=bool(variable))
+
+
+def expanded(layout: Layout, call: ast.Call, *, moved: bool) -> Iterator[Splice]:
+    """The `sample_shape` of a call as ``prior.expand_by(...)``, unless the prior is `moved`."""
+    asked, prior = given(call, 4, "sample_shape"), given(call, 1, "fn")
+    if not moved:
         start, end = layout.outer_span(prior)
-        grouped = isinstance(prior, (ast.Call, ast.Name, ast.Attribute, ast.Subscript))
+        grouped = isinstance(prior, ast.Call | ast.Name | ast.Attribute | ast.Subscript)
         if not grouped:
             yield Splice(start, start, "(")
         method = f".expand_by({layout.written(asked)})"
@@ -89,43 +107,25 @@ def expanded(layout: Layout, call: ast.Call, variable: str) -> Iterator[Splice]:
 def arguments_of(layout: Layout, call: ast.Call) -> list[tuple[ast.expr, int, int]]:
     """The arguments of a call as they are written, and where each begins and ends."""
     found = [(value, *layout.outer_span(value)) for value in call.args]
-    for named_one in call.keywords:
-        end = layout.outer_span(named_one.value)[1]
-        found.append((named_one.value, layout.span(named_one)[0], end))
+    for each in call.keywords:
+        found.append((each.value, layout.start_of(each), layout.outer_span(each.value)[1]))
     return sorted(found, key=lambda part: part[1])
 
 
-def distribution_of(call: ast.Call) -> ast.expr:
-    prior = argument(call, 1, "fn")
-    if prior is None:
-        raise Mismatch
-    return prior
-
-
-def moved(layout: Layout, statement: ast.stmt, call: ast.Call, move: Moved) -> Iterator[Splice]:
-    """``z_base = sample("z_base", Normal(m + z_loc, s))``"""
-    name = argument(call, 0, "name")
-    if name is None or not isinstance(statement, ast.Assign):
-        raise Mismatch
-    yield Splice(*layout.span(statement.targets[0]), move.base)
-    yield Splice(*layout.outer_span(name), move.base_site)
-    yield with_loc(layout, distribution_of(call), move)
-
-
-def with_loc(layout: Layout, node: ast.expr, move: Moved) -> Splice:
+def with_loc(layout: Layout, prior: ast.expr, rewrite: ScanRewrite) -> Splice:
     """``Normal(m, s).to_event(1)`` as ``Normal(m + z_loc, s).to_event(1)``."""
-    assert isinstance(node, ast.Call)
-    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
-        return with_loc(layout, node.func.value, move)
-    mean = argument(node, move.position, "loc")
+    assert isinstance(prior, ast.Call)
+    if isinstance(prior.func, ast.Attribute) and isinstance(prior.func.value, ast.Call):
+        return with_loc(layout, prior.func.value, rewrite)
+    mean = argument(prior, rewrite.position, "loc")
     if mean is not None:
-        return Splice(*layout.outer_span(mean), plus(layout.written(mean), move.loc))
-    arguments = arguments_of(layout, node)
-    closing = layout.span(node)[1] - 1
+        return Splice(*layout.outer_span(mean), plus(layout.written(mean), rewrite.loc))
+    arguments = arguments_of(layout, prior)
+    closing = layout.span(prior)[1] - 1
     last = arguments[-1][2] if arguments else closing
     if "," in layout.source[last:closing]:  # a trailing comma
-        return Splice(closing, closing, f"loc={move.loc}")
-    return Splice(last, last, f"{', ' if arguments else ''}loc={move.loc}")
+        return Splice(closing, closing, f"loc={rewrite.loc}")
+    return Splice(last, last, f"{', ' if arguments else ''}loc={rewrite.loc}")
 
 
 def plus(mean: str, loc: str) -> str:
@@ -158,11 +158,10 @@ def passed(
 
 def renamed(layout: Layout, statement: ast.stmt, old: str, new: str) -> Splice:
     """``def step(carry, _)`` as ``def step(carry, xi_z_mu_t)``."""
-    assert isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))
+    assert isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
     for parameter in (*statement.args.posonlyargs, *statement.args.args):
         if parameter.arg == old:
-            start = layout.text.offset(parameter.lineno, parameter.col_offset)
-            name = re.compile(r"\w+").match(layout.source, start)
+            name = re.compile(r"\w+").match(layout.source, layout.start_of(parameter))
             assert name is not None
-            return Splice(start, name.end(), new)
+            return Splice(*name.span(), new)
     raise Mismatch

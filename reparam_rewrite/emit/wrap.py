@@ -12,8 +12,10 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from reparam_rewrite.emit.edit import Lines
 from reparam_rewrite.survey.expressions import ungrouped
+
+#: A statement of one or more lines, without the indent of its first.
+Lines = tuple[str, ...]
 
 #: How much deeper the lines in a bracket are.
 STEP = 4
@@ -202,9 +204,7 @@ def sum_of(target: str, terms: list[str], room: int) -> Lines | None:
     A term after the first starts with its sign. None where names for its parts read better: a
     term doesn't fit on a line, or there are one or two, with a call at the end.
     """
-    line = f"{target} = {' '.join(terms)}"
-    if len(terms) == 1:
-        line = f"{target} = {ungrouped(terms[0])}"
+    line = f"{target} = {ungrouped(terms[0]) if len(terms) == 1 else ' '.join(terms)}"
     if len(line) <= room:
         return (line,)
     calls = len(terms) < 3 and terms[-1].endswith(")")
@@ -235,9 +235,10 @@ def raised(error: str, words: str, room: int) -> Lines:
 
 
 def kept(target: str, expression: str, room: int) -> Lines:
-    """An assignment of an expression of several lines that are kept as they are, moved left.
+    """An assignment of an expression as the file has it.
 
-    In parentheses where its first line would be too long, or its lines would not hold together.
+    One of several lines that hold comments or strings is kept as it is, moved left; in parentheses
+    where its first line would be too long, or its lines would not hold together.
 
     ::
 
@@ -248,6 +249,9 @@ def kept(target: str, expression: str, room: int) -> Lines:
             ),
         )
     """
+    one_line = joined(expression)
+    if one_line is not None:
+        return statement(f"{target} = {one_line}", room)
     lines = expression.split("\n")
     strings = lines_in_strings(lines)
     movable = [number for number in range(1, len(lines)) if number not in strings]

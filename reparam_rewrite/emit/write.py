@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import wrap
-from reparam_rewrite.emit.edit import Handled, Lines, Moved
 from reparam_rewrite.emit.spell import Spelling
-from reparam_rewrite.plan.values import (
-    NOTHING,
-    WHOLE,
-    Array,
-    AskedPrior,
-    Basis,
-    Check,
-    ChildHas,
-    Coefficient,
-    DataDependence,
-    Expression,
-    FixedSupport,
-    Learned,
-    LearnedPower,
-    Name,
-    Number,
-    OffsetRewrite,
-    OtherRewrite,
-    Param,
-    ParentHas,
-    Part,
-    PlateAt,
-    Power,
-    PriorSupport,
-    Rewrite,
-    Scale,
-    ScanRewrite,
-    ShapeAmong,
-    ShapeOrdered,
-    Span,
-    Stored,
-    Term,
-    Value,
-    scaled_by,
-)
+from reparam_rewrite.emit.statements import Handled
+from reparam_rewrite.emit.wrap import Lines
+from reparam_rewrite.plan import values as plan
 from reparam_rewrite.survey.expressions import grouped, is_arithmetic
 from reparam_rewrite.survey.scopes import Moment
 
@@ -54,47 +21,39 @@ JNP = "jax.numpy"
 #: How long the lines of a comment may be.
 COMMENT = 72
 
+NEGATIVE = re.compile(r"-[\d._]+(e[-+]?\d+)?", re.IGNORECASE)
+
 #: What the generated code says of a parent whose shape turns out not to fit.
 UNFIT = "'{parent}' can't be lined up with '{child}': "
 NAME = "name the axes of both in the config"
 NAMED = "they don't have the axes that the config names"
 
 
-class Code(Struct, frozen=True):
+class Code(NamedTuple):
     """The generated code of one child, as statements of one or more lines without indent.
 
-    `before` are those that go before statements of the model, by their numbers; `handler` is what
-    goes into the `with`. `prior` replaces the distribution in the child's statement. In a scan
-    there is no handler: the statement is `moved`, and `after` comes after it.
+    `before` are those that go before statements of the model, by their numbers; `handled` is what
+    goes into the `with`. In a scan there is none: the child's statement samples `base_site`, a
+    string literal, and `after` comes after it.
     """
 
-    before: tuple[tuple[int, Lines], ...]
-    handler: Handled | None = None
-    prior: str = ""
-    moved: Moved | None = None
+    before: list[tuple[int, Lines]]
+    handled: Handled | None = None
+    base_site: str = ""
     after: tuple[Lines, ...] = ()
 
 
-def write(rewrite: Rewrite, spelling: Spelling, width: int) -> Code:
+def write(rewrite: plan.Rewrite, spelling: Spelling, width: int) -> Code:
     """The code of one child, as its file spells names and within lines of `width` characters."""
     writer = Writer(rewrite, spelling, width)
     match rewrite:
-        case OffsetRewrite():
+        case plan.OffsetRewrite():
             return writer.offset(rewrite)
-        case ScanRewrite():
+        case plan.ScanRewrite():
             return writer.in_scan(rewrite)
-        case OtherRewrite():
-            return writer.other(rewrite)
-
-
-def indent_at(rewrite: Rewrite, statement: int) -> int:
-    """How far the child's statement, or one that it stands in, is indented."""
-    if isinstance(rewrite, ScanRewrite) and statement == rewrite.place.declare:
-        return rewrite.indent
-    for frame in reversed(rewrite.site.frames):
-        if frame.statement == statement:
-            return frame.indent
-    return rewrite.site.indent
+        case plan.OtherRewrite():
+            name = f"numpyro.infer.reparam.{rewrite.name}"
+            return writer.handled(rewrite, f"{writer.spell(name)}({rewrite.arguments})")
 
 
 class Writer:
@@ -104,115 +63,115 @@ class Writer:
     a scan is a function of its own, in which an import may mean another thing.
     """
 
-    def __init__(self, rewrite: Rewrite, spelling: Spelling, width: int) -> None:
-        survey, place = spelling.survey, rewrite.place
+    def __init__(self, rewrite: plan.Rewrite, spelling: Spelling, width: int) -> None:
+        survey, self._place = spelling.survey, rewrite.place
         self._rewrite, self._spelling, self._width = rewrite, spelling, width
         self._site = rewrite.site
-        self._sized: list[tuple[int, Lines]] = []
-        self._declarations: list[Lines] = []
-        self._shifts: list[Lines] = []
+        self._declarations: list[tuple[int, Lines]] = []
+        self._shifts: list[tuple[int, Lines]] = []
         function = survey.functions[rewrite.function]
-        self._sampled = self._declared = Moment(survey, function, place.declare)
-        if isinstance(rewrite, ScanRewrite):
-            self._sampled = Moment(survey, function, place.shift)
-            self._declared = Moment(survey, self._sampled.runner, place.declare)
-        name = rewrite.site.call.name.text.lstrip("rRuUbBfF")
-        self._quote = "'" if name.startswith("'") else '"'
+        self._sampled = self._declared = Moment(survey, function, self._place.declare)
+        if isinstance(rewrite, plan.ScanRewrite):
+            self._sampled = Moment(survey, function, self._place.shift)
+            self._declared = Moment(survey, self._sampled.runner, self._place.declare)
+        self._quote = "'" if self._site.call.name.text.lstrip("rRuUbBfF")[:1] == "'" else '"'
+        self._room = self._room_at(self._place.shift)
 
     # -- the statements of a child -----------------------------------------------------------------
 
-    def offset(self, rewrite: OffsetRewrite) -> Code:
+    def offset(self, rewrite: plan.OffsetRewrite) -> Code:
         """``a_loc = xi * mu`` and ``a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))``"""
         if rewrite.prior is not None:
             self._ask(rewrite.prior, rewrite.support)
         self._check(rewrite)
         self._sum(rewrite.terms, rewrite.loc)
         self._scale(rewrite.scale)
-        explicit = self._spell("numpyro.infer.reparam.ExplicitReparam")
-        parts = self._transforms(rewrite)
-        made = f"{explicit}({parts[0] if len(parts) == 1 else '[' + ', '.join(parts) + ']'})"
-        prior = rewrite.prior.variable if rewrite.prior and rewrite.prior.moved else ""
-        return self._handled(rewrite, made, prior)
+        explicit = self.spell("numpyro.infer.reparam.ExplicitReparam")
+        parts = [*self._transforms(rewrite)]
+        made = parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
+        return self.handled(rewrite, f"{explicit}({made})")
 
-    def other(self, rewrite: OtherRewrite) -> Code:
-        """``b_reparam = LocScaleReparam(centered=0.0)``"""
-        name = self._spell(f"numpyro.infer.reparam.{rewrite.name}")
-        return self._handled(rewrite, f"{name}({rewrite.arguments})")
-
-    def in_scan(self, rewrite: ScanRewrite) -> Code:
+    def in_scan(self, rewrite: plan.ScanRewrite) -> Code:
         """The base is sampled from the moved distribution, and the site computed from it."""
-        site, base, loc = self._site, rewrite.base, rewrite.loc
-        self._sum(rewrite.terms, loc)
-        deterministic = self._spell("numpyro.deterministic", self._sampled)
-        name = site.call.name.text
-        line = f"{site.variable} = {deterministic}({name}, {base} - {loc})"
-        base_name = self._string(f"{site.name}_base")
-        return Code(
-            self._before(),
-            moved=Moved(base_name, base, loc, rewrite.position),
-            after=(wrap.statement(line, self._room_shifted),),
-        )
+        site, name = self._site, self._site.call.name.text
+        self._sum(rewrite.terms, rewrite.loc)
+        deterministic = self.spell("numpyro.deterministic", self._sampled)
+        value = f"{deterministic}({name}, {rewrite.base} - {rewrite.loc})"
+        after = wrap.statement(f"{site.variable} = {value}", self._room)
+        base_site = self._string(f"{site.name}_base")
+        return Code([*self._declarations, *self._shifts], base_site=base_site, after=(after,))
 
-    def _handled(self, rewrite: OffsetRewrite | OtherRewrite, made: str, prior: str = "") -> Code:
-        """A reparameterizer in a variable, and the handler that applies it."""
+    def handled(self, rewrite: plan.OffsetRewrite | plan.OtherRewrite, made: str) -> Code:
+        """A reparameterizer in a variable, for a handler to apply.
+
+        Where draws mean something else with other data, a comment says so. Those that count by
+        name take two lines more: ``if y is None: b_reparam = by_name(b_reparam)``
+        """
         reparam, data = rewrite.reparam, rewrite.data
-        comment = () if data is None else self._warning(data)
-        lines = wrap.statement(f"{reparam} = {made}", self._room_shifted)
-        self._shifts.append((*comment, *lines))
+        lines = wrap.statement(f"{reparam} = {made}", self._room)
+        if data is not None:
+            text = f"How {self._site.name} comes from its base depends on "
+            text += f"{' and '.join(data.arguments)}: predict with the plain model."
+            comment = textwrap.wrap(text, min(self._room, COMMENT) - 2)
+            lines = (*(f"# {line}" for line in comment), *lines)
+        self._shift(lines)
         if data is not None and data.optional:
-            self._shifts.append(self._by_name(reparam, data))
-        handler = self._spell("numpyro.handlers.reparam")
-        key = self._site.call.name.text
-        return Code(self._before(), Handled(handler, key, reparam, self._site.statement), prior)
-
-    def _before(self) -> tuple[tuple[int, Lines], ...]:
-        declare, shift = self._rewrite.place.declare, self._rewrite.place.shift
-        declarations = [(declare, lines) for lines in self._declarations]
-        return (*self._sized, *declarations, *((shift, lines) for lines in self._shifts))
+            missing = " or ".join(f"{part} is None" for part in data.optional)
+            by_name = self._spelling.by_name(rewrite.function)
+            head = wrap.statement(f"if {missing}:", self._room)
+            self._shift((*head, f"{' ' * wrap.STEP}{reparam} = {by_name}({reparam})"))
+        handler = self.spell("numpyro.handlers.reparam")
+        handled = Handled(handler, self._site.call.name.text, reparam, self._site.statement)
+        return Code([*self._declarations, *self._shifts], handled)
 
     def _declare(self, line: str) -> None:
-        self._declarations.append(wrap.statement(line, self._room(self._rewrite.place.declare)))
+        at = self._place.declare
+        self._declarations.append((at, wrap.statement(line, self._room_at(at))))
 
-    def _shift(self, line: str) -> None:
-        self._shifts.append(wrap.statement(line, self._room_shifted))
+    def _shift(self, code: str | Lines) -> None:
+        lines = wrap.statement(code, self._room) if isinstance(code, str) else code
+        self._shifts.append((self._place.shift, lines))
 
-    def _room(self, statement: int) -> int:
-        return self._width - indent_at(self._rewrite, statement)
-
-    @property
-    def _room_shifted(self) -> int:
-        return self._room(self._rewrite.place.shift)
+    def _room_at(self, statement: int) -> int:
+        """What the indent of the child's statement, or of one that it stands in, leaves."""
+        indent = self._site.indent
+        if isinstance(self._rewrite, plan.ScanRewrite) and statement == self._place.declare:
+            indent = self._rewrite.indent
+        else:
+            for frame in self._site.frames:
+                if frame.statement == statement:
+                    indent = frame.indent
+        return self._width - indent
 
     # -- what is asked of the prior ----------------------------------------------------------------
 
-    def _ask(self, prior: AskedPrior, support: FixedSupport | PriorSupport | None) -> None:
+    def _ask(
+        self, prior: plan.AskedPrior, support: plan.FixedSupport | plan.PriorSupport | None
+    ) -> None:
         """``a_prior = make_prior()``, and what is asked of it.
 
         The shape is asked where params are declared, the support where the shift is made.
         """
         asked, variable = prior.shape, prior.variable
-        at = self._rewrite.place.shift if asked is None else self._rewrite.place.declare
-        lines = self._shifts if asked is None else self._declarations
+        if asked is not None and asked.sizes:
+            line = f"{asked.sizes} = {tuple_of(asked.plates)}"
+            sizes = wrap.statement(line, self._room_at(asked.sized))
+            self._declarations.append((asked.sized, sizes))
         if prior.moved:
+            at = self._place.shift if asked is None else self._place.declare
             assert self._site.call.prior is not None
             distribution = self._site.call.prior.text.replace("\r\n", "\n")
-            one_line = wrap.joined(distribution)
-            if one_line is None:
-                lines.append(wrap.kept(variable, distribution, self._room(at)))
-            else:
-                lines.append(wrap.statement(f"{variable} = {one_line}", self._room(at)))
+            lines = wrap.kept(variable, distribution, self._room_at(at))
+            (self._shifts if asked is None else self._declarations).append((at, lines))
         if asked is None:
             return
         shape = f"{variable}.shape()"
         if asked.plates:
-            sizes = asked.sizes or tuple_of(asked.plates)
-            shape = f"{self._jnp('broadcast_shapes')}({sizes}, {variable}.batch_shape)"
+            sizes_of = asked.sizes or tuple_of(asked.plates)
+            shape = f"{self._jnp('broadcast_shapes')}({sizes_of}, {variable}.batch_shape)"
             shape += f" + {variable}.event_shape"
-        if asked.sizes:
-            line = f"{asked.sizes} = {tuple_of(asked.plates)}"
-            self._sized.append((asked.sized, wrap.statement(line, self._room(asked.sized))))
-        if isinstance(support, PriorSupport) and support.bijector:
-            biject = self._spell("numpyro.distributions.transforms.biject_to")
+        if isinstance(support, plan.PriorSupport) and support.bijector:
+            biject = self.spell("numpyro.distributions.transforms.biject_to")
             self._declare(f"{support.bijector} = {biject}({variable}.support)")
             shape = f"{support.bijector}.inverse_shape({shape})"
         if asked.variable:
@@ -220,15 +179,14 @@ class Writer:
 
     def _shape(self) -> str:
         """The child's shape as an expression."""
-        rewrite = self._rewrite
-        assert isinstance(rewrite, OffsetRewrite)
-        if rewrite.sizes is not None:
-            return tuple_of(rewrite.sizes)
-        assert rewrite.prior is not None
-        assert rewrite.prior.shape is not None
-        return rewrite.prior.shape.variable or f"{rewrite.prior.variable}.shape()"
+        assert isinstance(self._rewrite, plan.OffsetRewrite)
+        if self._rewrite.sizes is not None:
+            return tuple_of(self._rewrite.sizes)
+        prior = self._rewrite.prior
+        assert prior is not None and prior.shape is not None
+        return prior.shape.variable or f"{prior.variable}.shape()"
 
-    def _check(self, rewrite: OffsetRewrite) -> None:
+    def _check(self, rewrite: plan.OffsetRewrite) -> None:
         """What only the run tells of the parents' shapes, each with an error that says what to do.
 
         ::
@@ -236,45 +194,41 @@ class Writer:
             if jnp.shape(w) not in ((), v_prior.shape()):
                 raise ValueError("'w' can't be lined up with 'v': ...")
         """
-        room = self._room_shifted
-        values = [(term.label, term.value) for term in rewrite.terms]
-        scale = scaled_by(rewrite)
-        values += [] if scale is None else [scale]
-        for label, value in values:
+        scale = plan.scaled_by(rewrite)
+        parents = [(term.label, term.value) for term in rewrite.terms]
+        for label, value in [*parents, *([scale] if scale else [])]:
             conditions = [self._failed(check, value.expression) for check in value.checks]
-            if conditions and len(f"if {' or '.join(conditions)}:") <= room:
+            if conditions and len(f"if {' or '.join(conditions)}:") <= self._room:
                 conditions = [" or ".join(conditions)]
-            counted = (ParentHas, ChildHas, PlateAt)
-            claimed = any(isinstance(check, counted) for check in value.checks)
-            words = UNFIT.format(parent=label, child=rewrite.site.name)
-            words = self._string(words + (NAMED if claimed else NAME))
+            claims = plan.ParentHas | plan.ChildHas | plan.PlateAt
+            words = UNFIT.format(parent=label, child=self._site.name)
+            words += NAMED if any(isinstance(check, claims) for check in value.checks) else NAME
+            raised = wrap.raised("ValueError", self._string(words), self._room)
             for condition in conditions:
-                raised = wrap.raised("ValueError", words, room)
-                self._shifts.append((*wrap.statement(f"if {condition}:", room), *raised))
+                self._shift((*wrap.statement(f"if {condition}:", self._room), *raised))
 
-    def _failed(self, check: Check, parent: str) -> str:
+    def _failed(self, check: plan.Check, parent: str) -> str:
         """The condition under which a check fails."""
         match check:
-            case ParentHas(dims):
-                return f"{self._jnp('ndim')}({parent}) != {dims}"
-            case ChildHas(dims):
+            case plan.ChildHas(dims):
                 return f"len({self._shape()}) != {dims}"
-            case PlateAt(dim, text):
+            case plan.ParentHas(dims):
+                return f"{self._jnp('ndim')}({parent}) != {dims}"
+            case plan.PlateAt(dim, text):
                 return f"{grouped(text)} != {dim}"
-        shape = f"{self._jnp('shape')}({parent})"
-        match check:
-            case ShapeOrdered(order):
-                return f"{shape} != {tuple_of(tuple(map(self._part, order)))}"
-            case ShapeAmong(part, [only]):
-                return f"{shape}{index_of(part)} != {self._part(only)}"
-            case ShapeAmong(part, among):
-                return f"{shape}{index_of(part)} not in ({', '.join(map(self._part, among))})"
+            case plan.ShapeOrdered(order):
+                sizes = tuple_of(tuple(map(self._part, order)))
+                return f"{self._jnp('shape')}({parent}) != {sizes}"
+            case plan.ShapeAmong(part, among):
+                shape = f"{self._jnp('shape')}({parent}){index_of(part)}"
+                first, *others = parts = [*map(self._part, among)]
+                return f"{shape} not in ({', '.join(parts)})" if others else f"{shape} != {first}"
 
-    def _part(self, part: Part) -> str:
+    def _part(self, part: plan.Part) -> str:
         """A part of the child's shape, or one of its sizes."""
-        assert isinstance(self._rewrite, OffsetRewrite)
+        assert isinstance(self._rewrite, plan.OffsetRewrite)
         sizes = self._rewrite.sizes
-        if part == NOTHING:
+        if part == plan.NOTHING:
             return "()"
         if sizes is None:
             return f"{self._shape()}{index_of(part)}"
@@ -282,7 +236,7 @@ class Writer:
 
     # -- the offset --------------------------------------------------------------------------------
 
-    def _sum(self, terms: tuple[Term, ...], loc: str) -> None:
+    def _sum(self, terms: tuple[plan.Term, ...], loc: str) -> None:
         """The sum of the terms, and the coefficients that get statements of their own.
 
         Coefficients are declared in the sum itself, unless that is deeper than params may be, or
@@ -290,20 +244,20 @@ class Writer:
         """
         if not terms:
             return
-        room = self._room_shifted
-        if self._rewrite.place.shift == self._rewrite.place.declare:
-            lines = wrap.sum_of(loc, self._signed(terms, named=False), room)
+        if self._place.shift == self._place.declare:
+            lines = wrap.sum_of(loc, self._summands(terms, named=False), self._room)
             if lines is not None:
-                self._shifts.append(lines)
+                self._shift(lines)
                 return
         for term in terms:
             if term.variable:
                 self._declare(f"{term.variable} = {self._coefficient(term.coefficient)}")
-        summed = self._signed(terms, named=True)
-        lines = wrap.sum_of(loc, summed, room)
-        self._shifts += [lines] if lines else wrap.added_up(loc, summed, room)
+        summands = self._summands(terms, named=True)
+        lines = wrap.sum_of(loc, summands, self._room)
+        for each in [lines] if lines else wrap.added_up(loc, summands, self._room):
+            self._shift(each)
 
-    def _signed(self, terms: tuple[Term, ...], *, named: bool) -> list[str]:
+    def _summands(self, terms: tuple[plan.Term, ...], *, named: bool) -> list[str]:
         """The summands of the offset, each after the first with its sign.
 
         `named`: the coefficients are variables, rather than declared on the spot.
@@ -311,59 +265,58 @@ class Writer:
         first, *rest = [self._term(term, named=named) for term in terms]
         return [first, *(f"- {text[1:]}" if text[0] == "-" else f"+ {text}" for text in rest)]
 
-    def _term(self, term: Term, *, named: bool) -> str:
+    def _term(self, term: plan.Term, *, named: bool) -> str:
         """``coefficient * value``; a literal coefficient of 1 is the value itself."""
         value = self._value(term.value)
         match term.coefficient:
-            case Number(1):
+            case plan.Number(1):
                 return value if is_arithmetic(value) else f"({value})"
-            case Number(-1):
+            case plan.Number(-1):
                 return f"-{grouped(value)}"
-            case Number(number):
+            case plan.Number(number):
                 return f"{number!r} * {grouped(value)}"
         xi = term.step or (term.variable if named else self._coefficient(term.coefficient))
         if term.product in ("*", "@"):
             return f"{xi} {term.product} {grouped(value)}"
         return f'{self._jnp("einsum")}("{term.product}", {xi}, {value})'
 
-    def _coefficient(self, coefficient: Coefficient) -> str:
+    def _coefficient(self, coefficient: plan.Coefficient) -> str:
         """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, or an array that is written or loaded."""
         match coefficient:
-            case Param():
+            case plan.Param():
                 return self._param(coefficient)
-            case Number(number, ()):
+            case plan.Number(number, ()):
                 return repr(number)
-            case Number(number, sizes):
+            case plan.Number(number, sizes):
+                jnp = self.spell(JNP)
                 shape = self._shape() if sizes is None else shape_argument(sizes)
                 if number in (0, 1):
-                    return f"{self._spell(JNP)}.{'zeros' if number == 0 else 'ones'}({shape})"
-                return f"{self._spell(JNP)}.full({shape}, {number!r})"
-            case Array(rows, sizes):
-                array = f"{self._spell(JNP)}.array({listed(rows)})"
-            case Stored(file, name, sizes):
-                path = f"{self._spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
-                array = f"{self._spell(JNP)}.load({path})[{self._named(name)}]"
+                    return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
+                return f"{jnp}.full({shape}, {number!r})"
+            case plan.Array(rows, sizes):
+                array = f"{self.spell(JNP)}.array({listed(rows)})"
+            case plan.Stored(file, name, sizes):
+                path = f"{self.spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
+                array = f"{self.spell(JNP)}.load({path})[{self._named(name)}]"
         # An array that is too large fails then, rather than widen the site.
         shape = self._shape() if sizes is None else tuple_of(sizes)
-        return f"{self._spell(JNP)}.broadcast_to({array}, {shape})"
+        return f"{self.spell(JNP)}.broadcast_to({array}, {shape})"
 
-    def _param(self, param: Param, constraint: str = "") -> str:
+    def _param(self, param: plan.Param, constraint: str = "") -> str:
         """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, within a constraint if one is given."""
         arguments = f"{self._named(param.name)}, {self._coefficient(param.start)}"
         if param.event_dim is not None:
             arguments += f", event_dim={param.event_dim}"
         if constraint:
             arguments += f", constraint={self._constraint(constraint)}"
-        return f"{self._spell('numpyro.param')}({arguments})"
+        return f"{self.spell('numpyro.param')}({arguments})"
 
-    def _value(self, value: Value) -> str:
+    def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
-        text = value.expression
-        center = value.center
+        text, center, by = value.expression, value.center, value.reduction
         if "jnp" in text or "jnp" in center:
-            self._spell(JNP, self._sampled)  # imports it as jnp where the file doesn't
-        if value.reduction is not None:
-            by = value.reduction
+            self.spell(JNP, self._sampled)  # imports it as jnp where the file doesn't
+        if by is not None:
             axes = f", axis={by.axes[0] if len(by.axes) == 1 else by.axes}" if by.axes else ""
             keep = ", keepdims=True" if by.keepdims else ""
             text = f"{self._jnp(by.function)}({text}{axes}{keep})"
@@ -374,113 +327,92 @@ class Writer:
             text = f"{grouped(text)}[{', '.join(value.index)}]"
         if center:
             text = text if is_arithmetic(text) else f"({text})"
-            if center.startswith("-") and is_number(center):
-                text = f"{text} + {center[1:]}"
-            else:
-                text = f"{text} - {grouped(center)}"
+            minus = f"+ {center[1:]}" if NEGATIVE.fullmatch(center) else f"- {grouped(center)}"
+            text = f"{text} {minus}"
         if value.guarded:
             text = f"{self._jnp('broadcast_to')}({text}, {self._shape()})"
         return text
 
     # -- the transform -----------------------------------------------------------------------------
 
-    def _scale(self, scale: Scale | None) -> None:
+    def _scale(self, scale: plan.Scale | None) -> None:
         """The param of a scale, and the statement that computes it."""
         match scale:
-            case Learned(variable, param):
+            case plan.Learned(variable, param):
                 self._declare(f"{variable} = {self._param(param, 'positive')}")
-            case Expression(variable, value):
+            case plan.Expression(variable, value):
                 self._shift(f"{variable} = {self._value(value)}")
-            case Power(variable, value, _, 1):
+            case plan.Power(variable, value, _, 1):
                 self._shift(f"{variable} = 1 / {grouped(self._value(value))}")
-            case Power(variable, value, _, power) if power:
+            case plan.Power(variable, value, _, power) if power:
                 self._shift(f"{variable} = {to_power(self._value(value), repr(power))}")
-            case LearnedPower(variable, value, _, param, exponent):
+            case plan.LearnedPower(variable, value, _, param, exponent):
                 self._declare(f"{exponent} = {self._param(param, 'unit_interval')}")
                 self._shift(f"{variable} = {to_power(self._value(value), exponent)}")
 
-    def _transforms(self, rewrite: OffsetRewrite) -> list[str]:
+    def _transforms(self, rewrite: plan.OffsetRewrite) -> Iterator[str]:
         """What happens to the child, from left to right.
 
         Into unconstrained space if the child is constrained, then scaled and shifted, then into
-        another basis.
+        another basis: ``DiscreteCosineTransform(dim=-1)``, for each axis.
         """
-        parts = []
+        transforms = "numpyro.distributions.transforms"
         if rewrite.support is not None:
-            parts.append(f"{self._bijector(rewrite.support)}.inv")
+            yield f"{self._bijector(rewrite.support)}.inv"
         if rewrite.terms or rewrite.scale is not None or rewrite.full:
-            affine = self._spell("numpyro.distributions.transforms.AffineTransform")
+            affine = self.spell(f"{transforms}.AffineTransform")
             match rewrite.scale:
-                case None | Power(power=0):
+                case None | plan.Power(power=0):
                     scale = "1"
                 case float(number):
                     scale = repr(number)
                 case other:
                     scale = other.variable
-            parts.append(f"{affine}({self._loc(rewrite)}, {scale})")
-        if rewrite.basis is not None:
-            parts += self._bases(rewrite.basis)
-        return parts
-
-    def _loc(self, rewrite: OffsetRewrite) -> str:
-        if rewrite.full and rewrite.terms:
-            return f"{self._jnp('broadcast_to')}({rewrite.loc}, {self._shape()})"
-        if rewrite.full:
-            return f"{self._jnp('zeros')}({self._shape()})"
-        return rewrite.loc if rewrite.terms else "0"
-
-    def _bijector(self, support: FixedSupport | PriorSupport) -> str:
-        """The bijection from unconstrained space to the child's support."""
-        match support:
-            case FixedSupport(constraint):
-                space = self._constraint(constraint)
-            case PriorSupport(""):
-                assert isinstance(self._rewrite, OffsetRewrite)
-                assert self._rewrite.prior is not None
-                space = f"{self._rewrite.prior.variable}.support"
-            case PriorSupport(bijector):
-                return bijector
-        return f"{self._spell('numpyro.distributions.transforms.biject_to')}({space})"
-
-    def _bases(self, basis: Basis) -> Iterator[str]:
-        """``DiscreteCosineTransform(dim=-1)``, for each axis"""
+            yield f"{affine}({self._loc(rewrite)}, {scale})"
+        basis = rewrite.basis
+        if basis is None:
+            return
         for dim in basis.dims:
             if dim in basis.over_plates:
-                name = self._spelling.defined(basis.kind, self._rewrite.function)
+                name = self._spelling.defined(basis.kind, rewrite.function)
             else:
-                transform = BASES[basis.kind].transform
-                name = self._spell(f"numpyro.distributions.transforms.{transform}")
+                name = self.spell(f"{transforms}.{BASES[basis.kind].transform}")
             yield f"{name}(dim={dim}{basis.settings})"
 
-    # -- draws by name -----------------------------------------------------------------------------
+    def _loc(self, rewrite: plan.OffsetRewrite) -> str:
+        loc = rewrite.loc if rewrite.terms else ""
+        if rewrite.full and loc:
+            return f"{self._jnp('broadcast_to')}({loc}, {self._shape()})"
+        if rewrite.full:
+            return f"{self._jnp('zeros')}({self._shape()})"
+        return loc or "0"
 
-    def _by_name(self, reparam: str, data: DataDependence) -> Lines:
-        """``if y is None: b_reparam = by_name(b_reparam)``, on two lines"""
-        missing = [f"{part} is None" for part in data.optional]
-        head = wrap.statement(f"if {' or '.join(missing)}:", self._room_shifted)
-        made = self._spelling.by_name(self._rewrite.function)
-        return (*head, f"{' ' * wrap.STEP}{reparam} = {made}({reparam})")
-
-    def _warning(self, data: DataDependence) -> list[str]:
-        """A comment above the reparameterizer, where draws mean something else with other data."""
-        text = f"How {self._site.name} comes from its base depends on "
-        text += f"{' and '.join(data.arguments)}: predict with the plain model."
-        room = min(self._room_shifted, COMMENT)
-        return textwrap.wrap(text, room, initial_indent="# ", subsequent_indent="# ")
+    def _bijector(self, support: plan.FixedSupport | plan.PriorSupport) -> str:
+        """The bijection from unconstrained space to the child's support."""
+        match support:
+            case plan.FixedSupport(constraint):
+                space = self._constraint(constraint)
+            case plan.PriorSupport(""):
+                assert isinstance(self._rewrite, plan.OffsetRewrite)
+                assert self._rewrite.prior is not None
+                space = f"{self._rewrite.prior.variable}.support"
+            case plan.PriorSupport(bijector):
+                return bijector
+        return f"{self.spell('numpyro.distributions.transforms.biject_to')}({space})"
 
     # -- names and strings -------------------------------------------------------------------------
 
-    def _spell(self, dotted: str, moment: Moment | None = None) -> str:
+    def spell(self, dotted: str, moment: Moment | None = None) -> str:
         return self._spelling.of(dotted, moment or self._declared)
 
     def _jnp(self, function: str) -> str:
         """A function of jax.numpy where the child is sampled."""
-        return f"{self._spell(JNP, self._sampled)}.{function}"
+        return f"{self.spell(JNP, self._sampled)}.{function}"
 
     def _constraint(self, name: str) -> str:
-        return f"{self._spell('numpyro.distributions.constraints')}.{name}"
+        return f"{self.spell('numpyro.distributions.constraints')}.{name}"
 
-    def _named(self, name: Name) -> str:
+    def _named(self, name: plan.Name) -> str:
         quote = self._quote
         return f"f{quote}{name.text}{quote}" if name.computed else self._string(name.text)
 
@@ -498,22 +430,12 @@ def to_power(text: str, power: str) -> str:
     return f"{grouped(text)}{'**' if hugged else ' ** '}-{power}"
 
 
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def index_of(part: Part) -> str:
+def index_of(part: plan.Part) -> str:
     """``[0]``, ``[:-1]``; empty for all of a shape"""
-    match part:
-        case Span(start, end):
-            ends = ["" if end is None else str(end) for end in (start, end)]
-            return "" if part == WHOLE else f"[{':'.join(ends)}]"
-        case at:
-            return f"[{at}]"
+    if not isinstance(part, plan.Span):
+        return f"[{part}]"
+    ends = ["" if end is None else str(end) for end in (part.start, part.end)]
+    return "" if part == plan.WHOLE else f"[{':'.join(ends)}]"
 
 
 def shape_argument(sizes: tuple[str, ...]) -> str:
@@ -528,6 +450,4 @@ def tuple_of(sizes: tuple[str, ...]) -> str:
 
 def listed(rows: object) -> str:
     """``[[0.5, 1.0], [0.0, 2.0]]``"""
-    if isinstance(rows, tuple):
-        return f"[{', '.join(map(listed, rows))}]"
-    return repr(rows)
+    return f"[{', '.join(map(listed, rows))}]" if isinstance(rows, tuple) else repr(rows)
