@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import click
 
 from reparam_rewrite.cli import options
-from reparam_rewrite.cli.completion import files
-from reparam_rewrite.cli.exit import DONE, guarded, refused
+from reparam_rewrite.cli.exit import DONE, refused
+from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.fit import PILOTS
 from reparam_rewrite.cli.screen import Screen
 
@@ -27,7 +26,7 @@ Exit status:
 """
 
 
-class Request(NamedTuple):
+class Request(AnyRequest):
     """What is asked for. `keys` to `limit` say how long the runs are."""
 
     model: str
@@ -47,10 +46,6 @@ class Request(NamedTuple):
     limit: float
     state: str | None
     report: str | None
-    form: str
-    quiet: bool
-    verbose: bool
-    color: str
 
     @property
     def kept(self) -> str:
@@ -58,16 +53,13 @@ class Request(NamedTuple):
         return self.state or f"{Path(self.model).stem}.bench.jsonl"
 
 
-@options.command("bench", EPILOG)
+@options.command("bench", Request, EPILOG, "finished runs are kept. ")
 @options.model(".py")
-@click.option(
-    "--config",
-    "-c",
-    "configs",
-    metavar="FILE",
-    multiple=True,
+@options.file(
+    *("--config", "-c", "configs"),
+    endings=[".toml"],
     help="A TOML file that says which sites to offset; give several to compare them.",
-    shell_complete=files(".toml"),
+    multiple=True,
 )
 @options.args()
 @options.function
@@ -102,11 +94,12 @@ class Request(NamedTuple):
     endings=[".html"],
     help="Also write a page of HTML with plots and diffs to this file.",
 )
-@options.form("text", "json", "csv", help="Print tables, JSON or CSV.")
-@options.quiet("Don't say what is running, and how much of it is left.")
-@options.verbose("Show the traceback of an error in the model's code.")
-@options.color
-def command(**given: Any) -> int:
+@options.telling(
+    *("text", "json", "csv"),
+    form="Print tables, JSON or CSV.",
+    quiet="Don't say what is running, and how much of it is left.",
+)
+def command(request: Request, screen: Screen) -> int:
     """Measure what configs are worth to NUTS and SVI on MODEL.
 
     The model as written and each config are compared with what else a person would try: a dense
@@ -114,11 +107,6 @@ def command(**given: Any) -> int:
     kept in a file, from which the same command goes on after it was stopped; delete it to start
     anew.
     """
-    return guarded(run, Request(**given), "finished runs are kept. ")
-
-
-def run(request: Request, screen: Screen) -> int:
-    """Load, run what isn't kept, print. Raises `Refusal` before anything runs."""
     import sys
     from shlex import join
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -29,39 +29,24 @@ EXAMPLES = {
 }
 
 
-class Request(Protocol):
-    """What a command is asked for: a value of its options."""
+class Request:
+    """What a command is asked for: the values of its options, by the names that click gives them.
 
-    @property
-    def model(self) -> str | None: ...
-    @property
-    def color(self) -> str: ...
-    @property
-    def form(self) -> str: ...
-    @property
-    def verbose(self) -> bool: ...
-
-
-Asked = TypeVar("Asked", bound=Request)
-
-
-def guarded(
-    run: Callable[[Asked, Screen], int], request: Asked, left: str = "nothing was written. "
-) -> int:
-    """Do what is asked for, and give the exit status.
-
-    What `run` raises is shown. If it is a mistake of ours, the hint begins with what is `left`.
+    Each command has a class of its own, which says what they are.
     """
-    screen = Screen(request.color, request.form)
-    try:
-        return run(request, screen)
-    except BrokenPipeError:  # `| head` has seen enough
-        discard(sys.stdout)
-        return CUT_OFF
-    except Exception as error:
-        for diagnostic in told(error, request, screen, left):
-            screen.error(diagnostic)
-    return FAILED
+
+    model: str | None = None
+    form: str
+    quiet: bool
+    verbose: bool = False
+    color: str
+
+    def __init__(self, **given: Any) -> None:
+        vars(self).update(given)
+
+    @property
+    def screen(self) -> Screen:
+        return Screen(self.color)
 
 
 def told(error: Exception, request: Request, screen: Screen, left: str) -> Sequence[Diagnostic]:
@@ -71,14 +56,14 @@ def told(error: Exception, request: Request, screen: Screen, left: str) -> Seque
     from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 
     place = None if request.model == "-" else request.model
-    if isinstance(error, Refusal):
-        if request.verbose and error.__cause__ is not None:  # of code of the user's that was run
-            screen.note("".join(traceback.format_exception(error.__cause__)).rstrip())
-        return error.diagnostics
     if isinstance(error, RecursionError):
         return [too_deep(place)]
-    if request.verbose:
-        screen.note("".join(traceback.format_exception(error)).rstrip())
+    # What a refusal was raised from is an error in code of the user's.
+    shown = error.__cause__ if isinstance(error, Refusal) else error
+    if request.verbose and shown is not None:
+        screen.note("".join(traceback.format_exception(shown)).rstrip())
+    if isinstance(error, Refusal):
+        return error.diagnostics
     message = f"internal error: {type(error).__name__}: {error}"
     return [Diagnostic(place, message, please_report(left, request.verbose))]
 
@@ -96,8 +81,49 @@ def refused(place: str | None, message: str, hint: str = "") -> NoReturn:
     raise Refusal(Diagnostic(place, message, hint))
 
 
+class Extra(click.UsageError):
+    """There are more arguments than a command takes: these `words`."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        plural = "s" if len(words) > 1 else ""
+        super().__init__(f"got unexpected extra argument{plural} ({' '.join(words)})")
+        self.words = words
+
+
 class Program(click.Command):
-    """A command that ends with one of the exit codes above."""
+    """A command that ends with one of the exit codes above.
+
+    Its function takes a request, of the class `request`, and the screen of that. What it raises is
+    shown; if it is a mistake of ours, the hint begins with what is `left`.
+    """
+
+    allow_extra_args = True  # so that `parse_args` sees them
+
+    def __init__(self, *, request: type[Request], left: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._request, self._left = request, left
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            raise Extra(extra)
+        return extra
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Do what is asked for, and give the exit status."""
+        assert self.callback is not None
+        request = self._request(**ctx.params)
+        screen = request.screen
+        try:
+            status: int = self.callback(request, screen)
+            return status
+        except BrokenPipeError:  # `| head` has seen enough
+            discard(sys.stdout)
+            return CUT_OFF
+        except Exception as error:
+            for diagnostic in told(error, request, screen, self._left):
+                screen.error(diagnostic)
+        return FAILED
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         # When it ends Python looks for cycles in all that there is, for as long as parsing takes.
@@ -122,22 +148,19 @@ def mistake(error: click.UsageError, command: click.Command) -> Diagnostic:
     from reparam_rewrite.messages import Diagnostic, nearest
 
     known = [name for param in command.params for name in param.opts]
-    if isinstance(error, click.MissingParameter) and error.param is not None:
-        if error.param.name == "model":
-            hint = EXAMPLES.get(command.name or "", EXAMPLES["main"])
-            return Diagnostic(None, "no MODEL is given", hint)
-        hint = "name the TOML file with the offsets: --config FILE."
-        return Diagnostic(None, f"no --{error.param.name} is given", hint)
-    if isinstance(error, click.NoSuchOption):
-        long = [name[2:] for name in known if name.startswith("--")]
-        near = nearest(error.option_name.lstrip("-"), long)
-        hint = f"did you mean --{near[0]}?" if near else "--help lists all of them."
-        return Diagnostic(None, f"there is no option {error.option_name}", hint)
     message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
-    extra = message.partition("got unexpected extra argument")[2].strip("s ()")
-    configs = [word for word in extra.split() if word.endswith(".toml")]
-    if "--config" in known and configs:
-        hint = f"a config has an option before its name: --config {configs[0]}"
-        return Diagnostic(None, message, hint)
-    return Diagnostic(None, message, "--help shows how to call it.")
+    hint = "--help shows how to call it."
+    match error:
+        case click.MissingParameter():  # no other is required
+            message = "no MODEL is given"
+            hint = EXAMPLES.get(command.name or "", EXAMPLES["main"])
+        case click.NoSuchOption(option_name=name):
+            near = nearest(name.lstrip("-"), [one[2:] for one in known if one.startswith("--")])
+            message = f"there is no option {name}"
+            hint = f"did you mean --{near[0]}?" if near else "--help lists all of them."
+        case Extra(words=words) if "--config" in known:
+            configs = [word for word in words if word.endswith(".toml")]
+            if configs:
+                hint = f"a config has an option before its name: --config {configs[0]}"
+    return Diagnostic(None, message, hint)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from reparam_rewrite.cli import options
-from reparam_rewrite.cli.completion import files
-from reparam_rewrite.cli.exit import DONE, guarded, refused
+from reparam_rewrite.cli.exit import DONE, refused
+from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Exit status:
 PILOTS = ("nuts", "laplace", "fullrank")
 
 
-class Request(NamedTuple):
+class Request(AnyRequest):
     """What is asked for. `pilot` is a kind of run or a file of draws."""
 
     model: str
@@ -46,13 +46,9 @@ class Request(NamedTuple):
     output: str | None
     bases: bool
     diff: bool
-    form: str
-    quiet: bool
-    verbose: bool
-    color: str
 
 
-@options.command("fit", EPILOG)
+@options.command("fit", Request, EPILOG)
 @options.model(".py")
 @options.config()
 @options.args()
@@ -63,7 +59,7 @@ class Request(NamedTuple):
     default="nuts",
     show_default=True,
     help="Where the draws are from: a run of nuts, laplace or fullrank, or a file, .npz or .nc.",
-    shell_complete=files(".npz", ".nc"),
+    shell_complete=options.files(".npz", ".nc"),
 )
 @options.number("--draws", 1000, 20, "How many draws to make, of all chains together.")
 @options.number(
@@ -82,11 +78,12 @@ class Request(NamedTuple):
 )
 @options.flag("--bases", help="Also write the bases that make a site narrower into the config.")
 @options.flag("--diff", help="Show what would change in the config, and write nothing.")
-@options.form("text", "json", help="Say what was found in lines or as JSON.")
-@options.quiet("Say nothing but errors and warnings.")
-@options.verbose("Show the traceback of an error in the model's code.")
-@options.color
-def command(**given: Any) -> int:
+@options.telling(
+    *("text", "json"),
+    form="Say what was found in lines or as JSON.",
+    quiet="Say nothing but errors and warnings.",
+)
+def command(request: Request, screen: Screen) -> int:
     """Fit the coefficients of a config to draws from MODEL's posterior.
 
     Each child is regressed on its parents, in unconstrained space. The coefficients are written
@@ -94,11 +91,6 @@ def command(**given: Any) -> int:
     All else in it stays as it is. Coefficients that gain nothing on draws that were held out are
     not written; if none gains anything, the model is better left as it is.
     """
-    return guarded(run, Request(**given))
-
-
-def run(request: Request, screen: Screen) -> int:
-    """Run, regress, then write or show. Raises `Refusal`; nothing is written before that."""
     from pathlib import Path
 
     from reparam_rewrite.config.reading import read_config
@@ -124,8 +116,8 @@ def run(request: Request, screen: Screen) -> int:
     length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
     pilot = fitting.pilot(request.pilot, length)
     fits, warnings, least = fitting.fits(pilot)
-    written_bases: tuple[Better, ...] = ()
     helpful = fitting.bases(fits, pilot)
+    written_bases: tuple[Better, ...] = ()
     while request.bases and helpful:
         # The draws are of the plain model's sites, and so as good for one config as for another.
         settings = read_config(with_bases(settings, helpful).encode(), config)
@@ -134,27 +126,26 @@ def run(request: Request, screen: Screen) -> int:
         fits, warnings, least = fitting.fits(pilot)
         helpful = fitting.bases(fits, pilot)
     known = Bases(written_bases, helpful)
-    worth = is_worth_it(fits) or bool(written_bases)
-    arrays_path = Path(written_to).with_suffix(".npz")
-    fitted = with_fits(settings, fits, request.learn, arrays_path.name) if worth else None
     outputs: list[tuple[str, bytes]] = []
-    if fitted is not None:
-        if fitted.arrays:
-            outputs.append((str(arrays_path), npz_bytes(fitted.arrays)))
-        outputs.append((written_to, fitted.text.encode()))
+    after = before = read_bytes(config, "config")
+    if is_worth_it(fits) or written_bases:
+        arrays_path = Path(written_to).with_suffix(".npz")
+        fitted = with_fits(settings, fits, request.learn, arrays_path.name)
+        after = fitted.text.encode()
+        arrays = [(str(arrays_path), npz_bytes(fitted.arrays))] if fitted.arrays else []
+        outputs = [*arrays, (written_to, after)]
         fitting.check(fitted, written_to)
     written = [] if request.diff else write_outputs(outputs)
-    if request.diff and fitted is not None:
-        before = read_bytes(config, "config")
-        screen.diff(unified_diff(before, fitted.text.encode(), Path(config), Path(config)))
+    if request.diff and outputs:
+        screen.diff(unified_diff(before, after, Path(config), Path(config)))
     if request.form == "json":
         path = written_to if written else None
         screen.print(as_json(fits, known, pilot, least, warnings, path))
     elif not request.quiet:
         screen.account(as_text(fits, known, pilot, least, warnings))
-        screen.account([f"wrote {path}" for path in written])
-    elif warnings:
-        screen.account([f"warning: {warning}" for warning in warnings])
+        screen.account(f"wrote {path}" for path in written)
+    else:
+        screen.account(f"warning: {warning}" for warning in warnings)
     return DONE
 
 

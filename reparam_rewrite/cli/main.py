@@ -14,16 +14,13 @@ import click
 
 from reparam_rewrite import __version__
 from reparam_rewrite.cli import options
-from reparam_rewrite.cli.completion import found_files
-from reparam_rewrite.cli.exit import FAILED, Program, guarded
-from reparam_rewrite.cli.request import Request
-from reparam_rewrite.cli.rewrite import run
+from reparam_rewrite.cli.exit import FAILED, Program
+from reparam_rewrite.cli.report import FORMS, Lines
+from reparam_rewrite.cli.rewrite import Request, run
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-    from reparam_rewrite.messages import Diagnostic
 
 #: The commands beside rewriting, and what `--help` says of each. Each is a `click.Command` called
 #: `command` in a module of that name, which only its own run imports.
@@ -65,14 +62,14 @@ class Rewriter(Program):
     """
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        from click.utils import _detect_program_name
+
         given = arguments[0] if arguments else options.pop("args", None)
         words = list(sys.argv[1:] if given is None else given)
         if words and words[0] in COMMANDS:
-            name = options.pop("prog_name", None) or detected_name()
+            name = options.pop("prog_name", None) or _detect_program_name()
             command_of(words[0]).main(words[1:], prog_name=f"{name} {words[0]}", **options)
-        if words and is_misspelt(*words[:2]):
-            Screen("auto").error(unknown_command(words[0]))
-            sys.exit(FAILED)
+        refuse_misspelt(*words[:2])
         super().main(words, **options)
 
     def make_context(
@@ -83,13 +80,12 @@ class Rewriter(Program):
         **extra: Any,
     ) -> click.Context:
         """Where a shell asks for completions, the command in the first word is what completes."""
-        if not extra.get("resilient_parsing"):
-            return super().make_context(info_name, args, parent, **extra)
-        if args and args[0] in COMMANDS:
+        completes = extra.get("resilient_parsing")
+        if completes and args and args[0] in COMMANDS:
             return command_of(args[0]).make_context(info_name, args[1:], parent, **extra)
-        first = not args
+        first = not args  # which click takes apart
         context = super().make_context(info_name, args, parent, **extra)
-        context.meta[FIRST] = first
+        context.meta[FIRST] = completes and first
         return context
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -106,32 +102,20 @@ def command_of(name: str) -> click.Command:
     return command
 
 
-def detected_name() -> str:
-    """What the program was called as, as click finds it out."""
-    from click.utils import _detect_program_name
-
-    return _detect_program_name()
-
-
-def is_misspelt(word: str, model: str = "") -> bool:
-    """Is it no file, and like the name of a command, or before a file as a command would be?"""
+def refuse_misspelt(word: str = "", model: str = "") -> None:
+    """End where the first word is no file, and like a command, or before a file as one would be."""
     if not word.isalnum() or os.path.lexists(word):
-        return False
-    from reparam_rewrite.messages import nearest
-
-    return bool(nearest(word, COMMANDS)) or os.path.lexists(model)
-
-
-def unknown_command(word: str) -> Diagnostic:
+        return
     from reparam_rewrite.messages import Diagnostic, listed, nearest
 
     like = nearest(word, COMMANDS)
-    hint = (
-        f"did you mean {listed(like, last='or')}?"
-        if like
-        else "rewriting needs no command: reparam-rewrite model.py --config offsets.toml"
-    )
-    return Diagnostic(None, f"there is no command '{word}', and no file", hint)
+    if not like and not os.path.lexists(model):
+        return
+    hint = "rewriting needs no command: reparam-rewrite model.py --config offsets.toml"
+    if like:
+        hint = f"did you mean {listed(like, last='or')}?"
+    Screen("auto").error(Diagnostic(None, f"there is no command '{word}', and no file", hint))
+    sys.exit(FAILED)
 
 
 def model_or_command(
@@ -145,18 +129,19 @@ def model_or_command(
         for name, text in COMMANDS.items()
         if context.meta.get(FIRST) and name.startswith(incomplete)
     ]
-    return [*commands, *found_files(incomplete, options.MODELS)]
+    return [*commands, *options.found_files(incomplete, options.MODELS)]
 
 
-@options.command("main", EPILOG, cls=Rewriter)
+*FIRST_FORMS, LAST_FORM = (form.said for form in FORMS.values())
+
+
+@options.command("main", Request, EPILOG, cls=Rewriter)
 @click.argument("model", metavar="[MODEL]", required=False, shell_complete=model_or_command)
 @options.config("; - reads it from standard input, if the result is printed")
-@options.file(
-    "--output",
-    "-o",
+@options.file_once(
+    *("--output", "-o"),
     endings=options.MODELS,
     help="Write the rewritten model to this file instead of to standard output.",
-    once=True,
 )
 @options.flag("--diff", help="Print what changes as a unified diff, and write nothing.")
 @options.flag("--check", help="Write nothing, and exit with 1 if the output would change.")
@@ -166,15 +151,14 @@ def model_or_command(
 @options.flag(
     "--fail-on-change", help="Exit with 1 if a file was written, as hooks of pre-commit do."
 )
-@options.form(
-    *("text", "json", "github"),
-    help="Report in lines, as JSON on standard output, or as annotations for GitHub.",
+@options.telling(
+    *FORMS,
+    form=f"Report {', '.join(FIRST_FORMS)}, or {LAST_FORM}.",
+    quiet="Don't say what became of the configured sites.",
+    verbose="Say more of every site, and show tracebacks of internal errors.",
 )
-@options.quiet("Don't say what became of the configured sites.")
-@options.verbose("Say more of every site, and show tracebacks of internal errors.")
-@options.color
 @click.version_option(__version__, "--version", "-V", message="reparam-rewrite %(version)s")
-def main(**given: Any) -> int:
+def main(request: Request, screen: Lines) -> int:
     """Rewrite the NumPyro model in MODEL with the offsets that a config asks for.
 
     MODEL is a Python file, a Jupyter notebook (.ipynb), or - for Python on standard input. It is
@@ -185,4 +169,11 @@ def main(**given: Any) -> int:
     Without MODEL, every [[tool.reparam-rewrite.targets]] of the nearest pyproject.toml is
     generated: all of them are written, or none.
     """
-    return guarded(run, Request(**given))
+    from reparam_rewrite.messages import Refusal
+
+    try:
+        return run(request, screen)
+    except Refusal as refusal:
+        if screen.show_refusal(refusal.diagnostics):
+            return FAILED
+        raise

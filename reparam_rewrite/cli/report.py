@@ -1,37 +1,32 @@
-"""What became of targets, as values, and rendered: in lines for a person or GitHub, and as JSON."""
+"""What became of targets, and the forms in which that is told; each is an entry of `FORMS`.
+
+Only click is imported at the top, as `--help` lists the forms.
+"""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, please_report
-from reparam_rewrite.cli.request import Request
 from reparam_rewrite.cli.screen import Screen
-from reparam_rewrite.generation import Outcome
-from reparam_rewrite.messages import Diagnostic, Place
-from reparam_rewrite.plan.values import Account
-from reparam_rewrite.rewriting import Rewrite
-from reparam_rewrite.source.diff import unified_diff
 
+if TYPE_CHECKING:
+    from reparam_rewrite.cli.rewrite import Request
+    from reparam_rewrite.generation import Outcome
+    from reparam_rewrite.messages import Diagnostic, Place
+    from reparam_rewrite.rewriting import Rewrite
+
+#: Of the form of the JSON: it grows when a key changes its meaning or goes away.
 VERSION = 1
-"""Of the form of the JSON: it grows when a key changes its meaning or goes away."""
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """The outcomes of a run, and the outputs that were `written`."""
 
-    outcomes: Sequence[Outcome]
     request: Request
+    outcomes: Sequence[Outcome]
     written: Sequence[str] = ()
-
-    def after(self, written: Sequence[str]) -> Report:
-        return replace(self, written=written)
 
     @property
     def failed(self) -> bool:
@@ -60,39 +55,99 @@ class Report:
             return "written"
         return "would change" if outcome.stale else "up to date"
 
-    def problems(self, outcome: Outcome) -> Iterator[Diagnostic]:
+    def problems(self, outcome: Outcome) -> list[Diagnostic]:
         """What there is to say against a target."""
-        for problem in outcome.refused:
+        from dataclasses import replace
+
+        problems = list(outcome.refused)
+        if outcome.trace:
             hint = please_report("nothing was written. ", self.request.loudness > 1)
-            yield replace(problem, hint=hint) if outcome.trace else problem
+            problems = [replace(problem, hint=hint) for problem in problems]
         if self.is_held(outcome) and outcome.obstacle is not None:
-            yield outcome.obstacle
+            problems.append(outcome.obstacle)
+        return problems
 
 
-# -- for a person --------------------------------------------------------------------------------
+class Lines(Screen):
+    """The account in lines on standard error, for a person: of what is up to date only on demand.
+
+    The other forms derive from it. `said` is what `--help` says of a form.
+    """
+
+    said = "in lines"
+
+    #: Does it need standard output, and an account of every site?
+    is_document = False
+
+    def show(self, report: Report) -> None:
+        """Tell what became of the targets."""
+        request = report.request
+        if request.diff:
+            self.diff(b"".join(map(diff_of, report.outcomes)))
+        for outcome in report.outcomes:
+            if outcome.trace and request.loudness > 1:
+                self.note(outcome.trace)
+            for diagnostic in report.problems(outcome):
+                self.error(diagnostic)
+            if not outcome.refused and not report.is_held(outcome):
+                self.account(lines_of(report, outcome))
+                if request.check and outcome.stale:
+                    self.show_stale(outcome)
+        if request.loudness and request.model is None:
+            ended = "; nothing was written" if report.failed and request.writes else ""
+            self.account([total(list(map(report.status_of, report.outcomes))) + ended])
+
+    def show_stale(self, outcome: Outcome) -> None:
+        """What else is said of an output that would change."""
+
+    def show_refusal(self, diagnostics: Sequence[Diagnostic]) -> bool:
+        """Tell why a run came to nothing, unless it is told as that of any command is."""
+        return False
 
 
-def show(report: Report, screen: Screen) -> None:
-    """All lines, those of targets that are up to date only where they are asked for."""
-    request = report.request
-    if request.diff:
-        screen.diff(b"".join(map(diff_of, report.outcomes)))
-    for outcome in report.outcomes:
-        if outcome.trace and request.loudness > 1:
-            screen.note(outcome.trace)
-        for diagnostic in report.problems(outcome):
-            screen.error(diagnostic)
-        if not outcome.refused and not report.is_held(outcome):
-            screen.account(list(lines_of(report, outcome)))
-            if request.check and outcome.stale:
-                model, config, output = outcome.target
-                message = f"it is not what {model} and {config} give now"
-                hint = "run reparam-rewrite, and commit what it writes."
-                screen.annotation("error", Diagnostic(output, message, hint))
-    if request.loudness and request.model is None:
-        counts = Counter(map(report.status_of, report.outcomes))
-        ended = "; nothing was written" if report.failed and request.writes else ""
-        screen.account([total(counts) + ended])
+class GitHub(Lines):
+    """Errors as annotations, which GitHub shows at their lines."""
+
+    said = "as annotations for GitHub"
+
+    def error(self, diagnostic: Diagnostic) -> None:
+        self.note(annotated(diagnostic))
+
+    def show_stale(self, outcome: Outcome) -> None:
+        from reparam_rewrite.messages import Diagnostic
+
+        model, config, output = outcome.target
+        message = f"it is not what {model} and {config} give now"
+        hint = "run reparam-rewrite, and commit what it writes."
+        self.error(Diagnostic(output, message, hint))
+
+
+class Json(Lines):
+    """For programs."""
+
+    said = "as JSON on standard output"
+    is_document = True
+
+    def show(self, report: Report) -> None:
+        targets = [target_entry(report, outcome) for outcome in report.outcomes]
+        self._show(report.status, targets, ())
+
+    def show_refusal(self, diagnostics: Sequence[Diagnostic]) -> bool:
+        self._show(FAILED, [], list(map(error_entry, diagnostics)))
+        return True
+
+    def _show(self, status: int, targets: Sequence[Any], errors: Sequence[Any]) -> None:
+        import json
+
+        report = {"version": VERSION, "exit_status": status, "targets": targets, "errors": errors}
+        self.print(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+
+#: The forms of the account, by their names for --format. A new one is a class and an entry here.
+FORMS: dict[str, type[Lines]] = {"text": Lines, "json": Json, "github": GitHub}
+
+
+# -- lines ---------------------------------------------------------------------------------------
 
 
 def lines_of(report: Report, outcome: Outcome) -> Iterator[str]:
@@ -105,26 +160,28 @@ def lines_of(report: Report, outcome: Outcome) -> Iterator[str]:
         yield from accounted(outcome.rewrite, request.loudness)
     if not outcome.stale:
         yield f"{output} is up to date"
+    elif request.check and outcome.old is None:
+        yield f"{output} does not exist yet"
     elif request.check:
-        why = f": {outcome.obstacle.message}" if outcome.obstacle else ""
-        missing = outcome.old is None
-        yield f"{output} does not exist yet" if missing else f"{output} would change{why}"
+        yield f"{output} would change{f': {outcome.obstacle.message}' if outcome.obstacle else ''}"
     elif output in report.written:
         yield f"wrote {output}"
 
 
-def total(counts: Counter[str]) -> str:
+def total(statuses: list[str]) -> str:
     """``3 targets: 1 written, 2 up to date``"""
-    count = counts.total()
-    parts = ", ".join(f"{number} {what}" for what, number in counts.items())
-    return f"{count} target{'' if count == 1 else 's'}: {parts}"
+    parts = [f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)]
+    return f"{len(statuses)} target{'' if len(statuses) == 1 else 's'}: {', '.join(parts)}"
 
 
 def diff_of(outcome: Outcome) -> bytes:
+    from pathlib import Path
+
+    from reparam_rewrite.source.diff import unified_diff
+
     if outcome.refused or not outcome.stale:
         return b""
-    path = Path(outcome.target.output)
-    old = outcome.old
+    path, old = Path(outcome.target.output), outcome.old
     return unified_diff(old or b"", outcome.new, None if old is None else path, path)
 
 
@@ -145,40 +202,54 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
         line = f"{account.path}:{account.line} {account.site} "
         if account.skipped:
             line += "is left alone: # reparam: skip"
-            lines.append(line + (f" {asked_by} in {account.function}" if loudness > 1 else ""))
-            continue
-        line += f"<- {', '.join(account.parents)} {asked_by}"
-        if loudness > 1:
-            line += f" in {account.function}, {'; '.join(account.details)}"
+            line += f" {asked_by} in {account.function}" if loudness > 1 else ""
+        else:
+            line += f"<- {', '.join(account.parents)} {asked_by}"
+            if loudness > 1:
+                line += f" in {account.function}, {'; '.join(account.details)}"
         lines.append(line)
         lines += [f"{account.path}:{account.line} note: {note}" for note in account.notes]
     return lines
 
 
-# -- for programs --------------------------------------------------------------------------------
+def annotated(diagnostic: Diagnostic) -> str:
+    """``::error file=model.py,line=3,col=5,title=reparam-rewrite::what is wrong``
+
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+    """
+    from reparam_rewrite.messages import Place
+
+    place, where = diagnostic.place, {}
+    if isinstance(place, Place):
+        where = {"file": place.path, "line": str(place.line), "col": str(place.column)}
+    elif place is not None:
+        where = {"file": place}
+    properties = {**where, "title": "reparam-rewrite"}
+    where_and_what = ",".join(f"{key}={quoted(value, ':,')}" for key, value in properties.items())
+    hint = f"\nhint: {diagnostic.hint}" if diagnostic.hint else ""
+    return f"::error {where_and_what}::{quoted(diagnostic.message + hint)}"
 
 
-def as_json(report: Report) -> str:
-    return dumped(report.status, [target_entry(report, outcome) for outcome in report.outcomes])
+def quoted(text: str, marks: str = "") -> str:
+    """With what would end a workflow command, or a property of it, as its code."""
+    return "".join(f"%{ord(c):02X}" if c in "%\r\n" + marks else c for c in text)
 
 
-def failure(diagnostics: Sequence[Diagnostic]) -> str:
-    """The JSON of a run that came to nothing."""
-    return dumped(FAILED, [], list(map(error_entry, diagnostics)))
+# -- JSON ----------------------------------------------------------------------------------------
 
 
-def dumped(status: int, targets: list[Any], errors: Sequence[Any] = ()) -> str:
-    report = {"version": VERSION, "exit_status": status, "targets": targets, "errors": errors}
-    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+#: What is told of a site.
+SITE = ("site", "function", "path", "line", "parents", "config", "details", "notes", "skipped")
 
 
 def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:
     result = outcome.rewrite
     accounts = () if result is None or result.already else result.accounts
+    sites = [{key: getattr(account, key) for key in SITE} for account in accounts]
     entry = {
         **outcome.target._asdict(),
         "status": report.status_of(outcome),
-        "sites": list(map(site_entry, accounts)),
+        "sites": [{**site, "config": place_entry(site["config"])} for site in sites],
         "errors": list(map(error_entry, report.problems(outcome))),
     }
     if report.request.diff:
@@ -186,25 +257,14 @@ def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:
     return entry
 
 
-def site_entry(account: Account) -> dict[str, Any]:
-    return {
-        "site": account.site,
-        "function": account.function,
-        "path": account.path,
-        "line": account.line,
-        "parents": account.parents,
-        "config": place_entry(account.config),
-        "details": account.details,
-        "notes": account.notes,
-        "skipped": account.skipped,
-    }
-
-
-def place_entry(place: Place) -> dict[str, Any]:
-    return {"path": place.path, "line": place.line, "column": place.column}
-
-
 def error_entry(diagnostic: Diagnostic) -> dict[str, Any]:
-    place = diagnostic.place
-    where = place_entry(place) if isinstance(place, Place) else {"path": place}
-    return {**where, "message": diagnostic.message, "hint": diagnostic.hint}
+    told = {"message": diagnostic.message, "hint": diagnostic.hint}
+    return {**place_entry(diagnostic.place), **told}
+
+
+def place_entry(place: Place | str | None) -> dict[str, Any]:
+    from reparam_rewrite.messages import Place
+
+    if isinstance(place, Place):
+        return {"path": place.path, "line": place.line, "column": place.column}
+    return {"path": place}

@@ -7,40 +7,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from reparam_rewrite.cli.exit import DONE, FAILED, refused
-from reparam_rewrite.cli.request import Request
-from reparam_rewrite.cli.screen import Screen
-
-if TYPE_CHECKING:
-    from reparam_rewrite.source.targets import Target
+from reparam_rewrite.cli.exit import DONE, EXAMPLES, refused
+from reparam_rewrite.cli.exit import Request as AnyRequest
+from reparam_rewrite.cli.report import FORMS, Lines, Report, accounted
 
 #: From so many targets on, a terminal shows how far the run is.
 WORTH_A_BAR = 4
 
-EXAMPLE = "name the file to rewrite: reparam-rewrite model.py --config offsets.toml"
+
+class Request(AnyRequest):
+    """What is asked for. Without a `model` it is every target of the nearest pyproject.toml."""
+
+    config: str | None
+    output: str | None
+    diff: bool
+    check: bool
+    force: bool
+    fail_on_change: bool
+
+    @property
+    def screen(self) -> Lines:
+        return FORMS[self.form](self.color)
+
+    @property
+    def writes(self) -> bool:
+        return not (self.diff or self.check)
+
+    @property
+    def loudness(self) -> int:
+        """How much is said of a site: 0 nothing, 1 a line, 2 a longer one."""
+        return 0 if self.quiet else 1 + self.verbose
 
 
-def run(request: Request, screen: Screen) -> int:
-    """Read, rewrite, then write or compare. Raises `Refusal`; nothing is written before that."""
-    if request.form != "json":
-        return dispatch(request, screen)
-    from reparam_rewrite.messages import Refusal
+def run(request: Request, screen: Lines) -> int:
+    """Print the rewritten model, or generate one target or all, unless they are up to date.
 
-    try:
-        return dispatch(request, screen)
-    except Refusal as refusal:
-        from reparam_rewrite.cli.report import failure
-
-        screen.print(failure(refusal.diagnostics))
-        return FAILED
-
-
-def dispatch(request: Request, screen: Screen) -> int:
+    Raises `Refusal`; nothing is written before that.
+    """
     model, config, output = request.model, request.config, request.output
     if model is None:
-        return rewrite_targets(request, screen)
+        if config is not None or output is not None:
+            given = "--config" if config is not None else "-o"
+            refused(None, f"{given} is given, and no MODEL", EXAMPLES["main"])
+        return generate(None, request, screen)
     if config is None:
         refused(None, "no --config is given", "name the TOML file with the offsets: --config FILE.")
     if model.endswith(".toml"):
@@ -52,39 +62,13 @@ def dispatch(request: Request, screen: Screen) -> int:
     if config == "-":
         hint = "save the config as a file, which the generated one can name."
         refused(None, "a config on standard input is only for printing the result", hint)
-    from reparam_rewrite.source.freshness import known_fresh
-
-    if request.trusts_digests and known_fresh(model, config, output):
-        screen.account([f"{output} is up to date"] if request.loudness else [])
-        return DONE
-    from reparam_rewrite.source.targets import Target
-
-    return generate([Target(model, config, output)], request, screen)
+    return generate((model, config, output), request, screen)
 
 
-def rewrite_targets(request: Request, screen: Screen) -> int:
-    """Rewrite all targets of the nearest pyproject.toml."""
-    if request.config is not None or request.output is not None:
-        given = "--config" if request.config is not None else "-o"
-        refused(None, f"{given} is given, and no MODEL", EXAMPLE)
-    from pathlib import Path
-
-    from reparam_rewrite.source.freshness import known_fresh
-    from reparam_rewrite.source.targets import find_targets
-
-    targets = find_targets(Path())
-    if request.trusts_digests and all(known_fresh(*target) for target in targets):
-        count = f"{len(targets)} target{'' if len(targets) == 1 else 's'}"
-        screen.account([f"{count}: {len(targets)} up to date"] if request.loudness else [])
-        return DONE
-    return generate(targets, request, screen)
-
-
-def print_rewritten(model: str, config: str, request: Request, screen: Screen) -> int:
+def print_rewritten(model: str, config: str, request: Request, screen: Lines) -> int:
     """Rewrite a model to standard output, as it is or as a diff."""
     from pathlib import Path
 
-    from reparam_rewrite.cli.report import accounted
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.diff import unified_diff
@@ -94,13 +78,13 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
 
     if request.check:
         refused(None, "--check has no output to compare with", "name it: -o FILE.")
-    if request.form == "json":
-        message = "--format json goes to standard output, and so does the model"
+    if screen.is_document:
+        message = f"--format {request.form} goes to standard output, and so does the model"
         refused(None, message, "name a file for the model: -o FILE.")
+    if model == config == "-":
+        hint = "save one of them as a file."
+        refused(None, "the model and the config can't both be standard input", hint)
     if config == "-":
-        if model == "-":
-            hint = "save one of them as a file."
-            refused(None, "the model and the config can't both be standard input", hint)
         settings = read_config(read_stdin("config"), "<stdin>")
     else:
         settings = read_config(read_bytes(config, "config"), config)
@@ -115,27 +99,45 @@ def print_rewritten(model: str, config: str, request: Request, screen: Screen) -
     return DONE
 
 
-def generate(targets: Sequence[Target], request: Request, screen: Screen) -> int:
-    """Generate the targets, write all of them or none, and report."""
-    from reparam_rewrite.cli.report import Report, as_json, show
+def generate(one: tuple[str, str, str] | None, request: Request, screen: Lines) -> int:
+    """Generate `one` target, or all of the nearest pyproject.toml, and report.
+
+    All are written, or none.
+    """
+    from pathlib import Path
+
+    from reparam_rewrite.source.freshness import known_fresh
+
+    if one is None:
+        from reparam_rewrite.source.targets import find_targets
+
+        given: Sequence[tuple[str, str, str]] = find_targets(Path())
+    else:
+        given = [one]
+    told_all = request.loudness > 1 or request.force
+    if not (told_all or screen.is_document) and all(known_fresh(*target) for target in given):
+        count = f"{len(given)} target{'' if len(given) == 1 else 's'}"
+        said = f"{one[2]} is up to date" if one else f"{count}: {len(given)} up to date"
+        screen.account([said] if request.loudness else [])
+        return DONE
     from reparam_rewrite.generation import generate_all
     from reparam_rewrite.source.files import write_outputs
+    from reparam_rewrite.source.targets import Target
 
+    targets = [Target(*target) for target in given]
     with progress(screen, len(targets), request) as ready:
-        outcomes = generate_all(targets, request.loudness > 1 or request.force, ready)
-    report = Report(outcomes, request)
+        report = Report(request, generate_all(targets, told_all, ready))
     if request.writes and not report.failed:
-        stale = [(outcome.target.output, outcome.new) for outcome in outcomes if outcome.stale]
-        report = report.after(write_outputs(stale))
-    if request.form == "json":
-        screen.print(as_json(report))
-    else:
-        show(report, screen)
+        stale = [
+            (outcome.target.output, outcome.new) for outcome in report.outcomes if outcome.stale
+        ]
+        report = report._replace(written=write_outputs(stale))
+    screen.show(report)
     return report.status
 
 
 @contextmanager
-def progress(screen: Screen, count: int, request: Request) -> Iterator[Callable[[], None]]:
+def progress(screen: Lines, count: int, request: Request) -> Iterator[Callable[[], None]]:
     """What is to be called after each of `count` targets: it moves a bar, on a terminal."""
     if count < WORTH_A_BAR or request.quiet or not screen.on_terminal:
         yield lambda: None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import click
 
 from reparam_rewrite.cli import options
-from reparam_rewrite.cli.exit import DONE, guarded
+from reparam_rewrite.cli.exit import DONE
+from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 
 EPILOG = """\b
@@ -22,25 +21,18 @@ Examples:
 FILES = {"config": "offsets.schema.json", "targets": "targets.schema.json"}
 
 
-class Request(NamedTuple):
+class Request(AnyRequest):
     of: str
-    model: str | None = None
-    form: str = "json"
-    verbose: bool = False
-    color: str = "never"
+    color = "never"
 
 
-@options.command("schema", EPILOG)
+@options.command("schema", Request, EPILOG, left="")
 @click.argument("of", metavar="[config|targets]", type=click.Choice(list(FILES)), default="config")
-def command(of: str) -> int:
+def command(request: Request, screen: Screen) -> int:
     """Print the JSON Schema of configs, or of the targets in pyproject.toml.
 
     Editors complete and check TOML by it, such as VS Code with Even Better TOML, or taplo.
     """
-    return guarded(run, Request(of), left="")
-
-
-def run(request: Request, screen: Screen) -> int:
     from importlib.resources import files
 
     screen.write((files("reparam_rewrite") / "schemas" / FILES[request.of]).read_bytes())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
+from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -12,16 +14,15 @@ import click
 if TYPE_CHECKING:
     from reparam_rewrite.messages import Diagnostic
 
+#: The colours of the words that begin the lines of a report.
+VERDICTS = {"ok": "green", "DIFFERENT": "red", "UNKNOWN": "yellow", "skipped": "cyan"}
+
 
 class Screen:
-    """Standard output and standard error, each with or without colour.
+    """Standard output and standard error, each with or without colour."""
 
-    form: "github" makes annotations of errors, which GitHub shows at their lines.
-    """
-
-    def __init__(self, color: str, form: str = "text") -> None:
+    def __init__(self, color: str) -> None:
         self._color = color
-        self._form = form
 
     @property
     def on_terminal(self) -> bool:
@@ -43,33 +44,24 @@ class Screen:
         except OSError:
             discard(sys.stderr)
 
-    def account(self, lines: list[str]) -> None:
+    def account(self, lines: Iterable[str]) -> None:
+        """Lines to standard error, with control characters as Python writes them."""
         from reparam_rewrite.messages import printable
 
         for line in lines:
             self.note(printable(line))
 
-    def annotation(self, level: str, diagnostic: Diagnostic) -> None:
-        """For GitHub alone: an "error" or a "warning" at its place."""
-        if self._form == "github":
-            self.note(annotated(level, diagnostic))
-
     def error(self, diagnostic: Diagnostic) -> None:
-        if self._form == "github":
-            self.annotation("error", diagnostic)
-            return
+        """A message to standard error, its parts in colours."""
         head, *rest = str(diagnostic).split("\n")
         if self._colored(sys.stderr):
             place = f"{diagnostic.place}:" if diagnostic.place else ""
             head = click.style(place, bold=True) + click.style(head[len(place) :], fg="red")
-            rest = [
-                click.style(line, fg="red", bold=True)
-                if line.strip() == "^"
-                else click.style(line, fg="cyan")
-                if line.startswith("hint: ")
-                else line
-                for line in rest
-            ]
+            for at, line in enumerate(rest):
+                if line.strip() == "^":
+                    rest[at] = click.style(line, fg="red", bold=True)
+                elif line.startswith("hint: "):
+                    rest[at] = click.style(line, fg="cyan")
         self.note("\n".join([head, *rest]))
 
     def write(self, data: bytes) -> None:
@@ -83,8 +75,7 @@ class Screen:
             while rest:
                 # Under `python -u` a write stops where a pipe breaks or a disk is full, and only
                 # the next one says why.
-                written = sys.stdout.buffer.write(rest)
-                rest = rest[written:]
+                rest = rest[sys.stdout.buffer.write(rest) :]
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             raise
@@ -95,51 +86,28 @@ class Screen:
         """Text to standard output; of paths the bytes that they were given in."""
         self.write(text.encode("utf-8", "surrogateescape"))
 
-    def report(self, lines: list[str]) -> None:
-        """Lines to standard output, the word that begins each in its colour on a terminal."""
-        colors = {"ok": "green", "DIFFERENT": "red", "UNKNOWN": "yellow", "skipped": "cyan"}
-        if self._colored(sys.stdout):
-            for at, line in enumerate(lines):
-                word = line.split(" ")[0]
-                if word in colors:
-                    lines[at] = click.style(word, fg=colors[word]) + line[len(word) :]
-        self.print("".join(f"{line}\n" for line in lines))
+    def report(self, lines: Iterable[str]) -> None:
+        """Lines to standard output, the verdict that begins each in its colour on a terminal."""
+        shown = []
+        for line in lines:
+            word = line.split(" ")[0]
+            if word in VERDICTS and self._colored(sys.stdout):
+                line = click.style(word, fg=VERDICTS[word]) + line[len(word) :]
+            shown.append(f"{line}\n")
+        self.print("".join(shown))
 
     def diff(self, data: bytes) -> None:
-        """A diff, coloured line by line on a terminal."""
+        """A diff to standard output, coloured line by line on a terminal."""
         if not self._colored(sys.stdout):
             self.write(data)
             return
         colors = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
         lines = []
-        for line in data.split(b"\n")[: -1 if data.endswith(b"\n") else None]:
+        for line in BytesIO(data):
+            text = line.removesuffix(b"\n")
             color = b"\x1b[1m" if line[:4] in (b"diff", b"--- ", b"+++ ") else colors.get(line[:1])
-            lines.append(color + line + b"\x1b[0m\n" if color else line + b"\n")
+            lines.append(color + text + b"\x1b[0m\n" if color else line)
         self.write(b"".join(lines))
-
-
-def annotated(level: str, diagnostic: Diagnostic) -> str:
-    """``::error file=model.py,line=3,col=5,title=reparam-rewrite::what is wrong``
-
-    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-    """
-    from reparam_rewrite.messages import Place
-
-    place = diagnostic.place
-    where = {}
-    if isinstance(place, Place):
-        where = {"file": place.path, "line": str(place.line), "col": str(place.column)}
-    elif place is not None:
-        where = {"file": place}
-    properties = {**where, "title": "reparam-rewrite"}
-    where_and_what = ",".join(f"{key}={quoted(value, ':,')}" for key, value in properties.items())
-    hint = f"\nhint: {diagnostic.hint}" if diagnostic.hint else ""
-    return f"::{level} {where_and_what}::{quoted(diagnostic.message + hint)}"
-
-
-def quoted(text: str, marks: str = "") -> str:
-    """With what would end a workflow command, or a property of it, as its code."""
-    return "".join(f"%{ord(c):02X}" if c in "%\r\n" + marks else c for c in text)
 
 
 def unwritable(error: OSError | None) -> Diagnostic:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from reparam_rewrite.cli import options
-from reparam_rewrite.cli.exit import DONE, guarded, refused
+from reparam_rewrite.cli.exit import DONE, refused
+from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Exit status:
 """
 
 
-class Request(NamedTuple):
+class Request(AnyRequest):
     """What is asked for. `write` and `dag` are the files for the config and for the picture."""
 
     model: str
@@ -37,13 +38,9 @@ class Request(NamedTuple):
     write: str | None
     dag: str | None
     force: bool
-    form: str
-    quiet: bool
-    verbose: bool
-    color: str
 
 
-@options.command("suggest", EPILOG)
+@options.command("suggest", Request, EPILOG)
 @options.model(*options.MODELS)
 @options.args("Run the model once, with these:")
 @options.function
@@ -58,27 +55,30 @@ class Request(NamedTuple):
     help="Draw the sites, their priors and the offsets into this file: .svg, .png, .html or .dot.",
 )
 @options.flag("--force", help="Overwrite files that are there already.")
-@options.form("toml", "json", help="Print what is proposed as TOML or as JSON.")
-@options.quiet("Don't say which files were written.")
-@options.verbose("Show the traceback of an error in the model's code.")
-@options.color
-def command(**given: Any) -> int:
+@options.telling(
+    *("toml", "json"),
+    form="Print what is proposed as TOML or as JSON.",
+    quiet="Don't say which files were written.",
+)
+def command(request: Request, screen: Screen) -> int:
     """Read the NumPyro model in MODEL, and print a config for it.
 
     Whatever is added up in the location of an observed site is sampled around what was added
     before. Every line of the config has a comment with its reason and the line of the model; sites
     that are left alone are listed with why. The model isn't run, unless --args are given.
     """
-    return guarded(run, Request(**given))
+    import os
+    from pathlib import Path
 
-
-def run(request: Request, screen: Screen) -> int:
-    """Read, propose, then write or print. Raises `Refusal`; nothing is written before that."""
-    from reparam_rewrite.source.files import write_outputs
+    from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.suggest import suggest, to_json, to_text
+    from reparam_rewrite.suggest.dot import KINDS, drawn
 
-    kind = drawing_kind(request.dag) if request.dag is not None else ""
+    kind = Path(request.dag or "").suffix.lower().lstrip(".")
+    if request.dag is not None and kind not in KINDS:
+        hint = "name a file that ends in .svg, .png, .html or .dot."
+        refused(request.dag, "it can't be told how to draw it", hint)
     document = read(request.model)
     if request.args_given is None:
         suggestion = suggest(document, request.function)
@@ -87,11 +87,12 @@ def run(request: Request, screen: Screen) -> int:
     text = to_text(suggestion)
     outputs = [(request.write, text.encode())] if request.write is not None else []
     if request.dag is not None:
-        from reparam_rewrite.suggest.dot import drawn
-
         outputs.append((request.dag, drawn(suggestion, kind)))
     for path, data in outputs:
-        refuse_to_overwrite(request.model, path, data, request.force)
+        refuse_same_file(request.model, path)
+        kept = not request.force and os.path.lexists(path)
+        if kept and read_bytes(path, "output") != data:
+            refused(path, "the file exists", "--force overwrites it.")
     written = write_outputs(outputs)
     if request.form == "json":
         screen.print(to_json(suggestion, text))
@@ -101,30 +102,6 @@ def run(request: Request, screen: Screen) -> int:
         up_to_date = [f"{path} is up to date" for path, _ in outputs if path not in written]
         screen.account([*(f"wrote {path}" for path in written), *up_to_date])
     return DONE
-
-
-def drawing_kind(path: str) -> str:
-    """What to draw, by the ending of the file."""
-    from pathlib import Path
-
-    from reparam_rewrite.suggest.dot import KINDS
-
-    kind = Path(path).suffix.lower().lstrip(".")
-    if kind not in KINDS:
-        hint = "name a file that ends in .svg, .png, .html or .dot."
-        refused(path, "it can't be told how to draw it", hint)
-    return kind
-
-
-def refuse_to_overwrite(model: str, path: str, data: bytes, force: bool) -> None:
-    """Raise `Refusal` for the model itself, and for another file that is there already."""
-    import os
-
-    from reparam_rewrite.source.files import read_bytes, refuse_same_file
-
-    refuse_same_file(model, path)
-    if not force and os.path.lexists(path) and read_bytes(path, "output") != data:
-        refused(path, "the file exists", "--force overwrites it.")
 
 
 def with_run(document: Document, function: str | None, args_given: str) -> Suggestion:

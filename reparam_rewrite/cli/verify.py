@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reparam_rewrite.cli import options
-from reparam_rewrite.cli.completion import files
-from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, guarded, refused
+from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, refused
+from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.verify.checks import CHECKS, NEEDED
 
@@ -34,7 +34,7 @@ Exit status:
 SKIPPED = [check for check in CHECKS if check not in NEEDED]
 
 
-class Request(NamedTuple):
+class Request(AnyRequest):
     """What is asked for. Without `generated` it is what `config` makes of the model."""
 
     model: str
@@ -46,15 +46,13 @@ class Request(NamedTuple):
     points: int
     seed: int
     skip: tuple[str, ...]
-    form: str
-    quiet: bool
-    verbose: bool
-    color: str
 
 
-@options.command("verify", EPILOG)
+@options.command("verify", Request, EPILOG, left="")
 @options.model(".py")
-@click.argument("generated", metavar="[GENERATED]", required=False, shell_complete=files(".py"))
+@click.argument(
+    "generated", metavar="[GENERATED]", required=False, shell_complete=options.files(".py")
+)
 @options.config()
 @options.args()
 @options.function
@@ -74,11 +72,13 @@ class Request(NamedTuple):
     type=click.Choice(SKIPPED),
     help=f"Leave this check out; may be given several times. One of {', '.join(SKIPPED)}.",
 )
-@options.form("text", "json", help="Print the report as lines or as JSON.")
-@options.quiet("Print only what is different, and the verdict.")
-@options.verbose("Show the traceback of an error in the models' code.")
-@options.color
-def command(**given: Any) -> int:
+@options.telling(
+    *("text", "json"),
+    form="Print the report as lines or as JSON.",
+    quiet="Print only what is different, and the verdict.",
+    verbose="Show the traceback of an error in the models' code.",
+)
+def command(request: Request, screen: Screen) -> int:
     """Check that GENERATED is the same model as MODEL, in other coordinates.
 
     Both are run, at random values of all latent sites and coefficients: log densities must differ
@@ -86,11 +86,6 @@ def command(**given: Any) -> int:
     and gradients must be as they were. Without GENERATED, it is what --config makes of MODEL; with
     both, GENERATED must also be what the config asks for.
     """
-    return guarded(run, Request(**given), left="")
-
-
-def run(request: Request, screen: Screen) -> int:
-    """Load, run and compare. Raises `Refusal` for what can't be checked."""
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.running.environment import prepare
     from reparam_rewrite.source.files import read_bytes
