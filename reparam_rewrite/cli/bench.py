@@ -8,7 +8,6 @@ import click
 
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import DONE, refused
-from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.fit import PILOTS
 from reparam_rewrite.cli.screen import Screen
 
@@ -26,26 +25,49 @@ Exit status:
 """
 
 
-class Request(AnyRequest):
+class Request(options.Request):
     """What is asked for. `keys` to `limit` say how long the runs are."""
 
-    model: str
-    configs: tuple[str, ...]
-    args_given: str | None
-    function: str | None
-    nuts: bool
-    svi: bool
-    fit: bool
-    pilot: str
-    no_rivals: bool
-    keys: int
-    draws: int
-    warmup: int
-    chains: int
-    steps: int
-    limit: float
-    state: str | None
-    report: str | None
+    model: str = options.model(".py")
+    configs: tuple[str, ...] = options.file(
+        "A TOML file that says which sites to offset; give several to compare them.",
+        *("--config", "-c"),
+        endings=[".toml"],
+        multiple=True,
+    )
+    args_given: str | None = options.args()
+    function: str | None = options.function()
+    nuts: bool = options.flag(
+        "Compare under NUTS, which is done too if neither --nuts nor --svi is given."
+    )
+    svi: bool = options.flag("Compare guides that are trained with SVI.")
+    fit: bool = options.flag(
+        "Compare each config also as `fit` leaves it; what its pilot costs is counted."
+    )
+    pilot: str = options.choice("What --fit takes its draws from.", of=PILOTS)
+    no_rivals: bool = options.flag("Compare only the model as written and the configs.")
+    keys: int = options.number(3, 1, "With how many random keys everything is run.")
+    draws: int = options.number(1000, 100, "How many draws each chain keeps.")
+    warmup: int = options.number(
+        1000, 25, "How many draws each chain is warmed up with, before those."
+    )
+    chains: int = options.number(2, 2, "How many chains each key runs.")
+    steps: int = options.number(10_000, 100, "How many steps SVI takes.")
+    limit: float = options.option(
+        type=click.FloatRange(1),
+        default=600,
+        show_default=True,
+        help="After how many seconds the run of one key is stopped.",
+    )
+    state: str | None = options.file(
+        "The file that keeps finished runs; without it, MODEL.bench.jsonl in this folder.",
+        endings=[".jsonl"],
+    )
+    report: str | None = options.file(
+        "Also write a page of HTML with plots and diffs to this file.", endings=[".html"]
+    )
+    form: str = options.form("Print tables, JSON or CSV.", "text", "json", "csv")
+    quiet: bool = options.quiet("Don't say what is running, and how much of it is left.")
 
     @property
     def kept(self) -> str:
@@ -54,51 +76,6 @@ class Request(AnyRequest):
 
 
 @options.command("bench", Request, EPILOG, "finished runs are kept. ")
-@options.model(".py")
-@options.file(
-    *("--config", "-c", "configs"),
-    endings=[".toml"],
-    help="A TOML file that says which sites to offset; give several to compare them.",
-    multiple=True,
-)
-@options.args()
-@options.function
-@options.flag(
-    "--nuts", help="Compare under NUTS, which is done too if neither --nuts nor --svi is given."
-)
-@options.flag("--svi", help="Compare guides that are trained with SVI.")
-@options.flag(
-    "--fit", help="Compare each config also as `fit` leaves it; what its pilot costs is counted."
-)
-@options.choice("--pilot", of=PILOTS, help="What --fit takes its draws from.")
-@options.flag("--no-rivals", help="Compare only the model as written and the configs.")
-@options.number("--keys", 3, 1, "With how many random keys everything is run.")
-@options.number("--draws", 1000, 100, "How many draws each chain keeps.")
-@options.number("--warmup", 1000, 25, "How many draws each chain is warmed up with, before those.")
-@options.number("--chains", 2, 2, "How many chains each key runs.")
-@options.number("--steps", 10_000, 100, "How many steps SVI takes.")
-@click.option(
-    "--limit",
-    type=click.FloatRange(1),
-    default=600,
-    show_default=True,
-    help="After how many seconds the run of one key is stopped.",
-)
-@options.file(
-    "--state",
-    endings=[".jsonl"],
-    help="The file that keeps finished runs; without it, MODEL.bench.jsonl in this folder.",
-)
-@options.file(
-    "--report",
-    endings=[".html"],
-    help="Also write a page of HTML with plots and diffs to this file.",
-)
-@options.telling(
-    *("text", "json", "csv"),
-    form="Print tables, JSON or CSV.",
-    quiet="Don't say what is running, and how much of it is left.",
-)
 def command(request: Request, screen: Screen) -> int:
     """Measure what configs are worth to NUTS and SVI on MODEL.
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import DONE, refused
-from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -30,59 +27,42 @@ Exit status:
 PILOTS = ("nuts", "laplace", "fullrank")
 
 
-class Request(AnyRequest):
+class Request(options.Request):
     """What is asked for. `pilot` is a kind of run or a file of draws."""
 
-    model: str
-    config: str | None
-    args_given: str | None
-    function: str | None
-    pilot: str
-    draws: int
-    warmup: int
-    chains: int
-    seed: int
-    learn: bool
-    output: str | None
-    bases: bool
-    diff: bool
+    model: str = options.model(".py")
+    config: str | None = options.config()
+    args_given: str | None = options.args()
+    function: str | None = options.function()
+    pilot: str = options.option(
+        metavar="PILOT",
+        default="nuts",
+        show_default=True,
+        help="Where the draws are from: a run of nuts, laplace or fullrank, or a file, "
+        ".npz or .nc.",
+        shell_complete=options.files(".npz", ".nc"),
+    )
+    draws: int = options.number(1000, 20, "How many draws to make, of all chains together.")
+    warmup: int = options.number(
+        500, 1, "How many draws each chain of NUTS is warmed up with, before those."
+    )
+    chains: int = options.number(2, 1, "How many chains of NUTS to run.")
+    seed: int = options.number(0, 0, "The seed of the draws.")
+    learn: bool = options.flag(
+        "Keep the coefficients as params, which SVI goes on to learn from where fit leaves them."
+    )
+    output: str | None = options.file(
+        "Write the fitted config to this file instead of into the config itself.",
+        *("-o", "--output"),
+        endings=[".toml"],
+    )
+    bases: bool = options.flag("Also write the bases that make a site narrower into the config.")
+    diff: bool = options.flag("Show what would change in the config, and write nothing.")
+    form: str = options.form("Say what was found in lines or as JSON.", "text", "json")
+    quiet: bool = options.quiet("Say nothing but errors and warnings.")
 
 
 @options.command("fit", Request, EPILOG)
-@options.model(".py")
-@options.config()
-@options.args()
-@options.function
-@click.option(
-    "--pilot",
-    metavar="PILOT",
-    default="nuts",
-    show_default=True,
-    help="Where the draws are from: a run of nuts, laplace or fullrank, or a file, .npz or .nc.",
-    shell_complete=options.files(".npz", ".nc"),
-)
-@options.number("--draws", 1000, 20, "How many draws to make, of all chains together.")
-@options.number(
-    "--warmup", 500, 1, "How many draws each chain of NUTS is warmed up with, before those."
-)
-@options.number("--chains", 2, 1, "How many chains of NUTS to run.")
-@options.number("--seed", 0, 0, "The seed of the draws.")
-@options.flag(
-    "--learn",
-    help="Keep the coefficients as params, which SVI goes on to learn from where fit leaves them.",
-)
-@options.file(
-    *("-o", "--output"),
-    endings=[".toml"],
-    help="Write the fitted config to this file instead of into the config itself.",
-)
-@options.flag("--bases", help="Also write the bases that make a site narrower into the config.")
-@options.flag("--diff", help="Show what would change in the config, and write nothing.")
-@options.telling(
-    *("text", "json"),
-    form="Say what was found in lines or as JSON.",
-    quiet="Say nothing but errors and warnings.",
-)
 def command(request: Request, screen: Screen) -> int:
     """Fit the coefficients of a config to draws from MODEL's posterior.
 

@@ -16,7 +16,7 @@ from reparam_rewrite import __version__
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import FAILED, Program
 from reparam_rewrite.cli.report import FORMS, Lines
-from reparam_rewrite.cli.rewrite import Request, run
+from reparam_rewrite.cli.rewrite import run
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -135,28 +135,47 @@ def model_or_command(
 *FIRST_FORMS, LAST_FORM = (form.said for form in FORMS.values())
 
 
+class Request(options.Request):
+    """What is asked for. Without a `model` it is every target of the nearest pyproject.toml."""
+
+    model: str | None = options.argument("[MODEL]", required=False, shell_complete=model_or_command)
+    config: str | None = options.config(
+        "; - reads it from standard input, if the result is printed"
+    )
+    output: str | None = options.file_once(
+        "Write the rewritten model to this file instead of to standard output.",
+        *("--output", "-o"),
+        endings=options.MODELS,
+    )
+    diff: bool = options.flag("Print what changes as a unified diff, and write nothing.")
+    check: bool = options.flag("Write nothing, and exit with 1 if the output would change.")
+    force: bool = options.flag(
+        "Overwrite the output even if it was not generated, or was edited since."
+    )
+    fail_on_change: bool = options.flag(
+        "Exit with 1 if a file was written, as hooks of pre-commit do."
+    )
+    form: str = options.form(f"Report {', '.join(FIRST_FORMS)}, or {LAST_FORM}.", *FORMS)
+    quiet: bool = options.quiet("Don't say what became of the configured sites.")
+    verbose: bool = options.verbose(
+        "Say more of every site, and show tracebacks of internal errors."
+    )
+
+    @property
+    def screen(self) -> Lines:
+        return FORMS[self.form](self.color)
+
+    @property
+    def writes(self) -> bool:
+        return not (self.diff or self.check)
+
+    @property
+    def loudness(self) -> int:
+        """How much is said of a site: 0 nothing, 1 a line, 2 a longer one."""
+        return 0 if self.quiet else 1 + self.verbose
+
+
 @options.command("main", Request, EPILOG, cls=Rewriter)
-@click.argument("model", metavar="[MODEL]", required=False, shell_complete=model_or_command)
-@options.config("; - reads it from standard input, if the result is printed")
-@options.file_once(
-    *("--output", "-o"),
-    endings=options.MODELS,
-    help="Write the rewritten model to this file instead of to standard output.",
-)
-@options.flag("--diff", help="Print what changes as a unified diff, and write nothing.")
-@options.flag("--check", help="Write nothing, and exit with 1 if the output would change.")
-@options.flag(
-    "--force", help="Overwrite the output even if it was not generated, or was edited since."
-)
-@options.flag(
-    "--fail-on-change", help="Exit with 1 if a file was written, as hooks of pre-commit do."
-)
-@options.telling(
-    *FORMS,
-    form=f"Report {', '.join(FIRST_FORMS)}, or {LAST_FORM}.",
-    quiet="Don't say what became of the configured sites.",
-    verbose="Say more of every site, and show tracebacks of internal errors.",
-)
 @click.version_option(__version__, "--version", "-V", message="reparam-rewrite %(version)s")
 def main(request: Request, screen: Lines) -> int:
     """Rewrite the NumPyro model in MODEL with the offsets that a config asks for.

@@ -1,5 +1,5 @@
-"""The options of the commands: the few forms that they have, those that several share, and what a
-shell offers after Tab where a file is wanted.
+"""The options of the commands as fields of their requests: the few forms that options have, those
+that several commands share, and what a shell offers after Tab where a file is wanted.
 
 The rest, such as options and their choices, click completes by itself.
 """
@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reparam_rewrite.cli.exit import Program, Request
+from reparam_rewrite.cli.exit import Program
+from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-#: What adds an option to a command.
-Decorator = Callable[[Any], Any]
 
 #: The paths that a model can have.
 MODELS = (".py", ".ipynb")
@@ -27,39 +26,36 @@ MODELS = (".py", ".ipynb")
 ODD = frozenset(" \t\n'\"\\$`!&|;<>()[]{}*?#~,")
 
 
-def command(
-    name: str,
-    request: type[Request],
-    epilog: str,
-    left: str = "nothing was written. ",
-    cls: type[Program] = Program,
-) -> Callable[[Callable[..., int]], click.Command]:
-    """Make a function of a request and its screen a command; `epilog` stands below the options.
+def option(*names: str, **settings: Any) -> Any:
+    """A field that is an option; without `names` it is called as the field is."""
 
-    What is `left` of a run that ends with a mistake of ours begins the hint.
-    """
-    context = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-    about: dict[str, Any] = {"epilog": epilog, "request": request, "left": left}
-    return click.command(cls=cls, name=name, context_settings=context, **about)
+    def made(field: str) -> click.Option:
+        return click.Option([field, *(names or [f"--{field.replace('_', '-')}"])], **settings)
+
+    return partial(made)
 
 
-def flag(*names: str, help: str) -> Decorator:
+def argument(metavar: str, **settings: Any) -> Any:
+    """A field that is an argument."""
+    return partial(lambda field: click.Argument([field], metavar=metavar, **settings))
+
+
+def flag(help: str, *names: str) -> Any:
     """An option without a value."""
-    return click.option(*names, is_flag=True, help=help)
+    return option(*names, is_flag=True, help=help)
 
 
-def number(name: str, default: int, least: int, help: str) -> Decorator:
+def number(default: int, least: int, help: str) -> Any:
     """An option whose value is a whole number."""
-    kind = click.IntRange(least)
-    return click.option(name, type=kind, default=default, show_default=True, help=help)
+    return option(type=click.IntRange(least), default=default, show_default=True, help=help)
 
 
-def file(*names: str, endings: Sequence[str], help: str, **more: Any) -> Decorator:
+def file(help: str, *names: str, endings: Sequence[str], **more: Any) -> Any:
     """An option whose value is the path of a file."""
-    return click.option(*names, metavar="FILE", help=help, shell_complete=files(*endings), **more)
+    return option(*names, metavar="FILE", help=help, shell_complete=files(*endings), **more)
 
 
-def file_once(*names: str, endings: Sequence[str], help: str) -> Decorator:
+def file_once(help: str, *names: str, endings: Sequence[str]) -> Any:
     """One that may be given once; click would take the last of several."""
 
     def only_one(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> str | None:
@@ -68,69 +64,116 @@ def file_once(*names: str, endings: Sequence[str], help: str) -> Decorator:
             raise click.UsageError(message, ctx)
         return values[0] if values else None
 
-    return file(*names, endings=endings, help=help, multiple=True, callback=only_one)
+    return file(help, *names, endings=endings, multiple=True, callback=only_one)
 
 
-def choice(*names: str, of: Collection[str], help: str) -> Decorator:
+def choice(help: str, *names: str, of: Collection[str]) -> Any:
     """An option whose value is one of a few words, by default the first."""
     kind = click.Choice(list(of))
-    return click.option(*names, type=kind, default=next(iter(of)), show_default=True, help=help)
+    return option(*names, type=kind, default=next(iter(of)), show_default=True, help=help)
 
 
-def model(*endings: str) -> Decorator:
+def model(*endings: str) -> Any:
     """The argument MODEL."""
-    return click.argument("model", metavar="MODEL", shell_complete=files(*endings))
+    return argument("MODEL", shell_complete=files(*endings))
 
 
-def config(more: str = "") -> Decorator:
+def config(more: str = "") -> Any:
     """The option --config; `more` ends what is said of it."""
-    text = f"The TOML file that says which sites to offset{more}."
-    return file_once("--config", "-c", endings=[".toml"], help=text)
+    said = f"The TOML file that says which sites to offset{more}."
+    return file_once(said, "--config", "-c", endings=[".toml"])
 
 
-def args(what: str = "What to call the model with:") -> Decorator:
+def args(what: str = "What to call the model with:") -> Any:
     """The option --args, the arguments of the call; what it says of itself begins with `what`."""
-    return click.option(
-        "--args",
-        "args_given",
-        metavar="ARGS",
-        help=f"{what} FILE.py:FUNCTION, a function that returns (args, kwargs), "
-        "or an expression for such a pair.",
-        shell_complete=files(".py"),
+    said = "a function that returns (args, kwargs), or an expression for such a pair."
+    said = f"{what} FILE.py:FUNCTION, {said}"
+    return option("--args", metavar="ARGS", help=said, shell_complete=files(".py"))
+
+
+def function() -> Any:
+    """The option --function."""
+    said = "Which function is the model, if the file has several that could be."
+    return option(metavar="NAME", help=said)
+
+
+def form(help: str, *forms: str) -> Any:
+    """The option --format."""
+    return choice(help, "--format", of=forms)
+
+
+def quiet(help: str) -> Any:
+    """The option --quiet."""
+    return flag(help, "--quiet", "-q")
+
+
+def verbose(help: str) -> Any:
+    """The option --verbose."""
+    return flag(help, "--verbose", "-v")
+
+
+class Bare:
+    """What a command is asked for: the values of its options, as click gives them.
+
+    Each command has a class of its own, whose fields are made by the functions above: they say
+    what its options are, in the order of its help.
+    """
+
+    model: str | None = None
+    verbose: bool = False
+    color: str = "never"
+
+    def __init__(self, **given: Any) -> None:
+        vars(self).update(given)
+
+    @property
+    def screen(self) -> Screen:
+        return Screen(self.color)
+
+    @classmethod
+    def params(cls) -> list[click.Parameter]:
+        """What click reads of the words of a command, in the order of its help."""
+        fields = {
+            name: value
+            for kind in cls.__mro__
+            for name, value in vars(kind).items()
+            if getattr(cls, name) is value and isinstance(value, partial)
+        }
+        return [made(name) for name, made in fields.items()]
+
+
+class Request(Bare):
+    """The same, for all commands that say what they do."""
+
+    form: str
+    quiet: bool
+    verbose: bool = verbose("Show the traceback of an error in the model's code.")
+    color: str = choice(
+        "When to use colour; auto does on a terminal, unless NO_COLOR is set.",
+        of=["auto", "always", "never"],
     )
 
 
-function = click.option(
-    "--function",
-    metavar="NAME",
-    help="Which function is the model, if the file has several that could be.",
-)
+def command(
+    name: str,
+    request: type[Bare],
+    epilog: str,
+    left: str = "nothing was written. ",
+    cls: type[Program] = Program,
+) -> Callable[[Callable[..., int]], click.Command]:
+    """Make a function of a request and its screen a command; `epilog` stands below the options.
 
-
-def telling(
-    *forms: str,
-    form: str,
-    quiet: str,
-    verbose: str = "Show the traceback of an error in the model's code.",
-) -> Decorator:
-    """The options --format, --quiet, --verbose and --color, with what they say of themselves."""
-    options = (
-        choice("--format", "form", of=forms, help=form),
-        flag("--quiet", "-q", help=quiet),
-        flag("--verbose", "-v", help=verbose),
-        choice(
-            "--color",
-            of=["auto", "always", "never"],
-            help="When to use colour; auto does on a terminal, unless NO_COLOR is set.",
-        ),
+    What is `left` of a run that ends with a mistake of ours begins the hint.
+    """
+    return click.command(
+        cls=cls,
+        name=name,
+        epilog=epilog,
+        params=request.params(),
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        request=request,
+        left=left,
     )
-
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 def files(

@@ -12,7 +12,7 @@ from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, please_report
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from reparam_rewrite.cli.rewrite import Request
+    from reparam_rewrite.cli.main import Request
     from reparam_rewrite.generation import Outcome
     from reparam_rewrite.messages import Diagnostic, Place
     from reparam_rewrite.rewriting import Rewrite

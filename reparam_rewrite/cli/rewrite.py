@@ -7,37 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from reparam_rewrite.cli.exit import DONE, EXAMPLES, refused
-from reparam_rewrite.cli.exit import Request as AnyRequest
-from reparam_rewrite.cli.report import FORMS, Lines, Report, accounted
+from reparam_rewrite.cli.report import Lines, Report, accounted
+
+if TYPE_CHECKING:
+    from reparam_rewrite.cli.main import Request
 
 #: From so many targets on, a terminal shows how far the run is.
 WORTH_A_BAR = 4
-
-
-class Request(AnyRequest):
-    """What is asked for. Without a `model` it is every target of the nearest pyproject.toml."""
-
-    config: str | None
-    output: str | None
-    diff: bool
-    check: bool
-    force: bool
-    fail_on_change: bool
-
-    @property
-    def screen(self) -> Lines:
-        return FORMS[self.form](self.color)
-
-    @property
-    def writes(self) -> bool:
-        return not (self.diff or self.check)
-
-    @property
-    def loudness(self) -> int:
-        """How much is said of a site: 0 nothing, 1 a line, 2 a longer one."""
-        return 0 if self.quiet else 1 + self.verbose
 
 
 def run(request: Request, screen: Lines) -> int:

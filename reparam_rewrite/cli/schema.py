@@ -6,7 +6,6 @@ import click
 
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import DONE
-from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 
 EPILOG = """\b
@@ -21,13 +20,13 @@ Examples:
 FILES = {"config": "offsets.schema.json", "targets": "targets.schema.json"}
 
 
-class Request(AnyRequest):
-    of: str
-    color = "never"
+class Request(options.Bare):
+    """What is asked for: the schema of configs or of targets."""
+
+    of: str = options.argument("[config|targets]", type=click.Choice(list(FILES)), default="config")
 
 
 @options.command("schema", Request, EPILOG, left="")
-@click.argument("of", metavar="[config|targets]", type=click.Choice(list(FILES)), default="config")
 def command(request: Request, screen: Screen) -> int:
     """Print the JSON Schema of configs, or of the targets in pyproject.toml.
 

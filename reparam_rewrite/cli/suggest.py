@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import DONE, refused
-from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -29,37 +28,27 @@ Exit status:
 """
 
 
-class Request(AnyRequest):
+class Request(options.Request):
     """What is asked for. `write` and `dag` are the files for the config and for the picture."""
 
-    model: str
-    args_given: str | None
-    function: str | None
-    write: str | None
-    dag: str | None
-    force: bool
+    model: str = options.model(*options.MODELS)
+    args_given: str | None = options.args("Run the model once, with these:")
+    function: str | None = options.function()
+    write: str | None = options.file(
+        "Write the config to this file instead of to standard output; --write is the same.",
+        *("--output", "-o", "--write"),
+        endings=[".toml"],
+    )
+    dag: str | None = options.file(
+        "Draw the sites, their priors and the offsets into this file: .svg, .png, .html or .dot.",
+        endings=[".svg", ".png", ".html", ".dot"],
+    )
+    force: bool = options.flag("Overwrite files that are there already.")
+    form: str = options.form("Print what is proposed as TOML or as JSON.", "toml", "json")
+    quiet: bool = options.quiet("Don't say which files were written.")
 
 
 @options.command("suggest", Request, EPILOG)
-@options.model(*options.MODELS)
-@options.args("Run the model once, with these:")
-@options.function
-@options.file(
-    *("--output", "-o", "--write", "write"),
-    endings=[".toml"],
-    help="Write the config to this file instead of to standard output; --write is the same.",
-)
-@options.file(
-    "--dag",
-    endings=[".svg", ".png", ".html", ".dot"],
-    help="Draw the sites, their priors and the offsets into this file: .svg, .png, .html or .dot.",
-)
-@options.flag("--force", help="Overwrite files that are there already.")
-@options.telling(
-    *("toml", "json"),
-    form="Print what is proposed as TOML or as JSON.",
-    quiet="Don't say which files were written.",
-)
 def command(request: Request, screen: Screen) -> int:
     """Read the NumPyro model in MODEL, and print a config for it.
 

@@ -8,7 +8,6 @@ import click
 
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, refused
-from reparam_rewrite.cli.exit import Request as AnyRequest
 from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.verify.checks import CHECKS, NEEDED
 
@@ -34,50 +33,36 @@ Exit status:
 SKIPPED = [check for check in CHECKS if check not in NEEDED]
 
 
-class Request(AnyRequest):
+class Request(options.Request):
     """What is asked for. Without `generated` it is what `config` makes of the model."""
 
-    model: str
-    generated: str | None
-    config: str | None
-    args_given: str | None
-    function: str | None
-    predict_args: str | None
-    points: int
-    seed: int
-    skip: tuple[str, ...]
+    model: str = options.model(".py")
+    generated: str | None = options.argument(
+        "[GENERATED]", required=False, shell_complete=options.files(".py")
+    )
+    config: str | None = options.config()
+    args_given: str | None = options.args()
+    function: str | None = options.function()
+    predict_args: str | None = options.option(
+        metavar="WHAT",
+        help="The arguments with which both models predict from one draw, written like --args. "
+        "Without it they are those of --args with the rows of the data in another order and no "
+        "observations.",
+    )
+    points: int = options.number(20, 1, "At how many points the models are compared.")
+    seed: int = options.number(0, 0, "The seed of the points.")
+    skip: tuple[str, ...] = options.option(
+        metavar="CHECK",
+        multiple=True,
+        type=click.Choice(SKIPPED),
+        help=f"Leave this check out; may be given several times. One of {', '.join(SKIPPED)}.",
+    )
+    form: str = options.form("Print the report as lines or as JSON.", "text", "json")
+    quiet: bool = options.quiet("Print only what is different, and the verdict.")
+    verbose: bool = options.verbose("Show the traceback of an error in the models' code.")
 
 
 @options.command("verify", Request, EPILOG, left="")
-@options.model(".py")
-@click.argument(
-    "generated", metavar="[GENERATED]", required=False, shell_complete=options.files(".py")
-)
-@options.config()
-@options.args()
-@options.function
-@click.option(
-    "--predict-args",
-    metavar="WHAT",
-    help="The arguments with which both models predict from one draw, written like --args. "
-    "Without it they are those of --args with the rows of the data in another order and no "
-    "observations.",
-)
-@options.number("--points", 20, 1, "At how many points the models are compared.")
-@options.number("--seed", 0, 0, "The seed of the points.")
-@click.option(
-    "--skip",
-    metavar="CHECK",
-    multiple=True,
-    type=click.Choice(SKIPPED),
-    help=f"Leave this check out; may be given several times. One of {', '.join(SKIPPED)}.",
-)
-@options.telling(
-    *("text", "json"),
-    form="Print the report as lines or as JSON.",
-    quiet="Print only what is different, and the verdict.",
-    verbose="Show the traceback of an error in the models' code.",
-)
 def command(request: Request, screen: Screen) -> int:
     """Check that GENERATED is the same model as MODEL, in other coordinates.
 
