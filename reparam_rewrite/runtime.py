@@ -18,7 +18,6 @@ The generated file imports nothing of this. Needs jax and numpyro.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +37,7 @@ from reparam_rewrite.running.trace import (
 )
 from reparam_rewrite.running.values import Model, Trace, Values
 from reparam_rewrite.verify import determinant
-from reparam_rewrite.verify.change import spans, unwrapped
+from reparam_rewrite.verify.change import by_parts, spans, unwrapped
 from reparam_rewrite.verify.pairing import conventional_bases, held_fixed
 
 __all__ = ["from_base", "to_base"]
@@ -169,8 +168,7 @@ class Bases:
         self.child_of = children(trace, self.names, bases)
         self.plain_names = [self.child_of.get(name, name) for name in self.names]
         self.shapes = {name: trace[name]["real_shape"] for name in self.names}
-        self.spans = spans(self.shapes)
-        self.dims = sum(math.prod(shape) for shape in self.shapes.values())
+        self.spans, self.dims = spans(self.shapes)
         self.splits: dict[str, int] = {}
         self._program: Any = None
         self._blocks: list[determinant.Block] | None = None
@@ -230,14 +228,7 @@ class Bases:
     def at(self, u: Any, wanted: Values, rows: Any = None) -> dict[str, Any]:
         size = max(1, self.dims if self.dims <= DENSE else 64)
         rows = np.eye(size, self.dims) if rows is None else rows
-        found: dict[str, Any] = {}
-        parts = []
-        for start in range(0, len(rows), size):
-            some = rows[start : start + size]
-            padded = np.pad(some, ((0, size - len(some)), (0, 0)))
-            found = jax.device_get(self._program(u, wanted, padded))
-            parts.append(found["along"][: len(some)])
-        return {**found, "along": np.concatenate(parts)}
+        return by_parts(lambda some: jax.device_get(self._program(u, wanted, some)), size, rows)
 
     def step(self, u: Any, wanted: Values, gap: Any) -> Any:
         """Newton's step, or where there are many values that of each site by itself."""
@@ -250,7 +241,7 @@ class Bases:
 
         if self._blocks is None:
             self._blocks = determinant.blocks(along, self.spans, self.shapes, LARGEST_BLOCK)
-        return determinant.Inverse(along, self._blocks).own(-gap)
+        return determinant.inverse_of_blocks(along, self._blocks)(-gap)
 
     def distance(self, u: Any, wanted: Values, rows: Any) -> dict[str, Any]:
         """How far the children of unconstrained base values are from those that are wanted."""

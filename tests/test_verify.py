@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.running.arguments import arguments, bound
+from reparam_rewrite.running.call import Entry
 from reparam_rewrite.running.load import function_in, load
 from reparam_rewrite.running.which_function import entry
 from reparam_rewrite.testing import assert_equivalent
@@ -409,8 +409,9 @@ def test_an_instance_gets_the_class_of_each_file(tmp_path: Path) -> None:
         path = str(tmp_path / f"{file}.py")
         module = load(path, "model")
         function = function_in(module, name, path)
-        given = arguments("example.py:args", tmp_path, function, module, path, name)
-        method, (args, kwargs) = bound(function, module, name, path, given)
+        found = Entry(path, module, name, function)
+        given = found.arguments(None, ("example.py:args", str(tmp_path / "offsets.toml")))
+        method, (args, kwargs) = found.bound(given)
         results.append(method(*args, **kwargs))
     assert results == [("of plain", 3, 4, 5), ("of other", 3, 4, 5)]
 
@@ -420,10 +421,10 @@ def test_a_method_without_an_instance_says_how_to_give_one(tmp_path: Path) -> No
     path.write_text(FORECASTER.format(helper=""))
     module = load(str(path), "model")
     name = "Forecaster.model"
-    function = function_in(module, name, str(path))
-    given = arguments("(4,)", Path(), function, module, str(path), name)
+    found = Entry(str(path), module, name, function_in(module, name, str(path)))
+    given = found.arguments("(4,)")
     with pytest.raises(Refusal) as refusal:
-        bound(function, module, name, str(path), given)
+        found.bound(given)
     (diagnostic,) = refusal.value.diagnostics
     assert "no 'Forecaster' can be made without arguments" in diagnostic.message
     assert diagnostic.hint == (
@@ -446,7 +447,7 @@ def test_arguments_as_an_expression(given: str, wanted: Any, tmp_path: Path) -> 
     path = tmp_path / "model.py"
     path.write_text("SIZE = 7\n\n\ndef model(*args, **kwargs):\n    pass\n")
     module = load(str(path), "model")
-    assert arguments(given, Path(), module.model, module, str(path), "model") == wanted
+    assert Entry(str(path), module, "model", module.model).arguments(given) == wanted
 
 
 SEVERAL = """\

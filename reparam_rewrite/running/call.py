@@ -1,35 +1,52 @@
-"""The model of a file, and its call: what every command that runs one starts from."""
+"""The model of a file, what it is called with, and one run: what commands that run one start from.
+
+Arguments are given as ``example.py:example_args``, as an expression, or not at all.
+"""
 
 from __future__ import annotations
 
+import copy
+import inspect
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import Rewrite, rewrite
-from reparam_rewrite.running.arguments import arguments, bound
-from reparam_rewrite.running.errors import cannot_run
-from reparam_rewrite.running.load import function_in, load
-from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure
+from reparam_rewrite.running.errors import cannot_run, refusal
+from reparam_rewrite.running.load import class_of, function_in, load
+from reparam_rewrite.running.trace import (
+    copied,
+    double_precision,
+    is_discrete,
+    is_latent,
+    is_subsampled,
+    structure,
+)
 from reparam_rewrite.running.values import Arguments, Model, Trace
-from reparam_rewrite.running.which_function import entry
+from reparam_rewrite.running.which_function import entry, last
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
 
 WIDTH = 88
 
+#: What ``--args`` gives that is no expression.
+FILE = re.compile(r"(?P<path>[^()\[\]{}]+\.py):(?P<function>[^\W\d][\w.]*)")
 
-@dataclass(frozen=True)
-class Entry:
-    """The function that is the model of a file: `name` is its dotted name in `module`."""
 
-    document: Document
+def refuse(path: str | None, message: str, hint: str = "") -> NoReturn:
+    raise Refusal(Diagnostic(path, message, hint)) from None
+
+
+class Entry(NamedTuple):
+    """The function that is a model: `name` is its dotted name in `module`, loaded from `path`."""
+
+    path: str
     module: ModuleType
     name: str
     function: Model
@@ -41,41 +58,141 @@ class Entry:
         With `rewritten`, it must be or call one of those functions. Raises `Refusal`.
         """
         module = load(document.path, "model")
-        name = entry(document.data, document.path, asked, list(dict.fromkeys(rewritten)))
-        return cls(document, module, name, function_in(module, name, document.path))
+        name = entry(document.data, document.path, asked, rewritten)
+        return cls(document.path, module, name, function_in(module, name, document.path))
 
     def arguments(self, given: str | None, by_config: tuple[str, str] | None = None) -> Arguments:
         """What the model is called with: as an option gives it, or else a config, by its path.
 
-        Files that a config names are found from its folder. Raises `Refusal`.
+        Files that a config names are found from its folder. Without either, a model that needs no
+        arguments is called without. Raises `Refusal` that says what to write.
         """
         folder = Path()
         if given is None and by_config is not None:
             given, folder = by_config[0], Path(by_config[1]).parent
-        path = self.document.path
-        return arguments(given, folder, self.function, self.module, path, self.name)
+        if given is None:
+            if needed := self.needed():
+                hint = template(self.function, needed)
+                refuse(self.path, f"'{self.name}' needs arguments", hint)
+            return (), {}
+        if found := FILE.fullmatch(given.strip()):
+            path = found["path"] if folder == Path() else str(folder / found["path"])
+            return from_file(path, found["function"])
+        return evaluated(given, self.module)
+
+    def owner(self) -> type | None:
+        """The class whose instance the function takes first; None for what is no such method."""
+        owner = class_of(self.module, self.name)
+        found = owner and inspect.getattr_static(owner, last(self.name))
+        return None if isinstance(found, staticmethod) else owner
+
+    def needed(self) -> list[str]:
+        """The parameters without a default; the `self` of a method isn't counted."""
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+        except (TypeError, ValueError):
+            return []
+        if self.owner():
+            parameters = parameters[1:]
+        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
 
     def bound(self, given: Arguments) -> tuple[Model, Arguments]:
-        """The model and its arguments: a method has its instance, which isn't one of those."""
-        return bound(self.function, self.module, self.name, self.document.path, given)
+        """A method with its instance: one that is the first argument, else one made without any.
+
+        An instance that is given gets the class of the file that the method is from: what the
+        method calls on it must be that file's too. Raises `Refusal`.
+        """
+        owner, method, (args, kwargs) = self.owner(), last(self.name), given
+        if owner is None or isinstance(inspect.getattr_static(owner, method), classmethod):
+            return self.function, given
+        if args and type(args[0]).__name__ == owner.__name__:
+            instance = copy.copy(args[0])
+            try:
+                instance.__class__ = owner
+            except TypeError as error:
+                what = f"a '{owner.__name__}' of this file: {error}"
+                refuse(self.path, f"the first argument can't be made {what}")
+            return getattr(instance, method), (args[1:], kwargs)
+        try:
+            with redirect_stdout(sys.stderr):
+                instance = owner()
+        except Exception as error:
+            kind = owner.__name__
+            what = f"'{self.name}' is a method, and no '{kind}' can be made without arguments"
+            hint = f'give one as the first of the args: --args "({kind}(...), ...), {{}}".'
+            raise refusal(error, self.path, what, hint) from error
+        return getattr(instance, method), given
 
     def in_file(
         self, path: str, what: str, given: Arguments, data: bytes | None = None, shown: str = ""
     ) -> Model:
         """The function of this name in another file, or in other `data`; it takes the same call."""
         module = load(path, what, data, shown)
-        shown = shown or path
-        function = function_in(module, self.name, shown)
-        return bound(function, module, self.name, shown, given)[0]
+        function = function_in(module, self.name, shown or path)
+        return Entry(shown or path, module, self.name, function).bound(given)[0]
 
 
-@dataclass(frozen=True)
-class Call:
+def from_file(path: str, name: str) -> Arguments:
+    """What a function of a file returns. Raises `Refusal` if that isn't (args, kwargs)."""
+    function = function_in(load(path, "file of the arguments"), name, path)
+    try:
+        with redirect_stdout(sys.stderr):
+            value = function()
+    except (Exception, SystemExit) as error:
+        raise refusal(error, path, f"'{name}' gives no arguments") from error
+    if not is_pair(value):
+        message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
+        refuse(None, message, "return (8, 6), {'y': None}, for example.")
+    return tuple(value[0]), dict(value[1])
+
+
+def evaluated(expression: str, module: ModuleType) -> Arguments:
+    """``(8, 6), {'y': None}``: the names in it are the model file's, np and jnp."""
+    import jax.numpy as jnp
+    import numpy as np
+
+    names = {"np": np, "jnp": jnp, **vars(module)}
+    try:
+        value = eval(compile(expression.strip(), "<--args>", "eval"), names)
+    except SyntaxError as error:
+        message = f"--args is no expression, and no file.py:function: {error.msg}"
+        refuse(None, message, "write \"(8, 6), {'y': None}\".")
+    except Exception as error:
+        refuse(None, f"--args can't be computed: {type(error).__name__}: {error}")
+    if is_pair(value):
+        return tuple(value[0]), dict(value[1])
+    if isinstance(value, dict):
+        return (), value
+    return (value if isinstance(value, tuple) else (value,)), {}
+
+
+def is_pair(value: Any) -> bool:
+    """Whether a value is (args, kwargs)."""
+    match value:
+        case (tuple() | list(), dict()):
+            return isinstance(value, tuple)
+    return False
+
+
+def template(model: Model, needed: Sequence[str]) -> str:
+    """What to write, made from the model's signature."""
+    parameters = inspect.signature(model).parameters.values()
+    args = f"({', '.join(f'<{name}>' for name in needed)}{',' if len(needed) == 1 else ''})"
+    optional = [f"'{p.name}': <{p.name}>" for p in parameters if p.default is not p.empty]
+    return (
+        f'write --args "{args}, {{{", ".join(optional)}}}", or --args "example.py:example_args", '
+        "the name of a function that returns such a pair."
+    )
+
+
+class Call(NamedTuple):
     """A model, as `model` with `args` and `kwargs`, and the `trace` of one run.
 
     `given`: the arguments as they were given, with those that make an object for a method.
     """
 
+    document: Document
     entry: Entry
     model: Model
     args: tuple[Any, ...]
@@ -84,26 +201,19 @@ class Call:
     given: Arguments
 
     @property
-    def document(self) -> Document:
-        return self.entry.document
-
-    @property
     def name(self) -> str:
+        """The dotted name of the model."""
         return self.entry.name
 
     @property
     def latents(self) -> tuple[str, ...]:
         """The continuous latent sites."""
-        return tuple(
-            name
-            for name, site in self.trace.items()
-            if is_latent(site) and not site["fn"].support.is_discrete
-        )
+        return tuple(n for n, s in self.trace.items() if is_latent(s) and not is_discrete(s))
 
     def generated(self, rewritten: Rewrite, shown: str) -> Model:
         """The function of a module that was made of the file; it takes the same call."""
-        path = self.document.path
-        return self.entry.in_file(path, "generated model", self.given, rewritten.data, shown)
+        what = "generated model"
+        return self.entry.in_file(self.document.path, what, self.given, rewritten.data, shown)
 
 
 def called(
@@ -123,9 +233,7 @@ def called(
     for config in configs:
         rewritten = rewrite(document, config, WIDTH)
         if rewritten.already:
-            raise Refusal(
-                Diagnostic(path, "the model is rewritten already", "give the plain model.")
-            )
+            refuse(path, "the model is rewritten already", "give the plain model.")
         functions += [account.function for account in rewritten.accounts]
     said = next((c.verify.function for c in configs if c.verify.function), None)
     found = Entry.of(document, function or said, functions)
@@ -137,17 +245,7 @@ def called(
             trace = structure(plain, *copied(args, kwargs))
     except (Exception, SystemExit) as error:
         raise cannot_run(error, path, found.name) from error
-    refuse_subsampling(trace, path, needs)
-    return Call(found, plain, args, kwargs, trace, given)
-
-
-def refuse_subsampling(trace: Trace, path: str, needs: str) -> None:
-    wrong = [
-        name
-        for name, site in trace.items()
-        if site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
-    ]
-    if wrong:
+    if wrong := [name for name, site in trace.items() if is_subsampled(site)]:
         message = f"the plate '{wrong[0]}' is subsampled: {needs} needs all of the data"
-        hint = "give --args with which it isn't, such as subsample_size=None."
-        raise Refusal(Diagnostic(path, message, hint))
+        refuse(path, message, "give --args with which it isn't, such as subsample_size=None.")
+    return Call(document, found, plain, args, kwargs, trace, given)

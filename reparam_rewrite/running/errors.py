@@ -7,7 +7,7 @@ import re
 import site as site_packages
 import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,15 +18,13 @@ from reparam_rewrite.messages import Diagnostic, Place, Refusal
 
 #: Where Python and installed packages are: a frame there is not the user's.
 INSTALLED = tuple(
-    {
-        str(Path(path).resolve())
-        for path in (
-            sysconfig.get_paths()["stdlib"],
-            sysconfig.get_paths()["purelib"],
-            *site_packages.getsitepackages(),
-            str(Path(__file__).parents[1]),
-        )
-    }
+    str(Path(path).resolve())
+    for path in (
+        sysconfig.get_paths()["stdlib"],
+        sysconfig.get_paths()["purelib"],
+        *site_packages.getsitepackages(),
+        str(Path(__file__).parents[1]),
+    )
 )
 
 #: What a basis is made of, as an error about an older NumPyro names it.
@@ -43,30 +41,25 @@ def first_line(error: BaseException) -> str:
 
 def summary(error: BaseException) -> str:
     """What an error is and says, in one line."""
-    said = first_line(error)
-    if len(said) > 160:
-        said = said[:157] + "..."
-    name = type(error).__name__
+    name, said = type(error).__name__, first_line(error)
+    said = f"{said[:157]}..." if len(said) > 160 else said
     return f"{name}: {said}" if said else name
 
 
-def site_of(error: BaseException, names: Sequence[str]) -> str:
-    """The site that an error is about: one that it names, in quotes or as a word, or ""."""
-    said = str(error)
+def site_of(error: BaseException, names: Iterable[str]) -> str:
+    """The site that an error names in quotes, as it is or with ``_base``; "" if it names none."""
     for name in sorted(names, key=len, reverse=True):
-        if re.search(rf"['\"`]{re.escape(name)}(_base)?['\"`]", said):
+        if re.search(rf"['\"`]{re.escape(name)}(_base)?['\"`]", str(error)):
             return name
     return ""
 
 
 def frame_of(error: BaseException) -> traceback.FrameSummary | None:
     """The innermost frame of an error that is in the user's own code."""
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = frame.filename
-        if path.startswith("<frozen") or path.startswith("<string>"):
-            continue
-        if not str(Path(path).resolve()).startswith(INSTALLED):
+        made = path.startswith(("<frozen", "<string>"))
+        if not made and not str(Path(path).resolve()).startswith(INSTALLED):
             return frame
     return None
 
@@ -74,8 +67,7 @@ def frame_of(error: BaseException) -> traceback.FrameSummary | None:
 def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refusal:
     """`error` as a message with its place in the user's file: nothing could be checked."""
     place: Place | str = path
-    source = ""
-    message = f"{doing}: {summary(error)}"
+    source, message = "", f"{doing}: {summary(error)}"
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         place = Place(relative(error.filename), error.lineno, error.offset or 1)
         source, message = error.text or "", f"{doing}: {error.msg}"

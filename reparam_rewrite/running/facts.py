@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import cache
 from math import prod
@@ -17,7 +17,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions import constraints
 from numpyro.infer.inspect import get_dependencies
 
 from reparam_rewrite.running.call import Entry
@@ -27,9 +26,11 @@ from reparam_rewrite.running.trace import (
     copied,
     double_precision,
     is_latent,
+    is_real,
     structure,
     traced,
 )
+from reparam_rewrite.running.values import Model
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 
@@ -55,21 +56,17 @@ def facts_of_run(document: Document, function: str | None, args_given: str) -> t
 
 
 def facts_of(
-    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], module: ModuleType
+    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], module: ModuleType
 ) -> Facts:
-    """Run a model, abstractly but for its data."""
+    """What a run of a model tells, abstract but for its data."""
     with double_precision():
         args, kwargs = copied(args, kwargs)
         trace = structure(model, args, kwargs)
-        sites = {n: site for n, site in trace.items() if site["type"] == "sample"}
-        real = {n for n, site in sites.items() if is_latent(site) and is_real(site)}
-        draws = drawn(model, args, kwargs, [n for n, site in sites.items() if is_latent(site)])
+        sites = {name: site for name, site in trace.items() if site["type"] == "sample"}
+        latent = [name for name, site in sites.items() if is_latent(site)]
+        draws = drawn(model, args, kwargs, latent)
         found: Any = get_dependencies(model, tuple(args), dict(kwargs))
-    meeting = {
-        frozenset((one, other))
-        for one, others in found["posterior_dependencies"].items()
-        for other in others
-    }
+    meeting = found["posterior_dependencies"].items()
     names = {"np": np, "jnp": jnp, **vars(module), **named(model, args, kwargs)}
 
     @cache
@@ -89,8 +86,8 @@ def facts_of(
 
     return Facts(
         shapes={name: tuple(site["value"].shape) for name, site in sites.items()},
-        real=frozenset(real),
-        meeting=frozenset(meeting),
+        real=frozenset(name for name in latent if is_real(sites[name]["fn"].support)),
+        meeting=frozenset(frozenset((one, other)) for one, others in meeting for other in others),
         evaluate=evaluate,
         draws=draws,
         sizes={
@@ -101,9 +98,7 @@ def facts_of(
     )
 
 
-def locals_of(
-    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
+def locals_of(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """What the names of a model stand for at its end, in a run that isn't compiled."""
     code = getattr(inspect.unwrap(model), "__code__", None)
     found: dict[str, Any] = {}
@@ -122,7 +117,7 @@ def locals_of(
 
 
 def drawn(
-    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]
+    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]
 ) -> dict[str, Any]:
     """Values from the prior, by the name of the latent site."""
 
@@ -135,24 +130,14 @@ def drawn(
     return {name: np.asarray(value) for name, value in values.items()}
 
 
-def is_real(site: Mapping[str, Any]) -> bool:
-    support = site["fn"].support
-    while isinstance(support, constraints.independent):
-        support = support.base_constraint
-    known = (constraints.real, constraints.real_vector, constraints.real_matrix)
-    return any(support is one or support == one for one in known)
-
-
-def named(
-    model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
+def named(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments by the names of the parameters."""
     try:
-        bound_arguments = inspect.signature(model).bind(*args, **kwargs)
+        given = inspect.signature(model).bind(*args, **kwargs)
     except (TypeError, ValueError):
         return dict(kwargs)
-    bound_arguments.apply_defaults()
-    return dict(bound_arguments.arguments)
+    given.apply_defaults()
+    return dict(given.arguments)
 
 
 def unit(shape: tuple[int, ...], at: int) -> Any:
@@ -170,13 +155,10 @@ def regression(
     None where it makes up for less than `least` of the target, by their root mean squares. Of
     columns that make up for the same, each does by its variance.
     """
-    every = np.broadcast_arrays(target, *columns)
-    aim, first = every[0].ravel(), every[1].ravel()
-    design = np.stack([column.ravel() for column in every[1:]], axis=1).astype(float)
+    aim, *made = (one.ravel() for one in np.broadcast_arrays(target, *columns))
+    design = np.stack(made, axis=1).astype(float)
     gram = design.T @ design
-    ridge = RIDGE * (np.trace(gram) or 1.0)
-    step = float(
-        np.linalg.solve(gram + ridge * np.diag(1 / np.array(variances)), design.T @ aim)[0]
-    )
-    size = abs(step) * float((first**2).mean()) ** 0.5
+    ridge = RIDGE * (np.trace(gram) or 1.0) * np.diag(1 / np.array(variances))
+    step = float(np.linalg.solve(gram + ridge, design.T @ aim)[0])
+    size = abs(step) * float((made[0] ** 2).mean()) ** 0.5
     return step if size > least * float((aim**2).mean()) ** 0.5 else None

@@ -7,14 +7,15 @@ it imports what stands beside it. What a file prints goes to standard error.
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import itertools
 import linecache
 import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -40,13 +41,12 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
     source = read_bytes(path, what) if data is None else data
     file = Path(path).resolve()
     package, root = package_of(file)
-    put_first(root)
+    sys.path[:] = [str(root), *(folder for folder in sys.path if folder != str(root))]
     name = f"{package}{'.' if package else ''}_verified_{next(_number)}_{file.stem}"
     name = "".join(char if char.isalnum() or char in "._" else "_" for char in name)
     # jax can't take what Python couldn't decode of a path, in the C locale.
     filename = os.fsencode(shown or str(file)).decode("utf-8", "replace")
-    spec = importlib.machinery.ModuleSpec(name, None, origin=filename)
-    module = importlib.util.module_from_spec(spec)
+    module = module_from_spec(ModuleSpec(name, None, origin=filename))
     module.__file__ = str(file)
     if shown or filename != str(file):
         text = source.decode("utf-8", "replace")
@@ -55,7 +55,7 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
     sys.modules[name] = module
     try:
         if package:
-            importlib.import_module(package)
+            import_module(package)
         with redirect_stdout(sys.stderr):
             exec(compile(source, filename, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
@@ -73,13 +73,6 @@ def package_of(file: Path) -> tuple[str, Path]:
     return ".".join(reversed(parts)), folder
 
 
-def put_first(folder: Path) -> None:
-    path = str(folder)
-    if path in sys.path:
-        sys.path.remove(path)
-    sys.path.insert(0, path)
-
-
 def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
     """The function of a dotted name: of a class it is unbound, of a function it is what that
     function returns when it is called without arguments.
@@ -87,9 +80,9 @@ def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
     Raises `Refusal` if there is none.
     """
     found: Any = module
-    for at, part in enumerate(name.split(".")):
+    outer = ""
+    for part in name.split("."):
         if isinstance(found, FunctionType):
-            outer = name.split(".")[at - 1]
             try:
                 with redirect_stdout(sys.stderr):
                     found = found()
@@ -99,8 +92,9 @@ def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
             if getattr(found, "__name__", None) != part:
                 message = f"'{outer}' returns no function '{part}' when called without arguments"
                 raise Refusal(Diagnostic(path, message))
-            continue
-        if not hasattr(found, part):
+        elif hasattr(found, part):
+            found = getattr(found, part)
+        else:
             own = [
                 key
                 for key, value in vars(found).items()
@@ -109,7 +103,7 @@ def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
             like = nearest(part, own)
             hint = f"did you mean '{like[0]}'?" if like else f"it has {listed(own) or 'none'}."
             raise Refusal(Diagnostic(path, f"there is no function '{name}'", hint))
-        found = getattr(found, part)
+        outer = part
     if not callable(found):
         raise Refusal(Diagnostic(path, f"'{name}' is no function"))
     return found  # type: ignore[no-any-return]

@@ -18,23 +18,27 @@ NUMBERS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
 
 def is_array(value: Any) -> bool:
-    """Is it something to compute with: numbers, not texts or objects?"""
-    return isinstance(value, NUMBERS) and not (hasattr(value, "dtype") and kind(value) in "USOV")
+    """Whether a value is something to compute with: numbers, not texts, objects or keys."""
+    if not isinstance(value, NUMBERS) or not hasattr(value, "dtype"):
+        return isinstance(value, NUMBERS)
+    is_key = jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+    return not is_key and np.dtype(value.dtype).kind not in "USOV"
 
 
-def kind(value: Any) -> str:
-    """The letter of numpy for the kind of an array's elements."""
-    return "V" if jnp.issubdtype(value.dtype, jax.dtypes.prng_key) else np.dtype(value.dtype).kind
+def inexact(value: Any) -> bool:
+    """Whether the numbers of an array are real or complex ones."""
+    return bool(jnp.issubdtype(jnp.result_type(value), jnp.inexact))
 
 
-def parts(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """(where, leaf) of all that a value holds, in an order that doesn't depend on its own."""
+def walked(value: Any, where: str = "") -> Iterator[tuple[str, Any, int | None]]:
+    """(where, part, how much it holds) of a value and all that it holds, a leaf with None.
+
+    The order doesn't depend on that of dicts.
+    """
     inner = children(value)
-    if inner is None:
-        yield where, value
-        return
-    for step, one in inner:
-        yield from parts(one, f"{where}{step}")
+    yield where, value, None if inner is None else len(inner)
+    for step, one in inner or ():
+        yield from walked(one, f"{where}{step}")
 
 
 def children(value: Any) -> list[tuple[str, Any]] | None:
@@ -57,6 +61,11 @@ def children(value: Any) -> list[tuple[str, Any]] | None:
     return [(f"<{at}>", leaf) for at, leaf in enumerate(leaves)]
 
 
+def parts(value: Any) -> list[tuple[str, Any]]:
+    """(where, leaf) of all that a value holds."""
+    return [(where, part) for where, part, size in walked(value) if size is None]
+
+
 def arrays(value: Any) -> list[Any]:
     """The arrays and numbers in a value."""
     return [leaf for _, leaf in parts(value) if is_array(leaf)]
@@ -64,18 +73,13 @@ def arrays(value: Any) -> list[Any]:
 
 def form(value: Any) -> tuple[tuple[str, str], ...]:
     """(where, what) of all that a value holds: how it is put together, without its numbers."""
-    return (*containers(value), *((where, described(leaf)) for where, leaf in parts(value)))
-
-
-def containers(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    inner = children(value)
-    if inner is not None:
-        yield where, f"a {type(value).__name__} of {len(inner)}"
-        for step, one in inner:
-            yield from containers(one, f"{where}{step}")
+    sized = [(where, type(one).__name__, size) for where, one, size in walked(value)]
+    containers = [(where, f"a {kind} of {size}") for where, kind, size in sized if size is not None]
+    return (*containers, *((where, described(leaf)) for where, leaf in parts(value)))
 
 
 def described(leaf: Any) -> str:
+    """What a leaf is: a text as it is, numbers as that they are, anything else by its type."""
     if leaf is None or isinstance(leaf, str | bytes):
         return repr(leaf)
     if is_array(leaf):
@@ -83,6 +87,15 @@ def described(leaf: Any) -> str:
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "US":
         return repr(leaf.tolist())
     return str(getattr(leaf, "__qualname__", type(leaf).__qualname__))
+
+
+def described_in_full(value: Any) -> str:
+    """A value as text, the same for equal ones of two files."""
+    shown = []
+    for where, leaf in parts(value):
+        what = np.array2string(np.asarray(leaf)) if is_array(leaf) else described(leaf)
+        shown.append(f"{where} {what}".strip())
+    return ", ".join(shown)
 
 
 def shape(value: Any) -> Any:
@@ -94,7 +107,7 @@ def shape(value: Any) -> Any:
 
 def mapped(function: Any, value: Any) -> Any:
     """`value` with `function` of each of its leaves: of what no tree can be made, as it is."""
-    if isinstance(value, dict) and type(value) is dict:
+    if type(value) is dict:
         return {key: mapped(function, one) for key, one in value.items()}
     if type(value) in (list, tuple):
         return type(value)(mapped(function, one) for one in value)
@@ -112,21 +125,8 @@ def copied(value: Any) -> Any:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Are two values the same, to the last bit? NaN is NaN."""
+    """Whether two values are the same, to the last bit. NaN is NaN."""
     if form(one) != form(other):
         return False
     pairs = zip(arrays(one), arrays(other), strict=True)
     return all(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=inexact(a)) for a, b in pairs)
-
-
-def inexact(value: Any) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(value), jnp.inexact))
-
-
-def described_in_full(value: Any) -> str:
-    """A value as text, the same for equal ones of two files."""
-    shown = []
-    for where, leaf in parts(value):
-        what = np.array2string(np.asarray(leaf)) if is_array(leaf) else described(leaf)
-        shown.append(f"{where} {what}".strip())
-    return ", ".join(shown)

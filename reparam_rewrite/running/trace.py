@@ -79,6 +79,20 @@ def compiled_with_key(
         return compiled(function, jax.random.key(0), *like), jax.random.key
 
 
+#: A generator of jax whose random numbers are weaker than the default's.
+CHEAP = "unsafe_rbg"
+
+
+def cheap_key(seed: int) -> jax.Array:
+    """A key whose random numbers are weaker than the default's, but compile in half the time."""
+    return jax.random.key(seed, impl=CHEAP)
+
+
+def is_cheap(key: jax.Array) -> bool:
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return typed and str(jax.random.key_impl(key)) == CHEAP
+
+
 class Unconditioned(Messenger):  # type: ignore[misc]
     """Draws observed sites too: ``handlers.uncondition``, which NumPyro 0.16 doesn't have."""
 
@@ -101,20 +115,6 @@ class KeysForCounts(Messenger):  # type: ignore[misc]
         if key is not None and is_cheap(key):
             bits = jax.random.key_data(key)[..., :2]
             msg["kwargs"]["rng_key"] = jax.random.wrap_key_data(bits, impl="threefry2x32")
-
-
-#: A generator of jax whose random numbers are weaker than the default's.
-CHEAP = "unsafe_rbg"
-
-
-def is_cheap(key: jax.Array) -> bool:
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    return typed and str(jax.random.key_impl(key)) == CHEAP
-
-
-def cheap_key(seed: int) -> jax.Array:
-    """A key whose random numbers are weaker than the default's, but compile in half the time."""
-    return jax.random.key(seed, impl=CHEAP)
 
 
 def traced(
@@ -154,12 +154,12 @@ def structure(
 ) -> Trace:
     """A trace of which only these values are computed: observed, plates, params, discrete latents.
 
-    draws: how many further values of each discrete latent are to be drawn, as "draws", and
-    whether an initial value of a param changes with the key, as "random".
+    draws: how many further values of each discrete latent are to be drawn, as "draws", beside its
+    "support"; a param gets "random", whether its initial value changes with the key.
 
     The values of other sites are a shape and a dtype; "real_shape" is that of a latent value in
-    unconstrained space. That and compiling the run as a whole takes
-    a hundredth of the time of a plain trace, which compiles each operation by itself.
+    unconstrained space. That and compiling the run as a whole takes a hundredth of the time of a
+    plain trace, which compiles each operation by itself.
     """
     sites: dict[str, Site] = {}
 
@@ -167,32 +167,13 @@ def structure(
         sites.clear()
         sites.update(traced(model, args, kwargs, key=key))
         del sites[RETURN]
-        values = {}
-        for name, site in sites.items():
-            value = site["value"]
-            if is_latent(site) and not is_discrete(site):
-                to_support = biject_to(site["fn"].support)
-                site["real_shape"] = to_support.inverse_shape(jnp.shape(value))
-            if site["type"] == "param":
-                values[name] = {
-                    "value": value,
-                    "args": site["args"],
-                    "constraint": as_output(site["kwargs"].get("constraint", constraints.real)),
-                }
-            elif site["type"] == "deterministic" or (is_latent(site) and not is_discrete(site)):
-                site["value"] = shaped(value)
-            else:
-                values[name] = {"value": value}
-            if is_latent(site) and is_discrete(site) and draws:
-                values[name]["support"] = enumerated(site)
-        return values
+        return {name: computed(site, draws) for name, site in sites.items()}
 
     program, key = compiled_with_key(run)
     values = program(key(0))
-    found = {name: {**site, **values.get(name, {})} for name, site in sites.items()}
-    discrete = [n for n, s in found.items() if is_latent(s) and is_discrete(s)]
-    count = draws if discrete else min(draws, 1)
-    others = [program(key(at)) for at in range(1, count + 1)] if found else []
+    found = {name: {**site, **values[name]} for name, site in sites.items()}
+    discrete = [name for name, site in found.items() if is_latent(site) and is_discrete(site)]
+    others = [program(key(1 + at)) for at in range(draws if discrete else min(draws, 1))]
     for name in discrete:
         found[name]["draws"] = [other[name]["value"] for other in others]
     for name, site in found.items():
@@ -201,10 +182,23 @@ def structure(
     return found
 
 
-def as_output(constraint: Any) -> Any:
-    """What a program can return: bounds may be computed in it."""
-    leaves = jax.tree.leaves(constraint)
-    return constraint if all(parts.is_array(leaf) for leaf in leaves) else None
+def computed(site: Site, draws: int) -> Values:
+    """What of a site is computed; the value of one of which nothing is becomes its shape."""
+    value, continuous = site["value"], is_latent(site) and not is_discrete(site)
+    if continuous:
+        site["real_shape"] = biject_to(site["fn"].support).inverse_shape(jnp.shape(value))
+    if continuous or site["type"] == "deterministic":
+        site["value"] = shaped(value)
+        return {}
+    if site["type"] == "param":
+        # A program can return a constraint whose bounds are numbers, which may be computed in it.
+        constraint = site["kwargs"].get("constraint", constraints.real)
+        numbers = all(map(parts.is_array, jax.tree.leaves(constraint)))
+        constraint = constraint if numbers else None
+        return {"value": value, "args": site["args"], "constraint": constraint}
+    if is_latent(site) and draws:
+        return {"value": value, "support": enumerated(site)}
+    return {"value": value}
 
 
 def enumerated(site: Site) -> Any:
@@ -232,25 +226,35 @@ def is_latent(site: Site) -> bool:
     return bool(site["type"] == "sample" and not site["is_observed"])
 
 
+def is_subsampled(site: Site) -> bool:
+    """Whether a site is a plate with a part of its elements only."""
+    # The arguments of a plate are its size and its subsample size or None.
+    return site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
+
+
+def is_real(support: Any) -> bool:
+    """Whether a support is all real numbers, vectors or matrices."""
+    while hasattr(support, "base_constraint"):
+        support = support.base_constraint
+    return type(support).__name__ in ("_Real", "_RealVector", "_RealMatrix")
+
+
 def full_value(param: Site) -> Any:
     """The initial value of a param; in the trace of a subsampled plate there is only a part."""
     return param["args"][0] if param["args"] else param["value"]
 
 
-def constraint_of(param: Site) -> constraints.Constraint:
-    constraint: constraints.Constraint = param.get("constraint") or param["kwargs"].get(
-        "constraint", constraints.real
-    )
-    return constraint
+def constraint_of(param: Site) -> Any:
+    return param.get("constraint") or param["kwargs"].get("constraint", constraints.real)
 
 
 def same_constraint(one: Any, other: Any) -> bool:
-    """Are two constraints of params of one kind, with equal bounds?"""
+    """Whether two constraints of params are of one kind, with equal bounds."""
     if one is other:
         return True
-    if isinstance(one, constraints.Constraint):
-        if type(one) is not type(other):
-            return False
-        here, there = vars(one), vars(other)
-        return here.keys() == there.keys() and all(same_constraint(here[k], there[k]) for k in here)
-    return parts.equal(one, other)
+    if not isinstance(one, constraints.Constraint):
+        return parts.equal(one, other)
+    if type(one) is not type(other):
+        return False
+    here, there = vars(one), vars(other)
+    return here.keys() == there.keys() and all(same_constraint(here[k], there[k]) for k in here)

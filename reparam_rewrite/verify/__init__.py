@@ -9,7 +9,13 @@ the unconstrained space in which samplers and guides work,
 must hold at every point u for every value of the coefficients, with the scales and masks that the
 models put on their sites: what samplers see is compared, not the densities of distributions.
 
-`values` has what passes between the modules; importing the package itself imports nothing.
+    values     what is asked for, and the lines of the report
+    pairing    the sites of both, matched
+    change     the change of variables as one compiled function; `determinant`: its log|det|
+    points     what it gives at each point: all that a check looks at
+    comparing  the story; every other module is one or a few of the checks
+
+Importing the package itself imports nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +49,9 @@ def verify(
 
     Raises what the plain model raises: without it there is nothing to compare with.
     """
+    from reparam_rewrite.running.trace import copied
+    from reparam_rewrite.verify.change import Models
     from reparam_rewrite.verify.comparing import compare
     from reparam_rewrite.verify.values import Options
 
-    return compare(plain, generated, args, dict(kwargs or {}), options or Options())
+    return compare(Models(plain, generated, copied(args, kwargs or {})), options or Options())

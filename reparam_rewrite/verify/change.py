@@ -8,8 +8,8 @@ values of all params of the generated model.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,45 +22,41 @@ from reparam_rewrite.running.trace import (
     compiled,
     constraint_of,
     full_value,
+    is_real,
     same_constraint,
     traced,
 )
-from reparam_rewrite.running.values import Model, Site, Trace, Values
-from reparam_rewrite.verify.values import Discrete, Pairing
+from reparam_rewrite.running.values import Arguments, Model, Site, Trace, Values
+from reparam_rewrite.verify.discrete import over_support
+from reparam_rewrite.verify.pairing import Pairing
 
 #: Where a param that starts on the border of its constraint is moved to, in unconstrained space.
 BORDER = 30.0
 
 
-class Change:
-    """`at(u, p)` is all that two models compute at a point, `rows` directions their derivatives."""
+class Models(NamedTuple):
+    """Two models, and the call in which they are compared."""
 
-    def __init__(
-        self,
-        plain: Model,
-        generated: Model,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        pairing: Pairing,
-        reverse: bool = True,
-        rtol: float = 1e-8,
-    ) -> None:
-        self.plain, self.generated = plain, generated
-        self.args, self.kwargs = args, kwargs
-        self.pairing = pairing
-        self.reverse = reverse
-        self.rtol = rtol
-        #: The discrete latents' values as they were first drawn.
-        self.held = {name: pairing.fixed[name] for name in pairing.discrete}
-        self.spans = spans({pair.name: pair.shape for pair in pairing.pairs})
-        self.dims = sum(math.prod(pair.shape) for pair in pairing.pairs)
+    plain: Model
+    generated: Model
+    call: Arguments
+
+
+class Change:
+    """`at(u, p, ...)` is all that two models compute at a point.
+
+    Where the models have reverse-mode derivatives and they are asked for, it has gradients too.
+    """
+
+    def __init__(self, models: Models, pairing: Pairing, rtol: float, reverse: bool) -> None:
+        self.models, self.pairing, self.rtol, self.reverse = models, pairing, rtol, reverse
+        self.bases, self.shapes = pairing.bases, pairing.shapes
+        self.spans, self.dims = spans(self.shapes)
         self.param_shapes = {name: param_shape(site) for name, site in pairing.params.items()}
-        self.param_spans = spans(self.param_shapes)
-        self.param_dims = sum(map(math.prod, self.param_shapes.values()))
-        #: By site, the class of its distribution in the plain and in the generated model.
-        self.kinds: dict[str, tuple[str, str]] = {}
-        #: The latents whose base site has a distribution of the child's own kind.
-        self.direct: set[str] = set()
+        self.param_spans, self.param_dims = spans(self.param_shapes)
+        #: By site the classes of its distribution: the plain model's, that of the generated model
+        #: at the same depth of transforms, and what is at the bottom of the latter.
+        self.kinds: dict[str, tuple[type, type, type]] = {}
         #: The latents of which any real value will do, and those that are in the generated model
         #: what they are in the plain one, with the same support.
         self.real: set[str] = set()
@@ -68,10 +64,6 @@ class Change:
         #: How what is compared in "same" is put together, in both models.
         self.forms: dict[str, tuple[Any, Any]] = {}
         self.weights = np.random.default_rng(1).normal(size=self.dims)
-        self._program: Any = None
-        self._rows = 0
-
-    # -- points ----------------------------------------------------------------------------------
 
     def draw(self, seed: int, point: int) -> tuple[Any, Any]:
         """Random u and p. By numpy: each call of jax's generator costs time to compile."""
@@ -82,8 +74,8 @@ class Change:
         """The p of the initial values of all params."""
         flat = np.zeros(self.param_dims)
         for name, site in self.pairing.params.items():
-            to_support = biject_to(constraint_of(site))
-            values = [to_support.inv(jnp.asarray(one, float)) for one in varied(full_value(site))]
+            inverse = biject_to(constraint_of(site)).inv
+            values = [inverse(jnp.asarray(one, float)) for one in varied(full_value(site))]
             if values:
                 value = np.concatenate([np.ravel(one) for one in values])
                 flat[self.param_spans[name]] = np.clip(value, -BORDER, BORDER)
@@ -94,53 +86,51 @@ class Change:
     def params(self, p: Any) -> Values:
         """The values of all params."""
         found = {}
-        for name, span in self.param_spans.items():
-            site, shape = self.pairing.params[name], self.param_shapes[name]
-            to_support = biject_to(constraint_of(site))
-            if parts.is_array(full_value(site)):
-                found[name] = to_support(p[span].reshape(shape))
+        for name, site in self.pairing.params.items():
+            value, flat = full_value(site), p[self.param_spans[name]]
+            if parts.is_array(value):
+                shaped = flat.reshape(self.param_shapes[name])
+                found[name] = biject_to(constraint_of(site))(shaped)
             else:
-                found[name] = replanted(full_value(site), p[span])
+                found[name] = replanted(value, flat)
         return found
 
     def given(self, u: Any) -> Values:
         """The unconstrained values of the base sites, by their names."""
-        return {
-            pair.base: u[self.spans[pair.name]].reshape(pair.shape) for pair in self.pairing.pairs
-        }
+        return {b: u[self.spans[n]].reshape(self.shapes[n]) for n, b in self.bases.items()}
 
     def traces(self, u: Any, p: Any, held: Values) -> tuple[Trace, Trace]:
         """The generated model at u, and the plain one at the values that it implies."""
+        plain, generated, call = self.models
         data = {**self.pairing.fixed, **held, **self.params(p)}
-        run = (self.args, self.kwargs)
-        generated = traced(self.generated, *run, data, unconstrained=self.given(u))
-        implied = {pair.name: generated[pair.name]["value"] for pair in self.pairing.pairs}
-        return generated, traced(self.plain, *run, {**data, **implied})
+        other = traced(generated, *call, data, unconstrained=self.given(u))
+        implied = {name: other[name]["value"] for name in self.bases}
+        return other, traced(plain, *call, {**data, **implied})
 
     def v(self, plain: Trace) -> Any:
-        flat = [jnp.ravel(unconstrained(plain[pair.name])) for pair in self.pairing.pairs]
-        return jnp.concatenate(flat) if flat else jnp.zeros(0)
+        flat = [jnp.ravel(unconstrained(plain[name])) for name in self.bases]
+        return jnp.concatenate([*flat, jnp.zeros(0)])
 
     def compare(self, u: Any, p: Any, held: Values) -> dict[str, Any]:
         """All that must agree at one point."""
         generated, plain = self.traces(u, p, held)
-        pairs = self.pairing.pairs
-        old, old_elements = terms(plain, {pair.name: pair.name for pair in pairs})
-        new, new_elements = terms(generated, {pair.base: pair.name for pair in pairs})
-        for pair in pairs:
-            supports = plain[pair.name]["fn"].support, generated[pair.base]["fn"].support
-            if is_real(supports[0]):
-                self.real.add(pair.name)
-            if pair.base == pair.name and surely_same(*supports):
-                self.kept.add(pair.name)
-        same = [*self.pairing.deterministic, RETURN]
-        for name in same:
-            self.forms[name] = (
-                parts.form(plain[name]["value"]),
-                parts.form(generated[name]["value"]),
-            )
-        moved = {pair.name for pair in pairs if pair.base != pair.name}
-        blurs = [jnp.ravel(blurred(plain[pair.name])) for pair in pairs]
+        latents = {name: plain[name] for name in self.bases}
+        moved = {name: base for name, base in self.bases.items() if base != name}
+        supports = {
+            n: [plain[n]["fn"].support, generated[b]["fn"].support] for n, b in self.bases.items()
+        }
+        self.real = {name for name, (support, _) in supports.items() if is_real(support)}
+        self.kept = {
+            name for name, two in supports.items() if name not in moved and surely_same(*two)
+        }
+        same = {
+            n: (plain[n]["value"], generated[n]["value"])
+            for n in (*self.pairing.deterministic, RETURN)
+        }
+        self.forms = {name: (parts.form(old), parts.form(new)) for name, (old, new) in same.items()}
+        old, old_elements = terms(plain, {name: name for name in self.bases})
+        new, new_elements = terms(generated, {base: name for name, base in self.bases.items()})
+        blurs = [jnp.ravel(blurred(site)) for site in latents.values()]
         return {
             "v": self.v(plain),
             "params": self.params(p),
@@ -156,39 +146,36 @@ class Change:
                 for name, discrete in self.pairing.discrete.items()
                 if discrete.single
             },
-            "supported": {pair.name: supported(plain[pair.name]) for pair in pairs},
-            "nan": {pair.name: jnp.any(jnp.isnan(plain[pair.name]["value"])) for pair in pairs},
-            "values": {pair.base: generated[pair.base]["value"] for pair in pairs},
+            "supported": {name: supported(site) for name, site in latents.items()},
+            "nan": {name: jnp.any(jnp.isnan(site["value"])) for name, site in latents.items()},
+            "values": {base: generated[base]["value"] for base in self.bases.values()},
             "blur": jnp.concatenate([*blurs, jnp.zeros(0)]),
             "told_apart": jnp.all(jnp.array([jnp.all(blur <= 0.5) for blur in blurs])),
-            "same": {
-                name: tuple(parts.arrays(t[name]["value"]) for t in (plain, generated))
-                for name in same
-            },
-            "totals": {pair.name: jnp.sum(plain[pair.name]["value"]) for pair in pairs},
+            "same": {name: tuple(map(parts.arrays, two)) for name, two in same.items()},
+            "totals": {name: jnp.sum(site["value"]) for name, site in latents.items()},
             "arguments": dict(self.arguments(plain, generated)),
-            "moved": {
-                pair.name: (generated[pair.base]["value"], generated[pair.name]["value"])
-                for pair in pairs
-                if pair.base != pair.name
-            },
+            "moved": {n: (generated[b]["value"], generated[n]["value"]) for n, b in moved.items()},
         }
 
     def arguments(self, plain: Trace, generated: Trace) -> Iterator[tuple[str, Any]]:
         """What the distribution of each site is made of, in both models, where they can be told."""
-        bases = {pair.name: pair.base for pair in self.pairing.pairs}
         for name, site in plain.items():
-            other = generated.get(bases.get(name, name), {})
+            other = generated.get(self.bases.get(name, name), {})
             if site["type"] == other.get("type") == "sample":
-                old = unwrapped(site["fn"])
+                old, inmost = unwrapped(site["fn"]), unwrapped(other["fn"])
                 new = unwrapped(other["fn"], type(old))
-                self.kinds[name] = type(old).__name__, type(new).__name__
-                if type(unwrapped(other["fn"])) is type(old) and name in bases:
-                    self.direct.add(name)
+                self.kinds[name] = type(old), type(new), type(inmost)
                 if type(old) is type(new):
                     yield name, (arguments_of(old), arguments_of(new))
 
     # -- the program -----------------------------------------------------------------------------
+
+    def compile(self, rows: int) -> None:
+        """Make the program for `rows` directions at once. Raises what the models raise."""
+        held = {name: self.pairing.fixed[name] for name in self.pairing.discrete}
+        like = (self.dims, self.param_dims, (rows, self.dims), (rows, self.param_dims))
+        u, p, along_u, along_p = map(jnp.zeros, like)
+        self._rows, self._program = rows, compiled(self._at, u, p, held, along_u, along_p)
 
     def _at(self, u: Any, p: Any, held: Values, along_u: Any, along_p: Any) -> dict[str, Any]:
         def v(u: Any, p: Any) -> Any:
@@ -204,43 +191,44 @@ class Change:
             return {**both(u, p)[1], "along": along}
         _, pullback, compared = jax.vjp(both, u, p, has_aux=True)
         one, none = jnp.ones(()), jnp.zeros(())
-        gradient = pullback((one, none))
-        effect = pullback((none, one))[1]
+        gradient, effect = pullback((one, none)), pullback((none, one))[1]
         return {**compared, "along": along, "gradient": gradient, "effect": effect}
 
-    def compile(self, rows: int) -> None:
-        """Make the program for `rows` directions at once. Raises what the models raise."""
-        self._rows = rows
-        like = (self.dims, self.param_dims, (rows, self.dims), (rows, self.param_dims))
-        u, p, along_u, along_p = (jnp.zeros(shape) for shape in like)
-        self._program = compiled(self._at, u, p, self.held, along_u, along_p)
-
     def at(
-        self, u: Any, p: Any, along_u: Any, along_p: Any | None = None, held: Values | None = None
+        self, u: Any, p: Any, held: Values, along_u: Any, along_p: Any | None = None
     ) -> dict[str, Any]:
         """`compare`, the derivatives of v along the given directions, one a row, and gradients."""
-        held = self.held if held is None else held
         along_u = np.asarray(along_u, float).reshape(len(along_u), self.dims)
         if along_p is None:
             along_p = np.zeros((len(along_u), self.param_dims))
-        found: dict[str, Any] = {}
-        parts = []
-        for start in range(0, max(len(along_u), 1), self._rows):
-            some_u, some_p = (a[start : start + self._rows] for a in (along_u, along_p))
-            padding = ((0, self._rows - len(some_u)), (0, 0))
-            found = jax.device_get(
-                self._program(u, p, held, np.pad(some_u, padding), np.pad(some_p, padding))
-            )
-            parts.append(found["along"][: len(some_u)])
-        return {**found, "along": np.concatenate(parts)}
+
+        def program(*along: Any) -> dict[str, Any]:
+            return jax.device_get(self._program(u, p, held, *along))  # type: ignore[no-any-return]
+
+        return by_parts(program, self._rows, along_u, along_p)
 
 
-def spans(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, slice]:
-    """Where each name's values are in the flat vector of all of them."""
+def by_parts(program: Any, size: int, *along: Any) -> dict[str, Any]:
+    """What a program for `size` directions gives, with "along" for all of them, one a row."""
+    found: dict[str, Any] = {}
+    rows = []
+    for start in range(0, max(len(along[0]), 1), size):
+        some = [every[start : start + size] for every in along]
+        padding = ((0, size - len(some[0])), (0, 0))
+        found = program(*(np.pad(one, padding) for one in some))
+        rows.append(found["along"][: len(some[0])])
+    return {**found, "along": np.concatenate(rows)}
+
+
+def spans(shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, slice], int]:
+    """Where each name's values are in the flat vector of all of them, and its length."""
     start, found = 0, {}
     for name, shape in shapes.items():
         found[name] = slice(start, start := start + math.prod(shape))
-    return found
+    return found, start
+
+
+# -- values and their supports ---------------------------------------------------------------------
 
 
 def unconstrained(site: Site) -> Any:
@@ -287,34 +275,32 @@ def quietly(site: Site) -> tuple[Any, Any]:
     return support, jax.lax.stop_gradient(site["value"])
 
 
-def is_real(support: Any) -> bool:
-    while hasattr(support, "base_constraint"):
-        support = support.base_constraint
-    return type(support).__name__ in ("_Real", "_RealVector", "_RealMatrix")
-
-
 def surely_same(one: Any, other: Any) -> bool:
-    """Are two supports the same, as far as that can be told before there are numbers?"""
+    """Whether two supports are the same, as far as that can be told before there are numbers."""
     try:
         return same_constraint(one, other)
     except Exception:
         return False
 
 
+# -- params ----------------------------------------------------------------------------------------
+
+
 def param_shape(site: Site) -> tuple[int, ...]:
     """The shape of a param in unconstrained space; of a tree's numbers, one after another."""
-    value, to_support = full_value(site), biject_to(constraint_of(site))
+    value = full_value(site)
     if parts.is_array(value):
-        shape: tuple[int, ...] = to_support.inverse_shape(jnp.shape(value))
-        return shape
+        return tuple(biject_to(constraint_of(site)).inverse_shape(jnp.shape(value)))
     return (sum(math.prod(jnp.shape(one)) for one in varied(value)),)
+
+
+def is_varied(value: Any) -> bool:
+    return parts.is_array(value) and parts.inexact(value)
 
 
 def varied(value: Any) -> list[Any]:
     """The arrays of a param that take other values: in a tree, those of real numbers."""
-    if parts.is_array(value):
-        return [value]
-    return [leaf for leaf in jax.tree.leaves(value) if parts.is_array(leaf) and parts.inexact(leaf)]
+    return [value] if parts.is_array(value) else list(filter(is_varied, jax.tree.leaves(value)))
 
 
 def replanted(value: Any, flat: Any) -> Any:
@@ -322,18 +308,22 @@ def replanted(value: Any, flat: Any) -> Any:
     leaves, form = jax.tree.flatten(value)
     start = 0
     for at, leaf in enumerate(leaves):
-        if parts.is_array(leaf) and parts.inexact(leaf):
-            size = math.prod(jnp.shape(leaf))
-            leaves[at] = flat[start : start + size].reshape(jnp.shape(leaf))
-            start += size
+        if is_varied(leaf):
+            end = start + math.prod(jnp.shape(leaf))
+            leaves[at], start = flat[start:end].reshape(jnp.shape(leaf)), end
     return jax.tree.unflatten(form, leaves)
 
 
-def terms(trace: Trace, sampled: Mapping[str, str]) -> tuple[dict[str, Any], Values]:
-    """Each site's part of what a sampler sees, under the plain model's names, its scale, and the
-    size of what it is the sum of; and apart from them the log densities by element.
+# -- densities -------------------------------------------------------------------------------------
+
+
+def terms(trace: Trace, sampled: Mapping[str, str]) -> tuple[dict[str, Values], Values]:
+    """Each site's part of what a sampler sees, its scale, and the size of what it is the sum of,
+    under the plain model's names; and apart from them the log densities by element.
+
+    sampled: by latent site its name in the plain model.
     """
-    found: dict[str, Any] = {"log_prob": {}, "scale": {}, "size": {}}
+    found: dict[str, Values] = {"log_prob": {}, "scale": {}, "size": {}}
     elements: Values = {}
     for name, site in trace.items():
         if site["type"] != "sample":
@@ -349,10 +339,9 @@ def terms(trace: Trace, sampled: Mapping[str, str]) -> tuple[dict[str, Any], Val
             volume = to_support.log_abs_det_jacobian(u, site["value"])
             log_prob += jnp.sum(volume)
             size += jnp.sum(jnp.abs(jax.lax.stop_gradient(volume)))
-        found["log_prob"][sampled.get(name, name)] = log_prob
-        found["scale"][sampled.get(name, name)] = jnp.asarray(scale, float)
-        found["size"][sampled.get(name, name)] = size
-        elements[sampled.get(name, name)] = of_elements
+        name = sampled.get(name, name)
+        found["log_prob"][name], found["size"][name] = log_prob, size
+        found["scale"][name], elements[name] = jnp.asarray(scale, float), of_elements
     return found, elements
 
 
@@ -367,53 +356,16 @@ def apart(old: Any, new: Any, rtol: float) -> Any:
     return jnp.stack([jnp.sum(gap), jnp.sum(jnp.abs(gap))])
 
 
-#: Values of an unbounded discrete latent at which log densities are compared, rare ones too.
-COUNTS = np.array([*range(16), 20, 30, 50, 100, 300])
-
-#: How many log densities of a discrete latent are compared at most.
-MOST_VALUES = 10**6
-
-
-def over_support(plain: Site, generated: Site, discrete: Discrete) -> Any:
-    """The largest difference of a discrete latent's log density over its support, and where.
-
-    [difference, value, log density in the plain model].
-    """
-    shape, dtype = jnp.shape(plain["value"]), jnp.result_type(plain["value"])
-    values = COUNTS if discrete.support is None else np.asarray(discrete.support)
-    values = values[:: 1 + len(values) * math.prod(shape) // MOST_VALUES]
-
-    def log_prob(value: Any) -> tuple[Any, Any]:
-        of_all = jnp.full(shape, value, dtype)
-        found = []
-        for site in (plain, generated):
-            inside = site["fn"].support(of_all)
-            found.append(jnp.where(inside, site["fn"].log_prob(of_all), -jnp.inf))
-        return found[0], found[1]
-
-    old, new = jax.vmap(log_prob)(jnp.asarray(values))
-    if jnp.shape(old) != jnp.shape(new):
-        return jnp.array([jnp.nan, 0.0, jnp.nan])
-    gap = jnp.where(old == new, 0.0, (new - old) / jnp.maximum(1.0, jnp.abs(old)))
-    gap = jnp.where(jnp.isnan(old) & jnp.isnan(new), 0.0, gap).reshape(len(values), -1)
-    off = jnp.max(jnp.nan_to_num(jnp.abs(gap), nan=jnp.inf), axis=1, initial=0.0)
-    worst = jnp.argmax(off)
-    element = jnp.argmax(jnp.abs(gap[worst])) if gap.shape[1] else 0
-    shown = old.reshape(len(values), -1)[worst, element] if gap.shape[1] else 0.0
-    return jnp.array([off[worst], jnp.asarray(values, float)[worst], shown])
-
-
 WRAPPERS = ("ExpandedDistribution", "Independent", "MaskedDistribution")
 
 
 def unwrapped(fn: Any, until: type | None = None) -> Any:
     """The distribution inside of what wraps it: of anything up to the class `until`, if given."""
-    inner = fn
-    while hasattr(inner, "base_dist"):
-        if type(inner) is until or (until is None and type(inner).__name__ not in WRAPPERS):
-            return inner
-        inner = inner.base_dist
-    return inner
+    while hasattr(fn, "base_dist"):
+        if type(fn) is until or (until is None and type(fn).__name__ not in WRAPPERS):
+            break
+        fn = fn.base_dist
+    return fn
 
 
 def arguments_of(fn: Any) -> Values:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from reparam_rewrite.verify.change import Change
-from reparam_rewrite.verify.points import INITIAL, Compared, Evaluator, Point, called_after
-from reparam_rewrite.verify.values import Line
+from reparam_rewrite.verify.points import INITIAL, Compared, Point
+from reparam_rewrite.verify.values import Line, different, ok, skipped
 
 STEP = 1e-5
 
@@ -24,60 +23,44 @@ def effect_lines(compared: Compared) -> Iterator[Line]:
     change = compared.change
     points = [point for point in compared.points if point.at["told_apart"]]
     if not points:
-        message = "at no point can a value be told from the next one"
-        yield Line(check="effect", status="skipped", message=message)
+        yield skipped("at no point can a value be told from the next one")
         return
     point = next((point for point in points if point.number != INITIAL), points[0])
-    moved = compared.moved_at(point)
     fine: dict[str, list[str]] = {}
-    for name in change.pairing.new:
+    for name, moved in compared.moved_at(point).items():
         span, shape = change.param_spans[name], change.param_shapes[name]
         size = span.stop - span.start
-        idle = 0 if moved[name] else size
+        idle = 0 if moved else size
         if change.reverse:
             idle = int(np.sum(np.all([p.at["effect"][span] == 0 for p in points], axis=0)))
-        child = moved[name][0] if moved[name] else ""
         if idle < size and (not idle or change.pairing.subsampled):
+            child = moved[0] if moved else ""
             fine.setdefault(child, []).append(f"{name} ({size})" if shape else name)
             continue
         what = f"{idle} of {size} elements of " if shape else ""
-        yield Line(
-            check="effect",
-            status="different",
-            site=child or called_after(name, change),
-            message=f"{what}param {name!r} without effect on any site",
-            cause="what it is multiplied by is zero, or it is used nowhere",
-        )
+        child = moved[0] if moved else compared.called_after(name)
+        message = f"{what}param {name!r} without effect on any site"
+        cause = "what it is multiplied by is zero, or it is used nowhere"
+        yield different(child, message, cause)
     for child, names in fine.items():
-        message = f"each element of {', '.join(names)} moves it"
-        yield Line(check="effect", status="ok", site=child, message=message)
+        yield ok(f"each element of {', '.join(names)} moves it", child)
     if not change.pairing.new:
-        message = "the generated model has no params of its own"
-        yield Line(check="effect", status="skipped", message=message)
+        yield skipped("the generated model has no params of its own")
 
 
-def init_lines(compared: Compared) -> Iterator[Line]:
+def init_lines(compared: Compared) -> list[Line]:
     """Where every param has its initial value: is each base site its child?"""
-    point = compared.points[-1]
     same: list[str] = []
     moved: list[str] = []
-    for name, (base, child) in point.at["moved"].items():
+    for name, (base, child) in compared.points[-1].at["moved"].items():
         kept = np.shape(base) == np.shape(child) and np.allclose(base, child, 1e-6, 1e-6)
         (same if kept else moved).append(name)
-    parts = []
-    if same:
-        parts.append(f"{', '.join(same)} as in the plain model")
-    if moved:
-        parts.append(f"{', '.join(moved)} in other coordinates from the start")
-    message = "; ".join(parts) or "no site is sampled as another one"
-    yield Line(check="init", status="ok", message=message, point=INITIAL)
-
-
-def named_pairs(change: Change, leave: Sequence[str]) -> list[tuple[str, str, str]]:
-    """(param, child, parent) of the new params whose names tell both."""
-    sites = [pair.name for pair in change.pairing.pairs]
-    names = {f"xi_{child}_{parent}": (child, parent) for child in sites for parent in sites}
-    return [(n, *names[n]) for n in change.pairing.new if n in names and n not in leave]
+    told = (
+        (same, "as in the plain model"),
+        (moved, "in other coordinates from the start"),
+    )
+    said = "; ".join(f"{', '.join(names)} {what}" for names, what in told if names)
+    return [ok(said or "no site is sampled as another one", point=INITIAL)]
 
 
 def offset_lines(compared: Compared) -> Iterator[Line]:
@@ -88,79 +71,74 @@ def offset_lines(compared: Compared) -> Iterator[Line]:
     unconstrained space and at given values of the other sites. What is looked at is how that
     derivative changes when only mu does.
     """
-    change, evaluator, point = compared.change, compared.evaluator, compared.points[0]
+    change, point = compared.change, compared.points[0]
     if not point.determinant:
         return
-    pairs = named_pairs(change, compared.options.other_offsets)
-    if not pairs:
-        message = "no coefficient is called after its child and its parent, xi_<child>_<parent>"
-        yield Line(check="offsets", status="skipped", message=message)
+    pairs = itertools.product(change.bases, repeat=2)
+    names = {f"xi_{child}_{parent}": (child, parent) for child, parent in pairs}
+    named = [n for n in change.pairing.new if n in {*names} - {*compared.options.other_offsets}]
+    if not named:
+        yield skipped(
+            "no coefficient is called after its child and its parent, xi_<child>_<parent>"
+        )
         return
-    before = dict(zip(change.pairing.new, point.at["by_param"], strict=True))
-    different = False
-    responses: dict[str, Any] = {}
-    constant: set[str] = set()
-    for name, child, parent in pairs:
-        if parent not in responses:
-            along = np.zeros(change.dims)
-            span = change.spans[parent]
-            # All of the parent's elements grow, by different amounts, and no other site moves.
-            along[span] = 0.5 + np.random.default_rng(3).uniform(size=span.stop - span.start)
-            there = moved_along(evaluator, point, along)
-            after = dict(zip(change.pairing.new, there["by_param"], strict=True))
-            total, before_it = there["totals"][parent], point.at["totals"][parent]
-            if abs(total - before_it) <= NONE * STEP * max(1.0, abs(before_it)):
-                constant.add(parent)
-            # A value below an upper bound falls where its unconstrained one grows.
-            way = 1.0 if total >= before_it else -1.0
-            responses[parent] = {n: way * (after[n] - before[n]) / STEP for n in before}
-        own = change.spans[child]
-        moved = responses[parent][name][own]
+    responses = {p: responding(compared, point, p) for p in {names[n][1]: 0 for n in named}}
+    wrong = False
+    for name in named:
+        child, parent = names[name]
+        own, (constant, moved_by) = change.spans[child], responses[parent]
+        moved = moved_by[name][own]
         size = float(np.max(np.abs(point.at["v"][change.spans[parent]]), initial=0.0))
-        whole = float(np.max(np.abs(before[name][own]), initial=0.0)) / (1 + size)
+        whole = float(np.max(np.abs(point.at["by_param"][name][own]), initial=0.0)) / (1 + size)
         if not np.max(np.abs(moved), initial=0.0) > NONE * whole:
-            if parent in constant:
+            if constant:
                 continue  # the mean of a simplex is the same wherever it is
             message = f"{name} does not multiply {parent!r} in the offset of {child!r}"
             cause = "its parent is another one, or it belongs to another child"
-        elif np.all(moved > -NONE * whole) and unweighted(change, evaluator, point, name, parent):
+        elif np.all(moved > -NONE * whole) and unweighted(compared, point, name, child, parent):
             message = f"{child!r} is offset by {name} with the wrong sign"
             cause = f"{child}_base is {child} - xi * {parent} instead of {child} + xi * {parent}"
         else:
             continue
-        different = True
-        yield Line(check="offsets", status="different", site=child, message=message, cause=cause)
-    if not different:
+        wrong = True
+        yield different(child, message, cause)
+    if not wrong:
         count = f"{len(change.pairing.new)} new params"
-        message = f"the child and the parent that its name says, for {len(pairs)} of {count}"
-        yield Line(check="offsets", status="ok", message=message)
+        yield ok(f"the child and the parent that its name says, for {len(named)} of {count}")
 
 
-def moved_along(evaluator: Evaluator, point: Point, along: Any) -> dict[str, Any]:
-    """What is a small step away in v."""
-    u = point.u + STEP * evaluator.inverse(point)(along)
-    return evaluator.evaluated(u, point.p, point.held)
+def responding(compared: Compared, point: Point, parent: str) -> tuple[bool, dict[str, Any]]:
+    """Whether the sum of a parent stays as it is when all of its elements grow, and no other site
+    moves; and how fast the derivatives along each new param change with it.
+    """
+    change, span = compared.change, compared.change.spans[parent]
+    along = np.zeros(change.dims)
+    # By different amounts.
+    along[span] = 0.5 + np.random.default_rng(3).uniform(size=span.stop - span.start)
+    u = point.u + STEP * compared.inverse(point)(along)
+    there = compared.evaluated(u, point.p, point.held)
+    before, after = (at["totals"][parent] for at in (point.at, there))
+    constant = abs(after - before) <= NONE * STEP * max(1.0, abs(before))
+    # A value below an upper bound falls where its unconstrained one grows.
+    step = STEP if after >= before else -STEP
+    rows = point.at["by_param"].items()
+    return constant, {name: (there["by_param"][name] - row) / step for name, row in rows}
 
 
-def unweighted(change: Change, evaluator: Evaluator, point: Point, name: str, parent: str) -> bool:
+def unweighted(compared: Compared, point: Point, name: str, child: str, parent: str) -> bool:
     """Whether an offset is a multiple of its parent, or of means or sums over its axes, and of
     nothing else: the sign of a coefficient of ``mean(x) * mu`` is that of the data as well.
     """
-    span = change.spans[parent]
-    shape = next(pair.shape for pair in change.pairing.pairs if pair.name == parent)
+    change, shape = compared.change, compared.change.shapes[parent]
     along, row = np.zeros(change.dims), np.zeros((1, change.param_dims))
-    along[span], row[:, change.param_spans[name]] = 1.0, 1.0
-    step = STEP * evaluator.inverse(point)(along)
+    along[change.spans[parent]], row[:, change.param_spans[name]] = 1.0, 1.0
+    step = STEP * compared.inverse(point)(along)
     none = np.zeros((1, change.dims))
-    here, there = (change.at(u, point.p, none, row, point.held) for u in (point.u, point.u + step))
-    child = next(c for n, c, p in named_pairs(change, ()) if (n, p) == (name, parent))
+    here, there = (change.at(u, point.p, point.held, none, row) for u in (point.u, point.u + step))
     moved = np.abs(there["along"] - here["along"])[0, change.spans[child]] / STEP
     total = abs(there["totals"][parent] - here["totals"][parent]) / STEP
-    counts = {
-        math.prod(axes)
-        for size in range(len(shape) + 1)
-        for axes in itertools.combinations(shape, size)
-    }
+    sizes = range(len(shape) + 1)
+    counts = {math.prod(n) for size in sizes for n in itertools.combinations(shape, size)}
     expected = [*counts, *(total / count for count in counts)]
     close = [np.abs(moved - one) <= 1e-3 * max(1.0, one) for one in expected]
     return bool(np.all(np.any([*close, moved == 0], axis=0)))

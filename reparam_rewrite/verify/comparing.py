@@ -4,46 +4,55 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from types import TracebackType
 
+import jax
+import jax.numpy as jnp
 from msgspec.structs import replace
+from numpyro import handlers
 
-from reparam_rewrite.running.errors import file_of, frame_of, refusal
-from reparam_rewrite.running.trace import copied, double_precision, structure
-from reparam_rewrite.running.values import Model, Trace
-from reparam_rewrite.verify.breaking import broken_line
-from reparam_rewrite.verify.change import Change
+from reparam_rewrite.running.errors import (
+    file_of,
+    frame_of,
+    place_of,
+    refusal,
+    site_of,
+    summary,
+)
+from reparam_rewrite.running.trace import double_precision, structure
+from reparam_rewrite.running.values import Trace
+from reparam_rewrite.verify.change import Change, Models
 from reparam_rewrite.verify.checks import CHECKS
 from reparam_rewrite.verify.coefficients import effect_lines, init_lines, offset_lines
-from reparam_rewrite.verify.density import density_lines
-from reparam_rewrite.verify.eager import jit_lines
+from reparam_rewrite.verify.density import density_lines, gradient_lines, jit_lines
 from reparam_rewrite.verify.expected import config_lines
-from reparam_rewrite.verify.gradients import gradient_lines
 from reparam_rewrite.verify.inference import WAYS, inference_lines
-from reparam_rewrite.verify.outputs import value_lines
-from reparam_rewrite.verify.pairing import pair
-from reparam_rewrite.verify.points import Compared, Evaluator
-from reparam_rewrite.verify.predicting import data_lines
-from reparam_rewrite.verify.predictive import predictive_lines
+from reparam_rewrite.verify.pairing import Pairing, pair
+from reparam_rewrite.verify.points import Compared
+from reparam_rewrite.verify.predictions import (
+    data_lines,
+    observations,
+    predictive_lines,
+    value_lines,
+)
 from reparam_rewrite.verify.reaching import reach_lines
-from reparam_rewrite.verify.values import Line, Options, Pairing, Report
+from reparam_rewrite.verify.values import Line, Options, Report, different, ok, skipped
 
 
 def params_lines(compared: Compared) -> Iterator[Line]:
     """What pairing found of params, each with the site that it is of."""
-    moved, pairing = compared.moved, compared.change.pairing
+    moved, pairing = compared.moved_at(compared.points[0]), compared.change.pairing
     for line in compared.params:
         yield replace(line, site=(moved.get(line.site) or [line.site])[0])
     if not compared.params:
         kept = len(pairing.params) - len(pairing.new)
-        message = f"{len(pairing.new)} new, {kept} of the plain model's"
-        yield Line(check="params", status="ok", message=message)
+        yield ok(f"{len(pairing.new)} new, {kept} of the plain model's")
 
 
-#: Every check that takes numbers, by its name.
-OF_NUMBERS: dict[str, Callable[[Compared], Iterator[Line]]] = {
+#: Every check that takes numbers, by its name, in the order in which they are asked.
+OF_NUMBERS: dict[str, Callable[[Compared], Iterable[Line]]] = {
     "params": params_lines,
     "density": density_lines,
     "gradients": gradient_lines,
@@ -63,53 +72,55 @@ OF_NUMBERS: dict[str, Callable[[Compared], Iterator[Line]]] = {
 OF_EQUAL_DENSITIES = ("predictive", "data")
 
 
-def compare(
-    plain: Model,
-    generated: Model,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    options: Options,
-) -> Report:
+def compare(models: Models, options: Options) -> Report:
     """The report. Raises `Refusal` where the plain model itself doesn't run."""
-    args, kwargs = copied(args, kwargs)
     with double_precision(), warnings.catch_warnings():
         # What NumPyro thinks of the plain model is not the question here.
         warnings.simplefilter("ignore")
-        dims, found = differences(plain, generated, args, kwargs, options)
+        dims, found = differences(models, options)
     lines = [line for line in found if line.check not in options.skip]
-    lines += [Line(check=c, status="skipped", message="switched off") for c in options.skip]
+    lines += [skipped("switched off", check=check) for check in options.skip]
     lines.sort(key=lambda line: list(CHECKS).index(line.check))
     return Report(points=options.points, seed=options.seed, dims=dims, lines=tuple(lines))
 
 
-def differences(
-    plain: Model,
-    generated: Model,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    options: Options,
-) -> tuple[int, list[Line]]:
+def differences(models: Models, options: Options) -> tuple[int, list[Line]]:
     """How many unconstrained latent values there are, and the lines of all checks.
 
     It ends where the sites don't match, or the generated model doesn't run.
     """
-    trace = traced_plain(plain, args, kwargs)
+    plain, generated, call = models
     try:
-        other = structure(generated, args, kwargs)
+        trace = structure(plain, *call, draws=8)
     except Exception as error:
-        return 0, [broken_line(error, generated, args, kwargs, trace)]
+        own = "it must run with these --args, as it does by itself."
+        hint = own if frame_of(error) else "are these the arguments that it takes?"
+        raise refusal(error, file_of(plain), "the plain model does not run", hint) from error
+    try:
+        other = structure(generated, *call)
+    except Exception as error:
+        return 0, [broken_line(error, models, trace)]
     pairing, lines = pair(trace, other, options)
     if any(line.check in ("sites", "observed") for line in lines):
         return 0, lines
-    dims = sum(max(1, math.prod(pair.shape)) for pair in pairing.pairs)
+    dims = sum(max(1, math.prod(shape)) for shape in pairing.shapes.values())
     matched = list(matched_lines(trace, pairing))
+
+    def compared(reverse: bool) -> Compared:
+        change = Change(models, pairing, options.rtol, reverse)
+        return Compared(trace, tuple(lines), change, options)
+
     try:
-        change, evaluator = changed(plain, generated, args, kwargs, pairing, options)
-        points = tuple(evaluator.point(number) for number in evaluator.numbers())
+        try:
+            found = compared("gradients" not in options.skip)
+        except (ValueError, NotImplementedError) as error:
+            # Some models have no gradients in reverse mode.
+            if "everse-mode" not in str(error):
+                raise
+            found = compared(reverse=False)
     except Exception as error:
-        return dims, [*matched, broken_line(error, generated, args, kwargs, trace)]
-    compared = Compared(trace, tuple(lines), change, evaluator, points, options)
-    return dims, [*matched, *computed_lines(compared)]
+        return dims, [*matched, broken_line(error, models, trace)]
+    return dims, [*matched, *computed_lines(found)]
 
 
 def computed_lines(compared: Compared) -> list[Line]:
@@ -118,60 +129,75 @@ def computed_lines(compared: Compared) -> list[Line]:
     for name, check in OF_NUMBERS.items():
         if name in compared.options.skip:
             continue
-        if name in OF_EQUAL_DENSITIES and any(
+        found: Iterable[Line]
+        differ = any(
             line.status == "different" and line.check in ("density", "gradients") for line in lines
-        ):
-            message = "not compared: the densities differ"
-            lines.append(Line(check=name, status="skipped", message=message))
+        )
+        if differ and name in OF_EQUAL_DENSITIES:
+            found = [skipped("not compared: the densities differ")]
         else:
-            lines += check(compared)
+            found = check(compared)
+        lines += [replace(line, check=name) for line in found]
     return lines
 
 
-def traced_plain(plain: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
-    try:
-        return structure(plain, args, kwargs, draws=8)
-    except Exception as error:
-        own = frame_of(error) is not None
-        hint = (
-            "it must run with these --args, as it does by itself."
-            if own
-            else "are these the arguments that it takes?"
-        )
-        said = "the plain model does not run"
-        raise refusal(error, file_of(plain), said, hint) from error
-
-
-def changed(
-    plain: Model,
-    generated: Model,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    pairing: Pairing,
-    options: Options,
-) -> tuple[Change, Evaluator]:
-    """The change of variables, with gradients unless a model has none in reverse mode."""
-
-    def made(reverse: bool) -> tuple[Change, Evaluator]:
-        run = (plain, generated, args, kwargs)
-        change = Change(*run, pairing, reverse=reverse, rtol=options.rtol)
-        return change, Evaluator(change, options)
-
-    try:
-        return made("gradients" not in options.skip)
-    except (ValueError, NotImplementedError) as error:
-        if "everse-mode" not in str(error):
-            raise
-        return made(reverse=False)
-
-
 def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
-    observed = [n for n, s in plain.items() if s["type"] == "sample" and s["is_observed"]]
-    said = f"the same values of {', '.join(observed)}" if observed else "there are none"
-    yield Line(check="observed", status="ok", message=said)
-    pairs = {pair.name: pair.base for pair in pairing.pairs}
-    moved = sum(name != base for name, base in pairs.items())
-    message = f"{len(pairs)} latent, {moved} of them sampled as another site"
-    if discrete := [n for n in pairing.fixed if plain[n]["type"] == "sample"]:
-        message += f", and {', '.join(discrete)} discrete, at values of their own"
-    yield Line(check="sites", status="ok", message=f"{message}: shapes, dtypes and plates agree")
+    """That the sites match: the observed ones, and the others."""
+    names = ", ".join(name for name, _ in observations(plain))
+    said = f"the same values of {names}" if names else "there are none"
+    yield ok(said, check="observed")
+    moved = sum(name != base for name, base in pairing.bases.items())
+    message = f"{len(pairing.bases)} latent, {moved} of them sampled as another site"
+    if pairing.discrete:
+        message += f", and {', '.join(pairing.discrete)} discrete, at values of their own"
+    yield ok(f"{message}: shapes, dtypes and plates agree", check="sites")
+
+
+# -- a generated model that does not run -----------------------------------------------------------
+
+
+def broken_line(error: Exception, models: Models, plain: Trace) -> Line:
+    """A difference, with the first site of another shape, or the one that was being sampled."""
+    said = f"the generated model does not run: {summary(error)}"
+    if place := place_of(error):
+        said += f" ({place})"
+    for name, shape in shapes_until(models).items():
+        if name in plain and plain[name]["type"] != "param":
+            expected = jnp.shape(plain[name]["value"])
+            if shape != expected:
+                cause = f"before that, site {name!r} has shape {shape}, it was {expected}"
+                return different(name, said, cause, check="sites")
+    site = sampled_in(error, plain) or site_of(error, plain)
+    return different(site, said, check="sites")
+
+
+def shapes_until(models: Models) -> dict[str, tuple[int, ...]]:
+    """The shapes of the sites that a run of the generated model gets to before it fails."""
+    args, kwargs = models.call
+    found: dict[str, tuple[int, ...]] = {}
+
+    def run(key: jax.Array) -> None:
+        tracer = handlers.trace()
+        try:
+            with handlers.seed(rng_seed=key), tracer as trace:
+                models.generated(*args, **kwargs)
+        except Exception:
+            for name, site in trace.items():
+                if site["type"] in ("sample", "deterministic", "plate"):
+                    found[name] = jnp.shape(site["value"])
+
+    jax.eval_shape(run, jax.random.key(0))
+    return found
+
+
+def sampled_in(error: Exception, plain: Trace) -> str:
+    """The site whose `numpyro.sample` raised an error, by the frames that it went through."""
+    frames: TracebackType | None = error.__traceback__
+    while frames is not None:
+        frame = frames.tb_frame
+        if frame.f_code.co_name == "sample" and "numpyro" in frame.f_code.co_filename:
+            name = str(frame.f_locals.get("name"))
+            if name in plain:
+                return name
+        frames = frames.tb_next
+    return ""

@@ -14,11 +14,10 @@ with the derivative along it, and what each site depends on is read off those de
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from msgspec import Struct
 
 Along = Callable[[Any], Any]
 """From directions in u, one a row, to the derivatives of v along them."""
@@ -38,14 +37,14 @@ class Singular(Unknown):
     """There is none: the map has no inverse."""
 
 
-class Determinant(Struct, frozen=True):
+class Determinant(NamedTuple):
     """log|det| of the whole map, and of each site's own block."""
 
     total: float
     by_site: Mapping[str, float]
 
 
-class Block(Struct, frozen=True):
+class Block(NamedTuple):
     """A site's block: elements mix along `axes` of `shape` only, along none if it is diagonal."""
 
     name: str
@@ -55,27 +54,63 @@ class Block(Struct, frozen=True):
 
     @property
     def rows(self) -> int:
+        """How many elements mix."""
         return math.prod(self.shape[axis] for axis in self.axes)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes, those that mix last."""
+        return (*(axis for axis in range(len(self.shape)) if axis not in self.axes), *self.axes)
+
+    def directions(self) -> Any:
+        """Of each place along the mixing axes, that place in all the others at once."""
+        sizes = (n if axis in self.axes else 1 for axis, n in enumerate(self.shape))
+        rows = np.eye(self.rows).reshape(self.rows, *sizes)
+        return np.broadcast_to(rows, (self.rows, *self.shape)).reshape(self.rows, -1)
+
+    def matrices(self, found: Any) -> Any:
+        """[other elements, v, u] from the derivatives along `directions`."""
+        own = found[:, self.span].reshape(self.rows, *self.shape)
+        order = [axis + 1 for axis in self.order]
+        return own.transpose(*order, 0).reshape(-1, self.rows, self.rows)
+
+    def applied(self, matrices: Any, vector: Any) -> Any:
+        """What the matrices make of a vector, flat."""
+        moved = vector.reshape(self.shape).transpose(self.order)
+        made = matrices @ moved.reshape(-1, self.rows, 1)
+        back = np.argsort(self.order) if self.order else ()
+        return made.reshape(moved.shape).transpose(back).ravel()
 
 
 def dense(jacobian: Any, spans: Mapping[str, slice]) -> Determinant:
-    """From the whole jacobian, [v, u]. Raises `Singular`."""
+    """From the whole jacobian, [v, u].
+
+    Raises `Unknown` for the first site whose block isn't finite, `Singular` if it has no inverse.
+    """
     own = {name: log_det(name, jacobian[span, span]) for name, span in spans.items()}
-    if not len(jacobian):
-        return Determinant(0.0, {})
     with np.errstate(all="ignore"):
-        total = np.linalg.slogdet(jacobian)[1]
-    return Determinant(float(total), own)
+        return Determinant(float(np.linalg.slogdet(jacobian)[1]) if len(jacobian) else 0.0, own)
 
 
-def log_det(name: str, block: Any) -> float:
-    if not np.isfinite(block).all():
+def log_det(name: str, matrices: Any) -> float:
+    if not np.isfinite(matrices).all():
         raise Unknown(name, "the change of variables has derivatives that are not finite")
     with np.errstate(all="ignore"):
-        sign, value = np.linalg.slogdet(block) if block.size else (1.0, 0.0)
+        sign, value = np.linalg.slogdet(matrices) if matrices.size else (1.0, 0.0)
     if not np.all(sign) or not np.all(np.isfinite(value)):
         raise Singular(name, "the change of variables is singular")
     return float(np.sum(value))
+
+
+def along_each(along: Along, directions: Iterable[tuple[slice, Any]]) -> list[Any]:
+    """The derivatives along directions that move one site each: by site an array of rows."""
+    own = list(directions)
+    counts = [len(rows) for _, rows in own]
+    made = np.zeros((sum(counts), max((span.stop for span, _ in own), default=0)))
+    ends = np.cumsum(counts)
+    for (span, rows), end in zip(own, ends, strict=True):
+        made[end - len(rows) : end, span] = rows
+    return np.split(along(made), ends[:-1])
 
 
 def blocks(
@@ -85,139 +120,78 @@ def blocks(
 
     Raises `Unknown` for a site of which more than `limit` elements mix.
     """
-    names = [name for name, span in spans.items() if span.stop > span.start]
-    dims = max((span.stop for span in spans.values()), default=0)
     rng = np.random.default_rng(0)
-    rows = []
-    for name in names:
-        size = spans[name].stop - spans[name].start
-        rows += [padded(np.ones(size), spans[name], dims)]
-        for at in rng.integers(size, size=3):
-            rows.append(padded(np.eye(1, size, at)[0], spans[name], dims))
-    found = along(np.array(rows).reshape(len(rows), dims))
+    sizes = {n: span.stop - span.start for n, span in spans.items() if span.stop > span.start}
+    single = {name: rng.integers(size, size=3) for name, size in sizes.items()}
+    found = along_each(along, ((spans[n], np.eye(sizes[n])[at]) for n, at in single.items()))
     made = []
-    for index, name in enumerate(names):
-        some = found[4 * index + 1 : 4 * index + 4, spans[name]].reshape(-1, *shapes[name])
-        starts = np.array(rows[4 * index + 1 : 4 * index + 4])[:, spans[name]]
-        axes = mixed_axes(some, starts.reshape(-1, *shapes[name]))
-        block = Block(name, spans[name], shapes[name], axes)
+    for (name, starts), rows in zip(single.items(), found, strict=True):
+        shape = shapes[name]
+        axes: set[int] = set()
+        for start, there in zip(starts, np.abs(rows[:, spans[name]]), strict=True):
+            reached = np.flatnonzero(there > SAME * np.max(there, initial=0.0))
+            places = np.array(np.unravel_index([start, *reached], (*shape, 1)))
+            axes.update(np.flatnonzero(np.any(places != places[:, :1], axis=1)).tolist())
+        block = Block(name, spans[name], shape, tuple(sorted(axes)))
         if block.rows > limit:
-            message = f"{block.rows} elements of the site mix, more than {limit}"
-            raise Unknown(name, message)
+            raise Unknown(name, f"{block.rows} elements of the site mix, more than {limit}")
         made.append(block)
     return made
 
 
-def mixed_axes(reached: Any, started: Any) -> tuple[int, ...]:
-    """The axes along which a single element reaches others."""
-    axes = set()
-    for there, here in zip(reached, started, strict=True):
-        start = np.argwhere(here)[0]
-        for place in np.argwhere(np.abs(there) > SAME * np.max(np.abs(there), initial=0.0)):
-            axes.update(np.flatnonzero(place != start).tolist())
-    return tuple(sorted(axes))
-
-
-def blockwise(along: Along, made: list[Block]) -> Determinant:
+def blockwise(along: Along, made: Sequence[Block]) -> Determinant:
     """From each block's own directions at one point. Raises `Unknown`."""
-    dims = max((block.span.stop for block in made), default=0)
-    rows: list[Any] = []
-    starts = []
     rng = np.random.default_rng(1)
-    for block in made:
-        starts.append(len(rows))
-        rows += [padded(row.ravel(), block.span, dims) for row in directions(block)]
-        rows.append(padded(rng.normal(size=math.prod(block.shape)), block.span, dims))
-    found = along(np.array(rows).reshape(len(rows), dims))
-    by_site, reaches = {}, {}
-    for block, start in zip(made, starts, strict=True):
-        own = found[start : start + block.rows, block.span]
-        check, at = found[start + block.rows], rows[start + block.rows][block.span]
-        matrices = as_matrices(own, block)
+    random = [rng.normal(size=math.prod(block.shape)) for block in made]
+    rows = ((b.span, [*b.directions(), at]) for b, at in zip(made, random, strict=True))
+    by_site: dict[str, float] = {}
+    reaches: dict[str, set[str]] = {}
+    for block, at, (*own, check) in zip(made, random, along_each(along, rows), strict=True):
+        matrices = block.matrices(np.array(own))
         by_site[block.name] = log_det(block.name, matrices)
-        predicted = applied(matrices, at, block)
-        size = np.max(np.abs(predicted), initial=1.0)
-        if not np.allclose(predicted, check[block.span], rtol=SAME, atol=SAME * size):
+        predicted = block.applied(matrices, at)
+        least = SAME * np.max(np.abs(predicted), initial=1.0)
+        if not np.allclose(predicted, check[block.span], rtol=SAME, atol=least):
             raise Unknown(block.name, "its elements mix in a way that is none of axes")
-        reaches[block.name] = {
-            other.name
-            for other in made
-            if other.name != block.name and np.any(np.abs(check[other.span]) > SAME * size)
-        }
-    if cycle := cyclic(reaches):
-        raise Unknown(cycle[0], f"{' and '.join(cycle)} depend on each other")
+        reached = {other.name for other in made if np.any(np.abs(check[other.span]) > least)}
+        reaches[block.name] = reached - {block.name}
+    # What is left when sites that reach none of the others are taken out depends on itself.
+    while free := [name for name, others in reaches.items() if not others & reaches.keys()]:
+        for name in free:
+            del reaches[name]
+    if reaches:
+        raise Unknown(next(iter(reaches)), f"{' and '.join(reaches)} depend on each other")
     return Determinant(sum(by_site.values()), by_site)
 
 
-class Inverse:
-    """The inverse of the map's derivative at one point, from its blocks: [v] to [u].
+def inverse_of_blocks(along: Along, made: Sequence[Block]) -> Along:
+    """From a change of v to that of u at one point, each site by itself."""
+    found = along_each(along, ((block.span, block.directions()) for block in made))
+    inverses = [np.linalg.pinv(b.matrices(rows)) for b, rows in zip(made, found, strict=True)]
 
-    `own` solves each block by itself; `of` goes on until the whole is solved, in one step for
-    each site of a chain.
-    """
-
-    def __init__(self, along: Along, made: list[Block]) -> None:
-        self.along, self.made = along, made
-        self.dims = max((block.span.stop for block in made), default=0)
-        rows = [padded(row.ravel(), b.span, self.dims) for b in made for row in directions(b)]
-        found = along(np.array(rows).reshape(len(rows), self.dims))
-        start, self.inverses = 0, []
-        for block in made:
-            some = found[start : start + block.rows, block.span]
-            start += block.rows
-            self.inverses.append(np.linalg.pinv(as_matrices(some, block)))
-
-    def own(self, wanted: Any) -> Any:
-        solution = np.zeros(self.dims)
-        for block, inverse in zip(self.made, self.inverses, strict=True):
-            solution[block.span] = applied(inverse, wanted[block.span], block)
+    def own(wanted: Any) -> Any:
+        solution = np.zeros_like(wanted)
+        for block, inverse in zip(made, inverses, strict=True):
+            solution[block.span] = block.applied(inverse, wanted[block.span])
         return solution
 
-    def of(self, wanted: Any) -> Any:
-        solution, left = np.zeros(self.dims), wanted
-        for _ in range(len(self.made) + 1):
-            solution = solution + self.own(left)
-            left = wanted - self.along(solution[None])[0]
+    return own
+
+
+def inverse(along: Along, made: Sequence[Block]) -> Along:
+    """From a change of v to that of u at one point: each site by itself, then what that left.
+
+    It takes one step for each site of a chain, as the derivative is block triangular.
+    """
+    own = inverse_of_blocks(along, made)
+
+    def whole(wanted: Any) -> Any:
+        solution, left = np.zeros_like(wanted), wanted
+        for _ in range(len(made) + 1):
+            solution = solution + own(left)
+            left = wanted - along(solution[None])[0]
             if np.max(np.abs(left), initial=0.0) < SAME:
                 break
         return solution
 
-
-def padded(part: Any, span: slice, dims: int) -> Any:
-    row = np.zeros(dims)
-    row[span] = part
-    return row
-
-
-def directions(block: Block) -> Any:
-    """Of each place along the mixing axes, that place in all the others at once."""
-    sizes = tuple(n if axis in block.axes else 1 for axis, n in enumerate(block.shape))
-    rows = np.eye(block.rows).reshape(block.rows, *sizes)
-    return np.broadcast_to(rows, (block.rows, *block.shape))
-
-
-def as_matrices(own: Any, block: Block) -> Any:
-    """[other elements, v, u] from the derivatives along `directions`."""
-    found = own.reshape(block.rows, *block.shape)
-    mixing = [axis + 1 for axis in block.axes]
-    others = [axis for axis in range(1, found.ndim) if axis not in mixing]
-    return found.transpose(*others, *mixing, 0).reshape(-1, block.rows, block.rows)
-
-
-def applied(matrices: Any, vector: Any, block: Block) -> Any:
-    """What the blocks make of a vector, flat."""
-    others = [axis for axis in range(len(block.shape)) if axis not in block.axes]
-    order = (*others, *block.axes)
-    moved = vector.reshape(block.shape).transpose(order)
-    made = matrices @ moved.reshape(-1, block.rows, 1)
-    back = np.argsort(order) if order else ()
-    return made.reshape(moved.shape).transpose(back).ravel()
-
-
-def cyclic(reaches: Mapping[str, set[str]]) -> list[str]:
-    """Sites that reach each other, if there are any: what is left when the others are taken out."""
-    left = {name: set(others) for name, others in reaches.items()}
-    while free := [name for name, others in left.items() if not others & left.keys()]:
-        for name in free:
-            del left[name]
-    return list(left)
+    return whole

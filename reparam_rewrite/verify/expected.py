@@ -22,118 +22,91 @@ from reparam_rewrite.running.trace import (
     structure,
     traced,
 )
-from reparam_rewrite.running.values import Model, Site, Trace
+from reparam_rewrite.running.values import Model, Site, Trace, Values
 from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.pairing import declared_in
 from reparam_rewrite.verify.points import Compared
-from reparam_rewrite.verify.values import Line
+from reparam_rewrite.verify.values import Line, different, ok, unchecked
 
 
-def config_lines(compared: Compared) -> Iterator[Line]:
+def config_lines(compared: Compared) -> list[Line]:
     """The params of both, then the values that both give the sites at one point."""
     expected, change = compared.options.expected, compared.change
     if expected is None:
-        return
+        return []
     try:
-        wanted = structure(expected, change.args, change.kwargs)
+        wanted = structure(expected, *change.models.call)
     except Exception as error:
-        message = f"what the config gives does not run: {summary(error)}"
-        yield Line(check="config", status="unchecked", message=message)
-        return
+        return [unchecked(f"what the config gives does not run: {summary(error)}")]
     lines = list(unlike_params(wanted, compared))
-    if not any(line.site == "" for line in lines):
+    if all(line.site for line in lines):
         lines += unlike_values(expected, wanted, change)
-    yield from lines
-    if not lines:
-        count = len(change.pairing.new)
-        message = f"{count} params as in the config, and the same values of the sites"
-        yield Line(check="config", status="ok", message=message)
-
-
-def unlike(site: str, message: str) -> Line:
-    return Line(check="config", status="different", site=site, message=message)
+    count = len(change.pairing.new)
+    return lines or [ok(f"{count} params as in the config, and the same values of the sites")]
 
 
 def unlike_params(wanted: Trace, compared: Compared) -> Iterator[Line]:
-    change = compared.change
-    found = change.pairing.params
+    """Base sites of other names, and params that are missing, other ones, or too many."""
+    pairing = compared.change.pairing
     sampled = {name for name, site in wanted.items() if is_latent(site)}
-    for pair in change.pairing.pairs:
-        if pair.base not in sampled:
-            other = next((n for n in sampled if n.startswith(f"{pair.name}_")), "another site")
-            what = pair.name if pair.name in sampled else other
-            yield unlike(
-                pair.name, f"{pair.name!r} is sampled as {pair.base!r}, in the config as {what!r}"
-            )
+    for name, base in pairing.bases.items():
+        if base not in sampled:
+            other = next((one for one in sampled if one.startswith(f"{name}_")), "another site")
+            what = name if name in sampled else other
+            yield different(name, f"{name!r} is sampled as {base!r}, in the config as {what!r}")
     for name, site in wanted.items():
-        if site["type"] != "param":
-            continue
-        if name not in found:
-            yield unlike("", f"the config has a param {name!r}, the generated file has none")
-            continue
-        old, new = np.asarray(full_value(site)), np.asarray(full_value(found[name]))
-        child = compared.child_of(name)
-        if old.shape != new.shape:
-            message = f"param {name!r} has shape {new.shape}, by the config {old.shape}"
-            yield unlike(child, message)
-        elif not np.allclose(old, new):
-            message = f"param {name!r} starts at {start(new)}, by the config at {start(old)}"
-            yield unlike(child, message)
-        elif kind(site) != kind(found[name]):
-            yield unlike(child, f"param {name!r} has another constraint than by the config")
-        elif around(site) != around(found[name]):
-            here, there = (", ".join(around(one)) or "none" for one in (found[name], site))
-            message = f"param {name!r} is declared inside of plates: {here}; by the config: {there}"
-            yield unlike(child, message)
-    for name in change.pairing.new:
+        if site["type"] == "param":
+            if name not in pairing.params:
+                message = f"the config has a param {name!r}, the generated file has none"
+                yield different("", message)
+            elif message := param_differs(site, pairing.params[name]):
+                yield different(compared.child_of(name), f"param {name!r} {message}")
+    for name in pairing.new:
         if name not in wanted:
-            yield unlike("", f"param {name!r} isn't in the config")
+            yield different("", f"param {name!r} isn't in the config")
 
 
-def around(param: Site) -> list[str]:
-    """The plates that a param is declared in."""
-    return sorted(frame.name for frame in param.get("cond_indep_stack", ()))
+def param_differs(wanted: Site, found: Site) -> str:
+    """What is different about a param, as a clause; "" if nothing is."""
+    old, new = np.asarray(full_value(wanted)), np.asarray(full_value(found))
+    if old.shape != new.shape:
+        return f"has shape {new.shape}, by the config {old.shape}"
+    if not np.allclose(old, new):
+        start, asked = (f"{one.flat[0]:.6g}" if one.size else "nothing" for one in (new, old))
+        return f"starts at {start}, by the config at {asked}"
+    if type(constraint_of(wanted)).__name__ != type(constraint_of(found)).__name__:
+        return "has another constraint than by the config"
+    plates = [sorted(declared_in(one)) for one in (found, wanted)]
+    here, there = (", ".join(names) or "none" for names in plates)
+    return f"is declared inside of plates: {here}; by the config: {there}" if here != there else ""
 
 
-def kind(param: Site) -> str:
-    return type(constraint_of(param)).__name__
-
-
-def start(value: Any) -> str:
-    return f"{value.flat[0]:.6g}" if value.size else "nothing"
-
-
-def unlike_values(expected: Model, wanted: Trace, change: Change) -> Iterator[Line]:
+def unlike_values(expected: Model, wanted: Trace, change: Change) -> list[Line]:
     """The first site, in the order of sampling, that gets another value from the same base site."""
-    u, p = change.draw(0, 0)
+    if any(base not in wanted for base in change.bases.values()):
+        return []
+    _, generated, call = change.models
+
+    def values(model: Model, u: Any, p: Any) -> Values:
+        data = {**change.pairing.fixed, **change.params(p)}
+        trace = traced(model, *call, data, unconstrained=change.given(u))
+        return {name: trace[name]["value"] for name in change.bases}
+
+    def both(u: Any, p: Any) -> tuple[Values, Values]:
+        return values(expected, u, p), values(generated, u, p)
+
+    u, p = map(jnp.asarray, change.draw(0, 0))
     try:
-        names = {pair.name for pair in change.pairing.pairs}
-        if any(pair.base not in wanted for pair in change.pairing.pairs):
-            return
-
-        def values(model: Model, u: Any, p: Any) -> dict[str, Any]:
-            data = {**change.pairing.fixed, **change.params(p)}
-            trace = traced(model, change.args, change.kwargs, data, unconstrained=change.given(u))
-            return {name: trace[name]["value"] for name in names}
-
-        def both(u: Any, p: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-            return values(expected, u, p), values(change.generated, u, p)
-
-        program = compiled(both, jnp.asarray(u), jnp.asarray(p))
-        old, new = jax.device_get(program(u, p))
+        old, new = jax.device_get(compiled(both, u, p)(u, p))
     except Exception as error:
-        yield Line(check="config", status="unchecked", message=f"no values: {summary(error)}")
-        return
-    for pair in change.pairing.pairs:
-        one, other = old[pair.name], new[pair.name]
+        return [unchecked(f"no values: {summary(error)}")]
+    for name, base in change.bases.items():
+        one, other = old[name], new[name]
+        alike = np.shape(one) == np.shape(other)
         size = float(np.max(np.abs(one), initial=1.0))
-        if np.shape(one) != np.shape(other) or not np.allclose(one, other, 1e-9, 1e-9 * size):
-            gap = float(np.max(np.abs(one - other))) if np.shape(one) == np.shape(other) else None
-            yield Line(
-                check="config",
-                status="different",
-                site=pair.name,
-                message=f"{pair.base} gives {pair.name!r} another value than by the config",
-                off=gap,
-                cause="another parent, sign, scale or basis than the config says",
-            )
-            return
+        if not alike or not np.allclose(one, other, 1e-9, 1e-9 * size):
+            message = f"{base} gives {name!r} another value than by the config"
+            cause = "another parent, sign, scale or basis than the config says"
+            gap = float(np.max(np.abs(one - other))) if alike else None
+            return [different(name, message, cause, off=gap)]
+    return []

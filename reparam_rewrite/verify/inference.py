@@ -6,7 +6,6 @@ shapes, and nothing is compiled. That densities and gradients are finite is seen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,61 +17,38 @@ from numpyro.infer.util import initialize_model
 from reparam_rewrite.running.errors import site_of, summary
 from reparam_rewrite.running.values import Model
 from reparam_rewrite.verify.points import Compared
-from reparam_rewrite.verify.values import Line
+from reparam_rewrite.verify.values import Line, different, ok, skipped
 
-Run = Callable[[Model, Sequence[Any], Mapping[str, Any], jax.Array], Any]
+GUIDES = {"AutoNormal": AutoNormal, "AutoDiagonalNormal": AutoDiagonalNormal}
+
+WAYS = (*GUIDES, "NUTS")
 
 
-def by_guide(guide: Any) -> Run:
-    def run(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], key: jax.Array) -> Any:
-        svi = SVI(model, guide(model), optim.Adam(1e-3), Trace_ELBO())
-        state = svi.init(key, *args, **kwargs)
-        state, loss = svi.update(state, *args, **kwargs)
+def inference_lines(compared: Compared, way: str) -> list[Line]:
+    """Whether a way of inference takes the generated model, if it takes the plain one."""
+    plain, generated, (args, kwargs) = compared.change.models
+
+    def first_step(model: Model, key: jax.Array) -> Any:
+        if way == "NUTS":
+            info = initialize_model(key, model, model_args=args, model_kwargs=kwargs)
+            return info.param_info, info.postprocess_fn(info.param_info.z)
+        svi = SVI(model, GUIDES[way](model), optim.Adam(1e-3), Trace_ELBO())
+        state, loss = svi.update(svi.init(key, *args, **kwargs), *args, **kwargs)
         return loss, svi.get_params(state)
 
-    return run
+    def refused(model: Model) -> Exception | None:
+        try:
+            jax.eval_shape(lambda key: first_step(model, key), jax.random.key(0))
+        except Exception as error:
+            return error
+        return None
 
-
-def by_nuts(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], key: jax.Array) -> Any:
-    info = initialize_model(key, model, model_args=tuple(args), model_kwargs=dict(kwargs))
-    return info.param_info, info.postprocess_fn(info.param_info.z)
-
-
-#: By the way of inference what is run of it, and what is said where it takes the model.
-WAYS: dict[str, tuple[Run, str]] = {
-    "AutoNormal": (by_guide(AutoNormal), "SVI with it takes a step"),
-    "AutoDiagonalNormal": (by_guide(AutoDiagonalNormal), "SVI with it takes a step"),
-    "NUTS": (by_nuts, "it finds its first state"),
-}
-
-
-def inference_lines(compared: Compared, way: str) -> Iterator[Line]:
-    """Whether a way of inference takes the generated model, if it takes the plain one."""
-    change, (run, said) = compared.change, WAYS[way]
-    if way == "NUTS" and change.pairing.subsampled:
-        message = "HMC takes no subsampled plates, those of the plain model neither"
-        yield Line(check=way, status="skipped", message=message)
-        return
-    error = refused(run, change.generated, change.args, change.kwargs)
+    if way == "NUTS" and compared.change.pairing.subsampled:
+        return [skipped("HMC takes no subsampled plates, those of the plain model neither")]
+    error = refused(generated)
     if error is None:
-        yield Line(check=way, status="ok", message=said)
-        return
-    before = refused(run, change.plain, change.args, change.kwargs)
-    if before is not None:
-        message = f"not for such a model, nor for the plain one: {summary(before)}"
-        yield Line(check=way, status="skipped", message=message)
-        return
+        return [ok("it finds its first state" if way == "NUTS" else "SVI with it takes a step")]
+    if before := refused(plain):
+        return [skipped(f"not for such a model, nor for the plain one: {summary(before)}")]
     message = f"{way} takes the plain model, and not the generated one: {summary(error)}"
-    site = site_of(error, list(compared.plain))
-    yield Line(check=way, status="different", site=site, message=message)
-
-
-def refused(
-    run: Run, model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Exception | None:
-    """What a way of inference raises, None if it takes the model."""
-    try:
-        jax.eval_shape(lambda key: run(model, args, kwargs, key), jax.random.key(0))
-    except Exception as error:
-        return error
-    return None
+    return [different(site_of(error, compared.plain), message)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,15 +16,34 @@ from reparam_rewrite.running.trace import (
     full_value,
     is_discrete,
     is_latent,
+    is_subsampled,
     same_constraint,
 )
-from reparam_rewrite.running.values import Site, Trace
-from reparam_rewrite.verify.values import Discrete, Line, Options, Pair, Pairing
+from reparam_rewrite.running.values import Site, Trace, Values
+from reparam_rewrite.verify.discrete import Discrete
+from reparam_rewrite.verify.values import Line, Options, different
 
 #: What NumPyro's reparameterizers call the site that they sample instead of a child.
 SUFFIXES = ("base", "decentered", "unwrapped", "normal", *BASES, "transformed")
 
-WIDENED = "a value that broadcasts against it has axes that it lacks"
+
+class Pairing(NamedTuple):
+    """The sites of two traces, matched.
+
+    bases: by continuous latent of the plain model the site that is sampled for it, in the order of
+    sampling. shapes: theirs in unconstrained space. fixed: values that both models are given, of
+    discrete latents and of the indices of subsampled plates. discrete: the former. params: all of
+    the generated model's, in its order, and new: those that the plain model lacks.
+    """
+
+    bases: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+    fixed: Values
+    discrete: Mapping[str, Discrete]
+    params: Mapping[str, Site]
+    new: tuple[str, ...]
+    deterministic: tuple[str, ...]
+    subsampled: bool
 
 
 def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, list[Line]]:
@@ -34,62 +53,57 @@ def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, lis
     """
     lines: list[Line] = []
     bases = bases_of(plain, generated, options)
-    pairs, fixed, kept, discrete = [], {}, [], {}
-    for name, site in plain.items():
-        if site["type"] not in ("sample", "deterministic", "plate"):
-            continue
+    pairs = {}
+    kept = {n: s for n, s in plain.items() if s["type"] in ("sample", "deterministic", "plate")}
+    fixed = {name: site for name, site in kept.items() if held_fixed(site)}
+    for name, site in kept.items():
         base = bases.get(name, name)
         found = list(site_differences(name, site, base, generated))
         lines += found
-        if held_fixed(site):
-            # The same in both models, as it was first drawn.
-            fixed[name] = site["value"]
-            if site["type"] == "sample":
-                discrete[name] = Discrete(
-                    drawn=[site["value"], *site.get("draws", ())],
-                    support=site.get("support"),
-                    single=site["fn"].event_dim == 0,
-                )
-        elif is_latent(site) and not found:
-            pairs.append(Pair(name=name, base=base, shape=real_shape(generated[base])))
-            if pairs[-1].shape != real_shape(site) and size(generated[base]) != size(site):
-                message = (
-                    f"{size(generated[base])} unconstrained values are sampled instead of "
-                    f"{size(site)}"
-                )
-                lines.append(difference(name, message))
-        elif site["type"] == "deterministic":
-            kept.append(name)
+        if is_latent(site) and name not in fixed and not found:
+            pairs[name] = base
+            was, now = (math.prod(one["real_shape"]) for one in (site, generated[base]))
+            if was != now:
+                message = f"{now} unconstrained values are sampled instead of {was}"
+                lines.append(sites(name, message))
 
     known = {*plain, *bases.values()}
     for name, site in generated.items():
         if site["type"] in ("sample", "plate") and name not in known:
-            what = "observed site" if site.get("is_observed") else f"{site['type']} site"
-            check = "observed" if site.get("is_observed") else "sites"
+            observed = site.get("is_observed")
+            what = "observed site" if observed else f"{site['type']} site"
             cause = "a factor that a change of variables needs is in its base site already"
             message = f"{what} {name!r} is not in the plain model"
-            lines.append(difference(name, message, check, cause if check == "observed" else ""))
+            lines.append(of(site, name, message, cause if observed else ""))
 
-    new, of_params = params_of(plain, generated, options.coefficients)
-    order = {name: at for at, name in enumerate(generated)}
+    order = list(generated)
+    pairs = dict(sorted(pairs.items(), key=lambda item: order.index(item[1])))
+    new = [n for n, site in generated.items() if site["type"] == "param" and n not in plain]
     pairing = Pairing(
-        pairs=tuple(sorted(pairs, key=lambda pair: order.get(pair.base, 0))),
-        fixed=fixed,
-        discrete=discrete,
-        params={n: s for n, s in generated.items() if s["type"] == "param"},
+        bases=pairs,
+        shapes={name: generated[base]["real_shape"] for name, base in pairs.items()},
+        # The same in both models, as they were first drawn.
+        fixed={name: site["value"] for name, site in fixed.items()},
+        discrete={name: Discrete.of(s) for name, s in fixed.items() if s["type"] == "sample"},
+        params={name: site for name, site in generated.items() if site["type"] == "param"},
         new=tuple(new),
-        deterministic=tuple(kept),
-        # The arguments of a plate are its size and its subsample size or None.
-        subsampled=any(
-            site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
-            for site in plain.values()
-        ),
+        deterministic=tuple(n for n, site in kept.items() if site["type"] == "deterministic"),
+        subsampled=any(map(is_subsampled, plain.values())),
     )
-    return pairing, [*lines, *of_params]
+    return pairing, [*lines, *params_differences(plain, generated, new, options.coefficients)]
 
 
-def difference(site: str, message: str, check: str = "sites", cause: str = "") -> Line:
-    return Line(check=check, status="different", site=site, message=message, cause=cause)
+def sites(site: str, message: str, cause: str = "") -> Line:
+    return different(site, message, cause, check="sites")
+
+
+def of(site: Site, name: str, message: str, cause: str = "") -> Line:
+    """A difference of one site, as the check that it belongs to tells it."""
+    check = "observed" if site.get("is_observed") else "sites"
+    return different(name, message, cause, check=check)
+
+
+# -- base sites ------------------------------------------------------------------------------------
 
 
 def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]:
@@ -99,23 +113,17 @@ def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]
         for name, site in plain.items()
         if is_latent(site) and generated.get(name, {}).get("type") == "deterministic"
     ]
-    free = [name for name, site in generated.items() if is_latent(site) and name not in plain]
     bases = {name: base for name, base in options.bases.items() if name in children}
     if options.base_name:
-        for name in children:
-            bases.setdefault(name, options.base_name.format(name))
-        return bases
+        return {**{name: options.base_name.format(name) for name in children}, **bases}
+    free = [name for name, site in generated.items() if is_latent(site) and name not in plain]
     bases = {**conventional_bases(children, free), **bases}
     # Names by hand: a_raw, or whatever is left where just one child is left.
     left = [name for name in children if name not in bases]
     for name in left:
-        longer = [other for other in left if other.startswith(name) and other != name]
+        longer = tuple(other for other in left if other.startswith(name) and other != name)
         spare = [base for base in free if base not in bases.values()]
-        found = [
-            base
-            for base in spare
-            if base.startswith(name) and not any(base.startswith(other) for other in longer)
-        ]
+        found = [one for one in spare if one.startswith(name) and not one.startswith(longer)]
         if len(left) == len(spare) == 1 or len(found) == 1:
             bases[name] = (found or spare)[0]
     return bases
@@ -129,57 +137,51 @@ def conventional_bases(children: Iterable[str], latents: Collection[str]) -> dic
 
 
 def held_fixed(site: Site) -> bool:
-    """Is it one without a density to transform: a plate's indices, a discrete latent?"""
+    """Whether a site has no density to transform: a plate's indices, a discrete latent."""
     return site["type"] == "plate" or (is_latent(site) and is_discrete(site))
 
 
-def real_shape(site: Site) -> tuple[int, ...]:
-    """The shape of a latent site in unconstrained space."""
-    shape: tuple[int, ...] = site["real_shape"]
-    return shape
+# -- sites -----------------------------------------------------------------------------------------
 
 
-def size(site: Site) -> int:
-    return math.prod(real_shape(site))
-
-
-def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iterable[Line]:
+def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iterator[Line]:
     """What is different about one site of the plain model; nothing more after what is fatal."""
-    check = "observed" if site.get("is_observed") else "sites"
     if name not in generated:
-        yield difference(name, f"site {name!r} is missing from the generated model", check)
+        yield of(site, name, f"site {name!r} is missing from the generated model")
         return
     other = generated[name]
-    shapes = parts.shape(site["value"]), parts.shape(other["value"])
-    if shapes[0] != shapes[1]:
-        cause = WIDENED if wider(*shapes) else ""
-        message = f"site {name!r} has shape {shapes[1]}, it was {shapes[0]}"
-        yield difference(name, message, check, cause)
-        return
-    old, new = dtypes(site["value"]), dtypes(other["value"])
-    if old != new:
-        yield difference(name, f"site {name!r} has dtype {new}, it was {old}", check)
-        return
+    if message := form_differs(name, site, other):
+        was, now = (parts.shape(one["value"]) for one in (site, other))
+        flat = was != now and all(isinstance(size, int) for size in (*was, *now))
+        wider = flat and math.prod(now) > math.prod(was)
+        widened = "a value that broadcasts against it has axes that it lacks"
+        yield of(site, name, message, widened if wider else "")
+    elif site["type"] != "sample":
+        if message := kind_differs(name, site, other):
+            yield sites(name, message)
+    elif message := role_differs(name, site, base, generated):
+        yield of(site, name, message)
+    else:
+        yield from sampled_differences(name, site, base, generated)
 
-    if site["type"] == "plate":
-        was, sizes = site["args"], other.get("args")
-        if other["type"] != "plate":
-            message = f"{name!r} was a plate, it is a {other['type']} site"
-            yield difference(name, message)
-        elif was != sizes:
-            message = f"plate {name!r} has (size, subsample size) {sizes}, it was {was}"
-            yield difference(name, message)
-        return
+
+def form_differs(name: str, site: Site, other: Site) -> str:
+    for what, form in (("shape", parts.shape), ("dtype", dtypes)):
+        was, now = form(site["value"]), form(other["value"])
+        if was != now:
+            return f"site {name!r} has {what} {now}, it was {was}"
+    return ""
+
+
+def kind_differs(name: str, site: Site, other: Site) -> str:
+    """What is different about a plate or a deterministic site."""
     if site["type"] == "deterministic":
-        if other["type"] != "deterministic":
-            yield difference(name, f"site {name!r} was deterministic, and is not any more")
-        return
-    yield from sampled_differences(name, site, base, generated)
-
-
-def wider(old: Any, new: Any) -> bool:
-    flat = all(isinstance(size, int) for size in (*old, *new))
-    return flat and math.prod(new) > math.prod(old)
+        kept = other["type"] == "deterministic"
+        return "" if kept else f"site {name!r} was deterministic, and is not any more"
+    if other["type"] != "plate":
+        return f"{name!r} was a plate, it is a {other['type']} site"
+    was, now = site["args"], other["args"]
+    return f"plate {name!r} has (size, subsample size) {now}, it was {was}" if was != now else ""
 
 
 def dtypes(value: Any) -> str:
@@ -187,38 +189,41 @@ def dtypes(value: Any) -> str:
     return " and ".join(str(jnp.result_type(one)) for one in found if not isinstance(one, str))
 
 
-def sampled_differences(name: str, site: Site, base: str, generated: Trace) -> Iterable[Line]:
+def role_differs(name: str, site: Site, base: str, generated: Trace) -> str:
+    """Whether a sampled site is none any more, or not as it was: observed, or latent."""
     other = generated[name]
-    check = "observed" if site["is_observed"] else "sites"
     if site["is_observed"]:
-        if not (other["type"] == "sample" and other["is_observed"]):
-            message = f"site {name!r} was observed and is not any more"
-            yield difference(name, message, check)
-            return
+        kept = other["type"] == "sample" and other["is_observed"]
+        return "" if kept else f"site {name!r} was observed and is not any more"
+    if other["type"] != "deterministic":
+        return "" if is_latent(other) else f"site {name!r} was latent and is not any more"
+    if base != name and base in generated and is_latent(generated[base]):
+        return ""
+    missing = f"{name}_base" if base == name else base
+    return f"site {name!r} became deterministic, and there is no latent {missing!r}"
+
+
+def sampled_differences(name: str, site: Site, base: str, generated: Trace) -> Iterator[Line]:
+    """What is different about the values of an observed site, what a latent tells inference, and
+    about the plates of both.
+    """
+    other = generated[name]
+    if site["is_observed"]:
         old, new = np.asarray(site["value"]), np.asarray(other["value"])
         # Missing values are NaN in both, under a mask.
         differing = np.sum((old != new) & ~((old != old) & (new != new)))
         if differing:
-            message = f"site {name!r} has {differing} other observed values"
-            yield difference(name, message, check)
-    elif other["type"] == "deterministic":
-        if base not in generated or base == name or not is_latent(generated[base]):
-            missing = f"{name}_base" if base == name else base
-            message = f"site {name!r} became deterministic, and there is no latent {missing!r}"
-            yield difference(name, message)
-            return
-    elif not is_latent(other):
-        yield difference(name, f"site {name!r} was latent and is not any more")
-        return
-    inferred = inferring(site), inferring(other if is_latent(other) else generated[base])
-    if inferred[0] != inferred[1] and check == "sites":
-        message = f"site {base!r} has infer={inferred[1] or '{}'}, it was {inferred[0] or '{}'}"
-        cause = "the density is the same, and how inference treats the site is not"
-        yield difference(name, message, check, cause)
+            yield of(site, name, f"site {name!r} has {differing} other observed values")
+    else:
+        was, now = inferring(site), inferring(other if is_latent(other) else generated[base])
+        if was != now:
+            message = f"site {base!r} has infer={now or '{}'}, it was {was or '{}'}"
+            cause = "the density is the same, and how inference treats the site is not"
+            yield sites(name, message, cause)
     were, are = plates(site), plates(generated[base])
     if were != are:
         message = f"site {base!r} is in the plates {are}, {name!r} was in {were}"
-        yield difference(name, message, check)
+        yield of(site, name, message)
 
 
 def inferring(site: Site) -> str:
@@ -233,36 +238,45 @@ def plates(site: Site) -> list[tuple[str, int, int]]:
     return sorted((frame.name, frame.dim, frame.size) for frame in site["cond_indep_stack"])
 
 
-def params_of(
-    plain: Trace, generated: Trace, expected: Iterable[str] | None
-) -> tuple[list[str], list[Line]]:
-    """The names of the params that only the generated model has, and what differs in the others."""
-    lines = []
-    new = [n for n, site in generated.items() if site["type"] == "param" and n not in plain]
+# -- params ----------------------------------------------------------------------------------------
+
+
+def params_differences(
+    plain: Trace, generated: Trace, new: Collection[str], expected: Collection[str] | None
+) -> Iterator[Line]:
+    """What differs in the params of the plain model, and what is wrong with the `new` ones."""
     for name, site in plain.items():
-        if site["type"] != "param":
-            continue
-        if generated.get(name, {}).get("type") != "param":
-            message = f"param {name!r} is missing from the generated model"
-            lines.append(difference(name, message, "params"))
-        elif message := other_param(site, generated[name]):
-            lines.append(difference(name, f"param {name!r} {message}", "params"))
+        if site["type"] == "param" and (message := param_differs(site, generated.get(name, {}))):
+            yield different(name, f"param {name!r} {message}", check="params")
     if expected is not None and set(new) != set(expected):
-        message = f"the new params are {new}, not {list(expected)}"
-        lines.append(difference("", message, "params"))
-    subsampled = {
-        name
-        for name, site in plain.items()
-        if site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
-    }
+        message = f"the new params are {list(new)}, not {list(expected)}"
+        yield different("", message, check="params")
+    subsampled = {name for name, site in plain.items() if is_subsampled(site)}
     for name in new:
-        if line := misplaced(name, generated[name], subsampled):
-            lines.append(line)
-    return new, lines
+        # In a subsampled plate a coefficient's elements are those of places in the draw, unless it
+        # has the full size and the plate takes its part, or one element for all of the plate. In
+        # any other plate a param is what it is outside.
+        param = generated[name]
+        local = [plate for plate in declared_in(param) if plate in subsampled]
+        sized = param["kwargs"].get("event_dim") is not None
+        if local and not sized and jnp.shape(full_value(param)):
+            message = (
+                f"param {name!r} is declared inside of plate {local[-1]!r}: its elements belong to "
+                "places in the draw, not to elements of the plate"
+            )
+            cause = "declare it before the plate, or in it with its full size and event_dim="
+            yield different(name, message, cause, check="params")
 
 
-def other_param(old: Site, new: Site) -> str:
+def declared_in(param: Site) -> list[str]:
+    """The plates that a param is declared in."""
+    return [frame.name for frame in param.get("cond_indep_stack", ())]
+
+
+def param_differs(old: Site, new: Site) -> str:
     """What is different about a param of the plain model, as a clause; "" if nothing is."""
+    if new.get("type") != "param":
+        return "is missing from the generated model"
     one, other = full_value(old), full_value(new)
     if parts.shape(one) != parts.shape(other):
         return f"has shape {parts.shape(other)}, it was {parts.shape(one)}"
@@ -271,25 +285,5 @@ def other_param(old: Site, new: Site) -> str:
     was, now = constraint_of(old), constraint_of(new)
     if not same_constraint(was, now):
         return f"has the constraint {now}, it was {was}"
-    dims = [site["kwargs"].get("event_dim") for site in (old, new)]
-    if dims[0] != dims[1]:
-        return f"has event_dim={dims[1]}, it was {dims[0]}"
-    return ""
-
-
-def misplaced(name: str, param: Site, subsampled: set[str]) -> Line | None:
-    """In a subsampled plate a coefficient's elements are those of places in the draw, unless it has
-    the full size and the plate takes its part. In any other plate a param is what it is outside.
-    """
-    around = [frame.name for frame in param.get("cond_indep_stack", ())]
-    local = [plate for plate in around if plate in subsampled]
-    if not local or param["kwargs"].get("event_dim") is not None:
-        return None
-    if not jnp.shape(full_value(param)):
-        return None  # one for all of the plate
-    what = (
-        f"param {name!r} is declared inside of plate {local[-1]!r}: its elements belong to places "
-        "in the draw, not to elements of the plate"
-    )
-    cause = "declare it before the plate, or in it with its full size and event_dim="
-    return difference(name, what, "params", cause)
+    before, after = (site["kwargs"].get("event_dim") for site in (old, new))
+    return f"has event_dim={after}, it was {before}" if before != after else ""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from msgspec import Struct
 
 from reparam_rewrite.running.values import Trace, Values
 from reparam_rewrite.verify import determinant
-from reparam_rewrite.verify.change import COUNTS, Change
-from reparam_rewrite.verify.determinant import Determinant, Unknown
-from reparam_rewrite.verify.values import Discrete, Line, Options
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.determinant import Along, Block, Determinant, Unknown
+from reparam_rewrite.verify.discrete import Schedule
+from reparam_rewrite.verify.values import Line, Options
 
 #: The point at which every param has its initial value.
 INITIAL = -1
@@ -23,13 +21,17 @@ INITIAL = -1
 #: How many points there may be, so that discrete latents take all of their values.
 MOST_POINTS = 300
 
+#: A gap that changes by this share of it, where values do in their last digits, is rounding.
+ROUNDING = 0.05
 
-class Point(Struct, frozen=True):
+
+class Point(NamedTuple):
     """One point. `gaps` is, by site, how much more log density the generated model has.
 
     A gap is found - expected, where expected is the plain model's term and the site's own log|det|.
     Without a determinant there are no gaps, and `problem` says why. held: the values of discrete
-    latents.
+    latents. at: what `Change.at` gives there, and "by_param", the derivatives of v along each new
+    param.
     """
 
     number: int
@@ -42,11 +44,17 @@ class Point(Struct, frozen=True):
     found: float
     expected: float
     magnitude: float
-    problem: Unknown | None = None
+    problem: Unknown | None
 
     @property
     def gap(self) -> float:
+        """How much more log density the generated model has in sum."""
         return self.found - self.expected
+
+    @property
+    def share(self) -> float:
+        """The gap as a share of the largest term of the sum."""
+        return share(self.gap, self.magnitude)
 
     def off(self, name: str) -> float:
         """The gap of a site as a share of what its own terms are large as."""
@@ -58,51 +66,55 @@ class Point(Struct, frozen=True):
         gap, size = self.at["elements"].get(name, (0.0, 0.0))
         return float(gap) if abs(gap) > 1e-6 * size else 0.0
 
+    def log_det(self, name: str) -> float:
+        """log|det| of a site's own block; 0 where it isn't known."""
+        return self.determinant.by_site.get(name, 0.0) if self.determinant else 0.0
+
     @property
     def usable(self) -> bool:
         """Whether the plain model has a density and values here that numbers can hold."""
         return bool(np.isfinite(self.magnitude) and self.at["told_apart"])
-
-    def where(self, seed: int) -> str:
-        if self.number == INITIAL:
-            return f"at init values (seed {seed})"
-        return f"at point {self.number} (seed {seed})"
 
 
 def share(gap: float, size: float) -> float:
     return float(np.nan_to_num(abs(gap) / size, nan=np.inf))
 
 
-#: A gap that changes by this share of it, where values do in their last digits, is rounding.
-ROUNDING = 0.05
+class Compared:
+    """Two models whose sites match, and what was computed of both: all that a check looks at.
 
+    plain: the trace of the plain model. params: what is different about its params. points: those
+    with random values, and last the one at which every param has its initial value.
+    """
 
-class Evaluator:
-    """Computes points. The first one decides how the determinant is taken."""
-
-    def __init__(self, change: Change, options: Options) -> None:
-        self.change = change
-        self.options = options
-        self.shapes = {pair.name: pair.shape for pair in change.pairing.pairs}
+    def __init__(
+        self, plain: Trace, params: tuple[Line, ...], change: Change, options: Options
+    ) -> None:
+        """Compile the change, and compute the points. Raises what the models raise."""
+        self.plain, self.params, self.change, self.options = plain, params, change, options
+        #: Whether the whole jacobian is taken. The first point decides how the others' are.
         self.small = change.dims <= options.dense
-        self.blocks: list[determinant.Block] | None = None
-        self.schedule = Schedule(change.pairing.discrete, options.seed)
+        self.blocks: list[Block] | None = None
         self.nearby: dict[int, list[Point]] = {}
         new = change.pairing.new
-        self.param_rows = np.zeros((len(new), change.param_dims))
+        self.rows_of_params = np.zeros((len(new), change.param_dims))
         rng = np.random.default_rng(2)
-        for row, name in zip(self.param_rows, new, strict=True):
+        for row, name in zip(self.rows_of_params, new, strict=True):
             span = change.param_spans[name]
             # All of one sign: a coefficient's own sign shows in what it does.
             row[span] = 0.5 + rng.uniform(size=span.stop - span.start)
-        wanted = change.dims if self.small else 64
-        change.compile(max(1, wanted + len(new) if self.small else wanted))
+        change.compile(max(1, change.dims + len(new)) if self.small else 64)
+        schedule = Schedule(change.pairing.discrete, options.seed)
+        # More than were asked for where discrete latents have more values.
+        most = MOST_POINTS if self.small else max(options.points, 20)
+        count = max(1, options.points, min(schedule.count, most))
+        self.points = tuple(self.point(number, schedule) for number in (*range(count), INITIAL))
 
-    def point(self, number: int) -> Point:
+    def point(self, number: int, schedule: Schedule) -> Point:
         """The point of a number; nearer to zero if the models can't be compared further out."""
         change = self.change
         u, p = change.draw(self.options.seed, max(number, 0))
-        for held in self.schedule.at(max(number, 0)):
+        for held in schedule.at(max(number, 0)):
             for nearer in (1.0, 0.3, 0.1, 0.03):
                 at_params = change.initial() if number == INITIAL else nearer * p
                 point = self.computed(number, nearer * u, at_params, held)
@@ -110,11 +122,69 @@ class Evaluator:
                     return point
         return point
 
-    def numbers(self) -> list[int]:
-        """Those of the points: more than were asked for where discrete latents have more values."""
-        most = self.options.points if self.small else max(self.options.points, 20)
-        wanted = min(self.schedule.count, MOST_POINTS if self.small else most)
-        return [*range(max(1, self.options.points, wanted)), INITIAL]
+    def computed(self, number: int, u: Any, p: Any, held: Values) -> Point:
+        at = self.evaluated(u, p, held)
+        total = problem = None
+        try:
+            total = self.log_det(at, self.along(u, p, held))
+        except Unknown as error:
+            problem = error
+        old, new = (
+            {name: float(term) for name, term in at[model]["log_prob"].items()}
+            for model in ("plain", "generated")
+        )
+        log_det, own = total or (0.0, {})
+        gaps = {name: new[name] - term - own.get(name, 0.0) for name, term in old.items()}
+        return Point(
+            number=number,
+            u=u,
+            p=p,
+            held=held,
+            at=at,
+            determinant=total,
+            gaps=gaps if total else {},
+            found=sum(new.values()),
+            expected=sum(old.values()) + log_det,
+            magnitude=float(np.max([1.0, *map(abs, (log_det, *old.values()))])),
+            problem=problem,
+        )
+
+    def evaluated(self, u: Any, p: Any, held: Values) -> dict[str, Any]:
+        """What is at a point, with the derivatives of all values along each new param, and where
+        the whole jacobian is taken along each element of u.
+        """
+        change = self.change
+        dims = change.dims if self.small else 0
+        along_u = np.eye(dims + len(self.rows_of_params), change.dims)
+        along_u[dims:] = 0.0
+        own = np.zeros((dims, change.param_dims))
+        at = change.at(u, p, held, along_u, np.vstack([own, self.rows_of_params]))
+        by_param = dict(zip(change.pairing.new, at["along"][dims:], strict=True))
+        return {**at, "along": at["along"][:dims], "by_param": by_param}
+
+    # -- the jacobian ------------------------------------------------------------------------------
+
+    def along(self, u: Any, p: Any, held: Values) -> Along:
+        """The derivatives at a point along directions of u."""
+        return lambda rows: self.change.at(u, p, held, rows)["along"]
+
+    def log_det(self, at: Mapping[str, Any], along: Along) -> Determinant:
+        """Raises `Unknown`."""
+        change = self.change
+        if self.small:
+            return determinant.dense(at["along"].T, change.spans)
+        if self.blocks is None:
+            largest = self.options.largest_block
+            self.blocks = determinant.blocks(along, change.spans, change.shapes, largest)
+        return determinant.blockwise(along, self.blocks)
+
+    def inverse(self, point: Point) -> Along:
+        """From a change of v to that of u, at a point that has a determinant."""
+        if self.small:
+            return lambda wanted: np.linalg.solve(point.at["along"].T, wanted)
+        return determinant.inverse(self.along(point.u, point.p, point.held), self.blocks or [])
+
+    # -- rounding ----------------------------------------------------------------------------------
 
     def is_rounding(self, point: Point, gap: Callable[[Point], float]) -> bool:
         """Whether a gap is rounding: another one where values differ in their last digits."""
@@ -143,186 +213,40 @@ class Evaluator:
             ]
         return self.nearby[point.number]
 
-    def computed(self, number: int, u: Any, p: Any, held: Values) -> Point:
-        at = self.evaluated(u, p, held)
-        total = problem = None
-        try:
-            total = self.log_det(at, u, p, held)
-        except Unknown as error:
-            problem = error
-        old = {name: float(term) for name, term in at["plain"]["log_prob"].items()}
-        new = {name: float(term) for name, term in at["generated"]["log_prob"].items()}
-        own = total.by_site if total else {}
-        gaps = {name: new[name] - term - own.get(name, 0.0) for name, term in old.items()}
-        log_det = total.total if total else 0.0
-        return Point(
-            number=number,
-            u=u,
-            p=p,
-            held=held,
-            at=at,
-            determinant=total,
-            gaps=gaps if total else {},
-            found=sum(new.values()),
-            expected=sum(old.values()) + log_det,
-            magnitude=float(np.max([1.0, *(abs(term) for term in (log_det, *old.values()))])),
-            problem=problem,
-        )
+    # -- what several checks ask -------------------------------------------------------------------
 
-    def evaluated(self, u: Any, p: Any, held: Values) -> dict[str, Any]:
-        """What is at a point, with the derivatives of all values along each new param, and where
-        the whole jacobian is taken along each element of u.
-        """
-        dims = self.change.dims if self.small else 0
-        along_u = np.zeros((dims + len(self.param_rows), self.change.dims))
-        along_u[:dims] = np.eye(dims, self.change.dims)
-        own = np.zeros((dims, self.change.param_dims))
-        at = self.change.at(u, p, along_u, np.vstack([own, self.param_rows]), held)
-        return {**at, "along": at["along"][:dims], "by_param": at["along"][dims:]}
+    def where(self, point: Point) -> str:
+        """Which point it is, in words."""
+        where = "init values" if point.number == INITIAL else f"point {point.number}"
+        return f"at {where} (seed {self.options.seed})"
 
-    def log_det(self, at: Mapping[str, Any], u: Any, p: Any, held: Values) -> Determinant:
-        """Raises `Unknown`."""
-        if self.small:
-            return determinant.dense(at["along"].T, self.change.spans)
-        along = self.along(u, p, held)
-        if self.blocks is None:
-            self.blocks = determinant.blocks(
-                along, self.change.spans, self.shapes, self.options.largest_block
-            )
-        return determinant.blockwise(along, self.blocks)
-
-    def along(self, u: Any, p: Any, held: Values) -> determinant.Along:
-        return lambda rows: self.change.at(u, p, rows, held=held)["along"]
-
-    def inverse(self, point: Point) -> Callable[[Any], Any]:
-        """From a change of v to that of u, at a point that has a determinant."""
-        if self.small:
-            return lambda wanted: np.linalg.solve(point.at["along"].T, wanted)
-        return determinant.Inverse(self.along(point.u, point.p, point.held), self.blocks or []).of
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Two models whose sites match, and what was computed of both: all that a check looks at.
-
-    plain: the trace of the plain model. params: what is different about its params. points: those
-    with random values, and last the one at which every param has its initial value.
-    """
-
-    plain: Trace
-    params: tuple[Line, ...]
-    change: Change
-    evaluator: Evaluator
-    points: tuple[Point, ...]
-    options: Options
+    def random_points(self) -> list[Point]:
+        """The usable points at which params have random values."""
+        return [point for point in self.points if point.usable and point.number != INITIAL]
 
     @cached_property
     def outside(self) -> dict[str, Point]:
         """By site that has a value outside of its support, the first point at which it has."""
-        found: dict[str, Point] = {}
+        found = {}
         for name in self.points[0].at["supported"]:
-            wrong = (point for point in self.points if not point.at["supported"][name])
-            if point := next(wrong, None):
-                found[name] = point
+            if wrong := [point for point in self.points if not point.at["supported"][name]]:
+                found[name] = wrong[0]
         return found
 
-    @cached_property
-    def moved(self) -> dict[str, list[str]]:
-        """By new param, the sites that it moves at the first point, in the order of sampling."""
-        return self.moved_at(self.points[0])
-
     def moved_at(self, point: Point) -> dict[str, list[str]]:
-        rows = dict(zip(self.change.pairing.new, point.at["by_param"], strict=True))
-        return {
-            param: [name for name, span in self.change.spans.items() if np.any(row[span] != 0)]
-            for param, row in rows.items()
-        }
+        """By new param, the sites that it moves at a point, in the order of sampling."""
+        spans = self.change.spans.items()
+        rows = point.at["by_param"].items()
+        return {param: [n for n, span in spans if np.any(row[span] != 0)] for param, row in rows}
 
     def child_of(self, param: str) -> str:
         """The site that a param moves, else the one that it is most likely called after."""
-        return self.moved[param][0] if self.moved.get(param) else called_after(param, self.change)
+        moved = self.moved_at(self.points[0]).get(param)
+        return moved[0] if moved else self.called_after(param)
 
-
-def called_after(param: str, change: Change) -> str:
-    """The site with the longest name in that of a param; the param itself if there is none."""
-    names = sorted((pair.name for pair in change.pairing.pairs), key=len, reverse=True)
-    kinds = ("xi", "scale", "power")
-    found = (n for n in names if f"{param}_".startswith(tuple(f"{k}_{n}_" for k in kinds)))
-    return next(found, param)
-
-
-# -- discrete latents ------------------------------------------------------------------------------
-
-#: Up to how many combinations of all elements' values each of them is looked at.
-COMBINATIONS = 200
-
-
-class Schedule:
-    """The values of all discrete latents at each point.
-
-    Where all elements together have few combinations, each comes once, in a random order; else
-    each element takes all of its values in an order of its own. What isn't known to have few is
-    what was drawn.
-    """
-
-    def __init__(self, discrete: Mapping[str, Discrete], seed: int) -> None:
-        self.discrete = discrete
-        self.seed = seed
-        self.small = {n: np.asarray(d.support) for n, d in discrete.items() if listed(d)}
-        elements = {n: int(np.size(discrete[n].drawn[0])) for n in self.small}
-        logs = [elements[n] * math.log(len(values)) for n, values in self.small.items()]
-        self.product = [
-            range(len(values)) for n, values in self.small.items() for _ in range(elements[n])
-        ]
-        self.combined = sum(logs) <= math.log(COMBINATIONS)
-        if not discrete:
-            self.count = 0
-        elif self.combined and self.small:
-            self.count = math.prod(map(len, self.product))
-        else:
-            sizes = [len(values) for values in self.small.values()]
-            self.count = max([*sizes, *(len(d.drawn) for d in discrete.values())])
-
-    def at(self, number: int) -> Iterator[Values]:
-        """The values at a point, and others, in case there is no density with those."""
-        drawn = {n: d.drawn[number % len(d.drawn)] for n, d in self.discrete.items()}
-        others = self.chosen(number) if self.small else {}
-        if number % 2:
-            others |= self.counts(number)
-        if others:
-            yield {**drawn, **others}
-        yield drawn
-
-    def counts(self, number: int) -> Values:
-        """Of those whose values aren't listed, some that are seldom drawn."""
-        rng = np.random.default_rng([self.seed, 6, number])
-        return {
-            name: rng.choice(COUNTS, np.shape(d.drawn[0])).astype(np.asarray(d.drawn[0]).dtype)
-            for name, d in self.discrete.items()
-            if d.single and not listed(d)
-        }
-
-    def chosen(self, number: int) -> Values:
-        flat: Any
-        if self.combined:
-            order = np.random.default_rng([self.seed, 4]).permutation(self.count)
-            combination = order[number % self.count]
-            sizes = [len(one) for one in self.product]
-            flat = np.array(np.unravel_index(combination, sizes)).reshape(-1)
-        found, start = {}, 0
-        for at, (name, values) in enumerate(self.small.items()):
-            like = np.asarray(self.discrete[name].drawn[0])
-            if self.combined:
-                index = flat[start : start + like.size]
-                start += like.size
-            else:
-                rng = np.random.default_rng([self.seed, 5, at, number // len(values)])
-                orders = np.argsort(rng.uniform(size=(like.size, len(values))), axis=1)
-                index = orders[:, number % len(values)]
-            found[name] = values[index].reshape(like.shape).astype(like.dtype)
-        return found
-
-
-def listed(discrete: Discrete) -> bool:
-    """Whether the values of each element are known."""
-    return discrete.single and discrete.support is not None and np.size(discrete.support) > 0
+    def called_after(self, param: str) -> str:
+        """The site with the longest name in that of a param; the param itself if there is none."""
+        for name in sorted(self.change.bases, key=len, reverse=True):
+            if f"{param}_".startswith((f"xi_{name}_", f"scale_{name}_", f"power_{name}_")):
+                return name
+        return param

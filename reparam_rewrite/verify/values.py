@@ -1,12 +1,4 @@
-"""What passes between the steps of `verify`, and what it hands out. Imports no jax.
-
-    arguments, loading -> tracing -> pairing -> change -> findings -> Report
-                                                  determinant ---^
-
-`pairing` matches the sites of two traces, `change` is the change of variables between the two
-models as one compiled function, `determinant` takes log|det| from its derivatives, and each
-module of `findings` turns what was computed into lines of the report.
-"""
+"""What `verify` is asked for, and what it hands out. Imports no jax."""
 
 from __future__ import annotations
 
@@ -15,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from reparam_rewrite.running.values import Arguments, Site, Values
+from reparam_rewrite.running.values import Arguments
 
 Status = Literal["ok", "different", "unchecked", "skipped"]
 
@@ -23,14 +15,15 @@ Status = Literal["ok", "different", "unchecked", "skipped"]
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the report: what a check found, of all sites or of one.
 
-    status: "different" is a difference, "unchecked" says that nobody can tell, "skipped" that the
-    check was switched off or has nothing to look at. message: a clause. off: by how much at the
-    worst `point`, beside a quantity of the size `of`. cause: what it most often comes from.
-    density: the message tells how far off the log density is, that of one site or of the "model",
-    in which case it says at which point too.
+    check: its name, which is filled in where the checks are asked. status: "different" is a
+    difference, "unchecked" says that nobody can tell, "skipped" that the check was switched off or
+    has nothing to look at. message: a clause. off: by how much at the worst `point`, beside a
+    quantity of the size `of`. cause: what it most often comes from. density: the message tells how
+    far off the log density is, that of one site or of the "model", in which case it says at which
+    point too.
     """
 
-    check: str
+    check: str = ""
     status: Status
     message: str
     site: str = ""
@@ -39,6 +32,22 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     point: int | None = None
     cause: str = ""
     density: Literal["", "site", "model"] = ""
+
+
+def ok(message: str, site: str = "", **more: Any) -> Line:
+    return Line(status="ok", message=message, site=site, **more)
+
+
+def different(site: str, message: str, cause: str = "", **more: Any) -> Line:
+    return Line(status="different", message=message, site=site, cause=cause, **more)
+
+
+def skipped(message: str, **more: Any) -> Line:
+    return Line(status="skipped", message=message, **more)
+
+
+def unchecked(message: str, **more: Any) -> Line:
+    return Line(status="unchecked", message=message, **more)
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -59,7 +68,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def equivalent(self) -> bool:
-        """Every check that was to be made was made, and found nothing."""
+        """Whether every check that was to be made was made, and found nothing."""
         return not (self.different or self.unchecked)
 
 
@@ -92,39 +101,3 @@ class Options(Struct, frozen=True, kw_only=True):
     expected: Any = None
     other_offsets: Sequence[str] = ()
     predict_args: Arguments | None = None
-
-
-class Pair(Struct, frozen=True, kw_only=True):
-    """A latent site of the plain model, and the one that is sampled for it."""
-
-    name: str
-    base: str
-    shape: tuple[int, ...]
-
-
-class Discrete(Struct, frozen=True, kw_only=True):
-    """A discrete latent: values that were drawn, and those that an element may have at all.
-
-    support: None where they are too many, or not known. single: an element is a value by itself.
-    """
-
-    drawn: Sequence[Any]
-    support: Any
-    single: bool
-
-
-class Pairing(Struct, frozen=True, kw_only=True):
-    """The sites of two traces, matched.
-
-    pairs: the continuous latents, in the order of sampling. fixed: values that both models are
-    given, of discrete latents and of the indices of subsampled plates. discrete: the former.
-    params: all of the generated model's, in its order, and new: those that the plain model lacks.
-    """
-
-    pairs: tuple[Pair, ...]
-    fixed: Values
-    discrete: Mapping[str, Discrete]
-    params: Mapping[str, Site]
-    new: tuple[str, ...]
-    deterministic: tuple[str, ...]
-    subsampled: bool

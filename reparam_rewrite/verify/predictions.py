@@ -1,0 +1,395 @@
+"""Do both models give the same values: at each point, in draws from their priors, with other data?
+
+At each point deterministic sites and the returned value must be what they were, and put together
+as they were.
+
+A base site is drawn by transforming a draw of its child's prior, so with one key both models give
+the same draws, whatever the coefficients are. A model by hand may draw otherwise: then means and
+spreads are compared, of values that are squashed first, as some priors have no moments.
+
+`Predictive(generated, draws)(key, *new)` computes a child from its base site again. If its offset
+reads what the model is called with, that is another child than the one that was drawn, and
+nothing says so. So one point is taken as a draw: the values of the generated model's latents, and
+of the plain model's that they give. Both models are run with them once more, with other data and
+without the observations, as a prediction is, and must give every site the same value.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from reparam_rewrite.running import parts
+from reparam_rewrite.running.errors import first_line, summary
+from reparam_rewrite.running.trace import (
+    RETURN,
+    Unconditioned,
+    compiled,
+    compiled_with_key,
+    traced,
+)
+from reparam_rewrite.running.values import Arguments, Model, Site, Trace, Values
+from reparam_rewrite.verify.points import Compared, Point
+from reparam_rewrite.verify.values import Line, Options, different, ok, skipped, unchecked
+
+# -- at each point ---------------------------------------------------------------------------------
+
+
+def value_lines(compared: Compared) -> Iterator[Line]:
+    """What is different about deterministic sites and about what the model returns."""
+    rtol, names = compared.options.rtol, list(compared.points[0].at["same"])
+    for name in names:
+        what, site = named(name)
+        if message := made_otherwise(what, *compared.change.forms[name]):
+            yield different(site, message)
+            continue
+        for point in compared.points:
+            old, new = point.at["same"][name]
+            if message := unlike(what, old, new, rtol, compared.where(point)):
+                yield different(site, message, point=point.number)
+                break
+    sites = "".join(f", {name}" for name in names if name != RETURN)
+    yield ok(f"the same: the returned value{sites}")
+
+
+def named(name: str) -> tuple[str, str]:
+    """What a value is called in a sentence, and the site that it is of."""
+    return ("the returned value", "") if name == RETURN else (f"site {name!r}", name)
+
+
+def made_otherwise(what: str, old: Sequence[Any], new: Sequence[Any]) -> str:
+    """What is different about how a value is put together, and about its texts."""
+    was, now = dict(old), dict(new)
+    for where in {**was, **now}:
+        place = f"{what} at {where}" if where else what
+        if where not in now:
+            return f"{place} is missing, it was {was[where]}"
+        if where not in was:
+            return f"{place} is {now[where]}, and was not there"
+        if was[where] != now[where]:
+            return f"{place} is {now[where]}, it was {was[where]}"
+    return ""
+
+
+def unlike(what: str, old: Sequence[Any], new: Sequence[Any], rtol: float, where: str) -> str:
+    """The first array of a value that has another shape, or other numbers `where` it was seen."""
+    if len(old) != len(new):
+        return f"{what} has {len(new)} arrays, it had {len(old)}"
+    for one, other in zip(map(np.asarray, old), map(np.asarray, new), strict=True):
+        if one.shape != other.shape:
+            return f"{what} has shape {other.shape}, it was {one.shape}"
+        size = np.max(np.abs(one), initial=1.0, where=np.isfinite(one)) if one.size else 1.0
+        if not np.allclose(one, other, rtol, rtol * float(size), equal_nan=True):
+            return f"{what} is {shown(other)} and was {shown(one)} {where}"
+    return ""
+
+
+def shown(value: Any) -> str:
+    """An array in a sentence, with its middle left out where it is long."""
+    if not np.shape(value):
+        return str(np.asarray(value).item())
+    return np.array2string(np.asarray(value), threshold=6, edgeitems=2, precision=6)
+
+
+# -- draws from the priors -------------------------------------------------------------------------
+
+#: Standard errors by which a moment may be off; one in 10 ** 8 is by chance.
+ERRORS = 6.0
+
+#: Draws that are larger leave no digits for what is added to them.
+LARGEST = 1e8
+
+
+def predictive_lines(compared: Compared) -> Iterator[Line]:
+    """Draws with equal keys; where those differ, whether they are draws of one distribution.
+
+    Observed sites are drawn too; `factor` statements have no draws.
+    """
+    plain, generated, call = compared.change.models
+    options, data = compared.options, compared.points[0].at["params"]
+    names = [
+        name
+        for name, site in compared.plain.items()
+        if site["type"] == "sample" and type(site["fn"]).__name__ not in ("Unit", "Delta")
+    ]
+
+    def draws(model: Model, key: jax.Array, data: Values) -> Values:
+        trace = traced(Unconditioned(model), *call, data, key)
+        return {name: trace[name]["value"] for name in names}
+
+    def overflowing(found: Values) -> str:
+        """The first site with a value that is not finite or too large to add to."""
+        large = (n for n in names if not np.all(np.abs(np.asarray(found[n], float)) <= LARGEST))
+        return next(large, "")
+
+    def both(key: jax.Array, data: Values) -> tuple[Values, ...]:
+        return draws(plain, key, data), draws(generated, key, data)
+
+    def many(key: jax.Array, data: Values) -> tuple[Values, ...]:
+        # Keys of their own: draws that are shared in part would look more alike than they are.
+        keys = jax.random.split(key, (2, options.draws))
+        models = zip((plain, generated), keys, strict=True)
+        return tuple(jax.lax.map(lambda k, m=m: draws(m, k, data), some) for m, some in models)
+
+    try:
+        program, make_key = compiled_with_key(both, data)
+    except Exception as error:
+        said = first_line(error) or type(error).__name__
+        yield skipped(f"no draws can be made with the observed sites free: {said}")
+        return
+    keys = range(options.seed, options.seed + options.keys)
+    pairs = [jax.device_get(program(make_key(key), data)) for key in keys]
+    held = [two for two in pairs if not any(map(overflowing, two))]
+    other = [name for name in names if not all(alike(old[name], new[name]) for old, new in held)]
+    if not held:
+        site = next(filter(None, map(overflowing, pairs[0])))
+        yield skipped(f"nothing to compare: draws of {site} from the prior overflow")
+    elif other:
+        key = jax.random.key(options.seed)
+        old, new = map(within, jax.device_get(compiled(many, key, data)(key, data)))
+        yield from moment_lines(old, new, other, options)
+    else:
+        message = f"the same draws with {len(held)} keys, of {len(names)} sites"
+        yield ok(message + left(len(pairs) - len(held)))
+
+
+def left(count: int) -> str:
+    return f"; {count} more, which overflow, are not compared" if count else ""
+
+
+def alike(one: Any, other: Any) -> bool:
+    same_shape = np.shape(one) == np.shape(other)
+    return same_shape and np.allclose(one, other, rtol=1e-7, atol=1e-7, equal_nan=True)
+
+
+def moment_lines(
+    old: Values, new: Values, other: Sequence[str], options: Options
+) -> Iterator[Line]:
+    """For the sites whose draws differ: are they draws of one distribution?"""
+    kept = min(len(old[other[0]]), len(new[other[0]]))
+    if kept < options.draws / 10:
+        yield skipped(f"nothing to compare: but {kept} of {options.draws} draws do not overflow")
+        return
+    errors = {name: errors_apart(old[name], new[name]) for name in other}
+    draws = f"with {options.draws} draws of key {options.seed}"
+    for name, size in errors.items():
+        if size > ERRORS:
+            message = (
+                f"draws of {name!r} from the prior are {size:.1f} standard errors apart, {draws}"
+            )
+            cause = "its prior, or that of a site which it depends on, is another one"
+            yield different(name, message, cause, off=size)
+    worst = max(errors.values())
+    if worst <= ERRORS:
+        at = [name for name, size in errors.items() if size == worst][-1]
+        message = (
+            f"draws differ by their keys, and agree in mean and spread: {at} is {worst:.1f} "
+            f"standard errors apart, {draws}"
+        )
+        yield ok(message + left(options.draws - kept), off=worst)
+
+
+def within(draws: Values) -> Values:
+    """The draws in which no site overflows."""
+    found = {name: np.asarray(value, float) for name, value in draws.items()}
+    sizes = (np.abs(value).reshape(len(value), -1) for value in found.values())
+    kept = np.all([np.all(size <= LARGEST, axis=1) for size in sizes], axis=0)
+    return {name: value[kept] for name, value in found.items()}
+
+
+def errors_apart(old: Any, new: Any) -> float:
+    """By how many standard errors means and mean squares of two sets of draws differ at most."""
+    old, new = old.reshape(len(old), -1), new.reshape(len(new), -1)
+    if not old.size:
+        return 0.0
+    middle = np.median(old, axis=0)
+    spread = np.median(np.abs(old - middle), axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    one, other = (np.tanh((draws - middle) / (3 * spread)) for draws in (old, new))
+    found = 0.0
+    for a, b in ((one, other), (one**2, other**2)):
+        error = np.sqrt(np.var(a, axis=0) / len(a) + np.var(b, axis=0) / len(b))
+        gap = np.abs(np.mean(a, axis=0) - np.mean(b, axis=0))
+        with np.errstate(all="ignore"):
+            ratio = np.where(gap > 1e-9, gap / error, 0.0)
+        found = max(found, float(np.max(np.nan_to_num(ratio, nan=np.inf))))
+    return found
+
+
+# -- other data ------------------------------------------------------------------------------------
+
+CAUSE = (
+    "its offset reads what the model is called with: freeze that as numbers, or sample the site "
+    "plainly where the observations are None"
+)
+
+
+class Prediction(NamedTuple):
+    """What a model gives when it predicts: by site its arrays and how they are put together, the
+    latents that it samples, and what is observed even so.
+    """
+
+    values: Values
+    forms: Mapping[str, Any]
+    sampled: set[str]
+    observed: set[str]
+
+
+def data_lines(compared: Compared) -> list[Line]:
+    """Both models' predictions from one draw, with the second arguments."""
+    points, given = compared.random_points(), compared.options.predict_args
+    if not points:
+        return [skipped("there is no point to take as a draw")]
+    tries = [given] if given is not None else list(others(compared))
+    if not tries:
+        return [skipped("the model is called with no data that could be other")]
+    for call in tries:
+        if lines := predicted_lines(compared, points[0], call):
+            return lines
+    return [skipped("the plain model predicts from no other data without its observations")]
+
+
+def predicted_lines(compared: Compared, point: Point, call: Arguments) -> list[Line]:
+    """What differs; nothing where the plain model can't be run like this, unless that is asked."""
+    change, asked = compared.change, compared.options.predict_args is not None
+    plain, generated, given = change.models
+    # A subsample is the same one: its latents are those of its elements.
+    draw = {**change.pairing.fixed, **point.held, **point.at["params"], **point.at["values"]}
+    draw |= {name: child for name, (_, child) in point.at["moved"].items()}
+    try:
+        old = predicted(plain, call, draw)
+    except Exception as error:
+        said = f"the plain model does not predict: {summary(error)}"
+        return [unchecked(said)] if asked else []
+    observed = [value for name, value in observations(compared.plain) if name in old.observed]
+    data = [leaf for _, leaf in parts.parts(list(given)) if big(leaf)]
+    if not asked and any(same(leaf, value) for leaf in data for value in observed):
+        return []
+    try:
+        new = predicted(generated, call, draw)
+    except Exception as error:
+        return [different("", f"the generated model does not predict: {summary(error)}", CAUSE)]
+    lines = list(predictions(change.bases, old, new))
+    return lines or [ok("with other data both models predict the same from one draw")]
+
+
+def predicted(model: Model, call: Arguments, draw: Values) -> Prediction:
+    """A run with the values of a draw for all latents and params that are in it.
+
+    Raises what the model raises.
+    """
+    found: dict[str, Any] = {}
+
+    def run(key: Any, draw: Values) -> Values:
+        def drawn(site: Site) -> Any:
+            kinds = ("sample", "param", "plate")
+            return draw.get(site["name"]) if site["type"] in kinds else None
+
+        trace = traced(model, *call, None, key, substitute=drawn)
+        observed = {n: s["is_observed"] for n, s in trace.items() if s["type"] == "sample"}
+        found["sampled"] = {name for name, is_observed in observed.items() if not is_observed}
+        found["observed"] = observed.keys() - found["sampled"]
+        values = {n: s["value"] for n, s in trace.items() if s["type"] not in ("plate", "param")}
+        found["forms"] = {name: parts.form(value) for name, value in values.items()}
+        return {name: parts.arrays(value) for name, value in values.items()}
+
+    program, make_key = compiled_with_key(run, draw)
+    return Prediction(jax.device_get(program(make_key(0), draw)), **found)
+
+
+def predictions(bases: Mapping[str, str], old: Prediction, new: Prediction) -> Iterator[Line]:
+    """The latents first, then what follows from them; nothing after a difference of a latent."""
+    found = False
+    others = [name for name in old.values if name not in bases]
+    for name in [*(name for name in bases if name in old.values), *others]:
+        if found and name not in bases:
+            return
+        what, site = named(name)
+        message = f"{what} is missing when the generated model predicts"
+        if name in new.values:
+            one, other = old.values[name], new.values[name]
+            message = made_otherwise(what, old.forms[name], new.forms[name])
+            message = message or unlike(what, one, other, 1e-6, "when the generated model predicts")
+            if message and name in bases and name not in new.sampled:
+                message = (
+                    f"a draw means another {name!r} with other data: {shown(one[0])} was drawn, "
+                    f"and {bases[name]} gives {shown(other[0])} when the generated model predicts"
+                )
+        if message:
+            found = True
+            yield different(site, message, CAUSE)
+
+
+def others(compared: Compared) -> Iterator[Arguments]:
+    """The arguments with other data and without the observations, the best first.
+
+    Rows of arrays are drawn anew from those that there are, the same of all arrays of a length,
+    in their order: sizes stay as they are, and values are such as there may be.
+    """
+    for without in unobserved(compared):
+        for whole_numbers in (True, False):
+            args, kwargs = (resampled(one, whole_numbers) for one in without)
+            pairs = zip(*(map(parts.arrays, ([args, kwargs], list(without)))), strict=True)
+            if not all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs):
+                yield args, kwargs
+
+
+def observations(plain: Trace) -> list[tuple[str, Any]]:
+    """(name, value) of each observed site."""
+    sites = plain.items()
+    return [(n, s["value"]) for n, s in sites if s["type"] == "sample" and s["is_observed"]]
+
+
+def unobserved(compared: Compared) -> Iterator[Arguments]:
+    """The arguments without what is observed: None instead of it, or for each default None."""
+    plain, _, (args, kwargs) = compared.change.models
+    values = [value for _, value in observations(compared.plain)]
+
+    def removed(value: Any) -> Any:
+        if type(value) is dict:
+            return {key: removed(one) for key, one in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(map(removed, value))
+        return None if big(value) and any(same(value, other) for other in values) else value
+
+    yield removed(args), removed(kwargs)
+    try:
+        signature = inspect.signature(plain)
+        given = signature.bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        yield args, kwargs
+        return
+    for name in given.arguments:
+        if signature.parameters[name].default is None:
+            given.arguments[name] = None
+    yield given.args, given.kwargs
+
+
+def big(value: Any) -> bool:
+    """Whether it is an array that can be told from others by its values."""
+    return parts.is_array(value) and np.ndim(value) > 0 and np.size(value) > 0
+
+
+def same(one: Any, other: Any) -> bool:
+    if np.shape(one) != np.shape(other):
+        return False
+    return bool(np.allclose(np.asarray(one, float), np.asarray(other, float), equal_nan=True))
+
+
+def resampled(value: Any, whole_numbers: bool) -> Any:
+    """Arrays with some of their rows twice and others not at all."""
+
+    def of_array(array: Any) -> Any:
+        if not big(array) or not (parts.inexact(array) or whole_numbers):
+            return array
+        count = np.shape(array)[0]
+        if np.shape(array)[1:2] == (count,):
+            return array[::-1, ::-1]  # distances, covariances: of each row its column
+        found = array[np.arange(count) ** 2 // count]
+        return found * 1.5 if count == 1 and parts.inexact(array) else found
+
+    return parts.mapped(of_array, value)
