@@ -42,7 +42,6 @@ from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
 from reparam_rewrite.fit.writing import with_fits
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.plan.children import to_rewrite
 from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
@@ -335,14 +334,13 @@ class Bench:
 def starts_as_written(document: Document, config: Config) -> bool:
     """Is the generated model the plain one until its coefficients are learned: are they all 0?"""
     module = document.module
-    found = to_rewrite(resolve(survey(module.path, module.text), config).functions)
+    request = resolve(survey(module.path, module.text), config)
     return not config.is_empty and not any(
         child.scale
         or child.basis
         or child.reparam
         or any(pair.coefficient.init != 0.0 for pair in child.pairs)
-        for _, children in found
-        for child in children
+        for child in request.to_rewrite
     )
 
 

@@ -13,7 +13,7 @@ from reparam_rewrite.emit.statements import Changes, Editor
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.emit.write import write
 from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.plan.names import Names, taken_in
+from reparam_rewrite.plan.context import Names, taken_in
 from reparam_rewrite.plan.values import Keep, Plan, Rewrite, Threading
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.survey.functions import Survey
@@ -66,22 +66,23 @@ def keep(changes: Changes, kept: Keep, layout: Layout) -> None:
 def thread(changes: Changes, threading: Threading, layout: Layout) -> None:
     """Send coefficients and values through a scan, and give each step its part of them."""
     expressions, names = zip(*threading.carried, strict=True)
-    call, definition = (layout.statements[n] for n in (threading.call, threading.definition))
-    argument, packed = threading.argument, threading.packed
-    sent = splices.passed(layout, call, threading.body, expressions, beside=not packed)
-    changes[threading.call].splices.append(sent)
+    scan, packed = threading.scan, threading.packed
+    call, definition = (layout.statements[n] for n in (scan.statement, scan.definition))
+    argument, body = scan.argument, scan.body.rpartition(".")[2]
+    sent = splices.passed(layout, call, body, expressions, beside=not packed)
+    changes[scan.statement].splices.append(sent)
     if packed:
         renamed = splices.renamed(layout, definition, argument, packed)
-        changes[threading.definition].splices.append(renamed)
+        changes[scan.definition].splices.append(renamed)
     else:
         names = (argument, *names)
     source = packed or argument
     if names == (source,):
         return
     lines: Lines = (f"{', '.join(names)} = {source}",)
-    if len(lines[0]) > layout.width - threading.indent:
+    if len(lines[0]) > layout.width - scan.inner_indent:
         lines = ("(", *(f"    {name}," for name in names), f") = {source}")
-    changes[threading.first].before.append(lines)
+    changes[scan.first].before.append(lines)
 
 
 def place(changes: Changes, rewrite: Rewrite, layout: Layout, spelling: Spelling) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.context import Names
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.scopes import Moment
 

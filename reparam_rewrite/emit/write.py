@@ -145,9 +145,7 @@ class Writer:
 
     # -- what is asked of the prior ----------------------------------------------------------------
 
-    def _ask(
-        self, prior: plan.AskedPrior, support: plan.FixedSupport | plan.PriorSupport | None
-    ) -> None:
+    def _ask(self, prior: plan.AskedPrior, support: plan.Constrained | None) -> None:
         """``a_prior = make_prior()``, and what is asked of it.
 
         The shape is asked where params are declared, the support where the shift is made.
@@ -170,7 +168,7 @@ class Writer:
             sizes_of = asked.sizes or tuple_of(asked.plates)
             shape = f"{self._jnp('broadcast_shapes')}({sizes_of}, {variable}.batch_shape)"
             shape += f" + {variable}.event_shape"
-        if isinstance(support, plan.PriorSupport) and support.bijector:
+        if support is not None and support.bijector:
             biject = self.spell("numpyro.distributions.transforms.biject_to")
             self._declare(f"{support.bijector} = {biject}({variable}.support)")
             shape = f"{support.bijector}.inverse_shape({shape})"
@@ -200,9 +198,9 @@ class Writer:
             conditions = [self._failed(check, value.expression) for check in value.checks]
             if conditions and len(f"if {' or '.join(conditions)}:") <= self._room:
                 conditions = [" or ".join(conditions)]
-            claims = plan.ParentHas | plan.ChildHas | plan.PlateAt
+            claimed = any(isinstance(check, plan.Claim) for check in value.checks)
             words = UNFIT.format(parent=label, child=self._site.name)
-            words += NAMED if any(isinstance(check, claims) for check in value.checks) else NAME
+            words += NAMED if claimed else NAME
             raised = wrap.raised("ValueError", self._string(words), self._room)
             for condition in conditions:
                 self._shift((*wrap.statement(f"if {condition}:", self._room), *raised))
@@ -210,15 +208,12 @@ class Writer:
     def _failed(self, check: plan.Check, parent: str) -> str:
         """The condition under which a check fails."""
         match check:
-            case plan.ChildHas(dims):
+            case plan.Claim("child", dims):
                 return f"len({self._shape()}) != {dims}"
-            case plan.ParentHas(dims):
+            case plan.Claim("parent", dims):
                 return f"{self._jnp('ndim')}({parent}) != {dims}"
-            case plan.PlateAt(dim, text):
-                return f"{grouped(text)} != {dim}"
-            case plan.ShapeOrdered(order):
-                sizes = tuple_of(tuple(map(self._part, order)))
-                return f"{self._jnp('shape')}({parent}) != {sizes}"
+            case plan.Claim(plate, dim):
+                return f"{grouped(plate)} != {dim}"
             case plan.ShapeAmong(part, among):
                 shape = f"{self._jnp('shape')}({parent}){index_of(part)}"
                 first, *others = parts = [*map(self._part, among)]
@@ -230,6 +225,8 @@ class Writer:
         sizes = self._rewrite.sizes
         if part == plan.NOTHING:
             return "()"
+        if isinstance(part, tuple):
+            return tuple_of(tuple(map(self._part, part)))
         if sizes is None:
             return f"{self._shape()}{index_of(part)}"
         return sizes[part] if isinstance(part, int) else tuple_of(sizes[part.start : part.end])
@@ -268,48 +265,51 @@ class Writer:
     def _term(self, term: plan.Term, *, named: bool) -> str:
         """``coefficient * value``; a literal coefficient of 1 is the value itself."""
         value = self._value(term.value)
-        match term.coefficient:
-            case plan.Number(1):
-                return value if is_arithmetic(value) else f"({value})"
-            case plan.Number(-1):
-                return f"-{grouped(value)}"
-            case plan.Number(number):
-                return f"{number!r} * {grouped(value)}"
+        spec = term.coefficient.spec
+        if not spec.has_shape:
+            match spec.init:
+                case 1:
+                    return value if is_arithmetic(value) else f"({value})"
+                case -1:
+                    return f"-{grouped(value)}"
+                case number:
+                    return f"{number!r} * {grouped(value)}"
         xi = term.step or (term.variable if named else self._coefficient(term.coefficient))
         if term.product in ("*", "@"):
             return f"{xi} {term.product} {grouped(value)}"
         return f'{self._jnp("einsum")}("{term.product}", {xi}, {value})'
 
-    def _coefficient(self, coefficient: plan.Coefficient) -> str:
-        """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, or an array that is written or loaded."""
-        match coefficient:
-            case plan.Param():
-                return self._param(coefficient)
-            case plan.Number(number, ()):
+    def _coefficient(self, coefficient: plan.Coefficient, constraint: str = "") -> str:
+        """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, within a constraint if one is given."""
+        if not coefficient.spec.learn:
+            return self._start(coefficient)
+        arguments = f"{self._named(coefficient)}, {self._start(coefficient)}"
+        if coefficient.sizes and coefficient.event_dim is not None:
+            arguments += f", event_dim={coefficient.event_dim}"
+        if constraint:
+            arguments += f", constraint={self._constraint(constraint)}"
+        return f"{self.spell('numpyro.param')}({arguments})"
+
+    def _start(self, coefficient: plan.Coefficient) -> str:
+        """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded."""
+        sizes = coefficient.sizes
+        match coefficient.spec.init:
+            case str(file):
+                path = f"{self.spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
+                array = f"{self.spell(JNP)}.load({path})[{self._named(coefficient)}]"
+            case tuple(rows):
+                array = f"{self.spell(JNP)}.array({listed(rows)})"
+            case number if sizes == ():
                 return repr(number)
-            case plan.Number(number, sizes):
+            case number:
                 jnp = self.spell(JNP)
                 shape = self._shape() if sizes is None else shape_argument(sizes)
                 if number in (0, 1):
                     return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
                 return f"{jnp}.full({shape}, {number!r})"
-            case plan.Array(rows, sizes):
-                array = f"{self.spell(JNP)}.array({listed(rows)})"
-            case plan.Stored(file, name, sizes):
-                path = f"{self.spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
-                array = f"{self.spell(JNP)}.load({path})[{self._named(name)}]"
         # An array that is too large fails then, rather than widen the site.
         shape = self._shape() if sizes is None else tuple_of(sizes)
         return f"{self.spell(JNP)}.broadcast_to({array}, {shape})"
-
-    def _param(self, param: plan.Param, constraint: str = "") -> str:
-        """``numpyro.param("xi_a_mu", jnp.zeros(n_a))``, within a constraint if one is given."""
-        arguments = f"{self._named(param.name)}, {self._coefficient(param.start)}"
-        if param.event_dim is not None:
-            arguments += f", event_dim={param.event_dim}"
-        if constraint:
-            arguments += f", constraint={self._constraint(constraint)}"
-        return f"{self.spell('numpyro.param')}({arguments})"
 
     def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
@@ -339,15 +339,15 @@ class Writer:
         """The param of a scale, and the statement that computes it."""
         match scale:
             case plan.Learned(variable, param):
-                self._declare(f"{variable} = {self._param(param, 'positive')}")
+                self._declare(f"{variable} = {self._coefficient(param, 'positive')}")
             case plan.Expression(variable, value):
                 self._shift(f"{variable} = {self._value(value)}")
             case plan.Power(variable, value, _, 1):
                 self._shift(f"{variable} = 1 / {grouped(self._value(value))}")
-            case plan.Power(variable, value, _, power) if power:
+            case plan.Power(variable, value, _, float(power)) if power:
                 self._shift(f"{variable} = {to_power(self._value(value), repr(power))}")
-            case plan.LearnedPower(variable, value, _, param, exponent):
-                self._declare(f"{exponent} = {self._param(param, 'unit_interval')}")
+            case plan.Power(variable, value, _, plan.Coefficient() as param, exponent):
+                self._declare(f"{exponent} = {self._coefficient(param, 'unit_interval')}")
                 self._shift(f"{variable} = {to_power(self._value(value), exponent)}")
 
     def _transforms(self, rewrite: plan.OffsetRewrite) -> Iterator[str]:
@@ -387,17 +387,16 @@ class Writer:
             return f"{self._jnp('zeros')}({self._shape()})"
         return loc or "0"
 
-    def _bijector(self, support: plan.FixedSupport | plan.PriorSupport) -> str:
+    def _bijector(self, support: plan.Constrained) -> str:
         """The bijection from unconstrained space to the child's support."""
-        match support:
-            case plan.FixedSupport(constraint):
-                space = self._constraint(constraint)
-            case plan.PriorSupport(""):
-                assert isinstance(self._rewrite, plan.OffsetRewrite)
-                assert self._rewrite.prior is not None
-                space = f"{self._rewrite.prior.variable}.support"
-            case plan.PriorSupport(bijector):
-                return bijector
+        if support.bijector:
+            return support.bijector
+        if support.constraint:
+            space = self._constraint(support.constraint)
+        else:
+            assert isinstance(self._rewrite, plan.OffsetRewrite)
+            assert self._rewrite.prior is not None
+            space = f"{self._rewrite.prior.variable}.support"
         return f"{self.spell('numpyro.distributions.transforms.biject_to')}({space})"
 
     # -- names and strings -------------------------------------------------------------------------
@@ -412,9 +411,9 @@ class Writer:
     def _constraint(self, name: str) -> str:
         return f"{self.spell('numpyro.distributions.constraints')}.{name}"
 
-    def _named(self, name: plan.Name) -> str:
-        quote = self._quote
-        return f"f{quote}{name.text}{quote}" if name.computed else self._string(name.text)
+    def _named(self, coefficient: plan.Coefficient) -> str:
+        name, quote = coefficient.spec.name, self._quote
+        return f"f{quote}{name}{quote}" if coefficient.computed else self._string(name)
 
     def _string(self, text: str) -> str:
         """A string literal with the quotes of the site's own name."""

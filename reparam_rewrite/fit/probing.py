@@ -32,7 +32,8 @@ from reparam_rewrite.config.keys import Config, SiteRule
 from reparam_rewrite.fit.pilots import Run
 from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.plan.children import Pair, PowerScale, Request, Snippet, to_rewrite
+from reparam_rewrite.plan.children import Pair, PowerScale, Snippet
+from reparam_rewrite.plan.resolve import Request
 from reparam_rewrite.running.trace import copied, double_precision, structure, traced
 from reparam_rewrite.running.values import Trace, Values
 
@@ -56,12 +57,11 @@ def children_of(request: Request, config: Config) -> list[Child]:
     """What the config offsets, or divides by a power of a site, in the order of the file."""
     keys = {rule.place: key for key, rule in config.sites.items()}
     found = {}
-    for function, children in to_rewrite(request.functions):
-        for child in children:
-            name, has_power = child.site.name, isinstance(child.scale, PowerScale)
-            if child.reparam is None and (child.pairs or has_power):
-                key = keys.get(child.place, name)
-                found[name] = Child(key, name, function.name, child.pairs, has_power)
+    for child in request.to_rewrite:
+        name, has_power = child.name, isinstance(child.scale, PowerScale)
+        if child.reparam is None and (child.pairs or has_power):
+            key = keys.get(child.place, name)
+            found[name] = Child(key, name, child.function.name, child.pairs, has_power)
     return list(found.values())
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import OfPair, OfSite, Problem
-from reparam_rewrite.plan.accounts import accounts_of, in_file_order, noted
-from reparam_rewrite.plan.already import was_rewritten
-from reparam_rewrite.plan.children import Child, left_alone, to_rewrite
-from reparam_rewrite.plan.context import Context, Stop
-from reparam_rewrite.plan.names import Names, reserved_in
+from reparam_rewrite.plan.accounts import account_of, noted
+from reparam_rewrite.plan.children import Child, left_alone
+from reparam_rewrite.plan.context import Context, Names, Stop, reserved_in
 from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.placement import sharing
-from reparam_rewrite.plan.refusals import problems_of, refusal
+from reparam_rewrite.plan.refusals import problems_of
 from reparam_rewrite.plan.refusals.comments import comment_problems
-from reparam_rewrite.plan.refusals.names import param_problems
-from reparam_rewrite.plan.refusals.together import moved_from_company, offset_twice
-from reparam_rewrite.plan.resolve import resolve
+from reparam_rewrite.plan.refusals.together import (
+    moved_from_company,
+    offset_twice,
+    param_problems,
+    params_of,
+)
+from reparam_rewrite.plan.resolve import refusal, resolve
 from reparam_rewrite.plan.scan import ScanContext, offset_in_scan
 from reparam_rewrite.plan.values import Plan, Rewrite
 from reparam_rewrite.survey.functions import Survey
+from reparam_rewrite.survey.values import Handler
 
 __all__ = ["plan"]
 
@@ -29,38 +34,56 @@ def plan(survey: Survey, config: Config) -> Plan:
     Raises `Refusal` with every reason that was found, in the order of the files.
     """
     request = resolve(survey, config)
-    functions = to_rewrite(request.functions)
-    skipped = accounts_of(survey, left_alone(request.functions), skipped=True)
-    accounts = accounts_of(survey, functions)
-    if functions and all(was_rewritten(function, found) for function, found in functions):
-        if request.unknown:
-            raise refusal(survey, config, request.unknown)
-        return Plan((), (), (*accounts, *skipped), already=True)
-    if not request.functions and request.unknown:
+    children = request.to_rewrite
+    skipped = [account_of(survey, one, skipped=True) for one in left_alone(request.children)]
+    accounts = [account_of(survey, child) for child in children]
+    already = bool(children) and all(map(was_rewritten, children))
+    if request.unknown and (already or not request.children):
         raise refusal(survey, config, request.unknown)
+    if already:
+        return Plan((), (), (*accounts, *skipped), already=True)
     problems = [
         *request.unknown,
         *request.problems,
-        *comment_problems(survey, request.functions),
-        *([] if functions or skipped or request.unknown or request.problems else [request.nothing]),
-        *param_problems(survey, functions),
+        *comment_problems(survey, request.children),
+        *param_problems(survey, children),
     ]
     reserved = reserved_in(survey.identifiers)
-    plans = [
-        planned(Context(survey, function, Names(reserved)), children, problems)
-        for function, children in functions
-    ]
+    plans = []
+    for _, own in groupby(children, key=lambda child: child.function.name):
+        first, *others = own
+        context = Context(survey, first.function, Names(reserved))
+        plans.append(planned(context, [first, *others], problems))
     rewrites = [rewrite for one in plans for rewrite in one.rewrites]
     problems += [*moved_from_company(rewrites), *offset_twice(rewrites)]
     if problems:
         raise refusal(survey, config, without_repeats(problems))
+    accounts = list(noted(accounts, rewrites))
+    if skipped:  # in the order of the file
+        accounts = sorted([*accounts, *skipped], key=lambda account: account.line)
     return Plan(
         tuple(sharing(rewrites)),
         tuple(keep for one in plans for keep in one.keeps),
-        in_file_order((*noted(accounts, rewrites), *skipped)),
+        tuple(accounts),
         tuple(thread for one in plans for thread in one.threads),
         frozenset(name for one in plans for name in one.names),
     )
+
+
+def was_rewritten(child: Child) -> bool:
+    """Is a child under a handler already, with every coefficient declared?"""
+    explicit = child.reparam is None
+    handled = child.site.call.shifted or any(
+        isinstance(item, Handler)
+        and item.qualified == "numpyro.handlers.reparam"
+        and item.sites is not None
+        and child.name in item.sites
+        and (item.explicit or not explicit)
+        for frame in child.site.frames
+        for item in frame.items
+    )
+    declared = {param.name for param in params_of(child)} if explicit else set()
+    return handled and declared <= child.function.params
 
 
 def without_repeats(problems: list[Problem]) -> list[Problem]:
@@ -77,27 +100,26 @@ def without_repeats(problems: list[Problem]) -> list[Problem]:
 
 def planned(context: Context, children: list[Child], problems: list[Problem]) -> Plan:
     """The part of the plan that is about one function; what is wrong goes to `problems`."""
-    survey, function, names = context.survey, context.function, context.names
+    names = context.names
     scans: dict[str, ScanContext] = {}
     rewrites: list[Rewrite] = []
     asked = {(pair.child, pair.parent) for child in children for pair in child.pairs}
     before: dict[str, Names] = {}  # the names in use before a child's first place
     for child in children:
-        wrong = list(problems_of(survey, function, child, asked))
+        wrong = list(problems_of(context.survey, child, asked))
         problems += wrong
         if wrong:
             continue
         context.names = names
-        if len(function.find(child.site.name)) > 1:
+        if len(child.places) > 1:
             # Only one of its places is ever come to: what is made up may have the same names.
-            context.names = before.setdefault(child.site.name, names.copy()).copy()
-            context.names.take(keep.name for keep in context.keeps.values())
+            context.names = before.setdefault(child.name, names.copy()).copy()
+            context.names.own.update(keep.name for keep in context.keeps.values())
         try:
             rewrites.append(rewritten(context, scans, child))
         except Stop as stop:
             problems.append(stop.problem)
-        if context.names is not names:
-            names.take(context.names.own)
+        names.own |= context.names.own
     contexts = (context, *(scan.body for scan in scans.values()))
     keeps = [keep for used in contexts for keep in used.keeps.values()]
     threads = [scan.threading() for scan in scans.values() if scan.carried]

@@ -6,47 +6,37 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from reparam_rewrite.plan.children import Child, Found, PowerScale
+from reparam_rewrite.plan.children import Child, PowerScale
 from reparam_rewrite.plan.values import Account, DataDependence, Rewrite, ScanRewrite, terms_of
-from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.values import SKIP, Site
+from reparam_rewrite.survey.functions import Survey
+from reparam_rewrite.survey.values import SKIP
 
 
-def accounts_of(survey: Survey, functions: Found, *, skipped: bool = False) -> tuple[Account, ...]:
-    """An account of each child; `skipped`: of sites that are left alone, though asked for."""
-    return tuple(
-        account_of(survey, function, child, skipped)
-        for function, children in functions
-        for child in children
-    )
-
-
-def in_file_order(accounts: tuple[Account, ...]) -> tuple[Account, ...]:
-    """The accounts in the order of the file, if some are of sites that are left alone."""
-    if not any(account.skipped for account in accounts):
-        return accounts
-    return tuple(sorted(accounts, key=lambda account: account.line))
-
-
-def account_of(survey: Survey, function: Function, child: Child, skipped: bool) -> Account:
-    read = survey.functions[function.name].sites[child.site.index]
+def account_of(survey: Survey, child: Child, *, skipped: bool = False) -> Account:
+    """An account of a child; `skipped`: it is left alone, though asked for."""
+    # The axes as the source has them, and not by the names of the config.
+    read = survey.functions[child.function.name].sites[child.site.index].shape
+    shape = "shape asked at run time"
+    if read is not None:
+        sizes = [axis.size or "?" for axis in read]
+        shape = f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
     return Account(
         path=survey.path,
         line=child.site.place.line,
-        site=child.site.name,
-        function=function.name,
+        site=child.name,
+        function=child.function.name,
         parents=tuple(described(child)),
         config=child.place,
-        details=tuple(shape_text(read)),
+        details=(shape,),
         skipped=skipped,
     )
 
 
-def described(child: Child) -> Iterable[str]:
+def described(child: Child) -> Iterator[str]:
     """What is done to a child, in the words of the account."""
+    scale = child.scale
     yield from (pair.parent for pair in child.pairs)
-    if child.scale is not None:
-        scale = child.scale
+    if scale is not None:
         yield f"scale by {scale.by.parent}" if isinstance(scale, PowerScale) else "scale"
     if child.basis is not None:
         yield f"{child.basis.kind} basis"
@@ -54,20 +44,9 @@ def described(child: Child) -> Iterable[str]:
         yield child.reparam.name
 
 
-def shape_text(site: Site) -> Iterable[str]:
-    """The child's shape in the words of the source, for the verbose account."""
-    if site.shape is None:
-        yield "shape asked at run time"
-    else:
-        sizes = [axis.size or "?" for axis in site.shape]
-        yield f"shape ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-
-
 def noted(accounts: Iterable[Account], rewrites: Iterable[Rewrite]) -> Iterator[Account]:
     """The accounts, with what a person should know beside."""
-    notes = {
-        (rewrite.function, rewrite.site.name): tuple(notes_of(rewrite)) for rewrite in rewrites
-    }
+    notes = {(one.function, one.site.name): tuple(notes_of(one)) for one in rewrites}
     for account in accounts:
         yield replace(account, notes=notes.get((account.function, account.site), ()))
 
@@ -91,12 +70,11 @@ def notes_of(rewrite: Rewrite) -> Iterator[str]:
 
 def of_data(site: str, data: DataDependence) -> str:
     """How draws are to be used of a child whose map to its base depends on data."""
-    text = f"how '{site}' comes from its base depends on {' and '.join(data.arguments)}"
-    if not data.optional:
-        ending = ", and the source doesn't tell when there are no observations"
-    else:
+    ending = ", and the source doesn't tell when there are no observations"
+    if data.optional:
         missing = " or ".join(data.optional)
         ending = f", so that draws of '{site}' itself count first where {missing} is None"
         if data.untold:
             ending += " (not all that is observed can be told)"
+    text = f"how '{site}' comes from its base depends on {' and '.join(data.arguments)}"
     return f"{text}{ending}: predict with the plain model"

@@ -6,8 +6,9 @@ comes out of here can widen the child: the result broadcasts into the child's sh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.plan.asking_prior import written
@@ -17,13 +18,11 @@ from reparam_rewrite.plan.values import (
     NOTHING,
     WHOLE,
     Check,
-    ChildHas,
-    ParentHas,
+    Claim,
     Part,
-    PlateAt,
     Reduction,
     ShapeAmong,
-    ShapeOrdered,
+    Sizes,
     Span,
     Value,
 )
@@ -33,101 +32,90 @@ from reparam_rewrite.survey.shapes import broadcast, opened
 from reparam_rewrite.survey.values import REST, Axis, Shape, Site, closed
 
 
-def known_shape(
-    context: Context, site: Site, declare: int
-) -> tuple[Shape | None, tuple[str, ...] | None]:
-    """The child's axes, and its sizes as they can be written before `declare`; None: not known."""
-    support = site.prior.support
-    if support.reshapes and (support.constraint or not site.extent.claimed):
-        return unconstrained_shape(site), None
-    if site.shape is None or site.extent.claimed:
+def known_shape(context: Context, site: Site, declare: int) -> tuple[Shape | None, Sizes]:
+    """The child's axes, and its sizes as they can be written before `declare`; None: not known.
+
+    The axes of a support of vectors or matrices are those in unconstrained space: the event dims of
+    its family become one vector, of a length that only the prior knows; those that `to_event` added
+    stay: ``Dirichlet(c).expand([n]).to_event(1)`` has ``(n, ?)``.
+    """
+    support, extent, event = site.prior.support, site.extent, site.prior.event or ()
+    if support.reshapes and (support.constraint or not extent.claimed):
+        family = FAMILIES.get(site.prior.family or "")
+        if family is None or not support.constraint or extent.batch is None:
+            return None, None
+        # Where the event isn't known, as that of ``LKJCholesky(3)``, it can't have been added to.
+        added = event[: max(0, len(event) - (family.event_dim or 0))]
+        return (*extent.batch, *added, Axis(None)), None
+    if site.shape is None or extent.claimed:
         return site.shape, None
     return site.shape, written(context, site.shape, declare)
 
 
-def unconstrained_shape(site: Site) -> Shape | None:
-    """The axes of a child whose support is of vectors or matrices, in unconstrained space.
-
-    The event dims of its family become one vector, of a length that only the prior knows; those
-    that `to_event` added stay: ``Dirichlet(c).expand([n]).to_event(1)`` has ``(n, ?)``.
-    """
-    family, event = FAMILIES.get(site.prior.family or ""), site.prior.event or ()
-    if family is None or not site.prior.support.constraint or site.extent.batch is None:
-        return None
-    # Where the event isn't known, as that of ``LKJCholesky(3)``, it can't have been added to.
-    added = event[: max(0, len(event) - (family.event_dim or 0))]
-    return (*site.extent.batch, *added, Axis(None))
-
-
 def value_of(context: Context, source: Source, site: Site, child: Shape | None) -> Value:
-    """The parent's value in the child's axes; what can't be told is left to run time."""
-    expression, shape = source.expression, source.shape
-    if source.pair.site is not None:
-        expression = source.pair.site.variable or ""
+    """The parent's value in the child's axes; what can't be told is left to run time.
+
+    Raises `Stop` where they can't be lined up.
+    """
+    expression, shape, parent = source.expression, source.shape, source.pair.site
+    if parent is not None:
+        expression = parent.variable or ""
     if source.pair.coefficient.structure == "matrix":
         return Value(expression, center=source.center)  # it is contracted as it is
+    both = shape is not None and child is not None
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:
         raise unaligned(source, "its unconstrained shape can't be read", expression)
-    if source.pair.site is None:
+    if parent is None:
         # An expression is taken as it is written: it is never reduced, and never widens.
         sure = fits(shape, child) and fits(source.center_shape, child)
-        told = not sure and shape is not None and child is not None
-        return Value(expression, center=source.center, guarded=not sure, told=told)
-    parent = source.pair.site
+        return Value(expression, center=source.center, guarded=not sure, told=not sure and both)
     reduce = source.pair.reduce
     if (shape is None or (child is None and shape != ())) and reduce == "error":
         raise unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)
     seen = shape if shape is not None else opened(parent.extent.seen)
-    there = child if child is not None else seen_of_child(site)
+    there = child
+    if there is None:  # what shows of it, in unconstrained space
+        there = (REST,) if site.prior.support.reshapes else opened(site.extent.seen)
     try:
         value = align(expression, seen, there, reduce, context.twice)
     except Unaligned as error:
         raise unaligned(source, str(error), expression) from None
-    checks = (*of_claims(context, source, site, value, seen), *value.checks)
-    guarded = not fits(source.center_shape, child)
-    claimed = site.extent.claimed or (parent is not None and parent.extent.claimed)
-    told = bool(checks) and shape is not None and child is not None and not claimed
-    return replace(value, center=source.center, guarded=guarded, checks=checks, told=told)
+    checks = (*claims_of(context, source, parent, site, value, seen), *value.checks)
+    claimed = site.extent.claimed or parent.extent.claimed
+    return replace(
+        value,
+        center=source.center,
+        guarded=not fits(source.center_shape, child),
+        checks=checks,
+        told=bool(checks) and both and not claimed,
+    )
 
 
-def of_claims(
-    context: Context, source: Source, site: Site, value: Value, seen: Shape
+def claims_of(
+    context: Context, source: Source, parent: Site, site: Site, value: Value, seen: Shape
 ) -> Iterator[Check]:
     """What the config says of the axes of parent and child is checked, where the source doesn't."""
-    parent = source.pair.site
     if value.reduction is not None and not value.reduction.axes:
         return  # a scalar
-    whole = any(is_of_all(check) for check in value.checks)
-    if parent is not None and parent.extent.claimed and not whole:
-        yield ParentHas(len(seen))
+    whole = any(isinstance(one, ShapeAmong) and one.part == WHOLE for one in value.checks)
+    if parent.extent.claimed and not whole:
+        yield Claim("parent", len(seen))
     if seen == ():
         return
     if site.extent.claimed and site.shape is not None:
-        yield ChildHas(len(site.shape))
-    frames = site.frames if parent is None else (*parent.frames, *site.frames)
+        yield Claim("child", len(site.shape))
+    frames = (*parent.frames, *site.frames)
     for plate in dict.fromkeys(plate for frame in frames for plate in frame.plates):
         if not plate.dim_text or plate.dim is None:
             continue
         if not context.function.timeline.holds(plate.dim_reads, site.statement):
             reason = f"the dim of plate '{plate.name}' can't be asked again there"
             raise unaligned(source, reason, source.expression or "...")
-        yield PlateAt(plate.dim, plate.dim_text)
-
-
-def is_of_all(check: Check) -> bool:
-    """Does a check tell how many axes the parent has?"""
-    match check:
-        case ShapeAmong(part):
-            return part == WHOLE
-    return isinstance(check, ShapeOrdered)
-
-
-def seen_of_child(site: Site) -> Shape:
-    """What shows of the shape of a child that can't be read, in unconstrained space."""
-    return (REST,) if site.prior.support.reshapes else opened(site.extent.seen)
+        yield Claim(plate.dim_text, plate.dim)
 
 
 def unaligned(source: Source, reason: str, expression: str) -> Stop:
+    """There is no telling, for a `reason`, how the `expression` meets the child's axes."""
     return stop(
         source.pair,
         "not-lined-up",
@@ -144,13 +132,41 @@ def fits(shape: Shape | None, child: Shape | None) -> bool:
         return True
     if shape is None or child is None or len(shape) > len(child):
         return False
-    if any(axis.size is None for axis in shape):
-        return False
-    return broadcast(shape, child) == child
+    return all(axis.size is not None for axis in shape) and broadcast(shape, child) == child
+
+
+# -- which axes are one, and what becomes of the others -------------------------------------------
 
 
 class Unaligned(Exception):
     """The axes can't be told apart; the message says which."""
+
+
+class Meeting(Struct, frozen=True):
+    """The axes of a parent and a child that show: `own` and `there`.
+
+    Either may have more, left of these: those are the ones that are not `all_own` or `all_there`.
+    `targets` has for each of the parent's the one of the child's that it is, counted from the
+    right; `lost` are the positions of those that are none, and are reduced.
+    """
+
+    expression: str
+    own: Shape
+    there: Shape
+    all_own: bool
+    all_there: bool
+    targets: list[int | None]
+    lost: list[int]
+    reduce: str
+
+    @property
+    def is_suffix(self) -> bool:
+        """Are the parent's axes the last ones of the child?"""
+        return self.targets == list(range(-len(self.own), 0))
+
+    def reduced(self, axes: tuple[int, ...] = (), *, keepdims: bool = False) -> Value:
+        """The value reduced over some axes, or all of them."""
+        return Value(self.expression, Reduction(self.reduce, axes, keepdims))
 
 
 def align(
@@ -179,95 +195,81 @@ def align(
     have to be reduced, or if it isn't sure which axis of the child a parent's axis is. Either
     shape may be open to the left. `twice`: see `matched`.
     """
-    own, there = known(parent), known(child)
+    all_own, all_there = closed(parent) is not None, closed(child) is not None
+    own = parent if all_own else parent[1:]
+    there = child if all_there else child[1:]
     targets = matched(own, there, twice)
-    lost = [
-        position
-        for position, (axis, target) in enumerate(zip(own, targets, strict=True))
-        if target is None and not axis.unit
-    ]
+    lost = [at for at, axis in enumerate(own) if targets[at] is None and not axis.unit]
     if lost and reduce == "error":
         raise Unaligned(f'the child has no axis {described(own[lost[0]])}, and reduce is "error"')
-    if closed(parent) is None:
-        return beside_rest(expression, parent, child, targets, lost, reduce)
-    if closed(child) is None and not there:
+    meeting = Meeting(expression, own, there, all_own, all_there, targets, lost, reduce)
+    if not all_own:
+        same_rest = not all_there and parent[0] == child[0] and parent[0].size_key is not None
+        return beside_rest(meeting, same_rest=same_rest)
+    if not all_there and not there:
         # Nothing of the child shows.
         return Value(expression, checks=() if not own else (among(WHOLE),))
-    if all(target is None for target in targets):
-        return to_scalar(expression, own, lost, reduce)
-    value = lined_up(expression, own, there, targets, lost, reduce)
-    return replace(value, checks=checks_of(own, there, targets))
+    if any(target is not None for target in targets):
+        return replace(lined_up(meeting), checks=checks_of(meeting))
+    # The child has none of its axes: a scalar. One element mustn't bring its dims along.
+    return meeting.reduced() if lost else Value(expression, index=("0",) * len(own))
 
 
-def known(shape: Shape) -> Shape:
-    """The axes that show."""
-    return shape if closed(shape) is not None else shape[1:]
-
-
-def checks_of(own: Shape, there: Shape, targets: list[int | None]) -> tuple[Check, ...]:
+def checks_of(meeting: Meeting) -> tuple[Check, ...]:
     """One plate name may stand for two sizes; then the child's shape has the last word."""
+    own, there, targets = meeting.own, meeting.there, meeting.targets
     unsure = [
-        (position, target)
-        for position, target in enumerate(targets)
-        if target is not None and not there[target].same_size(own[position])
+        ShapeAmong(at, (target,))
+        for at, target in enumerate(targets)
+        if target is not None and not there[target].same_size(own[at])
     ]
-    if unsure and targets == list(range(-len(targets), 0)):
+    if unsure and meeting.is_suffix:
         return (among(WHOLE if len(targets) == len(there) else Span(-len(targets))),)
-    order = tuple(target for target in targets if target is not None)
     if len(unsure) == len(own):
-        return (ShapeOrdered(order),)
-    return tuple(ShapeAmong(position, (target,)) for position, target in unsure)
+        return (among(tuple(target for target in targets if target is not None)),)
+    return tuple(unsure)
 
 
-def beside_rest(
-    expression: str,
-    parent: Shape,
-    child: Shape,
-    targets: list[int | None],
-    lost: list[int],
-    reduce: str,
-) -> Value:
+def beside_rest(meeting: Meeting, *, same_rest: bool) -> Value:
     """The value of a parent that may have more axes than those that show, left of them.
 
     ``(..., k)`` in the axes of ``(..., m)`` is ``jnp.mean(w, axis=-1)[..., None]``: what doesn't
-    show of the parent must be nothing when the model runs, or what doesn't show of the child.
+    show of the parent must be nothing when the model runs, or what doesn't show of the child. With
+    `same_rest` it is known to be that.
     """
-    own, there = known(parent), known(child)
+    targets, lost, shown = meeting.targets, meeting.lost, meeting.all_there
+    dims, there = len(meeting.own), len(meeting.there)
     kept = [target for target in targets if target is not None]
-    dims, shown = len(own), closed(child) is not None
-    if not there and shown:
-        return Value(expression, Reduction(reduce))  # a scalar
-    if not own or not there:
-        return Value(expression, checks=(among(NOTHING, WHOLE),))
-    if not kept and lost and shown:
-        return Value(expression, Reduction(reduce))
-    if kept and targets == list(range(-dims, 0)):
-        part = WHOLE if dims == len(child) and shown else Span(-dims)
-        return Value(expression, checks=(among(part, *([] if shown else [WHOLE])),))
-    if not kept:
-        reduction = Reduction(reduce, tuple(at - dims for at in lost)) if lost else None
-        index = ("...", *["0"] * (dims - len(lost)), *["None"] * len(there))
-        value = Value(expression, reduction, index=index)
-        width = len(there)
-    else:
-        value = from_right(lined_up(expression, own, there, targets, lost, reduce), dims)
+    if shown and (not there or (lost and not kept)):
+        return meeting.reduced()
+    if not dims or not there:
+        return Value(meeting.expression, checks=(among(NOTHING, WHOLE),))
+    if meeting.is_suffix:
+        part = WHOLE if shown and dims == there else Span(-dims)
+        return Value(meeting.expression, checks=(among(part, *([] if shown else [WHOLE])),))
+    if kept:
+        value = lined_up(meeting)
         if value.order:
             raise Unaligned("its axes would have to be swapped, and it may have more than show")
-        keepdims = value.reduction is not None and value.reduction.keepdims
-        width = dims if keepdims else -min(kept)
+        width = dims
         if value.index:
-            items = items_at([t for at, t in enumerate(targets) if at not in lost])
+            items = items_at([target for at, target in enumerate(targets) if at not in lost])
             while items[:1] == [":"]:
                 items.pop(0)  # the ellipsis stands for it too
-            value = replace(value, index=("...", *items))
-        elif not keepdims:
+            value, width = replace(value, index=("...", *items)), -min(kept)
+        elif not (value.reduction is not None and value.reduction.keepdims):
             width = dims - len(lost)
+    else:
+        value = Value(meeting.expression)
+        if lost:
+            value = meeting.reduced(tuple(at - dims for at in lost))
+        index = ("...", *["0"] * (dims - len(lost)), *["None"] * there)
+        value, width = replace(value, index=index), there
     sizes = tuple(ShapeAmong(at - dims, (t,)) for at, t in enumerate(targets) if t is not None)
-    if not shown and parent[0] == child[0] and parent[0].size_key is not None:
+    if same_rest:
         return replace(value, checks=sizes)
     left = () if shown else (Span(None, -width),)
-    rest = ShapeAmong(Span(None, -dims), (NOTHING, *left))
-    return replace(value, checks=(rest, *sizes))
+    return replace(value, checks=(ShapeAmong(Span(None, -dims), (NOTHING, *left)), *sizes))
 
 
 def among(*parts: Part) -> Check:
@@ -275,75 +277,24 @@ def among(*parts: Part) -> Check:
     return ShapeAmong(WHOLE, parts)
 
 
-def items_at(targets: Sequence[int | None]) -> list[str]:
-    """The items of an index that puts axes in the child's order at their targets."""
-    kept = [target for target in targets if target is not None]
-    items: list[str] = []
-    for target in targets:
-        if target is None:
-            items.append("0")
-            continue
-        following = next((other for other in kept if other > target), 0)
-        items += [":", *["None"] * (following - target - 1)]
-    return items
+def lined_up(meeting: Meeting) -> Value:
+    """Reduce the lost axes, in the way that needs the least indexing afterwards.
 
-
-def from_right(value: Value, dims: int) -> Value:
-    """Axes counted from the right, for a parent that may have more than `dims` of them."""
-    if value.reduction is None:
-        return value
-    axes = tuple(axis if axis < 0 else axis - dims for axis in value.reduction.axes)
-    return replace(value, reduction=replace(value.reduction, axes=axes))
-
-
-def lined_up(
-    expression: str,
-    parent: Shape,
-    child: Shape,
-    targets: list[int | None],
-    lost: list[int],
-    reduce: str,
-) -> Value:
-    """Reduce the lost axes, in the way that needs the least indexing afterwards."""
-    axes = counted(lost, len(parent))
-    reduced = Value(expression, Reduction(reduce, axes) if lost else None)
-    left = [target for position, target in enumerate(targets) if position not in lost]
-    if in_place(left, child):
-        return reduced
-    if lost and in_place(targets, child):
-        # What is reduced can stay as a dim of size 1, and everything else where it is.
-        axes = tuple(position - len(parent) for position in lost)
-        return Value(expression, Reduction(reduce, axes, keepdims=True))
-    return indexed(reduced, left)
-
-
-def in_place(targets: list[int | None], child: Shape) -> bool:
-    """Do the dims line up with the child's as they are? None stands for a dim of size 1."""
-    return len(targets) <= len(child) and all(
-        target is None or target == position - len(targets)
-        for position, target in enumerate(targets)
-    )
-
-
-def counted(lost: list[int], dims: int) -> tuple[int, ...]:
-    """Axes as one writes them: the trailing ones from the right, others from the left."""
-    trailing = lost == list(range(dims - len(lost), dims))
-    return tuple(position - dims if trailing else position for position in lost)
-
-
-def to_scalar(expression: str, parent: Shape, lost: list[int], reduce: str) -> Value:
-    """A parent none of whose axes the child has: everything is reduced, to a scalar."""
-    if lost:
-        return Value(expression, Reduction(reduce))
-    # Unit axes only: one element, which must not bring its dims along.
-    return Value(expression, index=("0",) * len(parent))
-
-
-def indexed(value: Value, targets: list[int | None]) -> Value:
-    """Drop unit axes, reorder and insert new ones until what is kept stands at its targets.
-
-    `targets` are those of the axes that are left when the value is reduced, None for unit axes.
+    Then drop unit axes, reorder and insert new ones until what is kept stands at its targets.
     """
+    lost, dims, there = meeting.lost, len(meeting.own), len(meeting.there)
+    # As one writes them: the trailing ones from the right, and others from the left.
+    from_right = tuple(at - dims for at in lost)
+    trailing = from_right == tuple(range(-len(lost), 0)) or not meeting.all_own
+    value = Value(meeting.expression)
+    if lost:
+        value = meeting.reduced(from_right if trailing else tuple(lost))
+    targets = [target for at, target in enumerate(meeting.targets) if at not in lost]
+    if in_place(targets, there):
+        return value
+    if lost and in_place(meeting.targets, there):
+        # What is reduced can stay as a dim of size 1, and everything else where it is.
+        return meeting.reduced(from_right, keepdims=True)
     order: tuple[int, ...] = ()
     kept = [target for target in targets if target is not None]
     if kept != sorted(kept):
@@ -356,6 +307,26 @@ def indexed(value: Value, targets: list[int | None]) -> Value:
     while items[-1:] == [":"]:
         items.pop()
     return replace(value, order=order, index=tuple(items))
+
+
+def in_place(targets: list[int | None], dims: int) -> bool:
+    """Do the axes line up with the child's as they are? None stands for a dim of size 1."""
+    return len(targets) <= dims and all(
+        target in (None, at - len(targets)) for at, target in enumerate(targets)
+    )
+
+
+def items_at(targets: list[int | None]) -> list[str]:
+    """The items of an index that puts axes in the child's order at their targets."""
+    kept = [target for target in targets if target is not None]
+    items: list[str] = []
+    for target in targets:
+        if target is None:
+            items.append("0")
+            continue
+        following = next((other for other in kept if other > target), 0)
+        items += [":", *["None"] * (following - target - 1)]
+    return items
 
 
 def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | None]:

@@ -58,34 +58,29 @@ def is_bound(function: Function, parent: Site, child: Site) -> bool:
     It may have been sampled in a branch that is only taken if this one is, or the child's own
     prior reads it.
     """
-    if parent.variable is None or parent.variable in function.unstable:
-        return False
-    binding = function.timeline.before(parent.variable, child.statement)
-    if binding is None:
+    name = parent.variable
+    binding = function.timeline.before(name, child.statement) if name is not None else None
+    if name is None or binding is None or name in function.unstable:
         return False
     if binding.certain:
         return binding.site == parent.index
     only = binding.sites == (parent.index,) and not binding.else_value
-    return only and is_read(child, parent.variable, binding.version)
+    return only and is_read(child, name, binding.version)
 
 
 def is_read(site: Site, name: str, version: int) -> bool:
     """Does the prior of a site surely read a name, so that it is bound there?"""
-    if site.call.prior is None or site.through:
+    call = site.call
+    reads = any(read.name == name and read.version == version for read in call.prior_reads)
+    if call.prior is None or site.through or not reads:
         return False
-    if not any(read.name == name and read.version == version for read in site.call.prior_reads):
-        return False
-    prior = ast.parse(f"({site.call.prior.text})", mode="eval")
+    prior = ast.parse(f"({call.prior.text})", mode="eval")
     return not any(type(part) in DECIDING for part in ast.walk(prior))
 
 
 def nearest(function: Function, sites: list[Site], child: Site) -> Site | None:
     """The one of alternatives that is sampled on the way to `child`."""
-    found = [
-        site
-        for site in sites
-        if is_before(site.path, child.path) or is_bound(function, site, child)
-    ]
+    found = [s for s in sites if is_before(s.path, child.path) or is_bound(function, s, child)]
     return found[0] if len(found) == 1 else None
 
 

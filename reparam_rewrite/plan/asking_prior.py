@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.plan.context import Context, Stop, stop
-from reparam_rewrite.plan.names import Names
-from reparam_rewrite.plan.values import AskedPrior, AskedShape, FixedSupport, PriorSupport
+from reparam_rewrite.plan.context import Context, Names, Stop, stop
+from reparam_rewrite.plan.values import AskedPrior, AskedShape, Constrained
 from reparam_rewrite.survey.values import Shape, Site
 
 
 def written(context: Context, shape: Shape, moment: int) -> tuple[str, ...] | None:
     """The sizes of a shape as expressions that hold at `moment`."""
-    sizes = []
-    for axis in shape:
-        if axis.size is None or not context.function.timeline.holds(axis.reads, moment):
-            return None
-        sizes.append(axis.size)
-    return tuple(sizes)
+    timeline = context.function.timeline
+    sizes = [axis.size for axis in shape if axis.size and timeline.holds(axis.reads, moment)]
+    return tuple(sizes) if len(sizes) == len(shape) else None
 
 
 def sized_at(context: Context, site: Site, moments: list[int]) -> int:
@@ -26,7 +22,7 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
     The prior tells the rest, at the statement.
     """
     way_out = 'use coefficient = "shared" and parents that are scalars.'
-    plates = site.extent.plates if site.extent.plates is not None else site.extent.stack
+    plates = plates_around(site)
     if plates is None:
         frame = next(frame for frame in site.frames if frame.kind == "with")
         if any(plate.dim_text for frame in site.frames for plate in frame.plates):
@@ -53,6 +49,11 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
     )
 
 
+def plates_around(site: Site) -> Shape | None:
+    """The plates' part of a site's shape, as it can be written."""
+    return site.extent.plates if site.extent.plates is not None else site.extent.stack
+
+
 def check_prior_can_move(site: Site) -> None:
     """The prior is made in a statement of its own, before the one that samples the site.
 
@@ -68,7 +69,6 @@ def check_prior_can_move(site: Site) -> None:
             f"{untold} is made by '{{helper}}'",
             'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
             "and support show.",
-            helper=site.through,
         )
     if site.call.prior is not None and binds(site.call.prior.text):
         hint = "bind it in a statement of its own."
@@ -84,7 +84,7 @@ def unsettled(site: Site, what: str) -> Stop:
     if site.through:
         text = "'{helper}' does other things before it samples '{site}', which may change {what}"
         hint = "sample '{site}' first, or in a function that does nothing else."
-    return stop(site, "other-things-before", text, hint, helper=site.through, what=what)
+    return stop(site, "other-things-before", text, hint, what=what)
 
 
 def binds(text: str) -> bool:
@@ -95,7 +95,7 @@ def binds(text: str) -> bool:
 
 def ask(
     names: Names, base: str, site: Site, sized: int, *, shape: bool
-) -> tuple[AskedPrior | None, FixedSupport | PriorSupport | None]:
+) -> tuple[AskedPrior | None, Constrained | None]:
     """The variables that hold what only the prior can tell, and the child's support.
 
     `shape`: the prior must tell the child's shape. `sized` is where the sizes of the plates can be
@@ -103,23 +103,20 @@ def ask(
     """
     support = site.prior.support
     bijects = support.kind == "runtime"
-    fixed = FixedSupport(support.constraint) if support.kind == "fixed" else None
+    own = Constrained(support.constraint) if support.kind == "fixed" else None
     if not (bijects or shape):
-        return None, fixed
+        return None, own
     assert site.call.prior is not None
     text = site.call.prior.text
     moved = not text.isidentifier()
     variable = names.new(f"{base}_prior") if moved else text
-    around = site.extent.plates if site.extent.plates is not None else site.extent.stack
-    plates = tuple(axis.size or "" for axis in around or ())
     reshapes = support.reshapes and bijects
-    own = PriorSupport(names.new(f"{base}_bijector") if reshapes and shape else "")
+    if bijects:
+        own = Constrained("", names.new(f"{base}_bijector") if reshapes and shape else "")
     asked = None
     if shape:
-        asked = AskedShape(
-            names.new(f"{base}_shape") if plates or reshapes else "",
-            plates,
-            sized,
-            names.new(f"{base}_plates") if sized != site.statement else "",
-        )
-    return AskedPrior(variable, moved, asked), own if bijects else fixed
+        plates = tuple(axis.size or "" for axis in plates_around(site) or ())
+        holds_shape = names.new(f"{base}_shape") if plates or reshapes else ""
+        holds_sizes = names.new(f"{base}_plates") if sized != site.statement else ""
+        asked = AskedShape(holds_shape, plates, sized, holds_sizes)
+    return AskedPrior(variable, moved, asked), own

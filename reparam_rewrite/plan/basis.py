@@ -4,47 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reparam_rewrite.messages import Filler
-from reparam_rewrite.plan.children import (
-    Child,
-)
+from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.context import stop
-from reparam_rewrite.plan.values import (
-    Value,
-)
+from reparam_rewrite.plan.values import Value
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
 
 
-def check_basis(site: Site, child: Child) -> None:
+def check_basis(child: Child) -> None:
     """A basis needs an axis of a site that lives on the whole real line.
 
     Raises `Stop` for ``sample("mu", Normal(0, 1))`` and ``sample("p", Dirichlet(ones(3)))``.
     """
-    rule = child.basis
-    if rule is None:
+    site, basis, code = child.site, child.basis, "no-axis-for-a-basis"
+    if basis is None:
         return
-    message, hint, dim = None, "take the basis out, or name another axis.", 0
     if site.prior.support.kind != "real":
-        message = "'{site}' isn't known to be real-valued ({at}): it can't be sampled in the "
-        message, hint = message + "{kind} basis", "take the basis out."
-    else:
-        for dim in rule.over_plates:
-            message = over_plate(site, dim)
-            if message is not None:
-                break
-    if message is not None:
-        parts: dict[str, Filler] = {"at": site.place, "kind": rule.kind, "dim": dim}
-        raise stop(site, "no-axis-for-a-basis", message, hint, rule.place, **parts)
+        text = "'{site}' isn't known to be real-valued ({at}): it can't be sampled in the "
+        hint = "take the basis out."
+        raise stop(site, code, text + "{kind} basis", hint, basis.place, kind=basis.kind)
+    for dim in basis.over_plates:
+        wrong = over_plate(site, dim)
+        if wrong:
+            hint = "take the basis out, or name another axis."
+            raise stop(site, code, wrong, hint, basis.place, dim=dim)
 
 
-def count_of_events(site: Site) -> int:
-    event = site.prior.event
-    return len(event) if event is not None else event_dims(site.prior.family)
-
-
-def over_plate(site: Site, dim: int) -> str | None:
-    """Why a site can't be sampled in a basis over a plate; None if it can."""
+def over_plate(site: Site, dim: int) -> str:
+    """Why a site can't be sampled in a basis over a plate; empty if it can."""
     if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
         return "'{site}' is in a subsampled plate ({at}), and a basis needs all its elements"
     shape = site.extent.batch if site.extent.batch is not None else site.extent.plates
@@ -52,37 +39,32 @@ def over_plate(site: Site, dim: int) -> str | None:
         return "the source doesn't tell whether '{site}' has an axis at dim {dim} ({at})"
     if axis_at(shape, dim + count_of_events(site)) in (None, UNIT):
         return "'{site}' has no axis at dim {dim} ({at}), and a basis needs one"
-    return None
+    return ""
 
 
 def axis_at(shape: Shape, dim: int) -> Axis | None:
     return shape[dim] if len(shape) >= -dim else None
 
 
-def needs_full_shape(site: Site, child: Child, values: Sequence[Value]) -> bool:
+def needs_full_shape(child: Child, values: Sequence[Value]) -> bool:
     """Must the prior of a child have its whole shape before a basis mixes the elements?
 
     NumPyro draws a prior that is the same along a plate before that gives it its axis, where there
     is nothing to mix yet: draws from it would then be wrong, though its density is right. An axis
     that neither the prior nor the offset has at all does no harm.
     """
-    if child.basis is None:
-        return False
-    events, batch = count_of_events(site), site.prior.batch
-    for dim in child.basis.over_plates:
-        if batch is None or axis_at(batch, dim + events) == UNIT:
-            return True
+    site, batch, events = child.site, child.site.prior.batch, count_of_events(child.site)
+    over_plates = child.basis.over_plates if child.basis is not None else frozenset()
+    if any(batch is None or axis_at(batch, dim + events) == UNIT for dim in over_plates):
+        return True
     moved = bool(values) or child.scale is not None
-    several = (
-        site.shape is None or len(site.shape) > 1 or any(keeps_dims(value) for value in values)
-    )
-    return bool(child.basis.over_plates) and moved and several
+    keepdims = any(value.reduction is not None and value.reduction.keepdims for value in values)
+    return bool(over_plates) and moved and (site.shape is None or len(site.shape) > 1 or keepdims)
 
 
-def keeps_dims(value: Value) -> bool:
-    return value.reduction is not None and value.reduction.keepdims
-
-
-def event_dims(family: str | None) -> int:
-    """The event dims that every distribution of a family has."""
-    return (FAMILIES[family].event_dim or 0) if family in FAMILIES else 0
+def count_of_events(site: Site) -> int:
+    """The event dims of a site; where they don't show, those that its whole family has."""
+    if site.prior.event is not None:
+        return len(site.prior.event)
+    family = FAMILIES.get(site.prior.family or "")
+    return (family.event_dim or 0) if family is not None else 0

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import Named, OfPair, Place, Problem
-from reparam_rewrite.plan.values import Basis
+from reparam_rewrite.messages import Filler, OfPair, OfSite, Place, Problem
+from reparam_rewrite.plan.values import Basis, CoefficientSpec
+from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.values import Site
 
@@ -20,37 +21,6 @@ class Snippet(Struct, frozen=True):
 
     text: str
     place: Place
-
-
-class CoefficientSpec(Struct, frozen=True):
-    """What is asked for of a coefficient.
-
-    `structure` is "elementwise", "shared" or "matrix", or names the axes that it has elements for.
-    `init` is a number, an array as nested tuples, or the name of an .npz that has the array by the
-    `name`. This is also that of the `numpyro.param` if the coefficient is to be learned. `place` is
-    where the config asks for it.
-    """
-
-    structure: str | list[str]
-    init: float | tuple[Any, ...] | str
-    learn: bool
-    name: str
-    place: Place
-
-    @property
-    def param(self) -> str:
-        """The `numpyro.param` site, empty where the coefficient isn't learned."""
-        return self.name if self.learn else ""
-
-    @property
-    def has_shape(self) -> bool:
-        """Is there more than one number, or are there several to be learned?"""
-        return self.learn or not isinstance(self.init, float)
-
-    @property
-    def is_elementwise(self) -> bool:
-        """Is there one for every element of the child?"""
-        return self.has_shape and self.structure == "elementwise"
 
 
 class Pair(Struct, frozen=True):
@@ -100,12 +70,22 @@ class ReparamSpec(Struct, frozen=True):
 class Child(Struct, frozen=True):
     """A site to be reparameterized, and where the config says so first."""
 
+    function: Function
     site: Site
     place: Place
     pairs: tuple[Pair, ...]
     scale: ScaleSpec | None = None
     basis: Basis | None = None
     reparam: ReparamSpec | None = None
+
+    @property
+    def name(self) -> str:
+        return self.site.name
+
+    @property
+    def places(self) -> list[Site]:
+        """Where it is sampled: one site, or several of one name."""
+        return self.function.find(self.name)
 
     @property
     def by(self) -> Pair | None:
@@ -118,64 +98,54 @@ class Child(Struct, frozen=True):
         return None
 
     @property
+    def all_pairs(self) -> tuple[Pair, ...]:
+        """Its offset's, and what the scale or the transform is made of."""
+        return self.pairs if self.by is None else (*self.pairs, self.by)
+
+    @property
     def scale_coefficient(self) -> CoefficientSpec | None:
         """What is learned of the scale: itself, or a power."""
         learned = self.scale.power if isinstance(self.scale, PowerScale) else self.scale
         return learned if isinstance(learned, CoefficientSpec) else None
 
-
-#: The functions in which something is asked for, each with its children in sampling order.
-Found = list[tuple[Function, list[Child]]]
-
-
-def left_alone(functions: Found) -> Found:
-    """The children that the model says to skip; of several places of one, the first."""
-    found: Found = []
-    for function, children in functions:
-        skipped = {child.site.name: child for child in children[::-1] if child.site.skip}
-        if skipped:
-            found.append((function, list(skipped.values())[::-1]))
-    return found
-
-
-def to_rewrite(functions: Found) -> Found:
-    """The functions that have other children, with those."""
-    found = [
-        (function, [c for c in children if not c.site.skip]) for function, children in functions
-    ]
-    return [(function, children) for function, children in found if children]
-
-
-class Quoted(Protocol):
-    """The config, of which only lines can be shown."""
-
     @property
-    def path(self) -> str: ...
+    def coefficients(self) -> list[CoefficientSpec]:
+        """Those of the parents and, if something is learned of it, that of the scale."""
+        scale = self.scale_coefficient
+        return [pair.coefficient for pair in self.pairs] + ([] if scale is None else [scale])
 
-    def source_line(self, place: Place) -> str: ...
 
+def about(
+    subject: Child | Pair | Site,
+    code: str,
+    text: str,
+    hint: str,
+    place: Place | None = None,
+    **parts: Filler,
+) -> Problem:
+    """The problem that a site can't be rewritten, or not in this way, or not by this parent.
 
-class Wanted(Struct, frozen=True):
-    """The names that a config gives: of functions, and of all sites in the order of the file.
-
-    `children` are those of them that something is to be done to.
+    It is where the config asks for the pair, or the site is sampled, if no `place` is given. Of the
+    site, or of the parent, a message can tell where it is sampled (`at`), the `helper` that does
+    that, its `variable` and the `family` of its prior.
     """
+    if isinstance(subject, Pair):
+        site, default = subject.site, subject.place
+    else:
+        site = subject if isinstance(subject, Site) else subject.site
+        default = site.place
+    known: dict[str, Filler] = {}
+    if site is not None:
+        variable, family = site.variable or identifier(site.name), str(site.prior.family)
+        known = {"at": site.place, "helper": site.through, "variable": variable, "family": family}
+    whose = subject.about if isinstance(subject, Pair) else OfSite(subject.name)
+    return Problem(code, whose, place or default, text, hint, known | parts)
 
-    functions: tuple[Named, ...]
-    sites: tuple[Named, ...]
-    children: frozenset[str]
-    config: Quoted
 
-
-class Request(Struct, frozen=True):
-    """All that a config asks of a file.
-
-    `unknown` are the functions and sites that it names and that can't be found, `problems` what it
-    says of axes that isn't so, and `nothing` is what is wrong where it asks for nothing at all.
-    """
-
-    functions: Found
-    unknown: tuple[Problem, ...]
-    problems: list[Problem]
-    nothing: Problem
-    config: Quoted
+def left_alone(children: list[Child]) -> list[Child]:
+    """The children that the model says to skip; of several places of one, the first."""
+    found: dict[tuple[str, str], Child] = {}
+    for child in reversed(children):
+        if child.site.skip:
+            found[child.function.name, child.name] = child
+    return list(found.values())[::-1]

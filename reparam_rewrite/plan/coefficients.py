@@ -7,102 +7,115 @@ from string import ascii_letters
 
 from reparam_rewrite.plan.alignment import described, match
 from reparam_rewrite.plan.asking_prior import written
-from reparam_rewrite.plan.children import Child, CoefficientSpec, Pair
-from reparam_rewrite.plan.context import Context, Stop, stop
-from reparam_rewrite.plan.names import Names
+from reparam_rewrite.plan.children import Child, Pair, PowerScale
+from reparam_rewrite.plan.context import Context, Names, Stop, stop
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
-    Array,
     Coefficient,
-    Name,
-    Number,
-    Param,
+    CoefficientSpec,
+    Expression,
+    Learned,
+    Power,
+    Scale,
     Sizes,
-    Start,
-    Stored,
     Term,
     Value,
 )
 from reparam_rewrite.survey.expressions import identifier
-from reparam_rewrite.survey.values import Axis, Shape
+from reparam_rewrite.survey.values import Axis, Shape, Site
 
 
-def check_template(child: Child, param: str, pair: Pair | None) -> None:
-    """A param's name that is put together is an f-string, in which nothing else may be special."""
-    by = pair.site if pair is not None else None
-    sites = [child.site] if by is None else [child.site, by]
-    if not param or not any(site.call.computed for site in sites):
-        return
-    plain = [site.name for site in sites if not site.call.computed]
-    plain += [pair.parent] if pair is not None and by is None else []
-    text = re.sub(r"\{[^{}]*\}", "", param)
-    if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
-        raise stop(
-            pair or child.site,
-            "param-not-an-f-string",
-            "'{param}' can't be put together as the name of a param",
-            'give it a name without quotes, braces and backslashes: {{ name = "..." }}.',
-            pair.place if pair is not None else child.place,
-            param=param,
-        )
+def check_templates(child: Child) -> None:
+    """A param's name that is put together is an f-string, in which nothing else may be special.
 
-
-def coefficient_of(
-    spec: CoefficientSpec, sizes: Sizes, event_dim: int | None, *, computed: bool
-) -> Coefficient:
-    """A coefficient in the shape that is wanted; `computed`: its name is put together."""
-    name = Name(spec.name, computed)
-    start: Start
-    match spec.init:
-        case str(file):
-            start = Stored(file, name, sizes)
-        case tuple(rows):
-            start = Array(rows, sizes)
-        case number:
-            start = Number(number, sizes if spec.learn else ())
-    return Param(name, start, event_dim if sizes else None) if spec.learn else start
+    Raises `Stop`.
+    """
+    named = [(pair.coefficient, pair) for pair in child.pairs]
+    scale = child.scale_coefficient
+    for spec, pair in [*named, *([] if scale is None else [(scale, child.by)])]:
+        by = pair.site if pair is not None else None
+        sites = [child.site] if by is None else [child.site, by]
+        if not spec.learn or not is_computed(child.site, pair):
+            continue
+        plain = [site.name for site in sites if not site.call.computed]
+        plain += [pair.parent] if pair is not None and by is None else []
+        text = re.sub(r"\{[^{}]*\}", "", spec.name)
+        if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
+            raise stop(
+                pair or child,
+                "param-not-an-f-string",
+                "'{param}' can't be put together as the name of a param",
+                'give it a name without quotes, braces and backslashes: {{ name = "..." }}.',
+                (pair or child).place,
+                param=spec.name,
+            )
 
 
 def term_of(
     names: Names,
+    site: Site,
     pair: Pair,
     value: Value,
-    sizes: Sizes,
-    product: str,
+    structure: tuple[Sizes, str],
     event_dim: int | None = None,
-    *,
-    computed: bool = False,
 ) -> Term:
     """The coefficient of a pair times the parent's value; its variable is taken from `names`."""
-    spec = pair.coefficient
-    coefficient = coefficient_of(spec, sizes, event_dim, computed=computed)
+    spec, (sizes, product) = pair.coefficient, structure
+    coefficient = Coefficient(spec, sizes, is_computed(site, pair), event_dim)
     variable = names.new(identifier(spec.name)) if spec.has_shape else ""
     return Term(pair.parent, coefficient, value, variable, product)
 
 
+def scale_of(
+    names: Names, child: Child, value: Value | None, sizes: Sizes, event_dim: int | None
+) -> Scale | None:
+    """What a child is multiplied by; `value` is that of the site or expression it is made of.
+
+    `event_dim` is set inside of a subsampled plate.
+    """
+    scale, computed = child.scale, is_computed(child.site, child.by)
+
+    def param(spec: CoefficientSpec) -> Coefficient:
+        return Coefficient(spec, sizes if spec.is_elementwise else (), computed, event_dim)
+
+    if scale is None or isinstance(scale, float):
+        return scale
+    variable = names.new(f"{identifier(child.name)}_scale")
+    if isinstance(scale, CoefficientSpec):
+        return Learned(variable, param(scale))
+    assert value is not None
+    if not isinstance(scale, PowerScale):
+        return Expression(variable, value)
+    if isinstance(scale.power, float):
+        return Power(variable, value, scale.by.parent, scale.power)
+    exponent = names.new(identifier(scale.power.name))
+    return Power(variable, value, scale.by.parent, param(scale.power), exponent)
+
+
+def is_computed(site: Site, pair: Pair | None) -> bool:
+    """Is the name put together of a param that is called after a site, and perhaps its parent?"""
+    by = pair.site if pair is not None else None
+    return site.call.computed or (by is not None and by.call.computed)
+
+
 def structure_of(
-    context: Context,
-    source: Source,
-    shape: Shape | None,
-    sizes: Sizes,
-    declare: int,
+    context: Context, source: Source, shape: Shape | None, sizes: Sizes, declare: int
 ) -> tuple[Sizes, str]:
-    """The sizes of a coefficient, and its product with the parent's value."""
+    """The sizes of a coefficient, and its product with the parent's value. Raises `Stop`."""
     pair, spec = source.pair, source.pair.coefficient
-    structure = spec.structure
-    if structure == "shared" and not isinstance(spec.init, float):
+    if spec.structure == "shared" and not isinstance(spec.init, float):
         raise stop(
             pair,
             "shared-array",
             "the coefficient of '{parent}' in '{child}' is shared, so that 'init' must be a number",
             'use coefficient = "elementwise", or one number.',
         )
-    if structure == "matrix":
+    if spec.structure == "matrix":
         return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
-    if structure == "shared" or not spec.has_shape:
+    if spec.structure == "shared" or not spec.has_shape:
         return (), "*"
-    if isinstance(structure, list):
-        return sizes_by_axes(pair, shape, sizes), "*"
+    if isinstance(spec.structure, list):
+        return sizes_by_axes(pair, spec.structure, shape, sizes), "*"
     return sizes, "*"
 
 
@@ -110,44 +123,34 @@ def written_axes(
     context: Context, source: Source, shape: Shape | None, declare: int
 ) -> dict[Axis, str]:
     """The axes of a child and its parent whose sizes can be written before `declare`."""
-    found = {}
-    for axis in (*(shape or ()), *(source.shape or ())):
-        size = written(context, (axis,), declare)
-        if size is not None:
-            found[axis] = size[0]
-    return found
+    axes = dict.fromkeys((*(shape or ()), *(source.shape or ())))
+    sizes = {axis: written(context, (axis,), declare) for axis in axes}
+    return {axis: size[0] for axis, size in sizes.items() if size is not None}
 
 
 def sizes_by_axes(
-    pair: Pair, shape: Shape | None, sizes: tuple[str, ...] | None
+    pair: Pair, wanted: list[str], shape: Shape | None, sizes: Sizes
 ) -> tuple[str, ...]:
     """``coefficient = ["i"]``: the child's sizes, 1 for every axis that isn't named.
 
     ``("n_i", "n_t")`` gives ``("n_i", "1")``. Raises `Stop` for a name that is no axis, or two.
     """
-    wanted = pair.coefficient.structure
-    assert isinstance(wanted, list)
     if shape is None or sizes is None:
         raise unstructured(pair, "the axes of '{child}' can't be read from the source")
     chosen = set()
     for name in wanted:
-        found = [at for at, axis in enumerate(shape) if is_named(axis, name)]
+        # An axis is called by its plate, or by its size as it is written.
+        found = [
+            at for at, axis in enumerate(shape) if name == axis.size or repr(name) == axis.plate
+        ]
         if len(found) != 1:
             known = ", ".join(described(axis) for axis in shape if not axis.unit) or "none at all"
             what = "no axis" if not found else f"{len(found)} axes"
             reason = "'{child}' has {what} '{name}': its axes are {known}"
             raise unstructured(pair, reason, what=what, name=name, known=known)
         chosen.add(found[0])
-    kept = [size if at in chosen else "1" for at, size in enumerate(sizes)]
-    while kept and kept[0] == "1" and 0 not in chosen:
-        kept.pop(0)
-        chosen = {at - 1 for at in chosen}
-    return tuple(kept)
-
-
-def is_named(axis: Axis, name: str) -> bool:
-    """Is `name` the axis: its plate, or its size as it is written?"""
-    return axis.plate == repr(name) or axis.size == name
+    kept = tuple(size if at in chosen else "1" for at, size in enumerate(sizes))
+    return kept[min(chosen) :]
 
 
 def matrix(
@@ -169,7 +172,7 @@ def matrix(
     `written` are the sizes of axes where params are declared. Raises `Stop` if a shape isn't
     known, or the parent has no axis of its own.
     """
-    if not pair.coefficient.learn and isinstance(pair.coefficient.init, float):
+    if not pair.coefficient.has_shape:
         raise unstructured(pair, "a matrix of weights is learned, one number isn't a matrix")
     if parent is None or child is None:
         raise unstructured(pair, "a matrix of weights needs shapes that can be read")
@@ -186,21 +189,15 @@ def matrix(
     axes = [child[at] for at in own_child] + [parent[at] for at in own_parent]
     if any(axis not in written for axis in axes):
         raise unstructured(pair, "the sizes of a matrix of weights can't be written there")
-    weights = [of_child[at] for at in own_child] + [of_parent[at] for at in own_parent]
     sizes = tuple(written[axis] for axis in axes)
     if len(parent) == 1 and len(child) <= 1:
         return sizes, "@"
-    left, right, result = "".join(weights), "".join(of_parent), "".join(of_child.values())
-    return sizes, f"{left},{right}->{result}"
+    weights = [of_child[at] for at in own_child] + [of_parent[at] for at in own_parent]
+    return sizes, f"{''.join(weights)},{''.join(of_parent)}->{''.join(of_child.values())}"
 
 
 def unstructured(pair: Pair, reason: str, **parts: str) -> Stop:
     """`reason` is the template of a clause, whose holes `parts` fill."""
-    return stop(
-        pair,
-        "coefficient-structure",
-        f"the coefficient of '{{parent}}' in '{{child}}' can't have this structure: {reason}",
-        'use coefficient = "elementwise" or "shared".',
-        None,
-        **parts,
-    )
+    text = f"the coefficient of '{{parent}}' in '{{child}}' can't have this structure: {reason}"
+    hint = 'use coefficient = "elementwise" or "shared".'
+    return stop(pair, "coefficient-structure", text, hint, None, **parts)

@@ -1,16 +1,24 @@
-"""What the offsets of one function share, and how one of them gives up."""
+"""What the offsets of one function share, and how one of them gives up.
+
+These are the names for what is generated, which never shadow or reuse a name of the file, and the
+values that must be kept.
+"""
 
 from __future__ import annotations
 
+import builtins
+import keyword
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import Filler, OfSite, Place, Problem
-from reparam_rewrite.plan.children import Pair
-from reparam_rewrite.plan.names import Names
+from reparam_rewrite.bases import BASES
+from reparam_rewrite.messages import Filler, Place, Problem
+from reparam_rewrite.plan.children import Child, Pair, about
 from reparam_rewrite.plan.values import Keep
+from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.shapes import opened
@@ -26,14 +34,65 @@ class Stop(Exception):
 
 
 def stop(
-    about: Pair | Site, code: str, text: str, hint: str, place: Place | None = None, **parts: Filler
+    subject: Child | Pair | Site,
+    code: str,
+    text: str,
+    hint: str,
+    place: Place | None = None,
+    **parts: Filler,
 ) -> Stop:
-    """A child can't be rewritten for a reason that is about a pair or a site.
+    """A child can't be rewritten for a reason that is about a pair or a site: see `about`."""
+    return Stop(about(subject, code, text, hint, place, **parts))
 
-    That is where the config asks for the pair, or the site is sampled, if no `place` is given.
+
+#: What the generated code may have to import.
+IMPORTED = (
+    "AffineTransform",
+    "biject_to",
+    "constraints",
+    "deterministic",
+    "handlers",
+    "jnp",
+    "numpyro",
+    "param",
+    *(kind.transform for kind in BASES.values()),
+)
+
+
+def taken_in(identifiers: frozenset[str]) -> frozenset[str]:
+    """What an import may not bind in a file with these identifiers."""
+    return identifiers.union(dir(builtins), keyword.kwlist)
+
+
+def reserved_in(identifiers: frozenset[str]) -> frozenset[str]:
+    """What a variable may not be called: the names of imports to come are taken too."""
+    return taken_in(identifiers).union(IMPORTED, REPARAMETERIZERS)
+
+
+class Names:
+    """Hands out identifiers that nothing else in the file has.
+
+    `taken` are those of the file, which every function shares, and `own` those that come to them.
     """
-    subject = about.about if isinstance(about, Pair) else OfSite(about.name)
-    return Stop(Problem(code, subject, place or about.place, text, hint, parts))
+
+    def __init__(self, taken: frozenset[str], own: Iterable[str] = ()) -> None:
+        self._taken = taken
+        self.own = set(own)
+
+    def copy(self) -> Names:
+        return Names(self._taken, self.own)
+
+    def is_free(self, name: str) -> bool:
+        return name not in self.own and name not in self._taken
+
+    def new(self, wanted: str) -> str:
+        """`wanted`, or `wanted_2`, `wanted_3`, ... if that is taken."""
+        name, count = wanted, 1
+        while not self.is_free(name):
+            count += 1
+            name = f"{wanted}_{count}"
+        self.own.add(name)
+        return name
 
 
 class Context(Struct, dict=True):
@@ -49,20 +108,23 @@ class Context(Struct, dict=True):
         """The sizes that some site of the function has two axes of."""
         found: set[str] = set()
         for site in self.function.sites:
-            keys = [axis.size_key for axis in opened(site.extent.seen) if axis.size_key is not None]
-            plates = [plate.axis.size_key for frame in site.all_frames for plate in frame.plates]
-            for several in (keys, plates):
-                found.update(key for key, count in Counter(several).items() if key and count > 1)
+            plates = [plate.axis for frame in site.all_frames for plate in frame.plates]
+            for axes in (opened(site.extent.seen), plates):
+                count = Counter(axis.size_key for axis in axes)
+                found.update(key for key in count if key and count[key] > 1)
         return frozenset(found)
 
-    def keep(self, site: Site) -> Keep:
+    def keep(self, site: Site) -> str:
+        """The name that the value of a site is kept by, where its own is bound again later.
+
+        A value without a name has the site's, if nothing else in the file has.
+        """
         if site.index not in self.keeps:
-            variable, base = site.variable or "", identifier(site.name)
-            # A value without a name has the site's, if nothing else in the file has.
-            free = not variable and self.names.is_free(base)
-            own = variable if variable.isidentifier() else base
-            if variable and not variable.isidentifier():
-                free = self.names.is_free(base)
-            name = self.names.new(base if free else f"{own or base}_site")
+            variable, wanted = site.variable or "", identifier(site.name)
+            if variable.isidentifier():
+                wanted = f"{variable}_site"
+            elif not self.names.is_free(wanted):
+                wanted = f"{wanted}_site"
+            name = self.names.new(wanted)
             self.keeps[site.index] = Keep(site.statement, name, variable, site.call.name)
-        return self.keeps[site.index]
+        return self.keeps[site.index].name

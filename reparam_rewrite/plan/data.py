@@ -24,7 +24,7 @@ from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import DataDependence
 from reparam_rewrite.survey.data import reference
-from reparam_rewrite.survey.values import Observations, Site
+from reparam_rewrite.survey.values import Site
 
 
 def data_of(child: Child, sources: Iterable[Source]) -> tuple[str, ...]:
@@ -52,45 +52,33 @@ def dependence(
     """
     if not data:
         return None
-    found, untold = dict[str, None](), False
-    seen = False
-    for other in context.function.sites:
-        if other.data.observations is None or exclusive(other, site):
-            continue
-        seen = True
-        text = told(context, other, site, moment)
-        if text:
-            found[text] = None
-        untold = untold or not text
-    return DataDependence(data, tuple(found), untold or not seen)
+    watched = [
+        other
+        for other in context.function.sites
+        if other.data.observations is not None and not exclusive(other, site)
+    ]
+    texts = [told(context, other, site, moment) for other in watched]
+    optional = tuple(dict.fromkeys(filter(None, texts)))
+    return DataDependence(data, optional, untold=not texts or not all(texts))
 
 
 def told(context: Context, observed: Site, site: Site, moment: int) -> str:
     """What is None before `moment` if a site has no observations; empty if that can't be told.
 
-    ``y``, also where ``y = jnp.log(y)`` comes later, as that has a value only if `y` has.
+    ``y``, also where ``y = jnp.log(y)`` comes later, as that has a value only if `y` has: the one
+    argument that it is computed of, if that still stands for this then.
     """
     observations, timeline = observed.data.observations, context.function.timeline
     assert observations is not None
     text = observations.optional
     if text and timeline.holds(observations.reads, moment) and can_be_read(text, observed, site):
         return text
-    return origin(context, observations, observed, site, moment)
-
-
-def origin(
-    context: Context, observations: Observations, observed: Site, site: Site, moment: int
-) -> str:
-    """The one argument that observations are computed of, if it still stands for that then."""
-    if not observations.optional.isidentifier() or len(observations.data) > 1:
+    if not text.isidentifier() or len(observations.data) > 1:
         return ""
+    made = timeline.before(text, observed.statement)
     (text,) = observations.data
     read = reference(ast.parse(text, mode="eval").body)
-    if read is None or not can_be_read(text, observed, site):
-        return ""
-    timeline = context.function.timeline
-    made = timeline.before(observations.optional, observed.statement)
-    if made is None or not made.computed:
+    if read is None or made is None or not made.computed or not can_be_read(text, observed, site):
         return ""
     binding = timeline.before(read.root, moment)
     own = binding is not None and binding.certain and binding.data == {read.root}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,24 +12,12 @@ from reparam_rewrite.plan.alignment import known_shape, value_of
 from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_at
 from reparam_rewrite.plan.basis import check_basis, needs_full_shape
 from reparam_rewrite.plan.children import Child
-from reparam_rewrite.plan.coefficients import (
-    check_template,
-    structure_of,
-    term_of,
-)
+from reparam_rewrite.plan.coefficients import check_templates, scale_of, structure_of, term_of
 from reparam_rewrite.plan.context import Context, Stop, stop
 from reparam_rewrite.plan.data import data_of, dependence
 from reparam_rewrite.plan.placement import joinable, moments_of, place_offset
-from reparam_rewrite.plan.scale import scale_of
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import (
-    OffsetRewrite,
-    OtherRewrite,
-    Placement,
-    Sizes,
-    Term,
-    Value,
-)
+from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Sizes, Term, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Site
 
@@ -38,9 +27,9 @@ def other(context: Context, child: Child) -> OtherRewrite:
 
     Raises `Stop`, before any name is taken.
     """
-    site, spec = child.site, child.reparam
+    site, spec, by = child.site, child.reparam, child.by
     assert spec is not None
-    sources = [source_of(context, site, child.by)] if child.by is not None else []
+    sources = [source_of(context, site, by)] if by is not None else []
     data = data_of(child, sources)
     moments = moments_of(context, site)
     shift, _ = place_offset(context, site, sources, told_at(context, site, data, moments))
@@ -57,56 +46,34 @@ def other(context: Context, child: Child) -> OtherRewrite:
     )
 
 
-class Reading(Struct, frozen=True):
+class Draft(Struct, frozen=True):
     """What the code of a child is made of, before it is known where that goes.
 
     `sources` are those of its parents and then of its scale, if that is made of something. `data`
-    are the arguments of the call that they depend on. `subsampled`: a param of its full size stands
-    inside of a subsampled plate, which takes its part of it::
+    are the arguments of the call that they depend on. Before one of the `moments` its coefficients
+    are declared. `subsampled`: a param of its full size stands inside of a subsampled plate, which
+    takes its part of it::
 
         with numpyro.plate("n", n, subsample_size=m):
             a_loc = numpyro.param("xi_a_mu", jnp.zeros(n), event_dim=0) * mu
     """
 
+    context: Context
     child: Child
     sources: list[Source]
     data: tuple[str, ...]
+    moments: list[int]
     subsampled: bool
-
-
-class Candidate(Struct, frozen=True):
-    """A place where the code of a child can go, and what can be written there.
-
-    `values` are those of the sources, and `structures` the sizes and products of the coefficients.
-    `kept` are the parents, by index, that need another name there. `asks_shape`: the prior is asked
-    for the child's shape, of which the plates' sizes are written before the statement `sized`.
-    """
-
-    declare: int
-    shift: int
-    kept: set[int]
-    sizes: Sizes
-    values: list[Value]
-    structures: list[tuple[Sizes, str]]
-    full: bool
-    asks_shape: bool
-    sized: int
 
 
 def offset(context: Context, child: Child) -> OffsetRewrite:
     """The rewrite of one child whose site and parents have passed their checks.
 
-    Raises `Stop`, before any name is taken.
+    Its code goes to the outermost place at which all is known that it says. Raises `Stop`, before
+    any name is taken, with what is in the way at the last one: the statement of the child.
     """
-    reading = read(context, child)
-    return written_at(context, reading, outermost(context, reading))
-
-
-def read(context: Context, child: Child) -> Reading:
-    """Read the parents of a child and what its scale is made of. Raises `Stop`."""
-    site = child.site
-    check_basis(site, child)
-    subsampled = is_subsampled(site)
+    site, subsampled = child.site, is_subsampled(child.site)
+    check_basis(child)
     for pair in child.pairs:
         if subsampled and pair.coefficient.has_shape and not pair.coefficient.learn:
             raise stop(
@@ -116,54 +83,42 @@ def read(context: Context, child: Child) -> Reading:
                 "the coefficient of '{parent}' is an array",
                 "use learn = true, or one number.",
             )
-    by = [child.by] if child.by is not None else []
-    sources = [source_of(context, site, pair) for pair in [*child.pairs, *by]]
-    learned = [*(pair.coefficient for pair in child.pairs), child.scale_coefficient]
-    inside = subsampled and any(one and one.learn and one.structure != "shared" for one in learned)
-    return Reading(child, sources, data_of(child, sources), inside)
-
-
-def outermost(context: Context, reading: Reading) -> Candidate:
-    """The outermost place at which all is known that the code of a child says.
-
-    Raises `Stop` with what is in the way at the last one, the statement that samples the child.
-    """
-    site = reading.child.site
-    moments = [site.statement] if reading.subsampled else moments_of(context, site)
-    while len(moments) > 1:
+    sources = [source_of(context, site, pair) for pair in child.all_pairs]
+    subsampled &= any(spec.learn and spec.structure != "shared" for spec in child.coefficients)
+    moments = [site.statement] if subsampled else moments_of(context, site)
+    draft = Draft(context, child, sources, data_of(child, sources), moments, subsampled)
+    for first in range(len(moments) - 1):
         try:
-            found = candidate(context, reading, moments)
+            written = candidate(draft, moments[first:])
         except Stop:
-            found = None  # it may do further in
-        if found is not None:
-            return found
-        moments = moments[1:]
-    found = candidate(context, reading, moments)
-    assert found is not None
-    return found
+            continue  # it may do further in
+        if written is not None:
+            return written()
+    written = candidate(draft, moments[-1:])
+    assert written is not None
+    return written()
 
 
-def candidate(context: Context, reading: Reading, moments: list[int]) -> Candidate | None:
-    """The code of a child with its coefficients declared before the first of `moments`.
+def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] | None:
+    """What makes the rewrite of a child with its coefficients declared before the first moment.
 
     None if their shapes aren't known there; at the statement that samples the child the prior is
     asked for them. Raises `Stop`.
     """
-    child, sources = reading.child, reading.sources
+    context, child, sources = draft.context, draft.child, draft.sources
     site, declare, statement = child.site, moments[0], moments[-1]
     bijects = site.prior.support.kind == "runtime"
-    places = [statement] if bijects else told_at(context, site, reading.data, moments)
+    places = [statement] if bijects else told_at(context, site, draft.data, moments)
     shift, kept = place_offset(context, site, sources, places)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(context, source, site, shape) for source in sources]
     of_pairs = sources[: len(child.pairs)]
     structures = [structure_of(context, source, shape, sizes, declare) for source in of_pairs]
     at_run_time = any(value.at_run_time for value in values)
-    full = needs_full_shape(site, child, values)
+    full = needs_full_shape(child, values)
     if (full or at_run_time) and sizes is not None and known_shape(context, site, shift)[1] is None:
         return None  # it is broadcast where the offset is computed
-    specs = [*(pair.coefficient for pair in child.pairs), child.scale_coefficient]
-    elementwise = any(spec is not None and spec.is_elementwise for spec in specs)
+    elementwise = any(spec.is_elementwise for spec in child.coefficients)
     asks_shape = sizes is None and (full or at_run_time or elementwise)
     if asks_shape and declare != statement:
         return None
@@ -174,13 +129,7 @@ def candidate(context: Context, reading: Reading, moments: list[int]) -> Candida
             "'{site}' is in a subsampled plate, and not all shapes can be read from the source",
             'use coefficient = "shared" and parents whose shapes show.',
         )
-    for pair in child.pairs:
-        check_template(child, pair.coefficient.param, pair)
-    check_template(child, child.scale_coefficient.name if child.scale_coefficient else "", child.by)
-    check_name(context, site, min(declare, shift))
-    for pair in child.pairs:
-        if pair.site is not None:
-            check_name(context, pair.site, declare)
+    check_names(context, child, declare, shift)
     if at_run_time and any(frame.kind == "try" for frame in site.frames):
         raise stop(
             site,
@@ -191,44 +140,37 @@ def candidate(context: Context, reading: Reading, moments: list[int]) -> Candida
         )
     if asks_shape or bijects:
         check_prior_can_move(site)
-    outer = [statement] if reading.subsampled else moments_of(context, site)
-    sized = sized_at(context, site, outer) if asks_shape else statement
-    return Candidate(declare, shift, kept, sizes, values, structures, full, asks_shape, sized)
+    sized = sized_at(context, site, draft.moments) if asks_shape else statement
 
+    def written() -> OffsetRewrite:
+        """All names are taken here."""
+        names, base = context.names, identifier(site.name)
+        prior, support = ask(names, base, site, sized, shape=asks_shape)
+        called = [named(context, *both, kept) for both in zip(sources, values, strict=True)]
+        event_dim = len(site.prior.event or ()) if draft.subsampled else None
+        terms = tuple(
+            term_of(names, site, pair, value, structure, event_dim)
+            for pair, value, structure in zip(child.pairs, called, structures, strict=False)
+        )
+        scaled = called[-1] if len(called) > len(terms) else None
+        join = None if draft.subsampled else joinable(site, shift)
+        return OffsetRewrite(
+            site=site,
+            function=context.function.name,
+            place=Placement(declare, shift, join),
+            terms=terms,
+            sizes=sizes,
+            loc=names.new(f"{base}_loc"),
+            reparam=names.new(f"{base}_reparam"),
+            support=support,
+            prior=prior,
+            scale=scale_of(names, child, scaled, sizes, event_dim),
+            basis=child.basis,
+            full=full and not any(covers(term, sizes) for term in terms),
+            data=dependence(context, site, draft.data, shift),
+        )
 
-def written_at(context: Context, reading: Reading, where: Candidate) -> OffsetRewrite:
-    """The rewrite of a child at a place; the names that it takes are taken here."""
-    child, names = reading.child, context.names
-    site, shift, sizes = child.site, where.shift, where.sizes
-    base = identifier(site.name)
-    prior, support = ask(names, base, site, where.sized, shape=where.asks_shape)
-    values = [
-        named(context, source, value, where.kept)
-        for source, value in zip(reading.sources, where.values, strict=True)
-    ]
-    event_dim = len(site.prior.event or ()) if reading.subsampled else None
-    terms = []
-    for pair, value, structure in zip(child.pairs, values, where.structures, strict=False):
-        computed = site.call.computed or is_computed(pair.site)
-        terms.append(term_of(names, pair, value, *structure, event_dim, computed=computed))
-    scaled = values[-1] if len(values) > len(terms) else None
-    return OffsetRewrite(
-        site=site,
-        function=context.function.name,
-        place=Placement(
-            where.declare, shift, None if reading.subsampled else joinable(site, shift)
-        ),
-        terms=tuple(terms),
-        sizes=sizes,
-        loc=names.new(f"{base}_loc"),
-        reparam=names.new(f"{base}_reparam"),
-        support=support,
-        prior=prior,
-        scale=scale_of(context, child, scaled, sizes, event_dim),
-        basis=child.basis,
-        full=where.full and not any(covers(term, sizes) for term in terms),
-        data=dependence(context, site, reading.data, shift),
-    )
+    return written
 
 
 def told_at(context: Context, site: Site, data: tuple[str, ...], moments: list[int]) -> list[int]:
@@ -236,15 +178,10 @@ def told_at(context: Context, site: Site, data: tuple[str, ...], moments: list[i
 
     All of them, if it can be told at none.
     """
-    if not data:
-        return moments
     found = [dependence(context, site, data, moment) for moment in moments]
     told = [0 if one is None else len(one.optional) for one in found]
-    return [
-        moment
-        for moment, count in zip(moments, told, strict=True)
-        if count == max(told) or moment == site.statement
-    ]
+    both = zip(moments, told, strict=True)
+    return [at for at, count in both if count == max(told) or at == site.statement]
 
 
 def covers(term: Term, sizes: Sizes) -> bool:
@@ -257,7 +194,7 @@ def named(context: Context, source: Source, value: Value, kept: set[int]) -> Val
     parent = source.pair.site
     if parent is None:
         return value
-    variable = context.keep(parent).name if parent.index in kept else parent.variable
+    variable = context.keep(parent) if parent.index in kept else parent.variable
     return replace(value, expression=variable or "")
 
 
@@ -265,8 +202,13 @@ def is_subsampled(site: Site) -> bool:
     return any(plate.subsampled for frame in site.frames for plate in frame.plates)
 
 
-def is_computed(site: Site | None) -> bool:
-    return site is not None and site.call.computed
+def check_names(context: Context, child: Child, declare: int, shift: int) -> None:
+    """The names of params, and of the sites that they are made of, must be written there too."""
+    check_templates(child)
+    check_name(context, child.site, min(declare, shift))
+    for pair in child.pairs:
+        if pair.site is not None:
+            check_name(context, pair.site, declare)
 
 
 def check_name(context: Context, site: Site, moment: int) -> None:

@@ -11,7 +11,7 @@ from reparam_rewrite.plan.alternatives import innermost_branch, is_before, is_bo
 from reparam_rewrite.plan.context import Context, Stop
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import Rewrite, ScanRewrite
-from reparam_rewrite.survey.values import Handler, Site
+from reparam_rewrite.survey.values import Frame, Handler, Site
 
 
 def moments_of(context: Context, site: Site) -> list[int]:
@@ -29,28 +29,25 @@ def moments_of(context: Context, site: Site) -> list[int]:
     All of it goes inside of the branches that the site stands in, and after what may leave them:
     nothing is computed that the model wouldn't come to.
     """
-    timeline = context.function.timeline
-    outermost = next(
-        (
-            position
-            for position, frame in enumerate(site.frames)
-            if frame.plates
-            or any(
-                isinstance(item, Handler) and item.opaque and not item.leaves(site.name)
-                for item in frame.items
-            )
+
+    def may_be_plate(frame: Frame) -> bool:
+        handlers = [item for item in frame.items if isinstance(item, Handler)]
+        opaque = any(item.opaque and not item.leaves(site.name) for item in handlers)
+        return opaque or bool(frame.plates)
+
+    plated = list(map(may_be_plate, site.frames))
+    frames = site.frames[plated.index(True) :] if any(plated) else ()
+    within, guarded = innermost_branch(site), context.function.timeline.is_guarded
+    return [
+        *(
+            frame.statement
+            for frame in frames
+            if frame.kind == "with"
+            and within < frame.statement < site.statement
+            and not guarded(frame.statement, site.statement)
         ),
-        None,
-    )
-    if outermost is None:
-        return [site.statement]
-    within = innermost_branch(site)
-    inside = [
-        frame.statement
-        for frame in site.frames[outermost:]
-        if frame.kind == "with" and within < frame.statement < site.statement
+        site.statement,
     ]
-    return [m for m in inside if not timeline.is_guarded(m, site.statement)] + [site.statement]
 
 
 def path_before(site: Site, statement: int) -> tuple[int, ...]:
@@ -68,58 +65,50 @@ def place_offset(
     """The outermost moment at which all that the offset reads is there.
 
     Also the parents, by index, that are read under another name since their variable is bound to
-    something else by then.
+    something else by then. Raises `Stop` for one whose value would have to be kept behind a
+    semicolon.
     """
-    timeline = context.function.timeline
+    timeline, last = context.function.timeline, moments[-1]
+    parents = [source.pair.site for source in sources if source.pair.site is not None]
     for may_keep in (False, True):
         for moment in moments:
-            kept = set()
-            for source in sources:
-                # At the statement itself the names mean what they were read as.
-                if moment != moments[-1] and not source.movable:
-                    break
-                if moment != moments[-1] and not timeline.holds(source.reads, moment):
-                    break
-                parent = source.pair.site
-                if parent is None or holds_site(context, parent, moment):
-                    continue
-                if is_read_there(context, parent, site, moment):
-                    continue
-                if not may_keep or not can_keep(parent, site, moment):
-                    break
-                kept.add(parent.index)
-            else:
-                return moment, kept
-    # What is left is a parent whose value would have to be kept behind a semicolon.
-    parent = next(
-        source.pair.site
-        for source in sources
-        if source.pair.site is not None and not can_keep(source.pair.site, site, moments[-1])
-    )
-    raise Stop(not_kept(parent, site.name))
+            # At the statement itself the names mean what they were read as.
+            if moment != last and not all(
+                source.movable and timeline.holds(source.reads, moment) for source in sources
+            ):
+                continue
+            lost = [
+                parent
+                for parent in parents
+                if not holds_site(context, parent, moment)
+                and not is_read_there(context, parent, site, moment)
+            ]
+            if not lost or (may_keep and all(can_keep(parent, site, moment) for parent in lost)):
+                return moment, {parent.index for parent in lost}
+    raise not_kept(next(p for p in parents if not can_keep(p, site, last)), site.name)
 
 
-def not_kept(parent: Site, child: str) -> Problem:
+def not_kept(parent: Site, child: str) -> Stop:
     """``x = 1; mu = sample("mu", ...)``, and mu is bound to something else further down."""
-    return Problem(
-        "parent-shares-its-line",
-        OfPair(child, parent.name),
-        parent.place,
-        "'{parent}' shares its line with another statement, so its value can't be kept for the "
-        "offset of '{child}'",
-        "give it a line of its own.",
+    return Stop(
+        Problem(
+            "parent-shares-its-line",
+            OfPair(child, parent.name),
+            parent.place,
+            "'{parent}' shares its line with another statement, so its value can't be kept for the "
+            "offset of '{child}'",
+            "give it a line of its own.",
+        )
     )
 
 
 def holds_site(context: Context, parent: Site, moment: int) -> bool:
     """Is the parent's variable still just its value when `moment` comes?"""
-    if parent.variable is None:
+    timeline, variable = context.function.timeline, parent.variable
+    binding = timeline.before(variable, moment) if variable is not None else None
+    if variable is None or binding is None or timeline.is_unstable(variable):
         return False
-    timeline = context.function.timeline
-    binding = timeline.before(parent.variable, moment)
-    if binding is None or not binding.certain or timeline.is_unstable(parent.variable):
-        return False
-    return binding.site == parent.index
+    return binding.certain and binding.site == parent.index
 
 
 def is_read_there(context: Context, parent: Site, site: Site, moment: int) -> bool:
@@ -137,22 +126,28 @@ def is_read_there(context: Context, parent: Site, site: Site, moment: int) -> bo
 
 
 def can_keep(parent: Site, child: Site, moment: int) -> bool:
+    """Can the value of a parent be given another name, for `moment`?"""
     before = parent.statement < moment and is_before(parent.path, path_before(child, moment))
     return before and (parent.alone if parent.variable is not None else parent.call.nameable)
 
 
-def joinable(site: Site, shift: int) -> int | None:
-    """The `with` whose first item the handler can be: it holds this statement and plates only.
+def with_of_plates(site: Site) -> Frame | None:
+    """The innermost block that a site stands in, if that is a `with` of nothing but plates.
 
     The handler would be outside of any other item of that `with`, a scope for instance.
     """
-    if not site.frames:
+    last = site.frames[-1] if site.frames else None
+    if last is None or last.kind != "with" or not last.items:
         return None
-    last = site.frames[-1]
-    if last.statement == site.statement:
-        return None  # it is in the helper that samples the site
-    fits = last.kind == "with" and last.sole and len(last.plates) == len(last.items)
-    return last.statement if fits and last.items and shift <= last.statement else None
+    return last if len(last.plates) == len(last.items) else None
+
+
+def joinable(site: Site, shift: int) -> int | None:
+    """The `with` whose first item the handler can be: it holds this statement and plates only."""
+    last = with_of_plates(site)
+    if last is None or not last.sole or last.statement == site.statement:
+        return None  # in the last case it is in the helper that samples the site
+    return last.statement if shift <= last.statement else None
 
 
 def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
@@ -164,22 +159,17 @@ def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
             a = numpyro.sample("a", ...)
             b = numpyro.sample("b", ...)
     """
-    count = Counter(front(rewrite) for rewrite in rewrites)
+    fronts = list(map(front, rewrites))
+    count = Counter(fronts)
     return [
-        replace(rewrite, place=replace(rewrite.place, join=front(rewrite)))
-        if count[front(rewrite)] > 1
-        else rewrite
-        for rewrite in rewrites
+        replace(rewrite, place=replace(rewrite.place, join=at)) if count[at] > 1 else rewrite
+        for rewrite, at in zip(rewrites, fronts, strict=True)
     ]
 
 
 def front(rewrite: Rewrite) -> int | None:
     """The `with` of plates that the child stands in, if its offset is computed before that."""
-    frames = rewrite.site.frames
-    if not frames or isinstance(rewrite, ScanRewrite) or rewrite.site.through:
+    last = with_of_plates(rewrite.site)
+    if last is None or isinstance(rewrite, ScanRewrite) or rewrite.site.through:
         return rewrite.place.join
-    last = frames[-1]
-    plates = last.kind == "with" and last.items and len(last.plates) == len(last.items)
-    return (
-        last.statement if plates and rewrite.place.shift <= last.statement else rewrite.place.join
-    )
+    return last.statement if rewrite.place.shift <= last.statement else rewrite.place.join

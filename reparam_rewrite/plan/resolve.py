@@ -1,13 +1,16 @@
 """Config x survey -> children and pairs: what the config asks for, in terms of the model.
 
-Globs, chains, defaults and names are spelled out here, and here only.
+Globs, chains, defaults and names are spelled out here, and it is decided which functions are meant;
+here, and here only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
@@ -21,7 +24,7 @@ from reparam_rewrite.config.keys import (
     Settings,
     SiteRule,
 )
-from reparam_rewrite.messages import Named, OfFile, Place, Problem
+from reparam_rewrite.messages import Diagnostic, Named, OfFile, Place, Problem, Refusal
 from reparam_rewrite.plan.alternatives import (
     are_alternatives,
     exclusive,
@@ -30,47 +33,58 @@ from reparam_rewrite.plan.alternatives import (
     shared_variable,
 )
 from reparam_rewrite.plan.basis import count_of_events
-from reparam_rewrite.plan.children import (
-    Child,
-    CoefficientSpec,
-    Found,
-    Pair,
-    PowerScale,
-    ReparamSpec,
-    Request,
-    ScaleSpec,
-    Snippet,
-    Wanted,
-)
+from reparam_rewrite.plan.children import Child, Pair, PowerScale, ReparamSpec, ScaleSpec, Snippet
 from reparam_rewrite.plan.named_axes import with_axes
-from reparam_rewrite.plan.refusals import refusal
-from reparam_rewrite.plan.values import Basis
-from reparam_rewrite.plan.which_function import choose
+from reparam_rewrite.plan.refusals.function import (
+    no_such_function,
+    no_such_site,
+    nothing_sampled,
+    redefined,
+    run_by_others,
+    several_functions,
+)
+from reparam_rewrite.plan.values import Basis, CoefficientSpec
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.values import Site
+
+
+class Request(Struct, frozen=True):
+    """All that a config asks of a file: the children of each function, in sampling order.
+
+    `unknown` are the functions and sites that it names and that can't be found, and `problems` what
+    else is wrong with it: what it says of axes isn't so, or it asks for nothing at all.
+    """
+
+    children: list[Child]
+    unknown: list[Problem]
+    problems: list[Problem]
+
+    @property
+    def to_rewrite(self) -> list[Child]:
+        """The children, but for those that the model says to skip."""
+        return [child for child in self.children if not child.site.skip]
 
 
 def resolve(survey: Survey, config: Config) -> Request:
     """The children that a config asks for, in the functions that it means."""
     config = spelled_out(survey, config)
-    choice = choose(survey, wanted(config))
-    functions = list(choice.functions)
+    functions, unknown = choose(survey, config)
     problems: list[Problem] = []
-    if config.axes:
-        axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
-        named = [with_axes(function, axes) for function in functions]
-        functions = [function for function, _ in named]
-        problems = [problem for _, wrong in named for problem in wrong]
-    found = with_children(functions, config)
-    return Request(found, choice.problems, problems, nothing_to_do(config), config)
+    axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
+    if axes:
+        functions = [with_axes(function, axes, problems) for function in functions]
+    children = [child for function in functions for child in children_of(function, config)]
+    if not (children or unknown or problems):
+        problems.append(nothing_to_do(config))
+    return Request(children, unknown, problems)
 
 
 def chosen(survey: Survey, config: Config) -> list[Function]:
     """The functions that a config means. Raises `Refusal` if that can't be told."""
-    choice = choose(survey, wanted(spelled_out(survey, config)))
-    if choice.problems:
-        raise refusal(survey, config, choice.problems)
-    return list(choice.functions)
+    functions, problems = choose(survey, spelled_out(survey, config))
+    if problems:
+        raise refusal(survey, config, problems)
+    return functions
 
 
 def is_concerned(survey: Survey, config: Config) -> bool:
@@ -78,13 +92,30 @@ def is_concerned(survey: Survey, config: Config) -> bool:
     config = spelled_out(survey, config)
     listed = {named.name for named in config.functions}
     functions = [f for name, f in survey.functions.items() if not listed or name in listed]
-    return bool(with_children(functions, config))
+    return any(True for function in functions for _ in children_of(function, config))
 
 
-def with_children(functions: list[Function], config: Config) -> Found:
-    """The functions that have a site to be reparameterized, with those sites."""
-    found = [(function, children(function, config)) for function in functions]
-    return [(function, sites) for function, sites in found if sites]
+def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refusal:
+    """The refusal for all of `problems`, each once: those in the model before those in the config.
+
+    Problems of one file are in the order of its lines, and a whole file comes before its lines.
+    """
+
+    def told(problem: Problem) -> Diagnostic:
+        place = problem.place
+        if not isinstance(place, Place):
+            return Diagnostic.of(problem, "")
+        of_config = place.path == config.path
+        return Diagnostic.of(
+            problem, config.source_line(place) if of_config else survey.line(place)
+        )
+
+    def order(one: Diagnostic) -> tuple[bool, int, int, str]:
+        if isinstance(one.place, Place):
+            return one.place.path == config.path, one.place.line, one.place.column, one.message
+        return one.place == config.path, 0, 0, one.message
+
+    return Refusal(sorted(dict.fromkeys(map(told, problems)), key=order))
 
 
 # -- names ----------------------------------------------------------------------------------------
@@ -124,22 +155,19 @@ def means(key: str, site: Site) -> bool:
     return fnmatchcase(site.name, key) or (site.call.computed and site.call.name.text == key)
 
 
-def wanted(config: Config) -> Wanted:
-    """The names that a config gives: of sites each once, in the order of the file."""
-    found: dict[str, Named] = {}
-    for chain in config.chains:
-        for named in chain:
-            found.setdefault(named.name, named)
-    children = frozenset({*found, *config.sites})
+def sites_in(config: Config) -> list[Named]:
+    """The sites that a config names, each once, in the order of the file."""
+    named = [named for chain in config.chains for named in chain]
     for rule in config.sites.values():
-        found.setdefault(rule.name, Named(rule.name, rule.place))
-        for parent in rule.parents:
-            if parent.keep and parent.value is None:
-                found.setdefault(parent.parent, Named(parent.parent, parent.place))
+        named.append(Named(rule.name, rule.place))
+        used = [parent for parent in rule.parents if parent.keep and parent.value is None]
+        named += [Named(parent.parent, parent.place) for parent in used]
         if rule.scale is not None and rule.scale.by:
-            found.setdefault(rule.scale.by, Named(rule.scale.by, rule.scale.place))
-    sites = sorted(found.values(), key=lambda named: (named.place.line, named.place.column))
-    return Wanted(config.functions, tuple(sites), children, config)
+            named.append(Named(rule.scale.by, rule.scale.place))
+    found: dict[str, Named] = {}
+    for one in named:
+        found.setdefault(one.name, one)
+    return sorted(found.values(), key=lambda one: (one.place.line, one.place.column))
 
 
 def nothing_to_do(config: Config) -> Problem:
@@ -157,16 +185,69 @@ def nothing_to_do(config: Config) -> Problem:
     return Problem("nothing-to-do", OfFile(), place, text, hint)
 
 
+# -- functions ------------------------------------------------------------------------------------
+
+
+def choose(survey: Survey, config: Config) -> tuple[list[Function], list[Problem]]:
+    """The functions that a config means, in the order of the file, and what is wrong with that.
+
+    These are the functions that it lists; without any the only one that samples its sites.
+    """
+    sites = sites_in(config)
+    if config.functions:
+        missing = [named for named in config.functions if named.name not in survey.functions]
+        if missing:
+            return [], [no_such_function(survey, named) for named in missing]
+        # The sites of a scan's body are those of what calls the scan.
+        names = {survey.functions[named.name].runner or named.name for named in config.functions}
+        functions = [f for name, f in survey.functions.items() if name in names]
+    else:
+        functions = best(survey, config, sites)
+        if not functions:
+            functions = list(survey.functions.values())
+            if not any(function.sites for function in functions):
+                return [], [nothing_sampled(survey)]
+            return [], [no_such_site(survey, named, functions) for named in sites]
+        if len(functions) > 1:
+            return [], [several_functions(functions, sites[0].place, config.path)]
+    unfit = [
+        *redefined(survey, functions),
+        *run_by_others(survey, functions, {named.name for named in sites}),
+    ]
+    if unfit:
+        return [], unfit  # which sites there are is another question then
+    known = {name for function in functions for name in function.by_name}
+    missing = [named for named in sites if named.name not in known]
+    return functions, [no_such_site(survey, named, functions) for named in missing]
+
+
+def best(survey: Survey, config: Config, sites: list[Named]) -> list[Function]:
+    """The functions that sample most of the configured children and, among equals, parents."""
+    names = {named.name for named in sites}
+    children = {named.name for chain in config.chains for named in chain} | {*config.sites}
+    score = {
+        name: (
+            len(children & {*function.by_name}),
+            len(names & {*function.by_name}),
+            # A function that samples them itself, before one that calls it.
+            sum(site.name in names and not site.through for site in function.sites),
+        )
+        for name, function in survey.functions.items()
+        if not function.runner
+    }
+    most = max(score.values(), default=(0, 0, 0))
+    return [survey.functions[name] for name in score if any(most) and score[name] == most]
+
+
 # -- children -------------------------------------------------------------------------------------
 
 
-def children(function: Function, config: Config) -> list[Child]:
-    """The sites of `function` to be reparameterized, in sampling order, each with its parents.
+def children_of(function: Function, config: Config) -> Iterator[Child]:
+    """The sites of a function to be reparameterized, in sampling order, each with its parents.
 
     Parents come in sampling order, then values in the order of the config. A site of a chain that
     nothing precedes is no child.
     """
-    found: list[Child] = []
     names: set[str] = set()
     for site in function.sites:
         places = function.find(site.name)
@@ -176,47 +257,38 @@ def children(function: Function, config: Config) -> list[Child]:
         if several and site.observed and not all(place.observed for place in places):
             continue  # there is nothing to do where it is observed
         rule = config.sites.get(site.name)
-        pairs = tuple(pairs_of(function, config, site))
-        does = rule is not None and bool(rule.scale or rule.basis or rule.reparam)
-        if not pairs and not does:
-            continue
-        names.add(site.name)
-        if rule is None:
-            first, *_ = config.chains_of[site.name]
-            place = next(named.place for named in first if named.name == site.name)
-            found.append(Child(site, place, pairs))
-            continue
-        found.append(
-            Child(
-                site,
-                rule.place,
-                pairs,
-                scale=scale_spec(function, config, rule, site),
-                basis=basis_of(rule.basis, site) if rule.basis is not None else None,
-                reparam=reparam_spec(config, rule, rule.reparam) if rule.reparam else None,
-            )
-        )
-    return found
+        pairs = tuple(pairs_of(function, config, site, rule))
+        if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+            names.add(site.name)
+            scale = scale_of(function, config, rule, site)
+            basis = basis_of(rule.basis, site) if rule.basis is not None else None
+            reparam = reparam_of(config, rule, rule.reparam) if rule.reparam is not None else None
+            yield Child(function, site, rule.place, pairs, scale, basis, reparam)
+        elif pairs:
+            names.add(site.name)
+            chain = config.chains_of[site.name][0]
+            place = next(named.place for named in chain if named.name == site.name)
+            yield Child(function, site, place, pairs)
 
 
-def pairs_of(function: Function, config: Config, child: Site) -> list[Pair]:
+def pairs_of(
+    function: Function, config: Config, child: Site, own: SiteRule | None
+) -> Iterable[Pair]:
     """What a child is offset by: what its own table names, and what its chains have before it."""
-    rule = config.sites.get(child.name)
-    rules = {parent.parent: parent for parent in rule.parents} if rule else {}
-    names = dict.fromkeys(name for name, parent in rules.items() if parent.keep)
-    for chain in config.chains_of.get(child.name, []):
-        for name in dict.fromkeys(named.name for named in chain):
-            if name == child.name or (name in rules and not rules[name].keep):
-                continue
-            if any(comes_before(function, site, child, config) for site in function.find(name)):
-                names.setdefault(name)
+    rules = {rule.parent: rule for rule in own.parents} if own is not None else {}
+    names = {name: rule.keep for name, rule in rules.items()}
+    chained = [named.name for chain in config.chains_of.get(child.name, []) for named in chain]
+    for name in chained:
+        if name not in names and name != child.name:
+            sites = function.find(name)
+            names[name] = any(comes_before(function, site, child, config) for site in sites)
     pairs = []
-    for name in names:
-        parent = rules.get(name)
-        own = [site for site in function.find(name) if in_one_call(site, child)]
-        if own and (parent is None or parent.value is None) and is_listed(config, own[0].through):
+    for name in (name for name, keep in names.items() if keep):
+        rule = rules.get(name)
+        inside = [site for site in function.find(name) if in_one_call(site, child)]
+        if inside and (rule is None or rule.value is None) and is_listed(config, inside[0].through):
             continue  # it is offset in the helper
-        pairs.append(pair_of(function, config, child, name, parent))
+        pairs.append(pair_of(function, config, child, name, rule))
     return sorted(pairs, key=lambda p: (p.site is None, p.site.index if p.site else 0))
 
 
@@ -230,13 +302,11 @@ def pair_of(
     value = site = None
     center: float | Snippet | None = None
     if rule is not None:
-        named = rule.place
+        named, center = rule.place, None if isinstance(rule.center, str) else rule.center
         if rule.value is not None:
             value = Snippet(rule.value, rule.value_place or rule.place)
         if isinstance(rule.center, str):
             center = Snippet(rule.center, rule.center_place or rule.place)
-        else:
-            center = rule.center
     found = function.find(name) if value is None else []
     if found:
         site = found[0]
@@ -248,17 +318,8 @@ def pair_of(
                 # Whichever of them was sampled, this is its value.
                 value, site = Snippet(variable, place), None
     settings = config.settings(child.name, name)
-    return Pair(
-        child.name,
-        name,
-        place,
-        named,
-        coefficient_spec(settings, child.name, name, place),
-        settings.reduce,
-        site,
-        value,
-        center,
-    )
+    spec = spec_of(settings, child.name, name, place)
+    return Pair(child.name, name, place, named, spec, settings.reduce, site, value, center)
 
 
 def comes_before(function: Function, site: Site, child: Site, config: Config) -> bool:
@@ -288,7 +349,7 @@ def is_listed(config: Config, function: str) -> bool:
 # -- settings -------------------------------------------------------------------------------------
 
 
-def coefficient_spec(
+def spec_of(
     table: Settings | ScaleTable | PowerTable, child: str, parent: str, place: Place
 ) -> CoefficientSpec:
     """What a table asks for of a coefficient; a scale and a power are always learned."""
@@ -298,7 +359,7 @@ def coefficient_spec(
     return CoefficientSpec(table.coefficient, init, learn, name, place)
 
 
-def scale_spec(function: Function, config: Config, rule: SiteRule, child: Site) -> ScaleSpec | None:
+def scale_of(function: Function, config: Config, rule: SiteRule, child: Site) -> ScaleSpec | None:
     """What a site's own table asks for of its scale."""
     scale, name = rule.scale, rule.name
     if scale is None:
@@ -309,25 +370,18 @@ def scale_spec(function: Function, config: Config, rule: SiteRule, child: Site) 
     if scale.value is not None:
         return scale.value
     if not scale.by:
-        return coefficient_spec(scale.table, name, "scale", place)
+        return spec_of(scale.table, name, "scale", place)
     found = function.find(scale.by)
     own = nearest(function, found, child) if are_alternatives(found) else None
     # The coefficient is that of the offset, which the scale has nothing to do with; nor has it
     # with what the offset by the same site says of itself.
     settings = replace(config.settings_of_site(name), coefficient="elementwise")
-    by = Pair(
-        name,
-        scale.by,
-        place,
-        place,
-        coefficient_spec(settings, name, scale.by, place),
-        settings.reduce,
-        own or next(iter(found), None),
-    )
-    power = scale.power
-    if isinstance(power, PowerTable):
-        return PowerScale(by, coefficient_spec(power, name, scale.by, place))
-    return PowerScale(by, power)
+    spec = spec_of(settings, name, scale.by, place)
+    site = own or next(iter(found), None)
+    by = Pair(name, scale.by, place, place, spec, settings.reduce, site)
+    if isinstance(scale.power, PowerTable):
+        return PowerScale(by, spec_of(scale.power, name, scale.by, place))
+    return PowerScale(by, scale.power)
 
 
 def basis_of(rule: BasisRule, site: Site) -> Basis:
@@ -339,7 +393,7 @@ def basis_of(rule: BasisRule, site: Site) -> Basis:
     return Basis(rule.place, rule.kind, rule.dims, settings, over_plates)
 
 
-def reparam_spec(config: Config, rule: SiteRule, reparam: ReparamRule) -> ReparamSpec:
+def reparam_of(config: Config, rule: SiteRule, reparam: ReparamRule) -> ReparamSpec:
     """Another reparameterizer of a site, whose transform is read and placed as a parent is."""
     place = reparam.transform_place or reparam.place
     by = None
@@ -351,6 +405,5 @@ def reparam_spec(config: Config, rule: SiteRule, reparam: ReparamRule) -> Repara
 def expression(config: Config, child: str, label: str, text: str, place: Place) -> Pair:
     """An expression that something else than an offset is made of, as a pair."""
     settings = config.settings(child, label)
-    coefficient = coefficient_spec(settings, child, label, place)
-    value = Snippet(text, place)
-    return Pair(child, label, place, place, coefficient, settings.reduce, value=value)
+    spec = spec_of(settings, child, label, place)
+    return Pair(child, label, place, place, spec, settings.reduce, value=Snippet(text, place))

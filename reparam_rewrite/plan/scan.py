@@ -21,16 +21,11 @@ from msgspec.structs import replace
 from reparam_rewrite.plan.alignment import unaligned, value_of
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, Pair
-from reparam_rewrite.plan.coefficients import (
-    matrix,
-    structure_of,
-    term_of,
-    written_axes,
-)
-from reparam_rewrite.plan.context import Context, Stop, stop
+from reparam_rewrite.plan.coefficients import matrix, structure_of, term_of, written_axes
+from reparam_rewrite.plan.context import Context, stop
 from reparam_rewrite.plan.placement import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import Placement, ScanRewrite, Term, Threading, Value
+from reparam_rewrite.plan.values import Placement, ScanRewrite, Sizes, Term, Threading, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.scans import loc_position
 from reparam_rewrite.survey.values import Handler, Plate, Scan, Site
@@ -54,34 +49,24 @@ class ScanContext(Struct):
         return self.carried[expression]
 
     def threading(self) -> Threading:
-        scan, found = self.scan, tuple(self.carried.items())
-        packed = ""
-        if not scan.passes and found:
-            packed = found[0][1] if len(found) == 1 else self.outer.names.new("xs")
-        return Threading(
-            call=scan.statement,
-            body=scan.body.rpartition(".")[2],
-            definition=scan.definition,
-            first=scan.first,
-            indent=scan.inner_indent,
-            argument=scan.argument,
-            packed=packed,
-            carried=found,
-        )
+        carried, packed = tuple(self.carried.items()), ""
+        if not self.scan.passes and carried:
+            packed = carried[0][1] if len(carried) == 1 else self.outer.names.new("xs")
+        return Threading(self.scan, carried, packed)
 
 
 def offset_in_scan(context: ScanContext, child: Child) -> ScanRewrite:
     """The rewrite of a child that a scan samples. Raises `Stop`, before names are taken."""
     site, scan = child.site, context.scan
     check_form(child)
-    assert site.step is not None and site.prior.family is not None
+    assert site.prior.family is not None
     step = one_step(site)
     parents = [parent_in(context, site, step, pair) for pair in child.pairs]
     values = [value_in(context, parent, step) for parent in parents]
     structures = [structure_in(context, parent, site, step) for parent in parents]
     names, base = context.outer.names, identifier(site.name)
     terms = [
-        term_in(context, parent, structure, value)
+        term_in(context, site, parent, *structure, value)
         for parent, value, structure in zip(parents, values, structures, strict=True)
     ]
     return ScanRewrite(
@@ -135,25 +120,25 @@ def check_form(child: Child) -> None:
     assert scan is not None and step is not None
     names = [site.name, f"{site.name}_base", *(pair.parent for pair in child.pairs)]
     sites = [site, *(pair.site for pair in child.pairs if pair.site is not None)]
-    plates = [plate for frame in step.frames for plate in frame.plates]
     around = [item for frame in site.frames for item in frame.items]
     wrong = {
         "else": child.scale is not None or child.basis is not None or child.reparam is not None,
         "computed": any(one.call.computed for one in sites),
-        "around": not all(reaches_others(item, names) for item in around),
-        "subsampled": any(plate.subsampled for plate in plates),
+        "around": not all(leaves_alone(item, names) for item in around),
+        "subsampled": any(plate.subsampled for frame in step.frames for plate in frame.plates),
         "unlocated": not step.call.located,
         "statement": not (step.call.assigns and step.alone),
     }
-    for form in (form for form, is_wrong in wrong.items() if is_wrong):
+    form = next((form for form, is_wrong in wrong.items() if is_wrong), None)
+    if form is not None:
         message, hint = FORMS[form]
         text = f"'{{site}}' is sampled by a scan ({{scan}}): {message}"
         name = identifier(site.name)
         raise stop(site, "not-offset-in-a-scan", text, hint, scan=scan.place, variable=name)
 
 
-def reaches_others(item: Plate | Handler, names: list[str]) -> bool:
-    """Does what stands around a scan leave these sites alone? ``condition(data={"y": y})``"""
+def leaves_alone(item: Plate | Handler, names: list[str]) -> bool:
+    """Has what stands around a scan nothing to do with these sites? ``condition(data={"y": y})``"""
     return isinstance(item, Handler) and all(map(item.leaves, names))
 
 
@@ -178,7 +163,6 @@ def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Paren
     inner = one_step(parent) if parent is not None and parent.scan == scan else None
     source = source_of(context.body, step, pair if inner is None else replace(pair, site=inner))
     if source.data:
-        data = " and ".join(sorted(source.data))
         raise stop(
             pair,
             "scan-depends-on-data",
@@ -186,7 +170,7 @@ def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Paren
             "{data}: with the data of another call its draws would mean something else",
             "write numbers in the place of {data}.",
             scan=scan.place,
-            data=data,
+            data=" and ".join(sorted(source.data)),
         )
     if parent is None:
         return Parent(pair, source)
@@ -200,17 +184,17 @@ def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Paren
         holds = not hidden and holds_site(context.outer, parent, scan.statement)
         is_there = holds or can_keep(parent, site, scan.statement)
     if not is_there:
-        raise Stop(not_kept(parent, site.name))
+        raise not_kept(parent, site.name)
     return Parent(pair, source, inner, axis, holds)
 
 
 def sliced(source: Source, parent: Site, site: Site) -> tuple[Source, int | None]:
     """What one step has of an outer parent, and the axis that the scan runs along, if it does."""
-    shape = parent.shape or ()
-    found = [at for at, axis in enumerate(shape) if site.shape and axis.same(site.shape[0])]
-    if not found:
+    shape, stacked = parent.shape or (), site.shape or ()
+    steps = [axis.same(one) for axis in shape for one in stacked[:1]]
+    if not any(steps):
         return source, None
-    at = found[0]
+    at = steps.index(True)
     source = replace(source, shape=(*shape[:at], *shape[at + 1 :]))
     if at and len(shape) > 2:
         reason = "the scan runs along another axis of it than the first"
@@ -239,8 +223,21 @@ def structure_in(
     """The coefficient's sizes, its product, and whether each step has its part of it."""
     spec, shape = parent.pair.coefficient, site.shape
     outer, declare = context.outer, context.scan.statement
-    sized = spec.has_shape and spec.structure != "shared"
-    unknown = stop(
+    sizes = None if shape is None else written(outer, shape, declare)
+    if shape is not None and spec.structure == "matrix":
+        # One for all steps if the parent is the step's own, else one for each.
+        axes = written_axes(outer, parent.source, shape, declare)
+        own, product = matrix(parent.pair, parent.source.shape, step.shape, axes)
+        if parent.axis is not None or parent.inner is not None:
+            return own, product, False
+        if shape[0] in axes:
+            return (axes[shape[0]], *own), product, True
+    elif sizes is not None or not spec.has_shape or spec.structure == "shared":
+        found: Sizes = ()
+        if shape is not None:
+            found, _ = structure_of(outer, parent.source, shape, sizes, declare)
+        return found or (), "*", bool(found) and len(found or ()) == len(shape or ())
+    raise stop(
         parent.pair,
         "steps-unknown",
         "the shape of '{child}', which a scan samples ({scan}), can't be written before that, for "
@@ -250,46 +247,28 @@ def structure_in(
         site.place,
         scan=context.scan.place,
     )
-    if shape is None:
-        if sized:
-            raise unknown
-        return (), "*", False
-    if spec.structure == "matrix":
-        # One for all steps if the parent is the step's own, else one for each.
-        axes = written_axes(outer, parent.source, shape, declare)
-        own, product = matrix(parent.pair, parent.source.shape, step.shape, axes)
-        if parent.axis is not None or parent.inner is not None:
-            return own, product, False
-        if shape[0] not in axes:
-            raise unknown
-        return (axes[shape[0]], *own), product, True
-    sizes = written(outer, shape, declare)
-    if sizes is None and sized:
-        raise unknown
-    found = structure_of(outer, parent.source, shape, sizes, declare)[0] or ()
-    return found, "*", bool(found) and len(found) == len(shape)
 
 
 def term_in(
     context: ScanContext,
+    child: Site,
     parent: Parent,
-    structure: tuple[tuple[str, ...], str, bool],
+    sizes: tuple[str, ...],
+    product: str,
+    by_step: bool,
     value: Value,
 ) -> Term:
     """The coefficient times the value, by the names that these have in the body."""
-    sizes, product, by_step = structure
-    term = term_of(context.outer.names, parent.pair, value, sizes, product)
+    term = term_of(context.outer.names, child, parent.pair, value, (sizes, product))
     if by_step and term.variable:
         term = replace(term, step=context.carry(term.variable, f"{term.variable}_t"))
-    site = parent.pair.site
+    site, inner = parent.pair.site, parent.inner
     if site is None:
         return term
-    if parent.inner is not None:
-        inner = parent.inner
-        name = (inner.variable or "") if parent.holds else context.body.keep(inner).name
+    if inner is not None:
+        name = (inner.variable or "") if parent.holds else context.body.keep(inner)
     else:
-        variable = (site.variable or "") if parent.holds else context.outer.keep(site).name
-        name = variable
+        name = (site.variable or "") if parent.holds else context.outer.keep(site)
         if parent.axis is not None:
-            name = context.carry(variable if parent.axis == 0 else f"{variable}.T", f"{name}_t")
+            name = context.carry(name if parent.axis == 0 else f"{name}.T", f"{name}_t")
     return replace(term, value=replace(value, expression=name))

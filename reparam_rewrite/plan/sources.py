@@ -6,7 +6,7 @@ import ast
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import Filler, Place, listed, nearest
+from reparam_rewrite.messages import Place, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.asking_prior import unsettled
 from reparam_rewrite.plan.children import Pair, Snippet
@@ -23,78 +23,70 @@ class Source(Struct, frozen=True):
 
     pair: Pair
     reads: frozenset[Use]
-    expression: str = ""  # of a `value`
-    shape: Shape | None = None
-    center: str = ""
-    center_shape: Shape | None = ()
-    movable: bool = True  # it may be computed before the statement, if its names allow
-    data: frozenset[str] = frozenset()  # the arguments of the call that it is computed of
+    expression: str  # of a `value`
+    shape: Shape | None
+    center: str
+    center_shape: Shape | None
+    movable: bool  # it may be computed before the statement, if its names allow
+    data: frozenset[str]  # the arguments of the call that it is computed of
 
 
 def source_of(context: Context, site: Site, pair: Pair) -> Source:
-    """Read the parent: its names, its shape, its centre."""
+    """Read the parent: its names, its shape, its centre. Raises `Stop`."""
     moment = Moment(context.survey, context.function, site.statement)
-    reads: frozenset[Use] = frozenset()
-    expression, shape = "", pair.site.shape if pair.site else None
+    reads, data, movable = frozenset[Use](), frozenset[str](), True
+
+    def read(snippet: Snippet) -> tuple[str, Shape | None]:
+        """The expression as it is written, but on one line, and its shape."""
+        nonlocal reads, data, movable
+        text, tree = snippet.text, ast.parse(snippet.text, mode="eval").body
+        reads |= read_names(moment, tree, pair, snippet.place, site)
+        data |= data_in(moment, tree)
+        movable = movable and only_computes(moment, tree)
+        return ast.unparse(tree) if "\n" in text or "#" in text else text, shape_of(moment, tree)
+
+    expression, shape = "", pair.site.shape if pair.site is not None else None
     if pair.value is not None:
-        expression, place = pair.value.text, pair.value.place
-        reads |= read_names(moment, expression, pair, place, site)
-        shape = shape_of(moment, parsed(expression))
-    center, center_shape = "", ()
+        expression, shape = read(pair.value)
+    center = repr(pair.center) if pair.center else ""
+    center_shape: Shape | None = ()
     if isinstance(pair.center, Snippet):
-        center = one_line(pair.center.text)
-        reads |= read_names(moment, center, pair, pair.center.place, site)
-        center_shape = shape_of(moment, parsed(center))  # type: ignore[assignment]
-    elif pair.center:
-        center = repr(pair.center)
-    texts = [text for text in (expression, center) if text]
+        center, center_shape = read(pair.center)
     if site.unsettled and reads:
-        raise unsettled(site, f"what '{texts[0]}' reads")
-    movable = all(only_computes(moment, parsed(text)) for text in texts)
+        first = pair.value.text if pair.value is not None else center
+        raise unsettled(site, f"what '{first}' reads")
     given = pair.site.data.observations if pair.site is not None else None
-    data = given.data if given is not None else frozenset()
-    data = data.union(*(data_in(moment, parsed(text)) for text in texts))
-    return Source(pair, reads, one_line(expression), shape, center, center_shape, movable, data)
+    if given is not None:
+        data |= given.data
+    return Source(pair, reads, expression, shape, center, center_shape, movable, data)
 
 
-def parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
-def one_line(text: str) -> str:
-    """An expression as it is written, if it is written on one line; else in one."""
-    return ast.unparse(parsed(text)) if "\n" in text or "#" in text else text
-
-
-def read_names(moment: Moment, text: str, pair: Pair, place: Place, site: Site) -> frozenset[Use]:
+def read_names(
+    moment: Moment, tree: ast.expr, pair: Pair, place: Place, site: Site
+) -> frozenset[Use]:
     """The local names that an expression of the config reads before the child's statement.
 
     Raises `Stop` for a name that isn't bound there, and for a call that samples.
     """
-    tree = parsed(text)
     own = {
         part.id
         for part in ast.walk(tree)
         if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
     } | {part.arg for part in ast.walk(tree) if isinstance(part, ast.arg)}
     for part in ast.walk(tree):
-        dotted = sampled_by(moment, part)
-        if dotted:
-            message, hint = "an offset can't call {called}", "use what the model samples."
-            parts = {"called": dotted}
-            raise stop(pair, "value-samples", message, hint, place, **parts)
-        changing = changed_by(moment, part)
-        if changing:
-            message = "an offset can't call {called}, which changes what the model reads later"
+        called = sampled_by(moment, part)
+        if called:
+            text, hint = "an offset can't call {called}", "use what the model samples."
+            raise stop(pair, "value-samples", text, hint, place, called=called)
+        called = changed_by(moment, part)
+        if called:
+            text = "an offset can't call {called}, which changes what the model reads later"
             hint = "bind its value to a name in the model, and use that name."
-            parts = {"called": changing}
-            raise stop(pair, "value-changes-others", message, hint, place, **parts)
-        if not isinstance(part, ast.Name) or part.id in own:
-            continue
-        binding = moment.binding(part.id)
-        read = binding is not None and is_read(site, part.id, binding.version)
-        if not moment.is_bound(part.id) and not read:
-            raise unbound(moment, part.id, pair, place, site)
+            raise stop(pair, "value-changes-others", text, hint, place, called=called)
+        if isinstance(part, ast.Name) and part.id not in own and not moment.is_bound(part.id):
+            binding = moment.binding(part.id)
+            if binding is None or not is_read(site, part.id, binding.version):
+                raise unbound(moment, part.id, pair, place, site)
     return frozenset(read for read in reads_of(moment, tree) if read.name not in own)
 
 
@@ -104,16 +96,15 @@ def sampled_by(moment: Moment, part: ast.AST) -> str:
     dotted = moment.resolve(node) if isinstance(node, ast.expr) else None
     if dotted in ("numpyro.sample", "numpyro.param", "numpyro.plate"):
         return dotted if isinstance(part, ast.Call) else ""
+    functions = moment.survey.functions
     if isinstance(part, ast.Call) and isinstance(node, ast.Name):
-        own = moment.survey.functions.get(node.id)
+        own = functions.get(node.id)
         return f"'{node.id}', which samples" if own is not None and own.sites else ""
     if not isinstance(part, ast.Attribute) or dotted is not None:
         return ""
-    for name, function in moment.survey.functions.items():
-        around, _, last = name.rpartition(".")
-        if around and last == part.attr and function.sites:
-            return f"'{last}', which samples"
-    return ""
+    methods = (name.rpartition(".") for name, function in functions.items() if function.sites)
+    named = any(around and last == part.attr for around, _, last in methods)
+    return f"'{part.attr}', which samples" if named else ""
 
 
 def changed_by(moment: Moment, part: ast.AST) -> str:
@@ -126,23 +117,28 @@ def changed_by(moment: Moment, part: ast.AST) -> str:
 
 
 def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> Stop:
-    parts: dict[str, Filler] = {"name": name, "at": site.place}
-    if name in moment.function.timeline:
+    """``value = "x_baar * beta"``, where nothing has that name, or not yet."""
+    timeline = moment.function.timeline
+    if name in timeline:
         return stop(
             pair,
             "name-without-a-value",
             "'{name}' has no value where '{child}' is sampled ({at:path}), or may have none",
             "bind {name} before that, in every branch that leads there.",
             place,
-            **parts,
+            name=name,
+            at=site.place,
         )
-    known = [
-        known
-        for known in moment.function.timeline.names()
-        if known.isidentifier() and moment.is_bound(known)
-    ]
+    known = [known for known in timeline.names() if known.isidentifier() and moment.is_bound(known)]
     near = nearest(name, [*known, *moment.survey.aliases])
-    text = "there is no name '{name}' where '{child}' is sampled ({at:path})"
-    hint = "did you mean {near}?" if near else "known there: {known}."
-    names = {"near": listed(near, last="or"), "known": listed(sorted(known))}
-    return stop(pair, "no-such-name", text, hint, place, **({**parts, **names}))
+    return stop(
+        pair,
+        "no-such-name",
+        "there is no name '{name}' where '{child}' is sampled ({at:path})",
+        "did you mean {near}?" if near else "known there: {known}.",
+        place,
+        name=name,
+        at=site.place,
+        near=listed(near, last="or"),
+        known=listed(sorted(known)),
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
-from reparam_rewrite.survey.values import Segment, Site
+from reparam_rewrite.survey.values import Scan, Segment, Site
 
 # -- shapes, as the generated code asks for them when it runs -------------------------------------
 
@@ -25,44 +25,27 @@ class Span(Struct, frozen=True):
 
 WHOLE, NOTHING = Span(), Span(0, 0)
 
-#: One axis of a shape, or several of them.
-Part = int | Span
+#: One axis of a shape, several that are side by side, or several in another order.
+Part = int | Span | tuple[int, ...]
 
 
 class ShapeAmong(Struct, frozen=True):
     """`part` of the parent's shape must be one of these parts of the child's."""
 
-    part: Part
+    part: int | Span
     among: tuple[Part, ...]
 
 
-class ShapeOrdered(Struct, frozen=True):
-    """The parent's axes must be those of the child, counted from the right, in this order."""
+class Claim(Struct, frozen=True):
+    """What the config says of axes: a "parent" or a "child" has so many of them, or else the plate
+    whose dim the model computes by an expression, `of`, is at this one."""
 
-    order: tuple[int, ...]
-
-
-class ParentHas(Struct, frozen=True):
-    """The parent must have so many axes."""
-
+    of: str
     dims: int
-
-
-class ChildHas(Struct, frozen=True):
-    """The child must have so many axes."""
-
-    dims: int
-
-
-class PlateAt(Struct, frozen=True):
-    """The plate whose dim the model computes by the expression `text` must be at `dim`."""
-
-    dim: int
-    text: str
 
 
 #: What must hold of shapes when the model runs, or it raises an error.
-Check = ShapeAmong | ShapeOrdered | ParentHas | ChildHas | PlateAt
+Check = ShapeAmong | Claim
 
 # -- what an offset is made of --------------------------------------------------------------------
 
@@ -103,56 +86,43 @@ class Value(Struct, frozen=True):
 Sizes = tuple[str, ...] | None
 
 
-class Name(Struct, frozen=True):
-    """The name of a param or of an array; `computed`: it is a template, ``xi_beta_{k}_mu``."""
+class CoefficientSpec(Struct, frozen=True):
+    """What is asked for of a coefficient: all that distinguishes one kind from another.
 
-    text: str
-    computed: bool = False
-
-
-class Number(Struct, frozen=True):
-    """``0.5``, or as the start of a param ``jnp.full(n, 0.5)``"""
-
-    value: float
-    sizes: Sizes = ()
-
-
-class Array(Struct, frozen=True):
-    """``jnp.broadcast_to(jnp.array([0.5, 1.0]), (n,))``, of nested tuples."""
-
-    rows: tuple[Any, ...]
-    sizes: Sizes
-
-
-class Stored(Struct, frozen=True):
-    """``jnp.broadcast_to(jnp.load(...)["xi_a_mu"], (n,))``, from an .npz beside the file."""
-
-    file: str
-    name: Name
-    sizes: Sizes
-
-
-#: What an array is made from, or a param starts from.
-Start = Number | Array | Stored
-
-
-class Param(Struct, frozen=True):
-    """``numpyro.param("xi_a_mu", jnp.zeros(n))``
-
-    `event_dim` is set inside of a subsampled plate, which takes its part of the full-size param.
+    `structure` is "elementwise", "shared" or "matrix", or names the axes that it has elements for.
+    `init` is a number, an array as nested tuples, or the name of an .npz that has the array by the
+    `name`. This is also that of the `numpyro.param` if the coefficient is to be learned. `place` is
+    where the config asks for it.
     """
 
-    name: Name
-    start: Start
-    event_dim: int | None = None
+    structure: str | list[str]
+    init: float | tuple[Any, ...] | str
+    learn: bool
+    name: str
+    place: Place
 
     @property
-    def sizes(self) -> Sizes:
-        return self.start.sizes
+    def has_shape(self) -> bool:
+        """Is there more than one number, or are there several to be learned?"""
+        return self.learn or not isinstance(self.init, float)
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Is there one for every element of the child?"""
+        return self.has_shape and self.structure == "elementwise"
 
 
-#: The factor of a parent.
-Coefficient = Start | Param
+class Coefficient(Struct, frozen=True):
+    """``numpyro.param("xi_a_mu", jnp.zeros(n))``, or where nothing is learned ``jnp.zeros(n)``
+
+    `computed`: the param's name is a template, ``xi_beta_{k}_mu``. `event_dim` is set inside of a
+    subsampled plate, which takes its part of the full-size param.
+    """
+
+    spec: CoefficientSpec
+    sizes: Sizes = ()
+    computed: bool = False
+    event_dim: int | None = None
 
 
 class Term(Struct, frozen=True):
@@ -186,30 +156,24 @@ class Learned(Struct, frozen=True):
     """``a_scale = numpyro.param("scale_a", jnp.ones(n), constraint=constraints.positive)``"""
 
     variable: str
-    param: Param
+    param: Coefficient
 
 
 class Power(Struct, frozen=True):
-    """``a_scale = sigma_a ** -0.5``; `label` is the site that is meant, in the config."""
+    """``a_scale = sigma_a ** -0.5``, or ``sigma_a**-exponent`` with a param in this variable.
+
+    `label` is the site that is meant, in the config.
+    """
 
     variable: str
     value: Value
     label: str
-    power: float
-
-
-class LearnedPower(Struct, frozen=True):
-    """``a_scale = sigma_a**-power_a_sigma_a``, with a param in the `exponent`."""
-
-    variable: str
-    value: Value
-    label: str
-    param: Param
-    exponent: str
+    power: float | Coefficient
+    exponent: str = ""
 
 
 #: What a child is multiplied by before its offset is added.
-Scale = float | Expression | Learned | Power | LearnedPower
+Scale = float | Expression | Learned | Power
 
 
 class Basis(Struct, frozen=True):
@@ -250,15 +214,13 @@ class AskedPrior(Struct, frozen=True):
     shape: AskedShape | None = None
 
 
-class FixedSupport(Struct, frozen=True):
-    """``biject_to(constraints.positive)``"""
+class Constrained(Struct, frozen=True):
+    """``biject_to(constraints.positive)``, or without a `constraint` of the prior's own support.
 
-    constraint: str
+    That is held by the variable `bijector` where it is needed twice.
+    """
 
-
-class PriorSupport(Struct, frozen=True):
-    """``biject_to(a_prior.support)``; the `bijector` holds it where it is needed twice."""
-
+    constraint: str = ""
     bijector: str = ""
 
 
@@ -306,7 +268,7 @@ class OffsetRewrite(Struct, frozen=True):
     terms: tuple[Term, ...]
     sizes: Sizes
     loc: str
-    support: FixedSupport | PriorSupport | None = None
+    support: Constrained | None = None
     prior: AskedPrior | None = None
     scale: Scale | None = None
     basis: Basis | None = None
@@ -359,28 +321,19 @@ def scaled_by(rewrite: Rewrite) -> tuple[str, Value] | None:
             return "", value
         case OffsetRewrite(scale=Power(value=value, label=label)):
             return label, value
-        case OffsetRewrite(scale=LearnedPower(value=value, label=label)):
-            return label, value
     return None
 
 
 class Threading(Struct, frozen=True):
     """What goes through the `xs` of a scan for the children in its body.
 
-    The statement `call` calls scan with the function `body`, whose `def` is the statement
-    `definition`. `carried` are expressions, each with the name that holds a step's part of it
-    from the statement `first` on, which is indented by `indent`. They come with the slices in the
-    parameter `argument`, or if nothing came in that, in its place in `packed`.
+    `carried` are expressions, each with the name that holds a step's part of it. They come with the
+    slices in the parameter of the body, or if nothing came in that, in its place in `packed`.
     """
 
-    call: int
-    body: str
-    definition: int
-    first: int
-    indent: int
-    argument: str
-    packed: str
+    scan: Scan
     carried: tuple[tuple[str, str], ...]
+    packed: str
 
 
 class Keep(Struct, frozen=True):

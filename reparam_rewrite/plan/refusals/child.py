@@ -6,22 +6,11 @@ from collections.abc import Iterator
 
 from reparam_rewrite.messages import OfPair, Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
-from reparam_rewrite.plan.children import PowerScale
-from reparam_rewrite.plan.refusals.asked import AskedChild
+from reparam_rewrite.plan.children import Child, PowerScale, about
+from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
+from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.naming import may_be
-
-
-def observed(asked: AskedChild) -> Problem | None:
-    """``y = sample("y", Normal(mu, 1), obs=data)``"""
-    if not asked.site.observed:
-        return None
-    return asked.problem(
-        "observed-child",
-        "'{site}' is observed: there is nothing to reparameterize",
-        "only latent sites can be offset; take it out of the config.",
-    )
-
 
 #: What is said of a prior that nothing can be shifted in, by the kind of its support.
 WITHOUT_DENSITY = {
@@ -42,33 +31,6 @@ WITHOUT_DENSITY = {
         "leave it as it is, or give it a Normal prior.",
     ),
 }
-
-
-def without_density(asked: AskedChild) -> Problem | None:
-    """``sample("k", Poisson(3))``, ``sample("x", Delta(0))``, ``sample("z", ZeroSumNormal(1))``
-
-    NumPyro's own reparameterizers know best what they suit.
-    """
-    kind = asked.site.prior.support.kind
-    if kind not in WITHOUT_DENSITY or asked.child.reparam is not None:
-        return None
-    text, hint = WITHOUT_DENSITY[kind]
-    return asked.problem("prior-without-density", text, hint, family=str(asked.site.prior.family))
-
-
-def sampled_in_several_places(asked: AskedChild) -> Problem | None:
-    """``a = sample("a", ...)`` twice, other than in two branches of one ``if``."""
-    places = tuple(site.place for site in asked.places)
-    if len(places) < 2 or are_alternatives(asked.places):
-        return None
-    return asked.problem(
-        "child-in-several-places",
-        "'{site}' is sampled in more than one place ({places})",
-        "sample it in one place; its prior may depend on the branch.",
-        places[1],
-        places=places,
-    )
-
 
 #: What is said of a call that can't be reparameterized where it stands, by what is in the way.
 OBSTACLES = {
@@ -93,79 +55,131 @@ OBSTACLES = {
 }
 
 
-def obstacles(asked: AskedChild) -> Iterator[Problem]:
-    """``sample("a", prior, infer={})``, ``if sample("a", prior) > 0:``, ``lambda: sample(...)``"""
-    for obstacle in asked.site.call.obstacles:
-        text, hint = OBSTACLES[obstacle]
-        yield asked.problem(obstacle, f"'{{site}}' {text}", hint, helper=asked.site.through)
+def child_problems(survey: Survey, child: Child, running: set[str]) -> Iterator[Problem]:
+    """What speaks against a child, other than the handlers around it.
 
-
-def without_distribution(asked: AskedChild) -> Problem | None:
-    """``sample("a", rng_key=key)``"""
-    if asked.site.call.obstacles or asked.site.call.prior is not None:
-        return None
-    return asked.problem(
-        "no-distribution",
-        "'{site}' has no distribution that can be read",
-        "give the distribution as the second argument.",
-    )
-
-
-def shares_its_line(asked: AskedChild) -> Problem | None:
-    """``n = 1; a = sample("a", ...)``"""
-    if asked.site.alone:
-        return None
-    return asked.problem(
-        "child-shares-its-line",
-        "'{site}' shares its line with another statement",
-        "give it a line of its own.",
-    )
-
-
-def in_a_loop(asked: AskedChild) -> Problem | None:
-    """``for k in range(3): a = sample("a", ...)``, of one name for all rounds."""
-    for frame in asked.site.all_frames:
-        if frame.kind == "while" or (frame.kind == "for" and not asked.site.call.computed):
-            return asked.problem(
-                "child-in-a-loop",
-                "'{site}' is sampled in a loop ({loop})",
-                "sites in loops aren't rewritten; a plate does the same without one.",
-                loop=asked.line(frame.line),
-            )
-    return None
-
-
-def under_a_plate_elsewhere(asked: AskedChild) -> Problem | None:
-    """``with plate("n", n): effect()``, where `effect` samples the child: its axes don't show."""
-    name = asked.function.name
-    for call in asked.survey.plated:
-        if call.callee not in asked.running:
-            continue
-        sure = call.callee == name or call.callee.startswith("<")
-        how = "which is called" if sure else "which may be called"
-        return asked.problem(
-            "plate-elsewhere",
-            f"'{{site}}' is sampled in '{{callee}}', {how} under a plate ({{plate}}): it has axes "
-            "that don't show here",
-            "sample it where the plate is; take it out of the config otherwise.",
-            callee=called_as(name),
-            plate=asked.line(call.plated),
+    `running` is all that may run its function.
+    """
+    yield from of_prior(survey, child)
+    yield from of_place(child)
+    rest = (in_a_plate_elsewhere(survey, child, running), in_a_guide_too(survey, child))
+    yield from filter(None, (*rest, power_of_a_negative(child)))
+    by = child.reparam
+    base = ("{}_base" if by is None else REPARAMETERIZERS[by.name].base).format(child.name)
+    if base in child.function.taken:  # a_base = sample("a_base", ...) beside the child a
+        yield about(
+            child,
+            "base-taken",
+            "'{site}' would be sampled as '{base}', which the model has already",
+            "rename that site.",
+            base=base,
         )
-    return None
 
 
-def called_as(name: str) -> str:
-    """The name that a call of a function has: that of the class, for an ``__init__``."""
+def of_prior(survey: Survey, child: Child) -> Iterator[Problem]:
+    """What is sampled, if it is, has no density that can be moved."""
+    site, prior, classes = child.site, child.site.prior, sorted(survey.densities)
+    if site.observed:  # y = sample("y", Normal(mu, 1), obs=data)
+        yield about(
+            child,
+            "observed-child",
+            "'{site}' is observed: there is nothing to reparameterize",
+            "only latent sites can be offset; take it out of the config.",
+        )
+    if not site.call.obstacles and site.call.prior is None:  # sample("a", rng_key=key)
+        yield about(
+            child,
+            "no-distribution",
+            "'{site}' has no distribution that can be read",
+            "give the distribution as the second argument.",
+        )
+    # sample("k", Poisson(3)); NumPyro's own reparameterizers know best what they suit.
+    if child.reparam is None and prior.support.kind in WITHOUT_DENSITY:
+        yield about(child, "prior-without-density", *WITHOUT_DENSITY[prior.support.kind])
+    if prior.family == "FoldedDistribution":
+        yield about(
+            child,
+            "folded-prior",
+            "'{site}' has a FoldedDistribution, which NumPyro can't transform again",
+            "take it out of the config.",
+        )
+    # ``class Tilted(dist.LogNormal)`` with a `log_prob`: NumPyro takes a transformed distribution
+    # apart when it is transformed again, and forgets that. A name may stand for anything, a call of
+    # something else is something else.
+    text = site.call.prior.text if site.call.prior else ""
+    named = [name for name in classes if name in text] or ([] if "(" in text else classes)
+    if prior.family is None and named:
+        yield about(
+            child,
+            "own-log-prob",
+            "'{site}' may have the prior {prior}, a class of this file with a log_prob of its own, "
+            "which NumPyro forgets where it transforms it",
+            "take it out of the config.",
+            prior=named[0],
+        )
+
+
+def of_place(child: Child) -> Iterator[Problem]:
+    """It is sampled where nothing can be written, or more often than once."""
+    site, places = child.site, tuple(site.place for site in child.places)
+    for obstacle in site.call.obstacles:  # ``if sample("a", prior) > 0:``, ``lambda: sample(...)``
+        text, hint = OBSTACLES[obstacle]
+        yield about(child, obstacle, f"'{{site}}' {text}", hint)
+    if len(places) > 1 and not are_alternatives(child.places):
+        yield about(
+            child,
+            "child-in-several-places",
+            "'{site}' is sampled in more than one place ({places})",
+            "sample it in one place; its prior may depend on the branch.",
+            places[1],
+            places=places,
+        )
+    if not site.alone:  # n = 1; a = sample("a", ...)
+        yield about(
+            child,
+            "child-shares-its-line",
+            "'{site}' shares its line with another statement",
+            "give it a line of its own.",
+        )
+    loops = ("while",) if site.call.computed else ("while", "for")
+    loop = next((frame for frame in site.all_frames if frame.kind in loops), None)
+    if loop is not None:  # for k in range(3): a = sample("a", ...), of one name for all rounds
+        yield about(
+            child,
+            "child-in-a-loop",
+            "'{site}' is sampled in a loop ({loop})",
+            "sites in loops aren't rewritten; a plate does the same without one.",
+            loop=site.place.at(loop.line),
+        )
+
+
+def in_a_plate_elsewhere(survey: Survey, child: Child, running: set[str]) -> Problem | None:
+    """``with plate("n", n): effect()``, where `effect` samples the child: its axes don't show."""
+    call = next((call for call in survey.plated if call.callee in running), None)
+    if call is None:
+        return None
+    name = child.function.name
+    sure = call.callee == name or call.callee.startswith("<")
     rest, _, last = name.rpartition(".")
-    return rest.rpartition(".")[2] if last == "__init__" and rest else last
+    return about(
+        child,
+        "plate-elsewhere",
+        f"'{{site}}' is sampled in '{{callee}}', which {'is' if sure else 'may be'} called under a "
+        "plate ({plate}): it has axes that don't show here",
+        "sample it where the plate is; take it out of the config otherwise.",
+        # The class is what is called where its ``__init__`` is.
+        callee=rest.rpartition(".")[2] if last == "__init__" and rest else last,
+        plate=child.site.place.at(call.plated),
+    )
 
 
-def in_a_guide_too(asked: AskedChild) -> Problem | None:
+def in_a_guide_too(survey: Survey, child: Child) -> Problem | None:
     """``def guide(): sample("a", ...)``, written by hand: it would have to sample a's base."""
-    for guide in asked.survey.guides:
-        twin = next((one for one in guide.sites if may_be(asked.site.name, [one.name])), None)
-        if twin is not None and guide is not asked.function:
-            return asked.problem(
+    for guide in survey.guides:
+        twin = next((site for site in guide.sites if may_be(child.name, [site.name])), None)
+        if twin is not None and guide is not child.function:
+            return about(
+                child,
                 "child-in-a-guide",
                 "the guide '{guide}' samples '{twin}' too, which the model would sample as "
                 "'{site}_base'",
@@ -177,80 +191,26 @@ def in_a_guide_too(asked: AskedChild) -> Problem | None:
     return None
 
 
-def folded(asked: AskedChild) -> Problem | None:
-    """``sample("a", FoldedDistribution(Normal(0, 1)))``"""
-    if asked.site.prior.family != "FoldedDistribution":
-        return None
-    return asked.problem(
-        "folded-prior",
-        "'{site}' has a FoldedDistribution, which NumPyro can't transform again",
-        "take it out of the config.",
-    )
-
-
-def own_log_prob(asked: AskedChild) -> Problem | None:
-    """``class Tilted(dist.LogNormal)`` with a `log_prob`, as the prior.
-
-    NumPyro takes a transformed distribution apart when it is transformed again, and forgets a
-    `log_prob` of its own. A name may stand for anything; a call of something else is something
-    else.
-    """
-    site, classes = asked.site, sorted(asked.survey.densities)
-    if site.prior.family is not None or not classes:
-        return None
-    text = site.call.prior.text if site.call.prior else ""
-    named = [name for name in classes if name in text] or ([] if "(" in text else classes)
-    if not named:
-        return None
-    return asked.problem(
-        "own-log-prob",
-        "'{site}' may have the prior {prior}, a class of this file with a log_prob of its own, "
-        "which NumPyro forgets where it transforms it",
-        "take it out of the config.",
-        prior=named[0],
-    )
-
-
-def power_of_a_negative(asked: AskedChild) -> Problem | None:
+def power_of_a_negative(child: Child) -> Problem | None:
     """``scale = { by = "s", power = 0.5 }`` of a site that may be negative: NaN for half of it.
 
     A whole power is real, and the determinant takes its absolute value. An expression that the
     config has instead, ``scale = "s ** -0.5"``, is the user's own.
     """
-    scale = asked.child.scale
-    if not isinstance(scale, PowerScale):
+    scale = child.scale
+    if not isinstance(scale, PowerScale) or scale.by.site is None:
         return None
-    by, power = scale.by.site, scale.power
-    if by is None or by.prior.support.positive:
+    by, number = scale.by.site, scale.power if isinstance(scale.power, float) else None
+    if by.prior.support.positive or (number is not None and number.is_integer()):
         return None
-    if isinstance(power, float) and power.is_integer():
-        return None
+    power = "a learned power" if number is None else f"power {number!r}"
     return Problem(
         "power-of-a-negative",
-        OfPair(asked.site.name, by.name),
+        OfPair(child.name, by.name),
         scale.by.place,
         "'{parent}' isn't known to be positive ({at}), and {power} of a negative number is NaN: "
         "that part of the posterior would never be seen",
         "use a whole number as its power, or a positive expression instead of '{parent}': "
         'scale = "jnp.exp(-{variable})", for example.',
-        {
-            "at": by.place,
-            "power": f"power {power!r}" if isinstance(power, float) else "a learned power",
-            "variable": identifier(by.name),
-        },
+        {"at": by.place, "power": power, "variable": identifier(by.name)},
     )
-
-
-RULES = (
-    observed,
-    without_density,
-    sampled_in_several_places,
-    without_distribution,
-    shares_its_line,
-    in_a_loop,
-    under_a_plate_elsewhere,
-    in_a_guide_too,
-    folded,
-    own_log_prob,
-    power_of_a_negative,
-)

@@ -8,22 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reparam_rewrite.messages import About, OfFile, OfSite, Problem
-from reparam_rewrite.plan.children import Found, left_alone
-from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.values import SKIP, Comment, Site
+from reparam_rewrite.messages import About, OfFile, OfSite, Place, Problem
+from reparam_rewrite.plan.children import Child, about, left_alone
+from reparam_rewrite.survey.functions import Survey
+from reparam_rewrite.survey.values import SKIP, Comment
 
 
-def comment_problems(survey: Survey, functions: Found) -> Iterator[Problem]:
-    """Every comment that can't be followed; `functions` have all that the config asks for."""
+def comment_problems(survey: Survey, children: list[Child]) -> Iterator[Problem]:
+    """Every comment that can't be followed; `children` are all that the config asks for."""
     for comment in survey.stray:
-        yield misspelt(comment, OfFile()) if comment.kind == "misspelt" else stray(comment)
-    for _, children in functions:
-        for child in children:
-            for comment in child.site.comments:
-                if comment.kind == "misspelt":
-                    yield misspelt(comment, OfSite(child.site.name))
-    yield from partly_skipped(survey, functions)
+        if comment.kind == "misspelt":
+            yield misspelt(comment, OfFile())
+        else:  # ``n = 3  # reparam: skip``
+            yield Problem(
+                "comment-on-no-site",
+                OfFile(),
+                comment.place,
+                "'{comment}' stands on no statement that samples, and would do nothing",
+                "put it at the end of a line of the statement that samples the site.",
+                {"comment": comment.text},
+            )
+    for child in children:
+        for comment in child.site.comments:
+            if comment.kind == "misspelt":
+                yield misspelt(comment, OfSite(child.name))
+    yield from partly_skipped(survey, children)
 
 
 def misspelt(comment: Comment, about: About) -> Problem:
@@ -38,40 +47,19 @@ def misspelt(comment: Comment, about: About) -> Problem:
     )
 
 
-def stray(comment: Comment) -> Problem:
-    """``n = 3  # reparam: skip``"""
-    return Problem(
-        "comment-on-no-site",
-        OfFile(),
-        comment.place,
-        "'{comment}' stands on no statement that samples, and would do nothing",
-        "put it at the end of a line of the statement that samples the site.",
-        {"comment": comment.text},
-    )
-
-
-def partly_skipped(survey: Survey, functions: Found) -> Iterator[Problem]:
+def partly_skipped(survey: Survey, children: list[Child]) -> Iterator[Problem]:
     """A site of two branches with the comment in one of them: is the other to be rewritten?"""
-    by_name = {function.name: function for function, _ in functions}
-    for function, children in left_alone(functions):
-        together = survey.together(function.name)
-        others = [by_name[name] for name in sorted(together & by_name.keys())]
-        for child in children:
-            places = [place for other in others for place in places_of(other, child.site.name)]
-            bare = [place.place for place in places if not place.skip]
-            if bare:
-                marked = next(place.place for place in places if place.skip)
-                yield Problem(
-                    "partly-skipped",
-                    OfSite(child.site.name),
-                    bare[0],
-                    "'{site}' is sampled here too, without the '{skip}' that it has in {at}",
-                    "put the comment on each of its statements, or on none.",
-                    {"skip": SKIP, "at": marked},
-                )
-
-
-def places_of(function: Function, name: str) -> list[Site]:
-    """Where a site is sampled, and not observed unless it always is."""
-    places = function.find(name)
-    return [place for place in places if not place.observed] or places
+    functions = {child.function.name: child.function for child in children}
+    for child in left_alone(children):
+        together = survey.together(child.function.name)
+        bare: list[Place] = []
+        marked: list[Place] = []
+        for name in sorted(together & functions.keys()):
+            found = functions[name].find(child.name)
+            # Not where it is observed, unless it always is.
+            for site in [site for site in found if not site.observed] or found:
+                (marked if site.skip else bare).append(site.place)
+        if bare:
+            text = "'{site}' is sampled here too, without the '{skip}' that it has in {at}"
+            hint = "put the comment on each of its statements, or on none."
+            yield about(child, "partly-skipped", text, hint, bare[0], skip=SKIP, at=marked[0])

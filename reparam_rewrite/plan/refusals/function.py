@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from reparam_rewrite.messages import (
     Named,
@@ -25,32 +25,31 @@ def no_such_function(survey: Survey, named: Named) -> Problem:
     near = nearest(named.name, survey.functions) or [
         name for name in survey.functions if name.rpartition(".")[2] == named.name
     ]
-    known = listed(survey.functions) or "no functions at all"
     return Problem(
         "no-such-function",
         OfFunction(named.name),
         named.place,
         "{path} has no function '{function}'",
         "did you mean {near}?" if near else "it has {known}.",
-        {"path": survey.path, "near": listed(near, last="or"), "known": known},
+        {
+            "path": survey.path,
+            "near": listed(near, last="or"),
+            "known": listed(survey.functions) or "no functions at all",
+        },
     )
 
 
 def several_functions(functions: Sequence[Function], place: Place, config: str) -> Problem:
     """``def model(): ...`` and ``def other(): ...``, and both sample what the config names."""
+    names = listed(function.name for function in functions)
     return Problem(
         "several-functions",
         OfFunction(functions[0].name),
         place,
-        "{names} all sample the configured sites ({places:path})"
-        if len(functions) > 2
-        else "both {names} sample the configured sites ({places:path})",
+        f"{'{names} all' if len(functions) > 2 else 'both {names}'} sample the configured sites "
+        "({places:path})",
         'say which: functions = ["{function}"] at the top of {config}.',
-        {
-            "names": listed(function.name for function in functions),
-            "places": tuple(function.place for function in functions),
-            "config": config,
-        },
+        {"names": names, "places": tuple(f.place for f in functions), "config": config},
     )
 
 
@@ -65,12 +64,12 @@ def redefined(survey: Survey, functions: Sequence[Function]) -> Iterator[Problem
                 function.place,
                 "'{function}' is defined in more than one place ({places})",
                 "give each definition a name of its own.",
-                {"places": tuple(function.place.at(line) for line in lines)},
+                {"places": tuple(map(function.place.at, lines))},
             )
 
 
 def run_by_others(
-    survey: Survey, functions: Sequence[Function], sites: frozenset[str]
+    survey: Survey, functions: Sequence[Function], sites: Set[str]
 ) -> Iterator[Problem]:
     """``cond(x > 0, first, second, None)`` where `first` samples one of `sites`."""
     for function in functions:
@@ -92,22 +91,21 @@ def run_by_others(
 
 def nothing_sampled(survey: Survey) -> Problem:
     """A file without any site: that is said once, not for every site of the config."""
-    unreadable = [place for f in survey.functions.values() for place in f.unreadable]
+    functions, place = survey.functions.values(), survey.path
+    unreadable = [place for function in functions for place in function.unreadable]
     imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
-    place: Place | str = survey.path
     if unreadable:
-        place = unreadable[0]
         text = "the model samples no site whose name can be told"
         hint = "only those can be named in a config; give the sites literal names."
     elif not any(line.strip() for line in survey.lines):
         text = "the model is empty"
         hint = "give it a function that samples a site, or name another file."
-    elif "numpyro" not in imported and not any(f.imports for f in survey.functions.values()):
+    elif "numpyro" not in imported and not any(function.imports for function in functions):
         text, hint = "the model doesn't import numpyro", "is it the right file?"
     else:
         text = "the model samples no site in any function"
         hint = "only calls inside functions count, of a numpyro.sample that the file imports."
-    return Problem("nothing-sampled", OfFile(), place, text, hint)
+    return Problem("nothing-sampled", OfFile(), next(iter(unreadable), place), text, hint)
 
 
 def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) -> Problem:
@@ -117,8 +115,7 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
     sites = {site.name for function in functions for site in function.sites}
     known = sorted({re.sub(r"\{[^{}]*@[^{}]*\}", "*", name) for name in sites})
     # ``c_W_emb``, of ``f"{cls}_W_emb"``
-    near = [site for site in known if is_template(site, named.name)]
-    near = near or nearest(named.name, known)
+    near = [site for site in known if is_template(site, named.name)] or nearest(named.name, known)
     helpers = [] if near else unfollowed_helpers(survey, named.name, functions)
     if helpers:
         hint = (
@@ -131,13 +128,13 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
         hint = f"{'it samples' if one else 'they sample'} {{names}}."
     else:
         hint = "only numpyro.sample calls inside functions count, with the name as a string."
-    names = listed(helpers or near, last="or") or listed(known)
     unreadable = sum(len(function.unreadable) for function in functions)
     if unreadable == 1:
         hint += " (The name of one more can't be told: it can't be matched.)"
     elif unreadable:
         hint += " (The names of {unreadable} more can't be told: they can't be matched.)"
     where = "'{function}' samples" if one else "the functions of the model file sample"
+    names = listed(helpers or near, last="or") or listed(known)
     return Problem(
         "no-such-site",
         OfSite(named.name),

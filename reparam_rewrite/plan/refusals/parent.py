@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reparam_rewrite.messages import Problem
-from reparam_rewrite.plan.alternatives import is_before, is_bound, nearest
-from reparam_rewrite.plan.refusals.asked import AskedPair
+from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
+from reparam_rewrite.plan.children import Child, Pair, about
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Frame, Site
 
@@ -14,95 +14,111 @@ from reparam_rewrite.survey.values import Frame, Site
 VALUE = 'give an expression instead: {parent} = {{ value = "..." }}'
 
 
-def sampled_in_several_places(asked: AskedPair) -> Problem | None:
-    """``mu = sample("mu", ...)`` twice, and neither is on the child's way."""
-    places = asked.places
-    own = asked.alternatives and nearest(asked.function, places, asked.child) is asked.parent
-    if len(places) < 2 or own:
-        return None
-    return asked.problem(
-        "parent-in-several-places",
-        "'{parent}' is sampled in more than one place ({places})",
-        f"{VALUE}.",
-        asked.pair.named,
-        places=tuple(site.place for site in places),
-    )
+def parent_problems(
+    child: Child, pair: Pair, parent: Site, *, backwards: bool
+) -> Iterator[Problem]:
+    """Everything that speaks against a site as a parent.
+
+    If it isn't sampled before the child, there is nothing else to be said. `backwards`: the config
+    also asks for the child as a parent of the parent.
+    """
+    unordered = not_before(child, pair, parent, backwards=backwards)
+    if unordered is not None:
+        yield unordered
+        return
+    own = {plate.place for frame in child.site.all_frames for plate in frame.plates}
+    plates = [plate for frame in parent.all_frames for plate in frame.plates if plate.subsampled]
+    apart = next((plate for plate in plates if plate.place not in own), None)
+    if apart is not None:  # with plate("n", n, subsample_size=m): mu = ..., and a elsewhere
+        yield about(
+            pair,
+            "parent-subsampled",
+            "'{parent}' is in the subsampled plate '{plate}' ({at}) and '{child}' isn't: "
+            "it would be offset by what was drawn this time",
+            "sample both under one plate, or drop the pair.",
+            plate=apart.name,
+            at=apart.place,
+        )
+    # k = sample("k", Poisson(3)), which NumPyro may enumerate
+    if parent.prior.support.kind == "discrete" and not parent.observed:
+        yield about(
+            pair,
+            "parent-discrete",
+            "'{parent}' is discrete ({family}): when NumPyro enumerates it, its value has more "
+            "dims than the model shows",
+            "leave it out, or if it is never enumerated, give it as an expression: "
+            '{parent} = {{ value = "{variable}" }}.',
+            pair.named,
+            variable=parent.variable or "...",
+        )
+    yield from without_a_name(child, pair, parent)
 
 
-def sampled_in_one_call(asked: AskedPair) -> Problem | None:
-    """``mu, a = effects()``, where `effects` samples both."""
-    together = asked.parent.order == asked.child.order
-    if not (together and asked.parent.through and asked.child.through):
-        return None
-    return asked.problem(
-        "parent-in-the-same-call",
-        "'{parent}' and '{child}' are both sampled by what is called in {at}",
-        'name that function too: functions = ["{helper}", "{function}"].',
-        at=asked.parent.place,
-        helper=asked.parent.through,
-        function=asked.function.name,
-    )
-
-
-def sampled_in_one_statement(asked: AskedPair) -> Problem | None:
-    """``mu, a = sample("mu", ...), sample("a", ...)``"""
-    if asked.parent.order != asked.child.order:
-        return None
-    return asked.problem(
-        "parent-in-the-same-statement",
-        "'{parent}' is sampled in the same statement as '{child}' ({at})",
-        "give each a statement of its own.",
-        at=asked.parent.place,
-    )
-
-
-def each_by_the_other(asked: AskedPair) -> Problem | None:
-    """``[sites.a.offset] mu = true`` and ``[sites.mu.offset] a = true``"""
-    if asked.parent.order <= asked.child.order or not asked.backwards:
-        return None
-    return asked.problem(
-        "pair-both-ways",
-        "'{child}' and '{parent}' would each be offset by the other",
-        "an offset can only use what was sampled before; keep one of the two.",
-    )
-
-
-def sampled_after(asked: AskedPair) -> Problem | None:
-    """``a = sample("a", ...)`` is offset by ``mu = sample("mu", ...)`` further down."""
-    if asked.parent.order <= asked.child.order:
-        return None
-    return asked.problem(
-        "parent-after-child",
-        "'{parent}' is sampled after '{child}' ({at}, after {child_at})",
-        "an offset can only use what was sampled before; swap the two or drop one.",
-        at=asked.parent.place,
-        child_at=asked.child.place,
-    )
-
-
-def in_another_branch(asked: AskedPair) -> Problem | None:
-    """``if wide: mu = sample("mu", ...)`` and then ``a = sample("a", ...)``"""
-    parent, child = asked.parent, asked.child
-    if is_before(parent.path, child.path) or is_bound(asked.function, parent, child):
+def not_before(child: Child, pair: Pair, parent: Site, *, backwards: bool) -> Problem | None:
+    """Why the parent has no value when the child is sampled: the first reason that there is."""
+    places, site = child.function.find(parent.name), child.site
+    own = are_alternatives(places) and nearest(child.function, places, site) is parent
+    if len(places) > 1 and not own:  # mu = sample("mu", ...) twice, neither on the child's way
+        return about(
+            pair,
+            "parent-in-several-places",
+            "'{parent}' is sampled in more than one place ({places})",
+            f"{VALUE}.",
+            pair.named,
+            places=tuple(place.place for place in places),
+        )
+    together = parent.order == site.order
+    if together and parent.through and site.through:  # mu, a = effects(), which samples both
+        return about(
+            pair,
+            "parent-in-the-same-call",
+            "'{parent}' and '{child}' are both sampled by what is called in {at}",
+            'name that function too: functions = ["{helper}", "{function}"].',
+            function=child.function.name,
+        )
+    if together:  # mu, a = sample("mu", ...), sample("a", ...)
+        return about(
+            pair,
+            "parent-in-the-same-statement",
+            "'{parent}' is sampled in the same statement as '{child}' ({at})",
+            "give each a statement of its own.",
+        )
+    if parent.order > site.order and backwards:
+        return about(
+            pair,
+            "pair-both-ways",
+            "'{child}' and '{parent}' would each be offset by the other",
+            "an offset can only use what was sampled before; keep one of the two.",
+        )
+    if parent.order > site.order:
+        return about(
+            pair,
+            "parent-after-child",
+            "'{parent}' is sampled after '{child}' ({at}, after {child_at})",
+            "an offset can only use what was sampled before; swap the two or drop one.",
+            child_at=site.place,
+        )
+    # if wide: mu = sample("mu", ...), and then a = sample("a", ...)
+    if is_before(parent.path, site.path) or is_bound(child.function, parent, site):
         return None
     # The first branch that the parent is in and the child isn't.
-    outside = (None, *child.path)
+    outside = (None, *site.path)
     frame = next(frame for frame in parent.all_frames if frame.block not in outside)
-    return asked.problem(
+    return about(
+        pair,
         "parent-in-another-branch",
         "'{parent}' is sampled in another branch than '{child}' ({kind} in {at}): it may have no "
         "value there",
-        way_to(asked, frame),
+        way_to(child, parent, frame),
         kind=frame.kind,
         at=parent.place.at(frame.line),
-        variable=variable_of(parent),
     )
 
 
-def way_to(asked: AskedPair, frame: Frame) -> str:
-    """How can a site be offset by what another branch, the block `frame`, samples?"""
-    parent = asked.parent
-    binding = asked.function.timeline.before(variable_of(parent), asked.child.statement)
+def way_to(child: Child, parent: Site, frame: Frame) -> str:
+    """How can a child be offset by what another branch, the block `frame`, samples?"""
+    variable = parent.variable or identifier(parent.name)
+    binding = child.function.timeline.before(variable, child.site.statement)
     if parent.variable is not None and binding is None:
         return "drop the pair: it never has one."
     if binding is not None and binding.certain:
@@ -112,90 +128,28 @@ def way_to(asked: AskedPair, frame: Frame) -> str:
     return "bind {variable} in every branch, to 0.0 where '{parent}' isn't sampled."
 
 
-def variable_of(parent: Site) -> str:
-    return parent.variable or identifier(parent.name)
-
-
-def subsampled_apart(asked: AskedPair) -> Problem | None:
-    """``with plate("n", n, subsample_size=m): mu = ...``, and ``a`` elsewhere."""
-    own = {plate.place for frame in asked.child.all_frames for plate in frame.plates}
-    for frame in asked.parent.all_frames:
-        for plate in frame.plates:
-            if plate.subsampled and plate.place not in own:
-                return asked.problem(
-                    "parent-subsampled",
-                    "'{parent}' is in the subsampled plate '{plate}' ({at}) and '{child}' isn't: "
-                    "it would be offset by what was drawn this time",
-                    "sample both under one plate, or drop the pair.",
-                    plate=plate.name,
-                    at=plate.place,
-                )
-    return None
-
-
-def discrete(asked: AskedPair) -> Problem | None:
-    """``k = sample("k", Poisson(3))``, which NumPyro may enumerate."""
-    parent = asked.parent
-    if parent.prior.support.kind != "discrete" or parent.observed:
-        return None
-    return asked.problem(
-        "parent-discrete",
-        "'{parent}' is discrete ({family}): when NumPyro enumerates it, its value has more dims "
-        "than the model shows",
-        "leave it out, or if it is never enumerated, give it as an expression: "
-        '{parent} = {{ value = "{variable}" }}.',
-        asked.pair.named,
-        family=str(parent.prior.family),
-        variable=parent.variable or "...",
-    )
-
-
-def without_a_name(asked: AskedPair) -> Problem | None:
+def without_a_name(child: Child, pair: Pair, parent: Site) -> Iterator[Problem]:
     """``return sample("mu", ...) + 1``: nothing stands for the value of mu.
 
     What a scan gives back has no call of its own that could be given a name.
     """
-    parent = asked.parent
-    in_one_scan = parent.scan is not None and parent.scan == asked.child.scan
+    in_one_scan = parent.scan is not None and parent.scan == child.site.scan
     step = parent.step if in_one_scan and parent.step else parent
     if step.variable is not None:
-        return None
+        return
     if parent.through:
-        return asked.problem(
+        yield about(
+            pair,
             "parent-without-a-name",
             "'{parent}' is sampled by '{helper}', and no name is bound to its value here ({at})",
             f"{VALUE}, with what holds it.",
-            helper=parent.through,
-            at=parent.place,
         )
-    if step.call.nameable and (in_one_scan or parent.scan is None):
-        return None
-    return asked.problem(
-        "parent-without-a-name",
-        "the value of '{parent}' isn't bound to a name: nothing can be offset by it",
-        'make it a statement of its own: {variable} = numpyro.sample("{parent}", ...).',
-        parent.place,
-        variable=identifier(parent.name),
-    )
-
-
-#: The first of these that is broken leaves nothing to be said about the others, nor about `RULES`.
-ORDER_RULES = (
-    sampled_in_several_places,
-    sampled_in_one_call,
-    sampled_in_one_statement,
-    each_by_the_other,
-    sampled_after,
-    in_another_branch,
-)
-
-RULES = (subsampled_apart, discrete, without_a_name)
-
-
-def parent_problems(asked: AskedPair) -> Iterator[Problem]:
-    """Everything that speaks against a site as a parent."""
-    first = next(filter(None, (rule(asked) for rule in ORDER_RULES)), None)
-    if first is not None:
-        yield first
-    else:
-        yield from filter(None, (rule(asked) for rule in RULES))
+    elif not step.call.nameable or (parent.scan is not None and not in_one_scan):
+        yield about(
+            pair,
+            "parent-without-a-name",
+            "the value of '{parent}' isn't bound to a name: nothing can be offset by it",
+            'make it a statement of its own: {variable} = numpyro.sample("{parent}", ...).',
+            parent.place,
+            variable=identifier(parent.name),
+        )

@@ -1,24 +1,88 @@
-"""Reasons why rewrites that are each right can't be made together."""
+"""Reasons why what is asked for, each right by itself, can't be made together.
+
+Two params may have one name, and two rewrites may meet in one statement or at one site.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
-from reparam_rewrite.messages import OfSite, Problem
+from msgspec import Struct
+
+from reparam_rewrite.messages import About, OfSite, Place, Problem
+from reparam_rewrite.plan.children import Child, about
 from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, terms_of
+from reparam_rewrite.survey.functions import Survey
+
+
+class WantedParam(Struct, frozen=True):
+    """A param that a child asks for: where, and what it is, in words and as a value.
+
+    `again` are the words where another coefficient has just been spoken of.
+    """
+
+    name: str
+    place: Place
+    what: str
+    about: About
+    again: str = ""
+
+
+def params_of(child: Child) -> Iterator[WantedParam]:
+    """The params that the generated code has for a child."""
+    own, site = OfSite(child.name), child.name
+    for pair in child.pairs:
+        if pair.coefficient.learn:
+            what = f"of '{pair.parent}' in '{pair.child}'"
+            name, words = pair.coefficient.name, (f"the coefficient {what}", f"that {what}")
+            yield WantedParam(name, pair.place, words[0], pair.about, words[1])
+    learned, by = child.scale_coefficient, child.reparam
+    if learned is not None:
+        yield WantedParam(learned.name, learned.place, f"the scale of '{site}'", own)
+    if by is not None and by.name == "LocScaleReparam" and "centered" not in dict(by.arguments):
+        yield WantedParam(f"{site}_centered", by.place, f"the centring of '{site}'", own)
+
+
+def param_problems(survey: Survey, children: list[Child]) -> Iterator[Problem]:
+    """Two coefficients with ``name = "xi"``, or one that is named like a site of its model.
+
+    That two places of one site, in two branches, share their coefficients is as it should be.
+    """
+    hint = 'give it another name: {{ name = "..." }}, or use {{child}} and {{parent}} in it.'
+    seen: dict[tuple[str, str], WantedParam] = {}  # by function and name
+    for own, group in groupby(children, key=lambda child: child.function.name):
+        others = sorted(survey.together(own) & survey.functions.keys())
+        taken = {name for other in others for name in survey.functions[other].taken}
+        asked = list(group)
+        taken |= {f"{child.name}_base" for child in asked}
+        for param in (param for child in asked for param in params_of(child)):
+            name, parts = param.name, {"what": param.what, "name": param.name}
+            other = next((seen[o, name] for o in others if (o, name) in seen), None)
+            seen.setdefault((own, name), param)
+            if other is not None and other.what != param.what:
+                code, text = "param-named-twice", "{what} would be named '{name}', as {other} is"
+                parts["other"] = other.again or other.what
+            elif other is None and name in taken:
+                code = "param-named-as-a-site"
+                text = "{what} would be named '{name}', which the model has already"
+            else:
+                continue
+            yield Problem(code, param.about, param.place, text, hint, parts)
 
 
 def moved_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
     """``a = sample("a", Normal(sample("b", ...), x))`` with both rewritten, and a's prior moved."""
-    count = Counter(map(part_of, rewrites))
-    for rewrite in rewrites:
+    # By the statement that samples a child, or the part of a conditional expression in that.
+    parts = [(one.function, one.site.statement, one.site.choices) for one in rewrites]
+    count = Counter(parts)
+    for rewrite, part in zip(rewrites, parts, strict=True):
         prior = rewrite.prior if isinstance(rewrite, OffsetRewrite) else None
-        if prior is not None and prior.moved and count[part_of(rewrite)] > 1:
-            yield Problem(
+        if prior is not None and prior.moved and count[part] > 1:
+            yield about(
+                rewrite.site,
                 "prior-moves-from-others",
-                OfSite(rewrite.site.name),
-                rewrite.site.place,
                 "'{site}' shares its statement with another rewritten site, and its prior would "
                 "have to move",
                 "give each a statement of its own.",
@@ -32,20 +96,17 @@ def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
         site = rewrite.site
         if site.through and (site.through, site.name) in own:
             label = next((term.label for term in terms_of(rewrite)), "")
-            yield Problem(
+            way_out = "take '{helper}' out of 'functions'."
+            if label:
+                way_out = (
+                    "drop what it is offset by in one of the two: {label} = false in "
+                    "[sites.{site}.offset], for example."
+                )
+            yield about(
+                site,
                 "offset-twice",
-                OfSite(site.name),
-                site.place,
                 "'{site}' would be offset where '{helper}' is called and again inside of that, "
                 "which NumPyro doesn't do twice",
-                "drop what it is offset by in one of the two: {label} = false in "
-                "[sites.{site}.offset], for example."
-                if label
-                else "take '{helper}' out of 'functions'.",
-                {"helper": site.through, "label": label},
+                way_out,
+                label=label,
             )
-
-
-def part_of(rewrite: Rewrite) -> tuple[str, int, tuple[str, ...]]:
-    """The statement that samples a child, or the part of a conditional expression."""
-    return rewrite.function, rewrite.site.statement, rewrite.site.choices
