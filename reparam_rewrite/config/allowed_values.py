@@ -1,13 +1,13 @@
 """What one value of the config may be, and the words that say why it may not.
 
-Every check returns the value to use or raises `Wrong`; where the value stands is the reader's
-business.
+Every check takes the key and a value of the key's type, and returns the value to use or raises
+`Wrong`; where the value stands is the reader's business.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from keyword import iskeyword
 from math import isfinite
 from types import UnionType
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import msgspec
 
-from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import nearest
 from reparam_rewrite.reparameterizers import REFUSED, REPARAMETERIZERS
 
@@ -49,15 +48,15 @@ def found(value: object) -> str:
 
 def expected(kind: Any) -> str:
     """What values of the type `kind` are in TOML's words."""
-    origin = get_origin(kind)
+    origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return expected(get_args(kind)[0])
+        return expected(args[0])
     if origin is Literal:
-        return _or([f"'{choice}'" for choice in get_args(kind)])
+        return _or([f"'{choice}'" for choice in args])
     if origin in (Union, UnionType):
-        return _or([expected(one) for one in get_args(kind) if one is not msgspec.UnsetType])
+        return _or([expected(one) for one in args])
     if origin is list:
-        return f"{_TOML_WORDS[list]} of {expected(get_args(kind)[0]).partition(' ')[2]}s"
+        return f"{_TOML_WORDS[list]} of {expected(args[0]).partition(' ')[2]}s"
     return "a number" if kind is float else _TOML_WORDS[kind]
 
 
@@ -65,43 +64,54 @@ def _or(words: list[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def _meant(wrong: str, known: Iterable[str]) -> str:
+    """The hint that names what is spelt nearly so, "" if there is nothing."""
+    like = nearest(wrong, known)
+    return f"did you mean '{like[0]}'?" if like else ""
+
+
 def checked(key: str, kind: Any, raw: object) -> Any:
     """The value of `key`, whose type is declared as `kind`, as the program uses it."""
-    declared = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    if key == "coefficient" and get_origin(declared) in (Union, UnionType):
-        return _structure(key, raw)
-    if key == "init" and get_origin(declared) in (Union, UnionType):
-        return _initial(key, raw)
-    check = CHECKS.get(key)
+    declared, *said = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+    check: Callable[[str, Any], Any] | None = next(filter(callable, said), None)
+    if check in (structure, initial):  # which look at values of any type
+        return check(key, raw)
     try:
-        value = msgspec.convert(raw, kind)
+        value = msgspec.convert(raw, declared)
     except msgspec.ValidationError:
-        raise _mistyped(key, kind, raw) from None
+        raise _mistyped(key, declared, raw) from None
     return check(key, value) if check else value
+
+
+def _mistyped(key: str, declared: Any, raw: object) -> Wrong:
+    if isinstance(raw, str) and get_origin(declared) is Literal:
+        hint = _meant(raw, get_args(declared))
+        return Wrong(f"'{key}' must be {expected(declared)}, not '{raw}'", hint)
+    if type(raw) is int and "a number" in expected(declared):
+        return Wrong(f"'{key}' is too large for a float")
+    return Wrong(f"'{key}' must be {expected(declared)}, not {found(raw)}")
 
 
 STRUCTURES = ("elementwise", "shared", "matrix")
 
 
-def _structure(key: str, raw: object) -> str | list[str]:
+def structure(key: str, raw: object) -> str | list[str]:
     """``"elementwise"``, ``"shared"``, ``"matrix"`` or ``["i"]``"""
-    known = _or([f"'{name}'" for name in STRUCTURES] + ["an array of axes"])
-    if isinstance(raw, str):
-        if raw in STRUCTURES:
-            return raw
-        like = nearest(raw, STRUCTURES)
-        hint = f"did you mean '{like[0]}'?" if like else ""
-        raise Wrong(f"'{key}' must be {known}, not '{raw}'", hint)
     if isinstance(raw, list):
         if not raw or not all(isinstance(axis, str) and axis for axis in raw):
             raise Wrong(f"'{key}' must name axes of the child: plates, or sizes as written")
         if len(set(raw)) < len(raw):
             raise Wrong(f"'{key}' names an axis twice")
         return raw
+    if isinstance(raw, str) and raw in STRUCTURES:
+        return raw
+    known = _or([*(f"'{name}'" for name in STRUCTURES), "an array of axes"])
+    if isinstance(raw, str):
+        raise Wrong(f"'{key}' must be {known}, not '{raw}'", _meant(raw, STRUCTURES))
     raise Wrong(f"'{key}' must be {known}, not {found(raw)}")
 
 
-def _initial(key: str, raw: object) -> Any:
+def initial(key: str, raw: object) -> Any:
     """A number, nested arrays of numbers as tuples, or the name of an .npz."""
     if isinstance(raw, str):
         if not raw.endswith(".npz") or raw == ".npz" or set(raw) & set("/\\"):
@@ -111,8 +121,7 @@ def _initial(key: str, raw: object) -> Any:
             raise Wrong(f"'{key}' names a file whose name can't stand in code")
         return raw
     if isinstance(raw, list):
-        value, _ = _array(key, raw)
-        return value
+        return _array(key, raw)[0]
     return finite(key, checked(key, float, raw))
 
 
@@ -124,26 +133,48 @@ def _array(key: str, raw: list[Any]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
         raise Wrong(f"'{key}' {what}", "give a number for every element of the child.")
     if not rows[0]:
         return tuple(finite(key, checked(key, float, one)) for one in raw), (len(raw),)
-    parts = [_array(key, one) for one in raw]
-    if len({shape for _, shape in parts}) > 1:
+    parts, shapes = zip(*(_array(key, one) for one in raw), strict=True)
+    if len(set(shapes)) > 1:
         raise Wrong(f"'{key}' has rows of different lengths")
-    return tuple(part for part, _ in parts), (len(raw), *parts[0][1])
-
-
-def _mistyped(key: str, kind: Any, raw: object) -> Wrong:
-    declared = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    if isinstance(raw, str) and get_origin(declared) is Literal:
-        like = nearest(raw, get_args(declared))
-        hint = f"did you mean '{like[0]}'?" if like else ""
-        return Wrong(f"'{key}' must be {expected(kind)}, not '{raw}'", hint)
-    if type(raw) is int and "a number" in expected(kind):
-        return Wrong(f"'{key}' is too large for a float")
-    return Wrong(f"'{key}' must be {expected(kind)}, not {found(raw)}")
+    return parts, (len(raw), *shapes[0])
 
 
 def finite(key: str, value: float) -> float:
     if not isfinite(value):
         raise Wrong(f"'{key}' must be a finite number, not {value}")
+    return value
+
+
+def power(key: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise Wrong(f"a power must be from 0 to 1, not {value}")
+    return value
+
+
+def power_start(key: str, value: float) -> float:
+    return power(key, finite(key, value))
+
+
+def center(key: str, value: float | str) -> float | str:
+    return expression(key, value) if isinstance(value, str) else finite(key, value)
+
+
+def factor(key: str, value: float | str) -> float | str:
+    """What a site is multiplied by."""
+    if isinstance(value, str):
+        return expression(key, value)
+    if finite(key, value) <= 0:
+        raise Wrong(f"'{key}' must be above 0, not {value}")
+    return value
+
+
+def dims(key: str, value: int | list[int]) -> int | list[int]:
+    axes = value if isinstance(value, list) else [value]
+    if not axes or len(set(axes)) < len(axes):
+        raise Wrong(f"'{key}' must name at least one axis, and each once")
+    for dim in axes:
+        if dim >= 0:
+            raise Wrong(f"'{key}' counts from the right: -1 is the last axis, not {dim}")
     return value
 
 
@@ -212,42 +243,14 @@ def _quietly_parsed(source: str) -> ast.Expression:
         return ast.parse(source, mode="eval")
 
 
-def _center(key: str, value: float | str) -> float | str:
-    return expression(key, value) if isinstance(value, str) else finite(key, value)
-
-
-def _scale(key: str, value: float | str) -> float | str:
-    if isinstance(value, str):
-        return expression(key, value)
-    if finite(key, value) <= 0:
-        raise Wrong(f"'{key}' must be above 0, not {value}")
-    return value
-
-
-def _dim(key: str, value: int | list[int]) -> int | list[int]:
-    dims = value if isinstance(value, list) else [value]
-    if not dims or len(set(dims)) < len(dims):
-        raise Wrong(f"'{key}' must name at least one axis, and each once")
-    for dim in dims:
-        if dim >= 0:
-            raise Wrong(f"'{key}' counts from the right: -1 is the last axis, not {dim}")
-    return value
-
-
-def in_unit_interval(value: float) -> float:
-    if not 0 <= value <= 1:
-        raise Wrong(f"a power must be from 0 to 1, not {value}")
-    return value
-
-
-def _reparameterizer(key: str, value: str) -> str:
+def reparameterizer(key: str, value: str) -> str:
     if value in REFUSED:
         raise Wrong(f"{value} can't be used: {REFUSED[value]}")
     if value not in REPARAMETERIZERS:
-        like = nearest(value, REPARAMETERIZERS)
-        known = ", ".join(REPARAMETERIZERS)
-        hint = f"did you mean '{like[0]}'?" if like else f"there are {known}."
-        raise Wrong(f"there is no reparameterizer '{value}'", hint)
+        known = f"there are {', '.join(REPARAMETERIZERS)}."
+        raise Wrong(
+            f"there is no reparameterizer '{value}'", _meant(value, REPARAMETERIZERS) or known
+        )
     return value
 
 
@@ -260,20 +263,6 @@ def reparam_argument(name: str, key: str) -> str:
     return key
 
 
-CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "init": finite,
-    "name": template,
-    "value": expression,
-    "center": _center,
-    "scale": _scale,
-    "dim": _dim,
-    **{basis.setting.name: finite for basis in BASES.values() if basis.setting.type is float},
-    "reparam": _reparameterizer,
-    "transform": expression,
-}
-"""What a key's type alone does not say, by key."""
-
-
 def site_key(name: str) -> str:
     """The name of a site, or a glob of several."""
     if not name:
@@ -283,14 +272,10 @@ def site_key(name: str) -> str:
 
 def site_name(name: str) -> str:
     """The name of one site."""
-    if is_glob(site_key(name)):
+    if set(site_key(name)) & set("*?["):
         hint = f"only [sites.<site>] takes a glob; name each of the sites that '{name}' is for."
         raise Wrong(f"'{name}' is a glob, and one site must be named here", hint)
     return name
-
-
-def is_glob(name: str) -> bool:
-    return any(char in name for char in "*?[")
 
 
 def function_name(name: str) -> str:

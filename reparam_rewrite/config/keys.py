@@ -1,11 +1,11 @@
-"""The typed definition of the config: the tables as TOML writes them, and the values they become.
+"""The config: its tables as TOML writes them, and the values that they become.
 
-`ConfigTable`, `SiteTable`, `ParentTable` and `Settings` say which keys there are, of what type and
-with what meaning; reading, the lists of valid keys in messages and a JSON Schema all come from
-them. A new setting is one field of `Settings`.
+`ConfigTable`, `SiteTable`, `ParentTable`, `Settings` and the tables in them say which keys there
+are, of what type and with what meaning; reading, the lists of valid keys in messages and the JSON
+Schema all come from them. A new setting is one field of `Settings` and its line above.
 
-What a value must be besides stands with its type, as a JSON Schema says it; the reader has the same
-rules in `allowed_values`, with the words for a person.
+What a value must be besides stands in its type: as the schema says it, and the check of
+`allowed_values` that says it in words.
 
 `Config`, `SiteRule`, `ParentRule` and `Named` are what the rest of the program reads.
 """
@@ -17,256 +17,210 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 
 from reparam_rewrite.bases import BASES, KindName
-from reparam_rewrite.config.toml_places import header
-from reparam_rewrite.messages import Named, Place, listed, nearest
+from reparam_rewrite.config import allowed_values as check
+from reparam_rewrite.messages import Named, Place
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
-
-Keys = tuple[str, ...]
 
 #: A part of a dotted name: no digit first, and of ASCII only letters, digits and underscores; which
 #: other characters a name has is for Python to say.
 _PART = r"(?![0-9])[^\s!-/:-@\[-\^`{-~]+"
-
-Expression = Annotated[str, Meta(extra_json_schema={"pattern": r"\S"})]
-SiteName = Annotated[str, Meta(extra_json_schema={"pattern": r"^[^*?\[]+$"})]
-FunctionName = Annotated[str, Meta(extra_json_schema={"pattern": rf"^{_PART}(\.{_PART})*$"})]
-#: Only {child} and {parent} are filled in; other braces are doubled.
-Template = Annotated[
-    str,
-    Meta(extra_json_schema={"pattern": r"^([^{}]|\{\{|\}\}|\{child\}|\{parent\})+$"}),
-]
-#: A file beside the generated one.
-ArrayFile = Annotated[str, Meta(extra_json_schema={"pattern": r"^[^/\\{}]+\.npz$"})]
-#: Nested arrays are not looked into.
-Numbers = Annotated[
-    list[Any],
-    Meta(extra_json_schema={"minItems": 1, "items": {"type": ["number", "array"]}}),
-]
+_TEMPLATE = r"^([^{}]|\{\{|\}\}|\{child\}|\{parent\})+$"
+_NUMBERS = {"minItems": 1, "items": {"type": ["number", "array"]}}  # nested arrays as they are
 _ONCE_EACH = {"minItems": 1, "uniqueItems": True}
-SiteNames = Annotated[list[SiteName], Meta(extra_json_schema=_ONCE_EACH)]
-FunctionNames = Annotated[list[FunctionName], Meta(extra_json_schema=_ONCE_EACH)]
-AxisNames = Annotated[
-    list[Annotated[str, Meta(extra_json_schema={"minLength": 1})]],
-    Meta(extra_json_schema=_ONCE_EACH),
+#: What only a label may be: a name with a wildcard, of a parent that is given by its value.
+_LABEL = {r"[*?\[]": {"$ref": "#/$defs/ParentTable", "required": ["value"]}}
+_PARENTS = {
+    "minProperties": 1,
+    "propertyNames": {"minLength": 1},
+    "patternProperties": _LABEL,
+}
+
+
+def _says(**schema: Any) -> Meta:
+    """What a JSON Schema says of values besides their type."""
+    return Meta(extra_json_schema=schema)
+
+
+Expression = Annotated[str, _says(pattern=r"\S"), check.expression]
+SiteName = Annotated[str, _says(pattern=r"^[^*?\[]+$")]
+SiteNames = Annotated[list[SiteName], _says(**_ONCE_EACH)]
+FunctionName = Annotated[str, _says(pattern=rf"^{_PART}(\.{_PART})*$")]
+FunctionNames = Annotated[list[FunctionName], _says(**_ONCE_EACH)]
+ClassName = Annotated[str, _says(enum=list(REPARAMETERIZERS)), check.reparameterizer]
+#: Only {child} and {parent} are filled in; other braces are doubled.
+Template = Annotated[str, _says(pattern=_TEMPLATE), check.template]
+AxisNames = Annotated[list[Annotated[str, _says(minLength=1)]], _says(**_ONCE_EACH)]
+Structure = Annotated[Literal["elementwise", "shared", "matrix"] | AxisNames, check.structure]
+Shared = Literal["elementwise", "shared"]
+#: An .npz is beside the generated file.
+Initial = Annotated[
+    float
+    | Annotated[list[Any], _says(**_NUMBERS)]
+    | Annotated[str, _says(pattern=r"^[^/\\{}]+\.npz$")],
+    check.initial,
 ]
-Positive = Annotated[float, Meta(extra_json_schema={"exclusiveMinimum": 0})]
-Share = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": 1})]
-#: An axis, counted from the right.
-Dim = Annotated[int, Meta(extra_json_schema={"maximum": -1})]
+Center = Annotated[float | Expression, check.center]
+Positive = Annotated[float, _says(exclusiveMinimum=0), check.finite]
+Factor = Annotated[Positive | Expression, check.factor]
+Power = Annotated[float, _says(minimum=0, maximum=1), check.power]
+PowerStart = Annotated[float, _says(minimum=0, maximum=1), check.power_start]
+#: Axes, counted from the right.
+Dim = Annotated[int, _says(maximum=-1)]
+Dims = Annotated[Dim | Annotated[list[Dim], _says(**_ONCE_EACH)], check.dims]
+
+#: The default of a key that stands for nothing where it isn't given.
+_NOTHING: Any = UNSET
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one offset is made. Valid in [defaults], for a site and for a parent."""
-
-    coefficient: Annotated[
-        Literal["elementwise", "shared", "matrix"] | AxisNames,
-        Meta(
-            description="One coefficient per element of the child, one scalar, one per element "
-            "of the named axes, or a weight for every pair of elements."
-        ),
-    ] = "elementwise"
-    init: Annotated[
-        float | Numbers | ArrayFile,
-        Meta(
-            description="The coefficient's initial value: 0 is the model as written. A number, an "
-            "array of one for each element, or an .npz that has the array by the param's name."
-        ),
-    ] = 0.0
-    learn: Annotated[
-        bool, Meta(description="False writes the initial value as a literal, not a param.")
-    ] = True
-    reduce: Annotated[
-        Literal["mean", "sum", "error"],
-        Meta(description="What happens to a parent's axis that the child lacks."),
-    ] = "mean"
-    name: Annotated[
-        Template, Meta(description="The coefficient's param site, from {child} and {parent}.")
-    ] = "xi_{child}_{parent}"
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the config. Below a blank line, its docstring has a line or two for each key."""
 
 
-class ParentTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[sites.<child>.offset.<parent>]: one offset."""
+class Settings(Table, frozen=True):
+    """How one offset is made. Valid in [defaults], for a site and for a parent.
 
-    value: Annotated[
-        Expression | UnsetType,
-        Meta(description="A Python expression to offset by, where it is not a site's value."),
-    ] = UNSET
-    center: Annotated[
-        float | Expression | UnsetType,
-        Meta(description="A number or a Python expression that is subtracted from the parent."),
-    ] = UNSET
+    coefficient: One coefficient per element of the child, one scalar, one per element of the named
+        axes, or a weight for every pair of elements.
+    init: The coefficient's initial value: 0 is the model as written. A number, an array of one for
+        each element, or an .npz that has the array by the param's name.
+    learn: False writes the initial value as a literal, not a param.
+    reduce: What happens to a parent's axis that the child lacks.
+    name: The coefficient's param site, from {child} and {parent}.
+    """
 
-
-class PowerTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A learned power, in [0, 1]: 0 is the site as written, 1 non-centred."""
-
-    init: Annotated[Share, Meta(description="Where it starts, from 0 to 1.")] = 0.5
-    coefficient: Annotated[
-        Literal["elementwise", "shared"], Meta(description="One per element, or one for all.")
-    ] = "shared"
-    name: Annotated[Template, Meta(description="The param site.")] = "power_{child}_{parent}"
+    coefficient: Structure = "elementwise"
+    init: Initial = 0.0
+    learn: bool = True
+    reduce: Literal["mean", "sum", "error"] = "mean"
+    name: Template = "xi_{child}_{parent}"
 
 
-class ScaleTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A learned scale, or with `by` a power of a site's value."""
+class ParentTable(Settings, frozen=True):
+    """[sites.<child>.offset.<parent>]: one offset.
 
-    init: Annotated[Positive, Meta(description="Where a learned scale starts, above 0.")] = 1.0
-    coefficient: Annotated[
-        Literal["elementwise", "shared"], Meta(description="One per element, or one for all.")
-    ] = "elementwise"
-    name: Annotated[Template, Meta(description="The param site.")] = "scale_{child}"
-    by: Annotated[
-        SiteName | UnsetType, Meta(description="The site whose value the child is divided by.")
-    ] = UNSET
-    power: Annotated[
-        Share | PowerTable | UnsetType,
-        Meta(description="To which power: a number from 0 to 1, or a table to learn it."),
-    ] = UNSET
+    value: A Python expression to offset by, where it is not a site's value.
+    center: A number or a Python expression that is subtracted from the parent.
+    """
+
+    value: Expression = _NOTHING
+    center: Center = _NOTHING
 
 
-class AnyBasisTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A basis without what only some kinds can be told."""
+class PowerTable(Table, frozen=True):
+    """A learned power, in [0, 1]: 0 is the site as written, 1 non-centred.
 
-    kind: Annotated[KindName, Meta(description="Which basis.")]
-    dim: Annotated[
-        Dim | Annotated[list[Dim], Meta(extra_json_schema=_ONCE_EACH)],
-        Meta(description="The axis, from the right, or several: -1 is the last one of the site."),
-    ] = -1
+    init: Where it starts, from 0 to 1.
+    coefficient: One per element, or one for all.
+    name: The param site.
+    """
+
+    init: PowerStart = 0.5
+    coefficient: Shared = "shared"
+    name: Template = "power_{child}_{parent}"
+
+
+class ScaleTable(Table, frozen=True):
+    """A learned scale, or with `by` a power of a site's value.
+
+    init: Where a learned scale starts, above 0.
+    coefficient: One per element, or one for all.
+    name: The param site.
+    by: The site whose value the child is divided by.
+    power: To which power: a number from 0 to 1, or a table to learn it.
+    """
+
+    init: Positive = 1.0
+    coefficient: Shared = "elementwise"
+    name: Template = "scale_{child}"
+    by: SiteName = _NOTHING
+    power: Power | PowerTable = _NOTHING
 
 
 if TYPE_CHECKING:
-    BasisTable = AnyBasisTable
+    BasisTable = Table
 else:
+    _SETTINGS = [basis.setting for basis in BASES.values()]
+    _TYPES = {float: Annotated[float, check.finite], bool: bool}
     BasisTable = msgspec.defstruct(
         "BasisTable",
         [
-            (name, Annotated[kind, Meta(description=description)], default)
-            for name, kind, default, description in (basis.setting for basis in BASES.values())
+            ("kind", KindName),
+            ("dim", Dims, -1),
+            *((one.name, _TYPES[one.type], one.default) for one in _SETTINGS),
         ],
-        bases=(AnyBasisTable,),
-        namespace={"__doc__": "A basis with settings of its own."},
+        bases=(Table,),
+        namespace={
+            "__doc__": "A basis with settings of its own.\n\n"
+            "    kind: Which basis.\n"
+            "    dim: The axis, from the right, or several: -1 is the last one of the site.\n"
+            + "".join(f"    {one.name}: {one.description}\n" for one in _SETTINGS)
+        },
         module=__name__,
         frozen=True,
-        kw_only=True,
-        forbid_unknown_fields=True,
     )
 
 
-#: What only a label may be: a name with a wildcard, of a parent that is given by its value.
-_LABEL = {r"[*?\[]": {"$ref": "#/$defs/ParentTable", "required": ["value"]}}
-Parents = Annotated[
-    dict[str, Annotated[bool, Meta(extra_json_schema={"const": False})] | ParentTable],
-    Meta(
-        extra_json_schema={
-            "minProperties": 1,
-            "propertyNames": {"minLength": 1},
-            "patternProperties": _LABEL,
-        }
-    ),
-]
-ClassName = Annotated[str, Meta(extra_json_schema={"enum": list(REPARAMETERIZERS)})]
+Parents = Annotated[dict[str, Annotated[bool, _says(const=False)] | ParentTable], _says(**_PARENTS)]
 
 
-class SiteTable(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[sites.<child>]: one reparameterized site."""
+class SiteTable(Settings, frozen=True):
+    """[sites.<child>]: one reparameterized site.
 
-    offset: Annotated[
-        SiteName | SiteNames | Parents | UnsetType,
-        Meta(description="A parent, several, or a table of them; false drops one of the chain."),
-    ] = UNSET
-    scale: Annotated[
-        Positive | Expression | ScaleTable | UnsetType,
-        Meta(description="What the child is multiplied by, before the offset is added."),
-    ] = UNSET
-    basis: Annotated[
-        KindName | BasisTable | UnsetType,
-        Meta(description="The basis that axes are sampled in, the last one or those of `dim`."),
-    ] = UNSET
-    reparam: Annotated[
-        ClassName | UnsetType,
-        Meta(description="Another reparameterizer of numpyro.infer.reparam, by its class name."),
-    ] = UNSET
-    args: Annotated[
-        dict[str, Any] | UnsetType, Meta(description="The arguments of that reparameterizer.")
-    ] = UNSET
-    transform: Annotated[
-        Expression | UnsetType, Meta(description='The transform of reparam = "ExplicitReparam".')
-    ] = UNSET
+    offset: A parent, several, or a table of them; false drops one of the chain.
+    scale: What the child is multiplied by, before the offset is added.
+    basis: The basis that axes are sampled in, the last one or those of `dim`.
+    reparam: Another reparameterizer of numpyro.infer.reparam, by its class name.
+    args: The arguments of that reparameterizer.
+    transform: The transform of reparam = "ExplicitReparam".
+    """
+
+    offset: SiteName | SiteNames | Parents = _NOTHING
+    scale: Positive | Expression | ScaleTable = _NOTHING
+    basis: KindName | BasisTable = _NOTHING
+    reparam: ClassName = _NOTHING
+    args: dict[str, Any] = _NOTHING
+    transform: Expression = _NOTHING
 
 
-class VerifyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[verify]: how the models are called when they are compared."""
+class VerifyTable(Table, frozen=True):
+    """[verify]: how the models are called when they are compared.
 
-    args: Annotated[
-        Expression | UnsetType,
-        Meta(
-            description='"example.py:example_args", which gives (args, kwargs), or an expression.'
-        ),
-    ] = UNSET
-    predict_args: Annotated[
-        Expression | UnsetType,
-        Meta(description="The arguments of a prediction from draws, as `args` has those of a fit."),
-    ] = UNSET
-    function: Annotated[
-        FunctionName | UnsetType,
-        Meta(description="The function to call, where several may be the model."),
-    ] = UNSET
+    args: "example.py:example_args", which gives (args, kwargs), or an expression.
+    predict_args: The arguments of a prediction from draws, as `args` has those of a fit.
+    function: The function to call, where several may be the model.
+    """
+
+    args: Annotated[str, _says(pattern=r"\S")] = _NOTHING
+    predict_args: Annotated[str, _says(pattern=r"\S")] = _NOTHING
+    function: FunctionName = _NOTHING
 
 
-class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
+class ConfigTable(Table, frozen=True):
+    """The whole file.
 
-    functions: Annotated[
-        FunctionNames | UnsetType,
-        Meta(description="The functions to rewrite; those that sample the sites if not given."),
-    ] = UNSET
-    chain: Annotated[
-        list[str | list[str]] | UnsetType,
-        Meta(description="Sites that are each offset by all of them that were sampled before."),
-    ] = UNSET
-    defaults: Annotated[Settings | UnsetType, Meta(description="For every offset.")] = UNSET
-    axes: Annotated[
-        dict[str, Annotated[list[str], Meta(extra_json_schema={"uniqueItems": True})]] | UnsetType,
-        Meta(description="By site name, what its axes are called, from left to right."),
-    ] = UNSET
-    sites: Annotated[
-        Annotated[dict[str, SiteTable], Meta(extra_json_schema={"propertyNames": {"minLength": 1}})]
-        | UnsetType,
-        Meta(description="By site name."),
-    ] = UNSET
-    verify: Annotated[VerifyTable | UnsetType, Meta(description="For the command `verify`.")] = (
-        UNSET
-    )
+    functions: The functions to rewrite; those that sample the sites if not given.
+    chain: Sites that are each offset by all of them that were sampled before.
+    defaults: For every offset.
+    axes: By site name, what its axes are called, from left to right.
+    sites: By site name.
+    verify: For the command `verify`.
+    """
+
+    functions: FunctionNames = _NOTHING
+    chain: list[str | list[str]] = _NOTHING
+    defaults: Settings = _NOTHING
+    axes: dict[str, Annotated[list[str], _says(uniqueItems=True)]] = _NOTHING
+    sites: Annotated[dict[str, SiteTable], _says(propertyNames={"minLength": 1})] = _NOTHING
+    verify: VerifyTable = _NOTHING
 
 
 @cache
 def keys_of(table: type[msgspec.Struct]) -> Mapping[str, Any]:
     """The keys of a table and the type of each value."""
     return {field.name: field.type for field in msgspec.structs.fields(table)}
-
-
-def hint_for_unknown(key: str, value: object, above: Keys, table: type[msgspec.Struct]) -> str:
-    """What was probably meant by a `key` that `table`, which stands at `above`, does not have.
-
-    A known key may be in the wrong table: in TOML a key belongs to the header before it, so that
-    `chain` below `[defaults]` is a key of `defaults`.
-    """
-    if key in keys_of(ConfigTable):
-        return f"'{key}' goes to the top of the file, before the first [table]."
-    if key in keys_of(Settings):
-        return f"'{key}' goes in [defaults], [sites.<site>] or the table of a parent."
-    if key in keys_of(SiteTable):
-        return f"'{key}' goes in [sites.<site>]."
-    if key in keys_of(ParentTable):
-        return f"'{key}' goes in the table of a parent, in [sites.<site>.offset]."
-    if like := nearest(key, keys_of(table)):
-        return f"did you mean '{like[0]}'?"
-    if table is SiteTable and isinstance(value, dict):
-        return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
-    return f"the valid keys are {listed(keys_of(table), limit=20)}."
 
 
 class ParentRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -370,10 +324,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The .npz files that have coefficients, each once, and where it is named first."""
         said: list[Any] = [self.defaults.init]
         for site in self.sites.values():
-            said += [
-                table.get("init")
-                for table in (site.overrides, *(p.overrides for p in site.parents))
-            ]
+            said.append(site.overrides.get("init"))
+            said += [parent.overrides.get("init") for parent in site.parents]
         found = {}
         for name in said:
             if isinstance(name, str) and name not in found:
@@ -397,22 +349,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def rule(self, child: str, parent: str) -> ParentRule | None:
         """What an `offset` says of the pair; None where only a chain makes it."""
-        site = self.sites.get(child)
-        if site is None:
-            return None
-        return next((rule for rule in site.parents if rule.parent == parent), None)
+        rules = self.sites[child].parents if child in self.sites else ()
+        return next((rule for rule in rules if rule.parent == parent), None)
 
     def settings(self, child: str, parent: str) -> Settings:
         """The settings of one pair: [defaults], then the site's, then the parent's own."""
-        site = self.sites.get(child)
         rule = self.rule(child, parent)
-        overrides = {**(site.overrides if site else {}), **(rule.overrides if rule else {})}
-        return msgspec.structs.replace(self.defaults, **overrides)
+        overrides = rule.overrides if rule else {}
+        return msgspec.structs.replace(self.settings_of_site(child), **overrides)
 
     def settings_of_site(self, child: str) -> Settings:
         """The settings of a site: [defaults], then its own."""
-        site = self.sites.get(child)
-        return msgspec.structs.replace(self.defaults, **(site.overrides if site else {}))
+        overrides = self.sites[child].overrides if child in self.sites else {}
+        return msgspec.structs.replace(self.defaults, **overrides)
 
     def place_of_pair(self, child: str, parent: str) -> Place:
         """The most specific place that asks for the pair.
@@ -420,16 +369,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         The parent in the child's `offset`, else the child's entry in a chain that has both, else
         whatever else names the child, else the start of the file.
         """
-        rule = self.rule(child, parent)
-        if rule is not None:
+        if rule := self.rule(child, parent):
             return rule.place
         chains = self.chains_of.get(child, [])
-        with_parent = [c for c in chains if parent in {entry.name for entry in c}]
-        if chains:
-            first = (with_parent or chains)[0]
-            return next(entry.place for entry in first if entry.name == child)
-        site = self.sites.get(child)
-        return site.place if site else Place(self.path, 1, 1)
+        both = [chain for chain in chains if parent in {entry.name for entry in chain}]
+        for chain in both or chains:
+            return next(entry.place for entry in chain if entry.name == child)
+        return self.sites[child].place if child in self.sites else Place(self.path, 1, 1)
 
 
 def line_of(text: str, line: int) -> str:

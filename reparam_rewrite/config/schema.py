@@ -8,7 +8,9 @@ the files that are shipped.
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.config.keys import ConfigTable, Settings, SiteName, keys_of
+from reparam_rewrite.config.keys import ConfigTable, Settings, SiteName, Table, keys_of
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
 Schema = dict[str, Any]
@@ -28,27 +30,30 @@ FOLDER = Path(__file__).parents[1] / "schemas"
 
 FilePath = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
 
-
-class TargetTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[[tool.reparam-rewrite.targets]]: what is generated, of what. Paths are from this file."""
-
-    model: Annotated[
-        FilePath,
-        Meta(description="The plain model, a Python file or a notebook; or a glob of several."),
-    ]
-    config: Annotated[
-        FilePath,
-        Meta(description="The offsets: one TOML file for all, or a glob with the model's part."),
-    ]
-    output: Annotated[
-        FilePath, Meta(description="The file to generate, with the wildcards of the model's glob.")
-    ]
+#: What stands before the description of a value, unless that may be left out without a default.
+BOUNDS = ("pattern", "minLength", "minimum", "maximum", "exclusiveMinimum")
 
 
-class ToolTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[tool.reparam-rewrite]: what `reparam-rewrite` does without a model."""
+class TargetTable(Table, frozen=True):
+    """[[tool.reparam-rewrite.targets]]: what is generated, of what. Paths are from this file.
 
-    targets: Annotated[list[TargetTable], Meta(description="The files to keep up to date.")] = []
+    model: The plain model, a Python file or a notebook; or a glob of several.
+    config: The offsets: one TOML file for all, or a glob with the model's part.
+    output: The file to generate, with the wildcards of the model's glob.
+    """
+
+    model: FilePath
+    config: FilePath
+    output: FilePath
+
+
+class ToolTable(Table, frozen=True):
+    """[tool.reparam-rewrite]: what `reparam-rewrite` does without a model.
+
+    targets: The files to keep up to date.
+    """
+
+    targets: list[TargetTable] = msgspec.field(default_factory=list)
 
 
 def config_schema() -> Schema:
@@ -58,13 +63,15 @@ def config_schema() -> Schema:
     for key in keys_of(Settings):  # below [defaults], it says what is the default
         for table in ("SiteTable", "ParentTable"):
             del tables[table]["properties"][key]["default"]
-    found |= {
-        "anyOf": [
-            {"required": ["chain"]},
-            {"required": ["sites"], "properties": {"sites": {"minProperties": 1}}},
-        ]
-    }
-    tables["ConfigTable"]["properties"]["chain"] = chain(tables["ConfigTable"])
+    found["anyOf"] = [
+        {"required": ["chain"]},
+        {"required": ["sites"], "properties": {"sites": {"minProperties": 1}}},
+    ]
+    keys = tables["ConfigTable"]["properties"]
+    one = {"type": "array", "minItems": 2, "uniqueItems": True}
+    one["items"] = msgspec.json.schema(SiteName)
+    several = {"type": "array", "items": one}
+    keys["chain"] = {"description": keys["chain"]["description"], "anyOf": [one, several]}
     for add_rules in (site_rules, scale_rules, basis_rules):
         add_rules(tables)
     return found
@@ -75,31 +82,36 @@ def targets_schema() -> Schema:
     return schema_of(ToolTable, "reparam-rewrite: targets")
 
 
-def schema_of(table: type[msgspec.Struct], title: str) -> Schema:
-    """What msgspec says of a table, with a title of its own for each of the tables in it."""
+def schema_of(table: type[Table], title: str) -> Schema:
+    """What msgspec says of a table, with what the tables in it and their keys are about."""
     found = msgspec.json.schema(table)
-    for inner in found["$defs"].values():
-        head, colon, rest = inner["description"].partition(": ")
+    about = descriptions(Table)
+    for name, inner in found["$defs"].items():
+        head, colon, rest = about[name].partition(": ")
         if colon and head.startswith("["):
             inner |= {"title": head, "description": rest[:1].upper() + rest[1:]}
         else:
             inner.pop("title")
+            inner["description"] = head + colon + rest
+        for key, value in inner["properties"].items():
+            is_first = "default" in value or key in inner["required"]
+            bounds = {bound: value[bound] for bound in value if is_first and bound in BOUNDS}
+            inner["properties"][key] = {**bounds, "description": about[f"{name}.{key}"], **value}
         if not inner["required"]:
             del inner["required"]
     return {"$schema": DRAFT, "title": title, **found}
 
 
-def chain(table: Schema) -> Schema:
-    """One chain of names, or several; none says that nothing is meant."""
-    one = {
-        "type": "array",
-        "minItems": 2,
-        "uniqueItems": True,
-        "items": msgspec.json.schema(SiteName),
-    }
-    description = table["properties"]["chain"]["description"]
-    several = {"type": "array", "items": one}
-    return {"description": description, "anyOf": [one, several]}
+def descriptions(table: type[Table], above: dict[str, str] | None = None) -> dict[str, str]:
+    """What the docstrings of tables say: of ``SiteTable`` itself, and of ``SiteTable.scale``."""
+    head, _, rest = inspect.cleandoc(table.__doc__ or "").partition("\n\n")
+    pairs = re.findall(r"^(\w+): (.*(?:\n    .*)*)", rest, re.MULTILINE)
+    keys = {**(above or {}), **{key: re.sub(r"\n +", " ", text) for key, text in pairs}}
+    name = table.__name__
+    found = {name: head, **{f"{name}.{key}": text for key, text in keys.items()}}
+    for inner in table.__subclasses__():
+        found |= descriptions(inner, keys)
+    return found
 
 
 def without(*keys: str) -> Schema:

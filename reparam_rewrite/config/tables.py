@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import msgspec
-
 from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config.allowed_values import (
     Wrong,
     checked,
     found,
     function_name,
-    in_unit_interval,
     reparam_argument,
     site_key,
     site_name,
@@ -27,10 +24,14 @@ from reparam_rewrite.config.keys import (
     AxesRule,
     BasisRule,
     BasisTable,
+    ClassName,
     Config,
     ConfigTable,
+    Expression,
+    Factor,
     ParentRule,
     ParentTable,
+    Power,
     PowerTable,
     ReparamRule,
     ScaleRule,
@@ -38,14 +39,14 @@ from reparam_rewrite.config.keys import (
     Settings,
     SiteRule,
     SiteTable,
+    Table,
     VerifyRule,
     VerifyTable,
-    hint_for_unknown,
     keys_of,
     line_of,
 )
 from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header
-from reparam_rewrite.messages import Diagnostic, Named, Place, nearest
+from reparam_rewrite.messages import Diagnostic, Named, Place, listed, nearest
 
 Value = TypeVar("Value")
 Keys = tuple[str, ...]
@@ -67,14 +68,15 @@ class Reader:
 
     def config(self) -> Config:
         """The config, incomplete where there are `problems`."""
-        self.unknown_keys((), self.raw, ConfigTable)
+        self.refuse_unknown((), self.raw, ConfigTable)
         chains = self.chains()
         if not self.problems:
-            self.companions = _companions(chains)
+            self.companions = {}
+            for names in ({entry.name for entry in chain} for chain in chains):
+                for name in names:
+                    self.companions.setdefault(name, set()).update(names - {name})
         functions = self.functions()
-        in_defaults = self.table("defaults")
-        self.unknown_keys(("defaults",), in_defaults, Settings)
-        defaults = self.settings(("defaults",), in_defaults, Settings)
+        defaults = self.given(("defaults",), self.table("defaults"), Settings)
         rules = [self.site(name, raw) for name, raw in self.table("sites").items()]
         if not (self.problems or chains or rules) and self.raw.get("chain") != []:
             self.wrong(
@@ -95,52 +97,46 @@ class Reader:
 
     def axes(self) -> dict[str, AxesRule]:
         """``axes = { A = ["i", "t"] }``"""
-        found = {}
+        rules = {}
         for site, raw in self.table("axes").items():
-            place = self.value_place("axes", site)
+            place = self.at("axes", site)
             if not isinstance(raw, list) or not all(isinstance(name, str) for name in raw):
                 message = f"the axes of '{site}' must be an array of strings"
                 self.wrong(place, message, f'write {site} = ["i", "t"].')
             elif len(set(raw)) < len(raw):
                 self.wrong(place, f"the axes of '{site}' have one name twice")
             else:
-                found[site] = AxesRule(place=place, names=tuple(raw))
-        return found
+                rules[site] = AxesRule(place=place, names=tuple(raw))
+        return rules
 
     def verify(self) -> VerifyRule:
         """``[verify]`` with ``args``, ``predict_args`` and ``function``"""
-        raw = self.table("verify")
-        self.unknown_keys(("verify",), raw, VerifyTable)
-        given = self.values(("verify",), raw, VerifyTable)
+        given = self.given(("verify",), self.table("verify"), VerifyTable)
         for key, value in given.items():
-            place = self.value_place("verify", key)
             if not value.strip():
-                self.wrong(place, f"'{key}' is empty")
+                self.wrong(self.at("verify", key), f"'{key}' is empty")
             elif key == "function":
-                self.attempt(place, function_name, value)
+                self.attempt(self.at("verify", key), function_name, value)
         return VerifyRule(**given)
 
     def functions(self) -> tuple[Named, ...]:
         raw = self.raw.get("functions")
         if raw is None:
             return ()
-        place = self.value_place("functions")
         if not isinstance(raw, list):
             message = f"'functions' must be an array of strings, not {found(raw)}"
-            self.wrong(place, message, 'write functions = ["model"].')
+            self.wrong(self.at("functions"), message, 'write functions = ["model"].')
             return ()
         if not raw:
             hint = "leave it out to rewrite the only function that samples the sites."
-            self.wrong(place, "'functions' is empty", hint)
-        return self.names(("functions",), raw, "functions", function_name)
+            self.wrong(self.at("functions"), "'functions' is empty", hint)
+        return self.names(("functions",), raw, function_name)
 
     def chains(self) -> tuple[tuple[Named, ...], ...]:
-        raw = self.raw.get("chain")
-        if raw is None:
-            return ()
+        raw = self.raw.get("chain", [])
         if not isinstance(raw, list):
             message = f"'chain' must be an array, not {found(raw)}"
-            self.wrong(self.value_place("chain"), message, 'write chain = ["mu", "a"].')
+            self.wrong(self.at("chain"), message, 'write chain = ["mu", "a"].')
             return ()
         if not raw:
             return ()  # which says that nothing is meant
@@ -149,7 +145,7 @@ class Reader:
             return (self.chain(("chain",), raw),)
         if not all(nested):
             self.wrong(
-                self.value_place("chain", nested.index(not nested[0])),
+                self.at("chain", nested.index(not nested[0])),
                 "'chain' mixes the names of one chain with arrays, which are several chains",
                 'write chain = [["mu", "a"], ["nu", "b"]] for several.',
             )
@@ -159,18 +155,19 @@ class Reader:
     def chain(self, keys: KeyPath, raw: list[Any]) -> tuple[Named, ...]:
         if len(raw) < 2:
             hint = "each site of a chain is offset by those that are sampled before it."
-            self.wrong(self.value_place(*keys), "a chain needs at least two sites", hint)
-        return self.names(keys, raw, "chain", site_name)
+            self.wrong(self.at(*keys), "a chain needs at least two sites", hint)
+        return self.names(keys, raw, site_name)
+
+    # -- [sites.<site>] --------------------------------------------------------------------------
 
     def site(self, name: str, raw: Any) -> SiteRule | None:
-        """[sites.<name>]"""
         keys = ("sites", name)
-        place = self.key_place(*keys)
+        place = self.key(*keys)
         before = len(self.problems)
         if not self.is_table(keys, raw) or self.attempt(place, site_key, name) is None:
             return None
-        self.unknown_keys(keys, raw, SiteTable)
-        overrides = self.settings(keys, raw, Settings)
+        self.refuse_unknown(keys, raw, SiteTable)
+        overrides = self.values(keys, raw, Settings)
         parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
         in_no_chain = self.companions is not None and name not in self.companions
         does = raw.keys() & {"offset", "scale", "basis", "reparam"}
@@ -193,37 +190,31 @@ class Reader:
     def scale(self, child: str, raw: Any) -> ScaleRule | None:
         """``0.5``, ``"1 / sigma"``, ``{ init = 1.0 }`` or ``{ by = "sigma", power = 0.5 }``"""
         keys = ("sites", child, "scale")
-        place = self.value_place(*keys)
+        place = self.at(*keys)
         if not isinstance(raw, dict):
-            value = self.attempt(place, checked, "scale", float | str, raw)
+            value = self.attempt(place, checked, "scale", Factor, raw)
             return None if value is None else ScaleRule(place=place, value=value)
         before = len(self.problems)
-        self.unknown_keys(keys, raw, ScaleTable)
-        given = self.values(keys, raw, ScaleTable, skip=("power",))
+        self.refuse_unknown(keys, raw, ScaleTable)
+        others = {key: value for key, value in raw.items() if key != "power"}
+        given = self.values(keys, others, ScaleTable)
         if given.get("init", 1.0) <= 0:
-            self.wrong(self.value_place(*keys, "init"), "a scale must be above 0")
-        power: float | PowerTable = 1.0
-        if isinstance(raw.get("power"), dict):
-            inner = (*keys, "power")
-            self.unknown_keys(inner, raw["power"], PowerTable)
-            learned = PowerTable(**self.values(inner, raw["power"], PowerTable))
-            if "init" in raw["power"]:
-                self.attempt(self.value_place(*inner, "init"), in_unit_interval, learned.init)
-            power = learned
+            self.wrong(self.at(*keys, "init"), "a scale must be above 0")
+        power: Any = raw.get("power", 1.0)
+        if isinstance(power, dict):
+            power = PowerTable(**self.given((*keys, "power"), power, PowerTable))
         elif "power" in raw:
-            power_place = self.value_place(*keys, "power")
-            power = self.attempt(power_place, checked, "power", float, raw["power"]) or 0.0
-            self.attempt(power_place, in_unit_interval, power)
+            power = self.attempt(self.at(*keys, "power"), checked, "power", Power, power)
         by = given.pop("by", "")
         if "by" in raw:
             if isinstance(raw["by"], str):
-                self.attempt(self.value_place(*keys, "by"), self.parent_name(child), by)
+                self.attempt(self.at(*keys, "by"), self.parent_name(child), by)
             for key in given:
                 hint = "with 'by' the scale is a power of that site; only 'power' can be learned."
-                self.wrong(self.key_place(*keys, key), f"'{key}' does nothing beside 'by'", hint)
+                self.wrong(self.key(*keys, key), f"'{key}' does nothing beside 'by'", hint)
         elif "power" in raw:
             hint = 'write { by = "sigma", power = 0.5 }.'
-            self.wrong(self.key_place(*keys, "power"), "'power' needs 'by'", hint)
+            self.wrong(self.key(*keys, "power"), "'power' needs 'by'", hint)
         if len(self.problems) > before:
             return None
         return ScaleRule(place=place, table=ScaleTable(**given), by=by, power=power)
@@ -231,20 +222,19 @@ class Reader:
     def basis(self, child: str, raw: Any) -> BasisRule | None:
         """``"dct"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
         keys = ("sites", child, "basis")
-        place = self.value_place(*keys)
+        place = self.at(*keys)
         if not isinstance(raw, dict):
             kind = self.attempt(place, checked, "basis", KindName, raw)
             return None if kind is None else BasisRule(place=place, kind=kind)
         before = len(self.problems)
-        self.unknown_keys(keys, raw, BasisTable)
-        given = self.values(keys, raw, BasisTable)
+        given = self.given(keys, raw, BasisTable)
         if "kind" not in raw:
             known = " or ".join(f'"{kind}"' for kind in BASES)
             self.wrong(place, "the basis has no 'kind'", f"write kind = {known}.")
         for kind, basis in BASES.items():
             key = basis.setting.name
             if key in given and given.get("kind", kind) != kind:
-                self.wrong(self.key_place(*keys, key), f"'{key}' belongs to the basis \"{kind}\"")
+                self.wrong(self.key(*keys, key), f"'{key}' belongs to the basis \"{kind}\"")
         if len(self.problems) > before:
             return None
         kind, dim = given.pop("kind"), given.pop("dim", -1)
@@ -254,73 +244,67 @@ class Reader:
     def reparam(self, child: str, raw: dict[str, Any]) -> ReparamRule | None:
         """``reparam = "LocScaleReparam"`` with ``args``, or ExplicitReparam with a transform."""
         keys = ("sites", child)
-        for key in ("args", "transform"):
-            if key in raw and "reparam" not in raw:
-                hint = 'name the class: reparam = "LocScaleReparam".'
-                self.wrong(self.key_place(*keys, key), f"'{key}' needs 'reparam'", hint)
         if "reparam" not in raw:
+            for key in {"args", "transform"} & raw.keys():
+                hint = 'name the class: reparam = "LocScaleReparam".'
+                self.wrong(self.key(*keys, key), f"'{key}' needs 'reparam'", hint)
             return None
-        place = self.value_place(*keys, "reparam")
-        name = self.attempt(place, checked, "reparam", str, raw["reparam"])
+        place = self.at(*keys, "reparam")
+        name = self.attempt(place, checked, "reparam", ClassName, raw["reparam"])
         if name is None:
             return None
-        for key in ("offset", "scale", "basis"):
-            if key in raw:
-                hint = f"{name} takes the whole site; leave one of the two out."
-                self.wrong(self.key_place(*keys, key), f"'{key}' can't go with 'reparam'", hint)
-        if self.companions is not None and child in self.companions:
+        for key in {"offset", "scale", "basis"} & raw.keys():
+            hint = f"{name} takes the whole site; leave one of the two out."
+            self.wrong(self.key(*keys, key), f"'{key}' can't go with 'reparam'", hint)
+        if child in (self.companions or ()):
             hint = "take the site out of the chain, or leave 'reparam' out."
             self.wrong(place, f"'{child}' is in a chain, so it can't have 'reparam' too", hint)
         args = raw.get("args", {})
         if not self.is_table((*keys, "args"), args):
             return None
         for key in args:
-            argument_place = self.key_place(*keys, "args", key)
-            self.attempt(argument_place, reparam_argument, name, key)
-        transform = ""
+            self.attempt(self.key(*keys, "args", key), reparam_argument, name, key)
         if ("transform" in raw) is not (name == "ExplicitReparam"):
             hint = 'write transform = "dist.transforms.SoftplusTransform().inv", for example.'
-            message = "'ExplicitReparam' and 'transform' go together"
-            self.wrong(place, message, hint)
+            self.wrong(place, "'ExplicitReparam' and 'transform' go together", hint)
+        transform, transform_place = None, None
         if "transform" in raw:
-            place_of = self.value_place(*keys, "transform")
-            transform = self.attempt(place_of, checked, "transform", str, raw["transform"]) or ""
+            transform_place = self.at(*keys, "transform")
+            given = raw["transform"]
+            transform = self.attempt(transform_place, checked, "transform", Expression, given)
         return ReparamRule(
             place=place,
             name=name,
             args=args,
-            transform=transform,
-            transform_place=self.value_place(*keys, "transform") if "transform" in raw else None,
+            transform=transform or "",
+            transform_place=transform_place,
         )
 
     def parents(self, child: str, raw: Any) -> tuple[ParentRule, ...]:
         """The `offset` of a site, in any of its forms."""
         keys = ("sites", child, "offset")
-        if isinstance(raw, dict):
-            rules = [self.parent(child, parent, entry) for parent, entry in raw.items()]
-            parents = tuple(rule for rule in rules if rule)
-        elif isinstance(raw, list):
-            names = self.names(keys, raw, "offset", self.parent_name(child))
-            parents = tuple(ParentRule(parent=one.name, place=one.place) for one in names)
-        elif isinstance(raw, str):
-            place = self.value_place(*keys)
-            if self.attempt(place, self.parent_name(child), raw) is None:
-                return ()
-            parents = (ParentRule(parent=raw, place=place),)
-        else:
+        place = self.at(*keys)
+        if isinstance(raw, str):
+            named = self.attempt(place, self.parent_name(child), raw) is not None
+            return (ParentRule(parent=raw, place=place),) if named else ()
+        if not isinstance(raw, (dict, list)):
             message = "'offset' must be a string, an array of strings or a table"
             hint = f"name the site that '{child}' is to be sampled around: offset = \"mu\"."
-            self.wrong(self.value_place(*keys), f"{message}, not {found(raw)}", hint)
+            self.wrong(place, f"{message}, not {found(raw)}", hint)
             return ()
-        if not raw and not isinstance(raw, str):
+        if not raw:
             hint = f"name what '{child}' is offset by, or leave 'offset' out."
-            self.wrong(self.value_place(*keys), f"the 'offset' of '{child}' is empty", hint)
-        return parents
+            self.wrong(place, f"the 'offset' of '{child}' is empty", hint)
+        if isinstance(raw, list):
+            names = self.names(keys, raw, self.parent_name(child))
+            return tuple(ParentRule(parent=one.name, place=one.place) for one in names)
+        rules = [self.parent(child, parent, entry) for parent, entry in raw.items()]
+        return tuple(rule for rule in rules if rule)
 
     def parent(self, child: str, parent: str, raw: Any) -> ParentRule | None:
         """[sites.<child>.offset.<parent>], most often an inline table; or `<parent> = false`."""
         keys = ("sites", child, "offset", parent)
-        place = self.key_place(*keys)
+        place = self.key(*keys)
         if raw is False:
             if self.attempt(place, self.parent_name(child), parent) is not None:
                 self.check_dropped(child, parent, place)
@@ -333,26 +317,24 @@ class Reader:
                     f"mu = {{ {parent} = ... }}, and those of every parent go in "
                     f"{header('sites', child)}."
                 )
-            message = (
-                f"'{parent}' must be a table or false, not {'true' if raw is True else found(raw)}"
-            )
-            self.wrong(self.value_place(*keys), message, hint)
+            given = "true" if raw is True else found(raw)
+            self.wrong(self.at(*keys), f"'{parent}' must be a table or false, not {given}", hint)
             return None
-        self.unknown_keys(keys, raw, ParentTable)
+        self.refuse_unknown(keys, raw, ParentTable)
         # Beside a value the parent is a label, which need not be a site.
         if "value" not in raw:
             self.attempt(place, self.parent_name(child), parent)
         elif not parent:
             self.wrong(place, "the name of a parent is empty")
-        given = self.settings(keys, raw, ParentTable)
+        overrides = self.values(keys, raw, ParentTable)
         return ParentRule(
             parent=parent,
             place=place,
-            value=given.pop("value", None),
-            value_place=self.value_place(*keys, "value") if "value" in raw else None,
-            center=given.pop("center", None),
-            center_place=self.value_place(*keys, "center") if "center" in raw else None,
-            overrides=given,
+            value=overrides.pop("value", None),
+            value_place=self.at(*keys, "value") if "value" in raw else None,
+            center=overrides.pop("center", None),
+            center_place=self.at(*keys, "center") if "center" in raw else None,
+            overrides=overrides,
         )
 
     def parent_name(self, child: str) -> Callable[[str], str]:
@@ -360,10 +342,8 @@ class Reader:
 
         def check(name: str) -> str:
             if name == child:
-                raise Wrong(
-                    f"'{child}' cannot be offset by itself",
-                    "name a site that is sampled before it, or take it out.",
-                )
+                hint = "name a site that is sampled before it, or take it out."
+                raise Wrong(f"'{child}' cannot be offset by itself", hint)
             return site_name(name)
 
         return check
@@ -372,44 +352,38 @@ class Reader:
         """`b = false` that drops nothing is a mistake in one of the two names."""
         if self.companions is None or parent in self.companions.get(child, ()):
             return
+        message = f"there is no '{parent}' to drop: it is in no chain with '{child}'"
+        like = nearest(parent, self.companions.get(child, ()))
+        hint = f"did you mean '{like[0]}'?" if like else ""
         if child not in self.companions:
             message = f"there is no '{parent}' to drop: '{child}' is in no chain"
-            self.wrong(
-                place, message, "without a chain, leave out the parents that are not wanted."
-            )
-            return
-        like = nearest(parent, self.companions[child])
-        message = f"there is no '{parent}' to drop: it is in no chain with '{child}'"
-        self.wrong(place, message, f"did you mean '{like[0]}'?" if like else "")
+            hint = "without a chain, leave out the parents that are not wanted."
+        self.wrong(place, message, hint)
 
-    def settings(self, keys: Keys, raw: dict[str, Any], struct: type[Settings]) -> dict[str, Any]:
-        """What `raw` gives of the keys of a pair's settings, checked."""
-        return self.values(keys, raw, struct)
+    # -- tables and arrays in general ------------------------------------------------------------
 
-    def values(
-        self,
-        keys: Keys,
-        raw: dict[str, Any],
-        struct: type[msgspec.Struct],
-        skip: tuple[str, ...] = (),
-    ) -> dict[str, Any]:
-        """What `raw` gives of the keys of `struct` but those to `skip`, checked."""
-        given = {}
-        for key, kind in keys_of(struct).items():
-            if key in raw and key not in skip:
-                place = self.value_place(*keys, key)
-                value = self.attempt(place, checked, key, kind, raw[key])
-                if value is not None:
-                    given[key] = value
-        return given
+    def given(self, keys: Keys, raw: dict[str, Any], table: type[Table]) -> dict[str, Any]:
+        """What `raw` gives of the keys of a table, checked; there may be no others."""
+        self.refuse_unknown(keys, raw, table)
+        return self.values(keys, raw, table)
+
+    def values(self, keys: Keys, raw: dict[str, Any], table: type[Table]) -> dict[str, Any]:
+        """What `raw` gives of the keys of a table, checked."""
+        values = {
+            key: self.attempt(self.at(*keys, key), checked, key, kind, raw[key])
+            for key, kind in keys_of(table).items()
+            if key in raw
+        }
+        return {key: value for key, value in values.items() if value is not None}
 
     def names(
-        self, keys: KeyPath, raw: list[Any], key: str, check: Callable[[str], str]
+        self, keys: KeyPath, raw: list[Any], check: Callable[[str], str]
     ) -> tuple[Named, ...]:
         """The strings of an array, each of which `check` has passed."""
         names: dict[str, Named] = {}
+        key = next(key for key in reversed(keys) if isinstance(key, str))
         for index, name in enumerate(raw):
-            place = self.value_place(*keys, index)
+            place = self.at(*keys, index)
             if not isinstance(name, str):
                 self.wrong(place, f"'{key}' must hold strings, not {found(name)}")
             elif name in names:
@@ -427,15 +401,14 @@ class Reader:
         if not isinstance(raw, dict):
             message = f"{header(*keys)} must be a table, not {found(raw)}"
             hint = f"write a line {header(*keys)}, and its keys below."
-            self.wrong(self.value_place(*keys), message, hint)
+            self.wrong(self.at(*keys), message, hint)
         return isinstance(raw, dict)
 
-    def unknown_keys(self, keys: Keys, raw: dict[str, Any], struct: type[msgspec.Struct]) -> None:
-        for key, value in raw.items():
-            if key not in keys_of(struct):
-                hint = hint_for_unknown(key, value, keys, struct)
-                where = f" in {header(*keys)}" if keys else ""
-                self.wrong(self.key_place(*keys, key), f"unknown key '{key}'{where}", hint)
+    def refuse_unknown(self, keys: Keys, raw: dict[str, Any], table: type[Table]) -> None:
+        where = f" in {header(*keys)}" if keys else ""
+        for key in [key for key in raw if key not in keys_of(table)]:
+            hint = hint_for_unknown(key, raw[key], keys, table)
+            self.wrong(self.key(*keys, key), f"unknown key '{key}'{where}", hint)
 
     def attempt(self, place: Place, check: Callable[..., Value], *raw: Any) -> Value | None:
         """What `check` makes of a raw value; None, which TOML does not have, if it is refused."""
@@ -449,18 +422,31 @@ class Reader:
         source = line_of(self.text, place.line)
         self.problems.append((place, Diagnostic(place, message, hint, source)))
 
-    def key_place(self, *keys: str | int) -> Place:
+    def key(self, *keys: str | int) -> Place:
+        """Where the key at the end of a path of keys stands."""
         return Place(self.path, *self.places[keys].key)
 
-    def value_place(self, *keys: str | int) -> Place:
+    def at(self, *keys: str | int) -> Place:
+        """Where the value at a path of keys stands."""
         return Place(self.path, *self.places[keys].value)
 
 
-def _companions(chains: tuple[tuple[Named, ...], ...]) -> dict[str, set[str]]:
-    """The sites of any chain, each with all that it shares a chain with."""
-    companions: dict[str, set[str]] = {}
-    for chain in chains:
-        members = {entry.name for entry in chain}
-        for name in members:
-            companions.setdefault(name, set()).update(members - {name})
-    return companions
+def hint_for_unknown(key: str, value: object, above: Keys, table: type[Table]) -> str:
+    """What was probably meant by a `key` that `table`, which stands at `above`, does not have.
+
+    A known key may be in the wrong table: in TOML a key belongs to the header before it, so that
+    `chain` below `[defaults]` is a key of `defaults`.
+    """
+    if key in keys_of(ConfigTable):
+        return f"'{key}' goes to the top of the file, before the first [table]."
+    if key in keys_of(Settings):
+        return f"'{key}' goes in [defaults], [sites.<site>] or the table of a parent."
+    if key in keys_of(SiteTable):
+        return f"'{key}' goes in [sites.<site>]."
+    if key in keys_of(ParentTable):
+        return f"'{key}' goes in the table of a parent, in [sites.<site>.offset]."
+    if like := nearest(key, keys_of(table)):
+        return f"did you mean '{like[0]}'?"
+    if table is SiteTable and isinstance(value, dict):
+        return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
+    return f"the valid keys are {listed(keys_of(table), limit=20)}."
