@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import Filler, OfSite, Place, Problem
 from reparam_rewrite.plan.basis import count_of_events
+from reparam_rewrite.survey.contexts import plate_shape
 from reparam_rewrite.survey.functions import Function
-from reparam_rewrite.survey.plates import plate_shape
 from reparam_rewrite.survey.shapes import broadcast_open, opened
 from reparam_rewrite.survey.values import Axis, Frame, Plate, Shape, Site, closed
 
@@ -41,10 +41,7 @@ def with_axes(function: Function, axes: Axes, problems: list[Problem]) -> Functi
                 wrong(name, place, text, dims=dims, at=site.place, count=len(names))
             else:
                 sites[site.index] = claimed(site, names) if is_open else named(site, known, names)
-    by_name: dict[str, list[Site]] = {}
-    for site in sites.values():
-        by_name.setdefault(site.name, []).append(site)
-    return replace(function, sites=list(sites.values()), by_name=by_name)
+    return replace(function, sites=list(sites.values()))
 
 
 def named(site: Site, shape: Shape, names: tuple[str, ...]) -> Site:

@@ -27,7 +27,7 @@ from reparam_rewrite.plan.placement import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import Placement, ScanRewrite, Sizes, Term, Threading, Value
 from reparam_rewrite.survey.expressions import identifier
-from reparam_rewrite.survey.scans import loc_position
+from reparam_rewrite.survey.priors import loc_position
 from reparam_rewrite.survey.values import Handler, Plate, Scan, Site
 
 

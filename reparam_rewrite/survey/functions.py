@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import TypeVar
 
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
-from reparam_rewrite.survey.callgraph import Callgraph
 from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.timeline import Assigned, RightSide, Timeline
 from reparam_rewrite.survey.values import Comment, Site
+
+Value = TypeVar("Value")
+
+#: The callee where anything that another module hands in may be called.
+ANY = "*"
+
+
+class Call(Struct, frozen=True):
+    """A call that `caller` may make of `callee`, both by their dotted names.
+
+    Beside functions, what calls and is called may be a lambda, a handler that holds a function, or
+    the module, called "". `plated` is the line of the `with`, or of the call, if it may be made in
+    a plate, and `weighed` that of what may weigh the log density of what it samples, else 0.
+    """
+
+    caller: str
+    callee: str
+    line: int
+    plated: int = 0
+    weighed: int = 0
+
+    @property
+    def in_with(self) -> bool:
+        """Is it a `with` that weighs, and no handler that is called?"""
+        return not self.caller.startswith("<handler")
 
 
 class Addressed(Struct, frozen=True):
@@ -46,6 +72,10 @@ class Hidden(Struct, frozen=True):
         return any(name in names for names in self.by)
 
 
+#: What a ``return`` gives back, and the choices that lead there, each with the position taken.
+Returned = tuple[RightSide | None, tuple[tuple[int, int], ...]]
+
+
 class Evaluated(Struct):
     """What a function evaluates: for those who ask what its values are made of.
 
@@ -61,11 +91,7 @@ class Evaluated(Struct):
     followed: dict[ast.Call, list[Returned]] = {}
 
 
-#: What a ``return`` gives back, and the choices that lead there, each with the position taken.
-Returned = tuple[RightSide | None, tuple[tuple[int, int], ...]]
-
-
-class Function(Struct):
+class Function(Struct, dict=True):
     """A function, method or nested function; `name` is dotted ("Forecaster.model")."""
 
     name: str
@@ -75,10 +101,8 @@ class Function(Struct):
     hidden: Hidden  # module-level names that its own or enclosing names hide
     unstable: frozenset[str]  # names that other functions may bind anew
     first: int  # its own `def` statement
-    last: int  # the last statement of its body
     evaluated: Evaluated
     sites: list[Site] = []
-    by_name: dict[str, list[Site]] = {}
     params: set[str] = set()
     taken: set[str] = set()  # names of sites of every kind: latent, param, plate, deterministic
     imports: set[str] = set()  # names that its own imports bind
@@ -89,31 +113,32 @@ class Function(Struct):
     runner: str = ""  # the function whose scan runs this one
     run_at: int = 0  # the statement of that scan
 
+    @cached_property
+    def by_name(self) -> dict[str, list[Site]]:
+        """Its sites by their names, in the order in which they are written, once all are read."""
+        return grouped((site.name, site) for site in self.sites)
+
     def find(self, name: str) -> list[Site]:
         """The sites of that name, in the order in which they are written."""
         return self.by_name.get(name, [])
 
     def add(self, site: Site) -> None:
         self.sites.append(site)
-        self.by_name.setdefault(site.name, []).append(site)
         self.taken.add(site.name)
 
     def amend(self, site: Site) -> None:
         """Put `site` in the place of the one with its index."""
-        old = self.sites[site.index]
         self.sites[site.index] = site
-        if site.name == old.name:
-            called = self.by_name[site.name]
-            called[[known.index for known in called].index(site.index)] = site
-            return
-        self.by_name.clear()
-        for known in self.sites:
-            self.by_name.setdefault(known.name, []).append(known)
 
 
-class Survey(Callgraph, frozen=True):
-    """All that was read from a file; its functions are in its order, by their dotted names."""
+class Survey(Struct, frozen=True, dict=True):
+    """All that was read from a file; its functions are in its order, by their dotted names.
 
+    `edges` are all calls that may be made. What is asked of them for every site of every function
+    is worked out once.
+    """
+
+    edges: tuple[Call, ...]
     path: str
     functions: dict[str, Function]
     identifiers: frozenset[str]  # every name used anywhere in the file
@@ -141,6 +166,55 @@ class Survey(Callgraph, frozen=True):
         """Does any function enter a context without a `with`?"""
         return any(function.entered is not None for function in self.functions.values())
 
+    @cached_property
+    def calls(self) -> dict[str, list[str]]:
+        """For each function, lambda and handler those that it may call."""
+        return grouped((call.caller, call.callee) for call in self.edges)
+
+    @cached_property
+    def callers(self) -> dict[str, list[str]]:
+        """For each function, lambda and handler those that may call it."""
+        return grouped((call.callee, call.caller) for call in self.edges)
+
+    @cached_property
+    def plated(self) -> list[Call]:
+        """The calls under what may be a plate."""
+        return [call for call in self.edges if call.plated]
+
+    @cached_property
+    def weighed(self) -> list[Call]:
+        """The calls under what may weigh a log density."""
+        return [call for call in self.edges if call.weighed]
+
+    def running(self, function: str) -> set[str]:
+        """All that may run a function, with itself: functions, lambdas and handlers."""
+        return reached(self.callers, {function})
+
+    def together(self, function: str) -> set[str]:
+        """All that a model may run that runs this function: what may call it, and their calls.
+
+        Such functions share one space of site names.
+        """
+        return reached(self.calls, self.running(function))
+
     def line(self, place: Place) -> str:
         """The source line at a place, for a message."""
         return self.lines[place.line - 1] if place.line <= len(self.lines) else ""
+
+
+def grouped(pairs: Iterable[tuple[str, Value]]) -> dict[str, list[Value]]:
+    """All values of the pairs by their keys."""
+    found: dict[str, list[Value]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def reached(graph: Mapping[str, Iterable[str]], start: set[str]) -> set[str]:
+    """All that can be reached from `start`, with itself."""
+    found, waiting = set(start), list(start)
+    while waiting:
+        new = {*graph.get(waiting.pop(), ())} - found
+        found |= new
+        waiting += new
+    return found

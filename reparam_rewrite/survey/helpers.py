@@ -9,70 +9,81 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+from reparam_rewrite.survey.aliases import defaults
 from reparam_rewrite.survey.effects import PURE_BUILTINS
-from reparam_rewrite.survey.index import Index
-from reparam_rewrite.survey.nodes import GIVEN, FunctionNode, copied, walk
+from reparam_rewrite.survey.functions import Function
+from reparam_rewrite.survey.index import Index, Scoped
+from reparam_rewrite.survey.nodes import GIVEN, NAMED, FunctionNode, copied, kinds, walk
 from reparam_rewrite.survey.purity import UNREPEATABLE
 from reparam_rewrite.survey.scopes import bound_names, own_names
 from reparam_rewrite.survey.timeline import Assigned
 
+Node = TypeVar("Node", bound=ast.AST)
+
 PROPERTIES = ("property", "cached_property", "functools.cached_property")
 
+#: What has a scope of its own, or runs in another way, so that it can't stand elsewhere.
+APART = kinds("AsyncFunctionDef Await ClassDef FunctionDef Global Lambda Nonlocal Yield YieldFrom")
 
-def made_by(index: Index, caller: str, hidden: Container[str], node: ast.expr) -> ast.expr | None:
+MUTABLE = kinds("Dict List Set")
+
+
+def made_by(index: Index, caller: Function, node: ast.expr) -> ast.expr | None:
     """What `node` stands for, a call of a helper or a property of `self`; None if it isn't one.
 
-    `caller` is the dotted name of the function in which `node` stands, and `hidden` are the names
-    that mean something of their own there. Every part of the result has the place of `node`.
+    `caller` is the function in which `node` stands. Every part of the result has its place.
     """
-    helper = helper_of(index, caller, hidden, node)
+    helper = helper_of(index, caller, node)
     if helper is None:
         return None
-    function, receiver = helper
-    returned = returned_by(function)
-    given = arguments(function, node, receiver)
+    returned = returned_by(helper[0].node)
+    given = arguments(helper[0].node, helper[1], node)
     if returned is None or given is None:
         return None
     for part in walk(returned):
         if isinstance(part, ast.Name) and part.id not in given:
             known = part.id in index.module_names or hasattr(builtins, part.id)
-            if not known or part.id in hidden or not isinstance(part.ctx, ast.Load):
+            if not known or part.id in caller.hidden or not isinstance(part.ctx, ast.Load):
                 return None
-    made: ast.expr = Substitution(given).visit(copied(returned))
+    return placed(substituted(returned, given), node)
+
+
+def placed(made: Node, node: ast.expr) -> Node:
+    """The expression, with all its parts at the place of `node`."""
     for part in walk(made):
         if isinstance(part, ast.expr):
             ast.copy_location(part, node)
     return made
 
 
-def helper_of(
-    index: Index, caller: str, hidden: Container[str], node: ast.expr
-) -> tuple[FunctionNode, str] | None:
+def helper_of(index: Index, caller: Function, node: ast.expr) -> tuple[Scoped, str] | None:
     """The function that `node` calls, with the name of the object whose method that is."""
-    called = node.func if isinstance(node, ast.Call) else node
-    if isinstance(called, ast.Name) and isinstance(node, ast.Call):
-        if called.id in hidden:
+    is_call = isinstance(node, ast.Call)
+    if is_patched(index):
+        return None
+    match node.func if isinstance(node, ast.Call) else node:
+        case ast.Name(id=name) if is_call:
+            if name in caller.hidden or name in index.rebound or "globals" in index.identifiers:
+                return None
+            found = [s for s in index.by_last.get(name, ()) if s.name == name]
+            receiver = ""
+        case ast.Attribute(value=ast.Name(id=receiver), attr=name):
+            # Whatever class `self` is of, if nothing else in the file has that name it's this
+            # method.
+            found = index.by_last.get(name, [])
+            own = receiver == self_of(index, caller.name) and name not in index.attributes
+            if not own or not found or found[0].name.rpartition(".")[0] not in index.classes:
+                return None
+        case _:
             return None
-        if called.id in index.rebound or "globals" in index.identifiers:
-            return None
-        found = [s for s in index.by_last.get(called.id, ()) if s.name == called.id]
-        plain = len(found) == 1 and not found[0].node.decorator_list
-        return (found[0].node, "") if plain and not is_patched(index) else None
-    if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
+    if len(found) != 1:
         return None
-    if called.value.id != self_of(index, caller):
-        return None
-    # Whatever class `self` is of, if nothing else in the file has that name it's this method.
-    found = index.by_last.get(called.attr, [])
-    if len(found) != 1 or found[0].name.rpartition(".")[0] not in index.classes:
-        return None
-    decorators = [ast.unparse(part) for part in found[0].node.decorator_list]
-    is_property = len(decorators) == 1 and decorators[0] in PROPERTIES
-    fits = not decorators if isinstance(node, ast.Call) else is_property
-    fits = fits and called.attr not in index.attributes and not is_patched(index)
-    return (found[0].node, called.value.id) if fits else None
+    has = [ast.unparse(part) for part in found[0].node.decorator_list]
+    fits = not has if is_call else len(has) == 1 and has[0] in PROPERTIES
+    return (found[0], receiver) if fits else None
 
 
 def is_patched(index: Index) -> bool:
@@ -82,53 +93,56 @@ def is_patched(index: Index) -> bool:
 
 def self_of(index: Index, caller: str) -> str | None:
     """What a method calls the object that it is a method of."""
-    if caller.rpartition(".")[0] not in index.classes:
+    owner, _, last = caller.rpartition(".")
+    if owner not in index.classes:
         return None
-    last = caller.rpartition(".")[2]
     found = [scoped.node for scoped in index.by_last.get(last, ()) if scoped.name == caller]
-    arguments = [*found[-1].args.posonlyargs, *found[-1].args.args] if found else []
-    return arguments[0].arg if arguments else None
+    parameters = [*found[-1].args.posonlyargs, *found[-1].args.args] if found else []
+    return parameters[0].arg if parameters else None
 
 
 def returned_by(function: FunctionNode) -> ast.expr | None:
     """The expression of a function that is one ``return``, perhaps below a docstring."""
-    body = function.body
-    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        body = body[1:]
-    if len(body) != 1 or not isinstance(body[0], ast.Return):
+    match function.body:
+        case [ast.Return(value=value)] | [ast.Expr(value=ast.Constant()), ast.Return(value=value)]:
+            return value
+    return None
+
+
+def matched(
+    declared: ast.arguments, call: ast.expr, receiver: ast.expr | None = None
+) -> dict[str, ast.expr | None] | None:
+    """What each parameter of a function is given in a call, else its default, else None.
+
+    `receiver` is the object whose method it is. None if it can't be told from the call, or if
+    there are more arguments than parameters.
+    """
+    places = [part.arg for part in [*declared.posonlyargs, *declared.args]]
+    found: dict[str, ast.expr | None] = dict.fromkeys(places)
+    found |= dict.fromkeys(part.arg for part in declared.kwonlyargs)
+    found |= {part.arg: value for value, part in defaults(declared)}
+    positional = [] if receiver is None else [receiver]
+    keywords = []
+    if isinstance(call, ast.Call):
+        positional, keywords = [*positional, *call.args], call.keywords
+    starred = any(isinstance(part, ast.Starred) for part in positional)
+    if declared.vararg or declared.kwarg or starred or len(positional) > len(places):
         return None
-    return body[0].value
+    named = {keyword.arg or "**": keyword.value for keyword in keywords}
+    if not named.keys() <= found.keys():
+        return None
+    return {**found, **dict(zip(places, positional, strict=False)), **named}
 
 
-def arguments(function: FunctionNode, node: ast.expr, receiver: str) -> dict[str, ast.expr] | None:
+def arguments(function: FunctionNode, receiver: str, node: ast.expr) -> dict[str, ast.expr] | None:
     """What each parameter stands for in a call; None if the call can't be followed."""
-    declared = function.args
-    if declared.vararg or declared.kwarg:
+    holder = ast.copy_location(ast.Name(receiver, ast.Load()), node) if receiver else None
+    found = matched(function.args, node, holder)
+    if found is None:
         return None
-    names = [part.arg for part in [*declared.posonlyargs, *declared.args]]
-    keywords = [part.arg for part in declared.kwonlyargs]
-    defaults = dict(
-        zip(names[len(names) - len(declared.defaults) :], declared.defaults, strict=True)
-    )
-    defaults |= {
-        name: value
-        for name, value in zip(keywords, declared.kw_defaults, strict=True)
-        if value is not None
-    }
-    given: dict[str, ast.expr] = {
-        name: value for name, value in defaults.items() if is_literal(value)
-    }
-    positional = list(node.args) if isinstance(node, ast.Call) else []
-    if receiver:
-        positional.insert(0, ast.copy_location(ast.Name(receiver, ast.Load()), node))
-    if len(positional) > len(names) or any(isinstance(part, ast.Starred) for part in positional):
-        return None
-    given.update(zip(names, positional, strict=False))
-    for keyword in node.keywords if isinstance(node, ast.Call) else []:
-        if keyword.arg not in (*names, *keywords):
-            return None
-        given[keyword.arg] = keyword.value
-    return given if given.keys() >= {*names, *keywords} else None
+    elsewhere = [value for value, _ in defaults(function.args) if not is_literal(value)]
+    given = {name: v for name, v in found.items() if v is not None and v not in elsewhere}
+    return given if len(given) == len(found) else None
 
 
 def is_literal(node: ast.expr) -> bool:
@@ -138,94 +152,50 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def sampled_by(
-    index: Index,
-    caller: str,
-    hidden: Container[str],
-    call: ast.Call,
-    evaluated: Callable[[ast.expr], Assigned],
+    index: Index, caller: Function, call: ast.Call, evaluated: Callable[[ast.expr], Assigned]
 ) -> tuple[str, list[ast.stmt]] | None:
     """The body of the function that is called, as it would stand here, and its dotted name.
 
     None if it samples nothing, or can't be followed. Its own names are written ``name@function``,
     which nothing else is. `evaluated` tells the value of an argument.
     """
-    helper = helper_of(index, caller, hidden, call)
-    if helper is None or helper[0].name not in index.samplers or not is_plain(helper[0]):
+    helper = helper_of(index, caller, call)
+    if helper is None or helper[0].node.name not in index.samplers:
         return None
-    function, receiver = helper
-    given = arguments(function, call, receiver)
-    if given is None:
+    function, given = helper[0].node, arguments(helper[0].node, helper[1], call)
+    parts = [part for statement in function.body for part in walk(statement)]
+    apart = isinstance(function, ast.AsyncFunctionDef) or not APART.isdisjoint(map(type, parts))
+    reads = Counter(part.id for part in parts if isinstance(part, ast.Name))
+    local = own_names(function)
+    if given is None or apart or any(name in caller.hidden for name in reads.keys() - local):
         return None
     stored = set().union(*(bound_names(part, in_place=False) for part in function.body))
-    reads = Counter(
-        part.id
-        for statement in function.body
-        for part in walk(statement)
-        if isinstance(part, ast.Name)
-    )
-    local = own_names(function)
-    for part in (part for statement in function.body for part in walk(statement)):
-        if isinstance(part, ast.Name) and part.id in hidden and part.id not in local:
-            return None
     bound: list[ast.stmt] = []
     names: dict[str, ast.expr] = {}
     for name in sorted(local):
-        own = f"{name}@{function.name}"
-        once = name not in given or reads[name] < 2 or not makes_mutable(given[name])
-        if name in given and name not in stored and once and is_simple(given[name]):
-            names[name] = given_as(given[name], evaluated)
-            continue
-        names[name] = ast.Name(own, ast.Load())
+        own, argument = f"{name}@{function.name}", None
         if name in given:
-            target = ast.Name(own, ast.Store())
-            assign = ast.Assign([target], given_as(given[name], evaluated))
+            argument = copied(given[name])
+            setattr(argument, GIVEN, evaluated(given[name]))
+            if name not in stored and is_simple(argument, once=reads[name] < 2):
+                names[name] = argument
+                continue
+            assign = ast.Assign([ast.Name(own, ast.Store())], argument)
             bound.append(ast.fix_missing_locations(ast.copy_location(assign, call)))
-    substitution = Substitution(names)
-    body = [substitution.visit(copied(statement)) for statement in function.body]
-    (name,) = (s.name for s in index.by_last[function.name] if s.node is function)
-    return name, [*bound, *body]
+        names[name] = ast.Name(own, ast.Load())
+    return helper[0].name, [*bound, *(substituted(part, names) for part in function.body)]
 
 
-def given_as(argument: ast.expr, evaluated: Callable[[ast.expr], Assigned]) -> ast.expr:
-    """An argument to stand in the place of a parameter, with its value as it is given."""
-    made = copied(argument)
-    setattr(made, GIVEN, evaluated(argument))
-    return made
+def is_simple(node: ast.expr, *, once: bool) -> bool:
+    """Is an argument the same wherever it is written: ``n``, ``self.n``, ``2 * len(x)``?
 
-
-def is_plain(function: FunctionNode) -> bool:
-    """Can its body stand elsewhere? Not if it has functions or scopes of its own, or is async."""
-    apart = (
-        ast.AsyncFunctionDef,
-        ast.Await,
-        ast.ClassDef,
-        ast.FunctionDef,
-        ast.Global,
-        ast.Lambda,
-        ast.Nonlocal,
-        ast.Yield,
-        ast.YieldFrom,
-    )
-    inside = (part for statement in function.body for part in walk(statement))
-    return isinstance(function, ast.FunctionDef) and not any(isinstance(p, apart) for p in inside)
-
-
-def is_simple(node: ast.expr) -> bool:
-    """Is an argument the same wherever it is written: ``n``, ``self.n``, ``2 * len(x)``?"""
-    for part in walk(node):
-        if type(part) in UNREPEATABLE:
-            return False
-        if isinstance(part, ast.Call):
-            called = part.func
-            if not isinstance(called, ast.Name) or called.id not in PURE_BUILTINS:
-                return False
-    return True
-
-
-def makes_mutable(node: ast.expr) -> bool:
-    """Is an argument an object that may be changed in place, as ``{"i": n}`` is?"""
-    mutable = (ast.Dict, ast.List, ast.Set)
-    return any(isinstance(part, mutable) for part in walk(node))
+    `once`: it is read once, and so may be an object that can be changed in place, ``{"i": n}``.
+    """
+    parts = walk(node)
+    called = (part.func for part in parts if isinstance(part, ast.Call))
+    if not all(isinstance(func, ast.Name) and func.id in PURE_BUILTINS for func in called):
+        return False
+    return (UNREPEATABLE if once else UNREPEATABLE | MUTABLE).isdisjoint(map(type, parts))
 
 
 def returned_at_end(function: list[ast.stmt]) -> ast.Return | None:
@@ -237,39 +207,21 @@ def returned_at_end(function: list[ast.stmt]) -> ast.Return | None:
     return last if isinstance(last, ast.Return) and found == [last] else None
 
 
-class Substitution(ast.NodeTransformer):
-    """Puts arguments in the place of parameters."""
-
-    def __init__(self, given: dict[str, ast.expr]) -> None:
-        self._given = given
-
-    def _named(self, name: str | None) -> str | None:
-        """What a name that isn't a node is called: ``case v:``, ``import math as v``."""
-        made = self._given.get(name) if name else None
-        return made.id if isinstance(made, ast.Name) else name
-
-    def _rename(self, node: ast.MatchAs | ast.MatchStar | ast.ExceptHandler) -> ast.AST:
-        node.name = self._named(node.name)
-        return self.generic_visit(node)
-
-    visit_MatchAs = visit_MatchStar = visit_ExceptHandler = _rename
-
-    def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
-        node.rest = self._named(node.rest)
-        return self.generic_visit(node)
-
-    def visit_alias(self, node: ast.alias) -> ast.AST:
-        if node.asname or "." not in node.name:
-            node.asname = self._named(node.asname or node.name)
-        return node
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id not in self._given:
-            return node
-        made = copied(self._given[node.id])
+def substituted(node: Node, given: Mapping[str, ast.expr]) -> Node:
+    """A copy of what stands in a helper, with arguments in the place of parameters."""
+    names = (part for part in walk(node) if isinstance(part, ast.Name) and part.id in given)
+    instead: dict[ast.AST, ast.AST] = {}
+    for part in names:
+        made = instead[part] = placed(copied(given[part.id]), part)
         if isinstance(made, ast.Name):
-            made.ctx = node.ctx
-        for part in walk(made):
-            if isinstance(part, ast.expr):
-                ast.copy_location(part, node)
-        return made
+            made.ctx = part.ctx
+    found = copied(node, instead)
+    for inner in walk(found):  # what a name that isn't a node is called: ``import math as v``
+        field = "asname" if isinstance(inner, ast.alias) else NAMED.get(type(inner), "")
+        name = getattr(inner, field, None)
+        if isinstance(inner, ast.alias) and name is None and "." not in inner.name:
+            name = inner.name
+        known = given.get(name or "")
+        if isinstance(known, ast.Name):
+            setattr(inner, field, known.id)
+    return found

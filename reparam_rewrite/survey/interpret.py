@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from itertools import zip_longest
 
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, assignment, is_none
+from reparam_rewrite.survey.contexts import items_of, plate_at
 from reparam_rewrite.survey.data import data_in, is_computed
-from reparam_rewrite.survey.flags import Condition, conditions, takes_all
 from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
-from reparam_rewrite.survey.outputs import (
-    bind_outputs,
-    outputs_given,
-    outputs_of,
-    sites_in,
-)
-from reparam_rewrite.survey.plates import items_of, may_break_off, plate_at
 from reparam_rewrite.survey.priors import prior_of
-from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes
+from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes, reads_of
+from reparam_rewrite.survey.scans import bind_outputs, outputs_given, sites_in
 from reparam_rewrite.survey.scopes import bound_names
 from reparam_rewrite.survey.shapes import seen_of
 from reparam_rewrite.survey.sites import read_calls, samples_in
-from reparam_rewrite.survey.state import State
+from reparam_rewrite.survey.state import Condition, State
 from reparam_rewrite.survey.timeline import (
     NO_VALUES,
     Assigned,
     Binding,
     Either,
     Element,
+    Ended,
     Repeated,
     RightSide,
 )
@@ -44,6 +38,14 @@ STEP = 4
 
 #: Statements after which what follows may not be come to.
 LEAVING = (ast.Assert, ast.Break, ast.Continue, ast.Raise, ast.Return)
+
+#: What a condition may be made of to be the same as long as its names stand for the same.
+PLAIN = (ast.BoolOp, ast.Compare, ast.Constant, ast.Name, ast.UnaryOp)
+
+OPPOSITES = {ast.IsNot: ast.Is, ast.NotEq: ast.Eq}
+
+#: Blocks of which one runs, each with the condition under which it does, if that can be told.
+Branches = list[tuple[list[ast.stmt], Condition | None]]
 
 
 def read_block(state: State, block: list[ast.stmt]) -> bool:
@@ -61,24 +63,13 @@ def read_statement(state: State, node: ast.stmt) -> None:
             read_definition(state, node)
         case ast.With() | ast.AsyncWith():
             read_with(state, node)
-        case ast.If():
-            read_calls(state, node, node.test, header=True)
-            state.evaluated(node.test)
-            state.forget_inside(node.test, state.number(node))
-            data = data_in(state, node.test)
-            read_branches(state, node, "if", [node.body, node.orelse], data, exhaustive=True)
+        case ast.If(test=test):
+            data = read_head(state, node, test)
+            blocks = [(node.body, condition(state, test, holds=True))]
+            blocks.append((node.orelse, condition(state, test, holds=False)))
+            read_branches(state, node, "if", blocks, data, exhaustive=True)
         case ast.Match():
-            read_calls(state, node, node.subject, header=True)
-            state.evaluated(node.subject)
-            state.forget_inside(node.subject, state.number(node))
-            data = data_in(state, node.subject)
-            for case in node.cases:
-                state.timeline.forget(bound_names(case.pattern), state.number(node))
-                if case.guard is not None:
-                    state.forget_inside(case.guard, state.number(node))
-                data |= data_in(state, case.guard)
-            blocks = [case.body for case in node.cases]
-            read_branches(state, node, "match", blocks, data, exhaustive=takes_all(node.cases[-1]))
+            read_match(state, node)
         case ast.For() | ast.AsyncFor():
             read_calls(state, node, node.iter, header=True)
             read_loop(state, node, "for")
@@ -88,12 +79,24 @@ def read_statement(state: State, node: ast.stmt) -> None:
             read_loop(state, node, "while")
         case ast.Try() | ast.TryStar():
             read_loop(state, node, "try")
+        case ast.Import() | ast.ImportFrom():
+            for name, imported in bound_by(node):
+                state.bind(name, state.number(node), qualified=imported)
+                state.function.imports.add(name)
         case _:
             split = as_if(state, node)
             if split is None:
                 read_simple(state, node)
             else:
                 read_statement(state, split)
+
+
+def read_head(state: State, node: ast.stmt, head: ast.expr) -> frozenset[str]:
+    """Read what decides between the blocks of a statement, and tell what that is computed of."""
+    read_calls(state, node, head, header=True)
+    state.evaluated(head)
+    state.forget_inside(head, state.number(node))
+    return data_in(state, head)
 
 
 def as_if(state: State, node: ast.stmt) -> ast.If | None:
@@ -106,89 +109,135 @@ def as_if(state: State, node: ast.stmt) -> ast.If | None:
     value = node.value
     if not isinstance(value, ast.IfExp) or not state.text.stands_alone(node):
         return None
-    if samples_in(state, value.test) or not (samples_in(state, value.body, value.orelse)):
+    if samples_in(state, value.test) or not samples_in(state, value.body, value.orelse):
         return None
     if bound_names(value.test):
         return None  # what is bound there means something else in either part
     text = state.text.segment(node).text
     if "\n" in text and any(mark in text for mark in ("#", "\\", '"""', "'''")):
         return None
-    fields = dict(ast.iter_fields(node))
+    fields, chosen = dict(ast.iter_fields(node)), state.choices.get(node, ())
     blocks: list[list[ast.stmt]] = []
-    for choice, chosen in (("body", value.body), ("orelse", value.orelse)):
-        part = ast.copy_location(type(node)(**{**fields, "value": chosen}), node)
-        state.index.numbers[part] = state.number(node)
-        state.choices[part] = (*state.choices.get(node, ()), choice)
-        blocks.append([part])
+    for choice in ("body", "orelse"):
+        part = type(node)(**{**fields, "value": getattr(value, choice)})
+        state.choices[part] = (*chosen, choice)
+        blocks.append([ast.copy_location(part, node)])
     found = ast.copy_location(ast.If(value.test, *blocks), node)
-    found.col_offset += STEP * (1 + len(state.choices.get(node, ())))
-    state.index.numbers[found] = state.number(node)
+    found.col_offset += STEP * (1 + len(chosen))
+    for made in (found, blocks[0][0], blocks[1][0]):
+        state.index.numbers[made] = state.number(node)
     return found
 
 
 def read_definition(state: State, node: FunctionNode | ast.ClassDef) -> None:
-    number = state.number(node)
-    for decorator in node.decorator_list:
-        read_calls(state, node, decorator, header=True)
+    number, value = state.number(node), None
+    heads = [*node.decorator_list]
     if not isinstance(node, ast.ClassDef):
-        for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
-            read_calls(state, node, default, header=True)
-    value = None if isinstance(node, ast.ClassDef) else f"{state.function.name}.{node.name}"
+        value = f"{state.function.name}.{node.name}"
+        heads += [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+    for head in heads:
+        read_calls(state, node, head, header=True)
     state.bind(node.name, number, data=data_in(state, node), value=value)
     if isinstance(node, ast.ClassDef):
         state.timeline.act(number)
+
+
+# Branches
+#
+# One that is under the same condition as an earlier one is known to be taken as that was::
+#
+#     if effects:
+#         tau = numpyro.sample("tau", dist.HalfNormal(1))
+#     ...
+#     if effects:  # tau is bound here
+
+
+def condition(state: State, test: ast.expr, *, holds: bool) -> Condition | None:
+    """None if calls or changes of objects may change it: ``self.flag``, ``ready()``."""
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, holds = test.operand, not holds
+    opposite = OPPOSITES.get(type(test.ops[0])) if isinstance(test, ast.Compare) else None
+    if isinstance(test, ast.Compare) and opposite is not None and len(test.ops) == 1:
+        test, holds = ast.Compare(test.left, [opposite()], test.comparators), not holds
+    parts = walk(test)
+    if not all(isinstance(part, PLAIN) for part in parts):
+        return None
+    if any(isinstance(part, ast.Name) and state.is_unstable(part.id) for part in parts):
+        return None
+    return ast.unparse(test), holds, reads_of(state, test)
+
+
+def read_match(state: State, node: ast.Match) -> None:
+    """The first cases are as ``if subject == value``, up to one that isn't as simple."""
+    data = read_head(state, node, node.subject)
+    for case in node.cases:
+        state.timeline.forget(bound_names(case.pattern), state.number(node))
+        if case.guard is not None:
+            state.forget_inside(case.guard, state.number(node))
+        data |= data_in(state, case.guard)
+    blocks: Branches = []
+    plain = True
+    for case in node.cases:
+        match case:
+            case ast.match_case(ast.MatchValue(ast.Constant() as value), None) if plain:
+                test = ast.Compare(node.subject, [ast.Eq()], [value])
+                blocks.append((case.body, condition(state, test, holds=True)))
+            case _:
+                plain = False
+                blocks.append((case.body, None))
+    match node.cases[-1]:
+        case ast.match_case(ast.MatchAs(pattern=None), None):  # ``case _:``, ``case other:``
+            exhaustive = True
+        case _:
+            exhaustive = False
+    read_branches(state, node, "match", blocks, data, exhaustive=exhaustive)
 
 
 def read_branches(
     state: State,
     node: ast.stmt,
     kind: str,
-    blocks: list[list[ast.stmt]],
+    blocks: Branches,
     data: frozenset[str],
     *,
     exhaustive: bool,
 ) -> None:
     """Blocks of which one runs, as `data` decides; without `exhaustive` perhaps none does."""
-    start = state.timeline.mark()
-    moment = state.number(node)
-    ends = []
-    taken: list[tuple[Condition, dict[str, Binding | None]]] = []
-    known = conditions(state, node) if isinstance(node, (ast.If, ast.Match)) else ()
-    choice, positions = state.blocks, list(range(len(blocks)))
-    for position, (block, condition) in enumerate(zip_longest(blocks, tuple(known))):
-        state.timeline.restore(start, moment)
-        mark = state.timeline.mark()
-        ended = {} if condition is None else state.ended.setdefault(condition, {})
-        state.timeline.enter(moment, ended)
+    timeline = state.timeline
+    start, moment, choice = timeline.mark(), state.number(node), state.blocks
+    ends: list[dict[str, Binding | None]] = []
+    positions: list[int] = []
+    taken: list[tuple[Ended, dict[str, Binding | None]]] = []
+    for position, (block, known) in enumerate(blocks):
+        timeline.restore(start, moment)
+        mark = timeline.mark()
+        ended: Ended = {} if known is None else state.ended.setdefault(known, {})
+        timeline.enter(moment, ended)
         state.chosen.append((choice, position))
         leaves = read_branch(state, node, kind, block)
         state.chosen.pop()
-        end = state.timeline.since(mark)
+        end = timeline.since(mark)
         moment = last_of(state, block, moment)
-        state.timeline.leave(moment)
-        if leaves:
-            positions.remove(position)
-            continue
-        if condition is not None:
-            taken.append((condition, end))
-        ends.append(end)
+        timeline.leave(moment)
+        if not leaves:
+            ends.append(end)
+            positions.append(position)
+            if known is not None:
+                taken.append((ended, end))
     kept: dict[str, Binding | None] = {}
     if not exhaustive:
         ends.append({})
         positions.append(len(blocks))
     elif len(ends) == 1 and taken:  # the others leave: what is bound there stays so
-        condition, end = taken[0]
-        kept = state.timeline.kept(start, state.ended[condition])
-        kept = {name: binding for name, binding in kept.items() if name not in end}
-    sites = state.function.sites
-    names = lambda index: sites[index].name  # noqa: E731
-    state.timeline.join(start, ends, moment, data, names, choice, positions)
+        ended, end = taken[0]
+        kept = {n: b for n, b in timeline.kept(start, ended).items() if n not in end}
+    name_of = lambda index: state.function.sites[index].name  # noqa: E731
+    timeline.join(start, ends, moment, data, name_of, choice, positions)
     for name, binding in kept.items():
-        state.timeline.bind(name, moment, binding)
-    for condition, end in taken:
-        ended = state.ended[condition]
-        for name, before in state.timeline.meant_before(start):
-            then, since = end.get(name, before), state.timeline.now(name)
+        timeline.bind(name, moment, binding)
+    for ended, end in taken:
+        for name, before in timeline.meant_before(start):
+            then, since = end.get(name, before), timeline.now(name)
             if since is not None and (then is None or then.version != since.version):
                 ended[name, since.version] = then
 
@@ -207,79 +256,75 @@ def read_branch(state: State, node: ast.stmt, kind: str, block: list[ast.stmt]) 
 
 def read_loop(state: State, node: ast.stmt, kind: str) -> None:
     """Blocks that may run any number of times or break off anywhere: loops and `try`."""
+    timeline, number, repeats = state.timeline, state.number(node), kind != "try"
     changed = bound_names(node)
-    if kind != "try" and state.acts(node):
-        state.timeline.act(state.number(node))  # a step before may have done it
-    unbound = {
-        name
-        for part in walk(node)
-        if isinstance(part, (ast.Delete, ast.ExceptHandler))
-        for name in bound_names(part)
-    }
-    bound = {n for n in changed & state.locals - unbound if state.timeline.is_certain(n)}
-    before = {name: state.timeline.value(name) for name in changed if name in state.timeline}
-    if kind != "try":
-        state.forget(changed, state.number(node), bound)
+    if repeats and state.acts(node):
+        timeline.act(number)  # a step before may have done it
+    unbinding = (part for part in walk(node) if isinstance(part, (ast.Delete, ast.ExceptHandler)))
+    unbound = {name for part in unbinding for name in bound_names(part)}
+    bound = {n for n in changed & state.locals - unbound if timeline.is_certain(n)}
+    before = {name: timeline.value(name) for name in changed if name in timeline}
+    if repeats:
+        state.forget(changed, number, bound)
     if isinstance(node, (ast.For, ast.AsyncFor)):
         values = dict(state.stored(node.target, Element(state.evaluated(node.iter))))
         for name in bound_names(node.target) & state.locals:
-            data = data_in(state, node.iter)
-            state.bind(name, state.number(node), data=data, value=values.get(name))
-    moment = state.number(node)
+            state.bind(name, number, data=data_in(state, node.iter), value=values.get(name))
+    moment = number
+    caught = [handler.body for handler in getattr(node, "handlers", ())]
     for position, block in enumerate(blocks_of(node)):
-        if kind != "try" and position:
+        if repeats and position:
             kind = "else"  # of a loop: it runs once, if at all
-        if kind == "try" and moment != state.number(node):
+        if not repeats and moment != number:
             state.forget(changed, moment, bound)
-        choice, at_start = state.blocks, {name: state.timeline.value(name) for name in changed}
-        caught = kind == "try" and block in [h.body for h in getattr(node, "handlers", ())]
-        if caught:
-            state.chosen.append((choice, 0))
+        choice, at_start = state.blocks, {name: timeline.value(name) for name in changed}
+        state.chosen += [(choice, 0)] * (block in caught)
         read_branch(state, node, kind, block)
         moment = last_of(state, block, moment)
-        if caught:
+        if block in caught:
             state.chosen.pop()
-            after = {
-                name: Either(choice, ((0, now), (1, was))) if now is not was else now
+            ran = {name: timeline.value(name) for name in at_start}
+            either = {
+                name: ran[name] if ran[name] is was else Either(choice, ((0, ran[name]), (1, was)))
                 for name, was in at_start.items()
-                for now in [state.timeline.value(name)]
             }
-            state.forget(changed, moment, bound, after)
+            state.forget(changed, moment, bound, either)
     after = {
         name: Repeated(now, was)
         for name, was in before.items()
-        if (now := state.timeline.value(name)) is not was
+        if (now := timeline.value(name)) is not was
     }
-    state.forget(changed, moment, bound, NO_VALUES if kind == "try" else after)
+    state.forget(changed, moment, bound, after if repeats else NO_VALUES)
 
 
 def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
-    number = state.number(node)
-    body = node.body
+    number, body, block, unknown = state.number(node), node.body, None, False
     sole = len(body) == 1 and not any(blocks_of(body[0])) and state.text.stands_alone(body[0])
-    sole = sole and isinstance(node, ast.With)
-    block = None
-    if any(may_break_off(state, item.context_expr) for item in node.items):
-        state.blocks += 1
+    called = [i.context_expr.func for i in node.items if isinstance(i.context_expr, ast.Call)]
+    if any(state.resolve(f) in ("contextlib.suppress", "pytest.raises") for f in called):
+        state.blocks += 1  # it may break off
         block = state.blocks
+    sole = sole and isinstance(node, ast.With)
     frame = Frame("with", number, node.lineno, node.col_offset, block, sole=sole)
     state.frames.append(frame)
-    unknown = False
     for item in node.items:
-        read_calls(state, node, item.context_expr, header=True)
-        found = items_of(state, item.context_expr)
+        context, names = item.context_expr, item.optional_vars
+        read_calls(state, node, context, header=True)
+        found = items_of(state, context)
         if any(isinstance(i, Handler) and not i.harmless for i in found):
             state.timeline.act(number)
             unknown = True
-        value = state.evaluated(item.context_expr)
-        state.forget_inside(item.context_expr, number)
-        state.frames[-1] = replace(state.frames[-1], items=(*state.frames[-1].items, *found))
-        if item.optional_vars is not None:
-            state.forget(bound_names(item.optional_vars), number)
-            if isinstance(item.optional_vars, ast.Name):
-                data = data_entered(state, item, found)
-                state.bind(item.optional_vars.id, number, data=data, value=value)
-    state.index.items[node] = state.frames[-1].items
+        value = state.evaluated(context)
+        state.forget_inside(context, number)
+        frame = state.frames[-1] = replace(frame, items=(*frame.items, *found))
+        if names is not None:
+            state.forget(bound_names(names), number)
+        if isinstance(names, ast.Name):
+            # Of a plate it is bound to indices.
+            told = found and all(isinstance(i, Plate) and not i.subsampled for i in found)
+            data = frozenset() if told else data_in(state, context) | bound_names(item)
+            state.bind(names.id, number, data=data, value=value)
+    state.index.items[node] = frame.items
     read_block(state, body)
     state.frames.pop()
     if unknown:
@@ -288,55 +333,25 @@ def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
         state.forget(bound_names(node), state.index.last_of(node))
 
 
-def data_entered(
-    state: State, item: ast.withitem, found: Sequence[Plate | Handler]
-) -> frozenset[str]:
-    """What the name that a context is bound to is computed of: indices, if that is a plate."""
-    if found and all(isinstance(part, Plate) and not part.subsampled for part in found):
-        return frozenset()
-    return data_in(state, item.context_expr) | bound_names(item)
+# Statements without blocks
 
 
 def read_simple(state: State, node: ast.stmt) -> None:
     number = state.number(node)
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        for name, imported in bound_by(node):
-            state.bind(name, number, qualified=imported)
-            state.function.imports.add(name)
-        return
     targets, value = assignment(node)
     sites = read_calls(state, node, node)
-    if state.following:
-        if isinstance(node, ast.Return) and node is state.following[-1].returned:
-            state.following[-1].outputs = sites_in(state, node.value, sites)
-    elif isinstance(node, ast.Return):
-        sure = node not in state.choices
-        state.returned = outputs_of(state, node.value) if sure else (None, None)
     if isinstance(node, ast.Return):
-        state.give_back(node.value)
+        read_return(state, node, sites)
     if value is None:
-        values = dict(values_bound(state, node))
-        known = {name: state.binding(name) for name in bound_names(node) & state.locals}
-        data = data_in(state, node)
-        state.forget(bound_names(node), number, values=values)
-        if isinstance(node, (ast.AugAssign, ast.Delete)):
-            for name, old in known.items():
-                before = old.data if old is not None else frozenset()
-                value_ = state.timeline.value(name)
-                state.bind(name, number, data=data | before, value=value_)
-        if isinstance(node, ast.Delete):
-            for name in bound_names(node, in_place=False) & state.locals:
-                state.timeline.bind(name, number, None)
+        rebind(state, node)
         return
-    names = [target.id for target in targets if isinstance(target, ast.Name)]
     step = state.evaluated(value)
-    meaning = meaning_of(state, value, step, sites)
-    others = bound_names(node) - set(names)
-    data = data_in(state, node)
+    meaning, data = meaning_of(state, value, step, sites), data_in(state, node)
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    others = bound_names(node) - {*names}
     if others:
         stored = [pair for target in targets for pair in state.stored(target, step)]
-        values = {**dict(stored), **state.bound_inside(value)}
-        state.forget(others, number, values=values)
+        state.forget(others, number, values={**dict(stored), **state.bound_inside(value)})
     for name in others & state.locals:
         state.bind(name, number, data=data, value=state.timeline.value(name))
     for target in targets:
@@ -345,49 +360,70 @@ def read_simple(state: State, node: ast.stmt) -> None:
     for name in names:
         if name in state.locals:
             state.timeline.bind(name, number, meaning)
+    parts = (part for target in targets for part in walk(target) if isinstance(part, ast.Name))
+    stores = [part.id for part in parts if isinstance(part.ctx, ast.Store)]
     outputs = outputs_given(state, value)
-    stores = [
-        part.id
-        for target in targets
-        for part in walk(target)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    ]
-    if len(set(stores)) < len(stores):
-        return  # ``_, _ = hyper()``: which of both is it?
-    for target in targets if outputs is not None else []:
-        bind_outputs(state, target, outputs, number)
+    if outputs is not None and len({*stores}) == len(stores):
+        for target in targets:  # not ``_, _ = hyper()``: which of both is it?
+            bind_outputs(state, target, outputs, number)
 
 
-def bind_parts(state: State, target: ast.Tuple | ast.List, value: ast.expr, number: int) -> None:
-    """``n, k = X.shape`` binds numbers."""
-    data = data_in(state, value)
-    parts = state.parts(value)
-    if parts is not None and len(parts) == len(target.elts):
-        for name, shape in zip(target.elts, parts, strict=True):
-            if isinstance(name, ast.Name) and name.id in state.locals:
-                known = state.timeline.value(name.id)
-                state.bind(name.id, number, shape=shape, data=data, value=known)
-    if isinstance(value, ast.Attribute) and value.attr == "shape":
-        for name in target.elts:
-            if isinstance(name, ast.Name) and name.id in state.locals:
-                known = state.timeline.value(name.id)
-                state.bind(name.id, number, shape=(), data=data, era=None, value=known)
+def read_return(state: State, node: ast.Return, sites: dict[ast.Call, Site]) -> None:
+    """What a function returns, or the helper that is followed."""
+    if state.following:
+        if node is state.following[-1].returned:
+            state.following[-1].outputs = sites_in(state, node.value, sites)
+    else:
+        state.returned = (None, None)
+        match node.value:
+            case ast.Tuple(elts=[first, second]) if node not in state.choices:
+                state.returned = sites_in(state, first), sites_in(state, second)
+    state.give_back(node.value)
+
+
+def rebind(state: State, node: ast.stmt) -> None:
+    """A statement other than an assignment binds names, or changes what they stand for."""
+    number, values = state.number(node), dict(values_bound(state, node))
+    names = bound_names(node)
+    known = {name: state.binding(name) for name in names & state.locals}
+    data = data_in(state, node)
+    state.forget(names, number, values=values)
+    if isinstance(node, (ast.AugAssign, ast.Delete)):
+        for name, old in known.items():
+            before = frozenset() if old is None else old.data
+            state.bind(name, number, data=data | before, value=state.timeline.value(name))
+    if isinstance(node, ast.Delete):
+        for name in bound_names(node, in_place=False) & state.locals:
+            state.timeline.bind(name, number, None)
 
 
 def values_bound(state: State, node: ast.stmt) -> Iterator[tuple[str, RightSide]]:
     """The right-hand sides of the names that a statement other than an assignment binds."""
-    if isinstance(node, ast.Return):
-        return
     if isinstance(node, ast.AugAssign):
         loaded = copied(node.target)
         loaded.ctx = ast.Load()
         added = ast.copy_location(ast.BinOp(loaded, node.op, node.value), node)
         yield from state.stored(node.target, state.evaluated(added))
+    elif not isinstance(node, ast.Return):
+        for part in ast.iter_child_nodes(node):
+            if isinstance(part, ast.expr):
+                state.evaluated(part)
+                yield from state.bound_inside(part).items()
+
+
+def bind_parts(state: State, target: ast.Tuple | ast.List, value: ast.expr, number: int) -> None:
+    """``n, k = X.shape`` binds numbers, and ``a, b = x, y`` what has the shapes of these."""
+    parts, data = state.parts(value), data_in(state, value)
+    numbers = isinstance(value, ast.Attribute) and value.attr == "shape"
+    era = None if numbers else state.era
+    if numbers:
+        parts = ((),) * len(target.elts)
+    if parts is None or len(parts) != len(target.elts):
         return
-    for part in ast.iter_child_nodes(node):
-        if isinstance(part, ast.expr):
-            state.evaluated(part)
-            yield from state.bound_inside(part).items()
+    for part, shape in zip(target.elts, parts, strict=True):
+        if isinstance(part, ast.Name) and part.id in state.locals:
+            known = state.timeline.value(part.id)
+            state.bind(part.id, number, shape=shape, data=data, era=era, value=known)
 
 
 def meaning_of(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from string import Formatter
 
 from reparam_rewrite.survey.nodes import walk
 
-NONE: Mapping[str, ast.expr] = {}
+BRACES = frozenset("{}")
 
 
 def template_of(node: ast.expr | None) -> str | None:
@@ -24,89 +24,79 @@ def template_of(node: ast.expr | None) -> str | None:
     ``name``                  ``{name}``
     ========================  ==================
     """
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    parts = list(parts_of_name(node))
+    known = [part for part in parts if part is not None]
+    return "".join(known) if len(known) == len(parts) else None
+
+
+def parts_of_name(node: ast.expr | None) -> Iterator[str | None]:
+    """The parts of a template; None for one that can't be told."""
     match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=parts):
-            return joined([template_of_part(part) for part in parts])
+        case ast.Constant(value=str(text)) | ast.FormattedValue(value=ast.Constant(str(text))):
+            yield text if BRACES.isdisjoint(text) else None  # it would be taken for a template
         case ast.Name() | ast.Attribute():
-            return braced(node)
+            yield braced(node)
+        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+            yield braced(value)
+        case ast.JoinedStr(values=parts):
+            for part in parts:
+                yield from parts_of_name(part)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return joined([template_of_part(left), template_of_part(right)])
+            yield from parts_of_name(left)
+            yield from parts_of_name(right)
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod(), right=right):
-            arguments = right.elts if isinstance(right, ast.Tuple) else [right]
-            if text.replace("%s", "").count("%") or set(text) & set("{}"):
-                return None
-            return formatted(text.replace("%s", "{}"), arguments)
+            given = right.elts if isinstance(right, ast.Tuple) else [right]
+            plain = "%" not in text.replace("%s", "") and BRACES.isdisjoint(text)
+            yield from formatted(text.replace("%s", "{}"), numbered(given)) if plain else [None]
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
-            keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
-            return (
-                None if len(keywords) < len(node.keywords) else formatted(text, node.args, keywords)
-            )
-    return None
+            named = {keyword.arg: keyword.value for keyword in node.keywords}
+            yield from formatted(text, numbered(node.args) | named)
+        case _:
+            yield None
 
 
-def template_of_part(node: ast.expr) -> str | None:
-    """A part of an f-string or a sum; text with braces of its own would be taken for one."""
-    if isinstance(node, ast.Constant):
-        text = node.value if isinstance(node.value, str) else "{"
-        return None if set(text) & set("{}") else text
-    if isinstance(node, ast.FormattedValue) and is_text(node.value):
-        return template_of_part(node.value)
-    if isinstance(node, ast.FormattedValue):
-        plain = node.conversion == -1 and node.format_spec is None
-        return braced(node.value) if plain else None
-    return template_of(node)
+def numbered(given: list[ast.expr]) -> dict[str | None, ast.expr]:
+    return {str(at): argument for at, argument in enumerate(given)}
+
+
+def formatted(text: str, given: Mapping[str | None, ast.expr]) -> Iterator[str | None]:
+    """``"{}_{}".format(a, b)`` and ``"{0}_{k}".format(a, k=b)``, with nothing but plain fields."""
+    read: list[str] = []
+    try:
+        fields = list(Formatter().parse(text))
+    except ValueError:
+        yield None
+        return
+    for before, field, spec, conversion in fields:
+        yield before
+        if field is not None:
+            read.append(field or str(len(read)))
+            argument = given.get(read[-1])
+            if argument is None or spec or conversion:
+                yield None
+            else:
+                yield from parts_of_name(ast.FormattedValue(argument, -1))
+    if {*read} != {*given}:
+        yield None
 
 
 def braced(node: ast.expr) -> str | None:
     """``{name}``; not what has quotes or braces of its own, which no f-string takes everywhere."""
     text = ast.unparse(node)
-    return None if set(text) & set("\"'{}\\\n") else f"{{{text}}}"
-
-
-def joined(parts: list[str | None]) -> str | None:
-    """The parts as one template; None if one of them can't be told."""
-    known = [part for part in parts if part is not None]
-    return "".join(known) if len(known) == len(parts) else None
-
-
-def formatted(
-    text: str, arguments: list[ast.expr], keywords: Mapping[str, ast.expr] = NONE
-) -> str | None:
-    """``"{}_{}".format(a, b)`` and ``"{0}_{k}".format(a, k=b)``, with nothing but plain fields."""
-    parts: list[str | None] = []
-    given = {str(at): argument for at, argument in enumerate(arguments)} | dict(keywords)
-    read: list[str] = []
-    try:
-        fields = list(Formatter().parse(text))
-    except ValueError:
-        return None
-    for before, field, spec, conversion in fields:
-        parts.append(before)
-        if field is not None:
-            key = field or str(len(read))
-            if spec or conversion or key not in given:
-                return None
-            read.append(key)
-            argument = given[key]
-            parts.append(template_of_part(argument) if is_text(argument) else braced(argument))
-    return joined(parts) if {*read} == {*given} else None
+    return f"{{{text}}}" if BRACES.union("\"'\\\n").isdisjoint(text) else None
 
 
 def is_computed(node: ast.expr | None) -> bool:
     """Is anything of the name computed?"""
     for part in walk(node) if node is not None else ():
-        if isinstance(part, ast.Name):
-            return True
-        if isinstance(part, ast.FormattedValue) and not is_text(part.value):
-            return True
+        match part:
+            case ast.FormattedValue(value=ast.Constant(value=str())):
+                pass
+            case ast.Name() | ast.FormattedValue():
+                return True
     return False
-
-
-def is_text(node: ast.expr) -> bool:
-    """Is it a text that is written out?"""
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def may_be(name: str, others: Iterable[str]) -> bool:

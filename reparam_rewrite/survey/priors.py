@@ -7,6 +7,8 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
+from reparam_rewrite.survey.calls import is_none, is_starred
+from reparam_rewrite.survey.effects import words
 from reparam_rewrite.survey.families import FAMILIES, Family
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.shapes import (
@@ -18,7 +20,6 @@ from reparam_rewrite.survey.shapes import (
 )
 from reparam_rewrite.survey.values import (
     REST,
-    UNIT,
     UNKNOWN_PRIOR,
     Axis,
     Prior,
@@ -29,50 +30,62 @@ from reparam_rewrite.survey.values import (
 
 DISTRIBUTIONS = "numpyro.distributions."
 
+TRANSFORMS = f"{DISTRIBUTIONS}transforms."
+
 #: Supports whose unconstrained values are vectors of another length, in place of all event dims.
-RESHAPING = frozenset(
-    [
-        "simplex",
-        "zero_sum",
-        "corr_cholesky",
-        "corr_matrix",
-        "positive_definite",
-        "positive_semidefinite",
-        "lower_cholesky",
-        "scaled_unit_lower_cholesky",
-    ]
+RESHAPING = words(
+    """simplex zero_sum corr_cholesky corr_matrix positive_definite positive_semidefinite
+    lower_cholesky scaled_unit_lower_cholesky"""
 )
 
-#: Supports that are the real line already, whatever the number of event dims.
-REAL = frozenset(("real", "real_vector", "real_matrix"))
-
-
-#: Supports without negative values.
-POSITIVE = frozenset(("positive", "unit_interval"))
+#: What is known of distributions by the support of their family.
+SUPPORTS = {
+    **dict.fromkeys(words("real real_vector real_matrix"), Support("real")),
+    **{kind: Support(kind) for kind in ("discrete", "atomic", "sphere")},
+    **{kind: Support("runtime", kind, reshapes=True) for kind in RESHAPING},
+    **{kind: Support("fixed", kind, positive=True) for kind in ("positive", "unit_interval")},
+}
 
 #: Families without negative values wherever their bounds are.
-BOUNDED = frozenset(("LogUniform", "Pareto", "DoublyTruncatedPowerLaw", "LowerTruncatedPowerLaw"))
+BOUNDED = words("LogUniform Pareto DoublyTruncatedPowerLaw LowerTruncatedPowerLaw")
 
-AFFINE = "numpyro.distributions.transforms.AffineTransform"
+#: Families that are only moved by an addition to their `loc`.
+LOCATED = words(
+    """AsymmetricLaplace Cauchy Gumbel Laplace Logistic LowRankMultivariateNormal MultivariateNormal
+    MultivariateStudentT Normal SoftLaplace StudentT"""
+)
 
 #: Arguments that say how a distribution is made and are no part of its batch shape.
-NOT_ARRAYS = frozenset(["dimension", "sample_method", "is_sparse"])
+NOT_ARRAYS = words("dimension sample_method is_sparse")
+
+#: Transforms that keep the shape, with the number of their event dims; None is for those that do
+#: so without arguments, on vectors.
+SAME_SHAPE: dict[str, int | None] = {
+    "AbsTransform": 0,
+    "ExpTransform": 0,
+    "OrderedTransform": 1,
+    "PowerTransform": 0,
+    "SigmoidTransform": 0,
+    "SoftplusTransform": 0,
+    **{kind.transform: None for kind in BASES.values()},
+}
 
 
-def support_of(family: Family) -> Support:
-    if family.support in ("discrete", "atomic"):
-        return Support(family.support)
-    if family.support in REAL:
-        return Support("real")
-    if family.support == "sphere":
-        return Support("sphere")
+def support_of(name: str, family: Family) -> Support:
+    if name == "ZeroSumNormal":
+        return Support("zero_sum")
     # Where the bijection is asked of the distribution at run time, of an elementwise family at
     # least the shape is known.
-    if family.support in RESHAPING:
-        return Support("runtime", family.support, reshapes=True)
     if family.support == "dependent":
         return Support("runtime", reshapes=family.event_dim != 0)
-    return Support("fixed", family.support, positive=family.support in POSITIVE)
+    return SUPPORTS.get(family.support) or Support("fixed", family.support)
+
+
+def family_of(scope: Scope, call: ast.Call) -> str:
+    """The family that a call is of; empty if it makes no distribution that is known."""
+    dotted = scope.resolve(call.func) or ""
+    name = dotted.removeprefix(DISTRIBUTIONS)
+    return name if name != dotted and name in FAMILIES else ""
 
 
 def prior_of(scope: Scope, node: ast.expr) -> Prior:
@@ -82,11 +95,11 @@ def prior_of(scope: Scope, node: ast.expr) -> Prior:
         return binding.prior if binding and binding.prior else UNKNOWN_PRIOR
     if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
         return UNKNOWN_PRIOR
+    family = family_of(scope, node)
+    if family:
+        return prior_of_family(scope, family, node)
     dotted = scope.resolve(node.func)
-    if dotted is not None and dotted.startswith(DISTRIBUTIONS):
-        name = dotted[len(DISTRIBUTIONS) :]
-        return prior_of_family(scope, name, node) if name in FAMILIES else UNKNOWN_PRIOR
-    if isinstance(node.func, ast.Attribute):
+    if isinstance(node.func, ast.Attribute) and not (dotted or "").startswith(DISTRIBUTIONS):
         return prior_of_method(scope, node.func.value, node.func.attr, node)
     return UNKNOWN_PRIOR
 
@@ -94,29 +107,27 @@ def prior_of(scope: Scope, node: ast.expr) -> Prior:
 def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
     """``dist.Normal(loc, scale)``: the batch shape is that of the arguments, broadcast."""
     family = FAMILIES[name]
-    support = support_of(family)
-    if name == "ZeroSumNormal":
-        support = Support("zero_sum")
-    given = arguments(family, call)
-    if name == "TransformedDistribution" and is_moved_line(scope, given or {}):
-        support = Support("real")
+    support, dims, given = support_of(name, family), family.event_dim, arguments(family, call)
     if name in BOUNDED or is_not_negative((given or {}).get("low")):
         support = replace(support, positive=True)
-    dims = family.event_dim
-    unknown = Prior(name, support, None, None if dims is None else (Axis(None),) * dims)
+    unknown = Prior(name, support, None if dims is None else (Axis(None),) * dims)
     if given is None:
         return unknown
-    if name in READERS:
-        return READERS[name](scope, unknown, given)
+    match name:
+        case "Independent":
+            return independent(scope, unknown, given)
+        case "TransformedDistribution":
+            return transformed(scope, unknown, given)
+        case "GaussianRandomWalk" | "LKJ" | "LKJCholesky":
+            return sized(scope, unknown, given)
     if dims is None:
         return unknown
     batch: Shape = ()
     events: list[Shape] = []
     sizes = dict(family.arguments)
     for argument, value in given.items():
-        if isinstance(value, ast.Constant) and (value.value is None or value.value is False):
-            continue
-        if argument in NOT_ARRAYS:
+        omitted = isinstance(value, ast.Constant) and (value.value is None or value.value is False)
+        if omitted or argument in NOT_ARRAYS:
             continue
         own = sizes[argument]
         if own is None or 0 < own < dims:
@@ -130,23 +141,17 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
             missing = (Axis(None),) * (dims - len(known))
             events.append((*missing, *known[max(0, len(known) - dims) :]))
     # ``MultivariateNormal(jnp.zeros(1), cov)``: a mean of one element is broadcast too.
-    event = broadcast(*events) if events else unknown.event
-    return seen_as(unknown, batch, event if event is not None else unknown.event)
+    event = broadcast(*events) if events else None
+    return replace(unknown, seen=batch, event=unknown.event if event is None else event)
 
 
-def is_moved_line(scope: Scope, given: dict[str, ast.expr]) -> bool:
-    """``TransformedDistribution(Normal(0, 1), AffineTransform(loc, scale))``: the real line."""
-    base, transforms = given.get("base_distribution"), given.get("transforms")
-    if base is None or transforms is None or prior_of(scope, base).support.kind != "real":
-        return False
-    several = isinstance(transforms, (ast.List, ast.Tuple))
-    return all(
-        isinstance(part, ast.Call)
-        and scope.resolve(part.func) == AFFINE
-        and len(part.args) <= 2  # the third is another domain
-        and {keyword.arg for keyword in part.keywords} <= {"loc", "scale"}
-        for part in (transforms.elts if several else [transforms])  # type: ignore[attr-defined]
-    )
+def arguments(family: Family, call: ast.Call) -> dict[str, ast.expr] | None:
+    """The arguments by the names of the constructor; None if they can't be told apart."""
+    names = [name for name, _ in family.arguments]
+    named = {k.arg or "**": k.value for k in call.keywords if k.arg != "validate_args"}
+    if len(call.args) > len(names) or not named.keys() <= {*names[len(call.args) :]}:
+        return None
+    return {**dict(zip(names, call.args, strict=False)), **named}
 
 
 def is_not_negative(low: ast.expr | None) -> bool:
@@ -155,31 +160,17 @@ def is_not_negative(low: ast.expr | None) -> bool:
     return type(value) in (int, float)  # a minus is an operator
 
 
-def seen_as(prior: Prior, batch: Shape, event: Shape | None) -> Prior:
-    """A prior of this batch, of which perhaps only the last axes show."""
-    return replace(prior, batch=closed(batch), seen=batch, event=event)
-
-
-def unread(prior: Prior) -> Prior:
-    return replace(prior, batch=None, seen=(REST,))
-
-
-def random_walk(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
-    """``GaussianRandomWalk(scale, num_steps=n)``: one event axis of n steps, else of one."""
-    scale, steps = given.get("scale"), given.get("num_steps")
-    batch = () if scale is None else seen_of(scope, scale)
-    event = UNIT if steps is None else axis_of(scope, steps, ast.unparse(steps))
-    return seen_as(unknown, batch, (event,))
-
-
-def correlations(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
-    """``LKJ(d, concentration)``: two event axes of the same size."""
-    dimension, concentration = given.get("dimension"), given.get("concentration")
-    if dimension is None:
+def sized(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
+    """``GaussianRandomWalk(scale, num_steps=n)``: n steps, else one; ``LKJ(d)``: d by d."""
+    walk = unknown.family == "GaussianRandomWalk"
+    values, size = given.get("scale" if walk else "concentration"), given.get("dimension")
+    if walk:
+        size = given.get("num_steps", ast.Constant(1))
+    if size is None:
         return unknown
-    axis = axis_of(scope, dimension, ast.unparse(dimension))
-    batch = () if concentration is None else seen_of(scope, concentration)
-    return seen_as(unknown, batch, (axis, axis))
+    axis = axis_of(scope, size, ast.unparse(size))
+    batch = () if values is None else seen_of(scope, values)
+    return replace(unknown, seen=batch, event=(axis,) if walk else (axis, axis))
 
 
 def independent(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
@@ -191,82 +182,50 @@ def independent(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Pri
     return made if made.event is not None else unknown
 
 
-#: Transforms that keep the shape, with the number of their event dims.
-SAME_SHAPE = {
-    "AbsTransform": 0,
-    "ExpTransform": 0,
-    "OrderedTransform": 1,
-    "PowerTransform": 0,
-    "SigmoidTransform": 0,
-    "SoftplusTransform": 0,
-    **{kind.transform: None for kind in BASES.values()},
-}
-
-
 def transformed(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
-    """``TransformedDistribution(Normal(0, 1).expand([n]), OrderedTransform())``"""
-    base, listed = given.get("base_distribution"), given.get("transforms")
-    if base is None or listed is None:
+    """``TransformedDistribution(Normal(0, 1).expand([n]), OrderedTransform())``
+
+    What only moves the real line, ``AffineTransform(loc, scale)``, leaves it the real line.
+    """
+    base, transforms = given.get("base_distribution"), given.get("transforms")
+    if base is None or transforms is None:
         return unknown
+    parts = transforms.elts if isinstance(transforms, (ast.List, ast.Tuple)) else [transforms]
+    calls = [part for part in parts if transform_of(scope, part) and isinstance(part, ast.Call)]
     prior = prior_of(scope, base)
-    batch = prior.batch if prior.batch is not None else prior.seen
-    if prior.event is None or prior.support.reshapes:
+    moved = len(calls) == len(parts) and all(is_move(scope, call) for call in calls)
+    if moved and prior.support.kind == "real":
+        unknown = replace(unknown, support=Support("real"))
+    if prior.event is None or prior.support.reshapes or len(calls) < len(parts):
         return unknown
-    shape, dims = (*batch, *prior.event), len(prior.event)
-    for part in listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else [listed]:
-        name = transform_of(scope, part)
-        if name == "AffineTransform" and isinstance(part, ast.Call):
-            arguments = [*part.args, *(k.value for k in part.keywords if k.arg != "domain")]
-            starred = any(isinstance(a, ast.Starred) for a in arguments)
-            if starred or any(keyword.arg is None for keyword in part.keywords):
-                return unknown
-            shape = broadcast_open(shape, *(seen_of(scope, a) for a in arguments[:2]))
-        elif name in SAME_SHAPE and isinstance(part, ast.Call):
-            own = SAME_SHAPE[name]
-            if own is None:
-                if part.args or part.keywords:
-                    return unknown
-                own = 1
-            dims = max(dims, own)
-        else:
+    shape, dims = (*prior.seen, *prior.event), len(prior.event)
+    for call in calls:
+        name = transform_of(scope, call)
+        own = SAME_SHAPE.get(name, 0)
+        if name == "AffineTransform" and not is_starred(call):
+            given_ = [*call.args, *(k.value for k in call.keywords if k.arg != "domain")]
+            shape = broadcast_open(shape, *(seen_of(scope, value) for value in given_[:2]))
+        elif name not in SAME_SHAPE or (own is None and (call.args or call.keywords)):
             return unknown
+        dims = max(dims, 1 if own is None else own)
     if closed(shape) is None and len(shape) <= dims:
         return unknown
+    split = len(shape) - dims
     support = replace(unknown.support, reshapes=False)
-    made = replace(unknown, support=support)
-    return seen_as(made, shape[: len(shape) - dims], shape[len(shape) - dims :])
+    return replace(unknown, support=support, seen=shape[:split], event=shape[split:])
+
+
+def is_move(scope: Scope, call: ast.Call) -> bool:
+    """``AffineTransform(loc, scale)``, without the third argument, which is another domain"""
+    names = {keyword.arg for keyword in call.keywords}
+    plain = len(call.args) <= 2 and names <= {"loc", "scale"}
+    return plain and transform_of(scope, call) == "AffineTransform"
 
 
 def transform_of(scope: Scope, node: ast.expr) -> str:
     """The name of NumPyro's transform that a call makes, empty for anything else."""
     dotted = scope.resolve(node.func) if isinstance(node, ast.Call) else None
-    module, _, name = (dotted or "").rpartition(".")
-    return name if module == "numpyro.distributions.transforms" else ""
-
-
-#: Families whose shape isn't that of their arguments.
-READERS = {
-    "GaussianRandomWalk": random_walk,
-    "Independent": independent,
-    "LKJ": correlations,
-    "LKJCholesky": correlations,
-    "TransformedDistribution": transformed,
-}
-
-
-def arguments(family: Family, call: ast.Call) -> dict[str, ast.expr] | None:
-    """The arguments by the names of the constructor; None if they can't be told apart."""
-    names = [name for name, _ in family.arguments]
-    if len(call.args) > len(names):
-        return None
-    given = dict(zip(names, call.args, strict=False))
-    for keyword in call.keywords:
-        if keyword.arg == "validate_args":
-            continue
-        if keyword.arg is None or keyword.arg not in names or keyword.arg in given:
-            return None
-        given[keyword.arg] = keyword.value
-    return given
+    return dotted.removeprefix(TRANSFORMS) if dotted and dotted.startswith(TRANSFORMS) else ""
 
 
 def prior_of_method(scope: Scope, base: ast.expr, method: str, call: ast.Call) -> Prior:
@@ -274,45 +233,67 @@ def prior_of_method(scope: Scope, base: ast.expr, method: str, call: ast.Call) -
     prior = prior_of(scope, base)
     if prior is UNKNOWN_PRIOR:
         return UNKNOWN_PRIOR
-    if any(keyword.arg is None for keyword in call.keywords):
-        return replace(unread(prior), event=None if method == "to_event" else prior.event)
+    if is_starred(call):
+        return replace(prior, seen=(REST,), event=None if method == "to_event" else prior.event)
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    before = prior.batch if prior.batch is not None else prior.seen
-    if method in ("expand", "expand_by"):
-        shape = expansion(scope, given[0]) if len(given) == 1 else (REST,)
-        if method == "expand_by":
-            shape = (*shape, *before) if closed(before) is not None else before
-        return seen_as(prior, shape, prior.event)
-    if method == "to_event":
-        return to_event(prior, given[0] if given else None)
-    if method == "mask":
-        mask = seen_of(scope, given[0]) if len(given) == 1 else (REST,)
-        return seen_as(prior, broadcast_open(before, mask), prior.event)
-    return UNKNOWN_PRIOR
+    only = given[0] if len(given) == 1 else None
+    match method:
+        case "to_event":
+            return to_event(prior, given[0] if given else None)
+        case "expand":
+            seen = expansion(scope, only)
+        case "expand_by" if closed(prior.seen) is None:
+            seen = prior.seen
+        case "expand_by":
+            seen = (*expansion(scope, only), *prior.seen)
+        case "mask":
+            mask = (REST,) if only is None else seen_of(scope, only)
+            seen = broadcast_open(prior.seen, mask)
+        case _:
+            return UNKNOWN_PRIOR
+    return replace(prior, seen=seen)
 
 
-def expansion(scope: Scope, node: ast.expr) -> Shape:
+def expansion(scope: Scope, node: ast.expr | None) -> Shape:
+    """The axes that ``.expand(...)`` is asked for."""
     written = isinstance(node, (ast.Tuple, ast.List, ast.BinOp))
-    return shape_argument(scope, node) if written else (REST,)
+    return shape_argument(scope, node) if node is not None and written else (REST,)
 
 
 def to_event(prior: Prior, count: ast.expr | None) -> Prior:
     """Without an argument all batch dims become event dims."""
-    nothing = replace(unread(prior), event=None)
-    batch = prior.batch if prior.batch is not None else prior.seen
-    if prior.event is None:
-        return nothing
-    known = len(batch) if closed(batch) is not None else len(batch) - 1
-    if count is None or (isinstance(count, ast.Constant) and count.value is None):
-        if closed(batch) is None:
-            return nothing
-        dims = len(batch)
-    elif isinstance(count, ast.Constant) and type(count.value) is int:
-        dims = count.value
+    seen, nothing = prior.seen, replace(prior, seen=(REST,), event=None)
+    is_open = closed(seen) is None
+    known = len(seen) - is_open
+    if is_none(count):
+        dims = -1 if is_open else known
     else:
+        value = count.value if isinstance(count, ast.Constant) else None
+        dims = value if type(value) is int else -1
+    if prior.event is None or dims < 0 or (dims > known and not is_open):
         return nothing
-    if dims < 0 or (dims > known and closed(batch) is not None):
-        return nothing
-    batch = (batch[0], *[Axis(None)] * (dims - known), *batch[1:]) if dims > known else batch
-    split = len(batch) - dims
-    return seen_as(prior, batch[:split], (*batch[split:], *prior.event))
+    if dims > known:
+        seen = (seen[0], *[Axis(None)] * (dims - known), *seen[1:])
+    split = len(seen) - dims
+    return replace(prior, seen=seen[:split], event=(*seen[split:], *prior.event))
+
+
+def is_located(scope: Scope, node: ast.expr, *, in_plate: bool) -> bool:
+    """May an offset be added to the `loc` of a distribution expression, and shift just that?
+
+    ``dist.Normal(z, 1)``, also with ``.to_event(1)`` and, outside of plates, ``.expand([n])``,
+    since either leaves room for a `loc` of the shape of the site.
+    """
+    methods = ("to_event",) if in_plate else ("to_event", "expand")
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if not isinstance(node.func.value, ast.Call) or node.func.attr not in methods:
+            break
+        node = node.func.value
+    if not isinstance(node, ast.Call) or is_starred(node):
+        return False
+    return family_of(scope, node) in LOCATED
+
+
+def loc_position(family: str) -> int:
+    """Which argument of a family's constructor is its `loc`."""
+    return [name for name, _ in FAMILIES[family].arguments].index("loc")

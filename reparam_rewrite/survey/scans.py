@@ -1,20 +1,20 @@
-"""Calls of `numpyro.contrib.control_flow.scan`: their bodies, their steps, what they give back."""
+"""Calls of `numpyro.contrib.control_flow.scan`, and what they and helpers give back.
+
+The body of a scan is read as a function whose parameters are known; its sites are those of the
+function that calls scan, stacked.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.calls import argument, given, is_none
 from reparam_rewrite.survey.data import data_in
-from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import FunctionNode, walk
-from reparam_rewrite.survey.outputs import numbered
-from reparam_rewrite.survey.priors import DISTRIBUTIONS
-from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.shapes import axis_of, shape_of
 from reparam_rewrite.survey.state import Outputs, State
 from reparam_rewrite.survey.timeline import Binding
@@ -22,22 +22,12 @@ from reparam_rewrite.survey.values import Axis, Scan, Shape, Site
 
 SCAN = ("numpyro.contrib.control_flow.scan", "numpyro.contrib.control_flow.scan.scan")
 
-#: Families that are only moved by an addition to their `loc`.
-LOCATED = frozenset(
-    [
-        "AsymmetricLaplace",
-        "Cauchy",
-        "Gumbel",
-        "Laplace",
-        "Logistic",
-        "LowRankMultivariateNormal",
-        "MultivariateNormal",
-        "MultivariateStudentT",
-        "Normal",
-        "SoftLaplace",
-        "StudentT",
-    ]
-)
+#: The parameters of a scan that can be followed. With `history` it calls the body otherwise. With
+#: `reverse` NumPyro gives the steps the values of a sample site in one order, and records those of
+#: a deterministic one in the other.
+PARAMETERS = ("f", "init", "xs", "length")
+
+NO_SITES: Mapping[ast.Call, Site] = {}
 
 
 def body_of(index: Index, outer: Scoped, call: ast.Call) -> Scoped | None:
@@ -45,49 +35,33 @@ def body_of(index: Index, outer: Scoped, call: ast.Call) -> Scoped | None:
 
     It must be a plain ``def step(carry, x)`` in `outer`, defined once and used nowhere else.
     """
-    given = argument(call, 0, "f")
-    if not isinstance(given, ast.Name) or not is_plain(call):
-        return None
-    found = [
-        scoped
-        for scoped in index.by_last.get(given.id, ())
-        if scoped.name == f"{outer.name}.{given.id}" and scoped.around[-1:] == (outer,)
-    ]
-    if len(found) != 1 or outer.mentioned[given.id] != 1:
-        return None
-    (scoped,) = found
-    body = scoped.node
-    arguments = body.args
-    plain = not (arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults)
-    count = len(arguments.posonlyargs) + len(arguments.args)
-    if not isinstance(body, ast.FunctionDef) or body.decorator_list or not plain or count != 2:
-        return None
-    if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in walk(body)):
-        return None
-    return scoped
-
-
-def is_plain(call: ast.Call) -> bool:
-    """Are all arguments written out, and those of scan that can be followed?
-
-    With `history` it calls the body otherwise. With `reverse` NumPyro gives the steps the values
-    of a sample site in one order, and records those of a deterministic one in the other.
-    """
-    names = {keyword.arg for keyword in call.keywords}
+    asked = given(call, PARAMETERS)
+    body = asked.get("f")
     starred = any(isinstance(part, ast.Starred) for part in call.args)
-    return len(call.args) <= 4 and not starred and names <= {"f", "init", "xs", "length"}
+    if starred or len(call.args) > len(PARAMETERS) or not asked.keys() <= set(PARAMETERS):
+        return None
+    if not isinstance(body, ast.Name) or outer.mentioned[body.id] != 1:
+        return None
+    beside = (s for s in index.by_last.get(body.id, ()) if s.around[-1:] == (outer,))
+    found = [scoped for scoped in beside if scoped.name == f"{outer.name}.{body.id}"]
+    return found[0] if len(found) == 1 and is_step(found[0].node) else None
 
 
-def reads_argument(node: FunctionNode) -> bool:
-    """Does a body do anything with its slices?"""
-    slices = parameters(node)[1]
-    return any(isinstance(part, ast.Name) and part.id == slices for part in walk(node))
+def is_step(node: FunctionNode) -> bool:
+    """``def step(carry, x):``, with no other parameters, and no generator."""
+    match node:
+        case ast.FunctionDef(
+            args=ast.arguments(vararg=None, kwonlyargs=[], kwarg=None, defaults=[]),
+            decorator_list=[],
+        ):
+            yields = any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in walk(node))
+            return len(parameters(node)) == 2 and not yields
+    return False
 
 
-def parameters(node: FunctionNode) -> tuple[str, str]:
+def parameters(node: FunctionNode) -> list[str]:
     """The names of a body's carry and of its slices."""
-    first, second = [*node.args.posonlyargs, *node.args.args]
-    return first.arg, second.arg
+    return [part.arg for part in [*node.args.posonlyargs, *node.args.args]]
 
 
 def first_of(node: FunctionNode) -> ast.stmt:
@@ -97,64 +71,22 @@ def first_of(node: FunctionNode) -> ast.stmt:
     return node.body[1] if is_text and len(node.body) > 1 else first
 
 
-def returns_once(node: FunctionNode) -> bool:
-    return sum(isinstance(part, ast.Return) for part in walk(node)) == 1
-
-
-def length_of(scope: Scope, call: ast.Call) -> Axis:
+def length_of(state: State, call: ast.Call) -> Axis:
     """How many steps a scan makes: its `length`, else that of its `xs`."""
-    given = argument(call, 3, "length")
-    if given is not None and not is_none(given):
-        return axis_of(scope, given, ast.unparse(given))
-    xs = argument(call, 2, "xs")
+    length, xs = argument(call, 3, "length"), argument(call, 2, "xs")
+    if length is not None and not is_none(length):
+        return axis_of(state, length, ast.unparse(length))
     while isinstance(xs, (ast.Tuple, ast.List)) and xs.elts:
         xs = xs.elts[0]
     if xs is None or is_none(xs):
         return Axis(None)
-    shape = shape_of(scope, xs)
+    shape = shape_of(state, xs)
     if shape:
         return shape[0]
     if isinstance(xs, ast.Name) and shape is None:
         size = ast.parse(f"{xs.id}.shape[0]", mode="eval").body
-        return axis_of(scope, size, ast.unparse(size))
+        return axis_of(state, size, ast.unparse(size))
     return Axis(None)
-
-
-def stacked(outer: Site, site: Site, scan: Scan) -> Site:
-    """All that a scan samples of a site; `outer` is the site as it stands where the scan does."""
-    extent = replace(
-        site.extent,
-        shape=None if site.shape is None else (scan.length, *site.shape),
-        batch=None if site.extent.batch is None else (scan.length, *site.extent.batch),
-        plates=None,
-    )
-    return replace(outer, extent=extent, scan=scan, step=site)
-
-
-def is_located(scope: Scope, node: ast.expr, *, in_plate: bool) -> bool:
-    """May an offset be added to the `loc` of a distribution expression, and shift just that?
-
-    ``dist.Normal(z, 1)``, also with ``.to_event(1)`` and, outside of plates, ``.expand([n])``,
-    since either leaves room for a `loc` of the shape of the site.
-    """
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        methods = {"to_event"} if in_plate else {"to_event", "expand"}
-        if not isinstance(node.func.value, ast.Call) or node.func.attr not in methods:
-            break
-        node = node.func.value
-    if not isinstance(node, ast.Call):
-        return False
-    dotted = scope.resolve(node.func) or ""
-    name = dotted[len(DISTRIBUTIONS) :]
-    if not dotted.startswith(DISTRIBUTIONS) or name not in LOCATED:
-        return False
-    unclear = any(isinstance(part, ast.Starred) for part in node.args)
-    return not unclear and all(keyword.arg is not None for keyword in node.keywords)
-
-
-def loc_position(family: str) -> int:
-    """Which argument of a family's constructor is its `loc`."""
-    return [name for name, _ in FAMILIES[family].arguments].index("loc")
 
 
 def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -> None:
@@ -163,53 +95,65 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
     if scoped is None or state.runner is not None:
         return
     xs, init = argument(call, 2, "xs"), argument(call, 1, "init")
+    (carry, slices), parts = parameters(scoped.node), walk(scoped.node)
+    first, number = first_of(scoped.node), state.number(statement)
     scan = Scan(
         body=scoped.name,
-        statement=state.number(statement),
+        statement=number,
         indent=statement.col_offset,
         place=state.text.place(call),
         length=length_of(state, call),
         definition=state.number(scoped.node),
-        first=state.number(first_of(scoped.node)),
-        inner_indent=first_of(scoped.node).col_offset,
-        argument=parameters(scoped.node)[1],
-        passes=not is_none(xs) or reads_argument(scoped.node),
+        first=state.number(first),
+        inner_indent=first.col_offset,
+        argument=slices,
+        passes=not is_none(xs)
+        or any(isinstance(part, ast.Name) and part.id == slices for part in parts),
     )
-    inner = State(
-        state.index, state.text, scoped, state.shared, state.facts, state.read_block, state
-    )
-    carry, slices = parameters(scoped.node)
+    # What earlier steps may have put into the carry.
     data = data_in(state, xs).union(*(data_in(state, part) for part in scoped.node.body))
+    inner = state.inside(scoped)
     body = inner.run(
         **{
             carry: parameter_of(state, init, data, sliced=False),
             slices: parameter_of(state, xs, sliced=True),
         }
     )
-    body.runner, body.run_at = state.function.name, scan.statement
+    body.runner, body.run_at = state.function.name, number
     state.blocks = inner.blocks
     state.bodies[scoped.name] = body
-    carried, outputs = inner.returned if returns_once(scoped.node) else (None, None)
+    returns = sum(isinstance(part, ast.Return) for part in parts)
+    carried, outputs = inner.returned if returns == 1 else (None, None)
     for index, shape in carried_on(state, carried, init):
-        if body.sites[index].shape is None:
-            known = body.sites[index]
-            body.amend(replace(known, extent=replace(known.extent, shape=shape)))
-    indices = {}
+        if isinstance(index, int) and body.sites[index].shape is None:
+            site = body.sites[index]
+            body.amend(replace(site, extent=replace(site.extent, shape=shape)))
     around = state.text.comments_on(statement)
     state.function.commented.update(around if body.sites else ())
-    for site in body.sites:
-        indices[site.index] = len(state.function.sites)
-        own = replace(
-            site,
+    indices = {}
+    for step in body.sites:
+        indices[step.index] = len(state.function.sites)
+        shape, batch = step.shape, step.extent.batch
+        extent = replace(
+            step.extent,
+            shape=None if shape is None else (scan.length, *shape),
+            batch=None if batch is None else (scan.length, *batch),
+            plates=None,
+        )
+        site = replace(
+            step,
             index=len(state.function.sites),
-            statement=scan.statement,
+            extent=extent,
+            statement=number,
             indent=statement.col_offset,
             alone=header or state.text.stands_alone(statement),
             frames=tuple(state.frames),
             variable=None,
-            comments=(*site.comments, *around),
+            comments=(*step.comments, *around),
+            scan=scan,
+            step=step,
         )
-        state.function.add(stacked(own, site, scan))
+        state.function.add(site)
     state.function.taken |= body.taken
     state.function.params |= body.params
     state.scans[call] = numbered(outputs, indices)
@@ -217,15 +161,15 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
 
 def carried_on(
     state: State, carried: Outputs, init: ast.expr | None
-) -> Iterator[tuple[int, Shape | None]]:
+) -> Iterable[tuple[Outputs, Shape | None]]:
     """The sites that a body hands on have the shapes of the `init` in their place."""
-    if isinstance(carried, int) and init is not None:
-        yield carried, shape_of(state, init)
-    parts = state.parts(init) if isinstance(carried, tuple) and init is not None else None
-    if isinstance(carried, tuple) and parts is not None and len(parts) == len(carried):
-        for site, shape in zip(carried, parts, strict=True):
-            if isinstance(site, int):
-                yield site, shape
+    if init is None:
+        return []
+    parts = state.parts(init)
+    if isinstance(carried, tuple):
+        same = parts is not None and len(parts) == len(carried)
+        return zip(carried, parts or (), strict=True) if same else []
+    return [(carried, shape_of(state, init))]
 
 
 def parameter_of(
@@ -246,3 +190,69 @@ def parameter_of(
     if parts is not None:
         return Binding(version, parts=tuple(map(one, parts)), data=data)
     return Binding(version, shape=one(shape_of(state, node)), data=data)
+
+
+# What scans and helpers give back
+
+
+def sites_in(
+    state: State, node: ast.expr | None, sites: Mapping[ast.Call, Site] = NO_SITES
+) -> Outputs:
+    """The sites that a value is made of; `sites` are what it samples itself."""
+    match node:
+        case ast.Dict():
+            entries: dict[str, Outputs] = {}
+            for key, value in zip(node.keys, node.values, strict=True):
+                if not isinstance(key, ast.Constant):
+                    entries.clear()  # it may have any key, in the place of one before
+                elif isinstance(key.value, str):
+                    entries[key.value] = sites_in(state, value, sites)
+            return entries
+        case ast.Tuple(elts=parts):
+            return tuple(sites_in(state, part, sites) for part in parts)
+        case ast.Call():
+            return sites[node].index if node in sites else state.followed.get(node)
+        case ast.Name(id=name) if name in state.locals:
+            binding = state.binding(name)
+            return None if binding is None else binding.site
+    return None
+
+
+def outputs_given(state: State, value: ast.expr) -> Outputs:
+    """What ``scan(...)``, ``scan(...)[1]`` or a helper that was followed gives back."""
+    match value:
+        case ast.Call() if value in state.scans:
+            return None, state.scans[value]
+        case ast.Call():
+            return state.followed.get(value)
+        case ast.Subscript(value=ast.Call() as call, slice=ast.Constant(value=1)):
+            return state.scans.get(call)
+    return None
+
+
+def bind_outputs(state: State, target: ast.expr, outputs: Outputs, number: int) -> None:
+    """Let the names of a target stand for the stacked sites that they are bound to."""
+    function = state.function
+    match target, outputs:
+        case ((ast.Tuple(elts=parts) | ast.List(elts=parts)), tuple()):
+            if len(parts) == len(outputs):
+                for part, output in zip(parts, outputs, strict=True):
+                    bind_outputs(state, part, output, number)
+        case ast.Name(id=name), dict() if not state.following:
+            for key, output in outputs.items():
+                if isinstance(output, int):
+                    site = function.sites[output]
+                    held = f'{name}["{key}"]' if key.isidentifier() and site.through else None
+                    function.amend(replace(site, variable=held))
+        case ast.Name(id=name), int() if name in state.locals:
+            site, value = function.sites[outputs], state.timeline.value(name)
+            state.bind(name, number, site=site.index, shape=site.shape, value=value)
+            if not state.following:
+                function.amend(replace(site, variable=name))
+
+
+def numbered(outputs: Outputs, indices: dict[int, int]) -> Outputs:
+    """Outputs by the indices that the sites have in the function that calls scan."""
+    if isinstance(outputs, tuple):
+        return tuple(numbered(output, indices) for output in outputs)
+    return indices[outputs] if isinstance(outputs, int) else None

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.aliases import ENTERING
 from reparam_rewrite.survey.calls import (
-    FoundCall,
     argument,
     assignment,
     calls_in,
-    expanded,
-    is_assignment,
-    is_nameable,
+    given,
     is_none,
     is_starred,
-    obstacles,
-    shape_asked,
     variable_of,
 )
+from reparam_rewrite.survey.contexts import plate_shape, stacked_shape
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
-from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.plates import plate_shape, stacked_shape
-from reparam_rewrite.survey.priors import prior_of
+from reparam_rewrite.survey.nodes import root_of, walk
+from reparam_rewrite.survey.priors import is_located, prior_of
 from reparam_rewrite.survey.purity import (
     ACTING,
     before,
@@ -36,8 +32,8 @@ from reparam_rewrite.survey.purity import (
     read_again,
     reads_of,
 )
-from reparam_rewrite.survey.scans import SCAN, is_located, read_scan
-from reparam_rewrite.survey.shapes import broadcast, broadcast_open, opened
+from reparam_rewrite.survey.scans import SCAN, read_scan
+from reparam_rewrite.survey.shapes import broadcast_open, opened
 from reparam_rewrite.survey.state import Followed, State
 from reparam_rewrite.survey.values import (
     UNKNOWN_PRIOR,
@@ -45,9 +41,14 @@ from reparam_rewrite.survey.values import (
     Data,
     Extent,
     Handler,
+    Obstacle,
     SampleCall,
     Site,
+    closed,
 )
+
+#: The parameters of `numpyro.sample`.
+SAMPLE = ("name", "fn", "obs", "rng_key", "sample_shape", "infer", "obs_mask")
 
 
 def read_calls(
@@ -56,43 +57,35 @@ def read_calls(
     """Record the sites and the params of one expression or simple statement."""
     found: dict[ast.Call, Site] = {}
     touched: set[str] = set()
-    inside = walk(root)
-    calls = calls_in(inside)
-    for call in calls:
-        dotted = state.resolve(call.node.func)
-        parts = call.node.func
-        if dotted is not None and dotted.startswith("numpyro."):
-            while isinstance(parts, ast.Attribute):
-                parts = parts.value
-            if isinstance(parts, ast.Name):
-                state.function.roots.add(parts.id)
-        runs_now = not (header or call.conditional or call.deferred)
-        if dotted is None and runs_now and read_helper(state, statement, root, call.node):
+    function, inside = state.function, walk(root)
+    for call, reasons in calls_in(inside):
+        dotted, known = state.resolve(call.func), root_of(call.func)
+        if dotted is not None and dotted.startswith("numpyro.") and isinstance(known, ast.Name):
+            function.roots.add(known.id)
+        later = ["header", *reasons] if header else reasons
+        if dotted is None and not later and read_helper(state, statement, root, call):
             continue
-        touched |= state.touched_by(call.node)
+        touched |= state.touched_by(call)
+        site = None
         if dotted == "numpyro.sample":
-            site = read_site(state, statement, root, call, header)
-            if site is not None:
-                found[call.node] = site
-        elif dotted in SCAN and not (call.conditional or call.deferred or state.following):
-            read_scan(state, statement, call.node, header)
+            site = read_site(state, statement, root, call, later)
+        elif dotted in SCAN and not (reasons or state.following):
+            read_scan(state, statement, call, header)
         elif dotted in ("numpyro.param", "numpyro.deterministic", "numpyro.module"):
-            name = argument(call.node, 0, "name")
-            template = template_of(name)
+            template = template_of(argument(call, 0, "name"))
             if template is not None:
-                state.function.taken.add(template)
+                function.taken.add(template)
                 if dotted == "numpyro.param":
-                    state.function.params.add(template)
+                    function.params.add(template)
                 if dotted == "numpyro.deterministic" and state.runner:
-                    shifted = read_shifted(state, statement, call.node, template)
-                    if shifted is not None:
-                        found[call.node] = shifted
-    for part in inside if state.function.entered is None else ():
-        if isinstance(part, (ast.Name, ast.Attribute)):
-            last = part.id if isinstance(part, ast.Name) else part.attr
-            if last in ENTERING:
-                state.function.entered = state.number(statement), part.lineno
-                break
+                    site = read_shifted(state, statement, call, template)
+        if site is not None:
+            found[call] = site
+    if function.entered is None:
+        entering = (p for p in inside if getattr(p, "attr", getattr(p, "id", "")) in ENTERING)
+        for part in entering:
+            function.entered = state.number(statement), part.lineno  # type: ignore[attr-defined]
+            break
     if any(state.is_act(part) for part in inside if type(part) in ACTING):
         state.timeline.act(state.number(statement))
     data = data_in(state, root) if touched else frozenset()
@@ -108,61 +101,69 @@ def samples_in(state: State, *nodes: ast.expr) -> bool:
 
 
 def read_site(
-    state: State, statement: ast.stmt, root: ast.AST, call: FoundCall, header: bool
+    state: State, statement: ast.stmt, root: ast.AST, call: ast.Call, reasons: list[str]
 ) -> Site | None:
-    node = call.node
+    """Add what a call samples to the function's sites; None if its name can't be told."""
+    asked, number, text = given(call, SAMPLE), state.number(statement), state.text
+    name, prior_node = asked.get("name"), asked.get("fn")
     comments = comments_on(state, statement)
-    name, prior_node = argument(node, 0, "name"), argument(node, 1, "fn")
-    template = template_of(name)
-    computed = is_computed(name)
-    unclear = name is None or template is None or (computed and not is_repeatable(state, name))
+    template, computed = template_of(name), is_computed(name)
+    if name is not None and computed and not is_repeatable(state, name):
+        template = None
     era = state.following[0].era if state.following else state.era
-    come_to(state, statement, root, prior_node or node)
+    come_to(state, statement, root, prior_node or call)
     unsettled = state.era != era
+    segment, expands, prior = None, False, UNKNOWN_PRIOR
     if prior_node is not None:
         if state.acts(prior_node):
-            state.timeline.act(state.number(statement))
-        state.forget(read_again(prior_node), state.number(statement))
-    segment = None if prior_node is None else state.text.segment(prior_node)
-    asked = shape_asked(node)
-    expands = asked is not None and prior_node is not None and segment is not None
-    if asked is not None and prior_node is not None and segment is not None:
-        spread = f"{grouped(segment.text)}.expand_by({state.text.segment(asked).text})"
-        segment = replace(segment, text=spread)
-        prior_node = expanded(prior_node, asked)
-    prior = UNKNOWN_PRIOR if prior_node is None else prior_of(state, prior_node)
-    observed = not is_none(argument(node, 2, "obs"))
+            state.timeline.act(number)
+        state.forget(read_again(prior_node), number)
+        segment = text.segment(prior_node)
+        shape = asked.get("sample_shape")
+        if shape is not None and not is_starred(call):
+            expands = True
+            spread = f"{grouped(segment.text)}.expand_by({text.segment(shape).text})"
+            segment = replace(segment, text=spread)
+            method = ast.copy_location(
+                ast.Attribute(prior_node, "expand_by", ast.Load()), prior_node
+            )
+            prior_node = ast.copy_location(ast.Call(method, [shape], []), prior_node)
+        prior = prior_of(state, prior_node)
+    observed = not is_none(asked.get("obs"))
     plates = plate_shape(state.frames, template)
-    told = not observed and not is_starred(node)
-    batch = broadcast(plates, prior.batch) if told else None
-    shape = None if batch is None or prior.event is None else (*batch, *prior.event)
-    if name is None or template is None or unclear:
-        state.function.unreadable.append(state.text.place(node))
-        state.nameless[node] = shape
+    batch = seen = None
+    if not observed and not is_starred(call):
+        around = broadcast_open(opened(plates), prior.seen)
+        batch = closed(around)
+        seen = None if prior.event is None else (*around, *prior.event)
+    axes = None if seen is None else closed(seen)
+    if name is None or template is None:
+        state.function.unreadable.append(text.place(call))
+        state.nameless[call] = axes
         return None
-    seen = None
-    if told and prior.event is not None:
-        prior_seen = prior.batch if prior.batch is not None else prior.seen
-        seen = (*broadcast_open(opened(plates), prior_seen), *prior.event)
+    variable = variable_of(statement, call)
+    alone = text.stands_alone(statement)
+    simple = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr))
+    single = isinstance(statement, ast.Assign) and len(statement.targets) == 1
     site = Site(
         index=len(state.function.sites),
         name=template,
         call=SampleCall(
-            name=state.text.segment(name),
+            name=text.segment(name),
             computed=computed,
             name_reads=reads_of(state, name, whole=False) if computed else frozenset(),
             prior=segment,
             prior_reads=frozenset() if prior_node is None else reads_of(state, prior_node),
-            obstacles=tuple(obstacles(call, header)),
-            assigns=is_assignment(statement, node),
+            obstacles=tuple(obstacles(call, asked, reasons)),
+            assigns=variable is not None and single,
             expands=expands,
-            nameable=is_nameable(statement, call, header) and state.text.stands_alone(statement),
+            nameable=simple and not reasons and alone,
             located=prior_node is not None
             and is_located(state, prior_node, in_plate=plates is None or bool(state.frames)),
         ),
         prior=prior,
         extent=Extent(
-            shape=shape,
+            shape=axes,
             batch=batch,
             plates=plates,
             stack=stacked_shape(state.frames, template) if plates is None else None,
@@ -171,24 +172,37 @@ def read_site(
         data=Data(
             prior=data_in(state, prior_node),
             bounds=bounds_in(state, prior.family, prior_node),
-            observations=observations(state, argument(node, 2, "obs")),
+            observations=observations(state, asked.get("obs")),
         ),
-        place=state.text.place(node),
-        statement=state.number(statement),
+        place=text.place(call),
+        statement=number,
         indent=statement.col_offset,
-        alone=header or state.text.stands_alone(statement),
+        alone="header" in reasons or alone,
         frames=tuple(state.frames),
-        variable=variable_of(statement, node),
+        variable=variable,
         observed=observed,
         choices=state.choices.get(statement, ()),
         unsettled=unsettled,
         comments=comments,
     )
     if state.following:
-        site = seen_from_outside(state, site, name, statement, node)
+        site = seen_from_outside(state, site, name, statement, call)
     state.function.add(site)
-    state.function.evaluated.sampled[node] = site.index
+    state.function.evaluated.sampled[call] = site.index
     return site
+
+
+def obstacles(
+    call: ast.Call, asked: Mapping[str | None, ast.expr], reasons: list[str]
+) -> Iterator[Obstacle]:
+    """Why a call can't be reparameterized where it stands."""
+    if is_starred(call):
+        yield "starred"
+    yield from reasons  # type: ignore[misc]
+    if "infer" in asked:
+        yield "infer"
+    if "obs_mask" in asked:
+        yield "obs_mask"
 
 
 def come_to(state: State, statement: ast.stmt, root: ast.AST, node: ast.AST) -> None:
@@ -210,9 +224,8 @@ def comments_on(state: State, statement: ast.stmt) -> tuple[Comment, ...]:
 
 def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call) -> bool:
     """Read the body of a function that is called, if it can be followed and may sample."""
-    name = state.function.name
-    found = sampled_by(state.index, name, state.function.hidden, call, state.evaluated)
-    running = [name, *(other.name for other in state.following)]
+    found = sampled_by(state.index, state.function, call, state.evaluated)
+    running = [state.function.name, *(other.name for other in state.following)]
     if found is None or found[0] in running:
         return False
     helper, body = found
@@ -246,15 +259,16 @@ def seen_from_outside(
 ) -> Site:
     """A site that a helper samples, as what its call does."""
     outer, node = state.following[0], state.following[0].statement
-    variable = attribute_of(state, statement, sampled)
-    text = f'"{site.name}"' if not site.call.computed else ast.unparse(name)
-    if not site.call.computed and set(site.name) & set('"\\\n\r\t{}'):
+    text = f'"{site.name}"'
+    if site.call.computed:
+        text = ast.unparse(name)
+    elif set(site.name) & set('"\\\n\r\t{}'):
         text = repr(site.name)
-    frames = [frame for frame in site.frames if frame.statement == site.statement]
+    items = [item for f in site.frames if f.statement == site.statement for item in f.items]
     obstacles = list(site.call.obstacles)
-    if any(isinstance(item, Handler) for frame in frames for item in frame.items):
+    if any(isinstance(item, Handler) for item in items):
         obstacles.append("handler")
-    if any(plate.subsampled for frame in frames for plate in frame.plates):
+    if any(not isinstance(item, Handler) and item.subsampled for item in items):
         obstacles.append("subsampled")
     if site.call.expands:
         obstacles.append("sample_shape")
@@ -273,7 +287,7 @@ def seen_from_outside(
         place=state.text.place(outer.call),
         indent=node.col_offset,
         alone=state.text.stands_alone(node),
-        variable=variable,
+        variable=attribute_of(state, statement, sampled),
         through=outer.name,
     )
 
@@ -293,17 +307,17 @@ def attribute_of(state: State, statement: ast.stmt, call: ast.Call) -> str | Non
 
 def read_shifted(state: State, statement: ast.stmt, call: ast.Call, name: str) -> Site | None:
     """``z = deterministic("z", z_base - z_loc)`` after ``z_base = sample("z_base", ...)``."""
-    value = argument(call, 1, "value")
-    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Sub):
-        return None
-    binding = state.binding(value.left.id) if isinstance(value.left, ast.Name) else None
+    match argument(call, 1, "value"):
+        case ast.BinOp(left=ast.Name(id=base), op=ast.Sub()):
+            binding = state.binding(base)
+        case _:
+            return None
     if binding is None or binding.site is None:
         return None
     site = state.function.sites[binding.site]
     if site.name != f"{name}_base":
         return None
-    shifted = replace(site.call, shifted=True)
     variable = variable_of(statement, call)
-    site = replace(site, name=name, call=shifted, variable=variable)
+    site = replace(site, name=name, call=replace(site.call, shifted=True), variable=variable)
     state.function.amend(site)
     return site

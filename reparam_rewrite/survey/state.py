@@ -9,14 +9,14 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.aliases import parameters
 from reparam_rewrite.survey.effects import ARRAY_MODULES, FileFacts
-from reparam_rewrite.survey.flags import Condition
 from reparam_rewrite.survey.functions import Evaluated, Function, Hidden, Returned
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
-from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.purity import ACTING, acts, touched_by
+from reparam_rewrite.survey.nodes import root_of, walk
+from reparam_rewrite.survey.purity import ACTING, acts, bindings_in, touched_by
 from reparam_rewrite.survey.scopes import Scope, bound_names, sizes_in
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
@@ -31,10 +31,14 @@ from reparam_rewrite.survey.timeline import (
     RightSide,
     Timeline,
 )
-from reparam_rewrite.survey.values import Frame, Shape
+from reparam_rewrite.survey.values import Frame, Shape, Use
 
 #: Which sites a value is made of: one, by its index, or several in a tuple or a dictionary.
 Outputs = int | tuple["Outputs", ...] | dict[str, "Outputs"] | None
+
+
+#: A test that holds, or doesn't, with the bindings that it was read under.
+Condition = tuple[str, bool, frozenset[Use]]
 
 
 class Followed(Struct):
@@ -74,55 +78,54 @@ class State(Scope):
         runner: State | None = None,
     ) -> None:
         """`runner` has just come to a scan whose body this function is."""
-        self.read_block = read_block
-        self.shared = shared
+        self.index, self.text, self.scoped, self.shared = index, text, scoped, shared
+        self.facts, self.constants = facts, index.constants
+        self.read_block, self.runner = read_block, runner
         # What expressions stand for that no statement here can change.
         self._resolved: dict[ast.expr, str | None] = {}
-        self.facts, self.constants = facts, index.constants
-        self.runner = runner
-        self.scans: dict[ast.Call, Outputs] = {}
-        self.returned: tuple[Outputs, Outputs] = (None, None)
-        #: The bodies of the scans that were followed, read.
-        self.bodies: dict[str, Function] = {}
-        self.index = index
-        self.text = text
-        self.scoped = scoped
-        self.locals = set(scoped.names)
-        self._outer = [outer.names for outer in reversed(scoped.around)]
-        self._outer_imports = [outer.imports for outer in reversed(scoped.around)]
+        self._around = [(outer.names, outer.imports) for outer in reversed(scoped.around)]
+        names = [own for own, _ in self._around]
         siblings = set().union(*(outer.rebound_inside for outer in scoped.around))
         unstable = frozenset(index.globals | scoped.rebound_inside | (siblings - scoped.names))
+        #: Its local names, and those of the helpers that are followed.
+        self.locals = set(scoped.names)
         self.timeline: Timeline = Timeline(unstable, runner.timeline.versions if runner else None)
         self.frames: list[Frame] = []
-        #: The shapes of what is sampled by a name that can't be told.
-        self.nameless: dict[ast.Call, Shape | None] = {}
-        self.ended: dict[Condition, Ended] = {}
-        self.choices: dict[ast.stmt, tuple[str, ...]] = {}
-        #: The calls that are being followed, from the outermost to the innermost.
-        self.following: list[Followed] = []
-        self.followed: dict[ast.Call, Outputs] = {}
         self.blocks: int = runner.blocks if runner else 0
         #: The branches that what is read stands in: each choice, and which position is taken.
         self.chosen: list[tuple[int, int]] = []
+        self.ended: dict[Condition, Ended] = {}
+        #: Of a statement that is read as an ``if``, which parts lead to each of its own parts.
+        self.choices: dict[ast.stmt, tuple[str, ...]] = {}
+        #: The shapes of what is sampled by a name that can't be told.
+        self.nameless: dict[ast.Call, Shape | None] = {}
+        #: The bodies of the scans that were followed, read, and what these scans give back.
+        self.bodies: dict[str, Function] = {}
+        self.scans: dict[ast.Call, Outputs] = {}
+        #: The sites that the body of a scan hands on, and those that it gives back.
+        self.returned: tuple[Outputs, Outputs] = (None, None)
+        #: The calls that are being followed, from the outermost to the innermost.
+        self.following: list[Followed] = []
+        self.followed: dict[ast.Call, Outputs] = {}
         self.function = Function(
             name=scoped.name,
             place=text.place(scoped.node),
             timeline=self.timeline,
-            visible=(*shared, *self._outer),
-            hidden=Hidden((scoped.names, *self._outer)),
+            visible=(*shared, *names),
+            hidden=Hidden((scoped.names, *names)),
             unstable=unstable,
             first=index.numbers[scoped.node],
-            last=index.last_of(scoped.node),
             evaluated=Evaluated(scoped.node),
         )
+
+    def inside(self, scoped: Scoped) -> State:
+        """The state of the body of a scan that has just been come to."""
+        return State(self.index, self.text, scoped, self.shared, self.facts, self.read_block, self)
 
     def resolve(self, node: ast.expr) -> str | None:
         if node in self._resolved:
             return self._resolved[node]
-        found = dotted(node, self._imported)
-        root = node
-        while isinstance(root, ast.Attribute):
-            root = root.value
+        found, root = dotted(node, self._imported), root_of(node)
         if isinstance(root, ast.Name) and root.id not in self.locals:
             self._resolved[node] = found
         return found
@@ -131,7 +134,7 @@ class State(Scope):
         if name in self.locals:
             binding = self.timeline.now(name)
             return binding.qualified if binding else None
-        for names, imports in zip(self._outer, self._outer_imports, strict=True):
+        for names, imports in self._around:
             if name in names:
                 return imports.get(name)
         return self.index.aliases.get(name)
@@ -150,8 +153,7 @@ class State(Scope):
     def is_enclosed(self, name: str) -> bool:
         if name in self.locals:
             return False
-        around = zip(self._outer, self._outer_imports, strict=True)
-        return next((name not in own for names, own in around if name in names), False)
+        return next((name not in own for names, own in self._around if name in names), False)
 
     def literal_key(self, node: ast.expr) -> str:
         return f"literal {node.lineno}:{node.col_offset}"
@@ -160,11 +162,8 @@ class State(Scope):
         return self.index.numbers[node]
 
     def bind(self, name: str, statement: int, **what: object) -> None:
-        self.timeline.bind(
-            name,
-            statement,
-            Binding(self.timeline.version(), **{"era": self.era, **what}),  # type: ignore[arg-type]
-        )
+        binding = Binding(self.timeline.version(), **{"era": self.era, **what})  # type: ignore
+        self.timeline.bind(name, statement, binding)
 
     def acts(self, *nodes: ast.AST) -> bool:
         """May what is evaluated in these nodes change something in place?"""
@@ -187,12 +186,9 @@ class State(Scope):
         values: Mapping[str, RightSide | None] = NO_VALUES,
     ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
-        if not names:
-            return
-        own = {name for name in names if name in self.locals}
-        self.timeline.forget({name for name in own if name not in bound}, moment, values)
-        certain = {name for name in own if name in bound}
-        self.timeline.forget(certain, moment, values, certain=True)
+        own = names & self.locals if names else ()
+        self.timeline.forget([n for n in own if n not in bound], moment, values)
+        self.timeline.forget([n for n in own if n in bound], moment, values, certain=True)
 
     def forget_inside(self, node: ast.expr, moment: int) -> None:
         """What an expression binds, ``(n := len(y))``, stands for something else from then on."""
@@ -200,9 +196,7 @@ class State(Scope):
 
     def bound_inside(self, node: ast.expr) -> dict[str, RightSide]:
         """The right-hand sides of the names that an expression binds."""
-        if not bound_names(node):
-            return {}
-        named = [part for part in walk(node) if isinstance(part, ast.NamedExpr)]
+        named = bindings_in(node) if bound_names(node) else ()
         return {part.target.id: self.evaluated(part.value) for part in named}
 
     def evaluated(self, node: ast.expr) -> Assigned:
@@ -233,9 +227,7 @@ class State(Scope):
                     part = Part(value, place, 0 if starred else len(targets))
                     yield from self.stored(inner, part)
             case ast.Attribute(value=holder) | ast.Subscript(value=holder):
-                root = holder
-                while isinstance(root, (ast.Attribute, ast.Subscript)):
-                    root = root.value
+                root = root_of(holder)
                 if isinstance(root, ast.Name):
                     before = self.timeline.value(root.id)
                     yield root.id, Altered(before, ast.unparse(target), value, root is holder)
@@ -250,13 +242,13 @@ class State(Scope):
         return None if binding is None else binding.parts
 
     def made_by(self, node: ast.expr) -> ast.expr | None:
-        return made_by(self.index, self.function.name, self.function.hidden, node)
+        """What a call of a helper, or a property of `self`, stands for; None for all else."""
+        return made_by(self.index, self.function, node)
 
     def touched_by(self, call: ast.Call) -> set[str]:
+        """The names of the values that a call may change, itself or in what its helper makes."""
         touched = touched_by(self, call)
-        if not touched:
-            return touched
-        made = self.made_by(call)
+        made = self.made_by(call) if touched else None
         if made is None:
             return touched
         parts = [part for part in walk(made) if isinstance(part, ast.Call)]
@@ -264,20 +256,18 @@ class State(Scope):
 
     def run(self, **given: Binding) -> Function:
         """Read the function; `given`: what arguments are known to stand for."""
-        arguments, first = self.scoped.node.args, self.function.first
+        declared, first = self.scoped.node.args, self.function.first
         numbers = sizes_in(self.scoped.parts, self._called)
-        for part in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-            shape = () if part.arg in numbers else None
-            value = Argument(part.arg)
-            if part.arg in given:
-                self.timeline.bind(part.arg, first, replace(given[part.arg], value=value))
+        for part in parameters(declared):
+            name, value = part.arg, Argument(part.arg)
+            extra = part in (declared.vararg, declared.kwarg)
+            if name in given:
+                self.timeline.bind(name, first, replace(given[name], value=value))
                 continue
-            own, era = frozenset([part.arg]), None if shape == () else 0
-            self.bind(part.arg, first, shape=shape, data=own, era=era, computed=True, value=value)
-        for extra in (arguments.vararg, arguments.kwarg):
-            if extra:
-                value = Argument(extra.arg)
-                self.bind(extra.arg, first, data=frozenset([extra.arg]), value=value)
+            what = {"data": frozenset([name]), "computed": not extra, "value": value}
+            if name in numbers and not extra:
+                what |= {"shape": (), "era": None}
+            self.bind(name, first, **what)
         self.read_block(self, self.scoped.node.body)
         return self.function
 

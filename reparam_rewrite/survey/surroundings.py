@@ -6,13 +6,17 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from reparam_rewrite.survey.aliases import MESSENGER, PLATES, MadeHandler, With
-from reparam_rewrite.survey.callgraph import ANY, Call
 from reparam_rewrite.survey.calls import is_none
-from reparam_rewrite.survey.functions import Addressed, Function
-from reparam_rewrite.survey.handlers import ADDRESSING, addressed_sites, chooses, is_displayed
+from reparam_rewrite.survey.contexts import (
+    ADDRESSING,
+    addressed_sites,
+    chooses,
+    is_displayed,
+    is_plate,
+)
+from reparam_rewrite.survey.functions import ANY, Addressed, Call, Function
 from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
 from reparam_rewrite.survey.nodes import walk
-from reparam_rewrite.survey.plates import is_plate
 from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Handler, Plate, weighs

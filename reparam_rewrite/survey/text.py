@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from itertools import accumulate
 
 from reparam_rewrite.messages import Place, nearest
@@ -62,12 +63,9 @@ class Text:
 
     def stands_alone(self, node: ast.stmt) -> bool:
         """Has the statement its lines to itself: no header before it, no semicolon?"""
-        assert node.end_lineno is not None
-        assert node.end_col_offset is not None
-        start = self.offset(node.lineno, node.col_offset)
-        before = self.text[self._starts[node.lineno - 1] : start]
-        end = self.offset(node.end_lineno, node.end_col_offset)
-        after = self.text[end : self._starts[node.end_lineno]].strip()
+        place = self.segment(node)
+        before = self.text[self._starts[node.lineno - 1] : place.start]
+        after = self.text[place.end : self._starts[node.end_lineno or 0]].strip()
         continued = node.lineno > 1 and self.lines[node.lineno - 2].rstrip("\r").endswith("\\")
         return not before.strip(" \t\f\ufeff") and after[:1] in ("", "#") and not continued
 
@@ -82,6 +80,9 @@ WORDS = re.compile(r"([a-z]+)[\s_-]*(?:rewrite)?[\s_-]*([:=]?)[\s_-]*([a-z]*)(.*
 #: What other programs call it.
 SYNONYMS = ("disable", "exclude", "ignore", "no", "none", "noqa", "off")
 
+#: How sure it is that it was meant.
+CLEAR = {"unknown": 0, "misspelt": 1, "skip": 2}
+
 
 def comments_in(path: str, text: str) -> dict[int, Comment]:
     """The comments of a file that are for the rewriter, or seem to be, by their lines."""
@@ -95,32 +96,29 @@ def comments_in(path: str, text: str) -> dict[int, Comment]:
     try:
         for token in tokenize.generate_tokens(lines.readline):
             if token.type == tokenize.COMMENT:
-                comment = read(Place(path, token.start[0], token.start[1] + 1), token.string)
-                if comment is not None:
-                    found[comment.place.line] = comment
+                line, column = token.start
+                for comment in read(Place(path, line, column + 1), token.string):
+                    if line not in found or CLEAR[comment.kind] > CLEAR[found[line].kind]:
+                        found[line] = comment
     except (tokenize.TokenError, SyntaxError):  # after the last token that matters
         pass
     return found
 
 
-def read(place: Place, text: str) -> Comment | None:
-    """What a comment says to the rewriter; None if it is for people."""
-    found = None
+def read(place: Place, text: str) -> Iterator[Comment]:
+    """What the parts of a comment, each behind a ``#``, say to the rewriter."""
     column = place.column
     for part in text.split("#")[1:]:
-        said = part.strip()
-        here = Place(place.path, place.line, column)
+        kind = meant(part.strip())
+        if kind:
+            yield Comment(Place(place.path, place.line, column), f"# {part.strip()}", kind)
         column += 1 + len(part)
-        if SKIP.match(said):
-            return Comment(here, f"# {said}", "skip")
-        kind = meant(said)
-        if kind and (found is None or kind == "misspelt"):
-            found = Comment(here, f"# {said}", kind)
-    return found
 
 
 def meant(said: str) -> str:
-    """Is it "misspelt", or "unknown": perhaps prose that begins as the comment does?"""
+    """Is it "skip", "misspelt", or "unknown": perhaps prose that begins as the comment does?"""
+    if SKIP.match(said):
+        return "skip"
     words = WORDS.match(said)
     if words is None:
         return ""
@@ -129,20 +127,16 @@ def meant(said: str) -> str:
     is_word = word.lower() in SYNONYMS or nearest(word, ["skip"], cutoff=0.7) != []
     if is_head and is_word and (colon or not rest.strip()):
         return "misspelt"
-    if is_head and colon:
-        return "unknown"
     both = re.search(r"\breparam\b", said, re.IGNORECASE) and re.search(r"\bskip\b", said)
-    return "unknown" if both else ""
+    return "unknown" if both or (is_head and colon) else ""
 
 
 def lines_of(statement: ast.stmt) -> range:
     """The lines of a statement; of one with a block inside, those of its head."""
     last = statement.end_lineno or statement.lineno
     if hasattr(statement, "body") or hasattr(statement, "cases"):
-        parts = list(ast.iter_child_nodes(statement))
-        parts += [
-            part for item in parts if isinstance(item, ast.withitem) for part in vars(item).values()
-        ]
+        heads = (statement, *getattr(statement, "items", ()))
+        parts = (part for head in heads for part in ast.iter_child_nodes(head))
         ends = [part.end_lineno or 0 for part in parts if isinstance(part, ast.expr)]
         last = max([statement.lineno, *ends])
     return range(statement.lineno, last + 1)

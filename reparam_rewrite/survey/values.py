@@ -7,10 +7,11 @@ runs downwards between branches, also a moment: "before statement 12".
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
-from reparam_rewrite.survey.calls import Obstacle
 from reparam_rewrite.survey.naming import may_be
 
 
@@ -109,29 +110,30 @@ class Support(Struct, frozen=True):
 
 
 class Prior(Struct, frozen=True):
-    """A distribution expression. `batch` and `event` are None where they can't be read.
+    """A distribution expression: `event` is None where it can't be read.
 
-    `seen` is then what shows of the batch, open to the left.
+    `seen` is what shows of the batch shape, open to the left where not all does.
     """
 
     family: str | None
     support: Support
-    batch: Shape | None
     event: Shape | None
     seen: Shape = (REST,)
 
+    @property
+    def batch(self) -> Shape | None:
+        """The batch shape, None where it can't be read."""
+        return closed(self.seen)
 
-UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None, None)
+
+UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None)
 
 
-#: Modules whose context managers leave log densities alone.
-HARMLESS = (
-    "numpyro.handlers.",
-    "jax.",
-    "warnings.",
-    "contextlib.suppress",
-    "contextlib.nullcontext",
-)
+#: Modules whose context managers are no plates.
+ELSEWHERE = ("jax.", "warnings.")
+
+#: Those that leave log densities alone.
+HARMLESS = (*ELSEWHERE, "numpyro.handlers.", "contextlib.suppress", "contextlib.nullcontext")
 
 #: Handlers that give values to the sites that they name.
 GIVING = frozenset(f"numpyro.handlers.{name}" for name in ("condition", "do", "substitute"))
@@ -144,20 +146,21 @@ class Handler(Struct, frozen=True):
     """One item of a `with` that isn't a plate.
 
     `qualified` is its dotted name, if it has one. `sites` are those that a handler such as
-    `reparam` addresses by name, None where its dictionary can't be read.
+    `reparam` addresses by name, None where its dictionary can't be read. `explicit`: it is a
+    `reparam` whose dictionary has an ExplicitReparam.
     """
 
     qualified: str | None
     text: str
     sites: frozenset[str] | None = frozenset()
-    explicit: bool = False  # a `reparam` whose dictionary has an ExplicitReparam
+    explicit: bool = False
 
     @property
     def opaque(self) -> bool:
         """May it be a plate, or change the shape of what is sampled inside?"""
         if self.qualified is None or self.qualified in RESHAPING_HANDLERS:
             return True
-        return not self.qualified.startswith(("numpyro.handlers.", "jax.", "warnings."))
+        return not self.qualified.startswith(("numpyro.handlers.", *ELSEWHERE))
 
     @property
     def harmless(self) -> bool:
@@ -174,9 +177,8 @@ def weighs(item: Plate | Handler) -> bool:
     """May it multiply the log density of what is sampled inside? What isn't known may."""
     if isinstance(item, Plate):
         return item.subsampled
-    if item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale"):
-        return True
-    return not item.harmless
+    weighing = item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale")
+    return weighing or not item.harmless
 
 
 class Frame(Struct, frozen=True):
@@ -256,16 +258,30 @@ class Observations(Struct, frozen=True):
     reads: frozenset[Use] = frozenset()
 
 
+#: Why a call of `numpyro.sample` can't be reparameterized where it stands: what its arguments
+#: are, which expression or statement it is in, and what it has in the function that samples it.
+Obstacle = Literal[
+    "starred",
+    "header",
+    "deferred",
+    "conditional",
+    "infer",
+    "obs_mask",
+    "handler",
+    "subsampled",
+    "sample_shape",
+]
+
+
 class SampleCall(Struct, frozen=True):
     """What the call of a site is made of, and what can be done to it.
 
-    `computed`: the name is put together, of `name_reads`. `obstacles` are the reasons why the call
-    itself can't be reparameterized, and the texts of the rewriter's refusals are made of them.
-    `assigns`: its statement is nothing but ``variable = numpyro.sample(...)``. `expands`: it has a
-    `sample_shape`, which `prior` has as an `expand_by`. `nameable`: it stands in a simple
-    statement, where it runs once, so that its value can be given a name. `located`: the
-    distribution has a `loc` that an offset can be added to. `shifted`: it is sampled with an
-    offset in its `loc` already.
+    `computed`: the name is put together, of `name_reads`. The texts of the rewriter's refusals are
+    made of the `obstacles`. `assigns`: its statement is nothing but ``variable =
+    numpyro.sample(...)``. `expands`: it has a `sample_shape`, which `prior` has as an `expand_by`.
+    `nameable`: it stands in a simple statement, where it runs once, so that its value can be given
+    a name. `located`: the distribution has a `loc` that an offset can be added to. `shifted`: it
+    is sampled with an offset in its `loc` already.
     """
 
     name: Segment

@@ -15,8 +15,7 @@ from reparam_rewrite.messages import (
     listed,
     nearest,
 )
-from reparam_rewrite.survey.callgraph import reached
-from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.functions import Function, Survey, reached
 from reparam_rewrite.survey.naming import may_be
 
 

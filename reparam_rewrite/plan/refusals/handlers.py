@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Place, Problem
 from reparam_rewrite.plan.children import Child, about
-from reparam_rewrite.survey.callgraph import ANY, reached
-from reparam_rewrite.survey.functions import Addressed, Survey
+from reparam_rewrite.survey.functions import ANY, Addressed, Survey, reached
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Handler, Site, weighs
 

@@ -1,0 +1,309 @@
+"""How are the items of ``with`` read, and which batch shape do plates give?
+
+An item is a plate or a handler. Of a handler it matters which sites it addresses by name, as
+``condition(model, {"a": 0.0})`` does. Only dictionaries and lists that are written in the file
+count: a handler that gets its names from elsewhere can't be judged here.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from reparam_rewrite.survey.calls import argument, given, is_none, is_starred
+from reparam_rewrite.survey.expressions import grouped
+from reparam_rewrite.survey.helpers import self_of
+from reparam_rewrite.survey.index import Index, dotted_name
+from reparam_rewrite.survey.naming import is_computed, template_of
+from reparam_rewrite.survey.purity import is_repeatable, reads_of
+from reparam_rewrite.survey.shapes import axis_of
+from reparam_rewrite.survey.state import State
+from reparam_rewrite.survey.values import GIVING, UNIT, Axis, Frame, Handler, Plate, Shape, Use
+
+PLATE = ("name", "size", "subsample_size", "dim")
+PLATE_STACK = ("prefix", "sizes", "rightmost_dim")
+
+#: Handlers that give sites or params another meaning, with their parameters: of most the second
+#: has the names of those.
+ADDRESSING: dict[str, tuple[str, ...]] = {
+    "reparam": ("fn", "config"),
+    "condition": ("fn", "data", "condition_fn"),
+    "substitute": ("fn", "data", "substitute_fn"),
+    "do": ("fn", "data"),
+    "block": ("fn", "hide_fn", "hide", "expose_types", "expose", "hide_types"),
+    "lift": ("fn", "prior"),
+    "Messenger": (),
+}
+
+LISTS = (ast.List, ast.Tuple, ast.Set)
+
+#: The parameters that say by a function, or by types, which sites are meant.
+CHOOSING = ("condition_fn", "substitute_fn", "hide_fn", "expose_types", "hide_types")
+
+
+# Plates
+
+
+def items_of(state: State, node: ast.expr) -> tuple[Plate | Handler, ...]:
+    """The plates that an item of a `with` makes, or the handler that it is."""
+    stack = stack_of(state, node) if isinstance(node, ast.Call) else ()
+    if stack:
+        state.function.taken.update(plate.name for plate in stack if plate.literal)
+        return stack
+    binding = state.binding(node.id) if isinstance(node, ast.Name) else None
+    plate = plate_elsewhere(state, node) or (binding and binding.plate)
+    if plate is None and isinstance(node, ast.Call):
+        plate = plate_at(state, node)
+    if plate:
+        return (plate,)
+    if not isinstance(node, ast.Call):
+        return (Handler(None, ast.unparse(node)),)
+    dotted = state.resolve(node.func)
+    addressed = addressed_sites(state.index, dotted, node)
+    return (Handler(dotted, ast.unparse(node), addressed, is_explicit(state.index, node)),)
+
+
+def plate_elsewhere(state: State, node: ast.expr) -> Plate | None:
+    """The plate that a helper of the file makes, or that an attribute of `self` is."""
+    made = state.made_by(node)
+    if isinstance(made, ast.Call):
+        return plate_at(state, made, made=True)
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return None
+    stored = state.index.attributes.get(node.attr, [])
+    if node.value.id != self_of(state.index, state.function.name) or len(stored) != 1:
+        return None
+    plate = plate_of(state, stored[0], ()) if isinstance(stored[0], ast.Call) else None
+    if plate is None or not plate.literal:
+        return None  # what a name is made of may be another thing here
+    size, reads = f"{ast.unparse(node)}.size", reads_of(state, node)
+    return replace(plate, axis=Axis(size, under(size, reads), plate.axis.plate, reads))
+
+
+def plate_at(state: State, call: ast.Call, *, made: bool = False) -> Plate | None:
+    """The plate that a call makes here; `made`: it stands in a helper, which makes it."""
+    plate = plate_of(state, call, state.frames, made=made or bool(state.following))
+    if plate is not None and plate.literal:
+        state.function.taken.add(plate.name)
+    return plate
+
+
+def plate_of(
+    state: State, call: ast.Call, frames: Sequence[Frame], *, made: bool = False
+) -> Plate | None:
+    """``numpyro.plate("n_a", n_a, dim=-2)``, made inside `frames`; None for any other call."""
+    asked = given(call, PLATE)
+    name, size, asked_dim = asked.get("name"), asked.get("size"), asked.get("dim")
+    if state.resolve(call.func) != "numpyro.plate" or name is None or size is None:
+        return None
+    if is_starred(call):
+        return None
+    label, identity, literal = named(state, name)
+    dim = dim_of(asked_dim, frames)
+    written = "\n" if made else state.text.segment(size).text
+    shown = asked_dim if dim is None and not made else None
+    if shown is not None and not is_repeatable(state, shown):
+        shown = None
+    return Plate(
+        axis=axis_of(state, size, ast.unparse(size) if "\n" in written else written, identity),
+        name=label,
+        literal=literal,
+        dim=dim,
+        subsampled=not is_none(asked.get("subsample_size")),
+        place=state.text.place(call),
+        dim_text="" if shown is None else ast.unparse(shown),
+        dim_reads=frozenset() if shown is None else reads_of(state, shown),
+    )
+
+
+def named(state: State, name: ast.expr) -> tuple[str, str, bool]:
+    """What a plate is called, its identity, and whether its name is literal."""
+    if isinstance(name, ast.Constant) and isinstance(name.value, str):
+        return name.value, repr(name.value), True
+    text = ast.unparse(name)
+    return text, under(text, reads_of(state, name, whole=False)), False
+
+
+def under(text: str, reads: frozenset[Use]) -> str:
+    """An expression together with the bindings of what it reads."""
+    return f"{text} {','.join(sorted(f'{read.name}@{read.version}' for read in reads))}"
+
+
+def stack_of(state: State, call: ast.Call) -> tuple[Plate, ...]:
+    """``numpyro.plate_stack("p", [n, m])``: plates "p_1" of n and "p_0" of m; () if it isn't one.
+
+    Where the sizes aren't written out, one that stands for several.
+    """
+    if state.resolve(call.func) != "numpyro.plate_stack" or is_starred(call):
+        return ()
+    asked = given(call, PLATE_STACK)
+    prefix, sizes = asked.get("prefix"), asked.get("sizes")
+    rightmost = dim_of(asked.get("rightmost_dim"), ())
+    if prefix is None or sizes is None or rightmost is None:
+        return ()
+    place = state.text.place(call)
+    if not isinstance(sizes, (ast.List, ast.Tuple)):
+        written = f"*{grouped(ast.unparse(sizes))}" if is_repeatable(state, sizes) else None
+        axis = Axis(written, reads=reads_of(state, sizes))
+        return (Plate(axis, ast.unparse(prefix), False, rightmost, False, place, several=True),)
+    if any(isinstance(part, ast.Starred) for part in sizes.elts):
+        return ()
+    label, identity, literal = named(state, prefix)
+    found = []
+    for position, size in enumerate(reversed(sizes.elts)):
+        name = f"{label}_{position}"
+        plate = repr(name) if literal else f"{identity} stack {position}"
+        axis = axis_of(state, size, ast.unparse(size), plate)
+        found.append(Plate(axis, name, literal, rightmost - position, False, place))
+    return tuple(found)
+
+
+def dim_of(asked: ast.expr | None, frames: Sequence[Frame]) -> int | None:
+    """The dim that is asked for, else the rightmost that no plate around has; None if unknown.
+
+    NumPyro takes it when the plate is made, not when it is entered.
+    """
+    if asked is not None and not is_none(asked):
+        try:
+            dim = ast.literal_eval(asked)
+        except ValueError:
+            return None
+        return dim if type(dim) is int and dim < 0 else None
+    plates = plates_by_dim(frames)  # whatever is given a value there, no plate is
+    if plates is None:
+        return None
+    return next(-d for d in range(1, len(plates) + 2) if -d not in plates)
+
+
+def plate_shape(frames: Sequence[Frame], site: str | None, *, stacks: bool = False) -> Shape | None:
+    """The batch shape that the plates around a site ask for; None if it can't be told.
+
+    `stacks`: without those of a `plate_stack` of unknown sizes.
+    """
+    plates = plates_by_dim(frames, site, stacks=stacks)
+    if plates is None:
+        return None
+    dims = range(min(plates, default=0), 0)
+    return tuple(replace(plates[d].axis, dim=d) if d in plates else UNIT for d in dims)
+
+
+def stacked_shape(frames: Sequence[Frame], site: str) -> Shape | None:
+    """The batch shape of plates with a `plate_stack` of unknown sizes to their left."""
+    several = [plate for frame in frames for plate in frame.plates if plate.several]
+    right = plate_shape(frames, site, stacks=True)
+    if len(several) != 1 or right is None or several[0].dim is None:
+        return None
+    between = -1 - several[0].dim - len(right)
+    return (several[0].axis, *[UNIT] * between, *right) if between >= 0 else None
+
+
+def plates_by_dim(
+    frames: Sequence[Frame], site: str | None = None, *, stacks: bool = False
+) -> dict[int, Plate] | None:
+    """The plates of the frames by their dims; None where something may be an unknown plate.
+
+    With `site` also where something may give the site a value of another shape.
+    """
+    found: dict[int, Plate] = {}
+    for item in (item for frame in frames for item in frame.items):
+        if isinstance(item, Handler):
+            leaves = item.qualified in GIVING if site is None else item.leaves(site)
+            if item.opaque and not leaves:
+                return None
+        elif item.several and stacks:
+            continue
+        elif item.several or item.dim is None or item.dim in found:
+            return None
+        else:
+            found[item.dim] = item
+    return found
+
+
+def is_plate(item: Plate | Handler) -> bool:
+    """Is it, or may it be, a plate?"""
+    if isinstance(item, Plate):
+        return True
+    return item.qualified is None or (item.opaque and "numpyro.handlers." not in item.qualified)
+
+
+# Handlers
+
+
+def chooses(handler: str, call: ast.Call) -> str:
+    """The argument by which a handler chooses in a way that can't be read; empty if there is none.
+
+    ``block(hide_fn=...)``, ``condition(condition_fn=...)``, ``lift(prior=dist.Normal(0, 1))``
+    """
+    asked = given(call, ADDRESSING[handler])
+    if handler == "Messenger":
+        return "process_message"
+    if handler == "lift":
+        return "prior" if keys_of(asked.get("prior")) is None else ""
+    return next((name for name in CHOOSING if not is_none(asked.get(name))), "")
+
+
+def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozenset[str] | None:
+    """The site names in the dictionary of a handler; None if it can't be read."""
+    module, _, handler = (dotted or "").rpartition(".")
+    if module != "numpyro.handlers" or handler not in ADDRESSING:
+        return frozenset()
+    asked = given(call, ADDRESSING[handler])
+    if chooses(handler, call) or None in asked:
+        return None
+    if handler == "block":
+        lists = (asked.get("hide"), asked.get("expose"))
+        listed = [part for one in lists if isinstance(one, LISTS) for part in one.elts]
+        texts = (part.value for part in listed if isinstance(part, ast.Constant))
+        return frozenset(text for text in texts if isinstance(text, str))
+    data = asked.get(ADDRESSING[handler][1])
+    stored = index.keys.get(data.id) if isinstance(data, ast.Name) else None
+    # Of a reparam handler in the same function, a key is called as a site is.
+    keys = [keys_of(node, computed=handler == "reparam") for node in values_of(index, data)]
+    if None in keys or (not keys and not stored):
+        return None
+    return frozenset().union(*filter(None, keys), stored or ())
+
+
+def values_of(index: Index, node: ast.expr | None) -> list[ast.expr]:
+    """An expression, or the dictionaries and calls that the file binds its name to."""
+    if isinstance(node, ast.Name):
+        return index.dictionaries.get(node.id, [])
+    return [] if node is None else [node]
+
+
+def keys_of(node: ast.expr | None, *, computed: bool = False) -> set[str] | None:
+    """The keys of ``{"a": 1}``, ``dict(a=1)`` or ``{name: f(name) for name in ["a", "b"]}``.
+
+    `computed`: also those that are put together, as templates.
+    """
+    match node:
+        case ast.Dict():
+            keys = node.keys
+        case ast.DictComp(generators=[ast.comprehension(iter=ast.List() | ast.Tuple() as over)]):
+            if ast.unparse(node.key) != ast.unparse(node.generators[0].target):
+                return None
+            keys = [*over.elts]
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            names = {keyword.arg for keyword in keywords if keyword.arg}
+            return names if len(names) == len(keywords) else None
+        case _:
+            return None
+    templates = [None if is_computed(key) and not computed else template_of(key) for key in keys]
+    return None if None in templates else {name for name in templates if name is not None}
+
+
+def is_displayed(index: Index, call: ast.Call) -> bool:
+    """``condition(model, data=DATA)`` where ``DATA = {...}`` stands in the file."""
+    values = values_of(index, argument(call, 1, "data"))
+    return any(isinstance(value, (ast.Dict, ast.DictComp)) for value in values)
+
+
+def is_explicit(index: Index, call: ast.Call) -> bool:
+    """``reparam(config={"a": a_reparam})`` where ``a_reparam = ExplicitReparam(...)``"""
+    config = argument(call, 1, "config")
+    values = config.values if isinstance(config, ast.Dict) else []
+    made = (node.func for v in values for node in values_of(index, v) if isinstance(node, ast.Call))
+    names = (dotted_name(index.aliases, called) or ast.unparse(called) for called in made)
+    return any(name.endswith("ExplicitReparam") for name in names)
