@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.functions import Function
 
 #: From left to right: the number of an axis of the site itself, counted from its end, "" for a new
-#: axis of one element, or the index that picks from an axis.
+#: axis of one element, or the index that picks from an axis. None: the axes can't be told.
 Layout = tuple[int | str, ...] | None
 
 
@@ -27,11 +28,11 @@ class Term(Struct, frozen=True):
     only some of its elements are meant, ``a[0]``. `summed`: its elements are added up, ``X @ b``;
     `text` is that expression then, as written, and `scalar` says that it is one number. `group`
     tells the argument of a nonlinear function from what is outside of it, as only summands of one
-    group are added up. `layout` are the axes that it has where it is added, None if they can't be
-    told. `picks` are what picks from each axis of the site, "" where nothing does. `softmax`: it
-    is added to logits of which only the differences are seen. `branches` are the choices that must
-    be made to come to it. `through` is what keeps it from being a shift, in words; "" for a
-    summand. `line` is that of the summand.
+    group are added up. `layout` are the axes that it has where it is added. `picks` are what picks
+    from each axis of the site, "" where nothing does. `softmax`: it is added to logits of which
+    only the differences are seen. `branches` are the choices that must be made to come to it.
+    `through` is what keeps it from being a shift, in words; "" for a summand. `line` is that of
+    the summand.
     """
 
     sites: tuple[int, ...]
@@ -74,6 +75,9 @@ class Term(Struct, frozen=True):
         return any(mine.get(choice, chosen) != chosen for choice, chosen in other.branches)
 
 
+Terms = tuple[Term, ...]
+
+
 class Made(Struct, frozen=True):
     """A distribution: its class and its arguments by their names."""
 
@@ -91,7 +95,7 @@ class Form(Struct, frozen=True):
     may have more axes than its summands, those of data.
     """
 
-    terms: tuple[Term, ...] = ()
+    terms: Terms = ()
     text: str = ""
     number: float | None = None
     parts: tuple[Form, ...] | None = None
@@ -102,6 +106,11 @@ class Form(Struct, frozen=True):
     @property
     def is_loose(self) -> bool:
         return self.loose or not (self.terms or self.number is not None)
+
+    @property
+    def is_data(self) -> bool:
+        """Is it a value that no site is in, nor a distribution, a function or a tuple?"""
+        return not (self.terms or self.made or self.function or self.parts)
 
     @property
     def sites(self) -> frozenset[int]:
@@ -116,22 +125,27 @@ def own_layout(axes: int) -> tuple[int, ...]:
     return tuple(range(-axes, 0))
 
 
-def both(*forms: Form) -> tuple[Term, ...]:
+def each(terms: Iterable[Term], **fields: Any) -> Terms:
+    """The same with other values of some fields."""
+    return tuple(replace(term, **fields) for term in terms)
+
+
+def both(*forms: Form) -> Terms:
     """The summands of all of them, each once."""
     return tuple(dict.fromkeys(term for form in forms for term in form.terms))
 
 
-def hidden(terms: Iterable[Term], through: str) -> tuple[Term, ...]:
+def hidden(terms: Iterable[Term], through: str) -> Terms:
     """The same, not as summands any more; what is one already for another reason keeps that."""
     return tuple(replace(term, through=term.through or through) for term in terms)
 
 
-def laid_out(terms: Iterable[Term], layout: Layout) -> tuple[Term, ...]:
-    """The same with other axes."""
-    return tuple(replace(term, layout=layout) for term in terms)
+def lost(through: str, *forms: Form) -> Form:
+    """What is made of forms in a way that hides what they add up to."""
+    return Form(hidden(both(*forms), through))
 
 
-def as_wide(form: Form, other: Form) -> tuple[Term, ...]:
+def as_wide(form: Form, other: Form) -> Terms:
     """The summands with as many axes as those of another that they are added to."""
     layouts = [term.layout for term in other.terms]
     if not layouts or None in layouts:
@@ -151,42 +165,52 @@ def scaled(form: Form, factor: float) -> Form:
     return Form(terms, number=None if form.number is None else form.number * factor)
 
 
-def weighted(form: Form, weight: str) -> tuple[Term, ...]:
+def weighted(form: Form, weight: str) -> Form:
     """The summands times data; those in the argument of a function stay what they are."""
-    return tuple(
-        term if term.group else replace(term, weights=(*term.weights, weight))
-        for term in form.terms
+    return Form(
+        tuple(
+            term if term.group else replace(term, weights=(*term.weights, weight))
+            for term in form.terms
+        )
     )
 
 
-def product(left: Form, right: Form) -> tuple[Term, ...]:
+def product(left: Form, right: Form) -> Form:
     """Two forms that both have sites, multiplied.
 
     What stands in the argument of a function is added up there all the same.
     """
     found = [term for term in (*left.terms, *right.terms) if term.group]
-    plain = [[term for term in form.terms if not term.group] for form in (left, right)]
-    for one in plain[0]:
-        for other in plain[1]:
-            joint = one.sites + other.sites
+    mine, others = ([term for term in form.terms if not term.group] for form in (left, right))
+    for one in mine:
+        for other in others:
+            joint, branches = one.sites + other.sites, one.branches | other.branches
             through = one.through or other.through
-            found.append(
-                Term(joint, one.line, branches=one.branches | other.branches, through=through)
-            )
-    for mine, others in ((plain[0], plain[1]), (plain[1], plain[0])):
-        if not others:
-            found += hidden(mine, "a product with a function of other sites")
-    return tuple(dict.fromkeys(found))
+            found.append(Term(joint, one.line, branches=branches, through=through))
+    if not mine or not others:
+        found += hidden((*mine, *others), "a product with a function of other sites")
+    return Form(tuple(dict.fromkeys(found)))
 
 
-def in_branch(form: Form, choice: int, position: int, common: set[Term] | None = None) -> Form:
+def in_branch(form: Form, choice: int, position: int, common: Iterable[Term] = ()) -> Form:
     """As it is where one of several blocks ran; what is `common` to all is as it was."""
     chosen = (choice, position)
     terms = tuple(
-        term if common and term in common else replace(term, branches=term.branches | {chosen})
+        term if term in common else replace(term, branches=term.branches | {chosen})
         for term in form.terms
     )
     return replace(form, terms=terms)
+
+
+def either(forms: Sequence[tuple[int, Form]], choice: int) -> Form:
+    """What a value is of which branches make one or the other, each by its position."""
+    common = set.intersection(*(set(form.terms) for _, form in forms))
+    return merged([in_branch(form, choice, position, common) for position, form in forms])
+
+
+def merged(forms: Sequence[Form]) -> Form:
+    """What is one of several values, or a distribution if one of them is."""
+    return Form(both(*forms), made=next((form.made for form in forms if form.made), None))
 
 
 def indexed(layout: Layout, indices: Sequence[str | None]) -> Layout:
@@ -231,4 +255,4 @@ def at_line(form: Form, line: int) -> Form:
     """A name's meaning where it is read: a lone summand is told by that line."""
     if len(form.terms) != 1 or form.terms[0].weights or form.terms[0].group:
         return form
-    return replace(form, terms=(replace(form.terms[0], line=line),))
+    return replace(form, terms=each(form.terms, line=line))

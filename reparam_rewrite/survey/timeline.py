@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, count
+from itertools import count
+from operator import itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -80,7 +81,8 @@ class Binding(Struct, frozen=True):
     `certain` is False where the name may be unbound. `data` are the arguments of the call that the
     value is computed of, other than through sites; an argument is its own. A binding that says
     nothing else stands for a value that can't be told from the source; `opaque`: it may be any
-    object, not just an array.
+    object, not just an array. `computed`: it is an argument, or what array functions make of
+    arguments, so that None is passed on.
     """
 
     version: int
@@ -96,18 +98,19 @@ class Binding(Struct, frozen=True):
     data: frozenset[str] = frozenset()
     era: int | None = 0  # see `Use`; None: nothing changes the value in place
     opaque: bool = False
-    computed: bool = (
-        False  # an argument, or what array functions make of arguments: None is passed on
-    )
+    computed: bool = False
     tail: Shape = (REST,)  # what shows of a shape that can't be read
     value: RightSide | None = None  # its right-hand side; imports have none
 
     @property
+    def drawn(self) -> tuple[int, ...]:
+        """The sites of which it is one."""
+        return self.sites if self.site is None else (self.site,)
+
+    @property
     def fixed(self) -> bool:
         """Is the value one that can't be changed in place: a number, an array of JAX, a site?"""
-        return (
-            self.era is None or self.site is not None or (bool(self.sites) and not self.else_value)
-        )
+        return self.era is None or (bool(self.drawn) and not self.else_value)
 
     @property
     def seen(self) -> Shape:
@@ -119,9 +122,11 @@ class Binding(Struct, frozen=True):
 #: version that it had when these branches had come together with the others.
 Ended = dict[tuple[str, int], Binding | None]
 
+#: From which statement and which mark on a name stands for what; None: it isn't bound.
+Bound = tuple[int, int, Binding | None]
+statement_of, mark_of = itemgetter(0), itemgetter(1)
 
 NO_VALUES: Mapping[str, RightSide | None] = {}
-NO_MARKS: list[int] = []
 
 
 class Region(Struct):
@@ -141,18 +146,17 @@ class Timeline:
 
     Branches need no tree: where an `else` starts, the names that the `if` bound are set back, and
     where both end, they are set to what can be said of both. So one list a name is enough, and
-    a look-up is a bisection however long the function is.
+    a look-up is a bisection however long the function is. `unstable` are the names that any call
+    may bind anew; `versions` are shared with a function whose names are read here, so that no two
+    bindings are alike.
     """
 
     def __init__(
         self, unstable: frozenset[str] = frozenset(), versions: Iterator[int] | None = None
     ) -> None:
         self._unstable = unstable
-        # Shared with a function whose names are read here, so that no two bindings are alike.
         self.versions = count(1) if versions is None else versions
-        self._moments: dict[str, list[int]] = {}
-        self._bindings: dict[str, list[Binding | None]] = {}
-        self._marks: dict[str, list[int]] = {}
+        self._bound: dict[str, list[Bound]] = {}
         self._now: dict[str, Binding | None] = {}
         # Every name as it is bound, with what it stood for before: branches are told by what they
         # change, as there may be many, and many more names.
@@ -183,14 +187,6 @@ class Timeline:
         """May a statement from `start` on keep `end` from being come to?"""
         return bisect_left(self._guards, start) < bisect_left(self._guards, end)
 
-    def _fresh(self, name: str, binding: Binding | None, era: int) -> Binding | None:
-        """What can be said of a binding at a time: an array may have been reshaped in place."""
-        if binding is None:
-            return None
-        if (binding.fixed or binding.era == era) and name not in self._unstable:
-            return binding
-        return replace(binding, shape=None, tail=(REST,), parts=None)
-
     def is_unstable(self, name: str) -> bool:
         """May any call bind the name anew?"""
         return name in self._unstable
@@ -202,13 +198,12 @@ class Timeline:
         return iter(self._now)
 
     def version(self) -> int:
+        """A number that no other binding has."""
         return next(self.versions)
 
     def bind(self, name: str, statement: int, binding: Binding | None) -> None:
         """Let `name` stand for `binding` after `statement`; None: it isn't bound."""
-        self._moments.setdefault(name, []).append(statement)
-        self._bindings.setdefault(name, []).append(binding)
-        self._marks.setdefault(name, []).append(len(self._changes))
+        self._bound.setdefault(name, []).append((statement, self.mark(), binding))
         self._changes.append((name, self._now.get(name)))
         self._now[name] = binding
 
@@ -245,19 +240,49 @@ class Timeline:
         binding = self._now.get(name)
         return None if binding is None else binding.value
 
-    def at(self, name: str, mark: int) -> Binding | None:
-        """The binding that a name had at a `mark`, as it was bound."""
-        found = bisect_left(self._marks.get(name, NO_MARKS), mark) - 1
-        return self._bindings[name][found] if found >= 0 else None
-
     def is_certain(self, name: str) -> bool:
         """Is the name surely bound now?"""
         binding = self._recalled(name, self._now.get(name), self._region)
         return binding is not None and binding.certain
 
     def now(self, name: str) -> Binding | None:
+        """The binding of `name` that holds now, None if there is none."""
         binding = self._recalled(name, self._now.get(name), self._region)
         return self._fresh(name, binding, self.era)
+
+    def at(self, name: str, mark: int) -> Binding | None:
+        """The binding that a name had at a `mark`, as it was bound."""
+        bound = self._bound.get(name, ())
+        found = bisect_left(bound, mark, key=mark_of) - 1
+        return bound[found][2] if found >= 0 else None
+
+    def before(self, name: str, statement: int) -> Binding | None:
+        """The binding of `name` that holds when `statement` starts, None if there is none."""
+        bound = self._bound.get(name, ())
+        found = bisect_left(bound, statement, key=statement_of) - 1
+        if found < 0:
+            return None
+        binding = self._recalled(name, bound[found][2], self._region_of(statement))
+        return self._fresh(name, binding, self.era_before(statement))
+
+    def holds(self, reads: Iterable[Use], statement: int) -> bool:
+        """Do all `reads` mean before `statement` what they meant where they were read?"""
+        for read in reads:
+            if read.name in self._unstable or read.era not in (None, self.era_before(statement)):
+                return False
+            if read.version:
+                binding = self.before(read.name, statement)
+                if binding is None or binding.version != read.version or not binding.certain:
+                    return False
+        return True
+
+    def _fresh(self, name: str, binding: Binding | None, era: int) -> Binding | None:
+        """What can be said of a binding at a time: an array may have been reshaped in place."""
+        if binding is None:
+            return None
+        if (binding.fixed or binding.era == era) and name not in self._unstable:
+            return binding
+        return replace(binding, shape=None, tail=(REST,), parts=None)
 
     def enter(self, start: int, ended: Ended) -> None:
         """A branch starts after `start` in which holds what did at the end of others."""
@@ -271,7 +296,7 @@ class Timeline:
 
     def kept(self, mark: int, ended: Ended) -> dict[str, Binding | None]:
         """What means something else in a branch of `ended` than at `mark`, where it started."""
-        then = self.before_branch(mark)
+        then = self._before_branch(mark)
         return {
             name: binding
             for (name, version), binding in ended.items()
@@ -298,36 +323,11 @@ class Timeline:
             found = self._regions[found].around
         return found
 
-    def before(self, name: str, statement: int) -> Binding | None:
-        """The binding of `name` that holds when `statement` starts, None if there is none."""
-        moments = self._moments.get(name)
-        if not moments:
-            return None
-        found = bisect_left(moments, statement) - 1
-        if found < 0:
-            return None
-        binding = self._recalled(name, self._bindings[name][found], self._region_of(statement))
-        return self._fresh(name, binding, self.era_before(statement))
-
-    def holds(self, reads: Iterable[Use], statement: int) -> bool:
-        """Do all `reads` mean before `statement` what they meant where they were read?"""
-        for read in reads:
-            if self.is_unstable(read.name):
-                return False
-            if read.era not in (None, self.era_before(statement)):
-                return False
-            if not read.version:
-                continue
-            binding = self.before(read.name, statement)
-            if binding is None or binding.version != read.version or not binding.certain:
-                return False
-        return True
-
     def mark(self) -> int:
         """The present, to come back to."""
         return len(self._changes)
 
-    def before_branch(self, mark: int) -> dict[str, Binding | None]:
+    def _before_branch(self, mark: int) -> dict[str, Binding | None]:
         """What the names that were bound since `mark` stood for then."""
         found: dict[str, Binding | None] = {}
         for name, binding in self._changes[mark:]:
@@ -336,7 +336,7 @@ class Timeline:
 
     def meant_before(self, mark: int) -> Iterator[tuple[str, Binding | None]]:
         """The same, as it is read in the region that surrounds the branches."""
-        for name, binding in self.before_branch(mark).items():
+        for name, binding in self._before_branch(mark).items():
             yield name, self._recalled(name, binding, self._region)
 
     def since(self, mark: int) -> dict[str, Binding | None]:
@@ -345,7 +345,7 @@ class Timeline:
 
     def restore(self, mark: int, statement: int) -> None:
         """Set every name back to what it was at `mark`, as at the start of another branch."""
-        for name, binding in self.before_branch(mark).items():
+        for name, binding in self._before_branch(mark).items():
             if self._now[name] is not binding:
                 self.bind(name, statement, binding)
 
@@ -365,46 +365,36 @@ class Timeline:
         the values are draws of one name; `names` tells those of sites. `choice` is a number for
         these branches, and `positions` tells which of them `ends` are.
         """
-        if not ends:
-            return
-        for name, start in self.meant_before(mark):
+        for name, start in self.meant_before(mark) if ends else ():
             found = [end.get(name, start) for end in ends]
-            first = found[0]
-            among = [(at, b.value) for at, b in zip(positions, found, strict=True) if b]
+            first, bound = found[0], [binding for binding in found if binding is not None]
+            among = tuple((at, b.value) for at, b in zip(positions, found, strict=True) if b)
             if all(is_same(binding, first) for binding in found):
                 if first is not None and any(value is not first.value for _, value in among):
-                    first = replace(first, value=Either(choice, tuple(among)))
+                    first = replace(first, value=Either(choice, among))
                 if self._now.get(name) is not first:
                     self.bind(name, statement, first)
                 continue
-            found = [self._fresh(name, binding, self.era) for binding in found]
-            shapes = {binding.seen if binding else (REST,) for binding in found}
-            seen = shapes.pop() if len(shapes) == 1 else (REST,)
-            fixed = all(binding is not None and binding.fixed for binding in found)
-            sites = [sites_of(binding) for binding in found]
-            bound = [binding for binding in found if binding is not None]
-            draws = {name for own in sites for name in map(names, own)}
-            one = len({b.version for b in bound}) < 2 or (
-                len(draws) == 1 and all(sites_of(b) and not b.else_value for b in bound)
+            always = len(bound) == len(found)
+            fresh = [self._fresh(name, binding, self.era) for binding in bound]
+            shapes = {binding.seen for binding in fresh if binding is not None}
+            seen = shapes.pop() if always and len(shapes) == 1 else (REST,)
+            draws = {names(site) for binding in bound for site in binding.drawn}
+            sure = all(binding.drawn and not binding.else_value for binding in bound)
+            one = len({b.version for b in bound}) < 2 or (len(draws) == 1 and sure)
+            joined = Binding(
+                self.version(),
+                shape=closed(seen),
+                tail=seen,
+                certain=always and all(b.certain for b in bound),
+                sites=tuple(dict.fromkeys(site for b in bound for site in b.drawn)),
+                else_value=any(b.else_value or not b.drawn for b in bound),
+                data=(frozenset() if one else data).union(*(b.data for b in bound)),
+                era=None if always and all(b.fixed for b in bound) else self.era,
+                opaque=any(b.opaque for b in bound),
+                value=Either(choice, among),
             )
-            self.bind(
-                name,
-                statement,
-                Binding(
-                    self.version(),
-                    shape=closed(seen),
-                    tail=seen,
-                    certain=len(bound) == len(found) and all(b.certain for b in bound),
-                    sites=tuple(dict.fromkeys(chain(*sites))),
-                    else_value=any(b.else_value or not sites_of(b) for b in bound),
-                    data=(frozenset() if one else data).union(
-                        *(binding.data for binding in found if binding)
-                    ),
-                    era=None if fixed else self.era,
-                    opaque=any(b.opaque for b in bound),
-                    value=Either(choice, tuple(among)),
-                ),
-            )
+            self.bind(name, statement, joined)
 
 
 def is_same(one: Binding | None, other: Binding | None) -> bool:
@@ -412,10 +402,3 @@ def is_same(one: Binding | None, other: Binding | None) -> bool:
     if one is other or one is None or other is None:
         return one is other
     return one.version == other.version and one == replace(other, value=one.value)
-
-
-def sites_of(binding: Binding | None) -> tuple[int, ...]:
-    """The sites of which a binding is one."""
-    if binding is None:
-        return ()
-    return binding.sites if binding.site is None else (binding.site,)

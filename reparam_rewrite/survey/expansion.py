@@ -1,0 +1,312 @@
+"""What does a name, or a call of a function of the file, stand for where it is evaluated?
+
+The survey keeps the right-hand side of every binding, so that an expression is expanded by what
+its names stood for then, through branches, loops and the functions of the file.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reparam_rewrite.survey.aliases import defaults, parameters
+from reparam_rewrite.survey.calls import is_starred
+from reparam_rewrite.survey.functions import Function, Returned, Survey
+from reparam_rewrite.survey.imports import dotted
+from reparam_rewrite.survey.nodes import root_of
+from reparam_rewrite.survey.terms import (
+    DATA,
+    Form,
+    both,
+    each,
+    either,
+    hidden,
+    in_branch,
+    merged,
+)
+from reparam_rewrite.survey.timeline import (
+    Altered,
+    Argument,
+    Assigned,
+    Binding,
+    Either,
+    Element,
+    Part,
+    Repeated,
+    RightSide,
+)
+
+#: How deep functions are followed, and how many expressions are read in all.
+DEEPEST, LONGEST = 8, 50_000
+
+
+class Activation(Struct, eq=False):
+    """One call of a function: `given` are its arguments, and `around` is where it was called.
+
+    `around` is None unless it sees the names there. `known` are the forms of its values.
+    """
+
+    function: Function
+    given: dict[str, Form] = {}
+    around: Here | None = None
+    depth: int = 0
+    known: dict[int, Form] = {}
+    choices: dict[int, int] = {}
+    elements: dict[tuple[int, str], RightSide | None] = {}
+
+
+class Here(Struct, frozen=True, eq=False):
+    """Where an expression is evaluated: in a call, after the bindings until `mark`.
+
+    `own` are the names of a lambda or a comprehension, and `depth` is the number of functions
+    that were called to get there.
+    """
+
+    run: Activation
+    mark: int
+    depth: int
+    own: dict[str, Form] = {}
+
+
+class Expansion:
+    """Expands names and calls in a function; `at` is the moment of the expression that is read."""
+
+    def __init__(self, survey: Survey, function: Function) -> None:
+        self.at = Here(Activation(function), 0, 0)
+        self.fresh = count(1)
+        self._survey = survey
+        self._by_last: dict[str, list[Function]] = {}
+        for known in survey.functions.values():
+            self._by_last.setdefault(known.name.rpartition(".")[2], []).append(known)
+
+    def form(self, node: ast.expr) -> Form:
+        """What an expression adds up to where it is evaluated."""
+        raise NotImplementedError
+
+    @contextmanager
+    def moved(self, moment: Here) -> Iterator[None]:
+        """A block that reads expressions of another moment."""
+        before, self.at = self.at, moment
+        try:
+            yield
+        finally:
+            self.at = before
+
+    # Right-hand sides
+
+    def evaluate_all(self, run: Activation) -> list[Form]:
+        """Expand all that a function evaluates, in its order, and tell what it returns."""
+        for step in run.function.evaluated.steps:
+            self.value(step, run)
+        return self.returned(run.function.evaluated.returned, run)
+
+    def returned(self, returned: Sequence[Returned], run: Activation) -> list[Form]:
+        """What a function gives back, each as it is in the branch that returns it."""
+        forms = []
+        for value, chosen in returned:
+            form = self.value(value, run)
+            for choice, position in reversed(chosen):
+                form = in_branch(form, self._choice(run, choice), position)
+            forms.append(form)
+        return forms
+
+    def value(self, value: RightSide | None, run: Activation) -> Form:
+        """What a right-hand side adds up to in a run of the function that it stands in."""
+        if value is None:
+            return DATA
+        if id(value) not in run.known:
+            run.known[id(value)] = DATA  # while it is expanded
+            run.known[id(value)] = self._expanded(value, run)
+        return run.known[id(value)]
+
+    def _expanded(self, value: RightSide, run: Activation) -> Form:
+        match value:
+            case Assigned(node, mark, depth):
+                with self.moved(Here(run, mark, run.depth + depth)):
+                    return self.form(node)
+            case Argument(name):
+                return run.given.get(name, Form(text=name))
+            case Part(whole, place, count):
+                form = self.value(whole, run)
+                if form.parts is not None and count == len(form.parts):
+                    return form.parts[place]
+                return Form(hidden(form.terms, "a part of a tuple"))
+            case Element(over):
+                return Form(each(self.value(over, run).terms, single=True))
+            case Either(choice, among):
+                forms = [(at, self.value(inner, run)) for at, inner in among]
+                return either(forms, self._choice(run, choice))
+            case Repeated(now, before):
+                form, first = self.value(now, run), self.value(before, run)
+                if form.made or form.function:
+                    return form
+                return replace(form, terms=both(form, first), text="")
+            case Altered(holder, _, stored, direct):
+                form = self.value(holder, run)
+                inside = self.value(stored, run).terms if direct else ()
+                inside = hidden(inside, "an element of an array or a dictionary")
+                return replace(form, terms=both(form, Form(inside)))
+        return Form(function=self._survey.functions.get(value))
+
+    def _choice(self, run: Activation, choice: int) -> int:
+        """A number for branches of a run that no others have."""
+        if choice not in run.choices:
+            run.choices[choice] = next(self.fresh)
+        return run.choices[choice]
+
+    # Names
+
+    def _bound(self, name: str) -> tuple[Form | Binding | None, Here]:
+        """What a name is bound to where it can be seen from here, and when."""
+        moment: Here | None = self.at
+        while moment is not None:
+            found = moment.own.get(name) or moment.run.function.timeline.at(name, moment.mark)
+            if found is not None:
+                return found, moment
+            moment = moment.run.around
+        return None, self.at
+
+    def variable(self, name: str) -> Form | None:
+        """What a variable stands for, data by their name; None if the name isn't one."""
+        binding, moment = self._bound(name)
+        if not isinstance(binding, Binding):
+            return binding
+        value = binding.value
+        if value is None:
+            return None if binding.qualified else self.untold(name)
+        form = self.value(value, moment.run)
+        if isinstance(value, Altered) and moment.depth == 0:
+            return replace(form, text=name)
+        if not form.is_data or isinstance(value, Argument):
+            return form
+        while isinstance(value, Part) and value.whole is not None:
+            value = value.whole
+        if isinstance(value, (Element, Repeated)):
+            return replace(form, text="")  # no other place can write it
+        return Form(text=name if moment.depth == 0 else form.text, number=form.number)
+
+    def untold(self, name: str) -> Form:
+        """The form of a name of which nothing is known: those of helpers can't be written."""
+        return Form(text="" if "@" in name else name)
+
+    def resolve(self, node: ast.expr) -> str | None:
+        """The dotted name that an expression was imported as, None if something else has it."""
+        return dotted(node, self._imported)
+
+    def _imported(self, name: str) -> str | None:
+        binding, _ = self._bound(name)
+        if isinstance(binding, Binding) and binding.value is None:
+            return binding.qualified
+        if binding is not None:
+            return None
+        for function in self._around():
+            known = function.timeline.at(name, LONGEST)
+            if known is not None and known.qualified:
+                return known.qualified
+        return self._survey.aliases.get(name)
+
+    def _around(self) -> Iterator[Function]:
+        """The functions that the one that is read stands in, from the innermost on."""
+        around = self.at.run.function.name.rpartition(".")[0]
+        while around in self._survey.functions:
+            yield self._survey.functions[around]
+            around = around.rpartition(".")[0]
+
+    def element(self, node: ast.expr) -> Form | None:
+        """What ``d["k"]`` or ``self.k`` is, if the function has stored it."""
+        root, run = root_of(node), self.at.run
+        if not isinstance(root, ast.Name) or root.id in self.at.own:
+            return None
+        binding = run.function.timeline.at(root.id, self.at.mark)
+        if binding is None or binding.value is None:
+            return None
+        stored = self._stored(binding.value, ast.unparse(node), run)
+        return None if stored is None else self.value(stored, run)
+
+    def _stored(self, value: RightSide | None, key: str, run: Activation) -> RightSide | None:
+        """The right-hand side of an element of an object."""
+        place = id(value), key
+        if place in run.elements:
+            return run.elements[place]
+        found: RightSide | None = None
+        match value:
+            case Altered(holder, own, stored, _):
+                found = stored if own == key else self._stored(holder, key, run)
+            case Repeated(now, before):
+                last, first = self._stored(now, key, run), self._stored(before, key, run)
+                found = last if first is None or first is last else Repeated(last, first)
+            case Either(choice, among):
+                held = [(at, self._stored(inner, key, run)) for at, inner in among]
+                held = [(at, inner) for at, inner in held if inner is not None]
+                found = held[0][1] if held else None
+                if len({id(inner) for _, inner in held}) > 1:
+                    found = Either(choice, tuple(held))
+        run.elements[place] = found
+        return found
+
+    # Functions of the file
+
+    def function_named(self, name: str) -> Form | None:
+        """The function of the file that a name stands for, beside the function or around it."""
+        around = self.at.run.function.name
+        while around:
+            around = around.rpartition(".")[0]
+            found = self._survey.functions.get(f"{around}.{name}" if around else name)
+            plain = found is not None and isinstance(found.evaluated.node, ast.FunctionDef)
+            if found is not None and plain and found.name not in self._survey.redefined:
+                return Form(function=found)
+        return None
+
+    def run(self, function: Function, given: dict[str, Form]) -> list[Form]:
+        """What a function that is called now returns; a nested one sees the names there."""
+        inside = "." in function.name and not self._is_method(function)
+        around = self.at if inside else None
+        return self.evaluate_all(Activation(function, given, around, self.at.depth + 1))
+
+    def _is_method(self, function: Function) -> bool:
+        return function.name.rpartition(".")[0] in self._survey.classes
+
+    def follow(self, node: ast.Call) -> Form | None:
+        """What a function of the file gives back; None if it isn't one, or can't be followed."""
+        followed = self.at.run.function.evaluated.followed.get(node)
+        if followed is not None:
+            return joined(self.returned(followed, self.at.run))
+        function, receiver = self._called(node.func)
+        if function is None or self.at.depth >= DEEPEST or self._survey.patched:
+            return None
+        declared = (function if isinstance(function, ast.Lambda) else function.evaluated.node).args
+        if declared.vararg or declared.kwarg or is_starred(node):
+            return None
+        names = [part.arg for part in [*declared.posonlyargs, *declared.args]]
+        given = dict(zip(names, map(self.form, [*receiver, *node.args]), strict=False))
+        given |= {str(keyword.arg): self.form(keyword.value) for keyword in node.keywords}
+        for default, part in defaults(declared):
+            given.setdefault(part.arg, self.form(default))
+        given = {**{part.arg: DATA for part in parameters(declared)}, **given}
+        if isinstance(function, ast.Lambda):
+            own = {**self.at.own, **given}
+            with self.moved(replace(self.at, own=own, depth=self.at.depth + 1)):
+                return self.form(function.body)
+        return joined(self.run(function, given))
+
+    def _called(self, node: ast.expr) -> tuple[Function | ast.Lambda | None, list[ast.expr]]:
+        """The function of the file that is called, with the object if it is a method of one."""
+        if isinstance(node, ast.Name):
+            return self.form(node).function, []
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found = self._by_last.get(node.attr, [])
+            plain = len(found) == 1 and found[0].name not in self._survey.redefined
+            function = found[0].evaluated.node if plain and self._is_method(found[0]) else None
+            if isinstance(function, ast.FunctionDef) and function.args.args:
+                return (None, []) if function.decorator_list else (found[0], [node.value])
+        return None, []
+
+
+def joined(returned: Sequence[Form]) -> Form:
+    """What a call gives back of which one of several is returned."""
+    return returned[0] if len(returned) == 1 else merged(returned)
