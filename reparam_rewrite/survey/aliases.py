@@ -7,6 +7,7 @@ worked out of a value is worked out anew when there is more of it, and only then
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -75,12 +76,12 @@ class Space(Struct, eq=False):
     def where(self, name: str) -> str:
         """The name of the space in which a name is bound; the module's if in none."""
         if name not in self.found:
-            inner: Space | None = self
-            while inner is not None and (
-                name not in inner.names or (inner.is_class and inner is not self)
+            space: Space | None = self
+            while space is not None and (
+                name not in space.names or (space.is_class and space is not self)
             ):
-                inner = inner.outer
-            self.found[name] = inner.name if inner is not None else ""
+                space = space.outer
+            self.found[name] = space.name if space is not None else ""
         return self.found[name]
 
 
@@ -89,6 +90,14 @@ class At(NamedTuple):
 
     space: Space
     blocks: Blocks = ()
+
+
+class Block(Struct):
+    """A `with`: the function in which it stands, those that make its contexts, and its items."""
+
+    owner: str
+    makers: set[str] = set()
+    items: dict[int, Values] = {}
 
 
 class MadeHandler(Struct, eq=False):
@@ -112,7 +121,7 @@ class Aliases:
 
     def __init__(self) -> None:
         self._values: dict[Key, Values] = {}
-        self._askers: dict[Key, set[int]] = {}
+        self._askers: defaultdict[Key, set[int]] = defaultdict(set)
         #: What is being read, by its number, and what is still to be read.
         self.reading = -1
         self.waiting: set[int] = set()
@@ -122,13 +131,10 @@ class Aliases:
         self.properties: set[str] = set()
         self.managers: dict[str, list[Blocks]] = {}  # context managers, with where they yield
         self.shown: set[str] = set()  # functions whose arguments are written in the file
-        #: Who calls whom, with the line.
-        self.edges: dict[Edge, int] = {}
+        self.edges: dict[Edge, int] = {}  # who calls whom, with the line
+        self.handed: set[Edge] = set()  # those that another module may make, which is given them
         self.handlers: list[MadeHandler] = []
-        #: Those of the edges that another module may make, with what it is given.
-        self.handed: set[Edge] = set()
-        #: Functions that are given to scan, cond, vmap..., with the line.
-        self.enclosed: dict[str, int] = {}
+        self.enclosed: dict[str, int] = {}  # functions given to scan, cond, vmap..., with the line
 
     def put(self, key: Key, values: Iterable[Value]) -> None:
         """Note that something stands for these values, too; who asked for it is read again."""
@@ -140,11 +146,7 @@ class Aliases:
 
     def get(self, key: Key) -> Values:
         """All that something is known to stand for; what is being read depends on it."""
-        asking = self._askers.get(key)
-        if asking is None:
-            self._askers[key] = {self.reading}
-        else:
-            asking.add(self.reading)
+        self._askers[key].add(self.reading)
         return self._values.get(key, NOTHING)
 
     def bind(self, name: str, values: Iterable[Value], space: Space) -> None:
@@ -155,19 +157,14 @@ class Aliases:
         """The handler that a value names by its number."""
         return self.handlers[int(value[1])]
 
-    def edge(self, at: At, callee: str, node: ast.expr) -> None:
-        """What stands there may call `callee`."""
+    def edge(self, at: At, callee: str, node: ast.expr, *, handed: bool = False) -> None:
+        """What stands there may call `callee`; `handed`: another module may, which is given it."""
         key = at.space.node, callee, at.blocks
-        self.handed.discard(key)
-        self.edges.setdefault(key, node.lineno)
-
-    def hand(self, at: At, callee: str, node: ast.expr) -> None:
-        """Another module is given `callee`, and may call it."""
-        key = at.space.node, callee, at.blocks
-        handed = key not in self.edges or key in self.handed
-        self.edge(at, callee, node)
-        if handed:
+        if not handed:
+            self.handed.discard(key)
+        elif key not in self.edges:
             self.handed.add(key)
+        self.edges.setdefault(key, node.lineno)
 
     def yields(self, at: At) -> None:
         """A function yields there."""
@@ -190,35 +187,27 @@ class Aliases:
 
     def bases(self, name: str) -> Iterator[Value]:
         """All that a class of the file inherits, those of the file's own bases included."""
-        waiting, seen = [name], {name}
-        while waiting:
-            for value in self.get((waiting.pop(0), "bases")):
+        waiting = [name]
+        for one in waiting:  # which grows meanwhile
+            for value in self.get((one, "bases")):
                 yield value
-                if value[0] == "class" and value[1] not in seen:
-                    seen.add(value[1])
+                if value[0] == "class" and value[1] not in waiting:
                     waiting.append(value[1])
 
     def member(self, owner: str, name: str, *, bound: bool) -> set[Value]:
         """An attribute of a class of the file, or of its objects."""
         found = set(self.get(("attribute", name)))
-        seen: set[str] = set()
-        waiting = [owner]
-        foreign = False
-        while waiting:
-            one = waiting.pop(0)
-            if one in seen:
-                continue
-            seen.add(one)
+        waiting, foreign = [owner], False
+        for one in waiting:  # which grows meanwhile
             if one in self.members.get(name, ()):
                 for kind, what in self.get((one, name)):
-                    is_bound = bound and kind == "function"
-                    found.add(("method" if is_bound else kind, what))
+                    found.add(("method" if bound and kind == "function" else kind, what))
                 return found
             for kind, what in self.get((one, "bases")):
-                if kind == "class":
-                    waiting.append(what)
-                else:
+                if kind != "class":
                     foreign = foreign or what not in ("builtins.object", "abc.ABC")
+                elif what not in waiting:
+                    waiting.append(what)
         if not found and foreign:
             found.add(("inherited", owner))
         return found
@@ -232,16 +221,16 @@ class Aliases:
         for value in values:
             kind, what = value
             if kind == "import" and what.startswith("sys.modules"):
-                found.update(self.get(("", name)))  # perhaps this one
+                found |= self.get(("", name))  # perhaps this one
             elif kind == "import":
                 deep = what.count(".") > DEEPEST  # ``v = v.pi`` has no end
                 found.add(FOREIGN if deep else ("import", canonical(f"{what}.{name}")))
             elif kind in ("object", "class"):
                 found |= self.member(what, name, bound=kind == "object")
             elif kind == "outside":
+                found |= self.get(("attribute", name))
                 for owner in self.members.get(name, ()):
                     found |= self.member(owner, name, bound=True)
-                found.update(self.get(("attribute", name)))
             elif kind == "handler" and name in ENTERING:
                 self.handler(value).entered = True
             elif kind not in ("foreign", "inherited", "manager"):
@@ -254,24 +243,22 @@ class Aliases:
 
     def run_by(self, value: Value) -> Iterator[str]:
         """Whom a call of something may run first."""
-        kind, what = value
-        if kind in FUNCTIONS:
-            yield what
-        elif kind == "handler":
-            yield self.handler(value).node
-        elif kind == "outside":
-            yield OUTSIDE[1]
-        elif kind == "class":
-            for _, name in self.member(what, "__init__", bound=True):
+        match value:
+            case ("function" | "method" | "partial", name):
                 yield name
-        elif kind == "object":
-            for one in self.member(what, "__call__", bound=True):
-                yield from self.run_by(one)
-        elif kind == "inherited":
-            for member, _ in self.methods(what):
-                for one in self.get((what, member)):
-                    if one[0] == "function":
-                        yield one[1]
+            case ("handler", _):
+                yield self.handler(value).node
+            case ("outside", _):
+                yield OUTSIDE[1]
+            case ("class", name):
+                yield from (maker for _, maker in self.member(name, "__init__", bound=True))
+            case ("object", name):
+                for one in self.member(name, "__call__", bound=True):
+                    yield from self.run_by(one)
+            case ("inherited", name):
+                for member, _ in self.methods(name):
+                    values = self.get((name, member))
+                    yield from (what for kind, what in values if kind == "function")
 
     def may_be(self, made: MadeHandler) -> set[str]:
         """What a handler is given to run: functions, lambdas and handlers."""

@@ -177,7 +177,7 @@ class Invoking:
                 if others and dotted.startswith(APPLYING):
                     self._pass(("partial", what), [("", others)], shown=False)
             for one in self._aliases.run_by(value):
-                self._aliases.hand(at, one, node)
+                self._aliases.edge(at, one, node, handed=True)
         return everything | {FOREIGN}
 
     def _handler(self, dotted: str, given: Given, node: ast.expr) -> Values:

@@ -90,13 +90,17 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
     return frozenset(found), frozenset(changed), frozenset(others)
 
 
+def names_of(block: list[ast.stmt], *, in_place: bool = False) -> set[str]:
+    """The names that a block binds in its own scope, but for those that it says are others'."""
+    names = NO_NAMES.union(*(bound_names(node, in_place=in_place) for node in block))
+    return set(names.difference(*(bound_in(node)[2] for node in block)))
+
+
 def own_names(node: FunctionNode) -> set[str]:
     """The local names of a function: its arguments and all that it binds."""
-    bound = [bound_in(statement) for statement in node.body]
     names = {part.arg for part in walk(node.args) if isinstance(part, ast.arg)}
     # `x.y = 1` alone doesn't make x local, but it does change what x stands for, so it stays.
-    stores = NO_NAMES.union(*(stored | changed for stored, changed, _ in bound))
-    return names | (stores - NO_NAMES.union(*(others for _, _, others in bound)))
+    return names | names_of(node.body, in_place=True)
 
 
 def sizes_in(parts: Iterable[ast.AST], meaning: Callable[[ast.expr], str]) -> set[str]:

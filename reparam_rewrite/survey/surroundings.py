@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from reparam_rewrite.survey.aliases import MESSENGER, PLATES, MadeHandler, With
 from reparam_rewrite.survey.calls import is_none
@@ -31,86 +32,62 @@ def calls_of(
 
     A block whose handler isn't known only counts where something of the file does weigh.
     """
-    handlers = references.aliases.handlers
-    weighing = any(map(is_weighing, handlers))
-    plates = {block for made in handlers if made.kind in PLATES for block in made.blocks}
-    blocks: dict[ast.AST, tuple[bool, bool]] = {}
+    aliases = references.aliases
+    weighing = any(map(is_weighing, aliases.handlers))
+    plates = {block for made in aliases.handlers if made.kind in PLATES for block in made.blocks}
 
+    @cache
     def kind_of(block: With) -> tuple[bool, bool]:
         """Is it, or may it be, a plate, and may it weigh?"""
-        if block not in blocks:
-            items = index.items.get(block) or tuple(items_of(index, block))
-            plated, weighed = block in plates, False
-            for position, item in enumerate(items):
-                same = len(items) == len(block.items)  # a stack of plates is several
-                made = made_by(references, block, position) if same else []
-                if made:  # ``with h:`` where h is a handler
-                    weighed = weighed or any(map(is_weighing, made))
-                    continue
-                known = isinstance(item, Plate) or item.qualified is not None
-                plated = plated or is_plate(item)
-                weighed = weighed or (weighs(item) and (weighing or known))
-            blocks[block] = plated, weighed
-        return blocks[block]
+        items = index.items.get(block) or tuple(items_of(index, block))
+        plated, weighed = block in plates, False
+        for position, item in enumerate(items):
+            same = len(items) == len(block.items)  # a stack of plates is several
+            values = references.blocks[block].items[position] if same else frozenset()
+            if values and all(kind == "handler" for kind, _ in values):
+                # ``with h:`` where h is a handler
+                weighed = weighed or any(is_weighing(aliases.handler(value)) for value in values)
+                continue
+            known = isinstance(item, Plate) or item.qualified is not None
+            plated = plated or is_plate(item)
+            weighed = weighed or (weighs(item) and (weighing or known))
+        return plated, weighed
 
     def is_held(block: With) -> bool:
         """``with checks.soft:`` is no plate for what another module may call, or may not."""
         return all(dotted_name(index.aliases, item.context_expr) for item in block.items)
 
-    for (caller, callee, frames), line in references.aliases.edges.items():
+    for edge, line in aliases.edges.items():
+        caller, callee, frames = edge
         plated = weighed = 0
-        handed = (caller, callee, frames) in references.aliases.handed
         for block in frames:
             is_plated, is_weighed = kind_of(block)
-            is_plated = is_plated and not (handed and is_held(block))
-            plated = plated or (line if is_plated else 0)
-            weighed = weighed or (block.lineno if is_weighed else 0)
+            if is_plated and not (edge in aliases.handed and is_held(block)):
+                plated = line
+            if is_weighed:
+                weighed = block.lineno
         function = functions.get(caller)
         if function is not None and function.entered is not None and function.entered[1] <= line:
             plated = plated or line
             weighed = weighed or (function.entered[1] if weighing else 0)
         yield Call(caller, callee, line, plated, weighed)
-    for made in handlers:
+    for made in aliases.handlers:
         line = made.call.lineno
         plated, weighed = line * (made.kind in PLATES), line * is_weighing(made)
-        for callee in sorted(references.aliases.may_be(made)):
+        for callee in sorted(aliases.may_be(made)):
             yield Call(made.node, callee, line, plated, weighed)
-    for block, owner in references.owners.items():
-        if yields_to_anyone(index, block, owner):
+    for block, read in references.blocks.items():
+        if yields_to_anyone(index, references, block):
             _, is_weighed = kind_of(block)
-            yield Call(owner, ANY, block.lineno, 0, block.lineno * is_weighed)
-
-
-def made_by(references: References, block: With, position: int) -> list[MadeHandler]:
-    """The handlers that an item of a `with` is one of, if it can't be anything else."""
-    values = references.items.get((block, position), ())
-    if not all(kind == "handler" for kind, _ in values):
-        return []
-    return [references.aliases.handlers[int(number)] for _, number in values]
-
-
-def yields_to_anyone(index: Index, block: With, owner: str) -> bool:
-    """Does a block yield, and not as a context manager does, for the block of another `with`?"""
-    if index.holds.isdisjoint(YIELDS):
-        return False
-    inside = (part for statement in block.body for part in walk(statement))
-    if not any(isinstance(part, YIELDS) for part in inside):
-        return False
-    nodes = (scoped.node for scoped in index.functions if scoped.name == owner)
-    decorators = (ast.unparse(part) for node in nodes for part in node.decorator_list)
-    return not any(decorator.endswith("contextmanager") for decorator in decorators)
+            yield Call(read.owner, ANY, block.lineno, 0, block.lineno * is_weighed)
 
 
 def is_weighing(made: MadeHandler) -> bool:
     """``scale(scale=0.5)``, ``mask(mask=m)``, and a plate of which a part is taken."""
     if made.kind not in PLATES:
         return made.kind in WEIGHING
-    if any(keyword.arg is None for keyword in made.call.keywords) or len(made.call.args) > 2:
-        return True
-    return any(
-        keyword.arg == "subsample_size" and not is_none(keyword.value)
-        for keyword in made.call.keywords
-    )
+    given = {keyword.arg: keyword.value for keyword in made.call.keywords}
+    return len(made.call.args) > 2 or None in given or not is_none(given.get("subsample_size"))
 
 
 def items_of(index: Index, block: With) -> Iterator[Handler]:
@@ -121,17 +98,18 @@ def items_of(index: Index, block: With) -> Iterator[Handler]:
         yield Handler(dotted_name(index.aliases, called), ast.unparse(node))
 
 
-def blocks_of_handler(references: References, made: MadeHandler) -> set[With]:
-    """The blocks that a handler is around, also by ``with known():`` where `known` yields in it."""
-    found = set(made.blocks)
-    for block in made.blocks:
-        inside = (part for statement in block.body for part in walk(statement))
-        if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inside):
-            maker = references.owners.get(block, ANY)
-            for outer, makers in references.contexts.items():
-                if maker in makers:
-                    found.add(outer)
-    return found
+def has_yield(block: With) -> bool:
+    inside = (part for statement in block.body for part in walk(statement))
+    return any(isinstance(part, YIELDS) for part in inside)
+
+
+def yields_to_anyone(index: Index, references: References, block: With) -> bool:
+    """Does a block yield, and not as a context manager does, for the block of another `with`?"""
+    if index.holds.isdisjoint(YIELDS) or not has_yield(block):
+        return False
+    owners = (one for one in index.functions if one.name == references.blocks[block].owner)
+    decorators = (decorator for scoped in owners for decorator in scoped.decorators)
+    return not any(decorator.endswith("contextmanager") for decorator in decorators)
 
 
 def addressed(index: Index, references: References, source: Text) -> Iterator[Addressed]:
@@ -140,12 +118,15 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
         last = made.kind.rpartition(".")[2]
         if last not in ADDRESSING:
             continue
-        blocks = blocks_of_handler(references, made)
+        blocks = set(made.blocks)
+        for block in made.blocks:  # ``with known():`` where `known` yields in it
+            maker = references.blocks[block].owner if has_yield(block) else None
+            blocks |= {outer for outer, of in references.blocks.items() if maker in of.makers}
         targets = set(references.aliases.may_be(made))
-        for (_, callee, frames), _ in references.aliases.edges.items():
+        for _, callee, frames in references.aliases.edges:
             if not blocks.isdisjoint(frames):
                 targets.add(callee)
-        if any(yields_to_anyone(index, b, references.owners[b]) for b in made.blocks):
+        if any(yields_to_anyone(index, references, block) for block in made.blocks):
             targets.add(ANY)
         if not blocks and not targets:
             continue
@@ -156,16 +137,16 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
             place=source.place(made.call),
             displayed=is_displayed(index, made.call),
             chooses=chooses(last, made.call),
-            blocks=tuple(sorted(lines_of(block) for block in blocks)),
+            blocks=tuple(sorted(map(lines_of, blocks))),
             unseen=tuple(sorted(lines_of(b) for b in blocks if not is_shown(index, made, b))),
         )
 
 
 def is_shown(index: Index, made: MadeHandler, block: With) -> bool:
     """Is the handler an item of the `with` that was read as one?"""
-    items = index.items.get(block, ())
     if all(item.context_expr is not made.call for item in block.items):
         return False
+    items = index.items.get(block, ())
     return any(isinstance(item, Handler) and item.qualified == made.kind for item in items)
 
 
