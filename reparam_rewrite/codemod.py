@@ -41,14 +41,8 @@ class ReparamCommand(CodemodCommand):
 
     @staticmethod
     def add_args(arg_parser: argparse.ArgumentParser) -> None:
-        arg_parser.add_argument(
-            "--config",
-            "-c",
-            metavar="FILE",
-            required=True,
-            type=config_at,
-            help="The offsets, a TOML file.",
-        )
+        words = {"metavar": "FILE", "help": "The offsets, a TOML file."}
+        arg_parser.add_argument("--config", "-c", required=True, type=config_at, **words)
         # A formatter would change lines that have nothing to do with the sites.
         arg_parser.set_defaults(no_format=True)
 
@@ -70,9 +64,7 @@ class ReparamCommand(CodemodCommand):
             result = rewrite(document, self._config, line_length(Path(document.path)))
         except Refusal as refusal:
             raise Refused(str(refusal)) from None
-        if result.data == document.data:
-            return tree
-        return cst.parse_module(result.data)
+        return tree if result.data == document.data else cst.parse_module(result.data)
 
     def _document(self, tree: cst.Module) -> Document:
         """The file as it is on the disk, of which the tree may have lost something."""
@@ -82,12 +74,8 @@ class ReparamCommand(CodemodCommand):
         data = Path(name).read_bytes()
         if data != tree.bytes and cst.parse_module(data).bytes != tree.bytes:
             data = tree.bytes  # another command has been there before
-        return read(shown(name), data)
-
-
-def shown(path: str) -> str:
-    """A path for messages, from the current folder where it is in that."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
+        shown = os.path.relpath(name) if Path(name).is_relative_to(Path.cwd()) else name
+        return read(shown, data)
 
 
 def config_at(path: str) -> Config:

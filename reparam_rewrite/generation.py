@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -48,18 +47,12 @@ class Outcome(Struct, frozen=True):
 
     @property
     def stale(self) -> bool:
-        return self.old is None or self.old != self.new
+        return self.old != self.new
 
 
-def generate(target: Target, thorough: bool = False) -> Outcome:
-    """The outcome of a target; `thorough`: digests are not enough.
-
-    Raises `Refusal`.
-    """
+def generate(target: Target) -> Outcome:
+    """The outcome of a target. Raises `Refusal`."""
     model, config, output = target
-    if not thorough and known_fresh(model, config, output):
-        same = read_bytes(output, "output")
-        return Outcome(target, same, same)
     given = read_bytes(config, "config")
     settings = read_config(given, config)
     document = read(model)
@@ -100,10 +93,10 @@ def refuse_missing_arrays(config: Config, output: str) -> None:
             raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
 
 
-def attempt(target: Target, thorough: bool = False) -> Outcome:
+def attempt(target: Target) -> Outcome:
     """`generate`, with a refusal as an outcome, and an error of ours too: others go on."""
     try:
-        return generate(target, thorough)
+        return generate(target)
     except Refusal as refusal:
         return Outcome(target, refused=refusal.diagnostics)
     except RecursionError:
@@ -111,8 +104,7 @@ def attempt(target: Target, thorough: bool = False) -> Outcome:
     except Exception as error:
         import traceback
 
-        message = f"internal error: {type(error).__name__}: {error}"
-        problem = Diagnostic(target.model, message)
+        problem = Diagnostic(target.model, f"internal error: {type(error).__name__}: {error}")
         return Outcome(target, refused=(problem,), trace=traceback.format_exc().rstrip())
 
 
@@ -123,17 +115,18 @@ def generate_all(
 ) -> list[Outcome]:
     """The outcomes of all targets, in their order; `ready` is called after each.
 
-    Those that are known to be fresh are found first; the others are shared among the processors
-    where that pays.
+    Those that are up to date by their digests, which `thorough` doesn't trust in, are found first;
+    the others are shared among the processors where that pays.
     """
     known: dict[Target, Outcome] = {}
     for target in targets:
         if not thorough and known_fresh(*target):
-            known[target] = attempt(target)
+            same = read_bytes(target.output, "output")
+            known[target] = Outcome(target, same, same)
             ready()
     left = [target for target in targets if target not in known]
-    for target, outcome in zip(left, outcomes(left), strict=True):
-        known[target] = outcome
+    for outcome in outcomes(left):
+        known[outcome.target] = outcome
         ready()
     return [known[target] for target in targets]
 
@@ -142,18 +135,18 @@ def outcomes(targets: Sequence[Target]) -> Iterator[Outcome]:
     """Those of targets that are to be generated, in their order."""
     processes = min(len(targets), os.cpu_count() or 1)
     if processes < 2 or sum(map(size_of, targets)) < WORTH_SHARING:
-        for target in targets:
-            yield attempt(target, thorough=True)
+        yield from map(attempt, targets)
         return
     from concurrent.futures import ProcessPoolExecutor
 
     # Ctrl-C is for the parent alone: each child would print a traceback.
     ignore = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(processes, initializer=signal.signal, initargs=ignore) as pool:
-        yield from pool.map(attempt, targets, [True] * len(targets))
+        yield from pool.map(attempt, targets)
 
 
 def size_of(target: Target) -> int:
-    with suppress(OSError, ValueError):
+    try:
         return Path(target.model).stat().st_size
-    return 0
+    except (OSError, ValueError):
+        return 0

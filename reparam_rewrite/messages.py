@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
 from string import Formatter
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
-@dataclass(frozen=True, order=True)
-class Place:
+
+class Place(Struct, frozen=True, order=True):
     """A position in a file as editors count it: `line` and `column` are 1-based characters.
 
     Where the line is one of a cell of a notebook, `cell` is what sentences call that cell, and
@@ -31,59 +32,48 @@ class Place:
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
 
-    @property
-    def in_words(self) -> str:
-        """The line as a sentence has it: ``line 3``, or ``line 3 of cell 4``."""
-        return f"line {self.line} of {self.cell}" if self.cell else f"line {self.line}"
-
     def at(self, line: int) -> Place:
         """The start of another line of the same file."""
         return replace(self, line=line, column=1)
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(Struct, frozen=True):
     """A name that a file gives, and where."""
 
     name: str
     place: Place
 
 
-@dataclass(frozen=True)
-class OfSite:
+class OfSite(Struct, frozen=True):
     """A problem is about one site."""
 
     site: str
 
 
-@dataclass(frozen=True)
-class OfPair:
+class OfPair(Struct, frozen=True):
     """A problem is about the offset of one site by another, or by an expression's label."""
 
     child: str
     parent: str
 
 
-@dataclass(frozen=True)
-class OfFunction:
+class OfFunction(Struct, frozen=True):
     """A problem is about a function of the model's file."""
 
     function: str
 
 
-@dataclass(frozen=True)
-class OfFile:
+class OfFile(Struct, frozen=True):
     """A problem is about all of the model's file, or all of the config."""
 
 
 About = OfSite | OfPair | OfFunction | OfFile
 
+#: What fills a hole of a message. Places are told in words: ``line 7``, ``lines 3, 7 and 9``.
 Filler = str | int | Place | tuple[Place, ...]
-"""What fills a hole of a message. Places are told in words: ``line 7``, ``lines 3, 7 and 9``."""
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A rule that a model or a config breaks, where, and the way out.
 
     `code` is the name of the rule, and `about` says which sites it was broken by. `text` and
@@ -97,33 +87,30 @@ class Problem:
     place: Place | str
     text: str
     hint: str
-    parts: Mapping[str, Filler] = field(default_factory=dict)
+    parts: Mapping[str, Filler] = {}
 
     @property
     def message(self) -> str:
         """What is wrong: a clause without a final full stop."""
         return self._filled(self.text)
 
-    @property
-    def way_out(self) -> str:
-        """What can be done about it: a whole sentence, or nothing."""
-        return self._filled(self.hint)
-
     def _filled(self, template: str) -> str:
         return FILLING.vformat(template, (), {**asdict(self.about), **self.parts})
 
+    def told(self, source: str) -> Diagnostic:
+        """What a user reads of it; `source` is the text of the line where it is."""
+        return Diagnostic(self.place, self.message, self._filled(self.hint), source, self)
+
     def moved(self, to: Callable[[Place], Place]) -> Problem:
         """The same problem in another file: `to` gives for every place where that is now."""
-        parts = {
-            name: to(part)
-            if isinstance(part, Place)
-            else tuple(map(to, part))
-            if isinstance(part, tuple)
-            else part
-            for name, part in self.parts.items()
-        }
-        place = to(self.place) if isinstance(self.place, Place) else self.place
-        return replace(self, place=place, parts=parts)
+
+        def there(part: Any) -> Any:
+            if isinstance(part, tuple):
+                return tuple(map(to, part))
+            return to(part) if isinstance(part, Place) else part
+
+        parts = {name: there(part) for name, part in self.parts.items()}
+        return replace(self, place=there(self.place), parts=parts)
 
 
 class Filling(Formatter):
@@ -143,15 +130,13 @@ FILLING = Filling()
 
 def lines_in_words(places: tuple[Place, ...]) -> str:
     """``line 7``, ``lines 7, 9 and 12``, or ``line 1 of cell 2 and line 3 of cell 4``."""
-    if len(places) == 1:
-        return places[0].in_words
-    in_cells = any(place.cell for place in places)
-    *others, last = [place.in_words if in_cells else str(place.line) for place in places]
-    return f"{'' if in_cells else 'lines '}{', '.join(others)} and {last}"
+    if len(places) > 1 and not any(place.cell for place in places):
+        return f"lines {joined([str(place.line) for place in places])}"
+    cells = (f" of {place.cell}" if place.cell else "" for place in places)
+    return joined([f"line {at.line}{cell}" for at, cell in zip(places, cells, strict=True)])
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One thing that is wrong.
 
     `message` is a clause without a final full stop; `hint` is the way out, a whole sentence or
@@ -164,17 +149,12 @@ class Diagnostic:
     message: str
     hint: str = ""
     source: str = ""
-    problem: Problem | None = field(default=None, compare=False)
-
-    @classmethod
-    def of(cls, problem: Problem, source: str) -> Diagnostic:
-        """What a user reads of a problem; `source` is the text of the line where it is."""
-        return cls(problem.place, problem.message, problem.way_out, source, problem)
+    problem: Problem | None = None
 
     def moved(self, to: Callable[[Place], Place], source: str) -> Diagnostic:
         """The same in another file, where `to` gives for every place where that is now."""
         if self.problem is not None:
-            return Diagnostic.of(self.problem.moved(to), source)
+            return self.problem.moved(to).told(source)
         place = to(self.place) if isinstance(self.place, Place) else self.place
         return replace(self, place=place, source=source)
 
@@ -205,9 +185,9 @@ class Refusal(Exception):
 
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
         if isinstance(diagnostics, Diagnostic):
-            diagnostics = [diagnostics]
+            diagnostics = (diagnostics,)
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(str(d) for d in self.diagnostics))
+        super().__init__("\n".join(map(str, self.diagnostics)))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -248,19 +228,14 @@ def printable(line: str) -> str:
     if not line.isascii():
         with suppress(UnicodeEncodeError):  # a surrogate that stands for no byte
             line = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return line if line.isprintable() else "".join(map(escaped, line))
-
-
-def escaped(char: str) -> str:
-    return char if char.isprintable() else ascii(char)[1:-1]
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 def nearest(wrong: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
     """The names most like `wrong`, best first: at most three, possibly none."""
     from difflib import get_close_matches  # which only mistakes need
 
-    known = sorted(set(known))
-    folded = {name.casefold(): name for name in known}
+    folded = {name.casefold(): name for name in sorted(set(known))}
     found = get_close_matches(wrong.casefold(), list(folded), n=3, cutoff=cutoff)
     return [folded[name] for name in found]
 
@@ -270,6 +245,10 @@ def listed(names: Iterable[str], limit: int = 8, last: str = "and") -> str:
     quoted = [f"'{name}'" for name in names]
     if len(quoted) > limit:
         quoted = [*quoted[:limit], f"{len(quoted) - limit} more"]
-    if len(quoted) <= 1:
-        return "".join(quoted)
-    return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"
+    return joined(quoted, last)
+
+
+def joined(words: list[str], last: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``; empty if there are none."""
+    *before, final = words or [""]
+    return f"{', '.join(before)} {last} {final}" if before else final

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -36,12 +34,19 @@ def rewrite(document: Document, config: Config, width: int) -> Rewrite:
     """
     if config.is_empty:
         return Rewrite(document.data, (), already=False)
-    with without_garbage_collection():
+    # The growing trees have no cycles: they are freed as soon as nothing holds them, and the cyclic
+    # garbage collector would go through them many times.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
         module = document.module  # its own refusals speak of places in the document already
         try:
             return rewritten(document, module, config, width)
         except Refusal as refusal:
             raise document.located(refusal) from None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def rewritten(document: Document, module: Source, config: Config, width: int) -> Rewrite:
@@ -51,15 +56,15 @@ def rewritten(document: Document, module: Source, config: Config, width: int) ->
     from reparam_rewrite.survey import survey
 
     if not document.knows_folder:
-        refuse_arrays(config)
+        for name, place in config.files:
+            message = f"'{name}' can't be loaded: the code of a notebook doesn't know its folder"
+            hint = "give the coefficients as an array: init = [0.5, 1.0]."
+            raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
     surveyed = survey(module.path, module.text)
     planned = plan(surveyed, of_changeable(config, surveyed, document.first_line))
     if planned.already:
-        return Rewrite(
-            document.data,
-            tuple(replace(a, path=document.path) for a in planned.accounts),
-            already=True,
-        )
+        accounts = tuple(replace(each, path=document.path) for each in planned.accounts)
+        return Rewrite(document.data, accounts, already=True)
     accounts = tuple(located(account, document) for account in planned.accounts)
     if not planned.rewrites:  # all that is asked for is to be left alone
         return Rewrite(document.data, accounts, already=False)
@@ -75,14 +80,6 @@ def rewritten(document: Document, module: Source, config: Config, width: int) ->
         surveyed = replace(surveyed, certain=certain)
     data = emit(planned, surveyed, module, width, document.border(first))
     return Rewrite(document.with_module(data), accounts, already=False)
-
-
-def refuse_arrays(config: Config) -> None:
-    """Refuse coefficients in an .npz, where generated code couldn't find it."""
-    for name, place in config.files:
-        message = f"'{name}' can't be loaded: the code of a notebook doesn't know its folder"
-        hint = "give the coefficients as an array: init = [0.5, 1.0]."
-        raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
 
 
 def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
@@ -105,18 +102,3 @@ def located(account: Account, document: Document) -> Account:
     """An account with its place as a user finds it."""
     place = document.place(Place(account.path, account.line, 1))
     return replace(account, path=place.path, line=place.line)
-
-
-@contextmanager
-def without_garbage_collection() -> Iterator[None]:
-    """Keep the cyclic garbage collector from going through the growing trees many times.
-
-    These have no cycles, so that they are freed all the same as soon as nothing holds them.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

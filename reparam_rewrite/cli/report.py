@@ -57,7 +57,7 @@ class Report(NamedTuple):
 
     def problems(self, outcome: Outcome) -> list[Diagnostic]:
         """What there is to say against a target."""
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         problems = list(outcome.refused)
         if outcome.trace:

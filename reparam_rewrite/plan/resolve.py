@@ -104,18 +104,19 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
     def told(problem: Problem) -> Diagnostic:
         place = problem.place
         if not isinstance(place, Place):
-            return Diagnostic.of(problem, "")
+            return problem.told("")
         of_config = place.path == config.path
-        return Diagnostic.of(
-            problem, config.source_line(place) if of_config else survey.line(place)
-        )
+        return problem.told(config.source_line(place) if of_config else survey.line(place))
 
     def order(one: Diagnostic) -> tuple[bool, int, int, str]:
         if isinstance(one.place, Place):
             return one.place.path == config.path, one.place.line, one.place.column, one.message
         return one.place == config.path, 0, 0, one.message
 
-    return Refusal(sorted(dict.fromkeys(map(told, problems)), key=order))
+    once: dict[str, Diagnostic] = {}
+    for one in map(told, problems):
+        once.setdefault(str(one), one)
+    return Refusal(sorted(once.values(), key=order))
 
 
 # -- names ----------------------------------------------------------------------------------------

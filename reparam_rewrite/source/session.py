@@ -15,10 +15,12 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
+
+from msgspec.structs import replace
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.cells import DEFINITIONS, Cell, CellDocument, cell_of, problem_of
