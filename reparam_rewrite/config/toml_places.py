@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
+from collections import Counter
 from typing import NamedTuple
 
 Position = tuple[int, int]
@@ -66,12 +67,9 @@ def places(text: str) -> dict[KeyPath, KeyPlace]:
 
 def header(*keys: str) -> str:
     """`[a."b c"]`: the header of the table at a path of keys, for messages."""
-    return f"[{'.'.join(key if _BARE.fullmatch(key) else _quoted(key) for key in keys)}]"
-
-
-def _quoted(key: str) -> str:
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    escaped = (key.replace("\\", "\\\\").replace('"', '\\"') for key in keys)
+    parts = [key if _BARE.fullmatch(key) else f'"{key}"' for key in escaped]
+    return f"[{'.'.join(parts)}]"
 
 
 class _Scanner:
@@ -81,7 +79,7 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.offsets: dict[KeyPath, tuple[int, int]] = {}
-        self.tables_in: dict[KeyPath, int] = {}  # how many [[path]] there were so far
+        self.tables_in: Counter[KeyPath] = Counter()  # how many [[path]] there were so far
 
     def skip(self, pattern: re.Pattern[str]) -> str:
         """Step over what `pattern` matches here, and return it."""
@@ -89,71 +87,52 @@ class _Scanner:
         if found is None:
             raise ValueError(f"not TOML at offset {self.at}")
         self.at = found.end()
-        return found.group()
+        return found[0]
 
     def step(self, mark: str) -> bool:
         """Step over `mark` if it stands here."""
         here = self.text.startswith(mark, self.at)
-        if here:
-            self.at += len(mark)
+        self.at += len(mark) if here else 0
         return here
 
     def document(self) -> None:
         table: KeyPath = ()
         self.skip(_BLANK)
         while self.at < len(self.text):
-            if self.step("[["):
-                table = self.header(array=True)
-            elif self.step("["):
-                table = self.header(array=False)
+            if self.step("["):
+                is_array = self.step("[")
+                table, start = self.key(())
+                if is_array:
+                    self.offsets.setdefault(table, (start, start))
+                    self.tables_in[table] += 1
+                    table = (*table, self.tables_in[table] - 1)
+                self.offsets[table] = start, start
+                self.step("]]" if is_array else "]")
             else:
                 self.pair(table)
             self.skip(_BLANK)
 
-    def header(self, array: bool) -> KeyPath:
-        """What follows `[` or `[[`; returns the path of the table that it opens."""
-        *above, (last, offset) = self.key()
-        path: KeyPath = ()
-        for part, implied in above:
-            path = (*path, part)
-            self.offsets.setdefault(path, (implied, implied))
-            if path in self.tables_in:
-                path = (*path, self.tables_in[path] - 1)
-        path = (*path, last)
-        if array:
-            self.offsets.setdefault(path, (offset, offset))
-            count = self.tables_in.get(path, 0)
-            self.tables_in[path] = count + 1
-            path = (*path, count)
-        self.offsets[path] = (offset, offset)
-        self.step("]]" if array else "]")
-        return path
-
-    def key(self) -> list[tuple[str, int]]:
-        """A key, dotted or not: its parts and where each starts. Stops at `=` or `]`."""
-        parts = []
+    def key(self, table: KeyPath) -> tuple[KeyPath, int]:
+        """A key, dotted or not: its path from the top, and where its last part starts."""
+        path = table
         while True:
             self.skip(_SPACE)
             start = self.at
-            if self.text[start] in "\"'":
-                parts.append((_unquoted(self.skip(_STRING)), start))
-            else:
-                parts.append((self.skip(_BARE), start))
+            quoted = self.text[start] in "\"'"
+            path = (*path, _unquoted(self.skip(_STRING)) if quoted else self.skip(_BARE))
             self.skip(_SPACE)
             if not self.step("."):
-                return parts
+                return path, start
+            self.offsets.setdefault(path, (start, start))
+            if path in self.tables_in:
+                path = (*path, self.tables_in[path] - 1)
 
     def pair(self, table: KeyPath) -> None:
         """`key = value`, in a table or an inline table."""
-        *above, (last, offset) = self.key()
-        path = table
-        for part, implied in above:
-            path = (*path, part)
-            self.offsets.setdefault(path, (implied, implied))
+        path, start = self.key(table)
         self.step("=")
         self.skip(_SPACE)
-        path = (*path, last)
-        self.offsets[path] = (offset, self.at)
+        self.offsets[path] = start, self.at
         self.value(path)
 
     def value(self, path: KeyPath) -> None:
@@ -161,7 +140,7 @@ class _Scanner:
         if self.step("["):
             index = 0
             while self.inside("]"):
-                self.offsets[(*path, index)] = (self.at, self.at)
+                self.offsets[(*path, index)] = self.at, self.at
                 self.value((*path, index))
                 index += 1
         elif self.step("{"):
