@@ -1,20 +1,8 @@
 """Reading a config: the bytes of a TOML file become a `Config`, or a `Refusal` with all its faults.
 
-What the rest of the program uses:
-
-- `read_config(data, path)` gives a `Config`. All of its values are frozen and have been checked.
-- `Config.functions` are the functions to rewrite, `Named` (`name`, `place`); empty: not given.
-- `Config.chains` are tuples of `Named`. A chain is not expanded, as only the model has the order of
-  sampling: the pairs of a chain are (child, every member sampled before it).
-- `Config.sites` maps the name of each site that has a table to its `SiteRule`, in the file's order.
-  The pairs of a child are those of its chains and those of its `SiteRule.parents`, less the parents
-  whose `ParentRule.keep` is False. A pair that is asked for twice is one pair.
-- `Config.rule(child, parent)` is the `ParentRule` of a pair, with `value` and `center`, or None.
-- `Config.settings(child, parent)` are the resolved `Settings` of a pair, of a chain or not.
-- `Config.verify` is the `VerifyRule`, `args` and `function`, of the command of that name.
-- `Config.place_of_pair(child, parent)` and `Config.source_line(place)` are for diagnostics.
-
 What is left to check needs the model: that sites exist, their order and scopes, cycles, clashes.
+A chain is not expanded here, as only the model has the order of sampling: its pairs are (child,
+every member sampled before it). A pair that is asked for twice is one pair.
 """
 
 from __future__ import annotations
@@ -25,7 +13,7 @@ from typing import Any
 
 from reparam_rewrite.config.keys import Config, ParentRule, Settings, SiteRule, line_of
 from reparam_rewrite.config.tables import Reader
-from reparam_rewrite.config.toml_places import header, places
+from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header, places
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
 
 __all__ = ["Config", "Named", "ParentRule", "Settings", "SiteRule", "read_config"]
@@ -52,13 +40,12 @@ def _decoded(data: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8").removeprefix("\ufeff").split("\n")
         place = Place(path, len(before), len(before[-1]) + 1)
+        line = line_of(data.decode("utf-8", "replace").removeprefix("\ufeff"), place.line)
         message = f"not UTF-8: the byte 0x{data[error.start]:02x}"
-        line = data.split(b"\n")[len(before) - 1].decode("utf-8", "replace")
-        source = line.removeprefix("\ufeff").removesuffix("\r")
-        raise Refusal(Diagnostic(place, message, "save the file as UTF-8.", source)) from None
+        raise Refusal(Diagnostic(place, message, "save the file as UTF-8.", line)) from None
 
 
-def _parsed(text: str, path: str) -> tuple[dict[str, Any], dict[Any, Any]]:
+def _parsed(text: str, path: str) -> tuple[dict[str, Any], dict[KeyPath, KeyPlace]]:
     """What `tomllib` reads, and where it stands."""
     try:
         return tomllib.loads(text), places(text)
@@ -66,11 +53,11 @@ def _parsed(text: str, path: str) -> tuple[dict[str, Any], dict[Any, Any]]:
         reason, line, column = "values are nested too deeply", 1, 1
     except ValueError as error:  # TOMLDecodeError, or int() on thousands of digits
         reason, line, column = _reason(str(error), text)
-    problem = f"not TOML: {reason}"
     hint = _other_language(text, path) or (
         "strings need quotes, brackets come in pairs, a table is there once: see toml.io."
     )
-    raise Refusal(Diagnostic(Place(path, line, column), problem, hint, line_of(text, line)))
+    place = Place(path, line, column)
+    raise Refusal(Diagnostic(place, f"not TOML: {reason}", hint, line_of(text, line)))
 
 
 def _other_language(text: str, path: str) -> str:
@@ -89,14 +76,14 @@ def _reason(message: str, text: str) -> tuple[str, int, int]:
     """What tomllib complains of, as a clause, with the line and column it ends its message with."""
     import ast  # costs as much as all of tomllib, for one kind of message
 
-    ended = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.S)
-    if ended is None:
-        reason, line, column = message, 1, 1
-    elif ended[2]:
-        reason, line, column = ended[1], int(ended[2]), int(ended[3])
-    else:  # what is missing is missing after the last mark
+    place = r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)"
+    ended = re.fullmatch(place, message, re.DOTALL)
+    reason, line, column = (ended[1] if ended else message), 1, 1
+    if ended and ended[2]:
+        line, column = int(ended[2]), int(ended[3])
+    elif ended:  # what is missing is missing after the last mark
         written = text.rstrip().split("\n")
-        reason, line, column = ended[1], len(written), len(written[-1]) + 1
+        line, column = len(written), len(written[-1]) + 1
     # tomllib shows the keys of a table as its own tuple: "Cannot declare ('sites', 'a') twice".
     if shown := re.match(r"(Cannot [a-z ]+)(\(.+\))( twice)?$", reason):
         reason = f"{shown[1]}{header(*ast.literal_eval(shown[2]))}{shown[3] or ''}"
