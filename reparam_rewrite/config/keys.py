@@ -223,7 +223,7 @@ def keys_of(table: type[msgspec.Struct]) -> Mapping[str, Any]:
     return {field.name: field.type for field in msgspec.structs.fields(table)}
 
 
-class ParentRule(msgspec.Struct, frozen=True, kw_only=True):
+class ParentRule(msgspec.Struct, frozen=True):
     """What the config says of one parent of a site.
 
     `place` is the parent's key in an offset table, else its string. `keep` is False for
@@ -242,7 +242,7 @@ class ParentRule(msgspec.Struct, frozen=True, kw_only=True):
     overrides: Mapping[str, Any] = {}
 
 
-class ScaleRule(msgspec.Struct, frozen=True, kw_only=True):
+class ScaleRule(msgspec.Struct, frozen=True):
     """The `scale` of a site.
 
     A number or the source of an expression in `value`; else `by`, a site's name, to the power
@@ -256,7 +256,7 @@ class ScaleRule(msgspec.Struct, frozen=True, kw_only=True):
     power: float | PowerTable = 1.0
 
 
-class BasisRule(msgspec.Struct, frozen=True, kw_only=True):
+class BasisRule(msgspec.Struct, frozen=True):
     """The `basis` of a site: which kind, of which axes, and what else it is told."""
 
     place: Place
@@ -265,7 +265,7 @@ class BasisRule(msgspec.Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
 
 
-class ReparamRule(msgspec.Struct, frozen=True, kw_only=True):
+class ReparamRule(msgspec.Struct, frozen=True):
     """The `reparam` of a site: a class name, its arguments, or the source of a transform."""
 
     place: Place
@@ -275,7 +275,7 @@ class ReparamRule(msgspec.Struct, frozen=True, kw_only=True):
     transform_place: Place | None = None
 
 
-class SiteRule(msgspec.Struct, frozen=True, kw_only=True):
+class SiteRule(msgspec.Struct, frozen=True):
     """[sites.<name>]. `parents` is empty where the site is only in a chain, or has no offset."""
 
     name: str
@@ -287,14 +287,14 @@ class SiteRule(msgspec.Struct, frozen=True, kw_only=True):
     overrides: Mapping[str, Any] = {}
 
 
-class AxesRule(msgspec.Struct, frozen=True, kw_only=True):
+class AxesRule(msgspec.Struct, frozen=True):
     """What the axes of a site are called: equal names are one axis, whatever the source says."""
 
     place: Place
     names: tuple[str, ...]
 
 
-class VerifyRule(msgspec.Struct, frozen=True, kw_only=True):
+class VerifyRule(msgspec.Struct, frozen=True):
     """[verify]. A path in `args` and `predict_args` is from the folder of the config."""
 
     args: str | None = None
@@ -302,7 +302,7 @@ class VerifyRule(msgspec.Struct, frozen=True, kw_only=True):
     function: str | None = None
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Config(msgspec.Struct, frozen=True, dict=True):
     """A config that has been read and checked. `text` is the decoded file, without a BOM."""
 
     path: str

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.config.keys import ConfigTable, Settings, SiteName, Table, keys_of
+from reparam_rewrite.config.keys import ConfigTable, ScaleTable, Settings, SiteName, Table, keys_of
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 
 Schema = dict[str, Any]
@@ -123,15 +123,10 @@ def site_rules(tables: Schema) -> None:
     """What `reparam` goes with, and which arguments each reparameterizer has."""
     rules = []
     for name, found in REPARAMETERIZERS.items():
-        arguments: Schema = {"propertyNames": {"enum": list(found.arguments)}}
-        then: Schema = {"properties": {"args": arguments}}
+        then: Schema = {"properties": {"args": {"propertyNames": {"enum": [*found.arguments]}}}}
         then |= {"required": ["transform"]} if name == "ExplicitReparam" else without("transform")
-        rules.append(
-            {
-                "if": {"required": ["reparam"], "properties": {"reparam": {"const": name}}},
-                "then": then,
-            }
-        )
+        is_named = {"required": ["reparam"], "properties": {"reparam": {"const": name}}}
+        rules.append({"if": is_named, "then": then})
     tables["SiteTable"] |= {
         "dependentRequired": {"args": ["reparam"], "transform": ["reparam"]},
         "dependentSchemas": {"reparam": without("offset", "scale", "basis")},
@@ -141,7 +136,7 @@ def site_rules(tables: Schema) -> None:
 
 def scale_rules(tables: Schema) -> None:
     """A power of a site, or a learned scale."""
-    learned = [key for key in tables["ScaleTable"]["properties"] if key not in ("by", "power")]
+    learned = [key for key in keys_of(ScaleTable) if key not in ("by", "power")]
     tables["ScaleTable"] |= {
         "dependentRequired": {"power": ["by"]},
         "dependentSchemas": {"by": without(*learned)},
@@ -150,11 +145,10 @@ def scale_rules(tables: Schema) -> None:
 
 def basis_rules(tables: Schema) -> None:
     """What is for one kind of basis only."""
-    settings = [(kind, basis.setting.name) for kind, basis in BASES.items()]
     tables["BasisTable"]["allOf"] = [
         {
             "if": {"properties": {"kind": {"const": kind}}},
-            "then": without(*(key for other, key in settings if other != kind)),
+            "then": without(*(basis.setting.name for of, basis in BASES.items() if of != kind)),
         }
         for kind in BASES
     ]

@@ -11,40 +11,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from reparam_rewrite.bases import BASES, KindName
-from reparam_rewrite.config.allowed_values import (
-    Wrong,
-    checked,
-    found,
-    function_name,
-    reparam_argument,
-    site_key,
-    site_name,
-)
-from reparam_rewrite.config.keys import (
-    AxesRule,
-    BasisRule,
-    BasisTable,
-    ClassName,
-    Config,
-    ConfigTable,
-    Expression,
-    Factor,
-    ParentRule,
-    ParentTable,
-    Power,
-    PowerTable,
-    ReparamRule,
-    ScaleRule,
-    ScaleTable,
-    Settings,
-    SiteRule,
-    SiteTable,
-    Table,
-    VerifyRule,
-    VerifyTable,
-    keys_of,
-    line_of,
-)
+from reparam_rewrite.config import allowed_values as allowed
+from reparam_rewrite.config import keys as typed
+from reparam_rewrite.config.allowed_values import Wrong, checked, found
 from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header
 from reparam_rewrite.messages import Diagnostic, Named, Place, listed, nearest
 
@@ -66,9 +35,9 @@ class Reader:
         # By site, those that share a chain with it; None where the chains could not be read.
         self.companions: dict[str, set[str]] | None = None
 
-    def config(self) -> Config:
+    def config(self) -> typed.Config:
         """The config, incomplete where there are `problems`."""
-        self.refuse_unknown((), self.raw, ConfigTable)
+        self.refuse_unknown((), self.raw, typed.ConfigTable)
         chains = self.chains()
         if not self.problems:
             self.companions = {}
@@ -76,7 +45,9 @@ class Reader:
                 for name in names:
                     self.companions.setdefault(name, set()).update(names - {name})
         functions = self.functions()
-        defaults = self.given(("defaults",), self.table("defaults"), Settings)
+        defaults = typed.Settings(
+            **self.given(("defaults",), self.table("defaults"), typed.Settings)
+        )
         rules = [self.site(name, raw) for name, raw in self.table("sites").items()]
         if not (self.problems or chains or rules) and self.raw.get("chain") != []:
             self.wrong(
@@ -84,18 +55,12 @@ class Reader:
                 "the config configures nothing: it has neither a 'chain' nor a [sites.<site>]",
                 'write, for example, [sites.a] and under it offset = "mu".',
             )
-        return Config(
-            path=self.path,
-            text=self.text,
-            functions=functions,
-            chains=chains,
-            defaults=Settings(**defaults),
-            sites={rule.name: rule for rule in rules if rule},
-            axes=self.axes(),
-            verify=self.verify(),
+        sites = {rule.name: rule for rule in rules if rule}
+        return typed.Config(
+            self.path, self.text, functions, chains, defaults, sites, self.axes(), self.verify()
         )
 
-    def axes(self) -> dict[str, AxesRule]:
+    def axes(self) -> dict[str, typed.AxesRule]:
         """``axes = { A = ["i", "t"] }``"""
         rules = {}
         for site, raw in self.table("axes").items():
@@ -106,18 +71,18 @@ class Reader:
             elif len(set(raw)) < len(raw):
                 self.wrong(place, f"the axes of '{site}' have one name twice")
             else:
-                rules[site] = AxesRule(place=place, names=tuple(raw))
+                rules[site] = typed.AxesRule(place, tuple(raw))
         return rules
 
-    def verify(self) -> VerifyRule:
+    def verify(self) -> typed.VerifyRule:
         """``[verify]`` with ``args``, ``predict_args`` and ``function``"""
-        given = self.given(("verify",), self.table("verify"), VerifyTable)
+        given = self.given(("verify",), self.table("verify"), typed.VerifyTable)
         for key, value in given.items():
             if not value.strip():
                 self.wrong(self.at("verify", key), f"'{key}' is empty")
             elif key == "function":
-                self.attempt(self.at("verify", key), function_name, value)
-        return VerifyRule(**given)
+                self.attempt(self.at("verify", key), allowed.function_name, value)
+        return typed.VerifyRule(**given)
 
     def functions(self) -> tuple[Named, ...]:
         raw = self.raw.get("functions")
@@ -130,7 +95,7 @@ class Reader:
         if not raw:
             hint = "leave it out to rewrite the only function that samples the sites."
             self.wrong(self.at("functions"), "'functions' is empty", hint)
-        return self.names(("functions",), raw, function_name)
+        return self.names(("functions",), raw, allowed.function_name)
 
     def chains(self) -> tuple[tuple[Named, ...], ...]:
         raw = self.raw.get("chain", [])
@@ -156,18 +121,18 @@ class Reader:
         if len(raw) < 2:
             hint = "each site of a chain is offset by those that are sampled before it."
             self.wrong(self.at(*keys), "a chain needs at least two sites", hint)
-        return self.names(keys, raw, site_name)
+        return self.names(keys, raw, allowed.site_name)
 
     # -- [sites.<site>] --------------------------------------------------------------------------
 
-    def site(self, name: str, raw: Any) -> SiteRule | None:
+    def site(self, name: str, raw: Any) -> typed.SiteRule | None:
         keys = ("sites", name)
         place = self.key(*keys)
         before = len(self.problems)
-        if not self.is_table(keys, raw) or self.attempt(place, site_key, name) is None:
+        if not self.is_table(keys, raw) or self.attempt(place, allowed.site_key, name) is None:
             return None
-        self.refuse_unknown(keys, raw, SiteTable)
-        overrides = self.values(keys, raw, Settings)
+        self.refuse_unknown(keys, raw, typed.SiteTable)
+        overrides = self.values(keys, raw, typed.Settings)
         parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
         in_no_chain = self.companions is not None and name not in self.companions
         does = raw.keys() & {"offset", "scale", "basis", "reparam"}
@@ -177,34 +142,29 @@ class Reader:
                 f"{header(*keys)} configures nothing: '{name}' has no 'offset' and is in no chain",
                 "add an offset, or add the site to a chain.",
             )
-        return SiteRule(
-            name=name,
-            place=place,
-            parents=parents,
-            scale=self.scale(name, raw["scale"]) if "scale" in raw else None,
-            basis=self.basis(name, raw["basis"]) if "basis" in raw else None,
-            reparam=self.reparam(name, raw),
-            overrides=overrides,
-        )
+        scale = self.scale(name, raw["scale"]) if "scale" in raw else None
+        basis = self.basis(name, raw["basis"]) if "basis" in raw else None
+        reparam = self.reparam(name, raw)
+        return typed.SiteRule(name, place, parents, scale, basis, reparam, overrides)
 
-    def scale(self, child: str, raw: Any) -> ScaleRule | None:
+    def scale(self, child: str, raw: Any) -> typed.ScaleRule | None:
         """``0.5``, ``"1 / sigma"``, ``{ init = 1.0 }`` or ``{ by = "sigma", power = 0.5 }``"""
         keys = ("sites", child, "scale")
         place = self.at(*keys)
         if not isinstance(raw, dict):
-            value = self.attempt(place, checked, "scale", Factor, raw)
-            return None if value is None else ScaleRule(place=place, value=value)
+            value = self.attempt(place, checked, "scale", typed.Factor, raw)
+            return None if value is None else typed.ScaleRule(place, value)
         before = len(self.problems)
-        self.refuse_unknown(keys, raw, ScaleTable)
+        self.refuse_unknown(keys, raw, typed.ScaleTable)
         others = {key: value for key, value in raw.items() if key != "power"}
-        given = self.values(keys, others, ScaleTable)
+        given = self.values(keys, others, typed.ScaleTable)
         if given.get("init", 1.0) <= 0:
             self.wrong(self.at(*keys, "init"), "a scale must be above 0")
         power: Any = raw.get("power", 1.0)
         if isinstance(power, dict):
-            power = PowerTable(**self.given((*keys, "power"), power, PowerTable))
+            power = typed.PowerTable(**self.given((*keys, "power"), power, typed.PowerTable))
         elif "power" in raw:
-            power = self.attempt(self.at(*keys, "power"), checked, "power", Power, power)
+            power = self.attempt(self.at(*keys, "power"), checked, "power", typed.Power, power)
         by = given.pop("by", "")
         if "by" in raw:
             if isinstance(raw["by"], str):
@@ -217,17 +177,17 @@ class Reader:
             self.wrong(self.key(*keys, "power"), "'power' needs 'by'", hint)
         if len(self.problems) > before:
             return None
-        return ScaleRule(place=place, table=ScaleTable(**given), by=by, power=power)
+        return typed.ScaleRule(place, None, typed.ScaleTable(**given), by, power)
 
-    def basis(self, child: str, raw: Any) -> BasisRule | None:
+    def basis(self, child: str, raw: Any) -> typed.BasisRule | None:
         """``"dct"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
         keys = ("sites", child, "basis")
         place = self.at(*keys)
         if not isinstance(raw, dict):
             kind = self.attempt(place, checked, "basis", KindName, raw)
-            return None if kind is None else BasisRule(place=place, kind=kind)
+            return None if kind is None else typed.BasisRule(place, kind)
         before = len(self.problems)
-        given = self.given(keys, raw, BasisTable)
+        given = self.given(keys, raw, typed.BasisTable)
         if "kind" not in raw:
             known = " or ".join(f'"{kind}"' for kind in BASES)
             self.wrong(place, "the basis has no 'kind'", f"write kind = {known}.")
@@ -239,9 +199,9 @@ class Reader:
             return None
         kind, dim = given.pop("kind"), given.pop("dim", -1)
         dims = tuple(dim) if isinstance(dim, list) else (dim,)
-        return BasisRule(place=place, kind=kind, dims=dims, settings=given)
+        return typed.BasisRule(place, kind, dims, given)
 
-    def reparam(self, child: str, raw: dict[str, Any]) -> ReparamRule | None:
+    def reparam(self, child: str, raw: dict[str, Any]) -> typed.ReparamRule | None:
         """``reparam = "LocScaleReparam"`` with ``args``, or ExplicitReparam with a transform."""
         keys = ("sites", child)
         if "reparam" not in raw:
@@ -250,7 +210,7 @@ class Reader:
                 self.wrong(self.key(*keys, key), f"'{key}' needs 'reparam'", hint)
             return None
         place = self.at(*keys, "reparam")
-        name = self.attempt(place, checked, "reparam", ClassName, raw["reparam"])
+        name = self.attempt(place, checked, "reparam", typed.ClassName, raw["reparam"])
         if name is None:
             return None
         for key in {"offset", "scale", "basis"} & raw.keys():
@@ -263,7 +223,7 @@ class Reader:
         if not self.is_table((*keys, "args"), args):
             return None
         for key in args:
-            self.attempt(self.key(*keys, "args", key), reparam_argument, name, key)
+            self.attempt(self.key(*keys, "args", key), allowed.reparam_argument, name, key)
         if ("transform" in raw) is not (name == "ExplicitReparam"):
             hint = 'write transform = "dist.transforms.SoftplusTransform().inv", for example.'
             self.wrong(place, "'ExplicitReparam' and 'transform' go together", hint)
@@ -271,22 +231,16 @@ class Reader:
         if "transform" in raw:
             transform_place = self.at(*keys, "transform")
             given = raw["transform"]
-            transform = self.attempt(transform_place, checked, "transform", Expression, given)
-        return ReparamRule(
-            place=place,
-            name=name,
-            args=args,
-            transform=transform or "",
-            transform_place=transform_place,
-        )
+            transform = self.attempt(transform_place, checked, "transform", typed.Expression, given)
+        return typed.ReparamRule(place, name, args, transform or "", transform_place)
 
-    def parents(self, child: str, raw: Any) -> tuple[ParentRule, ...]:
+    def parents(self, child: str, raw: Any) -> tuple[typed.ParentRule, ...]:
         """The `offset` of a site, in any of its forms."""
         keys = ("sites", child, "offset")
         place = self.at(*keys)
         if isinstance(raw, str):
             named = self.attempt(place, self.parent_name(child), raw) is not None
-            return (ParentRule(parent=raw, place=place),) if named else ()
+            return (typed.ParentRule(raw, place),) if named else ()
         if not isinstance(raw, (dict, list)):
             message = "'offset' must be a string, an array of strings or a table"
             hint = f"name the site that '{child}' is to be sampled around: offset = \"mu\"."
@@ -297,21 +251,21 @@ class Reader:
             self.wrong(place, f"the 'offset' of '{child}' is empty", hint)
         if isinstance(raw, list):
             names = self.names(keys, raw, self.parent_name(child))
-            return tuple(ParentRule(parent=one.name, place=one.place) for one in names)
+            return tuple(typed.ParentRule(one.name, one.place) for one in names)
         rules = [self.parent(child, parent, entry) for parent, entry in raw.items()]
         return tuple(rule for rule in rules if rule)
 
-    def parent(self, child: str, parent: str, raw: Any) -> ParentRule | None:
+    def parent(self, child: str, parent: str, raw: Any) -> typed.ParentRule | None:
         """[sites.<child>.offset.<parent>], most often an inline table; or `<parent> = false`."""
         keys = ("sites", child, "offset", parent)
         place = self.key(*keys)
         if raw is False:
             if self.attempt(place, self.parent_name(child), parent) is not None:
                 self.check_dropped(child, parent, place)
-            return ParentRule(parent=parent, place=place, keep=False)
+            return typed.ParentRule(parent, place, keep=False)
         if not isinstance(raw, dict):
             hint = f"write {header(parent)[1:-1]} = {{}} for an offset with every default."
-            if parent in keys_of(ParentTable):
+            if parent in typed.keys_of(typed.ParentTable):
                 hint = (
                     "the keys of 'offset' are the parents; a parent's settings are a table: "
                     f"mu = {{ {parent} = ... }}, and those of every parent go in "
@@ -320,22 +274,16 @@ class Reader:
             given = "true" if raw is True else found(raw)
             self.wrong(self.at(*keys), f"'{parent}' must be a table or false, not {given}", hint)
             return None
-        self.refuse_unknown(keys, raw, ParentTable)
+        self.refuse_unknown(keys, raw, typed.ParentTable)
         # Beside a value the parent is a label, which need not be a site.
         if "value" not in raw:
             self.attempt(place, self.parent_name(child), parent)
         elif not parent:
             self.wrong(place, "the name of a parent is empty")
-        overrides = self.values(keys, raw, ParentTable)
-        return ParentRule(
-            parent=parent,
-            place=place,
-            value=overrides.pop("value", None),
-            value_place=self.at(*keys, "value") if "value" in raw else None,
-            center=overrides.pop("center", None),
-            center_place=self.at(*keys, "center") if "center" in raw else None,
-            overrides=overrides,
-        )
+        overrides = self.values(keys, raw, typed.ParentTable)
+        value, center = (overrides.pop(key, None) for key in ("value", "center"))
+        places = [self.at(*keys, key) if key in raw else None for key in ("value", "center")]
+        return typed.ParentRule(parent, place, True, value, places[0], center, places[1], overrides)
 
     def parent_name(self, child: str) -> Callable[[str], str]:
         """The check of the name of a site that `child` is to be offset by."""
@@ -344,7 +292,7 @@ class Reader:
             if name == child:
                 hint = "name a site that is sampled before it, or take it out."
                 raise Wrong(f"'{child}' cannot be offset by itself", hint)
-            return site_name(name)
+            return allowed.site_name(name)
 
         return check
 
@@ -362,16 +310,16 @@ class Reader:
 
     # -- tables and arrays in general ------------------------------------------------------------
 
-    def given(self, keys: Keys, raw: dict[str, Any], table: type[Table]) -> dict[str, Any]:
+    def given(self, keys: Keys, raw: dict[str, Any], table: type[typed.Table]) -> dict[str, Any]:
         """What `raw` gives of the keys of a table, checked; there may be no others."""
         self.refuse_unknown(keys, raw, table)
         return self.values(keys, raw, table)
 
-    def values(self, keys: Keys, raw: dict[str, Any], table: type[Table]) -> dict[str, Any]:
+    def values(self, keys: Keys, raw: dict[str, Any], table: type[typed.Table]) -> dict[str, Any]:
         """What `raw` gives of the keys of a table, checked."""
         values = {
             key: self.attempt(self.at(*keys, key), checked, key, kind, raw[key])
-            for key, kind in keys_of(table).items()
+            for key, kind in typed.keys_of(table).items()
             if key in raw
         }
         return {key: value for key, value in values.items() if value is not None}
@@ -404,9 +352,9 @@ class Reader:
             self.wrong(self.at(*keys), message, hint)
         return isinstance(raw, dict)
 
-    def refuse_unknown(self, keys: Keys, raw: dict[str, Any], table: type[Table]) -> None:
+    def refuse_unknown(self, keys: Keys, raw: dict[str, Any], table: type[typed.Table]) -> None:
         where = f" in {header(*keys)}" if keys else ""
-        for key in [key for key in raw if key not in keys_of(table)]:
+        for key in [key for key in raw if key not in typed.keys_of(table)]:
             hint = hint_for_unknown(key, raw[key], keys, table)
             self.wrong(self.key(*keys, key), f"unknown key '{key}'{where}", hint)
 
@@ -419,7 +367,7 @@ class Reader:
             return None
 
     def wrong(self, place: Place, message: str, hint: str = "") -> None:
-        source = line_of(self.text, place.line)
+        source = typed.line_of(self.text, place.line)
         self.problems.append((place, Diagnostic(place, message, hint, source)))
 
     def key(self, *keys: str | int) -> Place:
@@ -431,22 +379,22 @@ class Reader:
         return Place(self.path, *self.places[keys].value)
 
 
-def hint_for_unknown(key: str, value: object, above: Keys, table: type[Table]) -> str:
+def hint_for_unknown(key: str, value: object, above: Keys, table: type[typed.Table]) -> str:
     """What was probably meant by a `key` that `table`, which stands at `above`, does not have.
 
     A known key may be in the wrong table: in TOML a key belongs to the header before it, so that
     `chain` below `[defaults]` is a key of `defaults`.
     """
-    if key in keys_of(ConfigTable):
+    if key in typed.keys_of(typed.ConfigTable):
         return f"'{key}' goes to the top of the file, before the first [table]."
-    if key in keys_of(Settings):
+    if key in typed.keys_of(typed.Settings):
         return f"'{key}' goes in [defaults], [sites.<site>] or the table of a parent."
-    if key in keys_of(SiteTable):
+    if key in typed.keys_of(typed.SiteTable):
         return f"'{key}' goes in [sites.<site>]."
-    if key in keys_of(ParentTable):
+    if key in typed.keys_of(typed.ParentTable):
         return f"'{key}' goes in the table of a parent, in [sites.<site>.offset]."
-    if like := nearest(key, keys_of(table)):
+    if like := nearest(key, typed.keys_of(table)):
         return f"did you mean '{like[0]}'?"
-    if table is SiteTable and isinstance(value, dict):
+    if table is typed.SiteTable and isinstance(value, dict):
         return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
-    return f"the valid keys are {listed(keys_of(table), limit=20)}."
+    return f"the valid keys are {listed(typed.keys_of(table), limit=20)}."
