@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from html import escape
 
 from reparam_rewrite.messages import Diagnostic, Refusal, printable
-from reparam_rewrite.suggest.values import Drawn, Suggestion
+from reparam_rewrite.suggest.values import Suggestion
+from reparam_rewrite.survey.sums import is_observed
+from reparam_rewrite.survey.values import Site
 
 #: What a file may end in.
 KINDS = ("svg", "png", "html", "dot")
@@ -45,41 +47,42 @@ def drawn(suggestion: Suggestion, kind: str) -> bytes:
     if kind == "html":
         return html(suggestion).encode()
     text = dot(suggestion).encode()
-    return text if kind == "dot" else laid_out(text, kind)
-
-
-def laid_out(text: bytes, kind: str) -> bytes:
-    """What Graphviz draws of a text in its language."""
-    hint = "write a .html or a .dot file, which don't need it."
+    if kind == "dot":
+        return text
     try:
         ran = subprocess.run(["dot", f"-T{kind}"], input=text, capture_output=True, check=True)
     except OSError:
         message = f"a .{kind} picture needs Graphviz' program 'dot', which can't be run"
-        way_out = "install Graphviz (graphviz.org), or write a .html or a .dot file."
-        raise Refusal(Diagnostic(None, message, way_out)) from None
+        hint = "install Graphviz (graphviz.org), or write a .html or a .dot file."
+        raise Refusal(Diagnostic(None, message, hint)) from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip()
         message = f"Graphviz' program 'dot' could not draw the picture: {said}"
+        hint = "write a .html or a .dot file, which don't need it."
         raise Refusal(Diagnostic(None, message, hint)) from None
     return ran.stdout
 
 
 def edges(suggestion: Suggestion) -> dict[str, list[Edge]]:
     """The edges between sites of the picture, by their kinds."""
-    names = {site.name for site in suggestion.model}
+    offsets = [offset for proposal in suggestion.proposals for offset in proposal.offsets]
     every: dict[str, list[Edge]] = {
         "prior": [(read, by, "") for read, by in suggestion.priors],
         "location": [(added, to, "") for added, to in suggestion.locations],
-        "offset": [
-            (offset.parent, offset.child, "" if offset.init == 1.0 else f"{offset.init:g}")
-            for proposal in suggestion.proposals
-            for offset in proposal.offsets
-        ],
+        "offset": [(o.parent, o.child, "" if o.init == 1.0 else f"{o.init:g}") for o in offsets],
     }
+    names = {site.name for site in suggestion.sites}
     return {
-        kind: [edge for edge in several if {edge[0], edge[1]} <= names]
+        kind: [edge for edge in several if names.issuperset(edge[:2])]
         for kind, several in every.items()
     }
+
+
+def nodes(suggestion: Suggestion) -> Iterator[tuple[Site, str]]:
+    """The sites, each once, with what their axes are called."""
+    for site in {site.name: site for site in suggestion.sites}.values():
+        axes = [(axis.plate or axis.size or "?").strip("\"'") for axis in site.shape or ()]
+        yield site, ", ".join(axes)
 
 
 def dot(suggestion: Suggestion) -> str:
@@ -93,13 +96,13 @@ def dot(suggestion: Suggestion) -> str:
         'color="#59636e", fontcolor="#1f2328", fillcolor="#ffffff"]',
         'edge [fontname="Helvetica", fontsize=10, arrowsize=0.7]',
     ]
-    for site in suggestion.model:
-        axes = f"[{', '.join(site.axes)}]" if site.axes else ""
-        label = quoted(*filter(None, (site.name, site.family, axes)))
-        fill = ', fillcolor="#d9dee4"' if site.observed else ""
-        lines.append(f"{quoted(site.name)} [label={label}{fill}]")
     in_offsets = {name for parent, child, _ in joined["offset"] for name in (parent, child)}
-    row = [quoted(site.name) for site in suggestion.model if site.name in in_offsets]
+    row = []
+    for site, axes in nodes(suggestion):
+        label = quoted(*filter(None, (site.name, site.prior.family, axes and f"[{axes}]")))
+        fill = ', fillcolor="#d9dee4"' if is_observed(site) else ""
+        lines.append(f"{quoted(site.name)} [label={label}{fill}]")
+        row += [quoted(site.name)] if site.name in in_offsets else []
     if row:
         # Invisible edges keep the row in the order of sampling.
         lines += [f"{{ rank=same; {'; '.join(row)} }}", f"{' -> '.join(row)} [style=invis]"]
@@ -138,7 +141,9 @@ def html(suggestion: Suggestion) -> str:
 
 def rows(suggestion: Suggestion) -> Iterator[str]:
     joined = edges(suggestion)
-    for site in suggestion.model:
+    for site, axes in nodes(suggestion):
+        kind = "observed" if is_observed(site) else "latent"
+        about = (site.name, str(site.place.line), kind, site.prior.family or "", axes)
         sources = [
             ", ".join(
                 f"<code>{shown(source)}</code>{f' ({label})' if label else ''}"
@@ -147,13 +152,8 @@ def rows(suggestion: Suggestion) -> Iterator[str]:
             )
             for kind in STYLES
         ]
-        cells = [*map(shown, about(site)), *sources]
-        yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
-
-
-def about(site: Drawn) -> tuple[str, ...]:
-    kind = "observed" if site.observed else "latent"
-    return site.name, str(site.line or ""), kind, site.family, ", ".join(site.axes)
+        cells = "".join(f"<td>{cell}</td>" for cell in (*map(shown, about), *sources))
+        yield f"<tr>{cells}</tr>\n"
 
 
 def shown(text: str) -> str:

@@ -8,11 +8,10 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.shared_axes import (
+from reparam_rewrite.suggest.summands import (
     LOCATION_SCALE,
     Marked,
     Summand,
-    axes_of,
     is_looped,
     is_single,
     meets,
@@ -45,28 +44,23 @@ class Evidence(Struct, frozen=True):
         """The prior variance of a site's mean over all but some axes."""
         if self.facts is None or summand.site.shape is None:
             return None
-        own = axes_of(summand)
-        kept = [
-            at - len(own)
-            for at, axis in enumerate(own)
-            if any(meets(axis, other) for other in axes)
-        ]
-        return self.facts.spread(summand.site.name, tuple(kept))
+        own = summand.axes
+        kept = [at for at, axis in enumerate(own) if any(meets(axis, other) for other in axes)]
+        return self.facts.spread(summand.name, tuple(at - len(own) for at in kept))
 
     def column(self, term: Term) -> Any:
         """What the data make of a step of a summand; None if a run didn't tell."""
-        assert self.facts is not None
-        known = all(term.weights) and not term.summed
-        return self.facts.evaluate(times(term.weights) or "1.0", {}) if known else None
+        if self.facts is None or term.summed or not all(term.weights):
+            return None
+        return self.facts.evaluate(times(term.weights) or "1.0", {})
 
     def is_precise(self, place: Summand, each: float | None) -> bool:
         """Do observations say far more of an element than its prior, as far as can be told?"""
-        observed = place.observed
-        made = self.model.priors[place.site.index]
+        facts, observed = self.facts, place.observed
         noise = observed.arguments.get("scale")
-        by = self.scale_site(made)
+        by = self.scale_site(self.model.priors[place.site.index])
         prior = self.model.priors.get(by.index) if by is not None else None
-        reach = self.facts.reach(place.site.name) if self.facts is not None else None
+        reach = facts.reach(place.name) if facts is not None else None
         if reach is None and prior is not None:
             wide = prior.arguments.get("scale", prior.arguments.get("rate"))
             if wide is not None and wide.number:
@@ -74,11 +68,11 @@ class Evidence(Struct, frozen=True):
         if noise is None or observed.family not in LOCATION_SCALE or reach is None:
             return False
         size = noise.number
-        if size is None and self.facts is not None:
+        if size is None and facts is not None:
             if len(noise.terms) == 1 and noise.terms[0].is_plain:
-                size = self.facts.typical(self.sites[noise.terms[0].site].name)
+                size = facts.typical(self.sites[noise.terms[0].site].name)
             elif noise.text and not noise.terms:
-                value = self.facts.evaluate(noise.text, {})
+                value = facts.evaluate(noise.text, {})
                 size = None if value is None else float((value**2).mean()) ** 0.5
         return bool(size) and (each or 1.0) * reach >= PRECISE * size**2  # type: ignore[operator]
 
@@ -92,10 +86,8 @@ class Evidence(Struct, frozen=True):
     def has_sampled_scale(self, site: Site) -> bool:
         """Is its prior one of a location and a scale that is sampled?"""
         made = self.model.priors.get(site.index)
-        scale = made.arguments.get("scale") if made is not None else None
-        return bool(
-            made is not None and made.family in LOCATION_SCALE and scale is not None and scale.sites
-        )
+        scale = made.arguments.get("scale") if made and made.family in LOCATION_SCALE else None
+        return scale is not None and bool(scale.sites)
 
     def is_scaled_slope(self, child: Summand) -> bool:
         """Is it multiplied by data, with a prior whose scale is sampled: better non-centred?"""
@@ -129,27 +121,25 @@ class Evidence(Struct, frozen=True):
         others = child.observed.location.sites - {site.index}
         axes = [axis for other in others for axis in self.sites[other].shape or ()]
         axes += [plate.axis for plate in plates]
-        if not site.shape or not all(any(axis.same(own) for own in site.shape) for axis in axes):
-            return "many", None
         looped = observed.step is not None or is_looped(observed)
-        if looped and site.step is None and not is_looped(site):
+        alone = looped and site.step is None and not is_looped(site)
+        if alone or not site.shape:
+            return "many", None
+        if not all(any(axis.same(own) for own in site.shape) for axis in axes):
             return "many", None
         covered = all(any(own.same(plate.axis) for plate in plates) for own in site.shape)
         sure = covered and term.is_whole and not (term.weights or looped or subsampled)
-        sure = sure and is_single(child.observed.family)
-        return ("one" if sure and not observed.through else "unknown"), None
+        sure = sure and is_single(child.observed.family) and not observed.through
+        return ("one" if sure else "unknown"), None
 
     def tells(self, index: int) -> tuple[list[str], list[str]]:
         """What tells of a site, in words: the observed ones, and what else reads it."""
-        observed = [one.site for one in self.model.observed if reads(one.arguments, index)]
-        others = [
-            f"the prior of '{self.sites[other].name}'"
-            for other, made in self.model.priors.items()
-            if reads(made.arguments, index)
-        ]
+
+        def reads(arguments: dict[str, Form]) -> bool:
+            return any(index in form.sites for form in arguments.values())
+
+        priors = [other for other, made in self.model.priors.items() if reads(made.arguments)]
+        others = [f"the prior of '{self.sites[other].name}'" for other in priors]
         others += ["a factor"] if index in self.model.factors else []
-        return [f"'{site.name}'" for site in observed], others
-
-
-def reads(arguments: dict[str, Form], index: int) -> bool:
-    return any(index in form.sites for form in arguments.values())
+        observed = [one.site.name for one in self.model.observed if reads(one.arguments)]
+        return [f"'{name}'" for name in observed], others

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import prod
 from typing import Any
 
@@ -54,14 +54,12 @@ class Facts(Struct, frozen=True):
         draws = self.draws.get(site)
         if draws is None or draws.ndim < 2:
             return None
-        each = sorted(float(one) for one in draws.reshape(len(draws), -1).var(axis=1))
-        return each[len(each) // 2]
+        return median(draws.reshape(len(draws), -1).var(axis=1))
 
     def typical(self, site: str) -> float | None:
         """The median of a site's elements over draws of its prior."""
         draws = self.draws.get(site)
-        each = sorted(float(one) for one in draws.ravel()) if draws is not None else []
-        return each[len(each) // 2] if each else None
+        return median(draws.ravel()) if draws is not None and draws.size else None
 
     def spread(self, site: str, kept: tuple[int, ...]) -> float | None:
         """The prior variance of a site's mean over all axes but those `kept`, counted from the end.
@@ -73,21 +71,9 @@ class Facts(Struct, frozen=True):
             return None
         rest = tuple(at for at in range(1, draws.ndim) if at - draws.ndim not in kept)
         means = draws.mean(axis=rest) if rest else draws
-        moved = (means - means.mean(axis=0)) ** 2
-        each = sorted(float(one.mean()) for one in moved)
-        return each[len(each) // 2]
-
-    def fits(self, parent: str, child: str) -> bool:
-        """Does the parent's value broadcast to the child's shape?"""
-        if parent not in self.shapes or child not in self.shapes:
-            return False
-        return broadcasts(self.shapes[parent], self.shapes[child])
+        return median(one.mean() for one in (means - means.mean(axis=0)) ** 2)
 
 
-def broadcasts(inner: Shape, outer: Shape) -> bool:
-    """Does a value of the first shape fit into one of the second, as it is?"""
-    if len(inner) > len(outer):
-        return False
-    return all(
-        size in (1, other) for size, other in zip(reversed(inner), reversed(outer), strict=False)
-    )
+def median(values: Iterable[Any]) -> float:
+    ordered = sorted(map(float, values))
+    return ordered[len(ordered) // 2]

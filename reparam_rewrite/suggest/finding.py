@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 
 from msgspec.structs import replace
@@ -22,13 +21,12 @@ from reparam_rewrite.messages import (
 from reparam_rewrite.plan import plan
 from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.source.encoding import Source
-from reparam_rewrite.suggest.facts import Facts, broadcasts
+from reparam_rewrite.suggest.facts import Facts, Shape
 from reparam_rewrite.suggest.proposing import propose
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
 from reparam_rewrite.survey import survey
-from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.sums import sums_of
 
 #: Why the first of a chain is left alone.
@@ -39,9 +37,6 @@ NOBODY = "what could be sampled around it is left as it is"
 
 #: Why a pair is left alone that a run might tell of.
 UNTOLD = "the source doesn't tell both shapes"
-
-#: Says where a user finds a place of the module: in a notebook, in a cell.
-Moved = Callable[[Place], Place]
 
 #: What messages call a config that is only proposed.
 PROPOSED = "<proposed>"
@@ -56,56 +51,51 @@ def suggest(
     Raises `Refusal` if there is no such function, or none that is a model.
     """
     try:
-        return suggested(document.module, function, facts, document.place)
+        return suggested(document, function, facts)
     except Refusal as refusal:
         raise document.located(refusal) from None
 
 
-def suggested(
-    source: Source, function: str | None, facts: Facts | None, place: Moved
-) -> Suggestion:
-    """`suggest` of a module; `place` says where a user finds a place of it."""
+def suggested(document: Document, function: str | None, facts: Facts | None) -> Suggestion:
+    """`suggest`, with refusals that speak of places in the module."""
+    path, text = document.module.path, document.module.text
 
     def lines(*numbers: int) -> str:
-        return lines_in_words(tuple(place(Place(source.path, line, 1)) for line in numbers))
+        return lines_in_words(tuple(document.place(Place(path, line, 1)) for line in numbers))
 
-    surveyed = survey(source.path, source.text)
-    models = models_of(surveyed)
-    if function is not None:
-        models = [model for model in models if model.name == function]
-    if not models:
-        raise Refusal(no_model(source.path, surveyed, function))
+    surveyed = survey(path, text)
+    known = model_names(surveyed)
+    names = [name for name in known if function in (None, name)]
+    if not names:
+        raise Refusal(no_model(path, known, function))
     found: list[Suggestion] = []
-    for model in models:
-        sums = sums_of(surveyed, model)
-        if not sums.observed and function is None and len(models) > 1:
+    for name in names:
+        sums = sums_of(surveyed, surveyed.functions[name])
+        if not sums.observed and function is None and len(names) > 1:
             continue
-        suggestion = propose(sums, source.path, facts, lines)
-        several = len(models_of(surveyed)) > 1
-        found.append(tried(surveyed, suggestion, facts, place, named=several))
-    found = found or [Suggestion(source.path, models[0].name)]
-    found = [settled(one) for one in found]
-    proposed = [one for one in found if not one.is_empty]
-    first, *rest = [*proposed, *(one for one in found if one.is_empty)]
+        suggestion = replace(propose(sums, path, facts, lines), named=len(known) > 1)
+        found.append(settled(tried(surveyed, suggestion, facts, document)))
+    found = found or [Suggestion(path, names[0])]
+    first, *rest = sorted(found, key=lambda one: one.is_empty)
     return replace(first, others=tuple(one.function for one in rest if not one.is_empty))
 
 
 def settled(suggestion: Suggestion) -> Suggestion:
     """With the sites that are left alone in the order of the model, and for reasons that hold."""
     parents = {offset.parent for p in suggestion.proposals for offset in p.offsets}
-    order = {one.name: at for at, one in enumerate(suggestion.model)}
+    order = list(dict.fromkeys(site.name for site in suggestion.sites))
     alone = [
         replace(one, reason=AROUND if one.site in parents else NOBODY) if one.around else one
         for one in suggestion.alone
     ]
-    return replace(suggestion, alone=tuple(sorted(alone, key=lambda one: order[one.site])))
+    return replace(suggestion, alone=tuple(sorted(alone, key=lambda one: order.index(one.site))))
 
 
-def models_of(surveyed: Survey) -> list[Function]:
+def model_names(surveyed: Survey) -> list[str]:
     """The functions that sample, but for the bodies of scans and guides."""
     guides = {guide.name for guide in surveyed.guides}
     return [
-        function
+        function.name
         for function in surveyed.functions.values()
         if function.sites and not function.runner and function.name not in guides
     ]
@@ -113,16 +103,13 @@ def models_of(surveyed: Survey) -> list[Function]:
 
 def samples(document: Document, name: str) -> bool:
     """Is a function of a file one that samples?"""
-    surveyed = survey(document.path, document.module.text)
-    return name in {model.name for model in models_of(surveyed)}
+    return name in model_names(survey(document.path, document.module.text))
 
 
-def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
-    names = [model.name for model in models_of(surveyed)]
+def no_model(path: str, names: list[str], function: str | None) -> Diagnostic:
     if function is None:
-        return Diagnostic(
-            path, "no function of the file samples a site", "name a file with a model."
-        )
+        message, hint = "no function of the file samples a site", "name a file with a model."
+        return Diagnostic(path, message, hint)
     if like := nearest(function, names):
         hint = f"did you mean {listed(like, last='or')}?"
     elif names:
@@ -133,46 +120,39 @@ def no_model(path: str, surveyed: Survey, function: str | None) -> Diagnostic:
 
 
 def tried(
-    surveyed: Survey, suggestion: Suggestion, facts: Facts | None, place: Moved, *, named: bool
+    surveyed: Survey, suggestion: Suggestion, facts: Facts | None, document: Document
 ) -> Suggestion:
-    """What is left of a suggestion by the rewriter, with its reasons for what isn't.
-
-    `place` says where a user finds a place of the module.
-    """
-    suggestion = replace(suggestion, named=named)
+    """What is left of a suggestion by the rewriter, with its reasons for what isn't."""
     while not suggestion.is_empty:
         lines = config_lines(suggestion)
         config = read_config("".join(f"{line.text}\n" for line in lines).encode(), PROPOSED)
         try:
             planned = plan(surveyed, config)
         except Refusal as refusal:
-            problems = [problem.moved(place) for problem in refusal.problems]
+            problems = [problem.moved(document.place) for problem in refusal.problems]
             less = suggestion
             for problem in problems:
-                less = without(less, problem, lines)
+                less = dropped(less, problem, lines)
             suggestion = less if less != suggestion else emptied(less, problems[0].message)
             continue
         if planned.already:
             return emptied(suggestion, "is rewritten already")
-        unsure = [
+        pairs = [
             (rewrite.site.name, term.label)
             for rewrite in planned.rewrites
             for term in terms_of(rewrite)
-            if term.value.at_run_time and not fits(suggestion, facts, rewrite.site.name, term.label)
+            if term.value.at_run_time
         ]
         scales = [
-            rewrite.site.name
+            (rewrite.site.name, "")
             for rewrite in planned.rewrites
-            if (scale := scaled_by(rewrite)) is not None
-            and scale[1].at_run_time
-            and not fits(suggestion, facts, rewrite.site.name, "")
+            if (scale := scaled_by(rewrite)) is not None and scale[1].at_run_time
         ]
-        if not unsure and not scales:
+        unsure = [pair for pair in (*pairs, *scales) if not fits(suggestion, facts, *pair)]
+        if not unsure:
             return suggestion
         for child, parent in unsure:
-            suggestion = without_pair(suggestion, child, parent, UNTOLD)
-        for child in scales:
-            suggestion = without_site(suggestion, child, UNTOLD)
+            suggestion = without(suggestion, child, parent, UNTOLD)
     return suggestion
 
 
@@ -187,81 +167,76 @@ def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) ->
         return False
     if offset is not None and not offset.value:
         return prod(facts.shapes.get(offset.parent, (2,))) == 1
+    latents = suggestion.latents
     draws = {
         site.variable: facts.draws[site.name][0]
-        for site in suggestion.latents
+        for site in latents
         if site.variable and site.name in facts.draws
     }
-    by = next((s.variable for s in suggestion.latents if s.name == proposal.by), None)
+    by = next((site.variable for site in latents if site.name == proposal.by), None)
     value = facts.evaluate(offset.value if offset else proposal.scale or by or "", draws)
     return value is not None and broadcasts(value.shape, facts.shapes[child])
 
 
-def without(suggestion: Suggestion, problem: Problem, lines: list[Line]) -> Suggestion:
+def broadcasts(inner: Shape, outer: Shape) -> bool:
+    """Does a value of the first shape fit into one of the second, as it is?"""
+    if len(inner) > len(outer):
+        return False
+    ends = zip(reversed(inner), reversed(outer), strict=False)
+    return all(size in (1, other) for size, other in ends)
+
+
+def dropped(suggestion: Suggestion, problem: Problem, lines: list[Line]) -> Suggestion:
     """Without what a problem of the rewriter is about; `lines` are those of the config."""
-    about, place = problem.about, problem.place
-    line = (
-        lines[place.line - 1] if isinstance(place, Place) and place.path == PROPOSED else Line("")
-    )
-    match about:
+    place = problem.place
+    proposed = isinstance(place, Place) and place.path == PROPOSED
+    parent = lines[place.line - 1].parent if proposed else ""  # type: ignore[union-attr]
+    match problem.about:
         case OfPair(child, parent):
-            return without_pair(suggestion, child, parent, problem.message)
-        case OfSite(site) if any(one.site.name == site for one in suggestion.proposals):
-            if line.parent:
-                return without_pair(suggestion, site, line.parent, problem.message)
-            return without_site(suggestion, site, problem.message)
+            return without(suggestion, child, parent, problem.message)
         case OfSite(site):
-            for proposal in suggestion.proposals:
-                if any(offset.parent == site for offset in proposal.offsets):
-                    return without_pair(suggestion, proposal.site.name, site, problem.message)
+            if any(one.site.name == site for one in suggestion.proposals):
+                return without(suggestion, site, parent, problem.message)
+            for one in suggestion.proposals:
+                if any(offset.parent == site for offset in one.offsets):
+                    return without(suggestion, one.site.name, site, problem.message)
     return suggestion
 
 
-def without_site(suggestion: Suggestion, child: str, reason: str) -> Suggestion:
-    """Without a proposal; the site may still be a parent."""
-    gone = [one for one in suggestion.proposals if one.site.name == child]
-    left = tuple(one for one in suggestion.proposals if one.site.name != child)
-    alone = tuple(
-        Alone(one.site.name, one.where, reason)
-        for one in gone
-        if not any(known.site == child for known in suggestion.alone)
-    )
-    return rechained(replace(suggestion, proposals=left, alone=(*suggestion.alone, *alone)))
+def without(suggestion: Suggestion, child: str, parent: str, reason: str) -> Suggestion:
+    """Without one offset, or what else the config says of the pair.
 
+    With "" as the `parent`, or where nothing would be left, it is without all that is proposed for
+    the child, which may still be a parent.
+    """
 
-def without_pair(suggestion: Suggestion, child: str, parent: str, reason: str) -> Suggestion:
-    """Without one offset, or what else the config says of the pair."""
-    proposals: list[Proposal] = []
-    dropped = False
-    for one in suggestion.proposals:
-        if one.site.name == child:
-            if one.is_scaled:
-                # The scale of a prior without its location is another one.
-                return without_site(suggestion, child, reason)
-            kept = tuple(o for o in one.offsets if parent not in (o.parent, o.label))
-            dropped = dropped or kept != one.offsets
-            one = replace(one, offsets=kept, reasons={**one.reasons, parent: reason})
-        if not one.is_empty:
-            proposals.append(one)
-    if not dropped:
-        return without_site(suggestion, child, reason)
-    if not any(one.site.name == child for one in proposals):
-        return without_site(suggestion, child, reason)
-    return rechained(replace(suggestion, proposals=tuple(proposals)))
+    def less(one: Proposal) -> Proposal:
+        offsets = tuple(o for o in one.offsets if parent and parent not in (o.parent, o.label))
+        return replace(one, offsets=offsets, reasons={**one.reasons, parent: reason})
+
+    own = [one for one in suggestion.proposals if one.site.name == child]
+    # The scale of a prior without its location is another one.
+    whole = not parent or any(one.is_scaled for one in own)
+    whole = whole or all(less(one).offsets == one.offsets for one in own)
+    if whole or all(less(one).is_empty for one in own):
+        known = {one.site for one in suggestion.alone}
+        gone = [Alone(child, one.where, reason) for one in own if child not in known]
+        suggestion = replace(suggestion, alone=(*suggestion.alone, *gone))
+        left = [one for one in suggestion.proposals if one.site.name != child]
+    else:
+        every = [less(one) if one.site.name == child else one for one in suggestion.proposals]
+        left = [one for one in every if not one.is_empty]
+    return rechained(replace(suggestion, proposals=tuple(left)))
 
 
 def rechained(suggestion: Suggestion) -> Suggestion:
     """With only those in a chain that something is still done with."""
-    pairs = {(o.child, o.parent) for p in suggestion.proposals for o in p.offsets if o.chained}
+    pairs = [(o.child, o.parent) for p in suggestion.proposals for o in p.offsets if o.chained]
     chains = []
     for chain in suggestion.chains:
-        left = tuple(
-            name
-            for name in chain
-            if any(name in pair and set(pair) <= set(chain) for pair in pairs)
-        )
-        if len(left) > 1:
-            chains.append(left)
+        joined = {name for pair in pairs if set(pair) <= set(chain) for name in pair}
+        if len(joined) > 1:
+            chains.append(tuple(name for name in chain if name in joined))
     known = {name for chain in chains for name in chain}
     sums = tuple(one for one in suggestion.sums if known & set(one.sites))
     return replace(suggestion, chains=tuple(chains), sums=sums)
@@ -270,5 +245,5 @@ def rechained(suggestion: Suggestion) -> Suggestion:
 def emptied(suggestion: Suggestion, reason: str) -> Suggestion:
     """Nothing, as the rewriter refuses something that isn't about one site."""
     for proposal in suggestion.proposals:
-        suggestion = without_site(suggestion, proposal.site.name, reason)
+        suggestion = without(suggestion, proposal.site.name, "", reason)
     return replace(suggestion, proposals=(), chains=(), sums=())

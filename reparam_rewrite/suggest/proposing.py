@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
 from reparam_rewrite.suggest.evidence import Evidence
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.offsets import Offsets
-from reparam_rewrite.suggest.shared_axes import (
+from reparam_rewrite.suggest.offsets import Location
+from reparam_rewrite.suggest.summands import (
     CLASS_AXIS,
     Marked,
     Summand,
     added,
-    axes_of,
     both_of,
     counted,
     meets,
-    told,
 )
-from reparam_rewrite.suggest.values import Alone, Drawn, Lines, Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.suggest.values import Alone, Lines, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums, is_observed
 from reparam_rewrite.survey.terms import Made, Term
@@ -30,68 +29,92 @@ from reparam_rewrite.survey.values import Site
 
 def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Suggestion:
     """What a function's source has to say, before anything of it is tried."""
-    return Proposing(Evidence(model, facts, lines), path).suggestion()
+    proposing = Proposing(Evidence(model, facts, lines))
+    proposals = [
+        proposal
+        for site in proposing.sites
+        if not is_observed(site) and not (proposal := proposing.proposal(site)).is_empty
+    ]
+    proposed = {proposal.site.name for proposal in proposals}
+    alone = {
+        site.name: proposing.alone(site)
+        for site in proposing.sites
+        if not is_observed(site) and site.name not in proposed
+    }
+    return Suggestion(
+        path=path,
+        function=model.function.name,
+        sums=tuple(proposing.sums()),
+        chains=tuple(dict.fromkeys(proposing.chains())),
+        proposals=tuple(proposals),
+        alone=tuple(alone.values()),
+        sites=tuple(proposing.sites),
+        priors=tuple(dict.fromkeys(proposing.prior_edges())),
+        locations=tuple(
+            dict.fromkeys(
+                (proposing.sites[other].name, observed.site.name)
+                for observed in model.observed
+                for other in sorted(observed.location.sites)
+            )
+        ),
+        ran=facts is not None,
+        axes=proposing.axes(),
+    )
 
 
 class Proposing:
-    """Weighs the summands of one function.
+    """Weighs the summands of one function, which are grouped by the locations that they are in.
 
     `reasons` says why a site, by its index, is left alone, and `scales` why the scale of a prior
-    isn't taken out.
+    isn't taken out. `offsets` are by child and parent.
     """
 
-    def __init__(self, evidence: Evidence, path: str) -> None:
-        self.evidence = evidence
-        self.path = path
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence, self.model, self.sites = evidence, evidence.model, evidence.sites
         self.reasons: dict[int, str] = {}
         self.scales: dict[int, str] = {}
-
-    def at(self, *lines: int) -> str:
-        """Lines of the model, as messages tell them."""
-        return self.evidence.at(*lines)
-
-    def suggestion(self) -> Suggestion:
-        summands = [list(self.summands(observed)) for observed in self.evidence.model.observed]
+        self.groups = [list(self.summands(observed)) for observed in self.model.observed]
         found: dict[tuple[str, str], list[Offset]] = {}
-        for group in summands:
-            for offset in Offsets(self.evidence, self.reasons).offsets(group):
-                found.setdefault((offset.child, offset.parent), []).append(offset)
-        offsets = {pair: several[0] for pair, several in found.items() if self.agree(several)}
-        proposals = []
-        for site in self.evidence.sites:
-            if is_observed(site):
+        for group in self.groups:
+            for index, offset in Location(evidence, group).offsets():
+                if isinstance(offset, Offset):
+                    found.setdefault((offset.child, offset.parent), []).append(offset)
+                elif offset:
+                    self.reasons.setdefault(index, offset)
+        self.offsets = {pair: several[0] for pair, several in found.items() if self.agree(several)}
+
+    def at(self, site: Site) -> str:
+        """The line of a site, as messages tell it."""
+        return self.evidence.at(site.place.line)
+
+    def summands(self, observed: Observed) -> Iterator[Summand]:
+        """The sites that a location adds up, each once."""
+        for site in self.sites:
+            own = [term for term in observed.location.terms if site.index in term.sites]
+            if not own:
                 continue
-            own = tuple(o for (child, _), o in offsets.items() if child == site.name)
-            place = next((s for group in summands for s in group if s.site is site), None)
-            proposal = self.proposal(site, own, place)
-            if not proposal.is_empty:
-                proposals.append(proposal)
-        parents = {parent for _, parent in offsets}
-        proposed = {proposal.site.name for proposal in proposals}
-        alone = [
-            self.alone(site, parents)
-            for site in self.evidence.sites
-            if not is_observed(site) and site.name not in proposed
-        ]
-        return Suggestion(
-            path=self.path,
-            function=self.evidence.model.function.name,
-            sums=tuple(self.sums(summands, offsets)),
-            chains=tuple(chains_of(summands, offsets)),
-            proposals=tuple(proposals),
-            alone=tuple({one.site: one for one in alone}.values()),
-            latents=tuple(site for site in self.evidence.sites if not is_observed(site)),
-            model=tuple({site.name: drawn(site) for site in self.evidence.sites}.values()),
-            priors=tuple(dict.fromkeys(self.prior_edges())),
-            locations=tuple(dict.fromkeys(self.location_edges())),
-            ran=self.evidence.facts is not None,
-            axes=self.axes(summands, offsets),
-        )
+            alternatives = all(one.alternative_to(other) for one, other in permutations(own, 2))
+            if alternatives and all(term.is_summand for term in own):
+                yield Summand(site, own[0], observed, self.evidence.at(own[0].line))
+            else:
+                self.reasons.setdefault(site.index, self.why_no_summand(site, own, observed))
+
+    def why_no_summand(self, site: Site, own: list[Term], observed: Observed) -> str:
+        where = f"({self.evidence.at(own[0].line)})"
+        products = [term for term in own if len(term.sites) > 1]
+        if products:
+            others = {self.sites[i].name for term in products for i in term.sites} - {site.name}
+            by = listed(sorted(others)) or "itself"
+            return f"multiplied by {by} {where}, so that what it adds isn't its own"
+        through = next((term.through for term in own if term.through), "")
+        if through:
+            return f"it comes to '{observed.site.name}' through {through} {where}"
+        return f"it is in more than one summand of '{observed.site.name}' {where}"
 
     def agree(self, several: list[Offset]) -> bool:
         """Are the offsets of a pair one, and do they hold for all that tells of the child?"""
         first = several[0]
-        index = next(site.index for site in self.evidence.sites if site.name == first.child)
+        index = next(site.index for site in self.sites if site.name == first.child)
         told, others = self.evidence.tells(index)
         alike = all(replace(one, where=first.where) == first for one in several)
         if alike and not others and len(told) == len(several):
@@ -103,86 +126,21 @@ class Proposing:
         )
         return False
 
-    def prior_edges(self) -> Iterator[tuple[str, str]]:
-        for index, made in self.evidence.model.priors.items():
-            for form in made.arguments.values():
-                for other in sorted(form.sites):
-                    yield self.evidence.sites[other].name, self.evidence.sites[index].name
-        for observed in self.evidence.model.observed:
-            for name, form in observed.arguments.items():
-                for other in sorted(form.sites) if name != observed.parameter else ():
-                    yield self.evidence.sites[other].name, observed.site.name
-
-    def location_edges(self) -> Iterator[tuple[str, str]]:
-        for observed in self.evidence.model.observed:
-            for other in sorted(observed.location.sites):
-                yield self.evidence.sites[other].name, observed.site.name
-
-    def summands(self, observed: Observed) -> Iterator[Summand]:
-        """The sites that a location adds up, each once."""
-        terms = observed.location.terms
-        for site in self.evidence.sites:
-            own = [term for term in terms if site.index in term.sites]
-            if not own:
-                continue
-            alternatives = all(
-                one.alternative_to(other) for one in own for other in own if one is not other
-            )
-            if alternatives and all(term.is_summand for term in own):
-                yield Summand(site, own[0], observed)
-            else:
-                self.reasons.setdefault(site.index, self.why_no_summand(site, own, observed))
-
-    def why_no_summand(self, site: Site, own: list[Term], observed: Observed) -> str:
-        where = f"({self.at(own[0].line)})"
-        products = [term for term in own if len(term.sites) > 1]
-        if products:
-            others = {self.evidence.sites[i].name for term in products for i in term.sites} - {
-                site.name
-            }
-            by = f"multiplied by {listed(sorted(others))}" if others else "multiplied by itself"
-            return f"{by} {where}, so that what it adds isn't its own"
-        through = next((term.through for term in own if term.through), "")
-        if through:
-            return f"it comes to '{observed.site.name}' through {through} {where}"
-        return f"it is in more than one summand of '{observed.site.name}' {where}"
-
-    def axes(
-        self, summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
-    ) -> dict[str, tuple[str, ...]]:
-        """What axes are called, where they are one by how they are added and not by their sizes."""
-        found: dict[str, tuple[str, ...]] = {}
-        for group in summands:
-            pairs = {pair for pair, offset in offsets.items() if not offset.value}
-            members = [s for s in group if any(s.site.name in pair for pair in pairs)]
-            every = [axis for s in members for axis in axes_of(s)]
-            if all(meets(a, b) == a[0].same(b[0]) for a in every for b in every):
-                continue
-            known: list[tuple[Marked, str]] = []
-            for s in (s for s in members if s.site.shape):
-                for at, axis in enumerate(axes_of(s)):
-                    plain = (axis[0].plate or axis[0].size or "").strip("\"'")
-                    own = plain if plain.isidentifier() else f"{s.site.name}_{at}"
-                    if any(own == name for _, name in known):
-                        own = f"{s.site.name}_{at}"
-                    own = CLASS_AXIS if axis[1] == CLASS_AXIS else own
-                    name = next((name for one, name in known if meets(one, axis)), own)
-                    known.append((axis, name))
-                    found[s.site.name] = (*found.get(s.site.name, ()), name)
-        return found
-
-    def proposal(self, site: Site, offsets: tuple[Offset, ...], place: Summand | None) -> Proposal:
+    def proposal(self, site: Site) -> Proposal:
         """Everything for one site: offsets, the scale of its prior, a basis."""
-        reasons: dict[str, str] = {}
-        made = self.evidence.model.priors.get(site.index)
-        where = self.at(site.place.line)
+        offsets = tuple(o for (child, _), o in self.offsets.items() if child == site.name)
+        place = next((s for group in self.groups for s in group if s.site is site), None)
+        made = self.model.priors.get(site.index)
+        where, reasons = self.at(site), dict[str, str]()
         proposal = Proposal(site, where, offsets, reasons=reasons)
-        if place is not None and place.term.picked and any(o.chained for o in offsets):
+        if place is None:
+            return proposal
+        if place.term.picked and any(o.chained for o in offsets):
             reasons["coefficient"] = place.term.picked
             proposal = replace(proposal, elementwise=bool(site.shape is None or site.shape))
-        if place is not None and made is not None and made.family == "GaussianRandomWalk":
+        if made is not None and made.family == "GaussianRandomWalk":
             reasons["basis"] = (
-                f"{self.at(site.place.line)}: the steps of a random walk move together; its slow "
+                f"{where}: the steps of a random walk move together; its slow "
                 "and fast movements don't"
             )
             proposal = replace(proposal, basis="dct")
@@ -190,47 +148,37 @@ class Proposing:
             proposal = self.with_scale(proposal, made, place)
         return proposal
 
-    def with_scale(self, proposal: Proposal, made: Made, place: Summand | None) -> Proposal:
+    def with_scale(self, proposal: Proposal, made: Made, place: Summand) -> Proposal:
         """``theta ~ Normal(mu, tau)`` with one observation of each theta: non-centred."""
-        site = proposal.site
-        if (
-            place is None
-            or not self.evidence.has_sampled_scale(site)
-            or site.prior.support.kind != "real"
-        ):
+        site, reasons, where = proposal.site, proposal.reasons, proposal.where
+        if not self.evidence.has_sampled_scale(site) or site.prior.support.kind != "real":
             return proposal
         by, text = self.evidence.scale_site(made), made.nodes.get("scale", "")
         called = f"'{by.name}'" if by is not None else text
-        reason = self.why_no_scale(site, made, place)
+        reason = self.why_no_scale(site, made, place, called)
         if reason:
             self.scales.setdefault(site.index, reason)
             return proposal
         number = counted(self.evidence.rows(place)[1])
-        reasons = proposal.reasons
         reasons["scale"] = (
-            f"{self.at(site.place.line)}: its prior has the scale {called}, and each element has "
+            f"{where}: its prior has the scale {called}, and each element has "
             f"{number}: where {called} is small it must be small too, a funnel"
         )
-        divided = grouped(text)
-        loc = made.arguments.get("loc")
-        offsets = proposal.offsets
+        divided, loc = grouped(text), made.arguments.get("loc")
         if loc is not None and loc.number != 0:
-            reasons["loc"] = (
-                f"{self.at(site.place.line)}: minus the location of its prior on that scale"
-            )
+            reasons["loc"] = f"{where}: minus the location of its prior on that scale"
             value = f"{grouped(made.nodes['loc'])} / {divided}"
-            offsets = (Offset(site.name, "loc", -1.0, value, "loc"),)
+            proposal = replace(proposal, offsets=(Offset(site.name, "loc", -1.0, value, "loc"),))
         self.reasons.pop(site.index, None)
-        scale = f"1 / {divided}" if by is None else ""
-        return replace(proposal, by=by.name if by else "", scale=scale, offsets=offsets)
+        if by is None:
+            return replace(proposal, scale=f"1 / {divided}")
+        return replace(proposal, by=by.name)
 
-    def why_no_scale(self, site: Site, made: Made, place: Summand) -> str:
+    def why_no_scale(self, site: Site, made: Made, place: Summand, called: str) -> str:
         """What speaks against taking the scale of a prior out; "" if nothing."""
-        where = f"({self.at(site.place.line)})"
+        where = f"({self.at(site)})"
         scale, loc = made.arguments["scale"], made.arguments.get("loc")
-        text = made.nodes.get("scale", "")
-        by = self.evidence.scale_site(made)
-        called = f"'{by.name}'" if by is not None else text
+        text, by = made.nodes.get("scale", ""), self.evidence.scale_site(made)
         if not text or (by is not None and by.variable is None):
             return f"the scale of its prior has no name where it is sampled {where}"
         if any(term.weights or term.picked or term.summed for term in scale.terms):
@@ -241,7 +189,7 @@ class Proposing:
         if rows == "many":
             number = "many" if each is None else f"{each:.3g}"
             return (
-                f"each of its elements has {number} observations ({self.at(place.term.line)}), "
+                f"each of its elements has {number} observations ({place.where}), "
                 "which may say more than the prior"
             )
         if rows == "elsewhere":
@@ -256,91 +204,90 @@ class Proposing:
         if self.evidence.is_precise(place, each):
             return (
                 f"'{place.observed.site.name}' is observed so precisely that it says more than the "
-                f"prior ({self.at(place.observed.line)})"
+                f"prior ({self.evidence.at(place.observed.line)})"
             )
         return ""
 
-    def alone(self, site: Site, parents: set[str]) -> Alone:
+    def alone(self, site: Site) -> Alone:
+        parents = {parent for _, parent in self.offsets}
         around = site.index not in self.reasons and site.name in parents
-        reason = "" if around else self.why_alone(site)
-        return Alone(site.name, self.at(site.place.line), reason, around)
+        return Alone(site.name, self.at(site), "" if around else self.why_alone(site), around)
 
     def why_alone(self, site: Site) -> str:
-        if site.index in self.reasons:
-            return self.reasons[site.index]
-        if site.index in self.scales:
-            return self.scales[site.index]
-        if site.index in self.evidence.model.factors:
+        reason = self.reasons.get(site.index) or self.scales.get(site.index)
+        if reason:
+            return reason
+        if site.index in self.model.factors:
             return "a factor reads it, which isn't followed"
-        for observed in self.evidence.model.observed:
+        for observed in self.model.observed:
+            called = f"'{observed.site.name}'"
             for name, form in observed.arguments.items():
                 own = [term for term in form.terms if site.index in term.sites]
-                if not own:
-                    continue
-                if name == observed.parameter:
-                    alone = len(form.sites) == 1
-                    nobody = (
-                        "nothing is added to it" if alone else "no other can be sampled around it"
-                    )
-                    where = f"'{observed.site.name}' ({self.at(own[0].line)})"
-                    return f"{nobody} in the location of {where}"
-                what = (
-                    f"the {name} of '{observed.site.name}'" if name else f"'{observed.site.name}'"
-                )
-                place = f"({self.at(observed.site.place.line)})"
-                if own[0].is_summand and name:
-                    return f"{what} {place} and no part of a sum"
-                return f"it is part of {what} {place} and not of its location"
-        for index, made in self.evidence.model.priors.items():
+                if own and name == observed.parameter:
+                    nobody = "no other can be sampled around it"
+                    nobody = "nothing is added to it" if len(form.sites) == 1 else nobody
+                    return f"{nobody} in the location of {called} ({self.evidence.at(own[0].line)})"
+                if own:
+                    what = f"{f'the {name} of ' if name else ''}{called} ({self.at(observed.site)})"
+                    if own[0].is_summand and name:
+                        return f"{what} and no part of a sum"
+                    return f"it is part of {what} and not of its location"
+        for index, made in self.model.priors.items():
             for name, form in made.arguments.items():
                 if site.index in form.sites:
-                    other = self.evidence.sites[index]
-                    what = f"the {name} of" if name else "part of"
                     own = [term for term in form.terms if site.index in term.sites]
-                    only = "" if len(own) == 1 == len(form.sites) and own[0].is_summand else "in "
-                    return (
-                        f"{only if name else ''}{what} the prior of '{other.name}' "
-                        f"({self.at(other.place.line)})"
-                    )
+                    only = len(own) == 1 == len(form.sites) and own[0].is_summand
+                    what = f"{'' if only else 'in '}the {name} of" if name else "part of"
+                    other = self.sites[index]
+                    return f"{what} the prior of '{other.name}' ({self.at(other)})"
         return "no observed site of this function can be seen to depend on it"
 
-    def sums(
-        self, summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
-    ) -> Iterator[Sum]:
-        for group, observed in zip(summands, self.evidence.model.observed, strict=True):
-            names = [s.site.name for s in group]
-            if any(child in names and parent in names for child, parent in offsets):
-                text = added([(told(s.term, s.site), s.term.factor) for s in group])
-                linked = any(s.term.group for s in group)
-                yield Sum(
-                    observed.site.name,
-                    observed.parameter,
-                    self.at(observed.line),
-                    f"a function of {text}" if linked else text,
-                    tuple(names),
-                )
+    def chains(self) -> Iterator[tuple[str, ...]]:
+        """The sites of each location that are offset by those before, with no more to say."""
+        for group in self.groups:
+            names = [s.name for s in sorted(group, key=lambda s: s.site.order)]
+            pairs = [p for p, o in self.offsets.items() if o.chained and set(p) <= set(names)]
+            chain = tuple(name for name in names if any(name in pair for pair in pairs))
+            if len(chain) > 1:
+                yield chain
 
+    def sums(self) -> Iterator[Sum]:
+        for group, observed in zip(self.groups, self.model.observed, strict=True):
+            names = tuple(s.name for s in group)
+            if any(child in names and parent in names for child, parent in self.offsets):
+                text = "a function of " if any(s.term.group for s in group) else ""
+                text += added(group)
+                where = self.evidence.at(observed.line)
+                yield Sum(observed.site.name, observed.parameter, where, text, names)
 
-def drawn(site: Site) -> Drawn:
-    axes = [(axis.plate or axis.size or "?").strip("\"'") for axis in site.shape or ()]
-    return Drawn(
-        name=site.name,
-        observed=is_observed(site),
-        family=site.prior.family or "",
-        axes=tuple(axes),
-        line=site.place.line,
-    )
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """What axes are called, where they are one by how they are added and not by their sizes."""
+        found: dict[str, tuple[str, ...]] = {}
+        paired = {name for pair, o in self.offsets.items() if not o.value for name in pair}
+        for group in self.groups:
+            members = [s for s in group if s.name in paired]
+            every = [axis for s in members for axis in s.axes]
+            if all(meets(a, b) == a[0].same(b[0]) for a in every for b in every):
+                continue
+            known: list[tuple[Marked, str]] = []
+            for s in members:
+                for at, axis in enumerate(s.axes):
+                    plain = (axis[0].plate or axis[0].size or "").strip("\"'")
+                    taken = any(plain == name for _, name in known) or not plain.isidentifier()
+                    own = f"{s.name}_{at}" if taken else plain
+                    own = CLASS_AXIS if axis[1] == CLASS_AXIS else own
+                    name = next((name for one, name in known if meets(one, axis)), own)
+                    known.append((axis, name))
+                    found[s.name] = (*found.get(s.name, ()), name)
+        return found
 
-
-def chains_of(
-    summands: list[list[Summand]], offsets: dict[tuple[str, str], Offset]
-) -> Iterator[tuple[str, ...]]:
-    """The sites of each location that are offset by those before, without any more to say."""
-    seen: set[tuple[str, ...]] = set()
-    for group in summands:
-        names = [s.site.name for s in sorted(group, key=lambda s: s.site.order)]
-        pairs = {pair for pair, o in offsets.items() if o.chained and set(pair) <= set(names)}
-        chain = tuple(name for name in names if any(name in pair for pair in pairs))
-        if len(chain) > 1 and chain not in seen:
-            seen.add(chain)
-            yield chain
+    def prior_edges(self) -> Iterator[tuple[str, str]]:
+        """Sites, each with one whose prior reads it, or what else of an observed one."""
+        for index, made in self.model.priors.items():
+            for form in made.arguments.values():
+                for other in sorted(form.sites):
+                    yield self.sites[other].name, self.sites[index].name
+        for observed in self.model.observed:
+            for name, form in observed.arguments.items():
+                for other in sorted(form.sites) if name != observed.parameter else ():
+                    yield self.sites[other].name, observed.site.name

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from reparam_rewrite.survey.sums import is_observed
 from reparam_rewrite.survey.values import Site
 
 #: Tells lines of the model, by their numbers, in the words of a sentence: ``lines 3 and 7``.
@@ -17,9 +18,8 @@ class Offset(Struct, frozen=True):
 
     `label` is what the config calls the parent: the site's name, or another word where `value`,
     an expression, is what is offset by. `reason` says by what of the data it makes up for the
-    parent. `chained`: it is nothing but being in the chain, and `init` is only written where it
-    isn't that of all. `rivals` are sites that can make up for the parent
-    too. `where` tells the lines of the two summands.
+    parent. `rivals` are sites that can make up for the parent too. `where` tells the lines of the
+    two summands.
     """
 
     child: str
@@ -33,21 +33,22 @@ class Offset(Struct, frozen=True):
 
     @property
     def chained(self) -> bool:
+        """Is it nothing but being in the chain? `init` is written where it isn't that of all."""
         return not (self.value or self.reason)
 
 
 class Proposal(Struct, frozen=True):
-    """What is proposed for one site; each `reasons` is one comment, by the key that it is of.
+    """What is proposed for one site; each of `reasons` is one comment, by the key that it is of.
 
-    `where` tells the line that samples the site.
+    The scale of its prior is taken out `by` a site, or as `scale`, an expression. `where` tells
+    the line that samples the site.
     """
 
     site: Site
     where: str = ""
     offsets: tuple[Offset, ...] = ()
-    by: str = ""  # the site of its scale
-    power: float = 1.0
-    scale: str = ""  # an expression, where the scale isn't that of a site alone
+    by: str = ""
+    scale: str = ""
     basis: str = ""
     elementwise: bool = False
     reasons: dict[str, str] = {}
@@ -58,7 +59,6 @@ class Proposal(Struct, frozen=True):
 
     @property
     def is_scaled(self) -> bool:
-        """Is the scale of its prior taken out?"""
         return bool(self.by or self.scale)
 
 
@@ -81,22 +81,14 @@ class Sum(Struct, frozen=True):
     sites: tuple[str, ...]
 
 
-class Drawn(Struct, frozen=True):
-    """A site as a picture shows it; `axes` are what its axes are called."""
-
-    name: str
-    observed: bool
-    family: str
-    axes: tuple[str, ...]
-    line: int
-
-
 class Suggestion(Struct, frozen=True):
     """All that is proposed for one function, in the order in which its sites are sampled.
 
     `chains` are lists of sites that are each offset by those before. `axes` are the names of those
-    of some sites, by which they are lined up. `others` are functions of the
-    file for which something would be proposed too.
+    of some sites, by which they are lined up. `others` are functions of the file for which
+    something would be proposed too. `named`: the config must say which function it is for. `ran`:
+    a run told what the source doesn't. `priors` are pairs of a site and one whose prior reads it,
+    `locations` of a site and an observed one that it is added to.
     """
 
     path: str
@@ -106,14 +98,17 @@ class Suggestion(Struct, frozen=True):
     proposals: tuple[Proposal, ...] = ()
     alone: tuple[Alone, ...] = ()
     others: tuple[str, ...] = ()
-    named: bool = False  # the config must say which function it is for
+    named: bool = False
     axes: dict[str, tuple[str, ...]] = {}
-    ran: bool = False  # a run told what the source doesn't
-    model: tuple[Drawn, ...] = ()
-    latents: tuple[Site, ...] = ()
-    priors: tuple[tuple[str, str], ...] = ()  # a site, and one whose prior reads it
-    locations: tuple[tuple[str, str], ...] = ()  # a site, and an observed one that it is added to
+    ran: bool = False
+    sites: tuple[Site, ...] = ()
+    priors: tuple[tuple[str, str], ...] = ()
+    locations: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         return not self.proposals
+
+    @property
+    def latents(self) -> list[Site]:
+        return [site for site in self.sites if not is_observed(site)]

@@ -12,32 +12,46 @@ from reparam_rewrite.survey.values import Axis, Site
 #: What the last axis of logits is called.
 CLASS_AXIS = "classes"
 
-#: The blocks that run several times.
-LOOPS = ("for", "while")
-
 #: Families that a shift moves and a scale scales: the rest of the prior stays what it is.
 LOCATION_SCALE = frozenset(["Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Gumbel"])
-
-
-class Summand(Struct, frozen=True):
-    """A site in a location, with the term that it is there by."""
-
-    site: Site
-    term: Term
-    observed: Observed
-
 
 #: An axis of a site, and what it is in a location: by what it is picked, the classes, or "".
 Marked = tuple[Axis, str]
 
 
-def axes_of(summand: Summand) -> list[Marked]:
-    shape, term = summand.site.shape or (), summand.term
-    marks = list(term.picks or [""] * len(shape))
-    if term.softmax and marks:
-        marks[-1] = CLASS_AXIS
-    # All observations have the one element of an axis of length 1 in common.
-    return [(axis, "" if axis.unit else mark) for axis, mark in zip(shape, marks, strict=True)]
+class Summand(Struct, frozen=True):
+    """A site in a location, with the term that it is there by; `where` tells the line of that."""
+
+    site: Site
+    term: Term
+    observed: Observed
+    where: str
+
+    @property
+    def name(self) -> str:
+        return self.site.name
+
+    @property
+    def axes(self) -> list[Marked]:
+        shape, term = self.site.shape or (), self.term
+        marks = list(term.picks or [""] * len(shape))
+        if term.softmax and marks:
+            marks[-1] = CLASS_AXIS
+        # All observations have the one element of an axis of length 1 in common.
+        return [(axis, "" if axis.unit else mark) for axis, mark in zip(shape, marks, strict=True)]
+
+    def is_added_to(self, other: Summand) -> bool:
+        """Are both in one sum at the same time?"""
+        return self.term.group == other.term.group and not self.term.alternative_to(other.term)
+
+    def in_words(self) -> str:
+        """``x * beta[group]``"""
+        term, name = self.term, self.site.variable or self.name
+        if term.text:
+            return term.text
+        picked = f"[{term.picked}]" if term.picked else ""
+        number = [] if abs(term.factor) == 1 else [f"{abs(term.factor):g}"]
+        return times((*number, *(weight or "..." for weight in term.weights), name + picked))
 
 
 def meets(one: Marked, other: Marked) -> bool:
@@ -49,54 +63,27 @@ def meets(one: Marked, other: Marked) -> bool:
 
 def axes_of_both(parent: Summand, child: Summand) -> list[Marked]:
     """The axes of the parent that the child has too."""
-    own = axes_of(child)
-    return [axis for axis in axes_of(parent) if any(meets(axis, other) for other in own)]
-
-
-def told(term: Term, site: Site) -> str:
-    """A summand in a few words: ``x * beta[group]``"""
-    if term.text:
-        return term.text
-    name = site.variable or site.name
-    if term.picked:
-        name += f"[{term.picked}]"
-    weights = [weight if weight else "..." for weight in term.weights]
-    number = [] if abs(term.factor) == 1 else [f"{abs(term.factor):g}"]
-    return times((*number, *weights, name))
-
-
-def added(parts: list[tuple[str, float]]) -> str:
-    """``mu + a - b``"""
-    text = ""
-    for part, factor in parts:
-        sign = "-" if factor < 0 else "+"
-        text += f" {sign} {part}" if text else ("-" if factor < 0 else "") + part
-    return text
-
-
-def times(weights: tuple[str, ...]) -> str:
-    return " * ".join(grouped(weight) if len(weights) > 1 else weight for weight in weights)
-
-
-def squared(text: str) -> str:
-    return f"{grouped(text)} ** 2"
+    return [axis for axis in parent.axes if any(meets(axis, other) for other in child.axes)]
 
 
 def lined_up(child: Summand, parent: Summand) -> str | None:
     """The parent's value as the child's axes take it; None if that can't be told."""
-    variable, mine, theirs = parent.site.variable, axes_of(child), axes_of(parent)
+    variable, mine, theirs = parent.site.variable, child.axes, parent.axes
     if variable is None or child.site.shape is None or parent.site.shape is None:
         return None
-    if not theirs:
-        return variable
-    if len(theirs) == len(mine) and all(map(meets, theirs, mine)):
+    if not theirs or (len(theirs) == len(mine) and all(map(meets, theirs, mine))):
         return variable
     return None if axes_of_both(parent, child) else f"jnp.mean({variable})"
 
 
-def is_column(weight: str) -> bool:
-    """Is it the same along the last axis? ``t[:, None]``"""
-    return weight.endswith("None]")
+def added(summands: list[Summand]) -> str:
+    """``mu + a - b``"""
+    text = "".join(f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in summands)
+    return text.removeprefix(" + ") if text.startswith(" +") else f"-{text[3:]}"
+
+
+def times(weights: tuple[str, ...]) -> str:
+    return " * ".join(grouped(weight) if len(weights) > 1 else weight for weight in weights)
 
 
 def both_of(words: list[str]) -> str:
@@ -121,4 +108,4 @@ def is_single(family: str) -> bool:
 
 
 def is_looped(site: Site) -> bool:
-    return any(frame.kind in LOOPS for frame in site.all_frames)
+    return any(frame.kind in ("for", "while") for frame in site.all_frames)
