@@ -28,20 +28,14 @@ if TYPE_CHECKING:
     from reparam_rewrite.magic import load_ipython_extension
     from reparam_rewrite.messages import Refusal
 else:
-    _PLACES = {
-        "Refusal": "messages",
-        "Rewrite": "api",
-        "Site": "api",
-        "load_ipython_extension": "magic",
-        "rewrite": "api",
-    }
+    _OTHERS = {"Refusal": "messages", "load_ipython_extension": "magic"}
 
     def __getattr__(name):
-        if name not in _PLACES:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_OTHERS.get(name, 'api')}"), name)
 
     def __dir__():
         return sorted({*globals(), *__all__})

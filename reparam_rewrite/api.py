@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from reparam_rewrite.config.reading import Config, read_config
 from reparam_rewrite.config.writing import to_toml
@@ -26,6 +27,8 @@ from reparam_rewrite.source.reading import read
 __all__ = ["Rewrite", "Site", "rewrite"]
 
 Code = TypeVar("Code", str, bytes)
+
+AnyConfig = str | os.PathLike[str] | Mapping[str, object]
 
 #: What messages call a source and a config that are no files.
 SOURCE, CONFIG = "<source>", "<config>"
@@ -57,7 +60,7 @@ class Rewrite(Struct, Generic[Code], frozen=True, kw_only=True):
 
     `code` is the whole file, a str if the source was given as one and bytes otherwise. `sites` are
     in the order of the file. `already`: the source had been rewritten before, and `code` is the
-    same again.
+    same again. `before` and `after` are the bytes of both, in the `encoding` of the source.
     """
 
     code: Code
@@ -69,7 +72,7 @@ class Rewrite(Struct, Generic[Code], frozen=True, kw_only=True):
     after: bytes
 
     def diff(self) -> str:
-        """The unified diff from the source, which `git apply` takes; "" if nothing changed."""
+        """Give the unified diff from the source, which `git apply` takes; "" if nothing changed."""
         path = None if self.path == SOURCE else Path(self.path)
         diff = unified_diff(self.before, self.after, path, path, b"model.py")
         return diff.decode(self.encoding, "replace")
@@ -77,18 +80,14 @@ class Rewrite(Struct, Generic[Code], frozen=True, kw_only=True):
 
 @overload
 def rewrite(
-    source: str,
-    config: str | os.PathLike[str] | Mapping[str, object],
-    *,
-    path: str | None = None,
-    line_length: int | None = None,
+    source: str, config: AnyConfig, *, path: str | None = None, line_length: int | None = None
 ) -> Rewrite[str]: ...
 
 
 @overload
 def rewrite(
     source: bytes | os.PathLike[str],
-    config: str | os.PathLike[str] | Mapping[str, object],
+    config: AnyConfig,
     *,
     path: str | None = None,
     line_length: int | None = None,
@@ -97,7 +96,7 @@ def rewrite(
 
 def rewrite(
     source: str | bytes | os.PathLike[str],
-    config: str | os.PathLike[str] | Mapping[str, object],
+    config: AnyConfig,
     *,
     path: str | None = None,
     line_length: int | None = None,
@@ -113,7 +112,13 @@ def rewrite(
     of the source's project, the current folder's for a source without a path, else 88.
 
     Raises `Refusal` if anything in the config can't be done; `str()` of it is the message that the
-    command line prints, and its `diagnostics` are the reasons one by one.
+    command line prints, and its `diagnostics` are the reasons one by one. Raises TypeError for a
+    source or a config of another type.
+
+    >>> result = rewrite(Path("model.py"), {"sites": {"a": {"offset": "mu"}}})
+    >>> Path("model_reparam.py").write_bytes(result.code)
+    >>> result.sites[0].parents
+    ('mu',)
     """
     settings = config_of(config)
     document = document_of(source, path)
@@ -138,10 +143,8 @@ def rewrite(
 
 
 def site_of(account: Account) -> Site:
-    same = {
-        name: getattr(account, name) for name in Site.__struct_fields__ if name != "config_line"
-    }
-    return Site(**same, config_line=account.config.line)
+    told = asdict(account)
+    return Site(config_line=told.pop("config").line, **told)
 
 
 def document_of(source: str | bytes | os.PathLike[str], path: str | None) -> Document:
@@ -155,7 +158,7 @@ def document_of(source: str | bytes | os.PathLike[str], path: str | None) -> Doc
     raise TypeError(f"source must be str, bytes or a path, not {type(source).__name__}")
 
 
-def config_of(config: str | os.PathLike[str] | Mapping[str, object]) -> Config:
+def config_of(config: AnyConfig) -> Config:
     """The config, read. Raises `Refusal` as `read_config` does."""
     if isinstance(config, str):
         if config.endswith(".toml") and "\n" not in config:

@@ -11,13 +11,13 @@ from reparam_rewrite.messages import Diagnostic, Refusal, printable, too_deep
 #: IPython has types of its own, but is no dependency: whoever loads the extension has it.
 Shell = Any
 
-USAGE = "%%reparam [--quiet] [--dry-run] FILE"
+HINT = "write %%reparam [--quiet] [--dry-run] FILE."
 
 OPTIONS = {"-q": "quiet", "--quiet": "quiet", "-n": "dry", "--dry-run": "dry"}
 
 
 def load_ipython_extension(shell: Shell) -> None:
-    """What ``%load_ext reparam_rewrite`` calls."""
+    """Define the magic, as ``%load_ext reparam_rewrite`` asks for."""
 
     def reparam(line: str, cell: str) -> None:
         """Rewrite the model in this cell with the offsets of a config, and define that.
@@ -55,29 +55,35 @@ def run(shell: Shell, line: str, cell: str) -> None:
     from reparam_rewrite.cli.report import accounted
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.rewriting import rewrite
+    from reparam_rewrite.source.diff import hunks, split
     from reparam_rewrite.source.files import read_bytes
     from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.session import session
 
-    numbers = numbers_of(shell)
+    # By the names that the code of cells has for tracebacks. The last number is that of the cell
+    # that runs: the shell's own count is behind or ahead of it.
+    numbers: dict[str, int] = dict(getattr(shell.compile, "_filename_map", {}))
     label = f"In[{max(numbers.values(), default=shell.execution_count)}]"
     try:
         path, options = arguments(line)
         config = read_config(read_bytes(path, "config"), path)
-        width = line_length(Path())
         called = {name: f"In[{number}]" for name, number in numbers.items()}
-        result = rewrite(session(cell, label, shell.user_ns, called), config, width)
+        document = session(cell, label, shell.user_ns, called)
+        result = rewrite(document, config, line_length(Path()))
     except Refusal as refusal:
         raise Refused(str(refusal)) from None
     except RecursionError:
         raise Refused(str(too_deep(label))) from None
+    code = result.data.decode()
     if "quiet" not in options:
-        print(diff_of(f"%%reparam {line}\n", cell, result.data.decode()), end="")
+        # The line numbers of the diff are those of the cell below its magic; it has no header.
+        old, new = (split(f"%%reparam {line}\n{text}".encode()) for text in (cell, code))
+        print(b"".join(line for hunk in hunks(old, new) for line in hunk).decode(), end="")
         for account in accounted(result, 1):
             print(printable(account))
     if "dry" in options:
         return
-    done = shell.run_cell(result.data.decode(), store_history=False)
+    done = shell.run_cell(code, store_history=False)
     if not done.success:
         raise Failed(str(done.error_before_exec or done.error_in_exec))
 
@@ -87,29 +93,12 @@ def arguments(line: str) -> tuple[str, set[str]]:
     try:
         words = shlex.split(line)
     except ValueError as error:
-        raise Refusal(Diagnostic(None, f"%%reparam: {error}", f"write {USAGE}.")) from None
+        raise Refusal(Diagnostic(None, f"%%reparam: {error}", HINT)) from None
     options = {word for word in words if word.startswith("-") and len(word) > 1}
-    unknown = sorted(options - OPTIONS.keys())
-    if unknown:
-        message = f"%%reparam has no option {unknown[0]}"
-        raise Refusal(Diagnostic(None, message, f"write {USAGE}."))
     paths = [word for word in words if word not in options]
-    if len(paths) != 1:
+    unknown = sorted(options - OPTIONS.keys())
+    if unknown or len(paths) != 1:
         message = "%%reparam takes one config" if paths else "no config is given"
-        raise Refusal(Diagnostic(None, message, f"write {USAGE}."))
+        message = f"%%reparam has no option {unknown[0]}" if unknown else message
+        raise Refusal(Diagnostic(None, message, HINT))
     return str(Path(paths[0]).expanduser()), {OPTIONS[option] for option in options}
-
-
-def numbers_of(shell: Shell) -> dict[str, int]:
-    """The numbers of cells by the names that their code has for tracebacks.
-
-    The last is that of the cell that runs: the shell's own count is behind or ahead of it.
-    """
-    return dict(getattr(shell.compile, "_filename_map", {}))
-
-
-def diff_of(magic: str, before: str, after: str) -> str:
-    """The diff of a cell below its magic, with the cell's own line numbers and without a header."""
-    from reparam_rewrite.source.diff import hunks
-
-    return hunks((magic + before).encode(), (magic + after).encode()).decode()

@@ -11,14 +11,14 @@ coefficients. These functions compute it, from the generated model itself:
     kernel = NUTS(model, init_strategy=init_to_value(values=start))
     draws = from_base(model, base_draws, args, kwargs, params=params, batch_ndims=1)
 
-`params` are values of the model's params, such as SVI learned; others have their initial values.
-`bases`, such as ``{"a": "a_raw"}``, tells the names of a model by hand that aren't NumPyro's.
 The generated file imports nothing of this. Needs jax and numpyro.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -50,6 +50,9 @@ CLOSE = 1e-10
 #: Up to how many values the whole jacobian is taken, and of a single site where it isn't.
 DENSE, LARGEST_BLOCK = 256, 1500
 
+#: How many derivatives are taken at once where there are more values.
+AT_ONCE = 64
+
 
 def from_base(
     model: Model,
@@ -60,21 +63,27 @@ def from_base(
     batch_ndims: int = 0,
     bases: Mapping[str, str] | None = None,
 ) -> Values:
-    """The values of the plain model's latent sites, from those of the sites that are sampled.
+    """Give the values of the plain model's latent sites, from those that a generated one samples.
 
-    values: of the generated model's latents, as a sampler gives them, each in its support and with
-    `batch_ndims` leading axes of draws. Names that are no latents of the model stay as they are,
-    and so does a child whose base site is not there.
+    `values` are those of the generated `model`'s latents, as a sampler gives them: each in its
+    support, and with `batch_ndims` leading axes of draws. For a site of shape (7,) and draws of
+    `MCMC.get_samples(group_by_chain=True)`, `batch_ndims` is 2 and the shape (chains, draws, 7).
+    Names that are no latents of the model stay as they are. `args` and `kwargs` are those of a
+    call of the model. `params` are values of its params, such as SVI learned; others have their
+    initial values. `bases`, such as ``{"a": "a_raw"}``, tells the names of a model that was
+    written by hand and doesn't use NumPyro's.
 
     Raises KeyError that lists the base sites that are missing.
+
+    >>> draws = from_base(model, mcmc.get_samples(), args, kwargs, batch_ndims=1)
+    >>> draws["a"].shape
+    (1000, 7)
     """
     with double_precision():
         made = Bases(model, args, kwargs, params, bases)
-        given = {name: jnp.asarray(value) for name, value in taken(values, made.names).items()}
-        found = over_draws(made.children_of, given, batch_ndims)
-    other = {name: value for name, value in values.items() if name not in made.names}
-    kept = {n: values[n] for n in made.names if n not in made.child_of}
-    return {**other, **kept, **like_inputs(found, values)}
+        found = over_draws(made.children_of, taken(values, made.names), batch_ndims)
+    kept = {name: value for name, value in values.items() if name not in made.child_of}
+    return {**kept, **like_inputs(found, values)}
 
 
 def to_base(
@@ -86,23 +95,27 @@ def to_base(
     batch_ndims: int = 0,
     bases: Mapping[str, str] | None = None,
 ) -> Values:
-    """The values of the sites that the generated model samples, from those of the plain model's.
+    """Give the values of the sites that a generated model samples, from the plain model's.
 
-    values: of all latents of the plain model, each in its support and with `batch_ndims` leading
-    axes of draws. Names that are no latents of it stay as they are.
+    `values` are those of all latents of the plain model: each in its support, and with
+    `batch_ndims` leading axes of draws. Names that are no latents of it stay as they are. All
+    else is as for `from_base`, whose inverse this is. It is computed by Newton's method in
+    unconstrained space: in one step for each site of a chain where the map from base values to
+    children is affine, as offsets and scales are.
 
-    The map from base values to children is inverted by Newton's method in unconstrained space: in
-    one step for each site of a chain where it is affine, as offsets and scales are.
+    Raises KeyError that lists the sites that are missing, and ValueError where no base value
+    gives the wanted one, as for a value outside of its support.
 
-    Raises KeyError that lists the sites that are missing, ValueError where no base value gives the
-    wanted one, as for a value outside of its support.
+    >>> start = to_base(model, {"mu": 20.0, "a": a, "sigma": 0.5}, args, kwargs)
+    >>> sorted(start)
+    ['a_base', 'mu', 'sigma']
     """
     with double_precision():
         made = Bases(model, args, kwargs, params, bases)
         given = taken(values, made.plain_names)
         found = over_draws(made.solve, given, batch_ndims, compiled_once=False)
-    other = {name: value for name, value in values.items() if name not in made.plain_names}
-    return {**other, **like_inputs(found, values)}
+    kept = {name: value for name, value in values.items() if name not in made.plain_names}
+    return {**kept, **like_inputs(found, values)}
 
 
 def taken(values: Mapping[str, Any], names: Sequence[str]) -> Values:
@@ -125,7 +138,10 @@ def like_inputs(found: Values, values: Mapping[str, Any]) -> Values:
 
 
 def over_draws(
-    function: Any, given: Values, batch_ndims: int, compiled_once: bool = True
+    function: Callable[[Values], Values],
+    given: Values,
+    batch_ndims: int,
+    compiled_once: bool = True,
 ) -> Values:
     """`function` of every draw, with the axes of draws in front."""
     if not batch_ndims:
@@ -138,8 +154,8 @@ def over_draws(
     if compiled_once:
         found = jax.device_get(jax.jit(lambda some: jax.lax.map(function, some))(flat))
     else:
-        count = int(np.prod(shape))
-        each = [function({name: value[at] for name, value in flat.items()}) for at in range(count)]
+        draws = range(math.prod(shape))
+        each = [function({name: value[at] for name, value in flat.items()}) for at in draws]
         found = {name: np.stack([one[name] for one in each]) for name in each[0]}
     return {name: np.reshape(value, (*shape, *value.shape[1:])) for name, value in found.items()}
 
@@ -157,33 +173,36 @@ class Bases:
         args: Sequence[Any],
         kwargs: Mapping[str, Any] | None,
         params: Mapping[str, Any] | None,
-        bases: Mapping[str, str] | None = None,
+        bases: Mapping[str, str] | None,
     ) -> None:
-        self.model = model
-        self.args, self.kwargs = copied(args, kwargs or {})
-        self.params = {name: jnp.asarray(value) for name, value in (params or {}).items()}
-        trace = structure(model, self.args, self.kwargs)
-        self.fixed = {n: s["value"] for n, s in trace.items() if held_fixed(s)}
-        self.names = [n for n, s in trace.items() if is_latent(s) and n not in self.fixed]
-        self.child_of = children(trace, self.names, bases)
+        self.call = model, *copied(args, kwargs or {})
+        trace = structure(*self.call)
+        fixed = {name: site["value"] for name, site in trace.items() if held_fixed(site)}
+        given = {name: jnp.asarray(value) for name, value in (params or {}).items()}
+        self.data = {**fixed, **given}
+        self.names = [n for n, site in trace.items() if is_latent(site) and n not in fixed]
+        replaced = [n for n, site in trace.items() if site["type"] == "deterministic"]
+        base_of = {**conventional_bases(replaced, self.names), **(bases or {})}
+        self.child_of = {base: child for child, base in base_of.items()}
         self.plain_names = [self.child_of.get(name, name) for name in self.names]
         self.shapes = {name: trace[name]["real_shape"] for name in self.names}
         self.spans, self.dims = spans(self.shapes)
+        self.rows = max(1, self.dims if self.dims <= DENSE else AT_ONCE)
         self.splits: dict[str, int] = {}
         self._program: Any = None
         self._blocks: list[determinant.Block] | None = None
 
-    def run(self, data: Values | None = None, unconstrained: Values | None = None) -> Trace:
-        data = {**self.fixed, **self.params, **(data or {})}
-        run = (self.model, self.args, self.kwargs, data, cheap_key(0))
-        return traced(*run, unconstrained=unconstrained)
-
-    def given(self, u: Any) -> Values:
-        return {name: u[self.spans[name]].reshape(shape) for name, shape in self.shapes.items()}
+    def run(self, values: Values | None = None, u: Any = None) -> Trace:
+        """A run at the given values of base sites, or at u, unconstrained ones in one vector."""
+        unconstrained = None
+        if u is not None:
+            unconstrained = {n: u[self.spans[n]].reshape(s) for n, s in self.shapes.items()}
+        data = {**self.data, **(values or {})}
+        return traced(*self.call, data, cheap_key(0), unconstrained=unconstrained)
 
     def children_of(self, values: Values) -> Values:
         """The children of base values, in their own space."""
-        trace = self.run(data=values)
+        trace = self.run({name: jnp.asarray(value) for name, value in values.items()})
         return {child: trace[child]["value"] for child in self.child_of.values()}
 
     def solve(self, values: Values) -> Values:
@@ -195,62 +214,58 @@ class Bases:
         last, damping = np.inf, 1.0
         found: dict[str, Any] = {}
         for _ in range(STEPS):
-            found = self.at(u + damping * step, wanted)
-            size = float(np.max(np.abs(found["gap"]), initial=0.0))
+            found = self.at(u + damping * step, wanted, np.eye(self.rows, self.dims))
+            size = largest(found["gap"])
             if not size <= 2 * last and damping > 1e-6:
                 damping /= 2
                 continue
             u = u + damping * step
-            if size <= CLOSE * (1 + float(np.max(np.abs(u), initial=0.0))):
+            if size <= CLOSE * (1 + largest(u)):
                 return found["values"]  # type: ignore[no-any-return]
             if not np.isfinite(size):
                 break
             last, damping = size, 1.0
             step = self.step(u, wanted, found["gap"])
-        gaps = {n: float(np.max(np.abs(gap), initial=0.0)) for n, gap in found["gaps"].items()}
+        gaps = {name: largest(gap) for name, gap in found["gaps"].items()}
         worst = max(gaps, key=lambda name: np.nan_to_num(gaps[name], nan=np.inf))
         message = f"no value of its base site gives {worst!r} this value: is it in its support?"
         raise ValueError(message)
 
     def compile(self, wanted: Values) -> None:
-        """Make the programs, after a look at how each base site is made of its child."""
+        """Make the program, after a look at how each base site is made of its child."""
         u = np.random.default_rng(0).normal(size=self.dims)
-
-        def alike(u: Any) -> dict[str, list[Any]]:
-            return matches(self.run(None, self.given(u)), self.child_of)
-
-        for child, same_after in jax.device_get(jax.jit(alike)(u)).items():
+        alike = jax.jit(lambda u: matches(self.run(u=u), self.child_of))
+        for child, same_after in jax.device_get(alike(u)).items():
             self.splits[child] = next((at for at, same in enumerate(same_after) if same), -1)
-        rows = self.dims if self.dims <= DENSE else 64
-        like = (u, wanted, np.zeros((max(1, rows), self.dims)))
-        self._program = compiled(self.distance, *like)
+        self._program = compiled(self.distance, u, wanted, np.zeros((self.rows, self.dims)))
 
-    def at(self, u: Any, wanted: Values, rows: Any = None) -> dict[str, Any]:
-        size = max(1, self.dims if self.dims <= DENSE else 64)
-        rows = np.eye(size, self.dims) if rows is None else rows
-        return by_parts(lambda some: jax.device_get(self._program(u, wanted, some)), size, rows)
+    def at(self, u: Any, wanted: Values, rows: Any) -> dict[str, Any]:
+        """`distance`, for any number of rows."""
+        program = partial(self._program, u, wanted)
+        return by_parts(lambda some: jax.device_get(program(some)), self.rows, rows)
 
     def step(self, u: Any, wanted: Values, gap: Any) -> Any:
         """Newton's step, or where there are many values that of each site by itself."""
-        if self.dims <= DENSE or len(gap) != self.dims:
-            jacobian = self.at(u, wanted, np.eye(self.dims))["along"].T
-            return np.linalg.lstsq(jacobian, -gap, rcond=None)[0]
 
         def along(rows: Any) -> Any:
             return self.at(u, wanted, rows)["along"]
 
+        if self.dims <= DENSE or len(gap) != self.dims:
+            return np.linalg.lstsq(along(np.eye(self.dims)).T, -gap, rcond=None)[0]
         if self._blocks is None:
             self._blocks = determinant.blocks(along, self.spans, self.shapes, LARGEST_BLOCK)
         return determinant.inverse_of_blocks(along, self._blocks)(-gap)
 
     def distance(self, u: Any, wanted: Values, rows: Any) -> dict[str, Any]:
-        """How far the children of unconstrained base values are from those that are wanted."""
+        """How far the children at u are from those that are wanted, and its derivatives.
+
+        `rows` are directions in u, one a row, as are the derivatives along them.
+        """
 
         def gaps(u: Any) -> tuple[Any, Any]:
-            trace = self.run(None, self.given(u))
+            trace = self.run(u=u)
             by_site = {}
-            for name in self.names:
-                child = self.child_of.get(name, name)
+            for name, child in zip(self.names, self.plain_names, strict=True):
                 to_real = straightened(trace, name, child, self.splits.get(child, -1))
                 gap = to_real(trace[child]["value"]) - to_real(wanted[child])
                 by_site[child] = jnp.ravel(gap)
@@ -262,36 +277,20 @@ class Bases:
         return {"gap": flat, "gaps": by_site, "along": along, "values": values}
 
 
-def children(
-    trace: Trace, latents: Sequence[str], bases: Mapping[str, str] | None
-) -> dict[str, str]:
-    """By base site its child: what `bases` says, and what NumPyro's reparameterizers call it."""
-    names = [n for n, s in trace.items() if s["type"] == "deterministic"]
-    child_bases = {**conventional_bases(names, latents), **(bases or {})}
-    return {base: child for child, base in child_bases.items()}
-
-
-def transformed(fn: Any) -> Any:
-    """The distribution inside of what wraps it, if it is a transformed one, else None."""
-    inner = unwrapped(fn)
-    return inner if hasattr(inner, "transforms") else None
+def largest(values: Any) -> float:
+    return float(np.max(np.abs(values), initial=0.0))
 
 
 def matches(trace: Trace, child_of: Mapping[str, str]) -> dict[str, list[Any]]:
     """By child, after how many of its base site's transforms the values are the child's."""
     found: dict[str, list[Any]] = {}
     for base, child in child_of.items():
-        if (fn := transformed(trace[base]["fn"])) is None:
-            continue
-        value, spaces = trace[base]["value"], []
-        for transform in reversed(fn.transforms):
+        value, wanted = trace[base]["value"], trace[child]["value"]
+        found[child] = []
+        for transform in reversed(getattr(unwrapped(trace[base]["fn"]), "transforms", ())):
             value = transform.inv(value)
-            spaces.append(value)
-        wanted = trace[child]["value"]
-        found[child] = [
-            jnp.allclose(space, wanted) if jnp.shape(space) == jnp.shape(wanted) else False
-            for space in reversed(spaces)
-        ]
+            alike = jnp.shape(value) == jnp.shape(wanted) and jnp.allclose(value, wanted)
+            found[child].insert(0, alike)
     return found
 
 
@@ -299,12 +298,12 @@ def straightened(trace: Trace, base: str, child: str, split: int) -> Any:
     """The map of a site's values to unconstrained space, as far as its support can be told.
 
     The distribution of a child isn't in the trace; it is that of its base site without the
-    transforms from `split` on.
+    transforms from `split` on, if that isn't negative.
     """
     if base == child:
         return biject_to(trace[child]["fn"].support).inv
-    fn = transformed(trace[base]["fn"])
-    if fn is None or split < 0:
+    if split < 0:
         return lambda x: x
+    fn = unwrapped(trace[base]["fn"])
     support = fn.transforms[split - 1].codomain if split else fn.base_dist.support
     return biject_to(support).inv

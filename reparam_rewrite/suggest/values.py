@@ -48,6 +48,7 @@ class Proposal(Struct, frozen=True):
     where: str = ""
     offsets: tuple[Offset, ...] = ()
     by: str = ""
+    power: float = 1.0
     scale: str = ""
     basis: str = ""
     elementwise: bool = False

@@ -131,7 +131,9 @@ def site_lines(proposal: Proposal, suggestion: Suggestion) -> list[Line]:
     if init != 1.0:
         said += commented(why_init(next(o for o in proposal.offsets if o.init == init)))
         said.append(setting("init", init))
-    scale: object = {"by": proposal.by, "power": 1.0} if proposal.by else proposal.scale
+    scale: object = proposal.scale
+    if proposal.by:
+        scale = {"by": proposal.by, "power": proposal.power}
     for name, value in (("scale", scale), ("basis", proposal.basis)):
         if value:
             said += [*commented(proposal.reasons[name]), setting(name, value)]
@@ -237,7 +239,7 @@ def to_json(suggestion: Suggestion, text: str) -> str:
                     }
                     for offset in one.offsets
                 ],
-                "scale": {"by": one.by, "power": 1.0} if one.by else one.scale or None,
+                "scale": {"by": one.by, "power": one.power} if one.by else one.scale or None,
                 "basis": one.basis or None,
                 "coefficient": "elementwise" if one.elementwise else "shared",
                 "reasons": one.reasons,
