@@ -55,7 +55,7 @@ def run(shell: Shell, line: str, cell: str) -> None:
     from reparam_rewrite.cli.report import accounted
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.rewriting import rewrite
-    from reparam_rewrite.source.diff import hunks, split
+    from reparam_rewrite.source.diff import hunks
     from reparam_rewrite.source.files import read_bytes
     from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.session import session
@@ -77,8 +77,8 @@ def run(shell: Shell, line: str, cell: str) -> None:
     code = result.data.decode()
     if "quiet" not in options:
         # The line numbers of the diff are those of the cell below its magic; it has no header.
-        old, new = (split(f"%%reparam {line}\n{text}".encode()) for text in (cell, code))
-        print(b"".join(line for hunk in hunks(old, new) for line in hunk).decode(), end="")
+        old, new = (f"%%reparam {line}\n{text}".encode() for text in (cell, code))
+        print(hunks(old, new).decode(), end="")
         for account in accounted(result, 1):
             print(printable(account))
     if "dry" in options:
