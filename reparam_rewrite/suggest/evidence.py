@@ -1,4 +1,5 @@
-"""What the source and a run of a model tell of its sites: how much data say of each."""
+"""What the source and a run tell of the summands of a location: their axes, and how much data say
+of each."""
 
 from __future__ import annotations
 
@@ -8,25 +9,105 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.summands import (
-    LOCATION_SCALE,
-    Marked,
-    Summand,
-    is_looped,
-    is_single,
-    meets,
-    times,
-)
 from reparam_rewrite.suggest.values import Lines
-from reparam_rewrite.survey.sums import Sums
+from reparam_rewrite.survey.expressions import grouped
+from reparam_rewrite.survey.sums import Observed, Sums
 from reparam_rewrite.survey.terms import Form, Made, Term
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import Axis, Site
+
+#: What the last axis of logits is called.
+CLASS_AXIS = "classes"
+
+#: Families that a shift moves and a scale scales: the rest of the prior stays what it is.
+LOCATION_SCALE = frozenset(["Normal", "StudentT", "Cauchy", "Laplace", "Logistic", "Gumbel"])
 
 #: So few observations of an element may say less than its prior.
 FEW = 2.0
 
 #: So many times more say observations than the prior where that matters whatever their number is.
 PRECISE = 100.0
+
+#: An axis of a site, and what it is in a location: by what it is picked, the classes, or "".
+Marked = tuple[Axis, str]
+
+
+class Summand(Struct, frozen=True):
+    """A site in a location, with the term that it is there by; `where` tells the line of that."""
+
+    site: Site
+    term: Term
+    observed: Observed
+    where: str
+
+    @property
+    def name(self) -> str:
+        return self.site.name
+
+    @property
+    def axes(self) -> list[Marked]:
+        shape, term = self.site.shape or (), self.term
+        marks = list(term.picks or [""] * len(shape))
+        if term.softmax and marks:
+            marks[-1] = CLASS_AXIS
+        # All observations have the one element of an axis of length 1 in common.
+        return [(axis, "" if axis.unit else mark) for axis, mark in zip(shape, marks, strict=True)]
+
+    def is_added_to(self, other: Summand) -> bool:
+        """Are both in one sum at the same time?"""
+        return self.term.group == other.term.group and not self.term.alternative_to(other.term)
+
+    def axes_with(self, other: Summand) -> list[Marked]:
+        """The axes that the other has too."""
+        return [axis for axis in self.axes if any(meets(axis, own) for own in other.axes)]
+
+    def lined_up(self, child: Summand) -> str | None:
+        """Its value as the axes of the child take it; None if that can't be told."""
+        variable, mine, theirs = self.site.variable, self.axes, child.axes
+        if variable is None or child.site.shape is None or self.site.shape is None:
+            return None
+        if not mine or (len(mine) == len(theirs) and all(map(meets, mine, theirs))):
+            return variable
+        return None if self.axes_with(child) else f"jnp.mean({variable})"
+
+    def in_words(self) -> str:
+        """``x * beta[group]``"""
+        term, name = self.term, self.site.variable or self.name
+        if term.text:
+            return term.text
+        picked = f"[{term.picked}]" if term.picked else ""
+        number = [] if abs(term.factor) == 1 else [f"{abs(term.factor):g}"]
+        return times((*number, *(weight or "..." for weight in term.weights), name + picked))
+
+
+def meets(one: Marked, other: Marked) -> bool:
+    """Is it the same axis: by what picks from it if something does from both, else by its size?"""
+    if one[1] and other[1]:
+        return one[1] == other[1]
+    return one[0].same(other[0])
+
+
+def times(weights: tuple[str, ...]) -> str:
+    return " * ".join(grouped(weight) if len(weights) > 1 else weight for weight in weights)
+
+
+def both_of(words: list[str]) -> str:
+    """``'y', 'z' and the prior of 'b'``"""
+    *before, last = dict.fromkeys(words)
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def counted(each: float | None) -> str:
+    """The observations of an element in words; each: None where it is one by the source."""
+    return "one observation" if each in (None, 1.0) else f"{each:.2g} observations"
+
+
+def is_single(family: str) -> bool:
+    """Is an observation of the family one, and no count of what was seen?"""
+    return family in LOCATION_SCALE or family.startswith(("Bernoulli", "Categorical", "Ordered"))
+
+
+def is_looped(site: Site) -> bool:
+    return any(frame.kind in ("for", "while") for frame in site.all_frames)
 
 
 class Evidence(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial, reduce
 from math import prod
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from reparam_rewrite.messages import (
 from reparam_rewrite.plan import plan
 from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.suggest.facts import Facts, Shape
+from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.proposing import propose
 from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
@@ -110,12 +111,9 @@ def no_model(path: str, names: list[str], function: str | None) -> Diagnostic:
     if function is None:
         message, hint = "no function of the file samples a site", "name a file with a model."
         return Diagnostic(path, message, hint)
+    hint = f"{listed(names) or 'no function of the file'} {'do' if len(names) > 1 else 'does'}."
     if like := nearest(function, names):
         hint = f"did you mean {listed(like, last='or')}?"
-    elif names:
-        hint = f"{listed(names)} {'do' if len(names) > 1 else 'does'}."
-    else:
-        hint = "no function of the file does."
     return Diagnostic(path, f"no function '{function}' samples a site", hint)
 
 
@@ -130,9 +128,7 @@ def tried(
             planned = plan(surveyed, config)
         except Refusal as refusal:
             problems = [problem.moved(document.place) for problem in refusal.problems]
-            less = suggestion
-            for problem in problems:
-                less = dropped(less, problem, lines)
+            less = reduce(partial(dropped, lines=lines), problems, suggestion)
             suggestion = less if less != suggestion else emptied(less, problems[0].message)
             continue
         if planned.already:
@@ -175,15 +171,12 @@ def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) ->
     }
     by = next((site.variable for site in latents if site.name == proposal.by), None)
     value = facts.evaluate(offset.value if offset else proposal.scale or by or "", draws)
-    return value is not None and broadcasts(value.shape, facts.shapes[child])
-
-
-def broadcasts(inner: Shape, outer: Shape) -> bool:
-    """Does a value of the first shape fit into one of the second, as it is?"""
-    if len(inner) > len(outer):
+    if value is None:
         return False
+    # Does it broadcast to the child's shape, as it is?
+    outer, inner = facts.shapes[child], value.shape
     ends = zip(reversed(inner), reversed(outer), strict=False)
-    return all(size in (1, other) for size, other in ends)
+    return len(inner) <= len(outer) and all(size in (1, other) for size, other in ends)
 
 
 def dropped(suggestion: Suggestion, problem: Problem, lines: list[Line]) -> Suggestion:

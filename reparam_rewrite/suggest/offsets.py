@@ -9,16 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
-from reparam_rewrite.suggest.evidence import Evidence
-from reparam_rewrite.suggest.summands import (
-    Summand,
-    axes_of_both,
-    counted,
-    lined_up,
-    meets,
-    rounded,
-    times,
-)
+from reparam_rewrite.suggest.evidence import Evidence, Summand, counted, meets, times
 from reparam_rewrite.suggest.values import Offset
 from reparam_rewrite.survey.expressions import grouped
 
@@ -50,13 +41,8 @@ class Location(Struct, frozen=True):
         unseen = {s.site.index: why_unseen(s) for s in self.summands if s.term.softmax}
         for child in self.summands:
             index = child.site.index
-            parents = [
-                s
-                for s in self.summands
-                if s.site.order < child.site.order
-                and s.is_added_to(child)
-                and not unseen.get(s.site.index)
-            ]
+            seen = (s for s in self.summands if not unseen.get(s.site.index))
+            parents = [s for s in seen if s.site.order < child.site.order and s.is_added_to(child)]
             if reason := unseen.get(index):
                 yield index, reason
             elif not parents or self.evidence.is_scaled_slope(child):
@@ -68,7 +54,7 @@ class Location(Struct, frozen=True):
 
     def rivals(self, child: Summand, parent: Summand) -> list[Summand]:
         """The summands after the child that can make up for all that is left of the parent."""
-        common = axes_of_both(parent, child)
+        common = parent.axes_with(child)
         return [
             s
             for s in self.summands
@@ -115,7 +101,7 @@ class Location(Struct, frozen=True):
                 f"'{parent.name}' it could be the parent"
             )
         alike = mine.weights == theirs.weights and not theirs.summed
-        constant = not axes_of_both(parent, child) and not (alike and mine.weights)
+        constant = not parent.axes_with(child) and not (alike and mine.weights)
         # A constant moves cutpoints that are sampled as it moves the rest.
         cutpoints = child.observed.arguments.get("cutpoints")
         if constant and cutpoints is not None and cutpoints.sites:
@@ -140,7 +126,7 @@ class Location(Struct, frozen=True):
         V). Where that isn't known the shares are equal, and those with more axes than the child,
         whose mean hardly varies, have none.
         """
-        common = axes_of_both(parent, child)
+        common = parent.axes_with(child)
         rivals = self.rivals(child, parent)
         if not child.term.weights or child.term.weights == parent.term.weights:
             rivals = [s for s in rivals if s.term.weights == child.term.weights]
@@ -190,11 +176,10 @@ class Location(Struct, frozen=True):
         if self.evidence.facts is not None:
             numbers = self.summed_numbers if theirs.summed else self.numbers
             return numbers(offset, child, parent)
-        if not theirs.summed:
-            taken = lined_up(child, parent)
-            if taken is None:
-                return ""
-            value = f"{taken} * {value}"
+        taken = parent.lined_up(child)
+        if not theirs.summed and taken is None:
+            return ""
+        value = value if theirs.summed else f"{taken} * {value}"
         return self.shared(replace(offset, value=value, label=parent.name), child, parent)
 
     def numbers(self, offset: Offset, child: Summand, parent: Summand) -> Offset | str:
@@ -206,7 +191,7 @@ class Location(Struct, frozen=True):
         target, own = self.evidence.column(parent.term), columns[0][1]
         if target is None or own is None:
             return untold_data(child, parent)
-        common = axes_of_both(parent, child)
+        common = parent.axes_with(child)
         known = [(s, column) for s, column in columns if column is not None]
         variances = [self.evidence.spread(s, common) or 1.0 for s, _ in known]
         try:
@@ -240,6 +225,11 @@ class Location(Struct, frozen=True):
         if not shape:
             return replace(offset, init=rounded(offset.init * steps[0]))
         return replace(offset, value=f"jnp.array({steps!r}) @ {variable}", label=parent.name)
+
+
+def rounded(number: float) -> float:
+    """To four digits: data don't tell more."""
+    return float(f"{number:.4g}") + 0.0
 
 
 def why_unseen(summand: Summand) -> str:

@@ -8,18 +8,17 @@ from itertools import permutations
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
-from reparam_rewrite.suggest.evidence import Evidence
-from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.offsets import Location
-from reparam_rewrite.suggest.summands import (
+from reparam_rewrite.suggest.evidence import (
     CLASS_AXIS,
+    Evidence,
     Marked,
     Summand,
-    added,
     both_of,
     counted,
     meets,
 )
+from reparam_rewrite.suggest.facts import Facts
+from reparam_rewrite.suggest.offsets import Location
 from reparam_rewrite.suggest.values import Alone, Lines, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums, is_observed
@@ -29,36 +28,23 @@ from reparam_rewrite.survey.values import Site
 
 def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Suggestion:
     """What a function's source has to say, before anything of it is tried."""
-    proposing = Proposing(Evidence(model, facts, lines))
-    proposals = [
-        proposal
-        for site in proposing.sites
-        if not is_observed(site) and not (proposal := proposing.proposal(site)).is_empty
-    ]
-    proposed = {proposal.site.name for proposal in proposals}
-    alone = {
-        site.name: proposing.alone(site)
-        for site in proposing.sites
-        if not is_observed(site) and site.name not in proposed
-    }
+    weighed = Proposing(Evidence(model, facts, lines))
+    latents = [site for site in weighed.sites if not is_observed(site)]
+    each = [weighed.proposal(site) for site in latents]
+    proposed = {one.site.name for one in each if not one.is_empty}
+    alone = {s.name: weighed.alone(s) for s in latents if s.name not in proposed}
     return Suggestion(
         path=path,
         function=model.function.name,
-        sums=tuple(proposing.sums()),
-        chains=tuple(dict.fromkeys(proposing.chains())),
-        proposals=tuple(proposals),
+        sums=tuple(weighed.sums()),
+        chains=tuple(dict.fromkeys(weighed.chains())),
+        proposals=tuple(one for one in each if not one.is_empty),
         alone=tuple(alone.values()),
-        sites=tuple(proposing.sites),
-        priors=tuple(dict.fromkeys(proposing.prior_edges())),
-        locations=tuple(
-            dict.fromkeys(
-                (proposing.sites[other].name, observed.site.name)
-                for observed in model.observed
-                for other in sorted(observed.location.sites)
-            )
-        ),
+        sites=tuple(weighed.sites),
+        priors=tuple(dict.fromkeys(weighed.prior_edges())),
+        locations=tuple(dict.fromkeys(weighed.location_edges())),
         ran=facts is not None,
-        axes=proposing.axes(),
+        axes=weighed.axes(),
     )
 
 
@@ -252,13 +238,17 @@ class Proposing:
                 yield chain
 
     def sums(self) -> Iterator[Sum]:
+        """The sums that offsets are in: ``mu + a - b``"""
         for group, observed in zip(self.groups, self.model.observed, strict=True):
             names = tuple(s.name for s in group)
             if any(child in names and parent in names for child, parent in self.offsets):
-                text = "a function of " if any(s.term.group for s in group) else ""
-                text += added(group)
+                text = "".join(
+                    f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in group
+                )
+                text = f"-{text[3:]}" if text[1] == "-" else text[3:]
+                linked = "a function of " if any(s.term.group for s in group) else ""
                 where = self.evidence.at(observed.line)
-                yield Sum(observed.site.name, observed.parameter, where, text, names)
+                yield Sum(observed.site.name, observed.parameter, where, linked + text, names)
 
     def axes(self) -> dict[str, tuple[str, ...]]:
         """What axes are called, where they are one by how they are added and not by their sizes."""
@@ -291,3 +281,9 @@ class Proposing:
             for name, form in observed.arguments.items():
                 for other in sorted(form.sites) if name != observed.parameter else ():
                     yield self.sites[other].name, observed.site.name
+
+    def location_edges(self) -> Iterator[tuple[str, str]]:
+        """Sites, each with an observed one that it is added to."""
+        for observed in self.model.observed:
+            for other in sorted(observed.location.sites):
+                yield self.sites[other].name, observed.site.name

@@ -18,6 +18,9 @@ WIDTH = 88
 NOTHING = "it has no part in it"
 
 
+Chains = tuple[tuple[str, ...], ...]
+
+
 class Line(NamedTuple):
     """A line of the config, and the parent that it is about, if it is about a pair."""
 
@@ -46,31 +49,22 @@ def apart(blocks: Iterable[list[Line]]) -> list[Line]:
 def config_lines(suggestion: Suggestion) -> list[Line]:
     """The lines of the config, without what is said of sites that are left alone."""
     if suggestion.is_empty:
-        return [
-            *commented("Nothing is proposed; the reasons are below."),
-            setting("chain", []),
-        ]
-    chains = [list(chain) for chain in suggestion.chains]
-    chain = [setting("chain", chains if len(chains) > 1 else chains[0])] if chains else []
-    sums = [
-        line
-        for total in suggestion.sums
-        for line in commented(
+        nothing = commented("Nothing is proposed; the reasons are below.")
+        return [*nothing, setting("chain", [])]
+    sums: list[Line] = []
+    for total in suggestion.sums:
+        sums += commented(
             f"{total.where}: the {total.parameter} of '{total.observed}' is {total.text}. What one "
             "of them gains another can lose and the data don't notice, so that each is sampled "
             "around those before it."
         )
-    ]
+    chains = suggestion.chains
+    chain = [setting("chain", chains if len(chains) > 1 else chains[0])] if chains else []
+    function = [setting("functions", [suggestion.function])] if suggestion.named else []
     every = (*suggestion.proposals, *bystanders(suggestion))
-    return apart(
-        [
-            [setting("functions", [suggestion.function])] if suggestion.named else [],
-            [*sums, *chain],
-            default_lines(suggestion),
-            axes_lines(suggestion),
-            *(site_lines(proposal, suggestion) for proposal in every),
-        ]
-    )
+    tables = (site_lines(proposal, chains) for proposal in every)
+    blocks = (function, [*sums, *chain], default_lines(suggestion), axes_lines(suggestion))
+    return apart([*blocks, *tables])
 
 
 def default_lines(suggestion: Suggestion) -> list[Line]:
@@ -78,17 +72,12 @@ def default_lines(suggestion: Suggestion) -> list[Line]:
     chained = [offset for p in suggestion.proposals for offset in p.offsets if offset.chained]
     if not chained:
         return []
-    shares = (
-        "its share by the variances of their priors"
-        if suggestion.ran
-        else "an equal share, as the source doesn't tell how far each can go (--args does)"
-    )
-    others = any(offset.rivals for offset in chained)
-    starts = (
-        "1 makes up for all of what is before"
-        + (f"; where others can do so too it is {shares}" if others else "")
-        + ". MCMC keeps a coefficient where it starts, and SVI learns it from there."
-    )
+    starts = "1 makes up for all of what is before"
+    if any(offset.rivals for offset in chained):
+        untold = "an equal share, as the source doesn't tell how far each can go (--args does)"
+        shares = "its share by the variances of their priors" if suggestion.ran else untold
+        starts += f"; where others can do so too it is {shares}"
+    starts += ". MCMC keeps a coefficient where it starts, and SVI learns it from there."
     picked = [one.reasons["coefficient"] for one in suggestion.proposals if one.elementwise]
     numbers = "One number for each pair: one for each element is hardly better."
     if picked:
@@ -96,13 +85,9 @@ def default_lines(suggestion: Suggestion) -> list[Line]:
             "One number for each element, as some may have more observations than others: "
             f"they are picked by {listed(dict.fromkeys(picked), last='or')}."
         )
-    return [
-        Line("[defaults]"),
-        *commented(starts),
-        setting("init", 1.0),
-        *commented(numbers),
-        setting("coefficient", "elementwise" if picked else "shared"),
-    ]
+    kind = setting("coefficient", "elementwise" if picked else "shared")
+    said = [*commented(starts), setting("init", 1.0), *commented(numbers), kind]
+    return [Line("[defaults]"), *said]
 
 
 def axes_lines(suggestion: Suggestion) -> list[Line]:
@@ -124,53 +109,47 @@ def bystanders(suggestion: Suggestion) -> Iterator[Proposal]:
             yield Proposal(site, reasons=dict.fromkeys(chained, reasons.get(name, NOTHING)))
 
 
-def site_lines(proposal: Proposal, suggestion: Suggestion) -> list[Line]:
+def site_lines(proposal: Proposal, chains: Chains) -> list[Line]:
     """The tables of one site; nothing where the chain says it all."""
     said: list[Line] = []
     init = usual_init(proposal)
     if init != 1.0:
         said += commented(why_init(next(o for o in proposal.offsets if o.init == init)))
         said.append(setting("init", init))
-    scale: object = proposal.scale
-    if proposal.by:
-        scale = {"by": proposal.by, "power": proposal.power}
+    power = {"by": proposal.by, "power": proposal.power}
+    scale = power if proposal.by else proposal.scale
     for name, value in (("scale", scale), ("basis", proposal.basis)):
         if value:
             said += [*commented(proposal.reasons[name]), setting(name, value)]
     header = f"sites.{name_of(proposal.site.name, (), '')}"
-    pairs = list(offset_lines(proposal, suggestion))
-    return apart(
-        [
-            [Line(f"[{header}]"), *said] if said else [],
-            [Line(f"[{header}.offset]"), *pairs] if pairs else [],
-        ]
-    )
+    pairs = list(offset_lines(proposal, chains))
+    table = [Line(f"[{header}]"), *said] if said else []
+    return apart([table, [Line(f"[{header}.offset]"), *pairs] if pairs else []])
 
 
-def offset_lines(proposal: Proposal, suggestion: Suggestion) -> Iterator[Line]:
+def offset_lines(proposal: Proposal, chains: Chains) -> Iterator[Line]:
     """What the chain doesn't say: other signs, expressions, and pairs that it has too many."""
     name = proposal.site.name
     offered = {offset.parent for offset in proposal.offsets}
-    for chain in suggestion.chains:
-        for parent in chain[: chain.index(name)] if name in chain else ():
-            if parent not in offered:
-                yield from commented(f"not this one: {proposal.reasons.get(parent, NOTHING)}")
-                yield setting(parent, False, parent)
+    before = [parent for c in chains if name in c for parent in c[: c.index(name)]]
+    for parent in before:
+        if parent not in offered:
+            yield from commented(f"not this one: {proposal.reasons.get(parent, NOTHING)}")
+            yield setting(parent, False, parent)
     for offset in proposal.offsets:
         parent = offset.parent
-        if offset.chained and offset.init != usual_init(proposal):
+        if not offset.chained:
+            said = proposal.reasons.get("loc", "")
+            if offset.reason:
+                others = f"; {listed(offset.rivals)} can too" if offset.rivals else ""
+                makes_up = f"'{name}' makes up for '{parent}' by {offset.reason}{others}"
+                said = f"{offset.where}: {makes_up}"
+            value = {"value": offset.value} if offset.value else {}
+            yield from commented(said)
+            yield setting(offset.label or parent, {**value, "init": offset.init}, parent)
+        elif offset.init != usual_init(proposal):
             yield from commented(why_init(offset))
             yield setting(parent, {"init": offset.init}, parent)
-        if offset.chained:
-            continue
-        if offset.reason:
-            others = f"; {listed(offset.rivals)} can too" if offset.rivals else ""
-            makes_up = f"'{name}' makes up for '{parent}' by {offset.reason}{others}"
-            yield from commented(f"{offset.where}: {makes_up}")
-        elif "loc" in proposal.reasons:
-            yield from commented(proposal.reasons["loc"])
-        value = {"value": offset.value} if offset.value else {}
-        yield setting(offset.label or parent, {**value, "init": offset.init}, parent)
 
 
 def usual_init(proposal: Proposal) -> float:
@@ -198,54 +177,46 @@ def why_init(offset: Offset) -> str:
 
 def to_text(suggestion: Suggestion) -> str:
     """The whole file."""
-    about = f"'{suggestion.function}' of {suggestion.path}"
     alone = [Line("# Left as they are:")] if suggestion.alone else []
     for one in suggestion.alone:
         first, *rest = wrapped(f"{one.site} ({one.where}): {one.reason}", WIDTH - 6)
         alone += [Line(f"#   {first}"), *(Line(f"#     {part}") for part in rest)]
+    about = f"'{suggestion.function}' of {suggestion.path}"
+    head = commented(f"What 'reparam-rewrite suggest' proposes for {about}.")
     others = f"--function names another: {', '.join(suggestion.others)}."
-    lines = apart(
-        [
-            commented(f"What 'reparam-rewrite suggest' proposes for {about}."),
-            config_lines(suggestion),
-            alone,
-            commented(others) if suggestion.others else [],
-        ]
-    )
+    end = commented(others) if suggestion.others else []
+    lines = apart([head, config_lines(suggestion), alone, end])
     return "".join(f"{line.text}\n" for line in lines)
 
 
 def to_json(suggestion: Suggestion, text: str) -> str:
     """For programs; `text` is the config."""
+
+    def offset_entry(offset: Offset) -> dict[str, Any]:
+        why = {"value": offset.value or None, "reason": offset.reason or None}
+        return {"parent": offset.parent, "init": offset.init, **why}
+
+    def site_entry(one: Proposal) -> dict[str, Any]:
+        return {
+            "site": one.site.name,
+            "line": one.site.place.line,
+            "offsets": list(map(offset_entry, one.offsets)),
+            "scale": {"by": one.by, "power": one.power} if one.by else one.scale or None,
+            "basis": one.basis or None,
+            "coefficient": "elementwise" if one.elementwise else "shared",
+            "reasons": one.reasons,
+        }
+
+    sums = suggestion.sums
     found: dict[str, Any] = {
         "version": 1,
         "path": suggestion.path,
         "function": suggestion.function,
         "sums": [
-            {"observed": one.observed, "parameter": one.parameter, "sites": one.sites}
-            for one in suggestion.sums
+            {key: getattr(one, key) for key in ("observed", "parameter", "sites")} for one in sums
         ],
         "chains": suggestion.chains,
-        "sites": [
-            {
-                "site": one.site.name,
-                "line": one.site.place.line,
-                "offsets": [
-                    {
-                        "parent": offset.parent,
-                        "init": offset.init,
-                        "value": offset.value or None,
-                        "reason": offset.reason or None,
-                    }
-                    for offset in one.offsets
-                ],
-                "scale": {"by": one.by, "power": one.power} if one.by else one.scale or None,
-                "basis": one.basis or None,
-                "coefficient": "elementwise" if one.elementwise else "shared",
-                "reasons": one.reasons,
-            }
-            for one in suggestion.proposals
-        ],
+        "sites": list(map(site_entry, suggestion.proposals)),
         "left_alone": [{"site": one.site, "reason": one.reason} for one in suggestion.alone],
         "other_functions": suggestion.others,
         "config": text,
