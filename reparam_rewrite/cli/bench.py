@@ -106,18 +106,11 @@ def command(request: Request, screen: Screen) -> int:
         if not request.quiet:
             screen.account([text])
 
-    length = Options(
-        keys=request.keys,
-        draws=request.draws,
-        warmup=request.warmup,
-        chains=request.chains,
-        steps=request.steps,
-        limit=request.limit,
-    )
+    lengths = {name: getattr(request, name) for name in Options.__dataclass_fields__}
     bench = Bench(
         called(request.model, settings, request.args_given, request.function, "bench"),
         dict(zip(named(request.configs), settings, strict=True)),
-        length,
+        Options(**lengths),
         Kept(Path(request.kept)),
         request.pilot if request.fit else "",
         not request.no_rivals,
@@ -156,13 +149,12 @@ def refuse_paths(request: Request) -> None:
     if report is not None and find_spec("matplotlib") is None:
         hint = 'install it with pip install "reparam-rewrite[report]".'
         refused(None, "--report draws with matplotlib, which isn't installed", hint)
-    outputs = [request.kept, *([report] if report else [])]
+    outputs = [request.kept] if report is None else [request.kept, report]
     for path in outputs:
         for other in (request.model, *request.configs):
             refuse_same_file(other, path)
-    refuse_unwritable(request.kept)
-    if report is not None:
-        refuse_unwritable(report)
-        if os.path.realpath(report) == os.path.realpath(request.kept):
-            hint = "finished runs are kept in it: give --report another path."
-            refused(report, "--report and --state name one file", hint)
+    for path in outputs:
+        refuse_unwritable(path)
+    if len({os.path.realpath(path) for path in outputs}) < len(outputs):
+        hint = "finished runs are kept in it: give --report another path."
+        refused(report, "--report and --state name one file", hint)

@@ -13,7 +13,7 @@ import click
 from reparam_rewrite.cli.screen import Screen, discard, unwritable
 
 if TYPE_CHECKING:
-    from reparam_rewrite.cli.options import Bare
+    from reparam_rewrite.cli.options import Request
     from reparam_rewrite.messages import Diagnostic
 
 DONE, CHANGED, FAILED = 0, 1, 2
@@ -30,7 +30,7 @@ EXAMPLES = {
 }
 
 
-def told(error: Exception, request: Bare, screen: Screen, left: str) -> Sequence[Diagnostic]:
+def told(error: Exception, request: Request, screen: Screen, left: str) -> Sequence[Diagnostic]:
     """What to tell of an error; the traceback of one that isn't a refusal goes to the screen."""
     import traceback
 
@@ -80,7 +80,7 @@ class Program(click.Command):
 
     allow_extra_args = True  # so that `parse_args` sees them
 
-    def __init__(self, *, request: type[Bare], left: str, **settings: Any) -> None:
+    def __init__(self, *, request: type[Request], left: str, **settings: Any) -> None:
         super().__init__(**settings)
         self._request, self._left = request, left
 

@@ -103,16 +103,14 @@ def form(help: str, *forms: str) -> Any:
 
 
 def quiet(help: str) -> Any:
-    """The option --quiet."""
     return flag(help, "--quiet", "-q")
 
 
 def verbose(help: str) -> Any:
-    """The option --verbose."""
     return flag(help, "--verbose", "-v")
 
 
-class Bare:
+class Request:
     """What a command is asked for: the values of its options, as click gives them.
 
     Each command has a class of its own, whose fields are made by the functions above: they say
@@ -120,8 +118,13 @@ class Bare:
     """
 
     model: str | None = None
-    verbose: bool = False
-    color: str = "never"
+    form: str
+    quiet: bool
+    verbose: bool = verbose("Show the traceback of an error in the model's code.")
+    color: str = choice(
+        "When to use colour; auto does on a terminal, unless NO_COLOR is set.",
+        of=["auto", "always", "never"],
+    )
 
     def __init__(self, **given: Any) -> None:
         vars(self).update(given)
@@ -133,30 +136,14 @@ class Bare:
     @classmethod
     def params(cls) -> list[click.Parameter]:
         """What click reads of the words of a command, in the order of its help."""
-        fields = {
-            name: value
-            for kind in cls.__mro__
-            for name, value in vars(kind).items()
-            if getattr(cls, name) is value and isinstance(value, partial)
-        }
-        return [made(name) for name, made in fields.items()]
-
-
-class Request(Bare):
-    """The same, for all commands that say what they do."""
-
-    form: str
-    quiet: bool
-    verbose: bool = verbose("Show the traceback of an error in the model's code.")
-    color: str = choice(
-        "When to use colour; auto does on a terminal, unless NO_COLOR is set.",
-        of=["auto", "always", "never"],
-    )
+        names = dict.fromkeys(name for kind in cls.__mro__ for name in vars(kind))
+        fields = {name: getattr(cls, name) for name in names}
+        return [made(name) for name, made in fields.items() if isinstance(made, partial)]
 
 
 def command(
     name: str,
-    request: type[Bare],
+    request: type[Request],
     epilog: str,
     left: str = "nothing was written. ",
     cls: type[Program] = Program,

@@ -147,9 +147,6 @@ class Json(Lines):
 FORMS: dict[str, type[Lines]] = {"text": Lines, "json": Json, "github": GitHub}
 
 
-# -- lines ---------------------------------------------------------------------------------------
-
-
 def lines_of(report: Report, outcome: Outcome) -> Iterator[str]:
     """What is said of a target that nothing stands against."""
     request, output = report.request, outcome.target.output
@@ -233,9 +230,6 @@ def annotated(diagnostic: Diagnostic) -> str:
 def quoted(text: str, marks: str = "") -> str:
     """With what would end a workflow command, or a property of it, as its code."""
     return "".join(f"%{ord(c):02X}" if c in "%\r\n" + marks else c for c in text)
-
-
-# -- JSON ----------------------------------------------------------------------------------------
 
 
 #: What is told of a site.

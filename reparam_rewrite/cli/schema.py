@@ -20,9 +20,11 @@ Examples:
 FILES = {"config": "offsets.schema.json", "targets": "targets.schema.json"}
 
 
-class Request(options.Bare):
-    """What is asked for: the schema of configs or of targets."""
+class Request(options.Request):
+    """What is asked for: the schema of configs or of targets. It has no other options."""
 
+    verbose = False
+    color = "never"
     of: str = options.argument("[config|targets]", type=click.Choice(list(FILES)), default="config")
 
 

@@ -71,6 +71,7 @@ def command(request: Request, screen: Screen) -> int:
     and gradients must be as they were. Without GENERATED, it is what --config makes of MODEL; with
     both, GENERATED must also be what the config asks for.
     """
+    from reparam_rewrite.config.keys import VerifyRule
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.running.environment import prepare
     from reparam_rewrite.source.files import read_bytes
@@ -92,41 +93,36 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.verify import Options, verify
     from reparam_rewrite.verify.report import Subject, as_json, as_text
 
-    rule = config.verify if config else None
+    rule = (config.verify if config else None) or VerifyRule()
     functions = [account.function for account in rewritten.accounts] if rewritten else []
-    entry = Entry.of(document, request.function or (rule.function if rule else None), functions)
+    entry = Entry.of(document, request.function or rule.function, functions)
 
-    def arguments_of(given: str | None, by_config: str | None) -> Any:
+    def arguments_of(option: str | None, key: str | None) -> Any:
         """The arguments of an option, or those of the config, which are found from its folder."""
-        saying = None if by_config is None else (by_config, str(request.config))
-        return entry.arguments(given, saying)
+        return entry.arguments(option, None if key is None else (key, str(request.config)))
 
-    given = arguments_of(request.args_given, rule.args if rule else None)
+    given = arguments_of(request.args_given, rule.args)
     plain, (args, kwargs) = entry.bound(given)
     predict_args = None
-    if request.predict_args or (rule and rule.predict_args):
-        new = arguments_of(request.predict_args, rule.predict_args if rule else None)
+    if request.predict_args or rule.predict_args:
+        new = arguments_of(request.predict_args, rule.predict_args)
         predict_args = entry.bound(new)[1]
-    generated_now, path = None, f"<{model} with {request.config}>"
+    other: Any = None
+    expected, path = None, f"<{model} with {request.config}>"
     if rewritten is not None:
-        generated_now = entry.in_file(model, "generated model", given, rewritten.data, path)
-    other: Any = generated_now
+        other = entry.in_file(model, "generated model", given, rewritten.data, path)
     if generated is not None:
-        other, path = entry.in_file(generated, "generated file", given), generated
-    report = verify(
-        plain,
-        other,
-        args,
-        kwargs,
-        Options(
-            points=request.points,
-            seed=request.seed,
-            skip=request.skip,
-            expected=generated_now if generated is not None else None,
-            predict_args=predict_args,
-            other_offsets=of_expressions(config) if config else (),
-        ),
+        expected, path = other, generated
+        other = entry.in_file(generated, "generated file", given)
+    how = Options(
+        points=request.points,
+        seed=request.seed,
+        skip=request.skip,
+        expected=expected,
+        predict_args=predict_args,
+        other_offsets=of_expressions(config) if config else (),
     )
+    report = verify(plain, other, args, kwargs, how)
     status = CHANGED if report.different else FAILED if report.unchecked else DONE
     subject = Subject(plain=model, generated=path, function=entry.name)
     if request.form == "json":
