@@ -30,7 +30,7 @@ class Report(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        return any(outcome.refused or self.is_held(outcome) for outcome in self.outcomes)
+        return any(map(self.problems, self.outcomes))
 
     @property
     def status(self) -> int:
@@ -41,31 +41,23 @@ class Report(NamedTuple):
         tells = request.check or (request.fail_on_change and request.writes)
         return CHANGED if tells and any(outcome.stale for outcome in self.outcomes) else DONE
 
-    def is_held(self, outcome: Outcome) -> bool:
-        """Does something stand against writing the output, that wasn't waved through?"""
-        return self.request.writes and not self.request.force and outcome.obstacle is not None
+    def problems(self, outcome: Outcome) -> list[Diagnostic]:
+        """What there is to say against a target: also what an output is not overwritten for."""
+        from msgspec.structs import replace
+
+        if outcome.trace:
+            hint = please_report("nothing was written. ", self.request.loudness > 1)
+            return [replace(problem, hint=hint) for problem in outcome.refused]
+        held = outcome.obstacle if self.request.writes and not self.request.force else None
+        return [*outcome.refused, *([held] if held else [])]
 
     def status_of(self, outcome: Outcome) -> str:
         """What became of a target, in a word or two."""
-        if outcome.refused:
-            return "refused"
-        if self.is_held(outcome):
-            return "not overwritten"
+        if self.problems(outcome):
+            return "refused" if outcome.refused else "not overwritten"
         if outcome.target.output in self.written:
             return "written"
         return "would change" if outcome.stale else "up to date"
-
-    def problems(self, outcome: Outcome) -> list[Diagnostic]:
-        """What there is to say against a target."""
-        from msgspec.structs import replace
-
-        problems = list(outcome.refused)
-        if outcome.trace:
-            hint = please_report("nothing was written. ", self.request.loudness > 1)
-            problems = [replace(problem, hint=hint) for problem in problems]
-        if self.is_held(outcome) and outcome.obstacle is not None:
-            problems.append(outcome.obstacle)
-        return problems
 
 
 class Lines(Screen):
@@ -87,9 +79,10 @@ class Lines(Screen):
         for outcome in report.outcomes:
             if outcome.trace and request.loudness > 1:
                 self.note(outcome.trace)
-            for diagnostic in report.problems(outcome):
+            problems = report.problems(outcome)
+            for diagnostic in problems:
                 self.error(diagnostic)
-            if not outcome.refused and not report.is_held(outcome):
+            if not problems:
                 self.account(lines_of(report, outcome))
                 if request.check and outcome.stale:
                     self.show_stale(outcome)
