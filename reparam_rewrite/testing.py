@@ -37,11 +37,12 @@ def assert_equivalent(
 ) -> Report:
     """Assert that the generated model is the plain one with other coordinates for its latents.
 
-    All that ``reparam-rewrite verify`` checks, at `points` random points drawn by `seed`, to a
-    relative tolerance of `rtol`. `skip` are names of checks to leave out ("jit" is the slowest).
-    `coefficients`: the names that the generated model's new params must have, no others. `bases`:
-    the latent sampled for a site, such as {"theta": "theta_decentered"}, where that can't be told.
-    `base_name`: a template that the name of every other one must follow, such as "{}_base".
+    Both are called with `args` and `kwargs`, and must pass all that ``reparam-rewrite verify``
+    checks, at `points` random points drawn by `seed`, to a relative tolerance of `rtol`. `skip`
+    are names of checks to leave out ("jit" is the slowest). `coefficients` are the names that the
+    generated model's new params must have, and no others. `bases` tells the latent sampled for a
+    site where that can't be told, such as {"theta": "theta_decentered"}, and `base_name` is a
+    template that the name of every other one must follow, such as "{}_base".
 
     Returns the report. Raises AssertionError with what is different or could not be told, by site
     and with figures; whatever the plain model raises is a `Refusal` with its place.
@@ -64,12 +65,11 @@ def assert_equivalent(
 def difference(report: Report) -> str:
     """What is wrong, as the message of a failed assertion: log densities last, and by site."""
     wrong = [*report.different, *report.unchecked]
-    others = [line.message for line in wrong if not line.density]
+    said = [line.message for line in wrong if not line.density]
     by_site = [f"  {line.site}: {line.message}" for line in wrong if line.density == "site"]
-    total = [line.message for line in wrong if line.density == "model"]
+    total = [line.message for line in wrong if line.density == "model"][:1]
     if by_site:
-        head = total[0] if total else "log densities differ"
-        others.append("\n".join([f"{head}; by site:", *by_site]))
-    elif total:
-        others.append(total[0])
-    return "\n".join(others)
+        total = [
+            "\n".join([f"{total[0] if total else 'log densities differ'}; by site:", *by_site])
+        ]
+    return "\n".join([*said, *total])

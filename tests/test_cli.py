@@ -475,6 +475,12 @@ def test_diff_on_a_terminal_is_coloured(folder: Path) -> None:
     assert all(f"{ESCAPE}{code}" in shown for code in starts.values())
 
 
+def test_an_empty_diff_has_no_colour_and_no_line(folder: Path) -> None:
+    (folder / "empty.toml").write_text("chain = []\n")
+    words = ("model.py", "--config", "empty.toml", "--diff", "-q", "--color=always")
+    assert run(folder, *words) == Ran(0, b"", "")
+
+
 def test_model_on_a_terminal_is_not_coloured(folder: Path, generated: bytes) -> None:
     assert on_a_terminal(folder, *ARGUMENTS) == (0, generated.decode() + ACCOUNT)
 

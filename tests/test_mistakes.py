@@ -93,6 +93,14 @@ OPTIONS = [
         """,
     ),
     Mistake(
+        "config of another name without its option",
+        line="reparam-rewrite model.py sites.toml",
+        says="""
+            got unexpected extra argument (sites.toml)
+            hint: a config has an option before its name: --config sites.toml
+        """,
+    ),
+    Mistake(
         "command that isn't needed",
         line="reparam-rewrite rewrite model.py -c offsets.toml",
         says="""

@@ -226,7 +226,6 @@ SEARCHING = {name for name in (*dir(str), *dir(re)) if not name.startswith("_")}
 
 #: Where others' sentences are taken apart, as they have no other form.
 OTHERS_WORDS = {
-    "cli/exit.py": "what click says of an argument too many names it in words alone",
     "config/reading.py": "what tomllib says ends in the line and the column",
     "emit/parsing.py": "what LibCST says has the cause in one of its lines",
     "source/notebook.py": "what nbformat says goes on with the schema",
