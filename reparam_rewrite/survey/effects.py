@@ -111,40 +111,28 @@ SEVERAL = words("array_split broadcast_arrays dsplit hsplit meshgrid split vspli
 SHARING = words("from_dlpack reshape")
 
 #: NumPy's functions that write into an array which they are given as this argument, by position.
-OUT: dict[str, int] = {
-    **dict.fromkeys(
-        words(
-            """abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan
-            atanh bitwise_count bitwise_invert bitwise_not cbrt ceil conj conjugate cos cosh deg2rad
-            degrees exp exp2 expm1 fabs fix floor frexp invert isfinite isinf isnan isnat isneginf
-            isposinf log log10 log1p log2 logical_not modf nan_to_num negative positive rad2deg
-            radians reciprocal rint sign signbit sin sinh spacing sqrt square tan tanh trunc"""
-        ),
-        1,
-    ),
-    **dict.fromkeys(
-        words(
-            """add all amax amin any arctan2 argmax argmin around atan2 bitwise_and
-            bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor choose concat concatenate
-            copysign divide divmod dot equal float_power floor_divide fmax fmin fmod gcd greater
-            greater_equal heaviside hypot lcm ldexp left_shift less less_equal logaddexp logaddexp2
-            logical_and logical_or logical_xor matmul matvec max maximum median min minimum mod
-            multiply nanargmax nanargmin nanmax nanmedian nanmin nextafter not_equal outer pow power
-            ptp remainder right_shift round stack subtract true_divide vecdot vecmat"""
-        ),
-        2,
-    ),
-    **dict.fromkeys(
-        words(
-            """clip compress cumprod cumsum mean nancumprod nancumsum nanmean nanpercentile nanprod
-            nanquantile nanstd nansum nanvar percentile prod quantile std sum take var"""
-        ),
-        3,
-    ),
-    "is_busday": 4,
-    "busday_count": 5,
-    "trace": 5,
-    "busday_offset": 6,
+OUT = {
+    name: position
+    for position, names in {
+        1: """abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan
+        atanh bitwise_count bitwise_invert bitwise_not cbrt ceil conj conjugate cos cosh deg2rad
+        degrees exp exp2 expm1 fabs fix floor frexp invert isfinite isinf isnan isnat isneginf
+        isposinf log log10 log1p log2 logical_not modf nan_to_num negative positive rad2deg radians
+        reciprocal rint sign signbit sin sinh spacing sqrt square tan tanh trunc""",
+        2: """add all amax amin any arctan2 argmax argmin around atan2 bitwise_and
+        bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor choose concat concatenate
+        copysign divide divmod dot equal float_power floor_divide fmax fmin fmod gcd greater
+        greater_equal heaviside hypot lcm ldexp left_shift less less_equal logaddexp logaddexp2
+        logical_and logical_or logical_xor matmul matvec max maximum median min minimum mod multiply
+        nanargmax nanargmin nanmax nanmedian nanmin nextafter not_equal outer pow power ptp
+        remainder right_shift round stack subtract true_divide vecdot vecmat""",
+        3: """clip compress cumprod cumsum mean nancumprod nancumsum nanmean nanpercentile nanprod
+        nanquantile nanstd nansum nanvar percentile prod quantile std sum take var""",
+        4: "is_busday",
+        5: "busday_count trace",
+        6: "busday_offset",
+    }.items()
+    for name in names.split()
 }
 
 #: The same of SciPy's special functions, of which most take one array.
@@ -161,30 +149,36 @@ QUIET_BUILTINS = words(
 ITERATING = words(
     "all any dict enumerate filter frozenset list map max min reversed set sorted sum tuple zip"
 )
-CALLING = words("filter map max min sorted")
-MUTATING_BUILTINS = words("delattr exec next setattr")
+
+
+def effects(prefix: str, **flags: frozenset[str]) -> dict[str, Effect]:
+    """The effects of functions, of which those that are named under a flag have that one."""
+    return {
+        prefix + name: Effect(**{flag: name in names for flag, names in flags.items()})
+        for name in frozenset().union(*flags.values())
+    }
+
 
 PRIMITIVES = words("deterministic factor get_mask param prng_key sample subsample")
 
 #: Functions whose effect isn't that of their module.
 FUNCTIONS: dict[str, Effect] = {
-    **{
-        f"builtins.{name}": Effect(
-            quiet=name in PURE_BUILTINS | QUIET_BUILTINS,
-            computes=name in (PURE_BUILTINS | QUIET_BUILTINS) - {"print"},
-            pure=name in PURE_BUILTINS,
-            mutates=name in MUTATING_BUILTINS,
-            calls=name in CALLING,
-            iterates=name in ITERATING,
-        )
-        for name in PURE_BUILTINS | QUIET_BUILTINS | ITERATING | CALLING | MUTATING_BUILTINS
-    },
-    **{
-        f"numpyro.{name}": Effect(
-            quiet=True, calls=False, returns=False, immutable=name in ("param", "sample")
-        )
-        for name in PRIMITIVES
-    },
+    **effects(
+        "builtins.",
+        quiet=PURE_BUILTINS | QUIET_BUILTINS,
+        computes=PURE_BUILTINS | QUIET_BUILTINS - {"print"},
+        pure=PURE_BUILTINS,
+        mutates=words("delattr exec next setattr"),
+        calls=words("filter map max min sorted"),
+        iterates=ITERATING,
+    ),
+    **effects(
+        "numpyro.",
+        quiet=PRIMITIVES,
+        calls=frozenset(),
+        returns=frozenset(),
+        immutable=words("param sample"),
+    ),
     **{f"numpy.{name}": replace(COMPUTES, iterates=True) for name in ("fromiter", "sum")},
 }
 
@@ -205,17 +199,15 @@ MUTATING_METHODS = words(
 )
 
 #: Methods of arrays, distributions, texts and containers.
-METHODS: dict[str, Effect] = {
-    name: Effect(
-        quiet=name in PURE_METHODS | QUIET_METHODS,
-        computes=name in PURE_METHODS | QUIET_METHODS,
-        pure=name in PURE_METHODS,
-        mutates=name in MUTATING_METHODS,
-        iterates=name == "join",
-        strict=name in STRICT_METHODS,
-    )
-    for name in PURE_METHODS | QUIET_METHODS | STRICT_METHODS | MUTATING_METHODS
-}
+METHODS = effects(
+    "",
+    quiet=PURE_METHODS | QUIET_METHODS,
+    computes=PURE_METHODS | QUIET_METHODS,
+    pure=PURE_METHODS,
+    mutates=MUTATING_METHODS,
+    iterates=words("join"),
+    strict=STRICT_METHODS,
+)
 
 
 @lru_cache(4096)
@@ -275,13 +267,8 @@ def told_otherwise(call: ast.Call, module: str, name: str, effect: Effect) -> Ef
         return effect if given.isdisjoint(("key", "file")) else ANYTHING
     if None in given:
         return ANYTHING
-    if module == "scipy.special":
-        position: int | None = OUT_OF_SPECIAL.get(name, 1)
-    else:
-        position = OUT.get(name)
-    if position is None or count <= position:
-        return effect
-    return MUTATES
+    position = OUT_OF_SPECIAL.get(name, 1) if module == "scipy.special" else OUT.get(name, count)
+    return MUTATES if count > position else effect
 
 
 class FileFacts(Struct, frozen=True):

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from reparam_rewrite.survey.callgraph import reached
 from reparam_rewrite.survey.calls import is_integer
 from reparam_rewrite.survey.effects import (
     ANYTHING,
@@ -24,8 +25,8 @@ from reparam_rewrite.survey.effects import (
     words,
 )
 from reparam_rewrite.survey.index import Index, Scoped, dotted_name
-from reparam_rewrite.survey.nodes import kinds, parts_of, walk
-from reparam_rewrite.survey.scopes import Scope
+from reparam_rewrite.survey.nodes import kinds, parts_of, root_of, walk
+from reparam_rewrite.survey.scopes import Scope, is_read
 from reparam_rewrite.survey.values import Use
 
 #: What may mean something else, or do something, when it is written a second time.
@@ -43,38 +44,27 @@ PACKAGES = ("jax.", "math.", "numpy.", "numpyro.", "scipy.")
 def reads_of(scope: Scope, node: ast.AST, *, whole: bool = True) -> frozenset[Use]:
     """The names that an expression reads, under their present bindings.
 
-    Not `whole`: what it reads are numbers and texts, which nothing changes in place, but for what
-    has them: the ``x`` of ``len(x)``.
+    Those of the functions that it calls aren't among them. Not `whole`: what it reads are numbers
+    and texts, which nothing changes in place, but for what has them: the ``x`` of ``len(x)``.
     """
     found = set()
-    for name, alone in names_in(node):
-        binding = scope.binding(name.id)
-        fixed = (alone and not whole) or (binding is not None and binding.fixed)
-        era = None if fixed else scope.era
-        if binding is not None:
-            found.add(Use(name.id, binding.version, era))
-        elif era is not None and not is_known(scope, name) and not scope.is_constant(name.id):
-            found.add(Use(name.id, 0, era))
-    return frozenset(found)
-
-
-def names_in(node: ast.AST) -> list[tuple[ast.Name, bool]]:
-    """The names that an expression reads, and whether it reads nothing but their own values.
-
-    Those of the functions that it calls aren't among them.
-    """
-    found: list[tuple[ast.Name, bool]] = []
-    stack: list[tuple[ast.AST, bool]] = [(node, True)]
+    stack: list[tuple[ast.AST, bool]] = [(node, not whole)]
     while stack:
         part, alone = stack.pop()
         if isinstance(part, ast.Name):
-            found.append((part, alone))
+            binding = scope.binding(part.id)
+            era = None if alone or (binding is not None and binding.fixed) else scope.era
+            if binding is not None:
+                found.add(Use(part.id, binding.version, era))
+            elif era is not None and not is_known(scope, part) and not scope.is_constant(part.id):
+                found.add(Use(part.id, 0, era))
+            continue
         inner = parts_of(part)
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
             inner = inner[1:]
         alone = alone and not isinstance(part, (ast.Attribute, ast.Call, ast.Subscript))
         stack += [(inside, alone) for inside in inner]
-    return found
+    return frozenset(found)
 
 
 def is_repeatable(scope: Scope, node: ast.AST) -> bool:
@@ -82,23 +72,22 @@ def is_repeatable(scope: Scope, node: ast.AST) -> bool:
 
     As far as the file shows: see `only_computes` for where an object from elsewhere may do more.
     """
-    called = {part.func for part in walk(node) if isinstance(part, ast.Call)}
-    for part in walk(node):
-        if type(part) in UNREPEATABLE:
-            return False
-        if isinstance(part, ast.Name) and scope.is_unstable(part.id):
-            return False
-        if isinstance(part, ast.Call) and not is_pure_call(scope, part):
-            return False
-        if (
-            isinstance(part, ast.Attribute)
-            and part.attr in scope.facts.impure
-            and part not in called
-            and not is_array(scope, part.value)
-        ):
-            return False  # a property
-        if scope.facts.hooked and isinstance(part, ast.Name) and not is_plain(scope, part):
-            return False
+    parts = walk(node)
+    if not UNREPEATABLE.isdisjoint(map(type, parts)):
+        return False
+    called = {part.func for part in parts if isinstance(part, ast.Call)}
+    for part in parts:
+        match part:
+            case ast.Name(id=name):
+                hooked = scope.facts.hooked and not is_plain(scope, part)
+                if hooked or scope.is_unstable(name):
+                    return False
+            case ast.Attribute(attr=name, value=held):
+                property_ = name in scope.facts.impure and part not in called
+                if property_ and not is_array(scope, held):
+                    return False
+            case ast.Call() if not is_pure_call(scope, part):
+                return False
     return True
 
 
@@ -109,11 +98,9 @@ def only_computes(scope: Scope, node: ast.AST) -> bool:
     for an array or a plain container.
     """
     for part in walk(node):
-        if isinstance(part, ast.Attribute):
-            asked = part.attr not in OF_ARRAYS and not is_known(scope, part)
-        else:
-            asked = isinstance(part, ast.Subscript)
-        if asked and is_opaque(scope, part):
+        if not isinstance(part, (ast.Attribute, ast.Subscript)):
+            continue
+        if is_opaque(scope, part) and not is_known(scope, part):
             return False
     return is_repeatable(scope, node)
 
@@ -130,9 +117,7 @@ def is_opaque(scope: Scope, node: ast.AST) -> bool:
     if node.id in ("self", "cls"):
         return attribute not in scope.facts.fields | scope.facts.own
     binding = scope.binding(node.id)
-    if binding is not None:
-        return binding.opaque
-    return not scope.is_constant(node.id)
+    return binding.opaque if binding is not None else not scope.is_constant(node.id)
 
 
 def is_known(scope: Scope, node: ast.expr) -> bool:
@@ -160,16 +145,15 @@ def effect_in(scope: Scope, call: ast.Call) -> Effect:
     """What a call does beside giving a value, where it stands."""
     function = call.func
     dotted = scope.resolve(function)
-    if dotted is None:
-        if isinstance(function, ast.Name):
-            if not scope.is_builtin(function.id):
-                return ANYTHING
-            dotted = f"builtins.{function.id}"
-        elif isinstance(function, ast.Attribute) and function.attr in scope.facts.own:
-            held = function.value
-            computed = isinstance(held, ast.Call) and effect_in(scope, held).pure
-            if not computed and not is_array(scope, held):
-                return ANYTHING  # it may be the file's own method
+    if dotted is None and isinstance(function, ast.Name):
+        if not scope.is_builtin(function.id):
+            return ANYTHING
+        dotted = f"builtins.{function.id}"
+    if dotted is None and isinstance(function, ast.Attribute):
+        held = function.value
+        computed = isinstance(held, ast.Call) and effect_in(scope, held).pure
+        if function.attr in scope.facts.own and not (computed or is_array(scope, held)):
+            return ANYTHING  # it may be the file's own method
     return effect_of_call(call, dotted)
 
 
@@ -178,15 +162,11 @@ def is_pure_call(scope: Scope, call: ast.Call) -> bool:
     if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
         return call.func.attr == "format"
     effect = effect_in(scope, call)
-    return effect.pure and not (
-        effect.iterates and scope.facts.lazy and any(is_unsure(scope, part) for part in call.args)
-    )
-
-
-def is_unsure(scope: Scope, node: ast.expr) -> bool:
-    """Is it a name for an object that isn't known, perhaps a generator, which is spent by use?"""
-    binding = scope.binding(node.id) if isinstance(node, ast.Name) else None
-    return binding is not None and binding.opaque
+    if effect.iterates and scope.facts.lazy:  # of a generator, which is spent by use
+        names = (scope.binding(part.id) for part in call.args if isinstance(part, ast.Name))
+        if any(binding is not None and binding.opaque for binding in names):
+            return False
+    return effect.pure
 
 
 def touched_by(scope: Scope, call: ast.Call) -> set[str]:
@@ -194,25 +174,18 @@ def touched_by(scope: Scope, call: ast.Call) -> set[str]:
 
     ``xs.append(x)``, ``self.shrink()``, ``update(d)``
     """
-    if effect_in(scope, call).quiet:
-        return set()
     dotted = scope.resolve(call.func)
-    if dotted is not None and dotted.startswith("numpyro."):
+    if effect_in(scope, call).quiet or (dotted is not None and dotted.startswith("numpyro.")):
         return set()
     parts = [*call.args, *(keyword.value for keyword in call.keywords)]
     if isinstance(call.func, ast.Attribute) and dotted is None:
         parts.append(call.func.value)
-    found = set()
-    for part in parts:
-        while isinstance(part, (ast.Attribute, ast.Subscript, ast.Starred)):
-            part = part.value
-        if isinstance(part, ast.Name):
-            found.add(part.id)
-    return found
+    starred = (part.value if isinstance(part, ast.Starred) else part for part in parts)
+    return {root.id for root in map(root_of, starred) if isinstance(root, ast.Name)}
 
 
 #: Methods that run without a call but say nothing of what an operator does.
-NO_OPERATORS = frozenset(["__call__", "__enter__", "__exit__", "__repr__", "__str__", "__hash__"])
+NO_OPERATORS = words("__call__ __enter__ __exit__ __repr__ __str__ __hash__")
 
 OPERATIONS = kinds("BinOp Compare Subscript UnaryOp")
 
@@ -235,29 +208,23 @@ def acts(scope: Scope, part: ast.AST) -> bool:
             runs = effect.iterates and facts.lazy and any(may_run(scope, v) for v in part.args)
             return runs or not effect.quiet
         case ast.Attribute(attr=attr, ctx=ast.Load()):
-            hooks = facts.hooks
-            return bool(hooks) and not hooks.isdisjoint((attr, "__getattr__", "__getattribute__"))
+            return not facts.hooks.isdisjoint((attr, "__getattr__", "__getattribute__"))
         case ast.Attribute() | ast.Subscript(ctx=ast.Store() | ast.Del()):
             return True
         case ast.AugAssign(target=ast.Name(id=name)):
             binding = scope.binding(name)
             return binding is None or not binding.fixed
-    if facts.lazy:
-        match part:
-            case (
-                ast.For(iter=given)
-                | ast.comprehension(iter=given)
-                | ast.Starred(value=given)
-                | ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given])
-                | ast.Assign(targets=[ast.Tuple() | ast.List()], value=given)
-            ):
-                return may_run(scope, given)
-    return kind in PAUSES or (kind in OPERATIONS and has_operators(facts.hooks))
-
-
-def has_operators(hooks: frozenset[str]) -> bool:
-    """Has the file a class whose operators may do anything?"""
-    return any(name.startswith("__") and name not in NO_OPERATORS for name in hooks)
+        case (
+            ast.For(iter=given)
+            | ast.comprehension(iter=given)
+            | ast.Starred(value=given)
+            | ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given])
+            | ast.Assign(targets=[ast.Tuple() | ast.List()], value=given)
+        ) if facts.lazy:
+            return may_run(scope, given)
+    if kind in OPERATIONS:
+        return any(name.startswith("__") for name in facts.hooks - NO_OPERATORS)
+    return kind in PAUSES
 
 
 def may_run(scope: Scope, given: ast.expr) -> bool:
@@ -274,33 +241,33 @@ def is_fixed(scope: Scope, node: ast.expr) -> bool:
         case ast.Name(id=name):
             binding = scope.binding(name)
             return binding.fixed if binding is not None else scope.is_constant(name)
-        case ast.BinOp(left=left, right=right):
-            return is_fixed(scope, left) and is_fixed(scope, right)
-        case ast.UnaryOp(operand=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
-            return is_fixed(scope, value)
-        case ast.Attribute(attr="T", value=value):
-            return is_fixed(scope, value)
-        case ast.Subscript(value=ast.Attribute(attr="shape")):
-            return is_integer(node.slice)
-        case ast.Subscript(value=value):
-            return is_fixed(scope, value)
-        case ast.IfExp(body=body, orelse=orelse):
-            return is_fixed(scope, body) and is_fixed(scope, orelse)
+        case ast.BinOp(left=one, right=other) | ast.IfExp(body=one, orelse=other):
+            return is_fixed(scope, one) and is_fixed(scope, other)
         case ast.Tuple(elts=parts):
             return all(is_fixed(scope, part) for part in parts)
+        case ast.Subscript(value=ast.Attribute(attr="shape")):
+            return is_integer(node.slice)
+        case (
+            ast.UnaryOp(operand=value)
+            | ast.Starred(value=value)
+            | ast.NamedExpr(value=value)
+            | ast.Attribute(attr="T", value=value)
+            | ast.Subscript(value=value)
+        ):
+            return is_fixed(scope, value)
         case ast.Call(func=ast.Name(id="float" | "int" | "len" as name)):
             return scope.binding(name) is None and scope.resolve(node.func) is None
-        case ast.Call(func=function):
+        case ast.Call(func=function, args=given):
             dotted = scope.resolve(function)
             if dotted == "numpyro.deterministic":
-                return len(node.args) == 2 and is_fixed(scope, node.args[1])
+                return len(given) == 2 and is_fixed(scope, given[1])
+            if dotted == "jax.numpy.reshape" and given:  # of NumPy's arrays it gives views
+                return is_fixed(scope, given[0])
             if dotted is not None:
-                if dotted == "jax.numpy.reshape" and node.args:  # of NumPy's arrays it gives views
-                    return is_fixed(scope, node.args[0])
                 return effect_of(dotted).immutable
             if not isinstance(function, ast.Attribute) or function.attr == "tolist":
                 return False
-            reduces = function.attr in REDUCTIONS and not node.args and not node.keywords
+            reduces = function.attr in REDUCTIONS and not given and not node.keywords
             return reduces or is_fixed(scope, function.value)
     return scope.resolve(node) is not None
 
@@ -337,12 +304,9 @@ def read_again(node: ast.expr) -> set[str]:
     """The names that an expression binds and reads elsewhere: not of ``dist.Normal(m := -m, 1)``"""
     found = set()
     for binding in bindings_in(node):
-        within = set(walk(binding))
-        found |= {
-            part.id
-            for part in walk(node)
-            if isinstance(part, ast.Name) and part.id == binding.target.id and part not in within
-        }
+        others = set(walk(node)).difference(walk(binding))
+        names = {part.id for part in others if isinstance(part, ast.Name)}
+        found |= names & {binding.target.id}
     return found
 
 
@@ -356,17 +320,18 @@ SHOWN = words(
 
 def facts_of(index: Index) -> FileFacts:
     """What the functions and classes of a file may do, wherever they are called."""
-    given = frozenset(dir(builtins))
     patched = index.starred or "builtins" in index.aliases.values()
     patched = patched or not index.identifiers.isdisjoint(("__builtins__", "globals"))
-    kept = frozenset() if patched else given - index.module_names - index.globals
+    given = frozenset() if patched else frozenset(dir(builtins))
+    kept = given - index.module_names - index.globals
+    readers: dict[str, set[str]] = {}  # by a name or an attribute, the functions that read it
+    for scoped in index.functions:
+        for part in scoped.parts:
+            if isinstance(part, (ast.Attribute, ast.Name)):
+                name = part.attr if isinstance(part, ast.Attribute) else part.id
+                readers.setdefault(name, set()).add(scoped.node.name)
     impure = {s.node.name for s in index.functions if not only_computes_in(index, kept, s)}
-    while more := {
-        scoped.node.name
-        for scoped in index.functions
-        if scoped.node.name not in impure and not impure.isdisjoint(mentioned(scoped))
-    }:
-        impure |= more
+    impure = reached(readers, impure)
     special = {name for name in impure if name.startswith("__") and name.endswith("__")}
     declared = {
         part.target.id
@@ -385,34 +350,22 @@ def facts_of(index: Index) -> FileFacts:
     )
 
 
-def mentioned(scoped: Scoped) -> Iterator[str]:
-    """The names and attributes that a function reads."""
-    for part in scoped.parts:
-        if isinstance(part, ast.Attribute):
-            yield part.attr
-        elif isinstance(part, ast.Name):
-            yield part.id
-
-
 def only_computes_in(index: Index, kept: frozenset[str], scoped: Scoped) -> bool:
     """Does a function, but for the file's own functions in it, nothing but compute?"""
     for part in scoped.parts:
-        if isinstance(part, (ast.Global, ast.Nonlocal, ast.Await, ast.Yield, ast.YieldFrom)):
-            return False
-        if isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(part.ctx, ast.Load):
-            return False
-        if isinstance(part, ast.Call) and not is_computation(index, kept, part):
-            return False
+        match part:
+            case ast.Global() | ast.Nonlocal() | ast.Await() | ast.Yield() | ast.YieldFrom():
+                return False
+            case ast.Attribute() | ast.Subscript():
+                if not is_read(part):
+                    return False
+            case ast.Call(func=called):
+                dotted = dotted_name(index.aliases, called)
+                last = getattr(called, "attr", None) or getattr(called, "id", "")
+                if dotted is None and last in index.by_last:
+                    continue  # it is looked through itself
+                if dotted is None and isinstance(called, ast.Name):
+                    dotted = f"builtins.{last}" if last in kept else f".{last}"
+                if not effect_of_call(part, dotted).computes:
+                    return False
     return True
-
-
-def is_computation(index: Index, kept: frozenset[str], call: ast.Call) -> bool:
-    """Does a call compute, and nothing else? A function of the file is looked through itself."""
-    called = call.func
-    dotted = dotted_name(index.aliases, called)
-    last = getattr(called, "attr", None) or getattr(called, "id", "")
-    if dotted is None and last in index.by_last:
-        return True
-    if dotted is None and isinstance(called, ast.Name):
-        dotted = f"builtins.{last}" if last in kept else f".{last}"
-    return effect_of_call(call, dotted).computes

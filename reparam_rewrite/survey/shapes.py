@@ -7,11 +7,12 @@ plan then asks at run time for what doesn't show.
 from __future__ import annotations
 
 import ast
+from functools import reduce
 
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import is_integer
-from reparam_rewrite.survey.effects import ARRAY_MODULES, REDUCTIONS, words
+from reparam_rewrite.survey.effects import ARRAY_MODULES, FILLING, REDUCTIONS, words
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape, closed
@@ -25,8 +26,8 @@ ELEMENTWISE = words(
     subtract tan tanh where xlog1py xlogy"""
 )
 
-#: Functions whose first argument is the shape of the result.
-SHAPED = frozenset(["zeros", "ones", "full", "empty"])
+#: What nothing is known of.
+OPEN: Shape = (REST,)
 
 
 def unified(left: Axis, right: Axis) -> Axis | None:
@@ -48,18 +49,17 @@ def unified(left: Axis, right: Axis) -> Axis | None:
 
 
 def opened(shape: Shape | None) -> Shape:
-    return (REST,) if shape is None else shape
+    return OPEN if shape is None else shape
 
 
 def broadcast(*shapes: Shape | None) -> Shape | None:
+    """The shape that these are broadcast to; None if one isn't known, or if they may not fit."""
     return closed(broadcast_open(*map(opened, shapes)))
 
 
 def broadcast_open(*shapes: Shape) -> Shape:
-    result: Shape = ()
-    for shape in shapes:
-        result = both(result, shape)
-    return result
+    """What is sure of the shape that these are broadcast to, each perhaps open."""
+    return reduce(both, shapes, ())
 
 
 def both(left: Shape, right: Shape) -> Shape:
@@ -103,26 +103,24 @@ def axis_of(scope: Scope, size: ast.expr, text: str, plate: str | None = None) -
 
 def shape_argument(scope: Scope, node: ast.expr) -> Shape:
     """The axes that a shape expression asks for: ``n``, ``(n, 2)``, ``[n]``, ``batch + (n,)``."""
-    if isinstance(node, (ast.Tuple, ast.List)):
-        starred = [at for at, size in enumerate(node.elts) if isinstance(size, ast.Starred)]
-        shown = node.elts[starred[-1] + 1 :] if starred else node.elts
-        axes = tuple(axis_of(scope, size, ast.unparse(size)) for size in shown)
-        if starred == [0] and isinstance(node.elts[0], ast.Starred):
-            return (rest_of(scope, node.elts[0].value), *axes)
-        return (REST, *axes) if starred else axes
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        right = shape_argument(scope, node.right)
-        if isinstance(node.right, (ast.Tuple, ast.List)) and closed(right) is not None:
-            plain = isinstance(node.left, (ast.Name, ast.Attribute))
-            left = (rest_of(scope, node.left),) if plain else shape_argument(scope, node.left)
-            return (*left, *right)
-        return (REST,)
-    if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return (axis_of(scope, node, str(node.value)),)
-    if is_length(scope, node):
-        return (axis_of(scope, node, ast.unparse(node)),)
+    match node:
+        case ast.Tuple(elts=sizes) | ast.List(elts=sizes):
+            starred = [at for at, size in enumerate(sizes) if isinstance(size, ast.Starred)]
+            shown = sizes[starred[-1] + 1 :] if starred else sizes
+            axes = tuple(axis_of(scope, size, ast.unparse(size)) for size in shown)
+            if starred == [0] and isinstance(sizes[0], ast.Starred):
+                return (rest_of(scope, sizes[0].value), *axes)
+            return (REST, *axes) if starred else axes
+        case ast.BinOp(left=first, op=ast.Add(), right=(ast.Tuple() | ast.List()) as last):
+            right = shape_argument(scope, last)
+            if closed(right) is None:
+                return OPEN
+            plain = isinstance(first, (ast.Name, ast.Attribute))
+            return (*([rest_of(scope, first)] if plain else shape_argument(scope, first)), *right)
+        case ast.Constant(value=int()):
+            return (axis_of(scope, node, str(node.value)),)
     # A bare name may be a number or a tuple: it isn't told.
-    return (REST,)
+    return (axis_of(scope, node, ast.unparse(node)),) if is_length(scope, node) else OPEN
 
 
 def rest_of(scope: Scope, node: ast.expr) -> Axis:
@@ -155,41 +153,31 @@ def seen_of(scope: Scope, node: ast.expr) -> Shape:
     match node:
         case ast.Name(id=name):
             binding = scope.binding(name)
-            return binding.seen if binding is not None else opened(constant(scope, name))
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
-            return seen_of(scope, operand)
-        case ast.BinOp(op=ast.MatMult()):
-            return (REST,)
-        case ast.BinOp(left=left, right=right):
-            return broadcast_open(seen_of(scope, left), seen_of(scope, right))
-        case ast.Call():
-            return seen_of_call(scope, node)
-        case ast.NamedExpr(value=value):
-            return seen_of(scope, value)
-        case ast.IfExp(body=body, orelse=orelse):
-            first, second = seen_of(scope, body), seen_of(scope, orelse)
-            return first if first == second else (REST,)
-    return opened(shape_of_other(scope, node))
-
-
-def constant(scope: Scope, name: str) -> Shape | None:
-    return () if scope.is_constant(name) else None
-
-
-def shape_of_other(scope: Scope, node: ast.expr) -> Shape | None:
-    match node:
+            if binding is not None:
+                return binding.seen
+            return () if scope.is_constant(name) else OPEN
         case ast.Constant(value=bool() | int() | float() | complex()):
             return ()
+        case ast.BinOp(op=ast.MatMult()):
+            return OPEN
+        case ast.BinOp(left=left, right=right):
+            return both(seen_of(scope, left), seen_of(scope, right))
+        case ast.Call():
+            return seen_of_call(scope, node)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=inner) | ast.NamedExpr(value=inner):
+            return seen_of(scope, inner)
+        case ast.IfExp(body=body, orelse=orelse):
+            first, second = seen_of(scope, body), seen_of(scope, orelse)
+            return first if first == second else OPEN
         case ast.Subscript():
-            return shape_of_subscript(scope, node)
-        case ast.Attribute(attr="pi" | "e" | "inf" | "nan"):
-            dotted = scope.resolve(node)
-            known = dotted is not None and dotted.startswith(("jax.numpy.", "numpy.", "math."))
-            return () if known else None
+            return opened(shape_of_subscript(scope, node))
         case ast.Attribute(value=value, attr="T"):
             shape = shape_of(scope, value)
-            return None if shape is None else shape[::-1]
-    return None
+            return OPEN if shape is None else shape[::-1]
+        case ast.Attribute(attr="pi" | "e" | "inf" | "nan"):
+            if (scope.resolve(node) or "").startswith(("jax.numpy.", "numpy.", "math.")):
+                return ()
+    return OPEN
 
 
 def shape_of_subscript(scope: Scope, node: ast.Subscript) -> Shape | None:
@@ -197,42 +185,36 @@ def shape_of_subscript(scope: Scope, node: ast.Subscript) -> Shape | None:
     if is_shape(scope, node.value):
         return () if is_integer(node.slice) else None
     shape = shape_of(scope, node.value)
-    if shape is None:
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    kinds = [index_kind(scope, item) for item in items]
+    rest = len(shape or ()) - kinds.count("whole") - kinds.count("one")
+    if shape is None or rest < 0 or "" in kinds:
         return None
-    index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    consumed = sum(1 for item in index if not is_new_axis(scope, item) and not is_ellipsis(item))
-    if consumed > len(shape):
-        return None
-    axes: list[Axis] = []
-    position = 0
-    for item in index:
-        if is_new_axis(scope, item):
+    axes, left = [], list(shape)
+    for kind in kinds:
+        if kind == "new":
             axes.append(UNIT)
-        elif is_ellipsis(item):
-            rest = len(shape) - consumed
-            axes += shape[position : position + rest]
-            position += rest
-        elif isinstance(item, ast.Slice):
-            if item.lower or item.upper or item.step:
-                return None
-            axes.append(shape[position])
-            position += 1
-        elif is_integer(item):
-            position += 1
+        elif kind == "rest":
+            axes += left[:rest]
+            del left[:rest]
         else:
-            return None
-    return (*axes, *shape[position:])
+            axis = left.pop(0)
+            axes += [axis] if kind == "whole" else []
+    return (*axes, *left)
 
 
-def is_new_axis(scope: Scope, node: ast.expr) -> bool:
-    if isinstance(node, ast.Constant):
-        return node.value is None
-    dotted = scope.resolve(node)
-    return dotted in ("jax.numpy.newaxis", "numpy.newaxis")
-
-
-def is_ellipsis(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is Ellipsis
+def index_kind(scope: Scope, item: ast.expr) -> str:
+    """What an index does: "new" or "rest" axes, a "whole" one, "one" element of it; "" if else."""
+    match item:
+        case ast.Constant(value=None):
+            return "new"
+        case ast.Constant(value=value) if value is Ellipsis:
+            return "rest"
+        case ast.Slice(lower=None, upper=None, step=None):
+            return "whole"
+    if scope.resolve(item) in ("jax.numpy.newaxis", "numpy.newaxis"):
+        return "new"
+    return "one" if is_integer(item) else ""
 
 
 def shape_of_literal(scope: Scope, node: ast.expr) -> Shape | None:
@@ -250,36 +232,40 @@ def shape_of_literal(scope: Scope, node: ast.expr) -> Shape | None:
 
 
 def seen_of_call(scope: Scope, node: ast.Call) -> Shape:
-    if any(isinstance(arg, ast.Starred) for arg in node.args):
-        return (REST,)
-    if isinstance(node.func, ast.Name) and node.func.id in ("float", "int", "len"):
-        return () if scope.is_builtin(node.func.id) else (REST,)
-    dotted = scope.resolve(node.func)
-    if dotted is None:
-        return opened(shape_of_method(scope, node))
-    if dotted == "numpyro.deterministic" and len(node.args) == 2:
-        return seen_of(scope, node.args[1])
-    module, _, name = dotted.rpartition(".")
-    if f"{module}." not in ARRAY_MODULES or not node.args:
-        return (REST,)
+    """The same of a call of an array function, or of a method."""
+    called, given = node.func, node.args
+    if any(isinstance(arg, ast.Starred) for arg in given):
+        return OPEN
+    if isinstance(called, ast.Name) and called.id in ("float", "int", "len"):
+        return () if scope.is_builtin(called.id) else OPEN
+    dotted = scope.resolve(called)
     keywords = {keyword.arg for keyword in node.keywords}
-    first, plain = node.args[0], not keywords - {"dtype"}
+    count, plain = len(given), keywords <= {"dtype"}
+    if dotted is None and isinstance(called, ast.Attribute):
+        if called.attr in REDUCTIONS and not given and not keywords:
+            return () if shape_of(scope, called.value) is not None else OPEN
+        astype = called.attr == "astype" and count == 1
+        return opened(shape_of(scope, called.value)) if astype else OPEN
+    if dotted == "numpyro.deterministic" and count == 2:
+        return seen_of(scope, given[1])
+    module, _, name = (dotted or "").rpartition(".")
+    if f"{module}." not in ARRAY_MODULES or not given:
+        return OPEN
     if name in ("array", "asarray") and plain:
-        return opened(shape_of_literal(scope, first))
-    if name in SHAPED and not keywords - {"dtype", "fill_value"}:
-        return sizes_given(scope, first)
-    if name in ("zeros_like", "ones_like", "full_like") and plain and len(node.args) <= 2:
-        return seen_of(scope, first)
-    if name == "eye" and len(node.args) == 1 and not keywords:
-        axis = sizes_given(scope, first)
-        return (REST,) if closed(axis) is None else axis * 2
-    if name == "arange" and len(node.args) == 1 and plain:
-        return sizes_given(scope, first)
-    if name in REDUCTIONS and len(node.args) == 1 and not keywords:
+        return opened(shape_of_literal(scope, given[0]))
+    if name in ("zeros_like", "ones_like", "full_like") and plain and count <= 2:
+        return seen_of(scope, given[0])
+    if name in REDUCTIONS and count == 1 and not keywords:
         return ()
-    if name in ELEMENTWISE and plain and (name != "where" or len(node.args) == 3):
-        return broadcast_open(*(seen_of(scope, arg) for arg in node.args))
-    return (REST,)
+    if name in ELEMENTWISE and plain and (name != "where" or count == 3):
+        return broadcast_open(*(seen_of(scope, arg) for arg in given))
+    filled = name in FILLING and keywords <= {"dtype", "fill_value"}
+    if filled or (name == "arange" and count == 1 and plain):
+        return sizes_given(scope, given[0])
+    if name == "eye" and count == 1 and not keywords:
+        axis = sizes_given(scope, given[0])
+        return OPEN if closed(axis) is None else axis * 2
+    return OPEN
 
 
 def sizes_given(scope: Scope, node: ast.expr) -> Shape:
@@ -287,13 +273,3 @@ def sizes_given(scope: Scope, node: ast.expr) -> Shape:
     if isinstance(node, ast.Name) and shape_of(scope, node) == ():
         return (axis_of(scope, node, node.id),)
     return shape_argument(scope, node)
-
-
-def shape_of_method(scope: Scope, node: ast.Call) -> Shape | None:
-    if not isinstance(node.func, ast.Attribute):
-        return None
-    if node.func.attr in REDUCTIONS and not node.args and not node.keywords:
-        return () if shape_of(scope, node.func.value) is not None else None
-    if node.func.attr == "astype" and len(node.args) == 1:
-        return shape_of(scope, node.func.value)
-    return None
