@@ -14,9 +14,8 @@ from itertools import count
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.aliases import defaults, parameters
-from reparam_rewrite.survey.calls import is_starred
 from reparam_rewrite.survey.functions import Function, Returned, Survey
+from reparam_rewrite.survey.helpers import matched
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.nodes import root_of
 from reparam_rewrite.survey.terms import (
@@ -280,31 +279,27 @@ class Expansion:
         if function is None or self.at.depth >= DEEPEST or self._survey.patched:
             return None
         declared = (function if isinstance(function, ast.Lambda) else function.evaluated.node).args
-        if declared.vararg or declared.kwarg or is_starred(node):
+        found = matched(declared, node, receiver)
+        if found is None:
             return None
-        names = [part.arg for part in [*declared.posonlyargs, *declared.args]]
-        given = dict(zip(names, map(self.form, [*receiver, *node.args]), strict=False))
-        given |= {str(keyword.arg): self.form(keyword.value) for keyword in node.keywords}
-        for default, part in defaults(declared):
-            given.setdefault(part.arg, self.form(default))
-        given = {**{part.arg: DATA for part in parameters(declared)}, **given}
+        given = {name: DATA if one is None else self.form(one) for name, one in found.items()}
         if isinstance(function, ast.Lambda):
             own = {**self.at.own, **given}
             with self.moved(replace(self.at, own=own, depth=self.at.depth + 1)):
                 return self.form(function.body)
         return joined(self.run(function, given))
 
-    def _called(self, node: ast.expr) -> tuple[Function | ast.Lambda | None, list[ast.expr]]:
+    def _called(self, node: ast.expr) -> tuple[Function | ast.Lambda | None, ast.expr | None]:
         """The function of the file that is called, with the object if it is a method of one."""
         if isinstance(node, ast.Name):
-            return self.form(node).function, []
+            return self.form(node).function, None
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             found = self._by_last.get(node.attr, [])
             plain = len(found) == 1 and found[0].name not in self._survey.redefined
             function = found[0].evaluated.node if plain and self._is_method(found[0]) else None
             if isinstance(function, ast.FunctionDef) and function.args.args:
-                return (None, []) if function.decorator_list else (found[0], [node.value])
-        return None, []
+                return (None, None) if function.decorator_list else (found[0], node.value)
+        return None, None
 
 
 def joined(returned: Sequence[Form]) -> Form:

@@ -13,7 +13,6 @@ import ast
 import builtins
 from collections.abc import Sequence
 
-from reparam_rewrite.survey.callgraph import reached
 from reparam_rewrite.survey.calls import is_integer
 from reparam_rewrite.survey.effects import (
     ANYTHING,
@@ -24,6 +23,7 @@ from reparam_rewrite.survey.effects import (
     effect_of_call,
     words,
 )
+from reparam_rewrite.survey.functions import reached
 from reparam_rewrite.survey.index import Index, Scoped, dotted_name
 from reparam_rewrite.survey.nodes import kinds, parts_of, root_of, walk
 from reparam_rewrite.survey.scopes import Scope, is_read

@@ -7,7 +7,9 @@ plan then asks at run time for what doesn't show.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from functools import reduce
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -28,6 +30,12 @@ ELEMENTWISE = words(
 
 #: What nothing is known of.
 OPEN: Shape = (REST,)
+
+A = TypeVar("A")
+
+#: What one item of an index does: "new" makes an axis, "rest" is ``...`` and "whole" is ``:``. Else
+#: it is what takes the place of an axis.
+Item = str | tuple[A, ...]
 
 
 def unified(left: Axis, right: Axis) -> Axis | None:
@@ -185,36 +193,44 @@ def shape_of_subscript(scope: Scope, node: ast.Subscript) -> Shape | None:
     if is_shape(scope, node.value):
         return () if is_integer(node.slice) else None
     shape = shape_of(scope, node.value)
-    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    kinds = [index_kind(scope, item) for item in items]
-    rest = len(shape or ()) - kinds.count("whole") - kinds.count("one")
-    if shape is None or rest < 0 or "" in kinds:
+    index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    items = [item for item in (item_of(scope, part) for part in index) if item is not None]
+    if shape is None or len(items) < len(index):
         return None
-    axes, left = [], list(shape)
-    for kind in kinds:
-        if kind == "new":
-            axes.append(UNIT)
-        elif kind == "rest":
-            axes += left[:rest]
-            del left[:rest]
-        else:
-            axis = left.pop(0)
-            axes += [axis] if kind == "whole" else []
-    return (*axes, *left)
+    return subscripted(shape, items, UNIT)
 
 
-def index_kind(scope: Scope, item: ast.expr) -> str:
-    """What an index does: "new" or "rest" axes, a "whole" one, "one" element of it; "" if else."""
-    match item:
+def item_of(scope: Scope, node: ast.expr) -> Item[Axis] | None:
+    """What one index does; None if it may be an array, or takes a part of an axis."""
+    match node:
         case ast.Constant(value=None):
             return "new"
         case ast.Constant(value=value) if value is Ellipsis:
             return "rest"
         case ast.Slice(lower=None, upper=None, step=None):
             return "whole"
-    if scope.resolve(item) in ("jax.numpy.newaxis", "numpy.newaxis"):
+    if scope.resolve(node) in ("jax.numpy.newaxis", "numpy.newaxis"):
         return "new"
-    return "one" if is_integer(item) else ""
+    return () if is_integer(node) else None
+
+
+def subscripted(axes: Sequence[A], items: Sequence[Item[A]], new: A) -> tuple[A, ...] | None:
+    """The axes of a value after ``[...]``; None if there are more items than axes."""
+    used = sum(item not in ("new", "rest") for item in items)
+    if used > len(axes):
+        return None
+    found: list[A] = []
+    left = list(axes)
+    for item in (*items, *([] if "rest" in items else ["rest"])):
+        if item == "rest":
+            found += left[: len(axes) - used]
+            del left[: len(axes) - used]
+        elif item == "new":
+            found.append(new)
+        else:
+            axis = left.pop(0)
+            found += [axis] if isinstance(item, str) else item
+    return tuple(found)
 
 
 def shape_of_literal(scope: Scope, node: ast.expr) -> Shape | None:

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.arrays import apart, array_function, array_method, operation
 from reparam_rewrite.survey.calls import argument, is_none
 from reparam_rewrite.survey.effects import ARRAY_MODULES
 from reparam_rewrite.survey.expansion import DEEPEST, LONGEST, Expansion
@@ -27,18 +26,23 @@ from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.nodes import GIVEN, copied, walk
 from reparam_rewrite.survey.scans import SCAN
+from reparam_rewrite.survey.shapes import Item
 from reparam_rewrite.survey.terms import (
     DATA,
     Form,
     Made,
     Term,
+    apart,
+    array_function,
+    array_method,
     at_line,
     both,
     each,
     either,
     hidden,
-    indexed,
+    layout_after,
     lost,
+    operation,
     own_layout,
     picks_of,
     scaled,
@@ -195,26 +199,24 @@ class Reader(Expansion):
         if not owner.terms:
             return DATA
         picked, single = "", False
-        indices: list[str | None] = []  # of each item: "" for a new axis, None for a whole one
+        items: list[Item[str]] = []
         for item in index.elts if isinstance(index, ast.Tuple) else [index]:
             if isinstance(item, ast.Slice):
                 single = single or bool(item.lower or item.upper or item.step)
-                indices.append(None)
+                items.append("whole")
                 continue
             number = self.form(item)
             if number.terms:
                 return lost("an index that is sampled", owner, number)
             constant = item.value if isinstance(item, ast.Constant) else ""
             if constant is Ellipsis:
-                indices.append("...")
+                items.append("rest")
             elif constant is None or (self.resolve(item) or "").endswith(".newaxis"):
-                indices.append("")
+                items.append("new")
             else:
-                if number.number is not None:
-                    single = True
-                else:
-                    picked = ast.unparse(index).strip("()")
-                indices.append(ast.unparse(item))
+                single = single or number.number is not None
+                picked = picked if number.number is not None else ast.unparse(index).strip("()")
+                items.append((ast.unparse(item),))
         told = not (single or owner.loose)
         return Form(
             tuple(
@@ -222,8 +224,8 @@ class Reader(Expansion):
                     term,
                     picked=term.picked or picked,
                     single=term.single or single,
-                    layout=indexed(term.layout, indices) if told else None,
-                    picks=picks_of(term, indices) if told else (),
+                    layout=layout_after(term.layout, items) if told else None,
+                    picks=picks_of(term, items) if told else (),
                 )
                 for term in owner.terms
             )
