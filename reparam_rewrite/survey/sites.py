@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -24,14 +23,7 @@ from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.naming import is_computed, template_of
 from reparam_rewrite.survey.nodes import root_of, walk
 from reparam_rewrite.survey.priors import is_located, prior_of
-from reparam_rewrite.survey.purity import (
-    ACTING,
-    before,
-    bindings_in,
-    is_repeatable,
-    read_again,
-    reads_of,
-)
+from reparam_rewrite.survey.purity import is_repeatable, read_again, reads_of
 from reparam_rewrite.survey.scans import SCAN, read_scan
 from reparam_rewrite.survey.shapes import broadcast_open, opened
 from reparam_rewrite.survey.state import Followed, State
@@ -41,7 +33,7 @@ from reparam_rewrite.survey.values import (
     Data,
     Extent,
     Handler,
-    Obstacle,
+    Plate,
     SampleCall,
     Site,
     closed,
@@ -57,11 +49,11 @@ def read_calls(
     """Record the sites and the params of one expression or simple statement."""
     found: dict[ast.Call, Site] = {}
     touched: set[str] = set()
-    function, inside = state.function, walk(root)
+    function, number, inside = state.function, state.number(statement), walk(root)
     for call, reasons in calls_in(inside):
-        dotted, known = state.resolve(call.func), root_of(call.func)
-        if dotted is not None and dotted.startswith("numpyro.") and isinstance(known, ast.Name):
-            function.roots.add(known.id)
+        dotted, owner = state.resolve(call.func), root_of(call.func)
+        if dotted is not None and dotted.startswith("numpyro.") and isinstance(owner, ast.Name):
+            function.roots.add(owner.id)
         later = ["header", *reasons] if header else reasons
         if dotted is None and not later and read_helper(state, statement, root, call):
             continue
@@ -83,14 +75,13 @@ def read_calls(
             found[call] = site
     if function.entered is None:
         entering = (p for p in inside if getattr(p, "attr", getattr(p, "id", "")) in ENTERING)
-        for part in entering:
-            function.entered = state.number(statement), part.lineno  # type: ignore[attr-defined]
-            break
-    if any(state.is_act(part) for part in inside if type(part) in ACTING):
-        state.timeline.act(state.number(statement))
+        lines = (part.lineno for part in entering)  # type: ignore[attr-defined]
+        function.entered = next(((number, line) for line in lines), None)
+    if state.acts(root):
+        state.timeline.act(number)
     data = data_in(state, root) if touched else frozenset()
     for changed in sorted(touched & state.locals):
-        state.timeline.touch(changed, state.number(statement), data)
+        state.timeline.touch(changed, number, data)
     return found
 
 
@@ -105,46 +96,46 @@ def read_site(
 ) -> Site | None:
     """Add what a call samples to the function's sites; None if its name can't be told."""
     asked, number, text = given(call, SAMPLE), state.number(statement), state.text
-    name, prior_node = asked.get("name"), asked.get("fn")
+    name, prior_node, obs = asked.get("name"), asked.get("fn"), asked.get("obs")
+    starred, alone = is_starred(call), text.stands_alone(statement)
     comments = comments_on(state, statement)
     template, computed = template_of(name), is_computed(name)
     if name is not None and computed and not is_repeatable(state, name):
         template = None
     era = state.following[0].era if state.following else state.era
-    come_to(state, statement, root, prior_node or call)
+    state.come_to(statement, root, prior_node or call)
     unsettled = state.era != era
-    segment, expands, prior = None, False, UNKNOWN_PRIOR
+    segment, shape, prior = None, None, UNKNOWN_PRIOR
     if prior_node is not None:
         if state.acts(prior_node):
             state.timeline.act(number)
         state.forget(read_again(prior_node), number)
         segment = text.segment(prior_node)
-        shape = asked.get("sample_shape")
-        if shape is not None and not is_starred(call):
-            expands = True
+        shape = None if starred else asked.get("sample_shape")
+        if shape is not None:
             spread = f"{grouped(segment.text)}.expand_by({text.segment(shape).text})"
             segment = replace(segment, text=spread)
-            method = ast.copy_location(
-                ast.Attribute(prior_node, "expand_by", ast.Load()), prior_node
-            )
-            prior_node = ast.copy_location(ast.Call(method, [shape], []), prior_node)
+            method = ast.Attribute(prior_node, "expand_by", ast.Load())
+            made = ast.Call(ast.copy_location(method, prior_node), [shape], [])
+            prior_node = ast.copy_location(made, prior_node)
         prior = prior_of(state, prior_node)
-    observed = not is_none(asked.get("obs"))
     plates = plate_shape(state.frames, template)
-    batch = seen = None
-    if not observed and not is_starred(call):
+    batch = seen = axes = None
+    if is_none(obs) and not starred:
         around = broadcast_open(opened(plates), prior.seen)
         batch = closed(around)
-        seen = None if prior.event is None else (*around, *prior.event)
-    axes = None if seen is None else closed(seen)
+        if prior.event is not None:
+            seen = (*around, *prior.event)
+            axes = closed(seen)
     if name is None or template is None:
         state.function.unreadable.append(text.place(call))
         state.nameless[call] = axes
         return None
     variable = variable_of(statement, call)
-    alone = text.stands_alone(statement)
     simple = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr))
     single = isinstance(statement, ast.Assign) and len(statement.targets) == 1
+    in_plate = plates is None or bool(state.frames)
+    more = (why for why in ("infer", "obs_mask") if why in asked)
     site = Site(
         index=len(state.function.sites),
         name=template,
@@ -154,12 +145,11 @@ def read_site(
             name_reads=reads_of(state, name, whole=False) if computed else frozenset(),
             prior=segment,
             prior_reads=frozenset() if prior_node is None else reads_of(state, prior_node),
-            obstacles=tuple(obstacles(call, asked, reasons)),
+            obstacles=(*["starred"] * starred, *reasons, *more),
             assigns=variable is not None and single,
-            expands=expands,
+            expands=shape is not None,
             nameable=simple and not reasons and alone,
-            located=prior_node is not None
-            and is_located(state, prior_node, in_plate=plates is None or bool(state.frames)),
+            located=prior_node is not None and is_located(state, prior_node, in_plate=in_plate),
         ),
         prior=prior,
         extent=Extent(
@@ -172,7 +162,7 @@ def read_site(
         data=Data(
             prior=data_in(state, prior_node),
             bounds=bounds_in(state, prior.family, prior_node),
-            observations=observations(state, asked.get("obs")),
+            observations=observations(state, obs),
         ),
         place=text.place(call),
         statement=number,
@@ -180,7 +170,7 @@ def read_site(
         alone="header" in reasons or alone,
         frames=tuple(state.frames),
         variable=variable,
-        observed=observed,
+        observed=not is_none(obs),
         choices=state.choices.get(statement, ()),
         unsettled=unsettled,
         comments=comments,
@@ -190,28 +180,6 @@ def read_site(
     state.function.add(site)
     state.function.evaluated.sampled[call] = site.index
     return site
-
-
-def obstacles(
-    call: ast.Call, asked: Mapping[str | None, ast.expr], reasons: list[str]
-) -> Iterator[Obstacle]:
-    """Why a call can't be reparameterized where it stands."""
-    if is_starred(call):
-        yield "starred"
-    yield from reasons  # type: ignore[misc]
-    if "infer" in asked:
-        yield "infer"
-    if "obs_mask" in asked:
-        yield "obs_mask"
-
-
-def come_to(state: State, statement: ast.stmt, root: ast.AST, node: ast.AST) -> None:
-    """Carry out what a statement does, and binds, before it comes to `node` in it."""
-    parts = before(root, node)
-    bound = {binding.target.id for part in parts for binding in bindings_in(part)}
-    if bound or state.acts(*parts):
-        state.timeline.act(state.number(statement))
-        state.forget(bound, state.number(statement))
 
 
 def comments_on(state: State, statement: ast.stmt) -> tuple[Comment, ...]:
@@ -228,25 +196,16 @@ def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call
     running = [state.function.name, *(other.name for other in state.following)]
     if found is None or found[0] in running:
         return False
-    helper, body = found
-    outer = state.following[0] if state.following else None
-    number, era = state.number(statement), state.era
-    come_to(state, statement, root, call)
+    name, body = found
+    era = state.era
+    state.come_to(statement, root, call)
     for part in (part for node in body for part in walk(node)):
         if isinstance(part, ast.stmt):
-            state.index.numbers[part] = number
+            state.index.numbers[part] = state.number(statement)
         if isinstance(part, ast.Name) and "@" in part.id:
             state.locals.add(part.id)
-    state.following.append(
-        Followed(
-            helper,
-            outer.statement if outer else statement,
-            outer.call if outer else call,
-            returned_at_end(body),
-            era,
-            len(state.chosen),
-        )
-    )
+    last = returned_at_end(body)
+    state.following.append(Followed(name, statement, call, last, era, len(state.chosen)))
     state.read_block(state, body)
     done = state.following.pop()
     state.followed[call] = done.outputs
@@ -258,24 +217,20 @@ def seen_from_outside(
     state: State, site: Site, name: ast.expr, statement: ast.stmt, sampled: ast.Call
 ) -> Site:
     """A site that a helper samples, as what its call does."""
-    outer, node = state.following[0], state.following[0].statement
-    text = f'"{site.name}"'
-    if site.call.computed:
-        text = ast.unparse(name)
-    elif set(site.name) & set('"\\\n\r\t{}'):
-        text = repr(site.name)
+    outer, quoted = state.following[0], f'"{site.name}"'
+    if set(site.name) & set('"\\\n\r\t{}'):
+        quoted = repr(site.name)
     items = [item for f in site.frames if f.statement == site.statement for item in f.items]
-    obstacles = list(site.call.obstacles)
-    if any(isinstance(item, Handler) for item in items):
-        obstacles.append("handler")
-    if any(not isinstance(item, Handler) and item.subsampled for item in items):
-        obstacles.append("subsampled")
-    if site.call.expands:
-        obstacles.append("sample_shape")
+    checks = {
+        "handler": any(isinstance(item, Handler) for item in items),
+        "subsampled": any(isinstance(item, Plate) and item.subsampled for item in items),
+        "sample_shape": site.call.expands,
+    }
+    text = ast.unparse(name) if site.call.computed else quoted
     call = replace(
         site.call,
         name=replace(site.call.name, text=text),
-        obstacles=tuple(obstacles),
+        obstacles=(*site.call.obstacles, *(why for why, holds in checks.items() if holds)),
         assigns=False,
         nameable=False,
         expands=False,
@@ -285,8 +240,8 @@ def seen_from_outside(
         site,
         call=call,
         place=state.text.place(outer.call),
-        indent=node.col_offset,
-        alone=state.text.stands_alone(node),
+        indent=outer.statement.col_offset,
+        alone=state.text.stands_alone(outer.statement),
         variable=attribute_of(state, statement, sampled),
         through=outer.name,
     )
@@ -295,27 +250,23 @@ def seen_from_outside(
 def attribute_of(state: State, statement: ast.stmt, call: ast.Call) -> str | None:
     """``self.mu`` for ``self.mu = numpyro.sample(...)``, if nothing else sets it."""
     targets, value = assignment(statement)
+    hooks = {"__setattr__", "__getattribute__"}  # what is read may be another value than was set
     for target in targets if value is call else []:
-        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-            stores = state.index.attributes.get(target.attr, [])
-            if state.index.by_last.keys() & {target.attr, "__setattr__", "__getattribute__"}:
-                continue  # what is read may be another value than what was set
-            if len(stores) == 1 and "@" not in target.value.id:
-                return ast.unparse(target)
+        match target:
+            case ast.Attribute(value=ast.Name(id=holder), attr=name) if "@" not in holder:
+                stores = state.index.attributes.get(name, [])
+                if len(stores) == 1 and state.index.by_last.keys().isdisjoint({name, *hooks}):
+                    return ast.unparse(target)
     return None
 
 
 def read_shifted(state: State, statement: ast.stmt, call: ast.Call, name: str) -> Site | None:
     """``z = deterministic("z", z_base - z_loc)`` after ``z_base = sample("z_base", ...)``."""
-    match argument(call, 1, "value"):
-        case ast.BinOp(left=ast.Name(id=base), op=ast.Sub()):
-            binding = state.binding(base)
-        case _:
-            return None
-    if binding is None or binding.site is None:
-        return None
-    site = state.function.sites[binding.site]
-    if site.name != f"{name}_base":
+    value = argument(call, 1, "value")
+    base = value.left if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) else None
+    binding = state.binding(base.id) if isinstance(base, ast.Name) else None
+    site = None if binding is None or binding.site is None else state.function.sites[binding.site]
+    if site is None or site.name != f"{name}_base":
         return None
     variable = variable_of(statement, call)
     site = replace(site, name=name, call=replace(site.call, shifted=True), variable=variable)

@@ -16,7 +16,7 @@ from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import root_of, walk
-from reparam_rewrite.survey.purity import ACTING, acts, bindings_in, touched_by
+from reparam_rewrite.survey.purity import ACTING, acts, before, bindings_in, touched_by
 from reparam_rewrite.survey.scopes import Scope, bound_names, sizes_in
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.text import Text
@@ -170,6 +170,14 @@ class State(Scope):
         return any(
             self.is_act(part) for node in nodes for part in walk(node) if type(part) in ACTING
         )
+
+    def come_to(self, statement: ast.stmt, root: ast.AST, node: ast.AST) -> None:
+        """Carry out what a statement does, and binds, before it comes to `node` in it."""
+        parts = before(root, node)
+        bound = {binding.target.id for part in parts for binding in bindings_in(part)}
+        if bound or self.acts(*parts):
+            self.timeline.act(self.number(statement))
+            self.forget(bound, self.number(statement))
 
     def is_act(self, part: ast.AST) -> bool:
         if part in self.followed or not acts(self, part):

@@ -7,8 +7,6 @@ runs downwards between branches, also a moment: "before statement 12".
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
@@ -258,30 +256,17 @@ class Observations(Struct, frozen=True):
     reads: frozenset[Use] = frozenset()
 
 
-#: Why a call of `numpyro.sample` can't be reparameterized where it stands: what its arguments
-#: are, which expression or statement it is in, and what it has in the function that samples it.
-Obstacle = Literal[
-    "starred",
-    "header",
-    "deferred",
-    "conditional",
-    "infer",
-    "obs_mask",
-    "handler",
-    "subsampled",
-    "sample_shape",
-]
-
-
 class SampleCall(Struct, frozen=True):
     """What the call of a site is made of, and what can be done to it.
 
-    `computed`: the name is put together, of `name_reads`. The texts of the rewriter's refusals are
-    made of the `obstacles`. `assigns`: its statement is nothing but ``variable =
-    numpyro.sample(...)``. `expands`: it has a `sample_shape`, which `prior` has as an `expand_by`.
-    `nameable`: it stands in a simple statement, where it runs once, so that its value can be given
-    a name. `located`: the distribution has a `loc` that an offset can be added to. `shifted`: it
-    is sampled with an offset in its `loc` already.
+    `computed`: the name is put together, of `name_reads`. `obstacles` say why the call can't be
+    reparameterized where it stands, by what its arguments are ("starred", "infer", "obs_mask"), the
+    expression or statement that it is in ("header", "deferred", "conditional") and what it has in
+    the function that samples it ("handler", "subsampled", "sample_shape"). `assigns`: its statement
+    is nothing but ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which
+    `prior` has as an `expand_by`. `nameable`: it stands in a simple statement, where it runs once,
+    so that its value can be given a name. `located`: the distribution has a `loc` that an offset
+    can be added to. `shifted`: it is sampled with an offset in its `loc` already.
     """
 
     name: Segment
@@ -289,7 +274,7 @@ class SampleCall(Struct, frozen=True):
     name_reads: frozenset[Use]
     prior: Segment | None
     prior_reads: frozenset[Use]
-    obstacles: tuple[Obstacle, ...] = ()
+    obstacles: tuple[str, ...] = ()
     assigns: bool = False
     expands: bool = False
     nameable: bool = False
