@@ -44,6 +44,8 @@ PLAIN = (ast.BoolOp, ast.Compare, ast.Constant, ast.Name, ast.UnaryOp)
 
 OPPOSITES = {ast.IsNot: ast.Is, ast.NotEq: ast.Eq}
 
+Value = RightSide | None
+
 #: Blocks of which one runs, each with the condition under which it does, if that can be told.
 Branches = list[tuple[list[ast.stmt], Condition | None]]
 
@@ -142,18 +144,11 @@ def read_definition(state: State, node: FunctionNode | ast.ClassDef) -> None:
         state.timeline.act(number)
 
 
-# Branches
-#
-# One that is under the same condition as an earlier one is known to be taken as that was::
-#
-#     if effects:
-#         tau = numpyro.sample("tau", dist.HalfNormal(1))
-#     ...
-#     if effects:  # tau is bound here
-
-
 def condition(state: State, test: ast.expr, *, holds: bool) -> Condition | None:
-    """None if calls or changes of objects may change it: ``self.flag``, ``ready()``."""
+    """Under which a later branch is taken as this one is: what is bound here is bound there.
+
+    None if calls or changes of objects may change it: ``self.flag``, ``ready()``.
+    """
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, holds = test.operand, not holds
     opposite = OPPOSITES.get(type(test.ops[0])) if isinstance(test, ast.Compare) else None
@@ -178,18 +173,12 @@ def read_match(state: State, node: ast.Match) -> None:
     blocks: Branches = []
     plain = True
     for case in node.cases:
-        match case:
-            case ast.match_case(ast.MatchValue(ast.Constant() as value), None) if plain:
-                test = ast.Compare(node.subject, [ast.Eq()], [value])
-                blocks.append((case.body, condition(state, test, holds=True)))
-            case _:
-                plain = False
-                blocks.append((case.body, None))
-    match node.cases[-1]:
-        case ast.match_case(ast.MatchAs(pattern=None), None):  # ``case _:``, ``case other:``
-            exhaustive = True
-        case _:
-            exhaustive = False
+        value = case.pattern.value if isinstance(case.pattern, ast.MatchValue) else None
+        plain = plain and isinstance(value, ast.Constant) and case.guard is None
+        test = ast.Compare(node.subject, [ast.Eq()], [value]) if plain and value else None
+        blocks.append((case.body, condition(state, test, holds=True) if test else None))
+    last, guard = node.cases[-1].pattern, node.cases[-1].guard  # ``case _:``, ``case other:``
+    exhaustive = isinstance(last, ast.MatchAs) and last.pattern is None and guard is None
     read_branches(state, node, "match", blocks, data, exhaustive=exhaustive)
 
 
@@ -257,6 +246,13 @@ def read_branch(state: State, node: ast.stmt, kind: str, block: list[ast.stmt]) 
 def read_loop(state: State, node: ast.stmt, kind: str) -> None:
     """Blocks that may run any number of times or break off anywhere: loops and `try`."""
     timeline, number, repeats = state.timeline, state.number(node), kind != "try"
+
+    def since(
+        values: dict[str, RightSide | None],
+    ) -> Iterator[tuple[str, RightSide | None, RightSide | None]]:
+        """The names that stand for something else now, with that and what they stood for."""
+        return ((n, now, was) for n, was in values.items() if (now := timeline.value(n)) is not was)
+
     changed = bound_names(node)
     if repeats and state.acts(node):
         timeline.act(number)  # a step before may have done it
@@ -283,27 +279,19 @@ def read_loop(state: State, node: ast.stmt, kind: str) -> None:
         moment = last_of(state, block, moment)
         if block in caught:
             state.chosen.pop()
-            ran = {name: timeline.value(name) for name in at_start}
-            either = {
-                name: ran[name] if ran[name] is was else Either(choice, ((0, ran[name]), (1, was)))
-                for name, was in at_start.items()
-            }
-            state.forget(changed, moment, bound, either)
-    after = {
-        name: Repeated(now, was)
-        for name, was in before.items()
-        if (now := timeline.value(name)) is not was
-    }
+            ran = {n: Either(choice, ((0, now), (1, was))) for n, now, was in since(at_start)}
+            state.forget(changed, moment, bound, ran)
+    after = {name: Repeated(now, was) for name, now, was in since(before)}
     state.forget(changed, moment, bound, after if repeats else NO_VALUES)
 
 
 def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
-    number, body, block, unknown = state.number(node), node.body, None, False
+    number, last, body = state.number(node), state.index.last_of(node), node.body
     sole = len(body) == 1 and not any(blocks_of(body[0])) and state.text.stands_alone(body[0])
     called = [i.context_expr.func for i in node.items if isinstance(i.context_expr, ast.Call)]
-    if any(state.resolve(f) in ("contextlib.suppress", "pytest.raises") for f in called):
-        state.blocks += 1  # it may break off
-        block = state.blocks
+    breaks = any(state.resolve(f) in ("contextlib.suppress", "pytest.raises") for f in called)
+    state.blocks += breaks
+    block = state.blocks if breaks else None
     sole = sole and isinstance(node, ast.With)
     frame = Frame("with", number, node.lineno, node.col_offset, block, sole=sole)
     state.frames.append(frame)
@@ -313,7 +301,6 @@ def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
         found = items_of(state, context)
         if any(isinstance(i, Handler) and not i.harmless for i in found):
             state.timeline.act(number)
-            unknown = True
         value = state.evaluated(context)
         state.forget_inside(context, number)
         frame = state.frames[-1] = replace(frame, items=(*frame.items, *found))
@@ -327,13 +314,10 @@ def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
     state.index.items[node] = frame.items
     read_block(state, body)
     state.frames.pop()
-    if unknown:
-        state.timeline.act(state.index.last_of(node))
-    if block is not None:
-        state.forget(bound_names(node), state.index.last_of(node))
-
-
-# Statements without blocks
+    if any(isinstance(item, Handler) and not item.harmless for item in frame.items):
+        state.timeline.act(last)
+    if breaks:
+        state.forget(bound_names(node), last)
 
 
 def read_simple(state: State, node: ast.stmt) -> None:

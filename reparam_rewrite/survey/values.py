@@ -16,9 +16,9 @@ from reparam_rewrite.survey.naming import may_be
 class Use(Struct, frozen=True):
     """A local variable as an expression sees it: its name, and which assignment is in force.
 
-    Two uses with the same `version` have the same value, and `version` is 0 if the name isn't
-    local. `era` is set where the value may be changed in place: it tells after how many statements
-    that may have done so it was read.
+    Two uses with the same `version` have the same value; it is 0 if the name isn't local. `era` is
+    set where the value may be changed in place: it tells after how many statements that may have
+    done so it was read.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Axis(Struct, frozen=True):
     """One dimension of a value.
 
     `size` is a Python expression, None where it can't be written a second time (it has a call
-    that may do something). `plate` is the identity of the plate that makes the axis; `size_key`
-    that of the size: equal keys are the same number. Two integer literals have two keys.
-    `several`: it stands for any number of axes, the first ones of a shape that is open to the left.
+    that may do something). `size_key` is the identity of the size: equal keys are the same number,
+    and two integer literals have two. `plate` is that of the plate that makes the axis. `several`:
+    it stands for any number of axes, the first ones of a shape that is open to the left.
     """
 
     size: str | None
@@ -182,7 +182,7 @@ def weighs(item: Plate | Handler) -> bool:
 class Frame(Struct, frozen=True):
     """A block that a statement stands in, `with` or a branch.
 
-    `kind` is "with", "if", "for", "while", "try" or "match". `block` tells two branches of
+    `kind` is "with", "if", "for", "while", "else", "try" or "match". `block` tells two branches of
     one statement apart; a `with` always runs its body, so it has none.
     """
 
@@ -214,8 +214,7 @@ SKIP = "# reparam: skip"
 class Comment(Struct, frozen=True):
     """A comment that is for the rewriter, or seems to be.
 
-    `kind` is "skip"; "misspelt" where it can't have been meant otherwise; "unknown" where it may
-    be prose that looks like it.
+    `kind` is "skip", "misspelt", or "unknown" where it may be prose that looks like one.
     """
 
     place: Place
@@ -247,8 +246,7 @@ class Scan(Struct, frozen=True):
 class Observations(Struct, frozen=True):
     """What an observed site is given: the arguments of the call that it is computed of, `data`.
 
-    `optional` is what is None where there are none, with what that reads; empty: that can't be
-    told.
+    `optional` is what is None where there are none, with what that reads, or "" if unknown.
     """
 
     data: frozenset[str]
@@ -285,11 +283,11 @@ class SampleCall(Struct, frozen=True):
 class Extent(Struct, frozen=True):
     """The axes of a site, as far as they show.
 
-    `shape`, its part `batch` and the `plates`' part of that are None where they can't be read;
-    the first two also where the site has an `obs` or starred arguments. `stack` is the plates'
-    part where it can be written nonetheless, though not told how many axes it has. `seen` is what
-    shows of the shape, open to the left; None where nothing does. `claimed`: the shape is what
-    the config says, which the run must bear out.
+    `shape`, its part `batch` and the `plates`' part of that are None where they can't be read, the
+    first two also where the site has an `obs` or starred arguments. `stack` is the plates' part
+    where it can be written nonetheless, though not told how many axes it has. `seen` is what shows
+    of the shape, open to the left, if anything. `claimed`: the config says so, and the run must
+    bear it out.
     """
 
     shape: Shape | None
@@ -318,15 +316,14 @@ class Site(Struct, frozen=True):
     that is the body, and as all of them stacked, by the function that calls scan. The latter has
     `scan`, and the former as `step`.
 
-    `name` is a template, `beta_{k}`, where it is put together. `variable` is a name bound to
-    exactly the site's value by its own statement, else None. `through` is the function that
-    samples it, if the statement only calls that: what is said of the statement, the place and the
-    names is then of the call and of what is bound around it. `unsettled`: before its distribution
-    is made, its statement binds names or does something, so that what is written before the
-    statement may mean another thing there. `choices` are the parts of its statement,
-    ``x = numpyro.sample(...) if c else 0.0``, that it stands in: "body" or "orelse", of one
-    conditional expression in another. `comments` are those on the lines of its statement, and of
-    the call that led to it.
+    `name` is a template, `beta_{k}`, where it is put together. `variable` is a name that its
+    statement binds to exactly its value. `through` is the function that samples it, if the
+    statement only calls that: what is said of the statement, the place and the names is then of
+    the call and of what is bound around it. `unsettled`: before its distribution is made, its
+    statement binds names or does something, so that what is written before it may mean another
+    thing there. `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else
+    0.0``, that it stands in: "body" or "orelse", of one conditional expression in another.
+    `comments` are those on the lines of its statement, and of the call that led to it.
     """
 
     index: int
