@@ -14,10 +14,6 @@ from reparam_rewrite.source.placeholders import BORDER
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.text import lines_of
 
-Import = ast.Import | ast.ImportFrom
-
-Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
 
 class Line:
     """A compound statement, or the simple ones that share a line.
@@ -27,54 +23,31 @@ class Line:
     `code` in the source, which a line that is new doesn't have.
     """
 
-    def __init__(
-        self,
-        nodes: list[ast.stmt],
-        code: str,
-        above: Sequence[str] = (),
-        places: tuple[Span, Span] | None = None,
-    ) -> None:
-        self.nodes, self.code, self.behind = nodes, code, ""
-        self.above = list(above)
-        self.places = places
+    def __init__(self, nodes: list[ast.stmt], code: str) -> None:
+        self.nodes, self.code = nodes, code
+        self.above: list[str] = []
+        self.behind = ""
+        self.places: tuple[Span, Span] | None = None
 
     @property
-    def sole(self) -> ast.stmt | None:
-        return self.nodes[0] if len(self.nodes) == 1 else None
-
-    @property
-    def imported(self) -> Import | None:
-        """The import that the line consists of, if it is one that may be sorted."""
-        found = self.sole if "isort:" not in self.behind else None
-        return found if isinstance(found, Import) else None
-
-    @property
-    def is_future(self) -> bool:
-        found = self.imported
-        return isinstance(found, ast.ImportFrom) and found.module == "__future__"
-
-    @property
-    def is_definition(self) -> bool:
-        return isinstance(self.nodes[0], Definition)
-
-    @property
-    def is_docstring(self) -> bool:
-        value = self.sole.value if isinstance(self.sole, ast.Expr) else None
-        return isinstance(value, ast.Constant) and isinstance(value.value, str | bytes)
-
-    @property
-    def is_border(self) -> bool:
-        """Does a cell of a notebook begin below?"""
-        return placeholder_of(self.nodes[0]).startswith(BORDER)
+    def kind(self) -> str:
+        """What it is alone: an "import" may be sorted, and a "border" begins a notebook's cell."""
+        match self.nodes:
+            case [ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef()]:
+                return "definition"
+            case [ast.ImportFrom(module="__future__")]:
+                return "future"
+            case [ast.Import() | ast.ImportFrom()] if "isort:" not in self.behind:
+                return "import"
+            case [ast.Expr(ast.Constant(str() | bytes()))]:
+                return "docstring"
+            case [node] if placeholder_of(node).startswith(BORDER):
+                return "border"
+        return ""
 
     @property
     def has_blank_above(self) -> bool:
         return not all(map(str.strip, self.above))
-
-    @property
-    def follows(self) -> bool:
-        """Is it an import that belongs to those right above it?"""
-        return self.imported is not None and not self.has_blank_above
 
     def imports(self, *packages: str) -> bool:
         return imports(self.nodes, *packages)
@@ -95,33 +68,31 @@ class Block:
     """The lines of a block, which may change; `parent` is None for the block of the module."""
 
     def __init__(self, layout: Layout, nodes: Sequence[ast.stmt], parent: ast.stmt | None) -> None:
-        self.layout = layout
+        self._layout = layout
         self.is_module, self.blank = parent is None, layout.newline
-        self.indent = "" if parent is None else layout.before(nodes[0])
-        self.end = 0 if parent is None else layout.below(lines_of(parent)[-1])
+        self._indent = "" if parent is None else layout.before(nodes[0])
+        #: How long its lines may be without their indent.
+        self.room = layout.width - len(self._indent)
+        self._end = 0 if parent is None else layout.below(lines_of(parent)[-1])
         self.lines: list[Line] = []
         for node in nodes:
             if self.lines and self.lines[-1].nodes[-1].end_lineno == node.lineno:
                 self.lines[-1].nodes.append(node)
             else:
                 self.lines.append(self._line(node))
-            self.end = layout.end_of(node, self.indent)
+            self._end = layout.end_of(node, self._indent)
         for line in self.lines:
             _, end = layout.span(line.nodes[-1])
             line.behind = layout.source[end : layout.line_end(end)]
 
     def _line(self, node: ast.stmt) -> Line:
-        start = self.layout.line_start(node)
-        lines = re.findall(r".*\n", self.layout.source[self.end : start])
-        above = [*takewhile(is_blank_or_comment, reversed(lines))][::-1]
-        place = self.layout.span(node)
-        code = "" if is_compound(node) else self.layout.source[slice(*place)]
-        return Line([node], code, above, ((start - len("".join(above)), start), place))
-
-    @property
-    def room(self) -> int:
-        """How long its lines may be without their indent."""
-        return self.layout.width - len(self.indent)
+        source, place = self._layout.source, self._layout.span(node)
+        start = self._layout.line_start(node)
+        line = Line([node], "" if is_compound(node) else source[slice(*place)])
+        between = re.findall(r".*\n", source[self._end : start])
+        line.above = [*takewhile(is_blank_or_comment, reversed(between))][::-1]
+        line.places = (start - len("".join(line.above)), start), place
+        return line
 
     def new(self, lines: Lines) -> Line:
         """A statement that is to be put into the block."""
@@ -129,25 +100,19 @@ class Block:
 
     def written(self, lines: Lines) -> str:
         """Generated lines as they stand in the block, without the indent of the first."""
-        return self.layout.generated(lines, self.indent)[len(self.indent) :]
+        return self._layout.generated(lines, self._indent)[len(self._indent) :]
 
     def is_first(self, at: int) -> bool:
         """Is nothing above a line, at least in its cell?"""
-        return at == 0 or self.lines[at - 1].is_border
-
-    @property
-    def imported_names(self) -> set[str]:
-        found = [line.imported for line in self.lines]
-        return {alias.asname or alias.name for node in found if node for alias in node.names}
+        return at == 0 or self.lines[at - 1].kind == "border"
 
     def splices(self) -> Iterator[Splice]:
         """What turns the block's text in the source into the lines as they are now."""
-        source, newline = self.layout.source, self.layout.newline
-        added = ""
+        source, added = self._layout.source, ""
         for line in self.lines:
             text = added + "".join(line.above)
             if line.places is None:
-                added = f"{text}{self.indent}{line.code}{line.behind}{newline}"
+                added = f"{text}{self._indent}{line.code}{line.behind}{self.blank}"
                 continue
             above, code = line.places
             if text != source[slice(*above)]:
@@ -155,10 +120,10 @@ class Block:
             if line.code and line.code != source[slice(*code)]:
                 yield Splice(*code, line.code)
             added = ""
-        if added and not source[: self.end].endswith(("\n", "\r")):
-            added = newline + added.removesuffix(newline)
+        if added and not source[: self._end].endswith(("\n", "\r")):
+            added = self.blank + added.removesuffix(self.blank)
         if added:
-            yield Splice(self.end, self.end, added)
+            yield Splice(self._end, self._end, added)
 
 
 def is_blank_or_comment(line: str) -> bool:
@@ -185,11 +150,6 @@ class Blocks:
         ends = [line.nodes[-1].end_lineno or 0 for line in self.module.lines]
         return bisect_left(ends, node.lineno)
 
-    def body_of(self, number: int) -> Block | None:
-        """The body of a function, by the number of its statement; None if it has no lines."""
-        inner, _ = self.inside(self._layout.statements[number])
-        return inner[0] if inner else None
-
     def inside(self, parent: ast.stmt) -> tuple[list[Block], list[list[ast.stmt]]]:
         """The blocks of a compound statement, and the statements behind its colons.
 
@@ -198,11 +158,7 @@ class Blocks:
         blocks: list[Block] = []
         behind_colons: list[list[ast.stmt]] = []
         for nodes in blocks_of(parent):
-            if (
-                isinstance(parent, ast.If)
-                and nodes is parent.body
-                and is_type_checking(parent.test)
-            ):
+            if isinstance(parent, ast.If) and nodes is parent.body and is_type_checking(parent):
                 continue
             if self._layout.is_elif(nodes[0]):
                 more, others = self.inside(nodes[0])
@@ -222,7 +178,8 @@ class Blocks:
             yield from block.splices()
 
 
-def is_type_checking(test: ast.expr) -> bool:
-    return isinstance(test, ast.Name | ast.Attribute) and ast.unparse(test).endswith(
-        "TYPE_CHECKING"
-    )
+def is_type_checking(node: ast.If) -> bool:
+    match node.test:
+        case ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+            return True
+    return False

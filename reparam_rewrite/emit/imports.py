@@ -8,42 +8,35 @@ whether it is there at all::
                                                     import numpyro
     def model(n):                               except ImportError:
         import numpyro                              numpyro = None
+
+The lines of a block that an import may stand among are a `range`, the head; so are runs of imports
+without blank lines. In a notebook, what nothing else places stands at the start of the head or
+below, though there may be imports above.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from reparam_rewrite.emit.blocks import Block, Blocks, Import, Line, imports
-from reparam_rewrite.emit.import_names import (
-    Order,
-    import_from,
-    is_welcome,
-    key_of,
-    order_of,
-    top_of,
-    with_name,
-)
+from reparam_rewrite.emit.blocks import Block, Blocks, Line, imports
 from reparam_rewrite.emit.layout import placeholder_of
 from reparam_rewrite.emit.spell import Spelling
-from reparam_rewrite.emit.wrap import Lines
+from reparam_rewrite.emit.wrap import Lines, margin_of
 from reparam_rewrite.source.placeholders import MAGIC
+from reparam_rewrite.survey.functions import Function
 
 #: Packages whose imports don't set JAX up, or do no more than the first two.
 THIRD_PARTY = ("numpyro", "jax", "numpy", "scipy", "pandas", "arviz", "matplotlib", "optax", "flax")
 
+STANDARD = sys.stdlib_module_names
 
-class Head(NamedTuple):
-    """The lines of a block that imports may stand among: those before `end`.
-
-    In a notebook, an import that nothing else places stands at `start` or below.
-    """
-
-    start: int
-    end: int
+#: The lines of an import in parentheses that has a name a line, each perhaps with a comment.
+OPENING = re.compile(r"[^()#]*\([ \t]*(#.*)?\r?")
+NAME = re.compile(r"[ \t]*\w+(\s+as\s+\w+)?[ \t]*,[ \t]*(#.*)?\r?")
 
 
 class Anchor(NamedTuple):
@@ -57,46 +50,29 @@ class Anchor(NamedTuple):
     alone: bool = False
 
 
-class Run(NamedTuple):
-    """A run of imports without blank lines: those of the lines from `start` to `end`."""
-
-    start: int
-    end: int
-    imports: tuple[Import, ...]
-
-    @property
-    def tops(self) -> set[str]:
-        """The packages it imports from, "" for relative imports."""
-        return {*map(top_of, self.imports)}
-
-    @property
-    def is_standard(self) -> bool:
-        return self.tops <= sys.stdlib_module_names
-
-
 def add_imports(blocks: Blocks, spelling: Spelling, cell: str = "") -> None:
     """Add the imports that the generated code needs to the blocks of a file.
 
     `cell` is the border of the first cell that is rewritten, if the module is a notebook's.
     """
-    module = blocks.module
+    module, functions = blocks.module, spelling.survey.functions
     for dotted, name in sorted(spelling.new.items()):
         head = head_of(module, cell)
         package = dotted.partition(".")[0]
         # One more import of what is loaded, as the standard library is at any time, does nothing.
-        if package in sys.stdlib_module_names or first_import(module, package, head) is not None:
+        if package in STANDARD or first_import(module, package, head) is not None:
             add(module, dotted, name, head)
             continue
         needed = spelling.needed[dotted]
         for function in sorted(needed) if "" not in needed else [""]:
-            anchor = anchor_of(blocks, spelling, function)
+            anchor = anchor_of(blocks, functions, spelling.survey.statements, function)
             if anchor is None:  # whatever is above the first definition may matter
-                add(module, dotted, name, Head(head.end, head.end))
-            elif name not in anchor.block.imported_names:
+                add(module, dotted, name, range(head.stop, head.stop))
+            elif name not in names_in(anchor.block):
                 add_beside(anchor, dotted, name)
 
 
-def head_of(module: Block, cell: str) -> Head:
+def head_of(module: Block, cell: str) -> range:
     """What stands before the first definition: imports behind it come too late.
 
     In a notebook, before the first one of that cell: whoever runs it has run those above it.
@@ -106,25 +82,33 @@ def head_of(module: Block, cell: str) -> Head:
     while start < len(names) and names[start].startswith(MAGIC):
         start += 1
     below = enumerate(module.lines[start:], start)
-    ends = (at for at, line in below if line.is_definition or line.is_border)
-    return Head(start, next(ends, len(names)))
+    ends = (at for at, line in below if line.kind in ("definition", "border"))
+    return range(start, next(ends, len(names)))
 
 
-def first_import(block: Block, package: str, head: Head) -> int | None:
+def first_import(block: Block, package: str, head: range) -> int | None:
     """Where a package is imported first at the head. NumPyro's import is one of JAX, too."""
-    lines = enumerate(block.lines[: head.end])
+    lines = enumerate(block.lines[: head.stop])
     return next((at for at, line in lines if line.imports("numpyro", package)), None)
+
+
+def names_in(block: Block) -> set[str]:
+    """The names that imports of a block bind, or modules that they bind by their dotted names."""
+    found = [import_of(line) for line in block.lines if line.kind == "import"]
+    return {alias.asname or alias.name for node in found for alias in node.names}
 
 
 # -- the import of NumPyro that a function goes through ------------------------------------------
 
 
-def anchor_of(blocks: Blocks, spelling: Spelling, function: str) -> Anchor | None:
+def anchor_of(
+    blocks: Blocks, functions: dict[str, Function], statements: Sequence[ast.stmt], function: str
+) -> Anchor | None:
     """That of a function, by its dotted name: its own, or of what it stands in."""
     names = function.split(".")
-    around = (spelling.survey.functions.get(".".join(names[:n])) for n in range(len(names), 0, -1))
-    bodies = (blocks.body_of(known.first) for known in around if known is not None)
-    for block in [*(body for body in bodies if body is not None), blocks.module]:
+    around = (functions.get(".".join(names[:count])) for count in range(len(names), 0, -1))
+    bodies = [blocks.inside(statements[known.first])[0] for known in around if known is not None]
+    for block in [*(body for inner in bodies for body in inner), blocks.module]:
         found = [
             (at, anchor)
             for at in range(len(block.lines))
@@ -140,11 +124,11 @@ def anchor_of(blocks: Blocks, spelling: Spelling, function: str) -> Anchor | Non
 
 
 def imports_at(blocks: Blocks, block: Block, at: int) -> Iterator[Anchor]:
-    """The imports of NumPyro in a line of a block and what it holds, but for other functions."""
+    """The imports of NumPyro in a line of a block and what it holds, but for other functions'."""
     line = block.lines[at]
     if line.imports("numpyro"):
         yield Anchor(block, at)
-    elif not line.is_definition:
+    elif line.kind != "definition":
         inner, behind_colons = blocks.inside(line.nodes[0])
         if any(imports(nodes, "numpyro") for nodes in behind_colons):
             yield Anchor(block, at, alone=True)
@@ -158,16 +142,15 @@ def add_beside(anchor: Anchor, dotted: str, name: str) -> None:
     """Add an import beside the one of NumPyro that the function goes through."""
     block, at, alone = anchor
     if alone:
-        new = block.new(statement_of(dotted, name, block.room))
-        block.lines.insert(behind(block, at, len(block.lines)), new)
+        block.lines.insert(run_end(block, at, len(block.lines)), new_line(block, dotted, name))
         return
-    others = [other for other, line in enumerate(block.lines) if line.is_definition]
-    start = max((other + 1 for other in others if other < at), default=0)
-    end = min((other for other in others if other > at), default=len(block.lines))
-    add(block, dotted, name, Head(start, end))
+    others = [n for n, line in enumerate(block.lines) if line.kind == "definition"]
+    start = max((n + 1 for n in others if n < at), default=0)
+    end = min((n for n in others if n > at), default=len(block.lines))
+    add(block, dotted, name, range(start, end))
 
 
-# -- one more import -----------------------------------------------------------------------------
+# -- one more name in an import that is there ----------------------------------------------------
 
 
 def alias_of(dotted: str, name: str) -> tuple[str, str]:
@@ -178,56 +161,101 @@ def alias_of(dotted: str, name: str) -> tuple[str, str]:
     return package, last if last == name else f"{last} as {name}"
 
 
-def statement_of(dotted: str, name: str, room: int) -> Lines:
+def new_line(block: Block, dotted: str, name: str) -> Line:
     package, alias = alias_of(dotted, name)
-    return import_from(package, [alias], room) if package else (f"import {alias}",)
+    lines = import_from(package, [alias], block.room) if package else (f"import {alias}",)
+    return block.new(lines)
 
 
-def add(block: Block, dotted: str, name: str, head: Head) -> None:
+def import_from(package: str, names: Sequence[str], room: int) -> Lines:
+    """``from package import a, b``, with a name a line if that is too long."""
+    line = f"from {package} import {', '.join(names)}"
+    if len(line) <= room:
+        return (line,)
+    return (f"from {package} import (", *(f"    {name}," for name in names), ")")
+
+
+def add(block: Block, dotted: str, name: str, head: range) -> None:
     """Add an import to a block: one more name in a statement that is there, or a new statement."""
     package, alias = alias_of(dotted, name)
-    for line in block.lines[: head.end] if package else ():
-        found = line.imported
-        if not isinstance(found, ast.ImportFrom) or found.level or found.module != package:
-            continue
-        if found.names[0].name != "*" and is_welcome(alias, found.names):
+    for line in block.lines[: head.stop] if package else ():
+        found = import_of(line) if line.kind == "import" else None
+        if isinstance(found, ast.ImportFrom) and (found.level, found.module) == (0, package):
             code = with_name(block, line, found, alias)
-            if code is not None:
+            if code:
                 line.code, line.nodes = code, ast.parse(code).body
                 return
-    insert(block, block.new(statement_of(dotted, name, block.room)), head)
+    insert(block, new_line(block, dotted, name), head)
 
 
-def insert(block: Block, new: Line, head: Head) -> None:
+def with_name(block: Block, line: Line, found: ast.ImportFrom, name: str) -> str:
+    """``from package import a, b`` with one more name, in its place if they are sorted.
+
+    Comments stay above or behind the names they are about. Empty if it is written in a way that
+    takes no more, such as with a backslash, or if a sorter would not leave the name there: it gives
+    each ``x as y`` a line of its own.
+    """
+    names = [*map(written, found.names)]
+    renamed = any(alias.asname for alias in found.names)
+    welcome = len(names) > 1 if renamed else " as " not in name
+    if names == ["*"] or not welcome or "\\" in line.code:
+        return ""
+    at = len(names)
+    if names == sorted(names, key=member_key):
+        at = sum(member_key(text) < member_key(name) for text in names)
+    if "#" not in line.code:
+        names.insert(at, name)
+        room = 0 if "\n" in line.code else block.room - len(line.behind.rstrip())
+        return block.written(import_from(found.module or "", names, room))
+    lines = line.code.split("\n")
+    places = [number for number, text in enumerate(lines) if NAME.fullmatch(text)]
+    if not OPENING.fullmatch(lines[0]) or len(places) != len(names):
+        return ""
+    above = places[at - 1] if at else 0
+    indent, end = margin_of(lines[places[0]]), "\r" * lines[above].endswith("\r")
+    lines.insert(above + 1, f"{indent}{name},{end}")
+    return "\n".join(lines)
+
+
+# -- one more import -----------------------------------------------------------------------------
+
+
+def insert(block: Block, new: Line, head: range) -> None:
     """Add an import to the run of imports that has NumPyro or JAX, where sorting puts it.
 
-    It isn't put above what may set JAX up. One of the standard library goes to the run that has
-    nothing else.
+    One of the standard library goes to the run that has nothing else. A notebook may install
+    NumPyro below its other imports.
     """
-    assert new.imported is not None
-    package = top_of(new.imported)
+    package = package_of(new)
     runs = runs_of(block, head)
-    if package in sys.stdlib_module_names:
-        run = next((run for run in runs if run.start >= head.start and run.is_standard), None)
+    near = [run for run in runs if run.start >= head.start]
+    if package in STANDARD:
+        fitting, first = [run for run in near if is_standard(block, run)], None
     else:
-        run = third_party(runs, head, package)
+        fitting = [run for run in runs if "numpyro" in packages_in(block, run)]
+        fitting += [run for run in near if package in packages_in(block, run)]
         first = first_import(block, package, head)
-        if run is None and first is not None and first >= head.start:
-            block.lines.insert(behind(block, first, head.end), new)
-            return
-    if run is None:
+    if fitting:
+        insert_sorted(block, new, fitting[0], runs)
+    elif first is not None and first >= head.start:
+        block.lines.insert(run_end(block, first, head.stop), new)
+    else:
         insert_alone(block, new, runs, head)
-        return
-    said = [line.behind for line in block.lines[run.start : run.end]]
+
+
+def insert_sorted(block: Block, new: Line, run: range, runs: Sequence[range]) -> None:
+    """Add an import to a run of them. It isn't put above what may set JAX up."""
+    said = [line.behind for line in lines_in(block, run)]
     if all("noqa" in comment and "E402" in comment for comment in said):
         new.behind = "  # noqa: E402"  # they come late, which linters were told of line by line
-    order = order_of(run.imports for run in runs)
+    orders = (key_of, key_by_module)
+    fitting = (order for order in orders if all(is_sorted(block, run, order) for run in runs))
+    order = next(fitting, key_of)
     run = section(run, runs, block, order)
-    keys = [order(key_of(found)) for found in run.imports]
-    position = run.end
-    if keys == sorted(keys):
-        smaller = sum(key < order(key_of(new.imported)) for key in keys)
-        position = run.start + max(smaller, unsure(run))
+    position = run.stop
+    if is_sorted(block, run, order):
+        smaller = sum(order(line) < order(new) for line in lines_in(block, run))
+        position = run.start + max(smaller, unsure(block, run))
     if position == run.start:  # below the blank lines; comments stay with what they are about
         old = block.lines[position]
         new.above, own = parted(block, position, keep=True)
@@ -235,16 +263,17 @@ def insert(block: Block, new: Line, head: Head) -> None:
     block.lines.insert(position, new)
 
 
-def insert_alone(block: Block, new: Line, runs: Sequence[Run], head: Head) -> None:
+def insert_alone(block: Block, new: Line, runs: Sequence[range], head: range) -> None:
     """Add an import behind the docstring, ``from __future__`` and the standard library's.
 
     In a notebook, at the top of the cell that needs it.
     """
     position = head.start
-    for at, line in enumerate(block.lines[head.start : head.end], head.start):
-        if (at == position and line.is_docstring) or line.is_future:
+    for at in head:
+        kind = block.lines[at].kind
+        if kind == "future" or (kind == "docstring" and at == position):
             position = at + 1
-    position = max([position, *(run.end for run in runs if run.is_standard)])
+    position = max([position, *(run.stop for run in runs if is_standard(block, run))])
     new.above = [block.blank]
     if position < len(block.lines):
         following = block.lines[position]
@@ -252,7 +281,7 @@ def insert_alone(block: Block, new: Line, runs: Sequence[Run], head: Head) -> No
         if block.is_first(position):
             new.above, own = parted(block, position, keep=False)
         if not own or own[0].strip():
-            own = [block.blank] * (2 if following.is_definition else 1) + own
+            own = [block.blank] * (2 if following.kind == "definition" else 1) + own
         following.above = own
     block.lines.insert(position, new)
 
@@ -261,55 +290,51 @@ def parted(block: Block, position: int, *, keep: bool) -> tuple[list[str], list[
     """The lines above a statement up to the last blank one, and those below it.
 
     Comments that begin the file, or a cell, are about that, `keep`, or about the statement, if no
-    blank line comes between.
+    blank line comes between. ``#!/usr/bin/env python`` and the encoding stay at the top.
     """
     lines = block.lines[position].above
-    marks = sum(map(is_mark, lines[:2])) if block.is_module and position == 0 else 0
+    marks = 0
+    if block.is_module and position == 0:
+        marks = sum(line.lstrip().startswith("#!") or "coding" in line for line in lines[:2])
     blank = [at + 1 for at, line in enumerate(lines) if at >= marks and not line.strip()]
     cut = max(blank, default=len(lines) if keep and block.is_first(position) else marks)
     return lines[:cut], lines[cut:]
 
 
-def is_mark(line: str) -> bool:
-    """``#!/usr/bin/env python`` or a declaration of the encoding"""
-    return line.lstrip().startswith("#!") or "coding" in line
+# -- runs of imports and their order -------------------------------------------------------------
 
 
-def behind(block: Block, position: int, end: int) -> int:
-    """Where a new import goes that belongs to what is at the position."""
-    below = range(position + 1, end)
-    return next((at for at in below if not block.lines[at].follows), end)
+def run_end(block: Block, at: int, end: int) -> int:
+    """Where the imports end that belong to what is at the position: no blank line is between."""
+    for below in range(at + 1, end):
+        if block.lines[below].kind != "import" or block.lines[below].has_blank_above:
+            return below
+    return end
 
 
-# -- runs of imports -----------------------------------------------------------------------------
-
-
-def runs_of(block: Block, head: Head) -> list[Run]:
+def runs_of(block: Block, head: range) -> list[range]:
     """The runs of imports at the head of a block."""
-    runs: list[Run] = []
-    start, found = 0, list[Import]()
-    for position, line in enumerate([*block.lines[: head.end], None]):
-        imported = line.imported if line is not None and not line.is_future else None
-        if found and (imported is None or (line is not None and line.has_blank_above)):
-            runs.append(Run(start, position, tuple(found)))
-            found = []
-        if imported is not None:
-            start = start if found else position
-            found.append(imported)
+    runs: list[range] = []
+    for at in range(head.stop):
+        if block.lines[at].kind == "import" and (not runs or at >= runs[-1].stop):
+            runs.append(range(at, run_end(block, at, head.stop)))
     return runs
 
 
-def third_party(runs: Sequence[Run], head: Head, package: str) -> Run | None:
-    """The run that NumPyro's imports belong to, and that of JAX those of JAX.
-
-    A notebook may install NumPyro below its other imports.
-    """
-    wanted = [run for run in runs if "numpyro" in run.tops]
-    wanted += [run for run in runs if run.start >= head.start and package in run.tops]
-    return next(iter(wanted), None)
+def lines_in(block: Block, run: range) -> list[Line]:
+    return block.lines[run.start : run.stop]
 
 
-def section(run: Run, runs: Sequence[Run], block: Block, order: Order) -> Run:
+def packages_in(block: Block, run: range) -> set[str]:
+    """The packages that a run imports from, "" for relative imports."""
+    return {*map(package_of, lines_in(block, run))}
+
+
+def is_standard(block: Block, run: range) -> bool:
+    return packages_in(block, run) <= STANDARD
+
+
+def section(run: range, runs: Sequence[range], block: Block, order: Order) -> range:
     """The run with its neighbours of the same section: sorters set off what has a comment.
 
     ::
@@ -320,21 +345,71 @@ def section(run: Run, runs: Sequence[Run], block: Block, order: Order) -> Run:
         import numpyro
     """
     for other in runs:
-        first, second = sorted((run, other))
-        if first.end != second.start or other.is_standard or "" in other.tops:
-            continue
-        _, *above = block.lines[second.start].above
-        both = (*first.imports, *second.imports)
-        keys = [order(key_of(found)) for found in both]
-        if keys == sorted(keys) and above and all(map(str.strip, above)):
-            run = Run(first.start, second.end, both)
+        first, second = sorted((run, other), key=lambda part: part.start)
+        packages = packages_in(block, other)
+        if first.stop == second.start and not packages <= STANDARD and "" not in packages:
+            both = range(first.start, second.stop)
+            _, *above = block.lines[second.start].above
+            if is_sorted(block, both, order) and above and all(map(str.strip, above)):
+                run = both
     return run
 
 
-def unsure(run: Run) -> int:
+def unsure(block: Block, run: range) -> int:
     """How many imports of a run are up to the last before NumPyro that may set JAX up."""
-    tops = [*map(top_of, run.imports)]
-    first = next((at for at, top in enumerate(tops) if top in THIRD_PARTY[:2]), 0)
-    known = {*THIRD_PARTY, *sys.stdlib_module_names}
-    others = [at for at in range(first) if not tops[at].startswith("jax") and tops[at] not in known]
-    return max(others, default=-1) + 1
+    packages = [*map(package_of, lines_in(block, run))]
+    first = next((at for at, each in enumerate(packages) if each in THIRD_PARTY[:2]), 0)
+    harmless = {*THIRD_PARTY, *STANDARD}
+    others = [
+        at + 1
+        for at, each in enumerate(packages[:first])
+        if each not in harmless and not each.startswith("jax")
+    ]
+    return max(others, default=0)
+
+
+Order = Callable[[Line], Any]
+
+
+def is_sorted(block: Block, run: range, order: Order) -> bool:
+    keys = [*map(order, lines_in(block, run))]
+    return keys == sorted(keys)
+
+
+def import_of(line: Line) -> ast.Import | ast.ImportFrom:
+    (node,) = line.nodes
+    assert isinstance(node, ast.Import | ast.ImportFrom)
+    return node
+
+
+def key_of(line: Line) -> tuple[Any, ...]:
+    """isort's order: ``import x`` before ``from x import y``, by module, then by first name."""
+    node = import_of(line)
+    first = written(node.names[0])
+    if isinstance(node, ast.Import):
+        return False, node.names[0].name.lower(), (-1, first.lower(), first)
+    member = (-1, "", "") if first == "*" else member_key(first)
+    return True, "." * node.level + (node.module or "").lower(), member
+
+
+def key_by_module(line: Line) -> tuple[Any, ...]:
+    """The other order in use (force-sort-within-sections): by module, whatever the form."""
+    is_from, module, member = key_of(line)
+    return module, is_from, member
+
+
+def package_of(line: Line) -> str:
+    """The package that an import is of, "" for a relative one."""
+    _, module, _ = key_of(line)
+    return str(module).partition(".")[0]
+
+
+def member_key(text: str) -> tuple[int, str, str]:
+    """isort's order of names: constants, classes, the rest; each without regard to case."""
+    name = text.partition(" ")[0]
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name.lower(), name
+
+
+def written(alias: ast.alias) -> str:
+    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
