@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.plan.context import Names
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.scopes import Moment
 
-#: Where the generated code takes its names from, in the order in which styles are tried: the
-#: dotted name itself, then the modules through which it may be reached.
+#: Modules through which the generated code may reach names, if it can't by the names themselves, in
+#: the order in which styles are tried.
 THROUGH = {
     "numpyro.deterministic": ("numpyro",),
     "numpyro.param": ("numpyro",),
@@ -19,12 +17,10 @@ THROUGH = {
 }
 
 #: The same object under another name.
-SYNONYMS = {
-    "numpyro.distributions.transforms.biject_to": ("numpyro.distributions.biject_to",),
-}
+SYNONYMS = {"numpyro.distributions.transforms.biject_to": "numpyro.distributions.biject_to"}
 
 
-class Spelling(Struct):
+class Spelling:
     """Spells dotted names for one file, and remembers the imports that this takes.
 
     `new` maps a dotted name to the name it must be imported as, `needed` to the functions that use
@@ -33,27 +29,28 @@ class Spelling(Struct):
     `defined_for` are the functions that use these.
     """
 
-    survey: Survey
-    names: Names
-    new: dict[str, str] = {}
-    needed: dict[str, set[str]] = {}
-    classes: dict[str, str] = {}
-    named: str = ""
-    defined_for: set[str] = set()
+    def __init__(self, survey: Survey, names: Names) -> None:
+        self.survey = survey
+        self._names = names
+        self.new: dict[str, str] = {}
+        self.needed: dict[str, set[str]] = {}
+        self.classes: dict[str, str] = {}
+        self.named = ""
+        self.defined_for: set[str] = set()
 
     def of(self, dotted: str, moment: Moment) -> str:
         """The expression for `dotted` where `moment` is."""
-        for candidate in (dotted, *SYNONYMS.get(dotted, ())):
-            found = self._visible(candidate, moment)
-            if found:
-                return found
+        synonym = SYNONYMS.get(dotted, dotted)
+        found = self._visible(dotted, moment) or self._visible(synonym, moment)
+        if found:
+            return found
         for module in THROUGH.get(dotted, ()):
             found = self._visible(module, moment)
             if found:
                 return found + dotted[len(module) :]
         if dotted == "numpyro.handlers.reparam":
-            return self._import("numpyro.handlers", "handlers", moment.function.name) + ".reparam"
-        return self._import(dotted, wanted(dotted), moment.function.name)
+            return f"{self._import('numpyro.handlers', moment.function.name)}.reparam"
+        return self._import(dotted, moment.function.name)
 
     def above(self, dotted: str) -> str:
         """The expression for `dotted` outside of functions, in front of the first rewritten one."""
@@ -61,42 +58,38 @@ class Spelling(Struct):
             for name in sorted(self.survey.certain):
                 if self.survey.aliases.get(name) == module:
                     return name + dotted[len(module) :]
-        return self._import(dotted, wanted(dotted), "")
+        return self._import(dotted, "")
 
     def defined(self, kind: str, function: str) -> str:
         """The class that is a basis over a plate, for the code of a function."""
         self.defined_for.add(function)
         if kind not in self.classes:
-            self.classes[kind] = self.names.new(BASES[kind].over_plates)
+            self.classes[kind] = self._names.new(BASES[kind].over_plates)
         return self.classes[kind]
 
     def by_name(self, function: str) -> str:
         """What makes draws of a child count before its base's, for the code of a function."""
         self.defined_for.add(function)
-        self.named = self.named or self.names.new("by_name")
+        self.named = self.named or self._names.new("by_name")
         return self.named
 
-    def _import(self, dotted: str, wanted: str, function: str) -> str:
+    def _import(self, dotted: str, function: str) -> str:
         self.needed.setdefault(dotted, set()).add(function)
         if dotted not in self.new:
-            self.new[dotted] = self.names.new(wanted)
+            wanted = "jnp" if dotted == "jax.numpy" else dotted.rpartition(".")[2]
+            self.new[dotted] = self._names.new(wanted)
         return self.new[dotted]
 
     def _visible(self, dotted: str, moment: Moment) -> str | None:
         """A name that stands for `dotted` here, a local import before one of the module."""
-        for name in sorted(moment.function.imports):
+        function = moment.function
+        for name in sorted(function.imports):
             binding = moment.binding(name)
             if binding is not None and binding.qualified == dotted and binding.certain:
                 return name
         for name, known in self.survey.aliases.items():
-            if known != dotted or name in moment.function.hidden:
-                continue
             # An import under an `if` may not have run, unless the site goes through it too.
-            if name in self.survey.certain or name in moment.function.roots:
+            has_run = name in self.survey.certain or name in function.roots
+            if known == dotted and has_run and name not in function.hidden:
                 return name
         return None
-
-
-def wanted(dotted: str) -> str:
-    """The name that an import gives it, unless that is taken."""
-    return "jnp" if dotted == "jax.numpy" else dotted.rpartition(".")[2]

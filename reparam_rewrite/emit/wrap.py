@@ -54,11 +54,11 @@ def statement(text: str, room: int, comment: int = 0) -> Lines:
         lines = indented(in_brackets(value, room - STEP))
         ways.insert(0 if loose else 1, [f"{found['head']}(", *lines, f"){found['tail']}"])
     ways = [lines for lines in ways if same(lines, text)]
-    return tuple(min(ways, key=lambda lines: excess(lines, room), default=[text]))
 
+    def excess(lines: Iterable[str]) -> int:
+        return sum(max(0, len(line) - room) for line in lines)
 
-def excess(lines: Iterable[str], room: int) -> int:
-    return sum(max(0, len(line) - room) for line in lines)
+    return tuple(min(ways, key=excess, default=[text]))
 
 
 def same(lines: Sequence[str], text: str) -> bool:
@@ -72,9 +72,7 @@ def same(lines: Sequence[str], text: str) -> bool:
 
 def broken(text: str, room: int) -> list[str]:
     """The lines of code that must not go on, but in its brackets."""
-    if len(text) <= room:
-        return [text]
-    pairs = pairs_of(text)
+    pairs = pairs_of(text) if len(text) > room else []
     if not pairs:
         return [text]
     start, end = max(pairs, key=lambda pair: pair[1] - pair[0])
@@ -88,8 +86,7 @@ def in_brackets(text: str, room: int) -> list[str]:
     if len(split(text, "for")) > 1:  # the commas of a comprehension separate no items
         items, loosest = [text], [("for", "if")]
     if len(items) > 1 or text.endswith(","):
-        lines = [in_brackets(item, room - 1) for item in items]
-        return [line + "," * (line is item[-1]) for item in lines for line in item]
+        return with_commas(in_brackets(item, room - 1) for item in items)
     if len(text) <= room:
         return [text]
     for words in loosest:
@@ -105,15 +102,19 @@ def items_of(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def indented(lines: Sequence[str]) -> list[str]:
+def indented(lines: Iterable[str]) -> list[str]:
     return [" " * STEP + line for line in lines]
+
+
+def with_commas(items: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of several items, each with a comma behind its last."""
+    return [line for *before, last in items for line in [*before, f"{last},"]]
 
 
 def listed(opening: str, items: Sequence[str], closing: str, room: int) -> Lines:
     """``with (``, an item a line with a comma each, ``):``"""
-    lines = [broken(item, room - STEP - 1) for item in items]
-    commas = [line + "," * (line is item[-1]) for item in lines for line in item]
-    return (opening, *indented(commas), closing)
+    lines = with_commas(broken(item, room - STEP - 1) for item in items)
+    return (opening, *indented(lines), closing)
 
 
 # -- what stands where -------------------------------------------------------------------------
@@ -166,35 +167,26 @@ def lines_in_strings(lines: Sequence[str]) -> frozenset[int]:
     return frozenset(found)
 
 
-def has(text: str, kind: str) -> bool:
-    return any(part.lastgroup == kind for part in PART.finditer(text))
-
-
 # -- statements of several parts ---------------------------------------------------------------
 
 
 def joined(code: str) -> str | None:
-    """A statement of several lines on one, as it would stand there.
+    """A statement of several lines on one, as it would stand there: with no comma at an end.
 
     None if it holds a comment, a line continuation, or a string of several lines.
     """
     if "\n" not in code:
         return code
-    if "\\\n" in code or lines_in_strings(code.split("\n")) or has(code, "comment"):
+    commented = any(part.lastgroup == "comment" for part in PART.finditer(code))
+    if "\\\n" in code or commented or lines_in_strings(code.split("\n")):
         return None
     text = ""
-    for line in code.split("\n"):
-        piece = line.strip()
-        tight = text.endswith(("(", "[", "{")) or piece.startswith((")", "]", "}", "."))
-        text += piece if tight or not text else f" {piece}"
-    return without_trailing_commas(text)
-
-
-def without_trailing_commas(text: str) -> str:
-    """``f(a,)`` as ``f(a)``, but ``(a,)`` as it is."""
+    for line in map(str.strip, code.split("\n")):
+        tight = not text or text.endswith(("(", "[", "{")) or line.startswith((")", "]", "}", "."))
+        text += line if tight else f" {line}"
     for comma in reversed(list(re.finditer(r",(?=[)\]}])", text))):
         shorter = text[: comma.start()] + text[comma.end() :]
-        text = shorter if same([shorter], text) else text
+        text = shorter if same([shorter], text) else text  # not that of ``(a,)``
     return text
 
 
@@ -220,25 +212,25 @@ def added_up(target: str, terms: list[str], room: int) -> list[Lines]:
     return [statement(text, room) for text in (f"{target} = {ungrouped(first)}", *signed)]
 
 
-def raised(error: str, words: str, room: int) -> Lines:
+def raised(error: str, words: str, room: int) -> list[str]:
     """``raise ValueError("...")`` inside of an ``if``; long words are several strings."""
     line = f"raise {error}({words})"
     if len(line) + STEP <= room:
-        return tuple(indented([line]))
+        return indented([line])
     parts = [words]
     if 2 * STEP + len(words) > room:
         width = max(20, room - 2 * STEP - 3)
         pieces = textwrap.wrap(words[1:-1], width, break_long_words=False, break_on_hyphens=False)
         parts = [f"{words[0]}{piece} {words[0]}" for piece in pieces]
         parts[-1] = f"{words[0]}{pieces[-1]}{words[0]}"
-    return tuple(indented([f"raise {error}(", *indented(parts), ")"]))
+    return indented([f"raise {error}(", *indented(parts), ")"])
 
 
 def kept(target: str, expression: str, room: int) -> Lines:
     """An assignment of an expression as the file has it.
 
-    One of several lines that hold comments or strings is kept as it is, moved left; in parentheses
-    where its first line would be too long, or its lines would not hold together.
+    One that can't be on one line keeps its lines, moved left; in parentheses where the first would
+    be too long, or they would not hold together.
 
     ::
 
@@ -252,18 +244,18 @@ def kept(target: str, expression: str, room: int) -> Lines:
     one_line = joined(expression)
     if one_line is not None:
         return statement(f"{target} = {one_line}", room)
-    lines = expression.split("\n")
+    first, *rest = lines = expression.split("\n")
     strings = lines_in_strings(lines)
-    movable = [number for number in range(1, len(lines)) if number not in strings]
-    margins = [margin_of(lines[number]) for number in movable if lines[number]]
-    margin = min(margins, key=len, default="")
-    for number in movable:
-        lines[number] = lines[number].removeprefix(margin)
-    first, *rest = lines
+    movable = [line for number, line in enumerate(lines) if number and number not in strings]
+    margin = min((margin_of(line) for line in movable if line), key=len, default="")
+    rest = [
+        line if number in strings else line.removeprefix(margin)
+        for number, line in enumerate(rest, 1)
+    ]
     closed = all(depth or part[0] != "\n" for part, depth in parts_of(expression))
     if closed and len(f"{target} = {first}") <= room:
         return (f"{target} = {first}", *rest)
-    moved = [line if n in strings else " " * STEP + line for n, line in enumerate(lines)]
+    moved = [line if n in strings else " " * STEP + line for n, line in enumerate([first, *rest])]
     return (f"{target} = (", *moved, ")")
 
 
