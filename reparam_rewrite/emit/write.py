@@ -340,13 +340,13 @@ class Writer:
         match scale:
             case plan.Learned(variable, param):
                 self._declare(f"{variable} = {self._coefficient(param, 'positive')}")
-            case plan.Expression(variable, value):
+            case plan.Power(variable, value, -1):
                 self._shift(f"{variable} = {self._value(value)}")
-            case plan.Power(variable, value, _, 1):
+            case plan.Power(variable, value, 1):
                 self._shift(f"{variable} = 1 / {grouped(self._value(value))}")
-            case plan.Power(variable, value, _, float(power)) if power:
+            case plan.Power(variable, value, float(power)) if power:
                 self._shift(f"{variable} = {to_power(self._value(value), repr(power))}")
-            case plan.Power(variable, value, _, plan.Coefficient() as param, exponent):
+            case plan.Power(variable, value, plan.Coefficient() as param, _, exponent):
                 self._declare(f"{exponent} = {self._coefficient(param, 'unit_interval')}")
                 self._shift(f"{variable} = {to_power(self._value(value), exponent)}")
 

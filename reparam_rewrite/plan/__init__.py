@@ -7,13 +7,13 @@ from itertools import groupby
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.accounts import account_of, noted
-from reparam_rewrite.plan.children import Child, left_alone
-from reparam_rewrite.plan.context import Context, Names, Stop, reserved_in
+from reparam_rewrite.plan.children import Child, Stop, left_alone
+from reparam_rewrite.plan.context import Context, Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.placement import sharing
-from reparam_rewrite.plan.refusals import problems_of
-from reparam_rewrite.plan.refusals.comments import comment_problems
+from reparam_rewrite.plan.refusals.child import problems_of
 from reparam_rewrite.plan.refusals.together import (
+    comment_problems,
     moved_from_company,
     offset_twice,
     param_problems,

@@ -7,12 +7,14 @@ comes out of here can widen the child: the result broadcasts into the child's sh
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import dropwhile
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.plan.asking_prior import written
-from reparam_rewrite.plan.context import Context, Stop, stop
+from reparam_rewrite.plan.children import Stop
+from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
     NOTHING,
@@ -116,8 +118,7 @@ def claims_of(
 
 def unaligned(source: Source, reason: str, expression: str) -> Stop:
     """There is no telling, for a `reason`, how the `expression` meets the child's axes."""
-    return stop(
-        source.pair,
+    return source.pair.stop(
         "not-lined-up",
         "'{parent}' can't be lined up with '{child}': {reason}",
         'say how: {parent} = {{ value = "jnp.mean({expression})" }}, for example.',
@@ -253,10 +254,7 @@ def beside_rest(meeting: Meeting, *, same_rest: bool) -> Value:
             raise Unaligned("its axes would have to be swapped, and it may have more than show")
         width = dims
         if value.index:
-            items = items_at([target for at, target in enumerate(targets) if at not in lost])
-            while items[:1] == [":"]:
-                items.pop(0)  # the ellipsis stands for it too
-            value, width = replace(value, index=("...", *items)), -min(kept)
+            width = -min(kept)
         elif not (value.reduction is not None and value.reduction.keepdims):
             width = dims - len(lost)
     else:
@@ -304,6 +302,8 @@ def lined_up(meeting: Meeting) -> Value:
         )
         targets = [targets[at] for at in order]
     items = items_at(targets)
+    if not meeting.all_own:  # the ellipsis stands for what is left of the others, too
+        return replace(value, order=order, index=("...", *dropwhile(":".__eq__, items)))
     while items[-1:] == [":"]:
         items.pop()
     return replace(value, order=order, index=tuple(items))
@@ -338,7 +338,7 @@ def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | No
     `twice`: those that some site has two axes of, so that they don't tell which. Nor are they if
     both sites are in one plate each at the same dim, which then needed no second name.
     """
-    targets = [match(axis, position - len(parent), child) for position, axis in enumerate(parent)]
+    targets = [match(axis, child) for axis in parent]
     kept = [target for target in targets if target is not None]
     if len(set(kept)) != len(kept):
         raise Unaligned("two of its axes would be the same axis of the child")
@@ -355,7 +355,7 @@ def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | No
     return targets
 
 
-def match(axis: Axis, position: int, child: Shape) -> int | None:
+def match(axis: Axis, child: Shape) -> int | None:
     """The child's axis, counted from the right, that is this one; None if it has none."""
     if axis.unit:
         return None

@@ -16,6 +16,60 @@ from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.values import Site
 
 
+class Stop(Exception):
+    """A child can't be rewritten; `problem` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Asked(Struct, frozen=True):
+    """What a config asks for, of which it can be said that it can't be done."""
+
+    @property
+    def about(self) -> tuple[OfSite | OfPair, Place, Site | None]:
+        """What it is called in a problem, where that is by default, and the site in question."""
+        raise NotImplementedError
+
+    def problem(
+        self, code: str, text: str, hint: str, place: Place | None = None, **parts: Filler
+    ) -> Problem:
+        """That a site can't be rewritten, or not in this way, or not by this parent.
+
+        It is where the config asks for the pair, or the site is sampled, if no `place` is given. Of
+        the site, or of the parent, a message can tell where it is sampled (`at`), the `helper` that
+        does that, its `variable` and the `family` of its prior.
+        """
+        whose, default, site = self.about
+        if site is not None:
+            named, family = site.variable or identifier(site.name), str(site.prior.family)
+            told: dict[str, Filler] = {
+                "at": site.place,
+                "helper": site.through,
+                "variable": named,
+                "family": family,
+            }
+            parts = told | parts
+        return Problem(code, whose, place or default, text, hint, parts)
+
+    def stop(
+        self, code: str, text: str, hint: str, place: Place | None = None, **parts: Filler
+    ) -> Stop:
+        """The same, to be raised where the child's code is made."""
+        return Stop(self.problem(code, text, hint, place, **parts))
+
+
+class Sampled(Asked, frozen=True):
+    """A site, whatever is asked of it."""
+
+    site: Site
+
+    @property
+    def about(self) -> tuple[OfSite, Place, Site]:
+        return OfSite(self.site.name), self.site.place, self.site
+
+
 class Snippet(Struct, frozen=True):
     """A Python expression as the config has it."""
 
@@ -23,7 +77,7 @@ class Snippet(Struct, frozen=True):
     place: Place
 
 
-class Pair(Struct, frozen=True):
+class Pair(Asked, frozen=True):
     """A child and what it is offset by: a parent's `site`, or an expression in `value`.
 
     `parent` is the parent's name, or the label of the expression. `reduce` says what happens to
@@ -42,9 +96,8 @@ class Pair(Struct, frozen=True):
     center: float | Snippet | None = None
 
     @property
-    def about(self) -> OfPair:
-        """The pair as problems name it."""
-        return OfPair(self.child, self.parent)
+    def about(self) -> tuple[OfPair, Place, Site | None]:
+        return OfPair(self.child, self.parent), self.place, self.site
 
 
 class PowerScale(Struct, frozen=True):
@@ -52,10 +105,6 @@ class PowerScale(Struct, frozen=True):
 
     by: Pair
     power: float | CoefficientSpec
-
-
-#: A number, one that is learned, an expression of the config, or a power of a site.
-ScaleSpec = float | CoefficientSpec | Pair | PowerScale
 
 
 class ReparamSpec(Struct, frozen=True):
@@ -67,14 +116,16 @@ class ReparamSpec(Struct, frozen=True):
     by: Pair | None
 
 
-class Child(Struct, frozen=True):
-    """A site to be reparameterized, and where the config says so first."""
+class Child(Sampled, frozen=True):
+    """A site to be reparameterized, and where the config says so first.
+
+    Its `scale` is a number, one that is learned, an expression of the config, or a power of a site.
+    """
 
     function: Function
-    site: Site
     place: Place
     pairs: tuple[Pair, ...]
-    scale: ScaleSpec | None = None
+    scale: float | CoefficientSpec | Pair | PowerScale | None = None
     basis: Basis | None = None
     reparam: ReparamSpec | None = None
 
@@ -113,33 +164,6 @@ class Child(Struct, frozen=True):
         """Those of the parents and, if something is learned of it, that of the scale."""
         scale = self.scale_coefficient
         return [pair.coefficient for pair in self.pairs] + ([] if scale is None else [scale])
-
-
-def about(
-    subject: Child | Pair | Site,
-    code: str,
-    text: str,
-    hint: str,
-    place: Place | None = None,
-    **parts: Filler,
-) -> Problem:
-    """The problem that a site can't be rewritten, or not in this way, or not by this parent.
-
-    It is where the config asks for the pair, or the site is sampled, if no `place` is given. Of the
-    site, or of the parent, a message can tell where it is sampled (`at`), the `helper` that does
-    that, its `variable` and the `family` of its prior.
-    """
-    if isinstance(subject, Pair):
-        site, default = subject.site, subject.place
-    else:
-        site = subject if isinstance(subject, Site) else subject.site
-        default = site.place
-    known: dict[str, Filler] = {}
-    if site is not None:
-        variable, family = site.variable or identifier(site.name), str(site.prior.family)
-        known = {"at": site.place, "helper": site.through, "variable": variable, "family": family}
-    whose = subject.about if isinstance(subject, Pair) else OfSite(subject.name)
-    return Problem(code, whose, place or default, text, hint, known | parts)
 
 
 def left_alone(children: list[Child]) -> list[Child]:

@@ -7,13 +7,12 @@ from string import ascii_letters
 
 from reparam_rewrite.plan.alignment import described, match
 from reparam_rewrite.plan.asking_prior import written
-from reparam_rewrite.plan.children import Child, Pair, PowerScale
-from reparam_rewrite.plan.context import Context, Names, Stop, stop
+from reparam_rewrite.plan.children import Child, Pair, Stop
+from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
     Coefficient,
     CoefficientSpec,
-    Expression,
     Learned,
     Power,
     Scale,
@@ -41,8 +40,7 @@ def check_templates(child: Child) -> None:
         plain += [pair.parent] if pair is not None and by is None else []
         text = re.sub(r"\{[^{}]*\}", "", spec.name)
         if any(set(name) & set("{}") for name in plain) or set(text) & set("\"'\\{}\n\r\t"):
-            raise stop(
-                pair or child,
+            raise (pair or child).stop(
                 "param-not-an-f-string",
                 "'{param}' can't be put together as the name of a param",
                 'give it a name without quotes, braces and backslashes: {{ name = "..." }}.',
@@ -84,12 +82,12 @@ def scale_of(
     if isinstance(scale, CoefficientSpec):
         return Learned(variable, param(scale))
     assert value is not None
-    if not isinstance(scale, PowerScale):
-        return Expression(variable, value)
-    if isinstance(scale.power, float):
-        return Power(variable, value, scale.by.parent, scale.power)
-    exponent = names.new(identifier(scale.power.name))
-    return Power(variable, value, scale.by.parent, param(scale.power), exponent)
+    if isinstance(scale, Pair):
+        return Power(variable, value)
+    label, power = scale.by.parent, scale.power
+    if isinstance(power, float):
+        return Power(variable, value, power, label)
+    return Power(variable, value, param(power), label, names.new(identifier(power.name)))
 
 
 def is_computed(site: Site, pair: Pair | None) -> bool:
@@ -104,8 +102,7 @@ def structure_of(
     """The sizes of a coefficient, and its product with the parent's value. Raises `Stop`."""
     pair, spec = source.pair, source.pair.coefficient
     if spec.structure == "shared" and not isinstance(spec.init, float):
-        raise stop(
-            pair,
+        raise pair.stop(
             "shared-array",
             "the coefficient of '{parent}' in '{child}' is shared, so that 'init' must be a number",
             'use coefficient = "elementwise", or one number.',
@@ -180,7 +177,7 @@ def matrix(
         raise unstructured(pair, "a matrix of weights isn't made for dims of size 1")
     letters = iter(ascii_letters)
     of_child = {at - len(child): next(letters) for at in range(len(child))}
-    shared = [match(axis, at - len(parent), child) for at, axis in enumerate(parent)]
+    shared = [match(axis, child) for axis in parent]
     of_parent = [next(letters) if at is None else of_child[at] for at in shared]
     own_child = [at for at in of_child if at not in shared]
     own_parent = [at for at, target in enumerate(shared) if target is None]
@@ -200,4 +197,4 @@ def unstructured(pair: Pair, reason: str, **parts: str) -> Stop:
     """`reason` is the template of a clause, whose holes `parts` fill."""
     text = f"the coefficient of '{{parent}}' in '{{child}}' can't have this structure: {reason}"
     hint = 'use coefficient = "elementwise" or "shared".'
-    return stop(pair, "coefficient-structure", text, hint, None, **parts)
+    return pair.stop("coefficient-structure", text, hint, None, **parts)

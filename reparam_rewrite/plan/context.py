@@ -1,8 +1,4 @@
-"""What the offsets of one function share, and how one of them gives up.
-
-These are the names for what is generated, which never shadow or reuse a name of the file, and the
-values that must be kept.
-"""
+"""What the offsets of one function share: names for what is generated, and values to be kept."""
 
 from __future__ import annotations
 
@@ -15,8 +11,6 @@ from functools import cached_property
 from msgspec import Struct
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.messages import Filler, Place, Problem
-from reparam_rewrite.plan.children import Child, Pair, about
 from reparam_rewrite.plan.values import Keep
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
@@ -24,39 +18,9 @@ from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.shapes import opened
 from reparam_rewrite.survey.values import Site
 
-
-class Stop(Exception):
-    """A child can't be rewritten; `problem` says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
-def stop(
-    subject: Child | Pair | Site,
-    code: str,
-    text: str,
-    hint: str,
-    place: Place | None = None,
-    **parts: Filler,
-) -> Stop:
-    """A child can't be rewritten for a reason that is about a pair or a site: see `about`."""
-    return Stop(about(subject, code, text, hint, place, **parts))
-
-
-#: What the generated code may have to import.
-IMPORTED = (
-    "AffineTransform",
-    "biject_to",
-    "constraints",
-    "deterministic",
-    "handlers",
-    "jnp",
-    "numpyro",
-    "param",
-    *(kind.transform for kind in BASES.values()),
-)
+#: What the generated code may have to import, besides the transforms of bases.
+IMPORTED = ("AffineTransform", "biject_to", "constraints", "jnp", "numpyro")
+CALLED = ("deterministic", "handlers", "param")
 
 
 def taken_in(identifiers: frozenset[str]) -> frozenset[str]:
@@ -66,11 +30,12 @@ def taken_in(identifiers: frozenset[str]) -> frozenset[str]:
 
 def reserved_in(identifiers: frozenset[str]) -> frozenset[str]:
     """What a variable may not be called: the names of imports to come are taken too."""
-    return taken_in(identifiers).union(IMPORTED, REPARAMETERIZERS)
+    transforms = (kind.transform for kind in BASES.values())
+    return taken_in(identifiers).union(IMPORTED, CALLED, transforms, REPARAMETERIZERS)
 
 
 class Names:
-    """Hands out identifiers that nothing else in the file has.
+    """Hands out identifiers that nothing else in the file has: they shadow and reuse none.
 
     `taken` are those of the file, which every function shares, and `own` those that come to them.
     """
@@ -96,12 +61,12 @@ class Names:
 
 
 class Context(Struct, dict=True):
-    """What the offsets of one function share: names in use, and values that must be kept."""
+    """What the offsets of one function share; `keeps` are by the index of the site."""
 
     survey: Survey
     function: Function
     names: Names
-    keeps: dict[int, Keep] = {}  # by the index of the site
+    keeps: dict[int, Keep] = {}
 
     @cached_property
     def twice(self) -> frozenset[str]:

@@ -62,6 +62,17 @@ def dependence(
     return DataDependence(data, optional, untold=not texts or not all(texts))
 
 
+def told_at(context: Context, site: Site, data: tuple[str, ...], moments: list[int]) -> list[int]:
+    """Those of `moments` at which can be told whether there are observations, if that matters.
+
+    All of them, if it can be told at none.
+    """
+    found = [dependence(context, site, data, moment) for moment in moments]
+    told = [0 if one is None else len(one.optional) for one in found]
+    both = zip(moments, told, strict=True)
+    return [at for at, count in both if count == max(told) or at == site.statement]
+
+
 def told(context: Context, observed: Site, site: Site, moment: int) -> str:
     """What is None before `moment` if a site has no observations; empty if that can't be told.
 

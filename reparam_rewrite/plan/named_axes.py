@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import Filler, OfSite, Place, Problem
-from reparam_rewrite.plan.basis import count_of_events
 from reparam_rewrite.survey.contexts import plate_shape
+from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.shapes import broadcast_open, opened
 from reparam_rewrite.survey.values import Axis, Frame, Plate, Shape, Site, closed
@@ -93,3 +93,11 @@ def with_dims(frame: Frame, names: tuple[str, ...], event: int) -> Frame:
 
 def called(axis: Axis, name: str) -> Axis:
     return axis if axis.unit else replace(axis, plate=repr(name))
+
+
+def count_of_events(site: Site) -> int:
+    """The event dims of a site; where they don't show, those that its whole family has."""
+    if site.prior.event is not None:
+        return len(site.prior.event)
+    family = FAMILIES.get(site.prior.family or "")
+    return (family.event_dim or 0) if family is not None else 0

@@ -1,25 +1,25 @@
-"""One child's offset: where it is computed, from what, and in which shape."""
+"""One child's offset: where it is computed, from what, in which shape and basis."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.plan.alignment import known_shape, value_of
 from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_at
-from reparam_rewrite.plan.basis import check_basis, needs_full_shape
-from reparam_rewrite.plan.children import Child
+from reparam_rewrite.plan.children import Child, Sampled, Stop
 from reparam_rewrite.plan.coefficients import check_templates, scale_of, structure_of, term_of
-from reparam_rewrite.plan.context import Context, Stop, stop
-from reparam_rewrite.plan.data import data_of, dependence
+from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.data import data_of, dependence, told_at
+from reparam_rewrite.plan.named_axes import count_of_events
 from reparam_rewrite.plan.placement import joinable, moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Sizes, Term, Value
 from reparam_rewrite.survey.expressions import identifier
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
 
 
 def other(context: Context, child: Child) -> OtherRewrite:
@@ -76,8 +76,7 @@ def offset(context: Context, child: Child) -> OffsetRewrite:
     check_basis(child)
     for pair in child.pairs:
         if subsampled and pair.coefficient.has_shape and not pair.coefficient.learn:
-            raise stop(
-                pair,
+            raise pair.stop(
                 "subsampled-array",
                 "'{child}' is in a subsampled plate, which takes its part of a param only, and "
                 "the coefficient of '{parent}' is an array",
@@ -123,16 +122,14 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
     if asks_shape and declare != statement:
         return None
     if is_subsampled(site) and (asks_shape or at_run_time):
-        raise stop(
-            site,
+        raise Sampled(site).stop(
             "subsampled-shape",
             "'{site}' is in a subsampled plate, and not all shapes can be read from the source",
             'use coefficient = "shared" and parents whose shapes show.',
         )
     check_names(context, child, declare, shift)
     if at_run_time and any(frame.kind == "try" for frame in site.frames):
-        raise stop(
-            site,
+        raise Sampled(site).stop(
             "error-swallowed",
             "'{site}' is sampled in a try, which may swallow the error of a parent that "
             "doesn't fit when the model runs",
@@ -173,17 +170,6 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
     return written
 
 
-def told_at(context: Context, site: Site, data: tuple[str, ...], moments: list[int]) -> list[int]:
-    """Those of `moments` at which can be told whether there are observations, if that matters.
-
-    All of them, if it can be told at none.
-    """
-    found = [dependence(context, site, data, moment) for moment in moments]
-    told = [0 if one is None else len(one.optional) for one in found]
-    both = zip(moments, told, strict=True)
-    return [at for at, count in both if count == max(told) or at == site.statement]
-
-
 def covers(term: Term, sizes: Sizes) -> bool:
     """Has a term the child's whole shape, whatever the others have?"""
     return bool(term.variable) and term.coefficient.sizes == sizes and term.product == "*"
@@ -214,8 +200,7 @@ def check_names(context: Context, child: Child, declare: int, shift: int) -> Non
 def check_name(context: Context, site: Site, moment: int) -> None:
     """A name that is put together is written again before `moment`, and must be the same there."""
     if site.call.computed and not context.function.timeline.holds(site.call.name_reads, moment):
-        raise stop(
-            site,
+        raise Sampled(site).stop(
             "name-made-later",
             "the name of '{written}' is put together of what is bound later than its "
             "coefficients are declared, or changes",
@@ -225,3 +210,57 @@ def check_name(context: Context, site: Site, moment: int) -> None:
             written=re.sub("@[^{}]*", "", site.name),
             function=context.function.name,
         )
+
+
+# -- the basis that it is sampled in --------------------------------------------------------------
+
+
+def check_basis(child: Child) -> None:
+    """A basis needs an axis of a site that lives on the whole real line.
+
+    Raises `Stop` for ``sample("mu", Normal(0, 1))`` and ``sample("p", Dirichlet(ones(3)))``.
+    """
+    site, basis, code = child.site, child.basis, "no-axis-for-a-basis"
+    if basis is None:
+        return
+    if site.prior.support.kind != "real":
+        text = "'{site}' isn't known to be real-valued ({at}): it can't be sampled in the "
+        hint = "take the basis out."
+        raise child.stop(code, text + "{kind} basis", hint, basis.place, kind=basis.kind)
+    for dim in basis.over_plates:
+        wrong = over_plate(site, dim)
+        if wrong:
+            hint = "take the basis out, or name another axis."
+            raise child.stop(code, wrong, hint, basis.place, dim=dim)
+
+
+def over_plate(site: Site, dim: int) -> str:
+    """Why a site can't be sampled in a basis over a plate; empty if it can."""
+    if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
+        return "'{site}' is in a subsampled plate ({at}), and a basis needs all its elements"
+    shape = site.extent.batch if site.extent.batch is not None else site.extent.plates
+    if site.prior.event is None or site.extent.plates is None or shape is None:
+        return "the source doesn't tell whether '{site}' has an axis at dim {dim} ({at})"
+    if axis_at(shape, dim + count_of_events(site)) in (None, UNIT):
+        return "'{site}' has no axis at dim {dim} ({at}), and a basis needs one"
+    return ""
+
+
+def axis_at(shape: Shape, dim: int) -> Axis | None:
+    return shape[dim] if len(shape) >= -dim else None
+
+
+def needs_full_shape(child: Child, values: Sequence[Value]) -> bool:
+    """Must the prior of a child have its whole shape before a basis mixes the elements?
+
+    NumPyro draws a prior that is the same along a plate before that gives it its axis, where there
+    is nothing to mix yet: draws from it would then be wrong, though its density is right. An axis
+    that neither the prior nor the offset has at all does no harm.
+    """
+    site, batch, events = child.site, child.site.prior.batch, count_of_events(child.site)
+    over_plates = child.basis.over_plates if child.basis is not None else frozenset()
+    if any(batch is None or axis_at(batch, dim + events) == UNIT for dim in over_plates):
+        return True
+    moved = bool(values) or child.scale is not None
+    keepdims = any(value.reduction is not None and value.reduction.keepdims for value in values)
+    return bool(over_plates) and moved and (site.shape is None or len(site.shape) > 1 or keepdims)

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import OfPair, Problem
 from reparam_rewrite.plan.alternatives import innermost_branch, is_before, is_bound
-from reparam_rewrite.plan.context import Context, Stop
+from reparam_rewrite.plan.children import Stop
+from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import Rewrite, ScanRewrite
 from reparam_rewrite.survey.values import Frame, Handler, Site

@@ -14,35 +14,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.config.keys import (
-    BasisRule,
-    Config,
-    ParentRule,
-    PowerTable,
-    ReparamRule,
-    ScaleTable,
-    Settings,
-    SiteRule,
-)
+from reparam_rewrite.config import keys
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import Diagnostic, Named, OfFile, Place, Problem, Refusal
-from reparam_rewrite.plan.alternatives import (
-    are_alternatives,
-    exclusive,
-    is_before,
-    nearest,
-    shared_variable,
-)
-from reparam_rewrite.plan.basis import count_of_events
-from reparam_rewrite.plan.children import Child, Pair, PowerScale, ReparamSpec, ScaleSpec, Snippet
-from reparam_rewrite.plan.named_axes import with_axes
-from reparam_rewrite.plan.refusals.function import (
-    no_such_function,
-    no_such_site,
-    nothing_sampled,
-    redefined,
-    run_by_others,
-    several_functions,
-)
+from reparam_rewrite.plan import alternatives
+from reparam_rewrite.plan.alternatives import are_alternatives, nearest
+from reparam_rewrite.plan.children import Child, Pair, PowerScale, ReparamSpec, Snippet
+from reparam_rewrite.plan.named_axes import count_of_events, with_axes
+from reparam_rewrite.plan.refusals import function as reasons
 from reparam_rewrite.plan.values import Basis, CoefficientSpec
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.values import Site
@@ -101,12 +80,10 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
     Problems of one file are in the order of its lines, and a whole file comes before its lines.
     """
 
-    def told(problem: Problem) -> Diagnostic:
-        place = problem.place
+    def line(place: Place | str) -> str:
         if not isinstance(place, Place):
-            return problem.told("")
-        of_config = place.path == config.path
-        return problem.told(config.source_line(place) if of_config else survey.line(place))
+            return ""
+        return config.source_line(place) if place.path == config.path else survey.line(place)
 
     def order(one: Diagnostic) -> tuple[bool, int, int, str]:
         if isinstance(one.place, Place):
@@ -114,8 +91,9 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
         return one.place == config.path, 0, 0, one.message
 
     once: dict[str, Diagnostic] = {}
-    for one in map(told, problems):
-        once.setdefault(str(one), one)
+    for problem in problems:
+        told = problem.told(line(problem.place))
+        once.setdefault(str(told), told)
     return Refusal(sorted(once.values(), key=order))
 
 
@@ -138,7 +116,7 @@ def spelled_out(survey: Survey, config: Config) -> Config:
     }
     if all(name in sites for name in config.sites):
         return config
-    found: dict[str, SiteRule] = {}
+    found: dict[str, keys.SiteRule] = {}
     for key, rule in config.sites.items():
         parents = {parent.parent for parent in rule.parents}
         meant = [name for name in sites if name not in parents and means(key, sites[name])]
@@ -160,9 +138,11 @@ def sites_in(config: Config) -> list[Named]:
     """The sites that a config names, each once, in the order of the file."""
     named = [named for chain in config.chains for named in chain]
     for rule in config.sites.values():
-        named.append(Named(rule.name, rule.place))
         used = [parent for parent in rule.parents if parent.keep and parent.value is None]
-        named += [Named(parent.parent, parent.place) for parent in used]
+        named += [
+            Named(rule.name, rule.place),
+            *(Named(parent.parent, parent.place) for parent in used),
+        ]
         if rule.scale is not None and rule.scale.by:
             named.append(Named(rule.scale.by, rule.scale.place))
     found: dict[str, Named] = {}
@@ -173,9 +153,8 @@ def sites_in(config: Config) -> list[Named]:
 
 def nothing_to_do(config: Config) -> Problem:
     """``chain = ["mu", "a"]`` with ``mu = false`` in a's offset, or with the two in two models."""
-    dropped = [
-        parent.place for rule in config.sites.values() for parent in rule.parents if not parent.keep
-    ]
+    rules = [parent for rule in config.sites.values() for parent in rule.parents]
+    dropped = [parent.place for parent in rules if not parent.keep]
     chained = [named.place for chain in config.chains for named in chain]
     text = "none of the chain's sites is sampled after another: there is nothing to offset"
     hint = "list the sites of one function."
@@ -198,7 +177,7 @@ def choose(survey: Survey, config: Config) -> tuple[list[Function], list[Problem
     if config.functions:
         missing = [named for named in config.functions if named.name not in survey.functions]
         if missing:
-            return [], [no_such_function(survey, named) for named in missing]
+            return [], [reasons.no_such_function(survey, named) for named in missing]
         # The sites of a scan's body are those of what calls the scan.
         names = {survey.functions[named.name].runner or named.name for named in config.functions}
         functions = [f for name, f in survey.functions.items() if name in names]
@@ -207,19 +186,19 @@ def choose(survey: Survey, config: Config) -> tuple[list[Function], list[Problem
         if not functions:
             functions = list(survey.functions.values())
             if not any(function.sites for function in functions):
-                return [], [nothing_sampled(survey)]
-            return [], [no_such_site(survey, named, functions) for named in sites]
+                return [], [reasons.nothing_sampled(survey)]
+            return [], [reasons.no_such_site(survey, named, functions) for named in sites]
         if len(functions) > 1:
-            return [], [several_functions(functions, sites[0].place, config.path)]
+            return [], [reasons.several_functions(functions, sites[0].place, config.path)]
     unfit = [
-        *redefined(survey, functions),
-        *run_by_others(survey, functions, {named.name for named in sites}),
+        *reasons.redefined(survey, functions),
+        *reasons.run_by_others(survey, functions, {named.name for named in sites}),
     ]
     if unfit:
         return [], unfit  # which sites there are is another question then
     known = {name for function in functions for name in function.by_name}
     missing = [named for named in sites if named.name not in known]
-    return functions, [no_such_site(survey, named, functions) for named in missing]
+    return functions, [reasons.no_such_site(survey, named, functions) for named in missing]
 
 
 def best(survey: Survey, config: Config, sites: list[Named]) -> list[Function]:
@@ -264,16 +243,16 @@ def children_of(function: Function, config: Config) -> Iterator[Child]:
             scale = scale_of(function, config, rule, site)
             basis = basis_of(rule.basis, site) if rule.basis is not None else None
             reparam = reparam_of(config, rule, rule.reparam) if rule.reparam is not None else None
-            yield Child(function, site, rule.place, pairs, scale, basis, reparam)
+            yield Child(site, function, rule.place, pairs, scale, basis, reparam)
         elif pairs:
             names.add(site.name)
             chain = config.chains_of[site.name][0]
             place = next(named.place for named in chain if named.name == site.name)
-            yield Child(function, site, place, pairs)
+            yield Child(site, function, place, pairs)
 
 
 def pairs_of(
-    function: Function, config: Config, child: Site, own: SiteRule | None
+    function: Function, config: Config, child: Site, own: keys.SiteRule | None
 ) -> Iterable[Pair]:
     """What a child is offset by: what its own table names, and what its chains have before it."""
     rules = {rule.parent: rule for rule in own.parents} if own is not None else {}
@@ -294,7 +273,7 @@ def pairs_of(
 
 
 def pair_of(
-    function: Function, config: Config, child: Site, name: str, rule: ParentRule | None
+    function: Function, config: Config, child: Site, name: str, rule: keys.ParentRule | None
 ) -> Pair:
     """A child and one parent, of which the child's own table says `rule`."""
     place = config.place_of_pair(child.name, name)
@@ -314,7 +293,7 @@ def pair_of(
         if are_alternatives(found):
             before = nearest(function, found, child)
             site = before or site
-            variable = shared_variable(function, found, child)
+            variable = alternatives.shared_variable(function, found, child)
             if before is None and variable is not None:
                 # Whichever of them was sampled, this is its value.
                 value, site = Snippet(variable, place), None
@@ -331,9 +310,9 @@ def comes_before(function: Function, site: Site, child: Site, config: Config) ->
     """
     if in_one_call(site, child):
         return site.index < child.index and not is_listed(config, site.through)
-    if site.order >= child.order or exclusive(site, child):
+    if site.order >= child.order or alternatives.exclusive(site, child):
         return False
-    inside = is_before(site.path, child.path) or site.variable is None
+    inside = alternatives.is_before(site.path, child.path) or site.variable is None
     return inside or function.timeline.before(site.variable or "", child.statement) is not None
 
 
@@ -351,16 +330,18 @@ def is_listed(config: Config, function: str) -> bool:
 
 
 def spec_of(
-    table: Settings | ScaleTable | PowerTable, child: str, parent: str, place: Place
+    table: keys.Settings | keys.ScaleTable | keys.PowerTable, child: str, parent: str, place: Place
 ) -> CoefficientSpec:
     """What a table asks for of a coefficient; a scale and a power are always learned."""
-    learn = table.learn if isinstance(table, Settings) else True
+    learn = table.learn if isinstance(table, keys.Settings) else True
     name = table.name.format(child=child, parent=parent)
     init: Any = table.init  # arrays are read as tuples
     return CoefficientSpec(table.coefficient, init, learn, name, place)
 
 
-def scale_of(function: Function, config: Config, rule: SiteRule, child: Site) -> ScaleSpec | None:
+def scale_of(
+    function: Function, config: Config, rule: keys.SiteRule, child: Site
+) -> float | CoefficientSpec | Pair | PowerScale | None:
     """What a site's own table asks for of its scale."""
     scale, name = rule.scale, rule.name
     if scale is None:
@@ -380,12 +361,12 @@ def scale_of(function: Function, config: Config, rule: SiteRule, child: Site) ->
     spec = spec_of(settings, name, scale.by, place)
     site = own or next(iter(found), None)
     by = Pair(name, scale.by, place, place, spec, settings.reduce, site)
-    if isinstance(scale.power, PowerTable):
+    if isinstance(scale.power, keys.PowerTable):
         return PowerScale(by, spec_of(scale.power, name, scale.by, place))
     return PowerScale(by, scale.power)
 
 
-def basis_of(rule: BasisRule, site: Site) -> Basis:
+def basis_of(rule: keys.BasisRule, site: Site) -> Basis:
     """The basis of a site; axes to the left of its events are those of plates or of the batch."""
     setting = BASES[rule.kind].setting
     value = rule.settings.get(setting.name, setting.default)
@@ -394,7 +375,7 @@ def basis_of(rule: BasisRule, site: Site) -> Basis:
     return Basis(rule.place, rule.kind, rule.dims, settings, over_plates)
 
 
-def reparam_of(config: Config, rule: SiteRule, reparam: ReparamRule) -> ReparamSpec:
+def reparam_of(config: Config, rule: keys.SiteRule, reparam: keys.ReparamRule) -> ReparamSpec:
     """Another reparameterizer of a site, whose transform is read and placed as a parent is."""
     place = reparam.transform_place or reparam.place
     by = None

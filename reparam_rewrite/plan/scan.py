@@ -22,7 +22,7 @@ from reparam_rewrite.plan.alignment import unaligned, value_of
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.coefficients import matrix, structure_of, term_of, written_axes
-from reparam_rewrite.plan.context import Context, stop
+from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.placement import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import Placement, ScanRewrite, Sizes, Term, Threading, Value
@@ -66,7 +66,7 @@ def offset_in_scan(context: ScanContext, child: Child) -> ScanRewrite:
     structures = [structure_in(context, parent, site, step) for parent in parents]
     names, base = context.outer.names, identifier(site.name)
     terms = [
-        term_in(context, site, parent, *structure, value)
+        term_in(context, site, parent, value, structure)
         for parent, value, structure in zip(parents, values, structures, strict=True)
     ]
     return ScanRewrite(
@@ -120,39 +120,39 @@ def check_form(child: Child) -> None:
     assert scan is not None and step is not None
     names = [site.name, f"{site.name}_base", *(pair.parent for pair in child.pairs)]
     sites = [site, *(pair.site for pair in child.pairs if pair.site is not None)]
-    around = [item for frame in site.frames for item in frame.items]
+
+    def leaves_alone(item: Plate | Handler) -> bool:  # as ``condition(data={"y": y})`` does
+        return isinstance(item, Handler) and all(map(item.leaves, names))
+
     wrong = {
         "else": child.scale is not None or child.basis is not None or child.reparam is not None,
         "computed": any(one.call.computed for one in sites),
-        "around": not all(leaves_alone(item, names) for item in around),
+        "around": not all(leaves_alone(item) for frame in site.frames for item in frame.items),
         "subsampled": any(plate.subsampled for frame in step.frames for plate in frame.plates),
         "unlocated": not step.call.located,
         "statement": not (step.call.assigns and step.alone),
     }
-    form = next((form for form, is_wrong in wrong.items() if is_wrong), None)
-    if form is not None:
+    for form in (form for form, is_wrong in wrong.items() if is_wrong):
         message, hint = FORMS[form]
         text = f"'{{site}}' is sampled by a scan ({{scan}}): {message}"
         name = identifier(site.name)
-        raise stop(site, "not-offset-in-a-scan", text, hint, scan=scan.place, variable=name)
-
-
-def leaves_alone(item: Plate | Handler, names: list[str]) -> bool:
-    """Has what stands around a scan nothing to do with these sites? ``condition(data={"y": y})``"""
-    return isinstance(item, Handler) and all(map(item.leaves, names))
+        raise child.stop("not-offset-in-a-scan", text, hint, scan=scan.place, variable=name)
 
 
 class Parent(Struct, frozen=True):
     """A parent of a child in a scan, as the body reads it.
 
-    `inner` is what one call of the body samples of it, if the same body does. Of a parent outside,
-    `axis` is the scan's own, if it has that: every step has its part of it. `holds`: its variable
-    stands for its value where the body reads it.
+    `site` is what is sampled `where` its variable is bound: in the body, then it is `inner`, or
+    outside, where it is all that one call of the function samples. `axis` is then the scan's own,
+    if it has that: every step has its part of it. `holds`: its variable stands for its value where
+    the body reads it.
     """
 
     pair: Pair
     source: Source
-    inner: Site | None = None
+    site: Site | None
+    where: Context
+    inner: bool = False
     axis: int | None = None
     holds: bool = True
 
@@ -160,11 +160,11 @@ class Parent(Struct, frozen=True):
 def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Parent:
     """`site` is the stacked child, `step` what one call of the body samples of it."""
     parent, scan = pair.site, context.scan
-    inner = one_step(parent) if parent is not None and parent.scan == scan else None
-    source = source_of(context.body, step, pair if inner is None else replace(pair, site=inner))
+    inner = parent is not None and parent.scan == scan
+    own = one_step(parent) if parent is not None and inner else parent
+    source = source_of(context.body, step, replace(pair, site=own))
     if source.data:
-        raise stop(
-            pair,
+        raise pair.stop(
             "scan-depends-on-data",
             "'{child}' is sampled by a scan ({scan}), and its offset by '{parent}' depends on "
             "{data}: with the data of another call its draws would mean something else",
@@ -172,29 +172,27 @@ def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Paren
             scan=scan.place,
             data=" and ".join(sorted(source.data)),
         )
-    if parent is None:
-        return Parent(pair, source)
-    axis = None
-    if inner is not None:
-        holds = holds_site(context.body, inner, step.statement)
-        is_there = holds or can_keep(inner, step, step.statement)
+    if parent is None or own is None:
+        return Parent(pair, source, None, context.body)
+    if inner:
+        where, child, moment, axis = context.body, step, step.statement, None
     else:
+        where, child, moment = context.outer, site, scan.statement
         source, axis = sliced(source, parent, site)
-        hidden = parent.variable is None or parent.variable in context.body.function.timeline
-        holds = not hidden and holds_site(context.outer, parent, scan.statement)
-        is_there = holds or can_keep(parent, site, scan.statement)
-    if not is_there:
+    hidden = not inner and (own.variable or "") in context.body.function.timeline
+    holds = not hidden and holds_site(where, own, moment)
+    if not holds and not can_keep(own, child, moment):
         raise not_kept(parent, site.name)
-    return Parent(pair, source, inner, axis, holds)
+    return Parent(pair, source, own, where, inner, axis, holds)
 
 
 def sliced(source: Source, parent: Site, site: Site) -> tuple[Source, int | None]:
     """What one step has of an outer parent, and the axis that the scan runs along, if it does."""
     shape, stacked = parent.shape or (), site.shape or ()
-    steps = [axis.same(one) for axis in shape for one in stacked[:1]]
-    if not any(steps):
+    found = [at for at, axis in enumerate(shape) if stacked and axis.same(stacked[0])]
+    if not found:
         return source, None
-    at = steps.index(True)
+    at = found[0]
     source = replace(source, shape=(*shape[:at], *shape[at + 1 :]))
     if at and len(shape) > 2:
         reason = "the scan runs along another axis of it than the first"
@@ -206,8 +204,7 @@ def value_in(context: ScanContext, parent: Parent, step: Site) -> Value:
     """The parent's value in the axes of one step's child."""
     value = value_of(context.body, parent.source, step, step.shape)
     if value.at_run_time:
-        raise stop(
-            parent.pair,
+        raise parent.pair.stop(
             "wider-than-a-scan",
             "'{parent}' isn't known to fit '{child}', which a scan samples ({scan}): it may be "
             "wider",
@@ -228,7 +225,7 @@ def structure_in(
         # One for all steps if the parent is the step's own, else one for each.
         axes = written_axes(outer, parent.source, shape, declare)
         own, product = matrix(parent.pair, parent.source.shape, step.shape, axes)
-        if parent.axis is not None or parent.inner is not None:
+        if parent.inner or parent.axis is not None:
             return own, product, False
         if shape[0] in axes:
             return (axes[shape[0]], *own), product, True
@@ -237,8 +234,7 @@ def structure_in(
         if shape is not None:
             found, _ = structure_of(outer, parent.source, shape, sizes, declare)
         return found or (), "*", bool(found) and len(found or ()) == len(shape or ())
-    raise stop(
-        parent.pair,
+    raise parent.pair.stop(
         "steps-unknown",
         "the shape of '{child}', which a scan samples ({scan}), can't be written before that, for "
         "its coefficients of '{parent}'",
@@ -253,22 +249,16 @@ def term_in(
     context: ScanContext,
     child: Site,
     parent: Parent,
-    sizes: tuple[str, ...],
-    product: str,
-    by_step: bool,
     value: Value,
+    structure: tuple[tuple[str, ...], str, bool],
 ) -> Term:
     """The coefficient times the value, by the names that these have in the body."""
-    term = term_of(context.outer.names, child, parent.pair, value, (sizes, product))
-    if by_step and term.variable:
+    term = term_of(context.outer.names, child, parent.pair, value, structure[:2])
+    if structure[2] and term.variable:
         term = replace(term, step=context.carry(term.variable, f"{term.variable}_t"))
-    site, inner = parent.pair.site, parent.inner
-    if site is None:
+    if parent.site is None:
         return term
-    if inner is not None:
-        name = (inner.variable or "") if parent.holds else context.body.keep(inner)
-    else:
-        name = (site.variable or "") if parent.holds else context.outer.keep(site)
-        if parent.axis is not None:
-            name = context.carry(name if parent.axis == 0 else f"{name}.T", f"{name}_t")
+    name = (parent.site.variable or "") if parent.holds else parent.where.keep(parent.site)
+    if parent.axis is not None:
+        name = context.carry(name if parent.axis == 0 else f"{name}.T", f"{name}_t")
     return replace(term, value=replace(value, expression=name))

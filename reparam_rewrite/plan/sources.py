@@ -9,8 +9,8 @@ from msgspec import Struct
 from reparam_rewrite.messages import Place, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.asking_prior import unsettled
-from reparam_rewrite.plan.children import Pair, Snippet
-from reparam_rewrite.plan.context import Context, Stop, stop
+from reparam_rewrite.plan.children import Pair, Snippet, Stop
+from reparam_rewrite.plan.context import Context
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
 from reparam_rewrite.survey.scopes import Moment
@@ -77,12 +77,12 @@ def read_names(
         called = sampled_by(moment, part)
         if called:
             text, hint = "an offset can't call {called}", "use what the model samples."
-            raise stop(pair, "value-samples", text, hint, place, called=called)
+            raise pair.stop("value-samples", text, hint, place, called=called)
         called = changed_by(moment, part)
         if called:
             text = "an offset can't call {called}, which changes what the model reads later"
             hint = "bind its value to a name in the model, and use that name."
-            raise stop(pair, "value-changes-others", text, hint, place, called=called)
+            raise pair.stop("value-changes-others", text, hint, place, called=called)
         if isinstance(part, ast.Name) and part.id not in own and not moment.is_bound(part.id):
             binding = moment.binding(part.id)
             if binding is None or not is_read(site, part.id, binding.version):
@@ -120,8 +120,7 @@ def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> 
     """``value = "x_baar * beta"``, where nothing has that name, or not yet."""
     timeline = moment.function.timeline
     if name in timeline:
-        return stop(
-            pair,
+        return pair.stop(
             "name-without-a-value",
             "'{name}' has no value where '{child}' is sampled ({at:path}), or may have none",
             "bind {name} before that, in every branch that leads there.",
@@ -131,8 +130,7 @@ def unbound(moment: Moment, name: str, pair: Pair, place: Place, site: Site) -> 
         )
     known = [known for known in timeline.names() if known.isidentifier() and moment.is_bound(known)]
     near = nearest(name, [*known, *moment.survey.aliases])
-    return stop(
-        pair,
+    return pair.stop(
         "no-such-name",
         "there is no name '{name}' where '{child}' is sampled ({at:path})",
         "did you mean {near}?" if near else "known there: {known}.",

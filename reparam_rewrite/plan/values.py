@@ -13,8 +13,6 @@ from msgspec import Struct
 from reparam_rewrite.messages import Place
 from reparam_rewrite.survey.values import Scan, Segment, Site
 
-# -- shapes, as the generated code asks for them when it runs -------------------------------------
-
 
 class Span(Struct, frozen=True):
     """Several axes of a shape, from one to another, as in a slice: ``shape[start:end]``."""
@@ -46,8 +44,6 @@ class Claim(Struct, frozen=True):
 
 #: What must hold of shapes when the model runs, or it raises an error.
 Check = ShapeAmong | Claim
-
-# -- what an offset is made of --------------------------------------------------------------------
 
 
 class Reduction(Struct, frozen=True):
@@ -142,16 +138,6 @@ class Term(Struct, frozen=True):
     step: str = ""
 
 
-# -- what else happens to a child -----------------------------------------------------------------
-
-
-class Expression(Struct, frozen=True):
-    """``a_scale = 1 / sigma_a``"""
-
-    variable: str
-    value: Value
-
-
 class Learned(Struct, frozen=True):
     """``a_scale = numpyro.param("scale_a", jnp.ones(n), constraint=constraints.positive)``"""
 
@@ -162,18 +148,19 @@ class Learned(Struct, frozen=True):
 class Power(Struct, frozen=True):
     """``a_scale = sigma_a ** -0.5``, or ``sigma_a**-exponent`` with a param in this variable.
 
-    `label` is the site that is meant, in the config.
+    `label` is the site that is meant, in the config; an expression of the config, to the power of
+    minus -1, has none.
     """
 
     variable: str
     value: Value
-    label: str
-    power: float | Coefficient
+    power: float | Coefficient = -1.0
+    label: str = ""
     exponent: str = ""
 
 
 #: What a child is multiplied by before its offset is added.
-Scale = float | Expression | Learned | Power
+Scale = float | Learned | Power
 
 
 class Basis(Struct, frozen=True):
@@ -188,9 +175,6 @@ class Basis(Struct, frozen=True):
     dims: tuple[int, ...]
     settings: str = ""
     over_plates: frozenset[int] = frozenset()
-
-
-# -- what the generated code must ask of the prior when it runs -----------------------------------
 
 
 class AskedShape(Struct, frozen=True):
@@ -222,9 +206,6 @@ class Constrained(Struct, frozen=True):
 
     constraint: str = ""
     bijector: str = ""
-
-
-# -- the rewrites ---------------------------------------------------------------------------------
 
 
 class Placement(Struct, frozen=True):
@@ -316,12 +297,8 @@ def terms_of(rewrite: Rewrite) -> tuple[Term, ...]:
 
 def scaled_by(rewrite: Rewrite) -> tuple[str, Value] | None:
     """The value that a child's scale is computed of, with the name that the config has for it."""
-    match rewrite:
-        case OffsetRewrite(scale=Expression(value=value)):
-            return "", value
-        case OffsetRewrite(scale=Power(value=value, label=label)):
-            return label, value
-    return None
+    scale = rewrite.scale if isinstance(rewrite, OffsetRewrite) else None
+    return (scale.label, scale.value) if isinstance(scale, Power) else None
 
 
 class Threading(Struct, frozen=True):

@@ -1,4 +1,7 @@
-"""Reasons why a site can't be a child: nothing can be offset, scaled or reparameterized there."""
+"""Reasons why a site can't be a child: nothing can be offset, scaled or reparameterized there.
+
+All that speaks against a child and its parents comes together here.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from collections.abc import Iterator
 
 from reparam_rewrite.messages import OfPair, Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
-from reparam_rewrite.plan.children import Child, PowerScale, about
+from reparam_rewrite.plan.children import Child, PowerScale
+from reparam_rewrite.plan.refusals.handlers import handler_problems
+from reparam_rewrite.plan.refusals.parent import parent_problems
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
@@ -55,20 +60,32 @@ OBSTACLES = {
 }
 
 
-def child_problems(survey: Survey, child: Child, running: set[str]) -> Iterator[Problem]:
-    """What speaks against a child, other than the handlers around it.
+def problems_of(survey: Survey, child: Child, asked: set[tuple[str, str]]) -> Iterator[Problem]:
+    """What speaks against a child and its parents.
 
-    `running` is all that may run its function.
+    `asked` are the names of all pairs of its function, the child's first.
     """
+    running = survey.running(child.function.name)
     yield from of_prior(survey, child)
     yield from of_place(child)
     rest = (in_a_plate_elsewhere(survey, child, running), in_a_guide_too(survey, child))
     yield from filter(None, (*rest, power_of_a_negative(child)))
+    yield from handler_problems(survey, child, running)
+    for pair in child.all_pairs:
+        if pair.site is not None:
+            backwards = (pair.parent, pair.child) in asked
+            yield from parent_problems(child, pair, pair.site, backwards=backwards)
+        elif pair.value is None:  # ``mu = true`` in a's offset, where another function samples mu
+            yield pair.problem(
+                "no-such-parent",
+                "'{function}' samples no site '{parent}'",
+                "every parent must be sampled in the same function as its child.",
+                function=child.function.name,
+            )
     by = child.reparam
     base = ("{}_base" if by is None else REPARAMETERIZERS[by.name].base).format(child.name)
     if base in child.function.taken:  # a_base = sample("a_base", ...) beside the child a
-        yield about(
-            child,
+        yield child.problem(
             "base-taken",
             "'{site}' would be sampled as '{base}', which the model has already",
             "rename that site.",
@@ -80,25 +97,22 @@ def of_prior(survey: Survey, child: Child) -> Iterator[Problem]:
     """What is sampled, if it is, has no density that can be moved."""
     site, prior, classes = child.site, child.site.prior, sorted(survey.densities)
     if site.observed:  # y = sample("y", Normal(mu, 1), obs=data)
-        yield about(
-            child,
+        yield child.problem(
             "observed-child",
             "'{site}' is observed: there is nothing to reparameterize",
             "only latent sites can be offset; take it out of the config.",
         )
     if not site.call.obstacles and site.call.prior is None:  # sample("a", rng_key=key)
-        yield about(
-            child,
+        yield child.problem(
             "no-distribution",
             "'{site}' has no distribution that can be read",
             "give the distribution as the second argument.",
         )
     # sample("k", Poisson(3)); NumPyro's own reparameterizers know best what they suit.
     if child.reparam is None and prior.support.kind in WITHOUT_DENSITY:
-        yield about(child, "prior-without-density", *WITHOUT_DENSITY[prior.support.kind])
+        yield child.problem("prior-without-density", *WITHOUT_DENSITY[prior.support.kind])
     if prior.family == "FoldedDistribution":
-        yield about(
-            child,
+        yield child.problem(
             "folded-prior",
             "'{site}' has a FoldedDistribution, which NumPyro can't transform again",
             "take it out of the config.",
@@ -109,8 +123,7 @@ def of_prior(survey: Survey, child: Child) -> Iterator[Problem]:
     text = site.call.prior.text if site.call.prior else ""
     named = [name for name in classes if name in text] or ([] if "(" in text else classes)
     if prior.family is None and named:
-        yield about(
-            child,
+        yield child.problem(
             "own-log-prob",
             "'{site}' may have the prior {prior}, a class of this file with a log_prob of its own, "
             "which NumPyro forgets where it transforms it",
@@ -124,10 +137,9 @@ def of_place(child: Child) -> Iterator[Problem]:
     site, places = child.site, tuple(site.place for site in child.places)
     for obstacle in site.call.obstacles:  # ``if sample("a", prior) > 0:``, ``lambda: sample(...)``
         text, hint = OBSTACLES[obstacle]
-        yield about(child, obstacle, f"'{{site}}' {text}", hint)
+        yield child.problem(obstacle, f"'{{site}}' {text}", hint)
     if len(places) > 1 and not are_alternatives(child.places):
-        yield about(
-            child,
+        yield child.problem(
             "child-in-several-places",
             "'{site}' is sampled in more than one place ({places})",
             "sample it in one place; its prior may depend on the branch.",
@@ -135,8 +147,7 @@ def of_place(child: Child) -> Iterator[Problem]:
             places=places,
         )
     if not site.alone:  # n = 1; a = sample("a", ...)
-        yield about(
-            child,
+        yield child.problem(
             "child-shares-its-line",
             "'{site}' shares its line with another statement",
             "give it a line of its own.",
@@ -144,8 +155,7 @@ def of_place(child: Child) -> Iterator[Problem]:
     loops = ("while",) if site.call.computed else ("while", "for")
     loop = next((frame for frame in site.all_frames if frame.kind in loops), None)
     if loop is not None:  # for k in range(3): a = sample("a", ...), of one name for all rounds
-        yield about(
-            child,
+        yield child.problem(
             "child-in-a-loop",
             "'{site}' is sampled in a loop ({loop})",
             "sites in loops aren't rewritten; a plate does the same without one.",
@@ -161,8 +171,7 @@ def in_a_plate_elsewhere(survey: Survey, child: Child, running: set[str]) -> Pro
     name = child.function.name
     sure = call.callee == name or call.callee.startswith("<")
     rest, _, last = name.rpartition(".")
-    return about(
-        child,
+    return child.problem(
         "plate-elsewhere",
         f"'{{site}}' is sampled in '{{callee}}', which {'is' if sure else 'may be'} called under a "
         "plate ({plate}): it has axes that don't show here",
@@ -178,8 +187,7 @@ def in_a_guide_too(survey: Survey, child: Child) -> Problem | None:
     for guide in survey.guides:
         twin = next((site for site in guide.sites if may_be(child.name, [site.name])), None)
         if twin is not None and guide is not child.function:
-            return about(
-                child,
+            return child.problem(
                 "child-in-a-guide",
                 "the guide '{guide}' samples '{twin}' too, which the model would sample as "
                 "'{site}_base'",

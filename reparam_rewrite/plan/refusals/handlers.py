@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Place, Problem
-from reparam_rewrite.plan.children import Child, about
+from reparam_rewrite.plan.children import Child
 from reparam_rewrite.survey.functions import ANY, Addressed, Survey, reached
 from reparam_rewrite.survey.naming import may_be
 from reparam_rewrite.survey.values import Handler, Site, weighs
@@ -40,7 +40,7 @@ def handler_problems(survey: Survey, child: Child, running: set[str]) -> Iterato
         if ANY in call.targets or is_in(call.blocks, site) or not call.targets.isdisjoint(running)
     ]
     if site.call.shifted:  # Normal(m + a_loc, 1) with a_loc = xi * mu, as a scan is rewritten
-        yield about(child, "offset-already", "'{site}' is sampled with an offset already", OUT)
+        yield child.problem("offset-already", "'{site}' is sampled with an offset already", OUT)
     found = (
         reparameterized_already(child, reparams, calls),
         addressed_by_name(child, others, calls),
@@ -62,15 +62,15 @@ def reparameterized_already(child: Child, around: Around, calls: list[Addressed]
     for at, item in around:
         if item.sites is None:
             text = "'{site}' is inside a reparam handler whose config can't be read ({at})"
-            return about(child, code, text, OUT, at=at)
+            return child.problem(code, text, OUT, at=at)
         if may_be(child.name, item.sites):
-            return about(child, code, "'{site}' already has a reparam handler ({at})", OUT, at=at)
+            return child.problem(code, "'{site}' already has a reparam handler ({at})", OUT, at=at)
     for call in (call for call in calls if call.handler == "reparam"):
         if call.sites is None:
             text = "'{site}' may already have a reparam handler, whose config can't be read"
-            return about(child, code, text, OUT, call.place)
+            return child.problem(code, text, OUT, call.place)
         if may_be(child.name, call.sites):
-            return about(child, code, "'{site}' already has a reparam handler", OUT, call.place)
+            return child.problem(code, "'{site}' already has a reparam handler", OUT, call.place)
     return None
 
 
@@ -82,12 +82,11 @@ def addressed_by_name(child: Child, around: Around, calls: list[Addressed]) -> P
             code, text, hint = told
             named = "handler" if call.handler == "Messenger" else f"{call.handler} handler"
             parts = {"handler": named, "chooses": call.chooses}
-            return about(child, code, f"this {{handler}} {text}", hint, call.place, **parts)
+            return child.problem(code, f"this {{handler}} {text}", hint, call.place, **parts)
     lines = [at for at, item in around if item.sites and may_be(child.name, item.sites)]
     if not lines:
         return None
-    return about(
-        child,
+    return child.problem(
         "handler-by-name",
         "'{site}' is addressed by name by the handler in {lines}",
         "take this site out of the config.",
@@ -133,8 +132,7 @@ def chosen_unread(child: Child, around: Around) -> Problem | None:
         module, _, last = (item.qualified or "").rpartition(".")
         chooses = last == "replay" or (last in CHOOSING and not item.sites)
         if module == "numpyro.handlers" and chooses:
-            return about(
-                child,
+            return child.problem(
                 "handler-chooses",
                 "'{site}' is sampled inside of a {handler} handler ({at}), which may treat "
                 "'{site}_base' and the params otherwise",
@@ -151,8 +149,7 @@ def lifted(child: Child, calls: list[Addressed]) -> Problem | None:
     for call in (call for call in calls if call.handler == "lift"):
         for param in params:
             if call.sites is None or may_be(param, call.sites):
-                return about(
-                    child,
+                return child.problem(
                     "param-lifted",
                     "this lift handler is around '{site}' and would make a site of its "
                     "coefficient '{param}'",
@@ -179,13 +176,13 @@ def entered_by_hand(survey: Survey, child: Child) -> Problem | None:
                 "without a with ({at}): its plates can't be told"
             )
             at = child.site.place.at(entered[1])
-            return about(child, code, text, hint, helper=name, at=at)
+            return child.problem(code, text, hint, helper=name, at=at)
     if function.entered is not None and function.entered[0] <= child.site.statement:
         text = (
             "'{site}' is sampled after a context was entered without a with ({at}): its plates "
             "and handlers can't be told"
         )
-        return about(child, code, text, hint, at=child.site.place.at(function.entered[1]))
+        return child.problem(code, text, hint, at=child.site.place.at(function.entered[1]))
     return None
 
 
@@ -207,8 +204,7 @@ def determinant_weighed(survey: Survey, child: Child, running: set[str]) -> Prob
     if where is None:
         return None
     line, how, callee = where
-    return about(
-        child,
+    return child.problem(
         "determinant-weighed",
         f"'{{site}}' {what}, and the {how} weigh the determinant of its map too: the posterior "
         "would change",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
-from reparam_rewrite.plan.children import Child, Pair, about
+from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import Frame, Site
 
@@ -30,8 +30,7 @@ def parent_problems(
     plates = [plate for frame in parent.all_frames for plate in frame.plates if plate.subsampled]
     apart = next((plate for plate in plates if plate.place not in own), None)
     if apart is not None:  # with plate("n", n, subsample_size=m): mu = ..., and a elsewhere
-        yield about(
-            pair,
+        yield pair.problem(
             "parent-subsampled",
             "'{parent}' is in the subsampled plate '{plate}' ({at}) and '{child}' isn't: "
             "it would be offset by what was drawn this time",
@@ -41,8 +40,7 @@ def parent_problems(
         )
     # k = sample("k", Poisson(3)), which NumPyro may enumerate
     if parent.prior.support.kind == "discrete" and not parent.observed:
-        yield about(
-            pair,
+        yield pair.problem(
             "parent-discrete",
             "'{parent}' is discrete ({family}): when NumPyro enumerates it, its value has more "
             "dims than the model shows",
@@ -59,8 +57,7 @@ def not_before(child: Child, pair: Pair, parent: Site, *, backwards: bool) -> Pr
     places, site = child.function.find(parent.name), child.site
     own = are_alternatives(places) and nearest(child.function, places, site) is parent
     if len(places) > 1 and not own:  # mu = sample("mu", ...) twice, neither on the child's way
-        return about(
-            pair,
+        return pair.problem(
             "parent-in-several-places",
             "'{parent}' is sampled in more than one place ({places})",
             f"{VALUE}.",
@@ -69,30 +66,26 @@ def not_before(child: Child, pair: Pair, parent: Site, *, backwards: bool) -> Pr
         )
     together = parent.order == site.order
     if together and parent.through and site.through:  # mu, a = effects(), which samples both
-        return about(
-            pair,
+        return pair.problem(
             "parent-in-the-same-call",
             "'{parent}' and '{child}' are both sampled by what is called in {at}",
             'name that function too: functions = ["{helper}", "{function}"].',
             function=child.function.name,
         )
     if together:  # mu, a = sample("mu", ...), sample("a", ...)
-        return about(
-            pair,
+        return pair.problem(
             "parent-in-the-same-statement",
             "'{parent}' is sampled in the same statement as '{child}' ({at})",
             "give each a statement of its own.",
         )
     if parent.order > site.order and backwards:
-        return about(
-            pair,
+        return pair.problem(
             "pair-both-ways",
             "'{child}' and '{parent}' would each be offset by the other",
             "an offset can only use what was sampled before; keep one of the two.",
         )
     if parent.order > site.order:
-        return about(
-            pair,
+        return pair.problem(
             "parent-after-child",
             "'{parent}' is sampled after '{child}' ({at}, after {child_at})",
             "an offset can only use what was sampled before; swap the two or drop one.",
@@ -104,8 +97,7 @@ def not_before(child: Child, pair: Pair, parent: Site, *, backwards: bool) -> Pr
     # The first branch that the parent is in and the child isn't.
     outside = (None, *site.path)
     frame = next(frame for frame in parent.all_frames if frame.block not in outside)
-    return about(
-        pair,
+    return pair.problem(
         "parent-in-another-branch",
         "'{parent}' is sampled in another branch than '{child}' ({kind} in {at}): it may have no "
         "value there",
@@ -138,15 +130,13 @@ def without_a_name(child: Child, pair: Pair, parent: Site) -> Iterator[Problem]:
     if step.variable is not None:
         return
     if parent.through:
-        yield about(
-            pair,
+        yield pair.problem(
             "parent-without-a-name",
             "'{parent}' is sampled by '{helper}', and no name is bound to its value here ({at})",
             f"{VALUE}, with what holds it.",
         )
     elif not step.call.nameable or (parent.scan is not None and not in_one_scan):
-        yield about(
-            pair,
+        yield pair.problem(
             "parent-without-a-name",
             "the value of '{parent}' isn't bound to a name: nothing can be offset by it",
             'make it a statement of its own: {variable} = numpyro.sample("{parent}", ...).',

@@ -1,4 +1,4 @@
-"""Reasons why what is asked for, each right by itself, can't be made together.
+"""Reasons why what is asked for can't be done together, or not beside the comments of the model.
 
 Two params may have one name, and two rewrites may meet in one statement or at one site.
 """
@@ -11,10 +11,11 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import About, OfSite, Place, Problem
-from reparam_rewrite.plan.children import Child, about
+from reparam_rewrite.messages import About, OfFile, OfSite, Place, Problem
+from reparam_rewrite.plan.children import Asked, Child, Sampled, left_alone
 from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, terms_of
 from reparam_rewrite.survey.functions import Survey
+from reparam_rewrite.survey.values import SKIP, Comment
 
 
 class WantedParam(Struct, frozen=True):
@@ -26,23 +27,23 @@ class WantedParam(Struct, frozen=True):
     name: str
     place: Place
     what: str
-    about: About
+    asked: Asked
     again: str = ""
 
 
 def params_of(child: Child) -> Iterator[WantedParam]:
     """The params that the generated code has for a child."""
-    own, site = OfSite(child.name), child.name
+    site = child.name
     for pair in child.pairs:
         if pair.coefficient.learn:
             what = f"of '{pair.parent}' in '{pair.child}'"
             name, words = pair.coefficient.name, (f"the coefficient {what}", f"that {what}")
-            yield WantedParam(name, pair.place, words[0], pair.about, words[1])
+            yield WantedParam(name, pair.place, words[0], pair, words[1])
     learned, by = child.scale_coefficient, child.reparam
     if learned is not None:
-        yield WantedParam(learned.name, learned.place, f"the scale of '{site}'", own)
+        yield WantedParam(learned.name, learned.place, f"the scale of '{site}'", child)
     if by is not None and by.name == "LocScaleReparam" and "centered" not in dict(by.arguments):
-        yield WantedParam(f"{site}_centered", by.place, f"the centring of '{site}'", own)
+        yield WantedParam(f"{site}_centered", by.place, f"the centring of '{site}'", child)
 
 
 def param_problems(survey: Survey, children: list[Child]) -> Iterator[Problem]:
@@ -69,7 +70,7 @@ def param_problems(survey: Survey, children: list[Child]) -> Iterator[Problem]:
                 text = "{what} would be named '{name}', which the model has already"
             else:
                 continue
-            yield Problem(code, param.about, param.place, text, hint, parts)
+            yield param.asked.problem(code, text, hint, param.place, **parts)
 
 
 def moved_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
@@ -80,8 +81,7 @@ def moved_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
     for rewrite, part in zip(rewrites, parts, strict=True):
         prior = rewrite.prior if isinstance(rewrite, OffsetRewrite) else None
         if prior is not None and prior.moved and count[part] > 1:
-            yield about(
-                rewrite.site,
+            yield Sampled(rewrite.site).problem(
                 "prior-moves-from-others",
                 "'{site}' shares its statement with another rewritten site, and its prior would "
                 "have to move",
@@ -102,11 +102,65 @@ def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
                     "drop what it is offset by in one of the two: {label} = false in "
                     "[sites.{site}.offset], for example."
                 )
-            yield about(
-                site,
+            yield Sampled(site).problem(
                 "offset-twice",
                 "'{site}' would be offset where '{helper}' is called and again inside of that, "
                 "which NumPyro doesn't do twice",
                 way_out,
                 label=label,
             )
+
+
+def comment_problems(survey: Survey, children: list[Child]) -> Iterator[Problem]:
+    """Every ``# reparam: skip`` that can't be followed; `children` are all that are asked for.
+
+    Where it can't be told what a comment is about nothing is done, as a site that is rewritten
+    although a comment seems to say otherwise would mislead.
+    """
+    for comment in survey.stray:
+        if comment.kind == "misspelt":
+            yield misspelt(comment, OfFile())
+        else:  # ``n = 3  # reparam: skip``
+            yield Problem(
+                "comment-on-no-site",
+                OfFile(),
+                comment.place,
+                "'{comment}' stands on no statement that samples, and would do nothing",
+                "put it at the end of a line of the statement that samples the site.",
+                {"comment": comment.text},
+            )
+    for child in children:
+        for comment in child.site.comments:
+            if comment.kind == "misspelt":
+                yield misspelt(comment, OfSite(child.name))
+    yield from partly_skipped(survey, children)
+
+
+def misspelt(comment: Comment, about: About) -> Problem:
+    """``# reparam: skpi``"""
+    return Problem(
+        "comment-misspelt",
+        about,
+        comment.place,
+        "'{comment}' is not a comment that the rewriter knows",
+        "did you mean '{skip}'?",
+        {"comment": comment.text, "skip": SKIP},
+    )
+
+
+def partly_skipped(survey: Survey, children: list[Child]) -> Iterator[Problem]:
+    """A site of two branches with the comment in one of them: is the other to be rewritten?"""
+    functions = {child.function.name: child.function for child in children}
+    for child in left_alone(children):
+        together = survey.together(child.function.name)
+        bare: list[Place] = []
+        marked: list[Place] = []
+        for name in sorted(together & functions.keys()):
+            found = functions[name].find(child.name)
+            # Not where it is observed, unless it always is.
+            for site in [site for site in found if not site.observed] or found:
+                (marked if site.skip else bare).append(site.place)
+        if bare:
+            text = "'{site}' is sampled here too, without the '{skip}' that it has in {at}"
+            hint = "put the comment on each of its statements, or on none."
+            yield child.problem("partly-skipped", text, hint, bare[0], skip=SKIP, at=marked[0])
