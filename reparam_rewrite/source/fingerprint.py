@@ -23,13 +23,10 @@ IGNORED = frozenset(["ctx", "kind", "type_comment", "type_ignores"])
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 
-LINE_ENDS = ("\r\n", "\r")
-
 
 def fingerprint(text: str) -> str:
     """16 hexadecimal digits. A text that isn't Python is taken as it is written."""
-    for end in LINE_ENDS:
-        text = text.replace(end, "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -69,9 +66,7 @@ def comments(text: str, tree: ast.Module) -> Iterator[str]:
                 above.update(said)
             else:
                 below.append("; ".join(said))
-    yield from sorted(above)
-    yield "code"
-    yield from below
+    yield from (*sorted(above), "code", *below)
 
 
 def canonical(tree: ast.Module) -> Iterator[str]:
@@ -79,20 +74,18 @@ def canonical(tree: ast.Module) -> Iterator[str]:
     stack: list[Any] = [tree]
     while stack:
         part = stack.pop()
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, list):
-            yield "["
-            stack += reversed([*arranged(part), "]"])
-        elif isinstance(part, ast.AST):
+        if isinstance(part, ast.AST):
             node = normalized(part)
             yield type(node).__name__
             stack.append(")")
             for name, value in reversed(list(ast.iter_fields(node))):
                 if name not in IGNORED and value is not None and value != []:
                     stack += (as_word(value), name)
+        elif isinstance(part, list):
+            yield "["
+            stack += reversed([*arranged(part), "]"])
         else:
-            yield as_word(part)
+            yield part
 
 
 def as_word(value: Any) -> Any:
@@ -111,8 +104,7 @@ def arranged(parts: Sequence[Any]) -> list[Any]:
             for alias in node.names:
                 renamed = alias.asname if alias.asname != alias.name else None
                 imported.add(ascii(("import", *source, alias.name, renamed)))
-    others = [as_word(part) for part in parts if not isinstance(part, IMPORTS)]
-    return [*sorted(imported), *others]
+    return [*sorted(imported), *(as_word(part) for part in parts if not isinstance(part, IMPORTS))]
 
 
 def normalized(node: ast.AST) -> ast.AST:
@@ -132,22 +124,18 @@ def normalized(node: ast.AST) -> ast.AST:
 
 def flattened(targets: Sequence[ast.expr]) -> Iterator[ast.expr]:
     for target in targets:
-        if isinstance(target, ast.Tuple):
-            yield from flattened(target.elts)
-        else:
-            yield target
+        yield from flattened(target.elts) if isinstance(target, ast.Tuple) else [target]
 
 
 def joined(values: Sequence[ast.expr]) -> ast.expr:
     """An f-string with strings next to each other as one; a plain string if it is all text."""
     parts: list[ast.expr] = []
     text = ""
-    for value in values:
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            text += value.value
+    for value in [*values, None]:
+        if isinstance(value, ast.Constant):
+            text += str(value.value)
             continue
-        parts += ([ast.Constant(text)] if text else []) + [value]
-        text = ""
-    if not parts:
-        return ast.Constant(text)
-    return ast.JoinedStr([*parts, ast.Constant(text)] if text else parts)
+        parts += ([ast.Constant(text)] if text else []) + ([value] if value else [])
+        text = "" if value else text
+    is_text = all(isinstance(part, ast.Constant) for part in parts)
+    return ast.Constant(text) if is_text else ast.JoinedStr(parts)
