@@ -13,14 +13,13 @@ from typing import Any, Generic, TypeVar, overload
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from reparam_rewrite.config.reading import Config, read_config
+from reparam_rewrite.config.reading import Config, config_at, read_config
 from reparam_rewrite.config.writing import to_toml
 from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.rewriting import rewrite as rewrite_document
 from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.source.files import read_bytes
 from reparam_rewrite.source.line_length import line_length as line_length_of
 from reparam_rewrite.source.reading import read
 
@@ -168,6 +167,5 @@ def config_of(config: AnyConfig) -> Config:
     if isinstance(config, Mapping):
         return read_config(to_toml(config, CONFIG).encode(), CONFIG)
     if isinstance(config, os.PathLike):
-        path = os.fspath(config)
-        return read_config(read_bytes(path, "config"), path)
+        return config_at(os.fspath(config))
     raise TypeError(f"config must be str, a path or a dictionary, not {type(config).__name__}")

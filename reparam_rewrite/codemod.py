@@ -15,12 +15,11 @@ from pathlib import Path
 import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
-from reparam_rewrite.config.reading import Config, read_config
+from reparam_rewrite.config.reading import Config, config_at
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan.resolve import is_concerned
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.source.files import read_bytes
 from reparam_rewrite.source.line_length import line_length
 from reparam_rewrite.source.reading import read
 from reparam_rewrite.survey import survey
@@ -42,7 +41,7 @@ class ReparamCommand(CodemodCommand):
     @staticmethod
     def add_args(arg_parser: argparse.ArgumentParser) -> None:
         words = {"metavar": "FILE", "help": "The offsets, a TOML file."}
-        arg_parser.add_argument("--config", "-c", required=True, type=config_at, **words)
+        arg_parser.add_argument("--config", "-c", required=True, type=config_of, **words)
         # A formatter would change lines that have nothing to do with the sites.
         arg_parser.set_defaults(no_format=True)
 
@@ -78,9 +77,9 @@ class ReparamCommand(CodemodCommand):
         return read(shown, data)
 
 
-def config_at(path: str) -> Config:
+def config_of(path: str) -> Config:
     """The config in a file, read once for all files. Raises what argparse shows."""
     try:
-        return read_config(read_bytes(path, "config"), path)
+        return config_at(path)
     except Refusal as refusal:
         raise argparse.ArgumentTypeError(f"\n{refusal}") from None

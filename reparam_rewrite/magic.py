@@ -53,10 +53,9 @@ def run(shell: Shell, line: str, cell: str) -> None:
     "run all" stops there.
     """
     from reparam_rewrite.cli.report import accounted
-    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.config.reading import config_at
     from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.diff import hunks
-    from reparam_rewrite.source.files import read_bytes
     from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.session import session
 
@@ -66,7 +65,7 @@ def run(shell: Shell, line: str, cell: str) -> None:
     label = f"In[{max(numbers.values(), default=shell.execution_count)}]"
     try:
         path, options = arguments(line)
-        config = read_config(read_bytes(path, "config"), path)
+        config = config_at(path)
         called = {name: f"In[{number}]" for name, number in numbers.items()}
         document = session(cell, label, shell.user_ns, called)
         result = rewrite(document, config, line_length(Path()))

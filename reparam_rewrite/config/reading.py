@@ -15,8 +15,9 @@ from reparam_rewrite.config.keys import Config, ParentRule, Settings, SiteRule, 
 from reparam_rewrite.config.tables import Reader
 from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header, places
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
+from reparam_rewrite.source.files import read_bytes
 
-__all__ = ["Config", "Named", "ParentRule", "Settings", "SiteRule", "read_config"]
+__all__ = ["Config", "Named", "ParentRule", "Settings", "SiteRule", "config_at", "read_config"]
 
 
 def read_config(data: bytes, path: str) -> Config:
@@ -31,6 +32,11 @@ def read_config(data: bytes, path: str) -> Config:
     if reader.problems:
         raise Refusal([problem for _, problem in sorted(reader.problems, key=lambda p: p[0])])
     return config
+
+
+def config_at(path: str) -> Config:
+    """The config in the file at `path`. Raises `Refusal` as `read_bytes` and `read_config` do."""
+    return read_config(read_bytes(path, "config"), path)
 
 
 def _decoded(data: bytes, path: str) -> str:
