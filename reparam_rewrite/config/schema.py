@@ -72,8 +72,7 @@ def config_schema() -> Schema:
     one["items"] = msgspec.json.schema(SiteName)
     several = {"type": "array", "items": one}
     keys["chain"] = {"description": keys["chain"]["description"], "anyOf": [one, several]}
-    for add_rules in (site_rules, scale_rules, basis_rules):
-        add_rules(tables)
+    add_rules(tables)
     return found
 
 
@@ -119,8 +118,8 @@ def without(*keys: str) -> Schema:
     return {"not": {"anyOf": [{"required": [key]} for key in keys]}}
 
 
-def site_rules(tables: Schema) -> None:
-    """What `reparam` goes with, and which arguments each reparameterizer has."""
+def add_rules(tables: Schema) -> None:
+    """Which keys go together: those of `reparam`, of a scale by a site, and of a kind of basis."""
     rules = []
     for name, found in REPARAMETERIZERS.items():
         then: Schema = {"properties": {"args": {"propertyNames": {"enum": [*found.arguments]}}}}
@@ -132,23 +131,16 @@ def site_rules(tables: Schema) -> None:
         "dependentSchemas": {"reparam": without("offset", "scale", "basis")},
         "allOf": rules,
     }
-
-
-def scale_rules(tables: Schema) -> None:
-    """A power of a site, or a learned scale."""
     learned = [key for key in keys_of(ScaleTable) if key not in ("by", "power")]
     tables["ScaleTable"] |= {
         "dependentRequired": {"power": ["by"]},
         "dependentSchemas": {"by": without(*learned)},
     }
-
-
-def basis_rules(tables: Schema) -> None:
-    """What is for one kind of basis only."""
+    settings = {kind: basis.setting.name for kind, basis in BASES.items()}
     tables["BasisTable"]["allOf"] = [
         {
             "if": {"properties": {"kind": {"const": kind}}},
-            "then": without(*(basis.setting.name for of, basis in BASES.items() if of != kind)),
+            "then": without(*(key for other, key in settings.items() if other != kind)),
         }
         for kind in BASES
     ]

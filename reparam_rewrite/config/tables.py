@@ -21,6 +21,15 @@ Value = TypeVar("Value")
 Keys = tuple[str, ...]
 
 
+#: Where the keys of a table go, in the order in which they are looked for.
+GOES = {
+    typed.ConfigTable: "to the top of the file, before the first [table].",
+    typed.Settings: "in [defaults], [sites.<site>] or the table of a parent.",
+    typed.SiteTable: "in [sites.<site>].",
+    typed.ParentTable: "in the table of a parent, in [sites.<site>.offset].",
+}
+
+
 class Reader:
     """Reads one file; `problems` gathers what is wrong with it, each with its place."""
 
@@ -385,14 +394,9 @@ def hint_for_unknown(key: str, value: object, above: Keys, table: type[typed.Tab
     A known key may be in the wrong table: in TOML a key belongs to the header before it, so that
     `chain` below `[defaults]` is a key of `defaults`.
     """
-    if key in typed.keys_of(typed.ConfigTable):
-        return f"'{key}' goes to the top of the file, before the first [table]."
-    if key in typed.keys_of(typed.Settings):
-        return f"'{key}' goes in [defaults], [sites.<site>] or the table of a parent."
-    if key in typed.keys_of(typed.SiteTable):
-        return f"'{key}' goes in [sites.<site>]."
-    if key in typed.keys_of(typed.ParentTable):
-        return f"'{key}' goes in the table of a parent, in [sites.<site>.offset]."
+    for known, where in GOES.items():
+        if key in typed.keys_of(known):
+            return f"'{key}' goes {where}"
     if like := nearest(key, typed.keys_of(table)):
         return f"did you mean '{like[0]}'?"
     if table is typed.SiteTable and isinstance(value, dict):

@@ -118,8 +118,10 @@ class _Scanner:
         while True:
             self.skip(_SPACE)
             start = self.at
-            quoted = self.text[start] in "\"'"
-            path = (*path, _unquoted(self.skip(_STRING)) if quoted else self.skip(_BARE))
+            if self.text[start] in "\"'":
+                path = (*path, tomllib.loads(f"key = {self.skip(_STRING)}")["key"])
+            else:
+                path = (*path, self.skip(_BARE))
             self.skip(_SPACE)
             if not self.step("."):
                 return path, start
@@ -155,11 +157,3 @@ class _Scanner:
         if self.step(","):
             self.skip(_BLANK)
         return not self.step(closing)
-
-
-def _unquoted(token: str) -> str:
-    """The key that a quoted token spells."""
-    if token.startswith("'") or "\\" not in token:
-        return token[1:-1]
-    spelled: str = tomllib.loads(f"key = {token}")["key"]
-    return spelled

@@ -19,6 +19,8 @@ SAVE = "save the file as UTF-8"
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
+PRINTABLE = bytes(range(32, 127))
+
 NEWLINE = re.compile(r"\r\n|\r|\n")
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -97,7 +99,7 @@ def decode(path: str, data: bytes) -> Source:
     except UnicodeError as error:  # "idna" and "undefined" say neither where nor which byte
         message = f"the bytes are not valid {encoding}: {error}"
         raise cookie_refusal(path, data, message, f"{SAVE} and remove it.") from None
-    if not writes_back(text, encoding, data):
+    if not keeps(encoding, text, data):
         message = f"as {encoding} the text of the file would be written back as other bytes"
         raise cookie_refusal(path, data, message, f"{SAVE} and remove this declaration.")
     return Source(path, data, encoding, text, first_newline(text))
@@ -131,29 +133,22 @@ def find_encoding(path: str, data: bytes) -> str:
         raise cookie_refusal(path, data, message, hint) from None
     if mark or encoding == "utf-8":
         return encoding
-    if not keeps(encoding, "\n# coding="):  # as it must for the cookie to have been read
+    # The first must hold for the cookie to have been read.
+    if not keeps(encoding, "\n# coding=", b"\n# coding="):
         raise cookie_refusal(path, data, f"Python source cannot be encoded as {encoding}", hint)
     # Whoever adds a line to a file trusts in this. In UTF-7 a + is another character, and so is a
     # backslash in some of the Japanese and Korean encodings.
-    if not keeps(encoding, "".join(map(chr, range(32, 127)))):
+    if not keeps(encoding, PRINTABLE.decode(), PRINTABLE):
         message = f"in {encoding} not every ASCII character stands for itself"
         raise cookie_refusal(path, data, message, f"{SAVE} and remove this declaration.")
     return encoding
 
 
-def keeps(encoding: str, text: str) -> bool:
-    """Does ASCII text stand for itself in the encoding?"""
-    try:
-        return text.encode(encoding) == text.encode("ascii")
-    except (LookupError, UnicodeError):  # "hex" is a codec, though not of text
-        return False
-
-
-def writes_back(text: str, encoding: str, data: bytes) -> bool:
-    """Whether `text` encodes to `data`; not in every encoding is there one way to say it."""
+def keeps(encoding: str, text: str, data: bytes) -> bool:
+    """Does `text` encode to `data`? Not in every encoding is there one way to say it."""
     try:
         return text.encode(encoding) == data
-    except UnicodeError:
+    except (LookupError, UnicodeError):  # "hex" is a codec, though not of text
         return False
 
 

@@ -65,7 +65,8 @@ def read_cells(source: Source) -> dict[Cell, Span]:
     cells: dict[Cell, Span] = {}
     problems: list[Diagnostic] = []
     count = 0
-    spans = source_spans(source)
+    array = members(source, after_blank(source.text))["cells"]
+    spans = [members(source, one.start).get("source") for _, one in parts(source.text, array.start)]
     for number, (entry, span) in enumerate(zip(notebook["cells"], spans, strict=True), 1):
         if entry["cell_type"] != "code" or span is None or not is_python(entry):
             continue
@@ -141,12 +142,6 @@ def is_python(cell: dict[str, Any]) -> bool:
     """Is the cell in the notebook's own language? VS Code lets each have another."""
     editor = cell["metadata"].get("vscode", {})
     return isinstance(editor, dict) and editor.get("languageId", "python") == "python"
-
-
-def source_spans(source: Source) -> list[Span | None]:
-    """Where the source of each cell stands in the JSON. Raises `Refusal`."""
-    cells = members(source, after_blank(source.text))["cells"]
-    return [members(source, one.start).get("source") for _, one in parts(source.text, cells.start)]
 
 
 def members(source: Source, start: int) -> dict[str, Span]:
