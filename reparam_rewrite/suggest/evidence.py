@@ -213,6 +213,29 @@ class Evidence(Struct, frozen=True):
         sure = sure and is_single(child.observed.family) and not observed.through
         return ("one" if sure else "unknown"), None
 
+    def why_no_child(self, child: Summand) -> str:
+        """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
+        facts, where = self.facts, f"({child.where})"
+        family, kind = child.site.prior.family, child.site.prior.support.kind
+        real = facts is not None and child.name in facts.real
+        if (not real and kind not in ("real", "runtime")) or family is None:
+            called = family or "a prior that can't be read"
+            if kind == "fixed":
+                shift = "a shift of its logarithm or logit isn't one of the sum"
+                return f"{called} isn't on the whole real line, and {shift} {where}"
+            if kind in ("discrete", "atomic", "sphere", "zero_sum"):
+                return f"{called} can't be shifted {where}"
+        if kind == "runtime" and not real:
+            return f"its prior doesn't tell whether it is on the whole real line {where}"
+        if child.term.single:
+            return f"only some of its elements are in the sum {where}"
+        rows, each = self.rows(child)
+        if rows == "one":
+            number = counted(each)
+            return f"each of its elements has {number} {where}, which may say less than its prior"
+        untold = "the source doesn't tell how many observations each of its elements has"
+        return f"{untold} {where}" if rows == "unknown" else ""
+
     def tells(self, index: int) -> tuple[list[str], list[str]]:
         """What tells of a site, in words: the observed ones, and what else reads it."""
 

@@ -9,15 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
-from reparam_rewrite.suggest.evidence import Evidence, Summand, counted, meets, times
+from reparam_rewrite.suggest.evidence import Evidence, Marked, Summand, meets, times
+from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.values import Offset
 from reparam_rewrite.survey.expressions import grouped
 
 #: Up to how many numbers stand in an expression.
 INLINE = 10
-
-#: Why it isn't told whether data say more of a site than its prior does.
-UNTOLD = "the source doesn't tell how many observations each of its elements has"
 
 #: So small a part of data, beside their root mean square, is nothing.
 NEGLIGIBLE = 1e-2
@@ -26,8 +24,29 @@ NEGLIGIBLE = 1e-2
 TINY = "1e-6"
 
 
-class Location(Struct, frozen=True):
-    """The summands of one location, and what is known of them.
+def offsets_of(evidence: Evidence, summands: list[Summand]) -> Iterator[tuple[int, Offset | str]]:
+    """The pairs of one location that can trade with each other, by the index of the child.
+
+    A str in the place of an offset is the reason why there is none.
+    """
+    unseen = {s.site.index: why_unseen(s) for s in summands if s.term.softmax}
+    seen = [s for s in summands if not unseen.get(s.site.index)]
+    for child in summands:
+        index = child.site.index
+        parents = [s for s in seen if s.site.order < child.site.order and s.is_added_to(child)]
+        if reason := unseen.get(index):
+            yield index, reason
+        elif not parents or evidence.is_scaled_slope(child):
+            continue
+        elif reason := evidence.why_no_child(child):
+            yield index, reason
+        else:
+            for parent in parents:
+                yield index, Pair(evidence, summands, child, parent).offset()
+
+
+class Pair(Struct, frozen=True):
+    """Two of the summands of a location.
 
     Where a method gives an `Offset` or a str, the str is the reason why there is none: "" where
     that isn't worth a word.
@@ -35,90 +54,51 @@ class Location(Struct, frozen=True):
 
     evidence: Evidence
     summands: list[Summand]
+    child: Summand
+    parent: Summand
 
-    def offsets(self) -> Iterator[tuple[int, Offset | str]]:
-        """The pairs that can trade with each other, and why a site, by its index, is no child."""
-        unseen = {s.site.index: why_unseen(s) for s in self.summands if s.term.softmax}
-        for child in self.summands:
-            index = child.site.index
-            seen = (s for s in self.summands if not unseen.get(s.site.index))
-            parents = [s for s in seen if s.site.order < child.site.order and s.is_added_to(child)]
-            if reason := unseen.get(index):
-                yield index, reason
-            elif not parents or self.evidence.is_scaled_slope(child):
-                continue
-            elif reason := self.why_no_child(child):
-                yield index, reason
-            else:
-                yield from ((index, self.offset(child, parent)) for parent in parents)
+    @property
+    def common(self) -> list[Marked]:
+        """The axes that both have."""
+        return self.parent.axes_with(self.child)
 
-    def rivals(self, child: Summand, parent: Summand) -> list[Summand]:
+    def rivals(self) -> list[Summand]:
         """The summands after the child that can make up for all that is left of the parent."""
-        common = parent.axes_with(child)
         return [
             s
             for s in self.summands
-            if s.site.order > child.site.order
-            and s.is_added_to(child)
+            if s.site.order > self.child.site.order
+            and s.is_added_to(self.child)
             and not (s.term.summed or s.term.single)
-            and not self.why_no_child(s)
-            and all(any(meets(axis, own) for own in s.axes) for axis in common)
+            and not self.evidence.why_no_child(s)
+            and all(any(meets(axis, own) for own in s.axes) for axis in self.common)
         ]
 
-    def why_no_child(self, child: Summand) -> str:
-        """What speaks against a shift of it that isn't for the rewriter to say; "" if nothing."""
-        facts, where = self.evidence.facts, f"({child.where})"
-        family, kind = child.site.prior.family, child.site.prior.support.kind
-        real = facts is not None and child.name in facts.real
-        if (not real and kind not in ("real", "runtime")) or family is None:
-            called = family or "a prior that can't be read"
-            if kind == "fixed":
-                return (
-                    f"{called} isn't on the whole real line, and a shift of its logarithm or logit "
-                    f"isn't one of the sum {where}"
-                )
-            if kind in ("discrete", "atomic", "sphere", "zero_sum"):
-                return f"{called} can't be shifted {where}"
-        if kind == "runtime" and not real:
-            return f"its prior doesn't tell whether it is on the whole real line {where}"
-        if child.term.single:
-            return f"only some of its elements are in the sum {where}"
-        rows, each = self.evidence.rows(child)
-        if rows == "one":
-            number = counted(each)
-            return f"each of its elements has {number} {where}, which may say less than its prior"
-        return f"{UNTOLD} {where}" if rows == "unknown" else ""
-
-    def offset(self, child: Summand, parent: Summand) -> Offset | str:
+    def offset(self) -> Offset | str:
         """How far the child must go to make up for a step of the parent."""
-        mine, theirs, facts = child.term, parent.term, self.evidence.facts
+        child, parent, facts = self.child, self.parent, self.evidence.facts
+        mine, theirs = child.term, parent.term
         if theirs.single or (facts is not None and not facts.meet(child.name, parent.name)):
             return ""
         if mine.summed:
-            return (
-                "how its elements make up for a constant depends on all of "
-                f"{mine.text or 'a sum'} ({child.where}); sampled before "
-                f"'{parent.name}' it could be the parent"
-            )
+            all_of = f"depends on all of {mine.text or 'a sum'} ({child.where})"
+            could = f"sampled before '{parent.name}' it could be the parent"
+            return f"how its elements make up for a constant {all_of}; {could}"
         alike = mine.weights == theirs.weights and not theirs.summed
-        constant = not parent.axes_with(child) and not (alike and mine.weights)
+        constant = not self.common and not (alike and mine.weights)
         # A constant moves cutpoints that are sampled as it moves the rest.
         cutpoints = child.observed.arguments.get("cutpoints")
         if constant and cutpoints is not None and cutpoints.sites:
-            return (
-                f"the cutpoints of '{child.observed.site.name}' can make up for "
-                f"'{parent.name}' too ({child.where})"
-            )
+            whose = f"the cutpoints of '{child.observed.site.name}'"
+            return f"{whose} can make up for '{parent.name}' too ({child.where})"
         where = self.evidence.at(*sorted({theirs.line, mine.line}))
         offset = Offset(child.name, parent.name, theirs.factor / mine.factor, where=where)
         if alike and mine.softmax:
             # Of what is added to all logits, and of rare classes, data say nothing.
             return replace(offset, init=0.0)
-        if alike and all(mine.weights):
-            return self.shared(offset, child, parent)
-        return self.regressed(offset, child, parent)
+        return self.shared(offset) if alike and all(mine.weights) else self.regressed(offset)
 
-    def shared(self, offset: Offset, child: Summand, parent: Summand) -> Offset:
+    def shared(self, offset: Offset) -> Offset:
         """The part of what makes up for the parent that is the child's.
 
         With data that tell the sum alone, each of those that can make up for the parent does by
@@ -126,11 +106,10 @@ class Location(Struct, frozen=True):
         V). Where that isn't known the shares are equal, and those with more axes than the child,
         whose mean hardly varies, have none.
         """
-        common = parent.axes_with(child)
-        rivals = self.rivals(child, parent)
-        if not child.term.weights or child.term.weights == parent.term.weights:
+        child, rivals = self.child, self.rivals()
+        if not child.term.weights or child.term.weights == self.parent.term.weights:
             rivals = [s for s in rivals if s.term.weights == child.term.weights]
-        spreads = [self.evidence.spread(s, common) for s in (child, *rivals)]
+        spreads = [self.evidence.spread(s, self.common) for s in (child, *rivals)]
         known = [spread for spread in spreads if spread is not None]
         total = sum(known, 0.0)
         if len(known) == len(spreads) and total:
@@ -142,24 +121,21 @@ class Location(Struct, frozen=True):
         names = tuple(s.name for s in rivals) if share < 1 else ()
         return replace(offset, init=rounded(offset.init * share), rivals=names)
 
-    def regressed(self, offset: Offset, child: Summand, parent: Summand) -> Offset | str:
+    def regressed(self, offset: Offset) -> Offset | str:
         """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""
+        child, parent, facts = self.child, self.parent, self.evidence.facts
         mine, theirs = child.term, parent.term
+        makes_up, where = f"makes up for '{parent.name}'", f"({child.where})"
         if mine.softmax:
-            return (
-                f"it makes up for '{parent.name}' only in differences of logits, which one "
-                f"number for each element doesn't tell ({child.where})"
-            )
+            untold = f"which one number for each element doesn't tell {where}"
+            return f"it {makes_up} only in differences of logits, {untold}"
         if not all((*mine.weights, *theirs.weights)) or (theirs.summed and not theirs.text):
-            whose = parent if all(mine.weights) else child
-            return (
-                f"how it makes up for '{parent.name}' depends on what '{whose.name}' is "
-                f"multiplied by, which has no name where it is sampled ({child.where})"
-            )
-        rivals = self.rivals(child, parent)
-        exact = [s.name for s in rivals if s.term.weights == theirs.weights]
+            by = f"what '{(parent if all(mine.weights) else child).name}' is multiplied by"
+            nameless = f"which has no name where it is sampled {where}"
+            return f"how it {makes_up} depends on {by}, {nameless}"
+        exact = [s.name for s in self.rivals() if s.term.weights == theirs.weights]
         if exact and not theirs.summed:
-            return f"{listed(exact)} can make up for all of '{parent.name}' ({child.where})"
+            return f"{listed(exact)} can make up for all of '{parent.name}' {where}"
         if theirs.summed and mine.weights:
             return ""
         own, other = times(mine.weights), times(theirs.weights)
@@ -173,58 +149,56 @@ class Location(Struct, frozen=True):
         else:
             what, value = f"the mean of {other}", f"jnp.mean({other})"
         offset = replace(offset, reason=what)
-        if self.evidence.facts is not None:
-            numbers = self.summed_numbers if theirs.summed else self.numbers
-            return numbers(offset, child, parent)
+        if facts is not None:
+            found = self.summed_numbers(offset, facts) if theirs.summed else self.numbers(offset)
+            untold = f"how it {makes_up} depends on data that a run doesn't tell {where}"
+            return untold if found is None else found
         taken = parent.lined_up(child)
         if not theirs.summed and taken is None:
             return ""
         value = value if theirs.summed else f"{taken} * {value}"
-        return self.shared(replace(offset, value=value, label=parent.name), child, parent)
+        return self.shared(replace(offset, value=value, label=parent.name))
 
-    def numbers(self, offset: Offset, child: Summand, parent: Summand) -> Offset | str:
-        """The step as a number, where a run tells what the data are."""
+    def numbers(self, offset: Offset) -> Offset | str | None:
+        """The step as a number, where a run tells what the data are; None if it doesn't."""
         from reparam_rewrite.running.facts import regression
 
-        members = [child, *self.rivals(child, parent)]
+        members = (self.child, *self.rivals())
         columns = [(s, self.evidence.column(s.term)) for s in members]
-        target, own = self.evidence.column(parent.term), columns[0][1]
+        target, own = self.evidence.column(self.parent.term), columns[0][1]
         if target is None or own is None:
-            return untold_data(child, parent)
-        common = parent.axes_with(child)
+            return None
         known = [(s, column) for s, column in columns if column is not None]
-        variances = [self.evidence.spread(s, common) or 1.0 for s, _ in known]
+        variances = [self.evidence.spread(s, self.common) or 1.0 for s, _ in known]
         try:
             step = regression(target, [column for _, column in known], variances, NEGLIGIBLE)
         except ValueError:  # they don't broadcast
-            return untold_data(child, parent)
+            return None
         return "" if step is None else replace(offset, init=rounded(offset.init * step))
 
-    def summed_numbers(self, offset: Offset, child: Summand, parent: Summand) -> Offset | str:
+    def summed_numbers(self, offset: Offset, facts: Facts) -> Offset | str | None:
         """For ``X @ b`` as the parent: what the mean of it is for a step of each element."""
         from reparam_rewrite.running.facts import unit
 
-        facts, variable = self.evidence.facts, parent.site.variable
-        shape = facts.shapes.get(parent.name) if facts is not None else None
-        if facts is None or shape is None or variable is None or len(shape) > 1:
+        name, variable = self.parent.name, self.parent.site.variable
+        shape = facts.shapes.get(name)
+        if shape is None or variable is None or len(shape) > 1:
             return ""
         if prod(shape) > INLINE:
-            return (
-                f"to make up for '{parent.name}' takes a number for each of its {shape[0]} "
-                f"elements ({child.where})"
-            )
+            elements = f"a number for each of its {shape[0]} elements ({self.child.where})"
+            return f"to make up for '{name}' takes {elements}"
         steps = []
         for at in range(prod(shape)):
-            value = facts.evaluate(parent.term.text, {variable: unit(shape, at)})
+            value = facts.evaluate(self.parent.term.text, {variable: unit(shape, at)})
             if value is None:
-                return untold_data(child, parent)
+                return None
             steps.append(rounded(float(value.mean())))
         if not any(abs(step) > NEGLIGIBLE for step in steps):
             return ""
-        offset = self.shared(offset, child, parent)
+        offset = self.shared(offset)
         if not shape:
             return replace(offset, init=rounded(offset.init * steps[0]))
-        return replace(offset, value=f"jnp.array({steps!r}) @ {variable}", label=parent.name)
+        return replace(offset, value=f"jnp.array({steps!r}) @ {variable}", label=name)
 
 
 def rounded(number: float) -> float:
@@ -243,10 +217,3 @@ def why_unseen(summand: Summand) -> str:
     if term.layout is not None and last == "" and columns:
         return f"it is added alike to all logits of {where}, of which only differences are seen"
     return f"to which of the logits of {where} it is added isn't followed"
-
-
-def untold_data(child: Summand, parent: Summand) -> str:
-    return (
-        f"how it makes up for '{parent.name}' depends on data that a run doesn't tell "
-        f"({child.where})"
-    )

@@ -18,7 +18,7 @@ from reparam_rewrite.suggest.evidence import (
     meets,
 )
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.offsets import Location
+from reparam_rewrite.suggest.offsets import offsets_of
 from reparam_rewrite.suggest.values import Alone, Lines, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums, is_observed
@@ -62,7 +62,7 @@ class Proposing:
         self.groups = [list(self.summands(observed)) for observed in self.model.observed]
         found: dict[tuple[str, str], list[Offset]] = {}
         for group in self.groups:
-            for index, offset in Location(evidence, group).offsets():
+            for index, offset in offsets_of(evidence, group):
                 if isinstance(offset, Offset):
                     found.setdefault((offset.child, offset.parent), []).append(offset)
                 elif offset:
@@ -125,10 +125,8 @@ class Proposing:
             reasons["coefficient"] = place.term.picked
             proposal = replace(proposal, elementwise=bool(site.shape is None or site.shape))
         if made is not None and made.family == "GaussianRandomWalk":
-            reasons["basis"] = (
-                f"{where}: the steps of a random walk move together; its slow "
-                "and fast movements don't"
-            )
+            steps = "the steps of a random walk move together; its slow and fast movements don't"
+            reasons["basis"] = f"{where}: {steps}"
             proposal = replace(proposal, basis="dct")
         if made is not None and not offsets:
             proposal = self.with_scale(proposal, made, place)
@@ -145,11 +143,9 @@ class Proposing:
         if reason:
             self.scales.setdefault(site.index, reason)
             return proposal
-        number = counted(self.evidence.rows(place)[1])
-        reasons["scale"] = (
-            f"{where}: its prior has the scale {called}, and each element has "
-            f"{number}: where {called} is small it must be small too, a funnel"
-        )
+        has = f"each element has {counted(self.evidence.rows(place)[1])}"
+        funnel = f"where {called} is small it must be small too, a funnel"
+        reasons["scale"] = f"{where}: its prior has the scale {called}, and {has}: {funnel}"
         divided, loc = grouped(text), made.arguments.get("loc")
         if loc is not None and loc.number != 0:
             reasons["loc"] = f"{where}: minus the location of its prior on that scale"
@@ -174,24 +170,19 @@ class Proposing:
         rows, each = self.evidence.rows(place)
         if rows == "many":
             number = "many" if each is None else f"{each:.3g}"
-            return (
-                f"each of its elements has {number} observations ({place.where}), "
-                "which may say more than the prior"
-            )
+            observations = f"{number} observations ({place.where})"
+            return f"each of its elements has {observations}, which may say more than the prior"
         if rows == "elsewhere":
             told, others = self.evidence.tells(site.index)
             return f"{both_of([*told, *others])} tell of it, which may say more than its prior"
         if rows != "one":
             tells = "; --args does" if self.evidence.facts is None else ""
-            return (
-                f"its prior has the scale {called} {where}, which is better taken out only where "
-                f"its elements have few observations, and the source doesn't tell{tells}"
-            )
+            few = "its elements have few observations, and the source doesn't tell" + tells
+            better = f"which is better taken out only where {few}"
+            return f"its prior has the scale {called} {where}, {better}"
         if self.evidence.is_precise(place, each):
-            return (
-                f"'{place.observed.site.name}' is observed so precisely that it says more than the "
-                f"prior ({self.evidence.at(place.observed.line)})"
-            )
+            more = f"that it says more than the prior ({self.evidence.at(place.observed.line)})"
+            return f"'{place.observed.site.name}' is observed so precisely {more}"
         return ""
 
     def alone(self, site: Site) -> Alone:

@@ -81,9 +81,9 @@ def default_lines(suggestion: Suggestion) -> list[Line]:
     picked = [one.reasons["coefficient"] for one in suggestion.proposals if one.elementwise]
     numbers = "One number for each pair: one for each element is hardly better."
     if picked:
+        by = f"they are picked by {listed(dict.fromkeys(picked), last='or')}."
         numbers = (
-            "One number for each element, as some may have more observations than others: "
-            f"they are picked by {listed(dict.fromkeys(picked), last='or')}."
+            f"One number for each element, as some may have more observations than others: {by}"
         )
     kind = setting("coefficient", "elementwise" if picked else "shared")
     said = [*commented(starts), setting("init", 1.0), *commented(numbers), kind]
