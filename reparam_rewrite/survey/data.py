@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reparam_rewrite.survey.calls import DECIDING, argument, is_none, is_starred
 from reparam_rewrite.survey.effects import EXPANDING, effect_of_call
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.nodes import kinds, parts_of, remembered, root_of, walk
+from reparam_rewrite.survey.nodes import kinds, parts_of, remembered, walk
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import Observations, Use
 
@@ -34,17 +34,14 @@ class Reference(NamedTuple):
 
 def reference(node: ast.AST) -> Reference | None:
     """The reference that a node is; None if it is something else."""
-    root = root_of(node)
+    root = node
+    while isinstance(root, ast.Attribute) or (
+        isinstance(root, ast.Subscript) and isinstance(root.slice, ast.Constant)
+    ):
+        root = root.value
     if not isinstance(root, ast.Name) or not isinstance(root.ctx, ast.Load):
         return None
-    if root is node:
-        return Reference(root.id, root.id)
-    part = node
-    while isinstance(part, (ast.Attribute, ast.Subscript)):
-        if isinstance(part, ast.Subscript) and not isinstance(part.slice, ast.Constant):
-            return None
-        part = part.value
-    text = ast.unparse(node)
+    text = root.id if root is node else ast.unparse(node)
     return Reference(root.id, text if '"' in text else text.replace("'", '"'))
 
 

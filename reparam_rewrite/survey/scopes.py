@@ -92,8 +92,11 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
 
 def names_of(block: list[ast.stmt], *, in_place: bool = False) -> set[str]:
     """The names that a block binds in its own scope, but for those that it says are others'."""
-    names = NO_NAMES.union(*(bound_names(node, in_place=in_place) for node in block))
-    return set(names.difference(*(bound_in(node)[2] for node in block)))
+    bound = [bound_in(node) for node in block]
+    names = NO_NAMES.union(
+        *[stored | changed if in_place else stored for stored, changed, _ in bound]
+    )
+    return set(names.difference(*[others for _, _, others in bound]))
 
 
 def own_names(node: FunctionNode) -> set[str]:

@@ -145,10 +145,9 @@ class Timeline:
     """The bindings of a function's local names, in the order of its statements.
 
     Branches need no tree: where an `else` starts, the names that the `if` bound are set back, and
-    where both end, they are set to what can be said of both. So one list a name is enough, and
-    a look-up is a bisection however long the function is. `unstable` are the names that any call
-    may bind anew; `versions` are shared with a function whose names are read here, so that no two
-    bindings are alike.
+    where both end, they are set to what can be said of both. So one list a name is enough, and a
+    look-up is a bisection. `unstable` are the names that any call may bind anew, and `versions`
+    the numbers of bindings, shared with a function that is read within.
     """
 
     def __init__(
@@ -212,7 +211,7 @@ class Timeline:
 
         `data` are the arguments of the call that it may put into that.
         """
-        known = self._recalled(name, self._now.get(name), self._region)
+        known = self._current(name)
         if known is None or known.site is not None or known.plate:
             return
         version = self.version() if known.shape is None else known.version
@@ -242,28 +241,31 @@ class Timeline:
 
     def is_certain(self, name: str) -> bool:
         """Is the name surely bound now?"""
-        binding = self._recalled(name, self._now.get(name), self._region)
+        binding = self._current(name)
         return binding is not None and binding.certain
 
     def now(self, name: str) -> Binding | None:
         """The binding of `name` that holds now, None if there is none."""
-        binding = self._recalled(name, self._now.get(name), self._region)
-        return self._fresh(name, binding, self.era)
+        return self._fresh(name, self._current(name), self.era)
 
     def at(self, name: str, mark: int) -> Binding | None:
         """The binding that a name had at a `mark`, as it was bound."""
-        bound = self._bound.get(name, ())
-        found = bisect_left(bound, mark, key=mark_of) - 1
-        return bound[found][2] if found >= 0 else None
+        return self._last(name, mark, mark_of)
 
     def before(self, name: str, statement: int) -> Binding | None:
         """The binding of `name` that holds when `statement` starts, None if there is none."""
+        binding = self._last(name, statement, statement_of)
+        binding = binding and self._recalled(name, binding, self._region_of(statement))
+        return binding and self._fresh(name, binding, self.era_before(statement))
+
+    def _last(self, name: str, moment: int, key: Callable[[Bound], int]) -> Binding | None:
+        """What a name was bound to last before a moment."""
         bound = self._bound.get(name, ())
-        found = bisect_left(bound, statement, key=statement_of) - 1
-        if found < 0:
-            return None
-        binding = self._recalled(name, bound[found][2], self._region_of(statement))
-        return self._fresh(name, binding, self.era_before(statement))
+        found = bisect_left(bound, moment, key=key)
+        return bound[found - 1][2] if found else None
+
+    def _current(self, name: str) -> Binding | None:
+        return self._recalled(name, self._now.get(name), self._region)
 
     def holds(self, reads: Iterable[Use], statement: int) -> bool:
         """Do all `reads` mean before `statement` what they meant where they were read?"""
