@@ -7,8 +7,7 @@ its names stood for then, through branches, loops and the functions of the file.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import count
 
 from msgspec import Struct
@@ -79,20 +78,16 @@ class Expansion:
         self.at = Here(Activation(function), 0, 0)
         self.fresh = count(1)
         self._survey = survey
-        self._by_last: dict[str, list[Function]] = {}
-        for known in survey.functions.values():
-            self._by_last.setdefault(known.name.rpartition(".")[2], []).append(known)
 
     def form(self, node: ast.expr) -> Form:
         """What an expression adds up to where it is evaluated."""
         raise NotImplementedError
 
-    @contextmanager
-    def moved(self, moment: Here) -> Iterator[None]:
-        """A block that reads expressions of another moment."""
+    def form_at(self, node: ast.expr, moment: Here) -> Form:
+        """What it adds up to at another moment."""
         before, self.at = self.at, moment
         try:
-            yield
+            return self.form(node)
         finally:
             self.at = before
 
@@ -126,8 +121,7 @@ class Expansion:
     def _expanded(self, value: RightSide, run: Activation) -> Form:
         match value:
             case Assigned(node, mark, depth):
-                with self.moved(Here(run, mark, run.depth + depth)):
-                    return self.form(node)
+                return self.form_at(node, Here(run, mark, run.depth + depth))
             case Argument(name):
                 return run.given.get(name, Form(text=name))
             case Part(whole, place, count):
@@ -203,18 +197,13 @@ class Expansion:
             return binding.qualified
         if binding is not None:
             return None
-        for function in self._around():
-            known = function.timeline.at(name, LONGEST)
-            if known is not None and known.qualified:
-                return known.qualified
-        return self._survey.aliases.get(name)
-
-    def _around(self) -> Iterator[Function]:
-        """The functions that the one that is read stands in, from the innermost on."""
         around = self.at.run.function.name.rpartition(".")[0]
         while around in self._survey.functions:
-            yield self._survey.functions[around]
+            known = self._survey.functions[around].timeline.at(name, LONGEST)
+            if known is not None and known.qualified:
+                return known.qualified
             around = around.rpartition(".")[0]
+        return self._survey.aliases.get(name)
 
     def element(self, node: ast.expr) -> Form | None:
         """What ``d["k"]`` or ``self.k`` is, if the function has stored it."""
@@ -285,8 +274,8 @@ class Expansion:
         given = {name: DATA if one is None else self.form(one) for name, one in found.items()}
         if isinstance(function, ast.Lambda):
             own = {**self.at.own, **given}
-            with self.moved(replace(self.at, own=own, depth=self.at.depth + 1)):
-                return self.form(function.body)
+            inside = replace(self.at, own=own, depth=self.at.depth + 1)
+            return self.form_at(function.body, inside)
         return joined(self.run(function, given))
 
     def _called(self, node: ast.expr) -> tuple[Function | ast.Lambda | None, ast.expr | None]:
@@ -294,7 +283,8 @@ class Expansion:
         if isinstance(node, ast.Name):
             return self.form(node).function, None
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            found = self._by_last.get(node.attr, [])
+            functions = self._survey.functions.values()
+            found = [f for f in functions if f.name.rpartition(".")[2] == node.attr]
             plain = len(found) == 1 and found[0].name not in self._survey.redefined
             function = found[0].evaluated.node if plain and self._is_method(found[0]) else None
             if isinstance(function, ast.FunctionDef) and function.args.args:

@@ -100,6 +100,7 @@ class Function(Struct, dict=True):
     visible: tuple[frozenset[str], ...]  # names of enclosing scopes, the module and builtins
     hidden: Hidden  # module-level names that its own or enclosing names hide
     unstable: frozenset[str]  # names that other functions may bind anew
+    enclosed: frozenset[str]  # names of functions around it, but for what these import
     first: int  # its own `def` statement
     evaluated: Evaluated
     sites: list[Site] = []

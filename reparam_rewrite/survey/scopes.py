@@ -166,9 +166,6 @@ class Scope(Protocol):
     def binding(self, name: str) -> Binding | None:
         """What a local name stands for here."""
 
-    def is_enclosed(self, name: str) -> bool:
-        """Is this a name of a function around this one, other than of what that imports?"""
-
     def literal_key(self, node: ast.expr) -> str:
         """A key that no other literal has."""
 
@@ -179,6 +176,10 @@ class Scope(Protocol):
     def is_constant(self, name: str) -> bool:
         """Is this a module-level name bound once, to a number?"""
         return name in self.constants and name not in self.function.hidden
+
+    def is_enclosed(self, name: str) -> bool:
+        """Is this a name of a function around this one, other than of what that imports?"""
+        return name in self.function.enclosed
 
     def is_unstable(self, name: str) -> bool:
         """May any call bind this name anew: is it `nonlocal` or `global` in some function?"""
@@ -223,17 +224,6 @@ class Moment(Scope):
         if name not in self.function.timeline and self.function.runner:
             return self.runner.timeline.before(name, self.function.run_at)
         return self.function.timeline.before(name, self.statement)
-
-    def is_enclosed(self, name: str) -> bool:
-        if name not in self.function.hidden or name in self.function.timeline:
-            return False
-        around = self.function.name.rpartition(".")[0]
-        while around:
-            outer = self.survey.functions.get(around)
-            if outer is not None and name in outer.timeline:
-                return name not in outer.imports
-            around = around.rpartition(".")[0]
-        return True
 
     def literal_key(self, node: ast.expr) -> str:
         return f"literal in the config {node.lineno}:{node.col_offset}"

@@ -87,6 +87,9 @@ class State(Scope):
         names = [own for own, _ in self._around]
         siblings = set().union(*(outer.rebound_inside for outer in scoped.around))
         unstable = frozenset(index.globals | scoped.rebound_inside | (siblings - scoped.names))
+        enclosed: set[str] = set()
+        for outer in scoped.around:
+            enclosed = (enclosed | outer.names) - outer.imports.keys()
         #: Its local names, and those of the helpers that are followed.
         self.locals = set(scoped.names)
         self.timeline: Timeline = Timeline(unstable, runner.timeline.versions if runner else None)
@@ -114,6 +117,7 @@ class State(Scope):
             visible=(*shared, *names),
             hidden=Hidden((scoped.names, *names)),
             unstable=unstable,
+            enclosed=frozenset(enclosed - scoped.names),
             first=index.numbers[scoped.node],
             evaluated=Evaluated(scoped.node),
         )
@@ -149,11 +153,6 @@ class State(Scope):
     @property
     def era(self) -> int:
         return self.timeline.era
-
-    def is_enclosed(self, name: str) -> bool:
-        if name in self.locals:
-            return False
-        return next((name not in own for names, own in self._around if name in names), False)
 
     def literal_key(self, node: ast.expr) -> str:
         return f"literal {node.lineno}:{node.col_offset}"

@@ -181,11 +181,10 @@ class Reader(Expansion):
     def _comprehension(self, generators: list[ast.comprehension], elt: ast.expr) -> Form:
         own = dict(self.at.own)
         for generator in generators:
-            with self.moved(replace(self.at, own=own)):
-                one = Form(each(self.form(generator.iter).terms, single=True))
+            over = self.form_at(generator.iter, replace(self.at, own=own))
+            one = Form(each(over.terms, single=True))
             own = {**own, **dict(bound_to(generator.target, one))}
-        with self.moved(replace(self.at, own=own)):
-            return Form(self.form(elt).terms)
+        return Form(self.form_at(elt, replace(self.at, own=own)).terms)
 
     def _subscript(self, node: ast.Subscript) -> Form:
         known = self.element(node)
