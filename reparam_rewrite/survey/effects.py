@@ -146,9 +146,6 @@ QUIET_BUILTINS = words(
     """all any dict divmod enumerate format frozenset isinstance pow print repr reversed set
     slice sorted str type zip"""
 )
-ITERATING = words(
-    "all any dict enumerate filter frozenset list map max min reversed set sorted sum tuple zip"
-)
 
 
 def effects(prefix: str, **flags: frozenset[str]) -> dict[str, Effect]:
@@ -159,8 +156,6 @@ def effects(prefix: str, **flags: frozenset[str]) -> dict[str, Effect]:
     }
 
 
-PRIMITIVES = words("deterministic factor get_mask param prng_key sample subsample")
-
 #: Functions whose effect isn't that of their module.
 FUNCTIONS: dict[str, Effect] = {
     **effects(
@@ -170,11 +165,14 @@ FUNCTIONS: dict[str, Effect] = {
         pure=PURE_BUILTINS,
         mutates=words("delattr exec next setattr"),
         calls=words("filter map max min sorted"),
-        iterates=ITERATING,
+        iterates=words(
+            """all any dict enumerate filter frozenset list map max min reversed set sorted sum
+            tuple zip"""
+        ),
     ),
     **effects(
         "numpyro.",
-        quiet=PRIMITIVES,
+        quiet=words("deterministic factor get_mask param prng_key sample subsample"),
         calls=frozenset(),
         returns=frozenset(),
         immutable=words("param sample"),
@@ -231,25 +229,17 @@ def effect_of_call(call: ast.Call, dotted: str | None) -> Effect:
 
     Else it is taken for a call of a method of an array, a distribution or a container.
     """
-    function = call.func
-    if dotted is not None:
-        module, _, name = dotted.rpartition(".")
-        effect = effect_of(dotted)
-    elif isinstance(function, ast.Attribute):
-        module, name = "", function.attr
-        if is_functional(function):
-            return COMPUTES if name != "apply" else ANYTHING
-        effect = METHODS.get(name, ANYTHING)
-    else:
-        return ANYTHING
+    module, _, name = (dotted or "").rpartition(".")
+    match call.func:
+        case _ if dotted is not None:
+            effect = effect_of(dotted)
+        case ast.Attribute(value=ast.Subscript(value=ast.Attribute(attr="at")), attr=name):
+            return COMPUTES if name != "apply" else ANYTHING  # ``x.at[0].set(1.0)`` is another one
+        case ast.Attribute(attr=name):
+            effect = METHODS.get(name, ANYTHING)
+        case _:
+            return ANYTHING
     return told_otherwise(call, module, name, effect) if effect.quiet else effect
-
-
-def is_functional(function: ast.Attribute) -> bool:
-    """``x.at[0].set(1.0)``, which gives another array"""
-    held = function.value
-    at = held.value if isinstance(held, ast.Subscript) else None
-    return isinstance(at, ast.Attribute) and at.attr == "at"
 
 
 def told_otherwise(call: ast.Call, module: str, name: str, effect: Effect) -> Effect:

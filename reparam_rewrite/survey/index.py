@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
 from functools import cached_property
 
 from msgspec import Struct
@@ -268,7 +267,8 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
         if isinstance(node, ast.Try):
             # ``except ImportError: numpyro = None``: where the name is used it is the module.
             stack += [*node.body, *node.orelse, *node.finalbody]
-            found.rebound.update(names_stored_in(node.handlers))
+            caught = (part for handler in node.handlers for part in walk(handler))
+            found.rebound |= {p.id for p in caught if isinstance(p, ast.Name) and not is_read(p)}
             continue
         if isinstance(node, ast.Assign):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
@@ -303,12 +303,6 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
             found.certain.update(name for name, _ in bound_by(statement))
     if not found.starred:
         found.constants = {name for name in numbers if bound[name] == 1}
-
-
-def names_stored_in(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names that nodes and all in them bind."""
-    parts = (part for node in nodes for part in walk(node))
-    return {part.id for part in parts if isinstance(part, ast.Name) and not is_read(part)}
 
 
 def dotted_name(aliases: dict[str, str], node: ast.expr) -> str | None:

@@ -125,10 +125,6 @@ class Form(Struct, frozen=True):
     loose: bool = False
 
     @property
-    def is_loose(self) -> bool:
-        return self.loose or not (self.terms or self.number is not None)
-
-    @property
     def is_data(self) -> bool:
         """Is it a value that no site is in, nor a distribution, a function or a tuple?"""
         return not (self.terms or self.made or self.function or self.parts)
@@ -283,7 +279,8 @@ def operation(node: ast.BinOp, left: Form, right: Form, text: str, fresh: Iterat
         case _:
             made = lost(ast.unparse(node)[:40], left, right)
     untold = any(term.layout is None for term in (*left.terms, *right.terms))
-    return replace(made, loose=left.is_loose or right.is_loose or untold)
+    loose = any(form.loose or not (form.terms or form.number is not None) for form in (left, right))
+    return replace(made, loose=loose or untold)
 
 
 def times(left: Form, right: Form) -> Form:
