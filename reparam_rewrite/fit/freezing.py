@@ -47,7 +47,7 @@ def reader(called: str, survey: Survey) -> Reader:
     called: the function whose parameters are the arguments; those inside of it see its names.
     """
     functions = survey.functions
-    bound = {name: bindings(function.evaluated.node) for name, function in functions.items()}
+    bound = {name: bindings(function.node) for name, function in functions.items()}
 
     def reads(expression: str, function: str) -> Reads:
         inside = function == called or function.startswith(f"{called}.")
@@ -62,7 +62,7 @@ def reader(called: str, survey: Survey) -> Reader:
             known.add(name)
         parameters: set[str] = set()
         for scope in scopes[:1]:
-            children = ast.iter_child_nodes(functions[scope].evaluated.node.args)
+            children = ast.iter_child_nodes(functions[scope].node.args)
             parameters = {child.arg for child in children if isinstance(child, ast.arg)}
         sites = {name: site for name, site in variables.items() if name in known}
         return Reads(tuple(sorted(known & parameters - sites.keys())), sites)

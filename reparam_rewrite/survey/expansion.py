@@ -95,9 +95,9 @@ class Expansion:
 
     def evaluate_all(self, run: Activation) -> list[Form]:
         """Expand all that a function evaluates, in its order, and tell what it returns."""
-        for step in run.function.evaluated.steps:
+        for step in run.function.steps:
             self.value(step, run)
-        return self.returned(run.function.evaluated.returned, run)
+        return self.returned(run.function.returned, run)
 
     def returned(self, returned: Sequence[Returned], run: Activation) -> list[Form]:
         """What a function gives back, each as it is in the branch that returns it."""
@@ -245,7 +245,7 @@ class Expansion:
         while around:
             around = around.rpartition(".")[0]
             found = self._survey.functions.get(f"{around}.{name}" if around else name)
-            plain = found is not None and isinstance(found.evaluated.node, ast.FunctionDef)
+            plain = found is not None and isinstance(found.node, ast.FunctionDef)
             if found is not None and plain and found.name not in self._survey.redefined:
                 return Form(function=found)
         return None
@@ -261,13 +261,13 @@ class Expansion:
 
     def follow(self, node: ast.Call) -> Form | None:
         """What a function of the file gives back; None if it isn't one, or can't be followed."""
-        followed = self.at.run.function.evaluated.followed.get(node)
+        followed = self.at.run.function.followed.get(node)
         if followed is not None:
             return joined(self.returned(followed, self.at.run))
         function, receiver = self._called(node.func)
         if function is None or self.at.depth >= DEEPEST or self._survey.patched:
             return None
-        declared = (function if isinstance(function, ast.Lambda) else function.evaluated.node).args
+        declared = (function if isinstance(function, ast.Lambda) else function.node).args
         found = matched(declared, node, receiver)
         if found is None:
             return None
@@ -286,7 +286,7 @@ class Expansion:
             functions = self._survey.functions.values()
             found = [f for f in functions if f.name.rpartition(".")[2] == node.attr]
             plain = len(found) == 1 and found[0].name not in self._survey.redefined
-            function = found[0].evaluated.node if plain and self._is_method(found[0]) else None
+            function = found[0].node if plain and self._is_method(found[0]) else None
             if isinstance(function, ast.FunctionDef) and function.args.args:
                 return (None, None) if function.decorator_list else (found[0], node.value)
         return None, None

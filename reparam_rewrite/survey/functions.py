@@ -76,43 +76,42 @@ class Hidden(Struct, frozen=True):
 Returned = tuple[RightSide | None, tuple[tuple[int, int], ...]]
 
 
-class Evaluated(Struct):
-    """What a function evaluates: for those who ask what its values are made of.
-
-    `steps` are the expressions of its statements, in their order, and `returned` those that it
-    gives back, each with the branches that lead there. `sampled` are the calls of `sample` by the
-    index of their site, and `followed` what the helpers give back whose bodies are read as its own.
-    """
-
-    node: ast.FunctionDef | ast.AsyncFunctionDef
-    steps: list[Assigned] = []
-    returned: list[Returned] = []
-    sampled: dict[ast.Call, int] = {}
-    followed: dict[ast.Call, list[Returned]] = {}
-
-
 class Function(Struct, dict=True):
-    """A function, method or nested function; `name` is dotted ("Forecaster.model")."""
+    """A function, method or nested function; `name` is dotted ("Forecaster.model").
+
+    `visible` are the names of the scopes around it, the module and builtins, and `hidden` the
+    module-level ones that its own or those around it hide. `taken` are the names of sites of every
+    kind: latent, param, plate, deterministic. `entered` is the statement and the line of the first
+    context that is entered by hand.
+
+    What its values are made of is told by `steps`, the expressions of its statements in their
+    order, `returned`, those that it gives back, `sampled`, the calls of `sample` with the index of
+    their site, and `followed`, what the helpers give back whose bodies are read as its own.
+    """
 
     name: str
     place: Place
+    node: ast.FunctionDef | ast.AsyncFunctionDef
     timeline: Timeline
-    visible: tuple[frozenset[str], ...]  # names of enclosing scopes, the module and builtins
-    hidden: Hidden  # module-level names that its own or enclosing names hide
+    visible: tuple[frozenset[str], ...]
+    hidden: Hidden
     unstable: frozenset[str]  # names that other functions may bind anew
     enclosed: frozenset[str]  # names of functions around it, but for what these import
     first: int  # its own `def` statement
-    evaluated: Evaluated
     sites: list[Site] = []
     params: set[str] = set()
-    taken: set[str] = set()  # names of sites of every kind: latent, param, plate, deterministic
+    taken: set[str] = set()
     imports: set[str] = set()  # names that its own imports bind
     roots: set[str] = set()  # names through which it calls NumPyro
-    entered: tuple[int, int] | None = None  # statement and line of the first context by hand
+    entered: tuple[int, int] | None = None
     unreadable: list[Place] = []  # samples whose name isn't a literal
     commented: set[Comment] = set()  # those on statements that sample
     runner: str = ""  # the function whose scan runs this one
     run_at: int = 0  # the statement of that scan
+    steps: list[Assigned] = []
+    returned: list[Returned] = []
+    sampled: dict[ast.Call, int] = {}
+    followed: dict[ast.Call, list[Returned]] = {}
 
     @cached_property
     def by_name(self) -> dict[str, list[Site]]:

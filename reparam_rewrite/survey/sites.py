@@ -178,7 +178,7 @@ def read_site(
     if state.following:
         site = seen_from_outside(state, site, name, statement, call)
     state.function.add(site)
-    state.function.evaluated.sampled[call] = site.index
+    state.function.sampled[call] = site.index
     return site
 
 
@@ -209,7 +209,7 @@ def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call
     state.read_block(state, body)
     done = state.following.pop()
     state.followed[call] = done.outputs
-    state.function.evaluated.followed[call] = done.given_back
+    state.function.followed[call] = done.given_back
     return True
 
 

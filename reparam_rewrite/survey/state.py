@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.aliases import parameters
 from reparam_rewrite.survey.effects import ARRAY_MODULES, FileFacts
-from reparam_rewrite.survey.functions import Evaluated, Function, Hidden, Returned
+from reparam_rewrite.survey.functions import Function, Hidden, Returned
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.imports import dotted
 from reparam_rewrite.survey.index import Index, Scoped
@@ -119,7 +119,7 @@ class State(Scope):
             unstable=unstable,
             enclosed=frozenset(enclosed - scoped.names),
             first=index.numbers[scoped.node],
-            evaluated=Evaluated(scoped.node),
+            node=scoped.node,
         )
 
     def inside(self, scoped: Scoped) -> State:
@@ -209,7 +209,7 @@ class State(Scope):
     def evaluated(self, node: ast.expr) -> Assigned:
         """The value of an expression that is evaluated now."""
         step = Assigned(node, self.timeline.mark(), len(self.following))
-        self.function.evaluated.steps.append(step)
+        self.function.steps.append(step)
         return step
 
     def give_back(self, node: ast.expr | None) -> None:
@@ -219,7 +219,7 @@ class State(Scope):
             helper = self.following[-1]
             helper.given_back.append((value, tuple(self.chosen[helper.chosen :])))
         else:
-            self.function.evaluated.returned.append((value, tuple(self.chosen)))
+            self.function.returned.append((value, tuple(self.chosen)))
 
     def stored(self, target: ast.expr, value: RightSide) -> Iterator[tuple[str, RightSide]]:
         """The names whose right-hand sides change where `target` is assigned a value."""

@@ -290,7 +290,7 @@ class Reader(Expansion):
     def _site_of(self, node: ast.Call) -> Site | None:
         """The site of the function itself that a call samples, perhaps in the body of a scan."""
         function, own = self.at.run.function, self.sums.function
-        index = function.evaluated.sampled.get(node)
+        index = function.sampled.get(node)
         if index is None or function is own:
             return None if index is None else own.sites[index]
         of_body = (s for s in own.sites if s.scan is not None and s.scan.body == function.name)
@@ -303,7 +303,7 @@ class Reader(Expansion):
         function = self.form(body).function if isinstance(body, ast.Name) else None
         if not isinstance(function, Function) or self.at.depth >= DEEPEST:
             return carried
-        declared = function.evaluated.node.args
+        declared = function.node.args
         names = [part.arg for part in [*declared.posonlyargs, *declared.args]]
         returned = self.run(function, dict.fromkeys(names, carried))
         state = lost(why, *returned)
