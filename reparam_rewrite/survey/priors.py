@@ -108,14 +108,18 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
     """``dist.Normal(loc, scale)``: the batch shape is that of the arguments, broadcast."""
     family = FAMILIES[name]
     support, dims, given = support_of(name, family), family.event_dim, arguments(family, call)
-    if name in BOUNDED or is_not_negative((given or {}).get("low")):
+    low = (given or {}).get("low")  # ``Uniform(0, 5)``; a minus is an operator
+    is_number = isinstance(low, ast.Constant) and type(low.value) in (int, float)
+    if name in BOUNDED or is_number:
         support = replace(support, positive=True)
     unknown = Prior(name, support, None if dims is None else (Axis(None),) * dims)
     if given is None:
         return unknown
     match name:
-        case "Independent":
-            return independent(scope, unknown, given)
+        case "Independent" if len(given) == 2:  # the long way to write `to_event`
+            base, count = given["base_dist"], given["reinterpreted_batch_ndims"]
+            made = to_event(prior_of(scope, base), count)
+            return made if made.event is not None else unknown
         case "TransformedDistribution":
             return transformed(scope, unknown, given)
         case "GaussianRandomWalk" | "LKJ" | "LKJCholesky":
@@ -154,12 +158,6 @@ def arguments(family: Family, call: ast.Call) -> dict[str, ast.expr] | None:
     return {**dict(zip(names, call.args, strict=False)), **named}
 
 
-def is_not_negative(low: ast.expr | None) -> bool:
-    """``Uniform(0, 5)``, ``TruncatedNormal(0.3, 0.1, low=0.0)``"""
-    value = low.value if isinstance(low, ast.Constant) else None
-    return type(value) in (int, float)  # a minus is an operator
-
-
 def sized(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
     """``GaussianRandomWalk(scale, num_steps=n)``: n steps, else one; ``LKJ(d)``: d by d."""
     walk = unknown.family == "GaussianRandomWalk"
@@ -171,15 +169,6 @@ def sized(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
     axis = axis_of(scope, size, ast.unparse(size))
     batch = () if values is None else seen_of(scope, values)
     return replace(unknown, seen=batch, event=(axis,) if walk else (axis, axis))
-
-
-def independent(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:
-    """``Independent(Normal(jnp.zeros(n), 1), 1)``, the long way to write `to_event`."""
-    base, count = given.get("base_dist"), given.get("reinterpreted_batch_ndims")
-    if base is None or count is None:
-        return unknown
-    made = to_event(prior_of(scope, base), count)
-    return made if made.event is not None else unknown
 
 
 def transformed(scope: Scope, unknown: Prior, given: dict[str, ast.expr]) -> Prior:

@@ -181,9 +181,7 @@ class State(Scope):
     def is_act(self, part: ast.AST) -> bool:
         if part in self.followed or not acts(self, part):
             return False
-        made = self.made_by(part) if isinstance(part, (ast.Attribute, ast.Call)) else None
-        parts = walk(made) if made is not None else [part]
-        return any(acts(self, inside) for inside in parts)
+        return any(acts(self, inside) for inside in self.made_in(part))
 
     def forget(
         self,
@@ -252,13 +250,16 @@ class State(Scope):
         """What a call of a helper, or a property of `self`, stands for; None for all else."""
         return made_by(self.index, self.function, node)
 
+    def made_in(self, node: ast.AST) -> list[ast.AST]:
+        """The parts of what a node stands for if that is what a helper makes, else itself."""
+        made = self.made_by(node) if isinstance(node, (ast.Attribute, ast.Call)) else None
+        return [node] if made is None else walk(made)
+
     def touched_by(self, call: ast.Call) -> set[str]:
         """The names of the values that a call may change, itself or in what its helper makes."""
-        touched = touched_by(self, call)
-        made = self.made_by(call) if touched else None
-        if made is None:
-            return touched
-        parts = [part for part in walk(made) if isinstance(part, ast.Call)]
+        if not touched_by(self, call):
+            return set()
+        parts = (part for part in self.made_in(call) if isinstance(part, ast.Call))
         return set().union(*(touched_by(self, part) for part in parts))
 
     def run(self, **given: Binding) -> Function:
