@@ -94,11 +94,11 @@ def plate_of(
     state: State, call: ast.Call, frames: Sequence[Frame], *, made: bool = False
 ) -> Plate | None:
     """``numpyro.plate("n_a", n_a, dim=-2)``, made inside `frames`; None for any other call."""
+    if state.resolve(call.func) != "numpyro.plate" or is_starred(call):
+        return None
     asked = given(call, PLATE)
     name, size, asked_dim = asked.get("name"), asked.get("size"), asked.get("dim")
-    if state.resolve(call.func) != "numpyro.plate" or name is None or size is None:
-        return None
-    if is_starred(call):
+    if name is None or size is None:
         return None
     label, identity, literal = named(state, name)
     dim = dim_of(asked_dim, frames)
@@ -172,36 +172,27 @@ def dim_of(asked: ast.expr | None, frames: Sequence[Frame]) -> int | None:
             return None
         return dim if type(dim) is int and dim < 0 else None
     plates = plates_by_dim(frames)  # whatever is given a value there, no plate is
-    if plates is None:
+    if plates is None or any(plate.several for plate in plates.values()):
         return None
     return next(-d for d in range(1, len(plates) + 2) if -d not in plates)
 
 
-def plate_shape(frames: Sequence[Frame], site: str | None, *, stacks: bool = False) -> Shape | None:
+def plate_shape(frames: Sequence[Frame], site: str | None, *, stack: bool = False) -> Shape | None:
     """The batch shape that the plates around a site ask for; None if it can't be told.
 
-    `stacks`: without those of a `plate_stack` of unknown sizes.
+    `stack`: where a `plate_stack` of unknown sizes is to the left of the others.
     """
-    plates = plates_by_dim(frames, site, stacks=stacks)
+    plates = plates_by_dim(frames, site)
     if plates is None:
         return None
-    dims = range(min(plates, default=0), 0)
-    return tuple(replace(plates[d].axis, dim=d) if d in plates else UNIT for d in dims)
-
-
-def stacked_shape(frames: Sequence[Frame], site: str) -> Shape | None:
-    """The batch shape of plates with a `plate_stack` of unknown sizes to their left."""
-    several = [plate for frame in frames for plate in frame.plates if plate.several]
-    right = plate_shape(frames, site, stacks=True)
-    if len(several) != 1 or right is None or several[0].dim is None:
+    leftmost = min(plates, default=0)
+    if [dim for dim, plate in plates.items() if plate.several] != [leftmost] * stack:
         return None
-    between = -1 - several[0].dim - len(right)
-    return (several[0].axis, *[UNIT] * between, *right) if between >= 0 else None
+    axes = {d: p.axis if p.several else replace(p.axis, dim=d) for d, p in plates.items()}
+    return tuple(axes.get(dim, UNIT) for dim in range(leftmost, 0))
 
 
-def plates_by_dim(
-    frames: Sequence[Frame], site: str | None = None, *, stacks: bool = False
-) -> dict[int, Plate] | None:
+def plates_by_dim(frames: Sequence[Frame], site: str | None = None) -> dict[int, Plate] | None:
     """The plates of the frames by their dims; None where something may be an unknown plate.
 
     With `site` also where something may give the site a value of another shape.
@@ -212,9 +203,7 @@ def plates_by_dim(
             leaves = item.qualified in GIVING if site is None else item.leaves(site)
             if item.opaque and not leaves:
                 return None
-        elif item.several and stacks:
-            continue
-        elif item.several or item.dim is None or item.dim in found:
+        elif item.dim is None or item.dim in found:
             return None
         else:
             found[item.dim] = item

@@ -18,15 +18,7 @@ from reparam_rewrite.survey.shapes import (
     seen_of,
     shape_argument,
 )
-from reparam_rewrite.survey.values import (
-    REST,
-    UNKNOWN_PRIOR,
-    Axis,
-    Prior,
-    Shape,
-    Support,
-    closed,
-)
+from reparam_rewrite.survey.values import REST, UNKNOWN_PRIOR, Axis, Prior, Shape, Support, closed
 
 DISTRIBUTIONS = "numpyro.distributions."
 

@@ -112,13 +112,9 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
     )
     # What earlier steps may have put into the carry.
     data = data_in(state, xs).union(*(data_in(state, part) for part in scoped.node.body))
+    before = parameter_of(state, init, data, sliced=False)
     inner = state.inside(scoped)
-    body = inner.run(
-        **{
-            carry: parameter_of(state, init, data, sliced=False),
-            slices: parameter_of(state, xs, sliced=True),
-        }
-    )
+    body = inner.run(**{carry: before, slices: parameter_of(state, xs, sliced=True)})
     body.runner, body.run_at = state.function.name, number
     state.blocks = inner.blocks
     state.bodies[scoped.name] = body
@@ -130,7 +126,7 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
             body.amend(replace(site, extent=replace(site.extent, shape=shape)))
     around = state.text.comments_on(statement)
     state.function.commented.update(around if body.sites else ())
-    indices = {}
+    alone, indices = header or state.text.stands_alone(statement), {}
     for step in body.sites:
         indices[step.index] = len(state.function.sites)
         shape, batch = step.shape, step.extent.batch
@@ -146,7 +142,7 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
             extent=extent,
             statement=number,
             indent=statement.col_offset,
-            alone=header or state.text.stands_alone(statement),
+            alone=alone,
             frames=tuple(state.frames),
             variable=None,
             comments=(*step.comments, *around),

@@ -16,7 +16,7 @@ from reparam_rewrite.survey.calls import (
     is_starred,
     variable_of,
 )
-from reparam_rewrite.survey.contexts import plate_shape, stacked_shape
+from reparam_rewrite.survey.contexts import plate_shape
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
@@ -135,6 +135,8 @@ def read_site(
     simple = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr))
     single = isinstance(statement, ast.Assign) and len(statement.targets) == 1
     in_plate = plates is None or bool(state.frames)
+    stack = plate_shape(state.frames, template, stack=True) if plates is None else None
+    bounds = bounds_in(state, prior.family, prior_node)
     more = (why for why in ("infer", "obs_mask") if why in asked)
     site = Site(
         index=len(state.function.sites),
@@ -152,18 +154,8 @@ def read_site(
             located=prior_node is not None and is_located(state, prior_node, in_plate=in_plate),
         ),
         prior=prior,
-        extent=Extent(
-            shape=axes,
-            batch=batch,
-            plates=plates,
-            stack=stacked_shape(state.frames, template) if plates is None else None,
-            seen=seen,
-        ),
-        data=Data(
-            prior=data_in(state, prior_node),
-            bounds=bounds_in(state, prior.family, prior_node),
-            observations=observations(state, obs),
-        ),
+        extent=Extent(axes, batch, plates, stack, seen),
+        data=Data(data_in(state, prior_node), bounds, observations(state, obs)),
         place=text.place(call),
         statement=number,
         indent=statement.col_offset,
