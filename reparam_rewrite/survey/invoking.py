@@ -76,7 +76,7 @@ class Invoking:
                 aliases.edge(at, made.node, node)
                 if not made.given:
                     aliases.put((made.node, "inner"), given[0][1] if given else ())
-                if any(value[0] in CALLABLE for _, values in given for value in values):
+                if any(one[0] in CALLABLE for _, values in given for one in values):
                     found.add(value)  # it is given its function
                 for inner in aliases.get((made.node, "inner")):
                     if made.given:
@@ -93,26 +93,20 @@ class Invoking:
     def _instance(self, name: str, given: Given, node: ast.expr, at: At) -> Values:
         """``Part(n)``: an object, or a handler where the class is one of those."""
         aliases = self._aliases
-        above = aliases.bases(name)
-        if any(kind == "import" and what.startswith((HANDLERS, MESSENGER)) for kind, what in above):
+        above = [what for kind, what in aliases.bases(name) if kind == "import"]
+        if any(what.startswith((HANDLERS, MESSENGER)) for what in above):
             return self._handler(MESSENGER, given, node)
-        makers = [
-            value
-            for method in ("__init__", "__new__", "__post_init__")
-            for value in aliases.member(name, method, bound=True)
-        ]
+        methods = ("__init__", "__new__", "__post_init__")
+        makers = [m for method in methods for m in aliases.member(name, method, bound=True)]
         for value in makers:
             if value[0] == "method":
                 self.invoke([value], given, node, at)
         if not any(what.endswith("__init__") for _, what in makers):
-            fields = [
-                part.target.id
-                for part in aliases.classes[name].body
-                if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
-            ]
+            declared = (d for d in aliases.classes[name].body if isinstance(d, ast.AnnAssign))
+            fields = [part.target.id for part in declared if isinstance(part.target, ast.Name)]
             for position, (label, values) in enumerate(given):
-                field = label or (fields[position] if position < len(fields) else "*")
-                aliases.put(("attribute", field), values)
+                field = fields[position] if position < len(fields) else "*"
+                aliases.put(("attribute", label or field), values)
         return frozenset([("object", name)])
 
     def _imported(self, dotted: str, given: Given, node: ast.expr, at: At) -> Values:
@@ -204,10 +198,10 @@ class Invoking:
             self._aliases.shown.add(name)
         is_method = name.rpartition(".")[0] in self._aliases.classes
         for signature in self._aliases.signatures.get(name, ()):
-            places = [*signature.posonlyargs, *signature.args]
+            places = [part.arg for part in [*signature.posonlyargs, *signature.args]]
             if kind == "method" or (kind == "partial" and is_method):
                 places = places[1:]
-            names = {part.arg for part in (*places, *signature.kwonlyargs)}
+            names = {*places, *(part.arg for part in signature.kwonlyargs)}
             rest = [part.arg for part in (signature.vararg, signature.kwarg) if part]
             for position, (label, values) in enumerate(given):
                 if not values:
@@ -217,7 +211,7 @@ class Invoking:
                 elif kind == "partial" or label == "*":
                     targets = [*names, *rest]
                 elif not label and position < len(places):
-                    targets = [places[position].arg]
+                    targets = [places[position]]
                 else:
                     targets = rest
                 for target in targets:
