@@ -25,7 +25,7 @@ from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source, first_newline, physical_lines
 from reparam_rewrite.source.magics import Hidden, heading, hide, restore
 from reparam_rewrite.source.placeholders import BORDER, RESERVED
-from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.names import bound_by
 
 #: Statements that are executed without what is in their functions.
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

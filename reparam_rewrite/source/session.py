@@ -27,7 +27,7 @@ from reparam_rewrite.source.cells import DEFINITIONS, Cell, CellDocument, cell_o
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.magics import Hidden
 from reparam_rewrite.source.placeholders import MAGIC
-from reparam_rewrite.survey.imports import bound_by
+from reparam_rewrite.survey.names import bound_by
 from reparam_rewrite.survey.scopes import bound_names
 
 #: What the survey follows by its dotted name.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.imports import canonical
+from reparam_rewrite.survey.names import canonical
 from reparam_rewrite.survey.nodes import FunctionNode
 
 #: What something is, and its name::

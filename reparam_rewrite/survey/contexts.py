@@ -16,7 +16,7 @@ from reparam_rewrite.survey.calls import argument, given, is_none, is_starred
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import self_of
 from reparam_rewrite.survey.index import Index, dotted_name
-from reparam_rewrite.survey.naming import is_computed, template_of
+from reparam_rewrite.survey.names import is_computed, template_of
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.shapes import axis_of
 from reparam_rewrite.survey.state import State

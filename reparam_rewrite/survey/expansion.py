@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.functions import Function, Returned, Survey
 from reparam_rewrite.survey.helpers import matched
-from reparam_rewrite.survey.imports import dotted
+from reparam_rewrite.survey.names import dotted
 from reparam_rewrite.survey.nodes import root_of
 from reparam_rewrite.survey.terms import (
     DATA,

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.functions import reached
-from reparam_rewrite.survey.imports import bound_by, dotted, is_star_of_unknown
+from reparam_rewrite.survey.names import bound_by, dotted, is_star_of_unknown
 from reparam_rewrite.survey.nodes import NAMED, Definition, FunctionNode, kinds, parts_of, walk
 from reparam_rewrite.survey.scopes import bound_in, is_read, own_names
 from reparam_rewrite.survey.values import Handler, Plate

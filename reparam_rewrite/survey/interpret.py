@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.contexts import items_of, plate_at
 from reparam_rewrite.survey.data import data_in, is_computed
-from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import blocks_of
+from reparam_rewrite.survey.names import bound_by
 from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes, reads_of

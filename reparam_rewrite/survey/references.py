@@ -41,9 +41,9 @@ from reparam_rewrite.survey.aliases import (
     parameters,
 )
 from reparam_rewrite.survey.calls import assignment
-from reparam_rewrite.survey.imports import bound_by
 from reparam_rewrite.survey.index import Index, blocks_of
 from reparam_rewrite.survey.invoking import Invoking, keeps_out
+from reparam_rewrite.survey.names import bound_by
 from reparam_rewrite.survey.nodes import FunctionNode, parts_of
 from reparam_rewrite.survey.scopes import bound_names, names_of
 

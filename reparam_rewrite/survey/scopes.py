@@ -8,7 +8,7 @@ from typing import Protocol
 
 from reparam_rewrite.survey.effects import EXPANDING, FileFacts
 from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.imports import bound_by, dotted
+from reparam_rewrite.survey.names import bound_by, dotted
 from reparam_rewrite.survey.nodes import (
     NAMED,
     Definition,

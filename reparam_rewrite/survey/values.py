@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
-from reparam_rewrite.survey.naming import may_be
+from reparam_rewrite.survey.names import may_be
 
 
 class Use(Struct, frozen=True):

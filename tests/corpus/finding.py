@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reparam_rewrite.survey.naming import template_of
+from reparam_rewrite.survey.names import template_of
 
 SAMPLE = frozenset(["numpyro.sample", "numpyro.primitives.sample"])
 

@@ -15,7 +15,7 @@ from reparam_rewrite.plan.refusals.parent import parent_problems
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
-from reparam_rewrite.survey.naming import may_be
+from reparam_rewrite.survey.names import may_be
 
 #: What is said of a prior that nothing can be shifted in, by the kind of its support.
 WITHOUT_DENSITY = {

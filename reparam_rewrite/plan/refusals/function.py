@@ -16,7 +16,7 @@ from reparam_rewrite.messages import (
     nearest,
 )
 from reparam_rewrite.survey.functions import Function, Survey, reached
-from reparam_rewrite.survey.naming import may_be
+from reparam_rewrite.survey.names import may_be
 
 
 def no_such_function(survey: Survey, named: Named) -> Problem:

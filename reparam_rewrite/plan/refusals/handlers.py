@@ -8,7 +8,7 @@ from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Place, Problem
 from reparam_rewrite.plan.children import Child
 from reparam_rewrite.survey.functions import ANY, Addressed, Survey, reached
-from reparam_rewrite.survey.naming import may_be
+from reparam_rewrite.survey.names import may_be
 from reparam_rewrite.survey.values import Handler, Site, weighs
 
 #: Handlers that treat some sites otherwise than others.
