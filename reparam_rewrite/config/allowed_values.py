@@ -17,6 +17,7 @@ import msgspec
 
 from reparam_rewrite.messages import nearest
 from reparam_rewrite.reparameterizers import REFUSED, REPARAMETERIZERS
+from reparam_rewrite.structures import STRUCTURES
 
 if TYPE_CHECKING:
     import ast
@@ -90,9 +91,6 @@ def _mistyped(key: str, declared: Any, raw: object) -> Wrong:
     if type(raw) is int and "a number" in expected(declared):
         return Wrong(f"'{key}' is too large for a float")
     return Wrong(f"'{key}' must be {expected(declared)}, not {found(raw)}")
-
-
-STRUCTURES = ("elementwise", "shared", "matrix")
 
 
 def structure(key: str, raw: object) -> str | list[str]:

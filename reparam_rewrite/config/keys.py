@@ -23,6 +23,7 @@ from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config import allowed_values as check
 from reparam_rewrite.messages import Named, Place
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
+from reparam_rewrite.structures import StructureName
 
 #: A part of a dotted name: no digit first, and of ASCII only letters, digits and underscores; which
 #: other characters a name has is for Python to say.
@@ -53,7 +54,7 @@ ClassName = Annotated[str, _says(enum=list(REPARAMETERIZERS)), check.reparameter
 #: Only {child} and {parent} are filled in; other braces are doubled.
 Template = Annotated[str, _says(pattern=_TEMPLATE), check.template]
 AxisNames = Annotated[list[Annotated[str, _says(minLength=1)]], _says(**_ONCE_EACH)]
-Structure = Annotated[Literal["elementwise", "shared", "matrix"] | AxisNames, check.structure]
+Structure = Annotated[StructureName | AxisNames, check.structure]
 Shared = Literal["elementwise", "shared"]
 #: An .npz is beside the generated file.
 Initial = Annotated[

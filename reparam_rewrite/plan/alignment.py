@@ -62,7 +62,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     expression, shape, parent = source.expression, source.shape, source.pair.site
     if parent is not None:
         expression = parent.variable or ""
-    if source.pair.coefficient.structure == "matrix":
+    if source.pair.coefficient.kind.contracted:
         return Value(expression, center=source.center)  # it is contracted as it is
     both = shape is not None and child is not None
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:

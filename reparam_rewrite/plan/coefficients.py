@@ -101,15 +101,15 @@ def structure_of(
 ) -> tuple[Sizes, str]:
     """The sizes of a coefficient, and its product with the parent's value. Raises `Stop`."""
     pair, spec = source.pair, source.pair.coefficient
-    if spec.structure == "shared" and not isinstance(spec.init, float):
+    if spec.kind.single and not isinstance(spec.init, float):
         raise pair.stop(
             "shared-array",
             "the coefficient of '{parent}' in '{child}' is shared, so that 'init' must be a number",
             'use coefficient = "elementwise", or one number.',
         )
-    if spec.structure == "matrix":
+    if spec.kind.contracted:
         return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
-    if spec.structure == "shared" or not spec.has_shape:
+    if spec.kind.single or not spec.has_shape:
         return (), "*"
     if isinstance(spec.structure, list):
         return sizes_by_axes(pair, spec.structure, shape, sizes), "*"

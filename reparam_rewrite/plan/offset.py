@@ -83,7 +83,7 @@ def offset(context: Context, child: Child) -> OffsetRewrite:
                 "use learn = true, or one number.",
             )
     sources = [source_of(context, site, pair) for pair in child.all_pairs]
-    subsampled &= any(spec.learn and spec.structure != "shared" for spec in child.coefficients)
+    subsampled &= any(spec.learn and not spec.kind.single for spec in child.coefficients)
     moments = [site.statement] if subsampled else moments_of(context, site)
     draft = Draft(context, child, sources, data_of(child, sources), moments, subsampled)
     for first in range(len(moments) - 1):

@@ -221,7 +221,7 @@ def structure_in(
     spec, shape = parent.pair.coefficient, site.shape
     outer, declare = context.outer, context.scan.statement
     sizes = None if shape is None else written(outer, shape, declare)
-    if shape is not None and spec.structure == "matrix":
+    if shape is not None and spec.kind.contracted:
         # One for all steps if the parent is the step's own, else one for each.
         axes = written_axes(outer, parent.source, shape, declare)
         own, product = matrix(parent.pair, parent.source.shape, step.shape, axes)
@@ -229,7 +229,7 @@ def structure_in(
             return own, product, False
         if shape[0] in axes:
             return (axes[shape[0]], *own), product, True
-    elif sizes is not None or not spec.has_shape or spec.structure == "shared":
+    elif sizes is not None or not spec.has_shape or spec.kind.single:
         found: Sizes = ()
         if shape is not None:
             found, _ = structure_of(outer, parent.source, shape, sizes, declare)

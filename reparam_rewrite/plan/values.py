@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
+from reparam_rewrite.structures import STRUCTURES, Structure
 from reparam_rewrite.survey.values import Scan, Segment, Site
 
 
@@ -85,10 +86,9 @@ Sizes = tuple[str, ...] | None
 class CoefficientSpec(Struct, frozen=True):
     """What is asked for of a coefficient: all that distinguishes one kind from another.
 
-    `structure` is "elementwise", "shared" or "matrix", or names the axes that it has elements for.
-    `init` is a number, an array as nested tuples, or the name of an .npz that has the array by the
-    `name`. This is also that of the `numpyro.param` if the coefficient is to be learned. `place` is
-    where the config asks for it.
+    `structure` is one of `STRUCTURES`, or names the axes that it has elements for. `init` is a
+    number, an array as nested tuples, or the name of an .npz that has the array by the `name`,
+    which a `numpyro.param` has too, if there is to be one. `place` is where the config asks for it.
     """
 
     structure: str | list[str]
@@ -96,6 +96,11 @@ class CoefficientSpec(Struct, frozen=True):
     learn: bool
     name: str
     place: Place
+
+    @property
+    def kind(self) -> Structure:
+        """What its structure makes of it."""
+        return STRUCTURES[self.structure] if isinstance(self.structure, str) else Structure()
 
     @property
     def has_shape(self) -> bool:
