@@ -6,10 +6,10 @@ from reparam_rewrite.emit import splices
 from reparam_rewrite.emit.blocks import Blocks
 from reparam_rewrite.emit.definitions import add_definitions
 from reparam_rewrite.emit.imports import add_imports
-from reparam_rewrite.emit.layout import Layout, Mismatch, spliced
+from reparam_rewrite.emit.layout import Mismatch, spliced
 from reparam_rewrite.emit.parsing import checked, refuse_lone_returns, unwritable
 from reparam_rewrite.emit.spell import Spelling
-from reparam_rewrite.emit.statements import Changes, Editor
+from reparam_rewrite.emit.statements import Editor
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.emit.write import write
 from reparam_rewrite.messages import Diagnostic, Refusal
@@ -17,7 +17,6 @@ from reparam_rewrite.plan.context import Names, taken_in
 from reparam_rewrite.plan.values import Keep, Plan, Rewrite, Threading
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.survey.functions import Survey
-from reparam_rewrite.survey.text import Text
 
 __all__ = ["emit"]
 
@@ -31,70 +30,69 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
     """
     refuse_lone_returns(source)
     spelling = Spelling(survey, Names(taken_in(survey.identifiers), plan.names))
-    layout = Layout(Text(source.path, source.text), survey.statements, source.newline, width)
+    editor = Editor(source, survey.statements, width)
     try:
-        changes = Changes()
         for kept in plan.keeps:
-            keep(changes, kept, layout)
+            keep(editor, kept)
         for threading in plan.threads:
-            thread(changes, threading, layout)
+            thread(editor, threading)
         for rewrite in plan.rewrites:
-            place(changes, rewrite, layout, spelling)
-        blocks = Blocks(layout)
+            place(editor, rewrite, spelling)
+        blocks = Blocks(editor)
         add_definitions(blocks, spelling)
         add_imports(blocks, spelling, cell)
-        edits = [*blocks.splices(), *Editor(layout, changes).splices()]
-        edited = spliced(source.text, edits).encode(source.encoding)
+        edited = spliced(source.text, [*blocks.splices(), *editor.splices()])
+        data = edited.encode(source.encoding)
     except Mismatch:
         message = "an edit can't be told from the lines around it, so nothing was edited"
         raise Refusal(Diagnostic(source.path, message, "please report this file.")) from None
     except UnicodeEncodeError as error:
         raise unwritable(source, error) from None
-    return checked(source, edited)
+    return checked(source, data)
 
 
-def keep(changes: Changes, kept: Keep, layout: Layout) -> None:
+def keep(editor: Editor, kept: Keep) -> None:
     """Give the value of a site a name of its own."""
-    change = changes[kept.after]
+    change = editor.changes[kept.after]
     if kept.variable:
         change.after.append((f"{kept.name} = {kept.variable}",))
     else:
-        statement = layout.statements[kept.after]
-        change.splices += splices.named(layout, statement, kept.site, kept.name)
+        statement = editor.statements[kept.after]
+        change.splices += splices.named(editor, statement, kept.site, kept.name)
 
 
-def thread(changes: Changes, threading: Threading, layout: Layout) -> None:
+def thread(editor: Editor, threading: Threading) -> None:
     """Send coefficients and values through a scan, and give each step its part of them."""
     expressions, names = zip(*threading.carried, strict=True)
     scan, packed = threading.scan, threading.packed
-    call, definition = (layout.statements[n] for n in (scan.statement, scan.definition))
+    call, definition = (editor.statements[n] for n in (scan.statement, scan.definition))
     argument, body = scan.argument, scan.body.rpartition(".")[2]
-    sent = splices.passed(layout, call, body, expressions, beside=not packed)
-    changes[scan.statement].splices.append(sent)
+    sent = splices.passed(editor, call, body, expressions, beside=not packed)
+    editor.changes[scan.statement].splices.append(sent)
     if packed:
-        renamed = splices.renamed(layout, definition, argument, packed)
-        changes[scan.definition].splices.append(renamed)
+        renamed = splices.renamed(editor, definition, argument, packed)
+        editor.changes[scan.definition].splices.append(renamed)
     else:
         names = (argument, *names)
     source = packed or argument
     if names == (source,):
         return
     lines: Lines = (f"{', '.join(names)} = {source}",)
-    if len(lines[0]) > layout.width - scan.inner_indent:
+    if len(lines[0]) > editor.width - scan.inner_indent:
         lines = ("(", *(f"    {name}," for name in names), f") = {source}")
-    changes[scan.first].before.append(lines)
+    editor.changes[scan.first].before.append(lines)
 
 
-def place(changes: Changes, rewrite: Rewrite, layout: Layout, spelling: Spelling) -> None:
+def place(editor: Editor, rewrite: Rewrite, spelling: Spelling) -> None:
     """Put the generated code of one child at its statements."""
-    site, code = rewrite.site, write(rewrite, spelling, layout.width)
-    own = changes[site.statement]
+    site, code = rewrite.site, write(rewrite, spelling, editor.width)
+    own = editor.changes[site.statement]
     for choice in site.choices:
-        own = own.part(choice)
+        own = own.parts[choice]
     for number, lines in code.before:
-        (own if number == site.statement else changes[number]).before.append(lines)
+        (own if number == site.statement else editor.changes[number]).before.append(lines)
     own.after[:0] = code.after
-    own.splices += splices.of_child(layout, rewrite, code.base_site)
+    own.splices += splices.of_child(editor, rewrite, code.base_site)
     if code.handled is not None:
         join = rewrite.place.join
-        (own.wrap if join is None else changes[join].join).append(code.handled)
+        (own.wrap if join is None else editor.changes[join].join).append(code.handled)

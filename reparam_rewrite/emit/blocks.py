@@ -100,7 +100,7 @@ class Block:
 
     def written(self, lines: Lines) -> str:
         """Generated lines as they stand in the block, without the indent of the first."""
-        return self._layout.generated(lines, self._indent)[len(self._indent) :]
+        return self._layout.continued(lines, self._indent)
 
     def is_first(self, at: int) -> bool:
         """Is nothing above a line, at least in its cell?"""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reparam_rewrite.emit import wrap
 from reparam_rewrite.emit.wrap import Lines
+from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.placeholders import RESERVED
 from reparam_rewrite.survey.text import Text
 
@@ -57,12 +58,11 @@ class Layout:
     of the file is than what it stands in, and `width` the line length to keep to.
     """
 
-    def __init__(
-        self, text: Text, statements: Sequence[ast.stmt], newline: str, width: int
-    ) -> None:
-        self._text, self.source = text, text.text
-        self.statements, self.newline, self.width = statements, newline, width
-        self.step = step_of(text, statements)
+    def __init__(self, source: Source, statements: Sequence[ast.stmt], width: int) -> None:
+        self.source, self.newline = source.text, source.newline
+        self.statements, self.width = statements, width
+        self._text = Text(source.path, source.text)
+        self.step = step_of(self._text, statements)
 
     def start_of(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> int:
         return self._text.offset(node.lineno, node.col_offset)
@@ -144,6 +144,10 @@ class Layout:
                 line = indent + self.step * steps + " " * rest + code
             made.append(line)
         return self.newline.join(made)
+
+    def continued(self, lines: Lines, indent: str) -> str:
+        """The same without the indent of the first."""
+        return self.generated(lines, indent)[len(indent) :]
 
 
 def is_compound(node: ast.stmt) -> bool:
