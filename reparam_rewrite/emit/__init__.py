@@ -11,7 +11,7 @@ from reparam_rewrite.emit.parsing import checked, refuse_lone_returns, unwritabl
 from reparam_rewrite.emit.spell import Spelling
 from reparam_rewrite.emit.statements import Editor
 from reparam_rewrite.emit.wrap import Lines
-from reparam_rewrite.emit.write import write
+from reparam_rewrite.emit.write import Code
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.context import Names, taken_in
 from reparam_rewrite.plan.values import Keep, Plan, Rewrite, Threading
@@ -85,11 +85,11 @@ def thread(editor: Editor, threading: Threading) -> None:
 
 def place(editor: Editor, rewrite: Rewrite, spelling: Spelling) -> None:
     """Put the generated code of one child at its statements."""
-    site, code = rewrite.site, write(rewrite, spelling, editor.width)
+    site, code = rewrite.site, Code(rewrite, spelling, editor.width)
     own = editor.changes[site.statement]
     for choice in site.choices:
         own = own.parts[choice]
-    for number, lines in code.before:
+    for number, lines in (*code.declarations, *code.shifts):
         (own if number == site.statement else editor.changes[number]).before.append(lines)
     own.after[:0] = code.after
     own.splices += splices.of_child(editor, rewrite, code.base_site)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import wrap
@@ -18,6 +17,8 @@ from reparam_rewrite.survey.scopes import Moment
 
 JNP = "jax.numpy"
 
+TRANSFORMS = "numpyro.distributions.transforms"
+
 #: How long the lines of a comment may be.
 COMMENT = 72
 
@@ -29,79 +30,68 @@ NAME = "name the axes of both in the config"
 NAMED = "they don't have the axes that the config names"
 
 
-class Code(NamedTuple):
+class Code:
     """The generated code of one child, as statements of one or more lines without indent.
 
-    `before` are those that go before statements of the model, by their numbers; `handled` is what
-    goes into the `with`. In a scan there is none: the child's statement samples `base_site`, a
-    string literal, and `after` comes after it.
-    """
+    It is spelled as the file does, with the quotes of the child's own name, and keeps to lines of
+    `width` characters. Params are declared where `_declared` is, and values are read where
+    `_sampled` is: the body of a scan is a function of its own, in which an import may mean another
+    thing.
 
-    before: list[tuple[int, Lines]]
-    handled: Handled | None = None
-    base_site: str = ""
-    after: tuple[Lines, ...] = ()
-
-
-def write(rewrite: plan.Rewrite, spelling: Spelling, width: int) -> Code:
-    """The code of one child, as its file spells names and within lines of `width` characters."""
-    writer = Writer(rewrite, spelling, width)
-    match rewrite:
-        case plan.OffsetRewrite():
-            return writer.offset(rewrite)
-        case plan.ScanRewrite():
-            return writer.in_scan(rewrite)
-        case plan.OtherRewrite():
-            name = f"numpyro.infer.reparam.{rewrite.name}"
-            return writer.handled(rewrite, f"{writer.spell(name)}({rewrite.arguments})")
-
-
-class Writer:
-    """Writes the code of one child: in its file's spelling, with the quotes of its own name.
-
-    Params are declared where `_declared` is, and values are read where `_sampled` is: the body of
-    a scan is a function of its own, in which an import may mean another thing.
+    `declarations` and `shifts` go before statements of the model, by their numbers, and `handled`
+    into the `with`. In a scan there is none: the child's statement samples `base_site`, a string
+    literal, and `after` comes after it.
     """
 
     def __init__(self, rewrite: plan.Rewrite, spelling: Spelling, width: int) -> None:
-        survey, self._place = spelling.survey, rewrite.place
+        self.declarations: list[tuple[int, Lines]] = []
+        self.shifts: list[tuple[int, Lines]] = []
+        self.handled: Handled | None = None
+        self.base_site = ""
+        self.after: list[Lines] = []
         self._rewrite, self._spelling, self._width = rewrite, spelling, width
-        self._site = rewrite.site
-        self._declarations: list[tuple[int, Lines]] = []
-        self._shifts: list[tuple[int, Lines]] = []
+        self._site, self._place = rewrite.site, rewrite.place
+        self._indents = {frame.statement: frame.indent for frame in self._site.frames}
+        survey = spelling.survey
         function = survey.functions[rewrite.function]
         self._sampled = self._declared = Moment(survey, function, self._place.declare)
         if isinstance(rewrite, plan.ScanRewrite):
             self._sampled = Moment(survey, function, self._place.shift)
             self._declared = Moment(survey, self._sampled.runner, self._place.declare)
+            self._indents[self._place.declare] = rewrite.indent
         self._quote = "'" if self._site.call.name.text.lstrip("rRuUbBfF")[:1] == "'" else '"'
         self._room = self._room_at(self._place.shift)
+        match rewrite:
+            case plan.OffsetRewrite():
+                self._offset(rewrite)
+            case plan.ScanRewrite():
+                self._offset_in_scan(rewrite)
+            case plan.OtherRewrite(name=name, arguments=arguments):
+                self._handle(rewrite, f"{self._reparam(name)}({arguments})")
 
     # -- the statements of a child -----------------------------------------------------------------
 
-    def offset(self, rewrite: plan.OffsetRewrite) -> Code:
+    def _offset(self, rewrite: plan.OffsetRewrite) -> None:
         """``a_loc = xi * mu`` and ``a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))``"""
         if rewrite.prior is not None:
             self._ask(rewrite.prior, rewrite.support)
         self._check(rewrite)
         self._sum(rewrite.terms, rewrite.loc)
         self._scale(rewrite.scale)
-        explicit = self.spell("numpyro.infer.reparam.ExplicitReparam")
+        explicit = self._reparam("ExplicitReparam")
         parts = [*self._transforms(rewrite)]
         made = parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
-        return self.handled(rewrite, f"{explicit}({made})")
+        self._handle(rewrite, f"{explicit}({made})")
 
-    def in_scan(self, rewrite: plan.ScanRewrite) -> Code:
+    def _offset_in_scan(self, rewrite: plan.ScanRewrite) -> None:
         """The base is sampled from the moved distribution, and the site computed from it."""
-        site, name = self._site, self._site.call.name.text
         self._sum(rewrite.terms, rewrite.loc)
-        deterministic = self.spell("numpyro.deterministic", self._sampled)
-        value = f"{deterministic}({name}, {rewrite.base} - {rewrite.loc})"
-        after = wrap.statement(f"{site.variable} = {value}", self._room)
-        base_site = self._string(f"{site.name}_base")
-        return Code([*self._declarations, *self._shifts], base_site=base_site, after=(after,))
+        deterministic = self._spell("numpyro.deterministic", self._sampled)
+        value = f"{deterministic}({self._site.call.name.text}, {rewrite.base} - {rewrite.loc})"
+        self.after.append(wrap.statement(f"{self._site.variable} = {value}", self._room))
+        self.base_site = self._string(f"{self._site.name}_base")
 
-    def handled(self, rewrite: plan.OffsetRewrite | plan.OtherRewrite, made: str) -> Code:
+    def _handle(self, rewrite: plan.OffsetRewrite | plan.OtherRewrite, made: str) -> None:
         """A reparameterizer in a variable, for a handler to apply.
 
         Where draws mean something else with other data, a comment says so. Those that count by
@@ -120,28 +110,21 @@ class Writer:
             by_name = self._spelling.by_name(rewrite.function)
             head = wrap.statement(f"if {missing}:", self._room)
             self._shift((*head, f"{' ' * wrap.STEP}{reparam} = {by_name}({reparam})"))
-        handler = self.spell("numpyro.handlers.reparam")
-        handled = Handled(handler, self._site.call.name.text, reparam, self._site.statement)
-        return Code([*self._declarations, *self._shifts], handled)
+        handler = self._spell("numpyro.handlers.reparam")
+        name = self._site.call.name.text
+        self.handled = Handled(handler, name, reparam, self._site.statement)
 
-    def _declare(self, line: str) -> None:
-        at = self._place.declare
-        self._declarations.append((at, wrap.statement(line, self._room_at(at))))
+    def _declare(self, line: str, at: int | None = None) -> None:
+        at = self._place.declare if at is None else at
+        self.declarations.append((at, wrap.statement(line, self._room_at(at))))
 
     def _shift(self, code: str | Lines) -> None:
         lines = wrap.statement(code, self._room) if isinstance(code, str) else code
-        self._shifts.append((self._place.shift, lines))
+        self.shifts.append((self._place.shift, lines))
 
     def _room_at(self, statement: int) -> int:
         """What the indent of the child's statement, or of one that it stands in, leaves."""
-        indent = self._site.indent
-        if isinstance(self._rewrite, plan.ScanRewrite) and statement == self._place.declare:
-            indent = self._rewrite.indent
-        else:
-            for frame in self._site.frames:
-                if frame.statement == statement:
-                    indent = frame.indent
-        return self._width - indent
+        return self._width - self._indents.get(statement, self._site.indent)
 
     # -- what is asked of the prior ----------------------------------------------------------------
 
@@ -152,15 +135,13 @@ class Writer:
         """
         asked, variable = prior.shape, prior.variable
         if asked is not None and asked.sizes:
-            line = f"{asked.sizes} = {tuple_of(asked.plates)}"
-            sizes = wrap.statement(line, self._room_at(asked.sized))
-            self._declarations.append((asked.sized, sizes))
+            self._declare(f"{asked.sizes} = {tuple_of(asked.plates)}", asked.sized)
         if prior.moved:
             at = self._place.shift if asked is None else self._place.declare
             assert self._site.call.prior is not None
             distribution = self._site.call.prior.text.replace("\r\n", "\n")
             lines = wrap.kept(variable, distribution, self._room_at(at))
-            (self._shifts if asked is None else self._declarations).append((at, lines))
+            (self.shifts if asked is None else self.declarations).append((at, lines))
         if asked is None:
             return
         shape = f"{variable}.shape()"
@@ -169,7 +150,7 @@ class Writer:
             shape = f"{self._jnp('broadcast_shapes')}({sizes_of}, {variable}.batch_shape)"
             shape += f" + {variable}.event_shape"
         if support is not None and support.bijector:
-            biject = self.spell("numpyro.distributions.transforms.biject_to")
+            biject = self._spell(f"{TRANSFORMS}.biject_to")
             self._declare(f"{support.bijector} = {biject}({variable}.support)")
             shape = f"{support.bijector}.inverse_shape({shape})"
         if asked.variable:
@@ -288,34 +269,35 @@ class Writer:
             arguments += f", event_dim={coefficient.event_dim}"
         if constraint:
             arguments += f", constraint={self._constraint(constraint)}"
-        return f"{self.spell('numpyro.param')}({arguments})"
+        return f"{self._spell('numpyro.param')}({arguments})"
 
     def _start(self, coefficient: plan.Coefficient) -> str:
         """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded."""
         sizes = coefficient.sizes
         match coefficient.spec.init:
             case str(file):
-                path = f"{self.spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
-                array = f"{self.spell(JNP)}.load({path})[{self._named(coefficient)}]"
+                path = f"{self._spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
+                array = f"{self._spell(JNP)}.load({path})[{self._named(coefficient)}]"
             case tuple(rows):
-                array = f"{self.spell(JNP)}.array({listed(rows)})"
+                array = f"{self._spell(JNP)}.array({listed(rows)})"
             case number if sizes == ():
                 return repr(number)
             case number:
-                jnp = self.spell(JNP)
-                shape = self._shape() if sizes is None else shape_argument(sizes)
+                jnp = self._spell(JNP)
+                shape = self._shape() if sizes is None else tuple_of(sizes)
+                shape = sizes[0] if sizes is not None and len(sizes) == 1 else shape
                 if number in (0, 1):
                     return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
                 return f"{jnp}.full({shape}, {number!r})"
         # An array that is too large fails then, rather than widen the site.
         shape = self._shape() if sizes is None else tuple_of(sizes)
-        return f"{self.spell(JNP)}.broadcast_to({array}, {shape})"
+        return f"{self._spell(JNP)}.broadcast_to({array}, {shape})"
 
     def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
         text, center, by = value.expression, value.center, value.reduction
         if "jnp" in text or "jnp" in center:
-            self.spell(JNP, self._sampled)  # imports it as jnp where the file doesn't
+            self._spell(JNP, self._sampled)  # imports it as jnp where the file doesn't
         if by is not None:
             axes = f", axis={by.axes[0] if len(by.axes) == 1 else by.axes}" if by.axes else ""
             keep = ", keepdims=True" if by.keepdims else ""
@@ -356,11 +338,15 @@ class Writer:
         Into unconstrained space if the child is constrained, then scaled and shifted, then into
         another basis: ``DiscreteCosineTransform(dim=-1)``, for each axis.
         """
-        transforms = "numpyro.distributions.transforms"
-        if rewrite.support is not None:
-            yield f"{self._bijector(rewrite.support)}.inv"
+        support, basis, loc = rewrite.support, rewrite.basis, rewrite.loc if rewrite.terms else "0"
+        if support is not None:
+            yield f"{support.bijector or self._bijector(support, rewrite)}.inv"
         if rewrite.terms or rewrite.scale is not None or rewrite.full:
-            affine = self.spell(f"{transforms}.AffineTransform")
+            affine = self._spell(f"{TRANSFORMS}.AffineTransform")
+            if rewrite.full and rewrite.terms:
+                loc = f"{self._jnp('broadcast_to')}({loc}, {self._shape()})"
+            elif rewrite.full:
+                loc = f"{self._jnp('zeros')}({self._shape()})"
             match rewrite.scale:
                 case None | plan.Power(power=0):
                     scale = "1"
@@ -368,48 +354,36 @@ class Writer:
                     scale = repr(number)
                 case other:
                     scale = other.variable
-            yield f"{affine}({self._loc(rewrite)}, {scale})"
-        basis = rewrite.basis
-        if basis is None:
-            return
-        for dim in basis.dims:
+            yield f"{affine}({loc}, {scale})"
+        for dim in basis.dims if basis is not None else ():
+            assert basis is not None
             if dim in basis.over_plates:
                 name = self._spelling.defined(basis.kind, rewrite.function)
             else:
-                name = self.spell(f"{transforms}.{BASES[basis.kind].transform}")
+                name = self._spell(f"{TRANSFORMS}.{BASES[basis.kind].transform}")
             yield f"{name}(dim={dim}{basis.settings})"
 
-    def _loc(self, rewrite: plan.OffsetRewrite) -> str:
-        loc = rewrite.loc if rewrite.terms else ""
-        if rewrite.full and loc:
-            return f"{self._jnp('broadcast_to')}({loc}, {self._shape()})"
-        if rewrite.full:
-            return f"{self._jnp('zeros')}({self._shape()})"
-        return loc or "0"
-
-    def _bijector(self, support: plan.Constrained) -> str:
+    def _bijector(self, support: plan.Constrained, rewrite: plan.OffsetRewrite) -> str:
         """The bijection from unconstrained space to the child's support."""
-        if support.bijector:
-            return support.bijector
+        space = f"{rewrite.prior.variable}.support" if rewrite.prior is not None else ""
         if support.constraint:
             space = self._constraint(support.constraint)
-        else:
-            assert isinstance(self._rewrite, plan.OffsetRewrite)
-            assert self._rewrite.prior is not None
-            space = f"{self._rewrite.prior.variable}.support"
-        return f"{self.spell('numpyro.distributions.transforms.biject_to')}({space})"
+        return f"{self._spell(f'{TRANSFORMS}.biject_to')}({space})"
 
     # -- names and strings -------------------------------------------------------------------------
 
-    def spell(self, dotted: str, moment: Moment | None = None) -> str:
+    def _spell(self, dotted: str, moment: Moment | None = None) -> str:
         return self._spelling.of(dotted, moment or self._declared)
+
+    def _reparam(self, name: str) -> str:
+        return self._spell(f"numpyro.infer.reparam.{name}")
 
     def _jnp(self, function: str) -> str:
         """A function of jax.numpy where the child is sampled."""
-        return f"{self.spell(JNP, self._sampled)}.{function}"
+        return f"{self._spell(JNP, self._sampled)}.{function}"
 
     def _constraint(self, name: str) -> str:
-        return f"{self.spell('numpyro.distributions.constraints')}.{name}"
+        return f"{self._spell('numpyro.distributions.constraints')}.{name}"
 
     def _named(self, coefficient: plan.Coefficient) -> str:
         name, quote = coefficient.spec.name, self._quote
@@ -435,11 +409,6 @@ def index_of(part: plan.Part) -> str:
         return f"[{part}]"
     ends = ["" if end is None else str(end) for end in (part.start, part.end)]
     return "" if part == plan.WHOLE else f"[{':'.join(ends)}]"
-
-
-def shape_argument(sizes: tuple[str, ...]) -> str:
-    """``n`` or ``(n, m)``, as `jnp.zeros` takes it."""
-    return sizes[0] if len(sizes) == 1 else tuple_of(sizes)
 
 
 def tuple_of(sizes: tuple[str, ...]) -> str:
