@@ -65,7 +65,7 @@ def _or(words: list[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _meant(wrong: str, known: Iterable[str]) -> str:
+def meant(wrong: str, known: Iterable[str]) -> str:
     """The hint that names what is spelt nearly so, "" if there is nothing."""
     like = nearest(wrong, known)
     return f"did you mean '{like[0]}'?" if like else ""
@@ -86,7 +86,7 @@ def checked(key: str, kind: Any, raw: object) -> Any:
 
 def _mistyped(key: str, declared: Any, raw: object) -> Wrong:
     if isinstance(raw, str) and get_origin(declared) is Literal:
-        hint = _meant(raw, get_args(declared))
+        hint = meant(raw, get_args(declared))
         return Wrong(f"'{key}' must be {expected(declared)}, not '{raw}'", hint)
     if type(raw) is int and "a number" in expected(declared):
         return Wrong(f"'{key}' is too large for a float")
@@ -105,7 +105,7 @@ def structure(key: str, raw: object) -> str | list[str]:
         return raw
     known = _or([*(f"'{name}'" for name in STRUCTURES), "an array of axes"])
     if isinstance(raw, str):
-        raise Wrong(f"'{key}' must be {known}, not '{raw}'", _meant(raw, STRUCTURES))
+        raise Wrong(f"'{key}' must be {known}, not '{raw}'", meant(raw, STRUCTURES))
     raise Wrong(f"'{key}' must be {known}, not {found(raw)}")
 
 
@@ -247,7 +247,7 @@ def reparameterizer(key: str, value: str) -> str:
     if value not in REPARAMETERIZERS:
         known = f"there are {', '.join(REPARAMETERIZERS)}."
         raise Wrong(
-            f"there is no reparameterizer '{value}'", _meant(value, REPARAMETERIZERS) or known
+            f"there is no reparameterizer '{value}'", meant(value, REPARAMETERIZERS) or known
         )
     return value
 

@@ -15,6 +15,7 @@ from reparam_rewrite.config.keys import Config, ParentRule, Settings, SiteRule, 
 from reparam_rewrite.config.tables import Reader
 from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header, places
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
+from reparam_rewrite.source.encoding import refusal_at
 from reparam_rewrite.source.files import read_bytes
 
 __all__ = ["Config", "Named", "ParentRule", "Settings", "SiteRule", "config_at", "read_config"]
@@ -44,11 +45,8 @@ def _decoded(data: bytes, path: str) -> str:
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8").removeprefix("\ufeff").split("\n")
-        place = Place(path, len(before), len(before[-1]) + 1)
-        line = line_of(data.decode("utf-8", "replace").removeprefix("\ufeff"), place.line)
         message = f"not UTF-8: the byte 0x{data[error.start]:02x}"
-        raise Refusal(Diagnostic(place, message, "save the file as UTF-8.", line)) from None
+        raise refusal_at(path, data, error.start, message, "save the file as UTF-8.") from None
 
 
 def _parsed(text: str, path: str) -> tuple[dict[str, Any], dict[KeyPath, KeyPlace]]:

@@ -15,7 +15,7 @@ from reparam_rewrite.config import allowed_values as allowed
 from reparam_rewrite.config import keys as typed
 from reparam_rewrite.config.allowed_values import Wrong, checked, found
 from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header
-from reparam_rewrite.messages import Diagnostic, Named, Place, listed, nearest
+from reparam_rewrite.messages import Diagnostic, Named, Place, listed
 
 Value = TypeVar("Value")
 Keys = tuple[str, ...]
@@ -310,8 +310,7 @@ class Reader:
         if self.companions is None or parent in self.companions.get(child, ()):
             return
         message = f"there is no '{parent}' to drop: it is in no chain with '{child}'"
-        like = nearest(parent, self.companions.get(child, ()))
-        hint = f"did you mean '{like[0]}'?" if like else ""
+        hint = allowed.meant(parent, self.companions.get(child, ()))
         if child not in self.companions:
             message = f"there is no '{parent}' to drop: '{child}' is in no chain"
             hint = "without a chain, leave out the parents that are not wanted."
@@ -397,8 +396,8 @@ def hint_for_unknown(key: str, value: object, above: Keys, table: type[typed.Tab
     for known, where in GOES.items():
         if key in typed.keys_of(known):
             return f"'{key}' goes {where}"
-    if like := nearest(key, typed.keys_of(table)):
-        return f"did you mean '{like[0]}'?"
+    if hint := allowed.meant(key, typed.keys_of(table)):
+        return hint
     if table is typed.SiteTable and isinstance(value, dict):
         return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
     return f"the valid keys are {listed(typed.keys_of(table), limit=20)}."
