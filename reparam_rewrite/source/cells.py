@@ -99,7 +99,7 @@ def problem_of(cell: Cell) -> Diagnostic | None:
     )
 
 
-class CellDocument(Document):
+class CellDocument(Document, frozen=True):
     """A document whose module is made of cells, each below a statement that is its border.
 
     The kinds of it say what `cells` there are, and what becomes of those that change

@@ -7,15 +7,15 @@ run, together with what it finds there (`source.session`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from reparam_rewrite.messages import Place, Refusal
 from reparam_rewrite.source.encoding import Source
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Struct, frozen=True, dict=True):
     """A Python file. The other kinds of documents derive from it.
 
     `source` is what was read. `module` is what of it is Python: for a Python file all. What needs

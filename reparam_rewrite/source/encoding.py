@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from tokenize import detect_encoding
+
+from msgspec import Struct
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 
@@ -32,8 +33,7 @@ WIDE_MARKS = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True, dict=True):
     """A Python file, or a notebook, as read.
 
     `path` is the path as the user spelt it, or "<stdin>"; `data` the bytes; `encoding` what

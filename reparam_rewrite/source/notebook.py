@@ -21,7 +21,7 @@ INSTALL = 'install it: pip install "reparam-rewrite[notebooks]"'
 SAVE = "open it in Jupyter and save it, or convert it: jupyter nbconvert --to notebook FILE."
 
 
-class Notebook(CellDocument):
+class Notebook(CellDocument, frozen=True):
     """A Jupyter notebook, whose `source` is its JSON."""
 
     @cached_property

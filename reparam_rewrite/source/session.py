@@ -15,7 +15,6 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
@@ -34,8 +33,7 @@ from reparam_rewrite.survey.scopes import bound_names
 KNOWN = ("jax", "numpyro")
 
 
-@dataclass(frozen=True)
-class Session(CellDocument):
+class Session(CellDocument, frozen=True):
     """A cell that IPython is about to run, below those that it may refer to.
 
     `own` is the cell, of which the first line, its magic, is not in `own.text`. `names` and
