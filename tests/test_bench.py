@@ -160,6 +160,12 @@ def test_advice_on_a_config_whose_coefficients_stay_0() -> None:
     assert "Leave the model" not in text and "Use" not in text
 
 
+def test_advice_where_only_configs_that_stay_as_written_have_run() -> None:
+    failed = Row(PLAIN, "plain", [Chains(0, failed="stopped in warm-up after 9 s", stopped=True)])
+    text = said(failed, config(1.1, same=True, divergences=1))
+    assert text == "'a.toml' has 1 divergent draw: look at it first."
+
+
 @pytest.mark.parametrize(
     ("more", "has"),
     [
@@ -202,7 +208,7 @@ def test_a_model_as_written_that_has_not_converged_is_not_what_is_better() -> No
 
 
 def test_progress_says_which_of_how_many_and_what_time_is_left() -> None:
-    from reparam_rewrite.bench.progress import Progress
+    from reparam_rewrite.bench.state import Progress
 
     heard: list[str] = []
     progress = Progress(heard.append)
@@ -216,7 +222,7 @@ def test_progress_says_which_of_how_many_and_what_time_is_left() -> None:
 
 
 def test_times_are_spoken() -> None:
-    from reparam_rewrite.bench.progress import spoken
+    from reparam_rewrite.bench.state import spoken
 
     assert [spoken(s) for s in (0.2, 59.4, 80, 3600, 7500)] == [
         "0 s",
@@ -339,15 +345,14 @@ def test_the_chains_are_numpyro_s_own() -> None:
     import jax
     from numpyro.infer import MCMC, NUTS
 
-    from reparam_rewrite.bench.chains import Sampler
+    from reparam_rewrite.bench.measuring import Sampler
     from reparam_rewrite.bench.values import Variant
     from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
         call = call_of(GRAND_MEAN)
         options = Options(draws=20, warmup=20)
-        plain = Variant("as written", "plain", call.model, "x")
-        sampler = Sampler(plain, call.args, call.kwargs, call.latents, options)
+        sampler = Sampler(Variant(call, "x"), options)
         found, values = sampler.run(3)
         mcmc = MCMC(
             NUTS(call.model),
@@ -369,7 +374,7 @@ def test_the_chains_are_numpyro_s_own() -> None:
 @pytest.mark.parametrize(("shift", "near"), [(0, 0), (50, 1)])
 def test_a_guide_starts_where_its_elbo_is_greater(shift: float, near: float) -> None:
     """As written at the median of the prior; shifted by what is told of it, the base is near 0."""
-    from reparam_rewrite.bench.guides import Trainer
+    from reparam_rewrite.bench.measuring import Trainer
     from reparam_rewrite.bench.values import Variant
     from reparam_rewrite.running.trace import double_precision
 
@@ -387,7 +392,8 @@ def model(y):
     numpyro.sample("y", dist.Normal(a, 0.1), obs=y)
 """)
     with double_precision():
-        trainer = Trainer(Variant("x", "plain", model, "x"), (-shift,), {}, Options(steps=200))
+        call = call_of(GRAND_MEAN)._replace(model=model, args=(-shift,), kwargs={})
+        trainer = Trainer(Variant(call, "x"), Options(steps=200))
         start = float(trainer.svi.get_params(trainer.start(0))["auto_loc"][0])
     assert abs(start) <= 2 * near + 0.5
 
@@ -439,7 +445,7 @@ def model(y):
 
 @pytest.mark.parametrize(("scale", "is_normal"), [("0.5", True), ("1 + a**2", False)])
 def test_the_exact_sds_of_a_normal_posterior(scale: str, is_normal: bool, tmp_path: Path) -> None:
-    from reparam_rewrite.bench.reference import exact
+    from reparam_rewrite.bench.measuring import exact
     from reparam_rewrite.running.call import called
     from reparam_rewrite.running.trace import double_precision
 

@@ -18,45 +18,51 @@ COLUMN = "least_ess_per_1000_gradients"
 #: Nats that an ELBO may rise over the last tenth of the steps, beyond what chance makes of it.
 RISE = 2.0
 
+#: The figures that are ranked, and what they are per.
+RANKED = {
+    COLUMN: "1,000 gradients",
+    f"{COLUMN}_all_in": "1,000 gradients, warm-up, pilots and training too",
+    "least_ess_per_second": "second of sampling",
+    "least_ess_per_second_all_in": "second in all",
+}
+
 
 def advice(results: Results) -> list[str]:
-    """A sentence for each question that the rows answer."""
+    """The sentences: one for each question that the rows answer."""
     return [*of_nuts(results.nuts), *of_svi(results.svi)]
 
 
+def comparable(rows: Sequence[Row]) -> list[Row]:
+    """The rows that have figures of one posterior."""
+    return [row for row in rows if row.done and not row.other_prior]
+
+
+def ranked(rows: Sequence[Row], column: str) -> list[Row]:
+    return sorted(rows, key=lambda row: -middle(row, column))
+
+
 def of_nuts(rows: Sequence[Row]) -> Iterator[str]:
-    fair = [row for row in rows if row.done and not row.other_prior]
+    fair = comparable(rows)
     if not fair:
         return
     plain = fair[0] if fair[0].kind == "plain" else None
-    for column, per in (
-        ("least_ess_per_1000_gradients", "1,000 gradients"),
-        (
-            "least_ess_per_1000_gradients_all_in",
-            "1,000 gradients, warm-up, pilots and training too",
-        ),
-        ("least_ess_per_second", "second of sampling"),
-        ("least_ess_per_second_all_in", "second in all"),
-    ):
-        apart = [row for row in fair if not row.same]
-        ranked = sorted(apart, key=lambda row: -middle(row, column))
-        best = ranked[0]
+    apart = [row for row in fair if not row.same]
+    for column, per in RANKED.items() if apart else ():
+        best, *others = ranked(apart, column)
         said = f"Per {per}: '{best.name}' has the greatest least ESS, {short(middle(best, column))}"
         if plain is not None and best is not plain and middle(plain, column):
             said += f", {short(middle(best, column) / middle(plain, column))} times '{plain.name}'"
-        if len(ranked) > 1:
-            second = ranked[1]
+        for second in others[:1]:
             said += f"; next is '{second.name}' with {short(middle(second, column))}"
-            if min(figures(best, column)) <= max(figures(second, column)):
+            if overlap(best, second, column):
                 said += ", and their ranges over keys overlap"
         yield said + "."
     if plain is not None:
         yield from verdict(plain, fair)
     for row in fair:
-        worst = max(figures(row, "rhat"))
+        worst, diverged = max(figures(row, "rhat")), sum(figures(row, "divergences"))
         if worst > LARGEST_RHAT:
             yield f"'{row.name}' has not converged: R-hat is {worst:.3f}, so its ESS is a guess."
-        diverged = sum(figures(row, "divergences"))
         if diverged:
             draws = "draw: look at it" if diverged == 1 else "draws: look at them"
             yield f"'{row.name}' has {diverged:.0f} divergent {draws} first."
@@ -79,20 +85,21 @@ def verdict(plain: Row, fair: Sequence[Row]) -> Iterator[str]:
                 f"'{row.name}' is the model as written for NUTS: its coefficients are 0, and MCMC "
                 "keeps a coefficient where it starts. Give --fit, or numbers as `init`."
             )
-    ranked = sorted((r for r in fair if not r.same), key=lambda row: -middle(row, COLUMN))
-    if not any(row.kind == "config" for row in ranked):
+    order = ranked([row for row in fair if not row.same], COLUMN)
+    if not any(row.kind == "config" for row in order):
         return
-    believed = [row for row in ranked if not doubts(row)]
-    for row in ranked[: ranked.index(believed[0]) if believed else len(ranked)]:
+    believed = [row for row in order if not doubts(row)]
+    for row in order[: order.index(believed[0]) if believed else None]:
         if row.kind != "plain":
             yield f"'{row.name}' isn't advised: it {' and '.join(doubts(row))}."
     if not believed:
         yield "Nothing is advised for NUTS: give more --warmup and --draws, and see what converges."
         return
-    best = believed[0]
+    best, *others = believed
     config = next((row for row in believed if row.kind == "config"), None)
-    sure = not doubts(plain)
-    if best is plain and ranked[0] is not plain:
+    sure = plain in believed
+    alike = [row for row in others if row is not plain and overlap(best, row)]
+    if best is plain and order[0] is not plain:
         yield "Leave the model as written for NUTS until what does better can be believed."
     elif sure and middle(best, COLUMN) < WORTH * middle(plain, COLUMN):
         yield "Leave the model as written for NUTS: no config makes much of a difference."
@@ -101,50 +108,42 @@ def verdict(plain: Row, fair: Sequence[Row]) -> Iterator[str]:
             f"Leave the model as written for NUTS, or give more --keys: the ranges of "
             f"'{best.name}' and '{plain.name}' overlap."
         )
-    elif best.kind == "rival" and config is None:
-        yield f"Use '{best.name}' for NUTS."
     elif best.kind == "rival" and config is not None and not overlap(best, config):
         yield f"'{best.name}' does better than '{config.name}': use that."
+    elif alike and (best.kind != "rival" or config is not None):
+        names = " or ".join(f"'{row.name}'" for row in (best, *alike))
+        yield f"Use {names} for NUTS: their ranges overlap, so that the keys don't tell more."
     else:
-        alike = [row for row in believed[1:] if row is not plain and overlap(best, row)]
-        if alike:
-            names = " or ".join(f"'{row.name}'" for row in (best, *alike))
-            yield f"Use {names} for NUTS: their ranges overlap, so that the keys don't tell more."
-        else:
-            yield f"Use '{best.name}' for NUTS."
+        yield f"Use '{best.name}' for NUTS."
 
 
 def doubts(row: Row) -> list[str]:
     """Why a row's figures can't be believed yet, as what the row has."""
-    found = []
     rhat, diverged = max(figures(row, "rhat")), sum(figures(row, "divergences"))
-    if rhat > LARGEST_RHAT:
-        found.append(f"has an R-hat of {rhat:.3f}")
-    if diverged:
-        found.append(f"has {diverged:.0f} divergent draw{'' if diverged == 1 else 's'}")
-    return found
+    found = [f"has an R-hat of {rhat:.3f}"] * (rhat > LARGEST_RHAT)
+    draws = "draw" if diverged == 1 else "draws"
+    return found + [f"has {diverged:.0f} divergent {draws}"] * bool(diverged)
 
 
-def overlap(better: Row, other: Row) -> bool:
+def overlap(better: Row, other: Row, column: str = COLUMN) -> bool:
     """Do the ranges over keys meet?"""
-    return min(figures(better, COLUMN)) <= max(figures(other, COLUMN))
+    return min(figures(better, column)) <= max(figures(other, column))
 
 
 def of_svi(rows: Sequence[Row]) -> Iterator[str]:
-    fair = [row for row in rows if row.done and not row.other_prior]
+    fair = comparable(rows)
     if not fair:
         return
-    ranked = sorted(fair, key=lambda row: -middle(row, "elbo"))
-    best = ranked[0]
+    best = ranked(fair, "elbo")[0]
     said = f"For SVI '{best.name}' has the greatest ELBO, {middle(best, 'elbo'):,.1f}"
     plain = next((row for row in fair if row.kind == "plain"), None)
     if plain is not None and plain is not best:
         said += f", {short(middle(best, 'elbo') - middle(plain, 'elbo'))} nats above '{plain.name}'"
     yield said + "."
     for row in fair:
-        least = middle(row, "least_sd_ratio")
+        least, ratios = middle(row, "least_sd_ratio"), row.done[0].ratios
         if 0 < least < 0.5:
-            worst = min(row.done[0].ratios, key=lambda name: row.done[0].ratios[name][0])
+            worst = min(ratios, key=lambda name: ratios[name][0])
             yield f"'{row.name}' is too narrow: it has {least:.2g} of the sd of '{worst}'."
     rising = {row.name: max(risen(run.trace) for run in row.done) for row in fair}
     said = ", ".join(f"'{name}' by {short(by)}" for name, by in rising.items() if by > RISE)

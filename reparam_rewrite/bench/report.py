@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from reparam_rewrite.bench.tables import NUTS, SVI, figures, headline, reference_text, table
+from reparam_rewrite.bench.tables import figures, headline, sections
 from reparam_rewrite.bench.values import Results, Row
 
 STYLE = """\
@@ -32,7 +32,7 @@ img { max-width: 100% } code { font-size: 14px }
 
 
 def page(results: Results, advice: Sequence[str]) -> str:
-    """The page; it needs no other file and no network."""
+    """The page as HTML; it needs no other file and no network."""
     title = escape(f"{results.model}: which parameterization?")
     return "\n".join(
         [
@@ -42,86 +42,72 @@ def page(results: Results, advice: Sequence[str]) -> str:
             f"<style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
             f"<pre>{escape(headline(results))}</pre>",
-            *listed("h2", "Advice", advice),
-            *of_nuts(results),
-            *of_svi(results),
+            *listed("Advice", advice),
+            *tables(results),
             *diffs([*results.nuts, *results.svi]),
-            *listed("h2", "Notes", results.notes),
+            *listed("Notes", results.notes),
             "</body></html>\n",
         ]
     )
 
 
-def listed(tag: str, head: str, lines: Sequence[str]) -> Iterator[str]:
+def listed(head: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
-        yield f"<{tag}>{head}</{tag}><ul>"
+        yield f"<h2>{head}</h2><ul>"
         yield from (f"<li>{escape(line)}</li>" for line in lines)
         yield "</ul>"
 
 
-def of_nuts(results: Results) -> Iterator[str]:
-    if not results.nuts:
-        return
-    options = results.options
-    yield (
-        f"<h2>NUTS</h2><p>{options.chains} chains of {options.warmup} + {options.draws} draws, "
-        f"{options.keys} keys: median (least to greatest). &ldquo;All in&rdquo; counts warm-up, "
-        "pilots and training too, and in seconds compiling. * is another prior.</p>"
-    )
-    yield from html_table(table(results.nuts, list(NUTS), with_ratio=True))
-    yield plot_of_ess(results.nuts)
-
-
-def of_svi(results: Results) -> Iterator[str]:
-    if not results.svi:
-        return
-    yield (
-        f"<h2>SVI</h2><p>{results.options.steps:,} steps, {results.options.keys} keys. sd ratios "
-        f"are those of all elements to the reference: {escape(reference_text(results))}.</p>"
-    )
-    yield from html_table(table(results.svi, list(SVI), with_ratio=False))
-    yield plot_of_elbos(results.svi)
-    if results.reference is not None:
-        yield plot_of_sds(results.svi)
+def tables(results: Results) -> Iterator[str]:
+    for title, how, lines in sections(results):
+        yield f"<h2>{title}</h2><p>{escape(how)} * is another prior.</p>"
+        yield from html_table(lines)
+        if title == "NUTS":
+            yield plot_of_ess(results.nuts)
+        else:
+            yield plot_of_elbos(results.svi)
+            if results.reference is not None:
+                yield plot_of_sds(results.svi)
 
 
 def html_table(lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    width = len(lines[0])
-    yield "<table><tr>" + "".join(f"<th>{escape(head)}</th>" for head in lines[0]) + "</tr>"
-    for line in lines[1:]:
-        if len(line) < width:
-            cells = f'<td>{escape(line[0])}</td><td colspan="{width - 1}">{escape(line[1])}</td>'
-        else:
-            cells = "".join(f"<td>{escape(cell)}</td>" for cell in line)
-        yield f"<tr>{cells}</tr>"
+    heads, *rows = lines
+    yield "<table><tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>"
+    for row in rows:
+        span = f' colspan="{len(heads) - 1}"' if len(row) < len(heads) else ""
+        cells = (f"<td{span * (at > 0)}>{escape(cell)}</td>" for at, cell in enumerate(row))
+        yield f"<tr>{''.join(cells)}</tr>"
     yield "</table>"
 
 
 def diffs(rows: Sequence[Row]) -> Iterator[str]:
-    shown: set[str] = set()
+    """Each once, under the name of the first row that has it."""
+    names: dict[str, str] = {}
     for row in rows:
-        if not row.diff or row.diff in shown:
-            continue
-        shown.add(row.diff)
-        yield f"<h2>The diff of {escape(row.name)}</h2><pre>"
-        for line in row.diff.splitlines():
-            text = escape(line)
-            tag = {"+": "ins", "-": "del"}.get(line[:1])
-            yield f"<{tag}>{text}</{tag}>" if tag else text
-        yield "</pre>"
-
-
-# -- plots -----------------------------------------------------------------------------------------
+        names.setdefault(row.diff, row.name)
+    for diff, name in names.items():
+        if diff:
+            yield f"<h2>The diff of {escape(name)}</h2><pre>"
+            for line in diff.splitlines():
+                tag = {"+": "ins", "-": "del"}.get(line[:1])
+                yield f"<{tag}>{escape(line)}</{tag}>" if tag else escape(line)
+            yield "</pre>"
 
 
 def plot_of_ess(rows: Sequence[Row]) -> str:
     """A point for each key, on a scale of logs."""
-    figure, axes = subplots(2, height=0.4 * len(rows) + 1.4)
-    for ax, column, head in (
-        (axes[0], "least_ess_per_1000_gradients", "least ESS per 1,000 gradients"),
-        (axes[1], "least_ess_per_second", "least ESS per second"),
-    ):
-        points(ax, rows, column)
+    figure, axes = subplots(rows, 2)
+    heads = {
+        "least_ess_per_1000_gradients": "least ESS per 1,000 gradients",
+        "least_ess_per_second": "least ESS per second",
+    }
+    for ax, (column, head) in zip(axes, heads.items(), strict=True):
+        for at, row in by_row(ax, rows):
+            values = figures(row, column)
+            mark = "o" if not row.other_prior else "x"
+            ax.plot(values, [at] * len(values), mark, color="tab:blue", alpha=0.7)
+        ax.set_ylim(-0.6, len(rows) - 0.4)
+        ax.grid(axis="x", alpha=0.3)
         ax.set_xlabel(head)
         if any(value > 0 for row in rows for value in figures(row, column)):
             ax.set_xscale("log")
@@ -131,14 +117,12 @@ def plot_of_ess(rows: Sequence[Row]) -> str:
 
 def plot_of_sds(rows: Sequence[Row]) -> str:
     """From the least to the greatest ratio, with the median as a point."""
-    figure, axes = subplots(1, height=0.4 * len(rows) + 1.4)
-    ax = axes[0]
-    for at, row in enumerate(reversed(rows)):
+    figure, (ax,) = subplots(rows, 1)
+    for at, row in by_row(ax, rows):
         for run in row.done:
             ax.plot([run.least, run.greatest], [at, at], color="tab:blue", alpha=0.5, linewidth=2)
             ax.plot([run.median], [at], "o", color="tab:blue", alpha=0.7)
     ax.axvline(1, color="grey", linewidth=1)
-    ax.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
     ax.set_xscale("log")
     ax.set_xlabel("sd of the guide / sd of the reference: least, median, greatest element")
     return image(figure, "How wide each guide is, of the reference's width.")
@@ -146,37 +130,31 @@ def plot_of_sds(rows: Sequence[Row]) -> str:
 
 def plot_of_elbos(rows: Sequence[Row]) -> str:
     """Of the first key; what lies far below the best at the end is cut off."""
-    figure, axes = subplots(1, height=4)
-    ax = axes[0]
+    figure, (ax,) = subplots(rows, 1, height=4)
     ends = []
     for row in rows:
         for run in row.done[:1]:
             ax.plot(np.linspace(0, 1, len(run.trace)), run.trace, label=row.name, linewidth=1)
             ends.append(run.elbo)
     if ends:
-        best, worst = max(ends), min(ends)
-        room = max(best - worst, 1.0)
-        ax.set_ylim(worst - room, best + 0.2 * room)
+        room = max(max(ends) - min(ends), 1.0)
+        ax.set_ylim(min(ends) - room, max(ends) + 0.2 * room)
         ax.legend(fontsize=8)
     ax.set_xlabel("part of the steps")
     ax.set_ylabel("ELBO")
     return image(figure, "The ELBO of each guide on the way, for the first key.")
 
 
-def subplots(columns: int, height: float) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(10, height), layout="constrained")
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, axes
+def subplots(rows: Sequence[Row], columns: int, height: float = 0.0) -> tuple[Figure, Any]:
+    """A figure that is as high as its rows need, if no height is given."""
+    figure = Figure(figsize=(10, height or 0.4 * len(rows) + 1.4), layout="constrained")
+    return figure, figure.subplots(1, columns, squeeze=False)[0]
 
 
-def points(ax: Any, rows: Sequence[Row], column: str) -> None:
-    for at, row in enumerate(reversed(rows)):
-        values = figures(row, column)
-        mark = "o" if not row.other_prior else "x"
-        ax.plot(values, [at] * len(values), mark, color="tab:blue", alpha=0.7)
+def by_row(ax: Any, rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:
+    """The rows from the lowest on, with their places on the axis, which has their names."""
     ax.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
-    ax.set_ylim(-0.6, len(rows) - 0.4)
-    ax.grid(axis="x", alpha=0.3)
+    yield from enumerate(reversed(rows))
 
 
 def image(figure: Figure, said: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -30,18 +30,16 @@ LARGEST_DENSE = 10_000
 
 def hierarchical_sites(call: Call) -> list[str]:
     """Latent sites of loc-scale families whose location or scale depends on other latents."""
-    traces = [traced(call.model, *copied(call.args, call.kwargs), key=key) for key in (0, 1)]
-    found = []
-    for name in call.latents:
-        first, second = (base_of(trace[name]["fn"]) for trace in traces)
-        if type(first).__name__ not in LOC_SCALE:
-            continue
-        if any(
-            not np.array_equal(np.asarray(getattr(first, p)), np.asarray(getattr(second, p)))
-            for p in ("loc", "scale")
-        ):
-            found.append(name)
-    return found
+    first, second = (traced(call.model, *copied(call.args, call.kwargs), key=key) for key in (0, 1))
+    priors = {
+        name: [base_of(trace[name]["fn"]) for trace in (first, second)] for name in call.latents
+    }
+    return [
+        name
+        for name, (one, other) in priors.items()
+        if type(one).__name__ in LOC_SCALE
+        and not all(np.array_equal(getattr(one, p), getattr(other, p)) for p in ("loc", "scale"))
+    ]
 
 
 def grouped_sites(call: Call) -> list[str]:
@@ -50,9 +48,10 @@ def grouped_sites(call: Call) -> list[str]:
     return [
         name
         for name in call.latents
-        if type(base_of(trace[name]["fn"])).__name__ == "Normal"
+        for prior in [base_of(trace[name]["fn"])]
+        if type(prior).__name__ == "Normal"
         and np.size(trace[name]["value"]) > 1
-        and not np.any(np.asarray(base_of(trace[name]["fn"]).loc))
+        and not np.any(np.asarray(prior.loc))
     ]
 
 
@@ -80,15 +79,17 @@ Guide = Callable[[], Any]
 class Rival(NamedTuple):
     """One thing to compare with.
 
-    `name` is that of its row. `made` gives the model that is sampled, with what tells this rival's
-    runs from others, and None where it is nothing for this model. `most` is up to how many
-    unconstrained values it is tried, and `dense` asks NUTS for a dense mass matrix. `guide` is what
-    SVI fits, the name of a class of numpyro.infer.autoguide. `trained` makes what NUTS samples of
-    what SVI has learned.
+    `name` is that of its row, and `mark` tells its runs from others. `reparam` makes the
+    reparameterizer of each of the `sites`; without, the model is as written. `most` is up to how
+    many unconstrained values it is tried, and `dense` asks NUTS for a dense mass matrix. `guide` is
+    what SVI fits, the name of a class of numpyro.infer.autoguide. `trained` makes what NUTS samples
+    of what SVI has learned.
     """
 
     name: str
-    made: Callable[[Call], tuple[Model, str] | None]
+    mark: str
+    reparam: Callable[[], Reparam] | None = None
+    sites: Callable[[Call], list[str]] = lambda call: []
     nuts: bool = True
     svi: bool = True
     most: float = math.inf
@@ -97,21 +98,24 @@ class Rival(NamedTuple):
     trained: Callable[[Model, Guide, Mapping[str, Any]], Model] | None = None
     other_prior: bool = False
 
-    def variant(self, call: Call, identity: str, dims: int) -> Variant | None:
-        """The rival for a model of `dims` unconstrained values, before anything is trained."""
-        found = self.made(call) if dims <= self.most else None
-        if found is None:
+    def variant(self, plain: Variant, dims: int) -> Variant | None:
+        """The rival, before anything is trained, of the model as written, if it is one for it.
+
+        dims: how many unconstrained values that has.
+        """
+        call, mark = plain.call, self.mark
+        if dims > self.most:
             return None
-        model, mark = found
-        return Variant(
-            self.name,
-            "rival",
-            model,
-            f"{identity} {mark}",
-            dense=self.dense,
-            guide=self.guide,
-            other_prior=self.other_prior,
-        )
+        if self.reparam is not None:
+            sites = self.sites(call)
+            if not sites:
+                return None
+            config = {name: self.reparam() for name in sites}
+            call = call._replace(model=handlers.reparam(call.model, config=config))
+            mark = f"{mark} {sites}"
+        identity = f"{plain.identity} {mark}"
+        found = Variant(call, identity, self.name, "rival", self.dense, self.guide)
+        return found._replace(other_prior=self.other_prior)
 
     def after(
         self, variant: Variant, guide: Guide, params: Mapping[str, Any], cost: Cost
@@ -119,26 +123,10 @@ class Rival(NamedTuple):
         """The variant as NUTS samples it once its guide has been trained at a `cost`."""
         assert self.trained is not None
         arrays = {name: jnp.asarray(value) for name, value in params.items()}
-        model = self.trained(variant.model, guide, arrays)
+        model = self.trained(variant.call.model, guide, arrays)
         # How it was trained is in its cost: what NUTS samples has no guide of its own.
-        return replace(variant, model=model, guide=Variant.guide, cost=cost)
-
-
-def as_written(mark: str) -> Callable[[Call], tuple[Model, str]]:
-    return lambda call: (call.model, mark)
-
-
-def reparameterized(
-    reparam: Callable[[], Reparam], mark: str, sites_of: Callable[[Call], list[str]]
-) -> Callable[[Call], tuple[Model, str] | None]:
-    """The model with a reparameterizer of NumPyro's for each of some sites, if it has any."""
-
-    def made(call: Call) -> tuple[Model, str] | None:
-        sites = sites_of(call)
-        config = {name: reparam() for name in sites}
-        return (handlers.reparam(call.model, config=config), f"{mark} {sites}") if sites else None
-
-    return made
+        call, default = variant.call._replace(model=model), Variant._field_defaults["guide"]
+        return variant._replace(call=call, guide=default, cost=cost)
 
 
 def with_centring(model: Model, guide: Guide, params: Mapping[str, Any]) -> Model:
@@ -164,29 +152,15 @@ LOW_RANK, FULL_RANK = "AutoLowRankMultivariateNormal", "AutoMultivariateNormal"
 #: In the order of the tables.
 RIVALS = (
     # Guides that know of correlations.
-    *(
-        Rival(f"{PLAIN}, {guide}", as_written(guide), nuts=False, most=most, guide=guide)
-        for guide, most in ((LOW_RANK, 20_000), (FULL_RANK, 2_000))
-    ),
-    Rival("dense_mass=True", as_written("dense"), svi=False, most=LARGEST_DENSE, dense=True),
-    Rival(
-        "LocScaleReparam(0)",
-        reparameterized(lambda: LocScaleReparam(0), "non-centred", hierarchical_sites),
-    ),
+    Rival(f"{PLAIN}, {LOW_RANK}", LOW_RANK, nuts=False, most=20_000, guide=LOW_RANK),
+    Rival(f"{PLAIN}, {FULL_RANK}", FULL_RANK, nuts=False, most=2_000, guide=FULL_RANK),
+    Rival("dense_mass=True", "dense", svi=False, most=LARGEST_DENSE, dense=True),
+    Rival("LocScaleReparam(0)", "non-centred", partial(LocScaleReparam, 0), hierarchical_sites),
     # Each site between centred and non-centred, as SVI learns it (Gorinova et al. 2020).
-    Rival(
-        "VIP",
-        reparameterized(lambda: LocScaleReparam(None), "vip", hierarchical_sites),
-        trained=with_centring,
-    ),
+    Rival("VIP", "vip", partial(LocScaleReparam, None), hierarchical_sites, trained=with_centring),
     # NUTS in the coordinates of a guide with a low-rank covariance (Hoffman et al. 2019).
     Rival(
-        "NeuTra, low rank",
-        as_written("neutra"),
-        svi=False,
-        most=20_000,
-        guide=LOW_RANK,
-        trained=straightened,
+        "NeuTra, low rank", "neutra", svi=False, most=20_000, guide=LOW_RANK, trained=straightened
     ),
-    Rival("ZeroSumNormal", reparameterized(ZeroSum, "zero", grouped_sites), other_prior=True),
+    Rival("ZeroSumNormal", "zero", ZeroSum, grouped_sites, other_prior=True),
 )

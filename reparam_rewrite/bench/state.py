@@ -1,4 +1,4 @@
-"""Runs that are done, in a file of JSON lines: a bench that was killed goes on from there."""
+"""How far a bench is: runs that are done, in a file from which it goes on, and what is left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,26 +22,31 @@ T = TypeVar("T")
 
 
 class Kept:
-    """The file at `path`; a last line that a kill cut off is not one of it."""
+    """Results in a file of JSON lines; a last line that a kill cut off is not one of it.
+
+    Raises `Refusal` for a file that can't be read, or written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lines: dict[str, Any] = {}
         self.resumed = 0
         self.oldest = ""  # when the oldest of what was taken from the file was made
+        self._lines: dict[str, Any] = {}
         try:
             data = path.read_bytes() if path.exists() else b""
         except OSError as error:
-            raise Refusal(
-                Diagnostic(str(path), f"the file of finished runs can't be read: {error.strerror}")
-            ) from None
+            raise self._refusal("read", error) from None
         for line in data.splitlines():
             try:
                 entry = json.loads(line)
                 self._lines[entry["id"]] = {"result": entry["result"], "on": str(entry["on"])}
             except (ValueError, KeyError, TypeError):
                 continue
-        self._cut_off = bool(data) and not data.endswith(b"\n")
+        self._start = "\n" if data and not data.endswith(b"\n") else ""
+
+    def _refusal(self, done: str, error: OSError) -> Refusal:
+        message = f"the file of finished runs can't be {done}: {error.strerror}"
+        return Refusal(Diagnostic(str(self.path), message))
 
     def get(self, identity: Any, made: type[T], make: Callable[[], T]) -> T:
         """The result that is kept under `identity`; if none is, `make` makes it and it is kept.
@@ -57,16 +63,14 @@ class Kept:
         if not getattr(result, "failed", "") or getattr(result, "stopped", False):
             today = datetime.date.today().isoformat()
             entry = {"id": name, "on": today, "of": identity, "result": asdict(result)}
-            line = ("\n" if self._cut_off else "") + json.dumps(entry) + "\n"
             try:
                 with self.path.open("ab") as file:
-                    file.write(line.encode())
+                    file.write(f"{self._start}{json.dumps(entry)}\n".encode())
                     file.flush()
                     os.fsync(file.fileno())
             except OSError as error:
-                message = f"the file of finished runs can't be written: {error.strerror}"
-                raise Refusal(Diagnostic(str(self.path), message)) from None
-            self._cut_off = False
+                raise self._refusal("written", error) from None
+            self._start = ""
         return cast(T, result)
 
 
@@ -75,7 +79,7 @@ def digest(value: Any) -> str:
 
 
 def digest_of_call(args: Any, kwargs: Any) -> str:
-    """Of what a model is called with: arrays by their numbers, all else by what it prints as."""
+    """A digest of a model's arguments: arrays by their numbers, all else by what it prints as."""
     made = hashlib.sha256()
     leaves, tree = jax.tree.flatten((args, kwargs))
     made.update(str(tree).encode())
@@ -87,3 +91,47 @@ def digest_of_call(args: Any, kwargs: Any) -> str:
         else:
             made.update(repr(leaf).encode())
     return made.hexdigest()[:24]
+
+
+class Progress:
+    """Counts runs, and tells `said` a line before each that isn't kept.
+
+    `planned` is how many there are, as far as is known yet.
+    """
+
+    def __init__(self, said: Callable[[str], None]) -> None:
+        self._said = said
+        self.planned = self.done = self._made = 0
+        self._seconds = 0.0
+        self._started = time.monotonic()
+
+    def run(self, what: str, make: Callable[[], T]) -> Callable[[], T]:
+        """`make`, announced and timed when it is called."""
+
+        def told() -> T:
+            began = time.monotonic()
+            self._said(f"{what}: {self.line(began - self._started)}")
+            try:
+                return make()
+            finally:
+                self._made += 1
+                self._seconds += time.monotonic() - began
+
+        return told
+
+    def line(self, spent: float) -> str:
+        """``run 3 of 12, 1 min 20 s spent, about 4 min left``"""
+        planned = max(self.planned, self.done + 1)
+        text = f"run {self.done + 1} of {planned}, {spoken(spent)} spent"
+        if not self._made:
+            return text
+        left = (planned - self.done) * self._seconds / self._made
+        return f"{text}, about {spoken(left)} left"
+
+
+def spoken(seconds: float) -> str:
+    """``8 s``, ``4 min`` or ``2 h 5 min``"""
+    if round(seconds) < 60:
+        return f"{round(seconds)} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

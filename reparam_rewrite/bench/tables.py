@@ -6,70 +6,68 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from reparam_rewrite.bench.values import Cost, Results, Row
 
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""
 
-Figure = Callable[[Any, Cost], float]
 
-#: What the columns of NUTS are, from a run and what was paid before it.
-NUTS: dict[str, Figure] = {
-    "least_ess_per_1000_gradients": lambda run, cost: 1_000 * per(run.least, run.gradients),
-    "median_ess_per_1000_gradients": lambda run, cost: 1_000 * per(run.median, run.gradients),
-    "least_ess_per_1000_gradients_all_in": lambda run, cost: (
-        1_000 * per(run.least, run.gradients + run.warmup_gradients + cost.gradients)
-    ),
-    "least_ess_per_second": lambda run, cost: per(run.least, run.seconds),
-    "median_ess_per_second": lambda run, cost: per(run.median, run.seconds),
-    "least_ess_per_second_all_in": lambda run, cost: per(
-        run.least, run.seconds + run.warmup_seconds + run.compiling + cost.seconds
-    ),
-    "divergences": lambda run, cost: float(run.divergences),
-    "rhat": lambda run, cost: run.rhat,
-}
+class Column(NamedTuple):
+    """Its head, and what it has of a run and of what was paid before it."""
 
-SVI: dict[str, Figure] = {
-    "elbo": lambda run, cost: run.elbo,
-    "least_sd_ratio": lambda run, cost: run.least,
-    "median_sd_ratio": lambda run, cost: run.median,
-    "greatest_sd_ratio": lambda run, cost: run.greatest,
-    "seconds": lambda run, cost: run.seconds,
-}
-
-HEADS = {
-    "least_ess_per_1000_gradients": "least ESS/1k grad.",
-    "median_ess_per_1000_gradients": "median",
-    "least_ess_per_1000_gradients_all_in": "least, all in",
-    "least_ess_per_second": "least ESS/s",
-    "median_ess_per_second": "median",
-    "least_ess_per_second_all_in": "least, all in",
-    "divergences": "div.",
-    "rhat": "R-hat",
-    "elbo": "ELBO",
-    "least_sd_ratio": "least sd ratio",
-    "median_sd_ratio": "median",
-    "greatest_sd_ratio": "greatest",
-    "seconds": "seconds",
-}
+    head: str
+    of: Callable[[Any, Cost], float]
 
 
 def per(amount: float, count: float) -> float:
     return amount / count if count else 0.0
 
 
+def rate(head: str, what: str, unit: str, all_in: bool = False) -> Column:
+    """ESS for each 1,000 gradients or second: of the draws, or of all that was paid for them."""
+
+    def of(run: Any, cost: Cost) -> float:
+        paid = getattr(run, unit)
+        if all_in:
+            compiling = run.compiling if unit == "seconds" else 0
+            paid = paid + getattr(run, f"warmup_{unit}") + compiling + getattr(cost, unit)
+        return (1_000 if unit == "gradients" else 1) * per(getattr(run, what), paid)
+
+    return Column(head, of)
+
+
+NUTS = {
+    "least_ess_per_1000_gradients": rate("least ESS/1k grad.", "least", "gradients"),
+    "median_ess_per_1000_gradients": rate("median", "median", "gradients"),
+    "least_ess_per_1000_gradients_all_in": rate("least, all in", "least", "gradients", True),
+    "least_ess_per_second": rate("least ESS/s", "least", "seconds"),
+    "median_ess_per_second": rate("median", "median", "seconds"),
+    "least_ess_per_second_all_in": rate("least, all in", "least", "seconds", True),
+    "divergences": Column("div.", lambda run, _: float(run.divergences)),
+    "rhat": Column("R-hat", lambda run, _: run.rhat),
+}
+
+SVI = {
+    "elbo": Column("ELBO", lambda run, _: run.elbo),
+    "least_sd_ratio": Column("least sd ratio", lambda run, _: run.least),
+    "median_sd_ratio": Column("median", lambda run, _: run.median),
+    "greatest_sd_ratio": Column("greatest", lambda run, _: run.greatest),
+    "seconds": Column("seconds", lambda run, _: run.seconds),
+}
+
+
 def figures(row: Row, column: str) -> list[float]:
-    """Of every key that ran."""
-    made = {**NUTS, **SVI}[column]
+    """The figures of a row in a column, one for every key that ran."""
+    made = (NUTS | SVI)[column].of
     return [made(run, row.cost) for run in row.done]
 
 
 def middle(row: Row, column: str) -> float:
-    """The median over keys; of nothing, 0."""
+    """The median of a row's figures; 0 if there are none."""
     found = figures(row, column)
     return statistics.median(found) if found else 0.0
 
@@ -87,31 +85,38 @@ def cell(row: Row, column: str) -> str:
 
 
 def short(number: float) -> str:
-    """Three digits, and all of those before the point."""
+    """A number with three digits, and all of those before the point."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def as_text(results: Results) -> str:
-    """Tables with their heads, as wide as they need to be."""
-    options, parts = results.options, [headline(results)]
+    """The tables for a terminal, as wide as they need to be, with the notes below them."""
+    parts = [headline(results)]
+    for title, how, lines in sections(results):
+        parts += [f"{title}, {how}", aligned(lines)]
+    if any(row.other_prior for row in [*results.nuts, *results.svi]):
+        parts.append("* another prior, and so another posterior.")
+    return "\n\n".join([*parts, *(f"note: {note}" for note in results.notes)]) + "\n"
+
+
+def sections(results: Results) -> Iterator[tuple[str, str, list[list[str]]]]:
+    """The title, how it was run and the table of NUTS and of SVI, if they were."""
+    options = results.options
     keys = f"{options.keys} keys" if options.keys > 1 else "1 key"
     if results.nuts:
-        parts.append(
-            f"NUTS, {options.chains} chains of {options.warmup} + {options.draws} draws, {keys}: "
+        how = (
+            f"{options.chains} chains of {options.warmup} + {options.draws} draws, {keys}: "
             'median (least to greatest). "All in" counts warm-up,\npilots and training too, and in '
             "seconds compiling."
         )
-        parts.append(laid_out(results.nuts, list(NUTS), with_ratio=True))
+        yield "NUTS", how, table(results.nuts, NUTS)
     if results.svi:
-        parts.append(
-            f"SVI, {options.steps:,} steps, {keys}. sd ratios are those of all elements to the "
-            f"reference: {reference_text(results)}."
-        )
-        parts.append(laid_out(results.svi, list(SVI), with_ratio=False))
-    if any(row.other_prior for row in [*results.nuts, *results.svi]):
-        parts.append("* another prior, and so another posterior.")
-    parts += [f"note: {note}" for note in results.notes]
-    return "\n\n".join(parts) + "\n"
+        reference = results.reference
+        known = reference.how if reference is not None else "none could be made"
+        if reference is not None and reference.least_ess is not None:
+            known += f", least ESS {reference.least_ess:.0f}"
+        how = f"{options.steps:,} steps, {keys}. sd ratios are those of all elements to the "
+        yield "SVI", f"{how}reference: {known}.", table(results.svi, SVI)
 
 
 def headline(results: Results) -> str:
@@ -119,47 +124,36 @@ def headline(results: Results) -> str:
     return f"{results.command}\n{results.date}, {versions}; {results.dims:,} dims"
 
 
-def reference_text(results: Results) -> str:
-    reference = results.reference
-    if reference is None:
-        return "none could be made"
-    ess = f", least ESS {reference.least_ess:.0f}" if reference.least_ess is not None else ""
-    return reference.how + ess
+def table(rows: Sequence[Row], columns: Mapping[str, Column]) -> list[list[str]]:
+    """The cells, the heads first; those of NUTS with the ratio to the first row.
 
-
-def laid_out(rows: Sequence[Row], columns: Sequence[str], with_ratio: bool) -> str:
-    return aligned(table(rows, columns, with_ratio))
-
-
-def table(rows: Sequence[Row], columns: Sequence[str], with_ratio: bool) -> list[list[str]]:
-    """The cells, the heads first. A row that failed says why in its first cell."""
-    heads = ["", *(HEADS[column] for column in columns)]
-    if with_ratio:
-        heads.insert(2, "ratio")
-    lines = [heads]
-    base = middle(rows[0], columns[0]) if rows else 0.0
+    A row that failed says why in its first cell.
+    """
+    first, *_ = columns
+    base, has_ratio = middle(rows[0], first), columns is NUTS
+    heads = ["", *(column.head for column in columns.values())]
+    lines = [[*heads[:2], "ratio", *heads[2:]] if has_ratio else heads]
     for row in rows:
         name = row.name + (" *" if row.other_prior else "")
         if not row.done:
             lines.append([name, f"failed: {row.why}"])
             continue
-        cells = [cell(row, column) for column in columns]
-        if with_ratio:
-            ratio = middle(row, columns[0]) / base if base else 0.0
-            cells.insert(1, f"{ratio:.3g}" if ratio else "")
         failed = len(row.runs) - len(row.done)
         stopped = sum(getattr(run, "stopped", False) for run in row.done)
-        if failed or stopped:
-            said = [f"{failed} keys failed"] * bool(failed)
-            said += [f"{stopped} stopped at the limit"] * bool(stopped)
-            name += f" ({', '.join(said)})"
+        said = [f"{failed} keys failed"] * bool(failed)
+        said += [f"{stopped} stopped at the limit"] * bool(stopped)
+        name += f" ({', '.join(said)})" if said else ""
+        cells = [cell(row, column) for column in columns]
+        if has_ratio:
+            ratio = per(middle(row, first), base)
+            cells.insert(1, f"{ratio:.3g}" if ratio else "")
         lines.append([name, *cells])
     return lines
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
     full = [line for line in lines if len(line) == len(lines[0])]
-    widths = [max(len(cell) for cell in column) for column in zip(*full, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*full, strict=True)]
     widths[0] = max(len(line[0]) for line in lines)
     return "\n".join(
         "  ".join(part.ljust(width) for part, width in zip(line, widths, strict=False)).rstrip()
@@ -167,8 +161,8 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def records(results: Results) -> Iterable[dict[str, Any]]:
-    """A line for each row: medians over keys, with least and greatest."""
+def records(results: Results) -> Iterator[dict[str, Any]]:
+    """The rows for programs: medians over keys, with the least and the greatest figure."""
     for method, rows, columns in (("nuts", results.nuts, NUTS), ("svi", results.svi, SVI)):
         for row in rows:
             found: dict[str, Any] = {
@@ -187,19 +181,19 @@ def records(results: Results) -> Iterable[dict[str, Any]]:
 
 
 def as_json(results: Results, advice: Sequence[str]) -> str:
-    reference = results.reference
-
+    """The results as JSON: rows as in the tables, every run, and the advice."""
+    reference = asdict(results.reference) if results.reference is not None else None
+    if reference is not None:
+        del reference["sd"]
     found = {
         "version": VERSION,
         "model": results.model,
         "command": results.command,
         "date": results.date,
         "versions": dict(results.versions),
-        "options": asdict(results.options),
+        "options": results.options._asdict(),
         "dims": results.dims,
-        "reference": None
-        if reference is None
-        else {"how": reference.how, "exact": reference.exact, "least_ess": reference.least_ess},
+        "reference": reference,
         "rows": list(records(results)),
         "runs": {
             method: {row.name: [asdict(run) for run in row.runs] for row in rows}
@@ -212,11 +206,11 @@ def as_json(results: Results, advice: Sequence[str]) -> str:
 
 
 def as_csv(results: Results) -> str:
-    """One table of all rows; columns of the other method are empty."""
+    """The rows as one table of CSV; columns of the other method are empty."""
     rows = list(records(results))
-    names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -2,10 +2,10 @@
 
 ::
 
-    Call, configs    -> Variant        running: as written, each config; rivals
-    Variant, key     -> Chains         chains: NUTS
-    Variant, key     -> Guided         guides: SVI
-    Call             -> Reference      reference: the sd of every element
+    Call, configs     -> Variant        running: as written, each config; rivals
+    Variant, key     -> Chains         measuring: NUTS
+    Variant, key     -> Guided         measuring: SVI
+    Run              -> Reference      measuring: the sd of every element
     all of them      -> Results        running, which keeps what is done in a file
     Results          -> text, rows     tables; sentences: advice; a page: report
 
@@ -16,45 +16,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from reparam_rewrite.running.values import Model
+from reparam_rewrite.running.call import Call
 
 PLAIN = "as written"
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """What had to be paid before: a pilot, or a guide that was trained."""
 
     gradients: int = 0
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A way to sample the model: it has the sites of the model as written.
+FREE = Cost()
 
-    kind: "plain", "config" or "rival". code: the generated file, for a config. `guide`: what SVI
-    fits, the name of a class of numpyro.infer.autoguide. other_prior: the posterior is another.
-    same: its coefficients are 0 at the start, where MCMC keeps them: it is the model as written.
-    identity: what tells that a run that was kept is one of this variant.
+
+class Variant(NamedTuple):
+    """A way to sample the model: `call` has the sites of the model as written.
+
+    identity: what tells that a run that was kept is one of this variant. kind: "plain", "config" or
+    "rival". dense: NUTS has a dense mass matrix. `guide`: what SVI fits, the name of a class of
+    numpyro.infer.autoguide. diff: of the generated file, for a config. other_prior: the posterior
+    is another. same: its coefficients are 0 at the start, where MCMC keeps them: it is the model as
+    written.
     """
 
-    name: str
-    kind: str
-    model: Model
+    call: Call
     identity: str
+    name: str = PLAIN
+    kind: str = "plain"
     dense: bool = False
     guide: str = "AutoDiagonalNormal"
-    cost: Cost = Cost()
-    code: str = ""
+    cost: Cost = FREE
+    diff: str = ""
     other_prior: bool = False
     same: bool = False
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """How long runs are. `draws` and `warmup` of each chain; limit: seconds, for one key."""
 
     keys: int = 3
@@ -63,6 +64,24 @@ class Options:
     chains: int = 2
     steps: int = 10_000
     limit: float = 600.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What had to be made before: a config as `fit` leaves it, or params that SVI has learned.
+
+    The `text` of the config is empty where nothing is gained.
+    """
+
+    text: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    gradients: int = 0
+    seconds: float = 0.0
+    failed: str = ""
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.gradients, self.seconds)
 
 
 @dataclass(frozen=True)
@@ -126,7 +145,7 @@ class Row:
     name: str
     kind: str
     runs: list[Any] = field(default_factory=list)
-    cost: Cost = Cost()
+    cost: Cost = FREE
     other_prior: bool = False
     same: bool = False
     problem: str = ""

@@ -106,7 +106,7 @@ def command(request: Request, screen: Screen) -> int:
         if not request.quiet:
             screen.account([text])
 
-    lengths = {name: getattr(request, name) for name in Options.__dataclass_fields__}
+    lengths = {name: getattr(request, name) for name in Options._fields}
     bench = Bench(
         called(request.model, settings, request.args_given, request.function, "bench"),
         dict(zip(named(request.configs), settings, strict=True)),

@@ -114,7 +114,7 @@ def command(request: Request, screen: Screen) -> int:
         after = fitted.text.encode()
         arrays = [(str(arrays_path), npz_bytes(fitted.arrays))] if fitted.arrays else []
         outputs = [*arrays, (written_to, after)]
-        fitting.check(fitted, written_to)
+        fitting.check(fitted.text, written_to)
     written = [] if request.diff else write_outputs(outputs)
     if request.diff and outputs:
         screen.diff(unified_diff(before, after, Path(config), Path(config)))

@@ -60,10 +60,8 @@ def reader(called: str, survey: Survey) -> Reader:
                 values = (value for scope in scopes for value in bound[scope].get(name, ()))
                 names += (read for value in values for read in names_in(value))
             known.add(name)
-        parameters: set[str] = set()
-        for scope in scopes[:1]:
-            children = ast.iter_child_nodes(functions[scope].node.args)
-            parameters = {child.arg for child in children if isinstance(child, ast.arg)}
+        given = (ast.iter_child_nodes(functions[s].node.args) for s in scopes[:1])
+        parameters = {one.arg for args in given for one in args if isinstance(one, ast.arg)}
         sites = {name: site for name, site in variables.items() if name in known}
         return Reads(tuple(sorted(known & parameters - sites.keys())), sites)
 
@@ -115,9 +113,9 @@ def frozen(
 ) -> tuple[list[Fitted], list[str]]:
     """The fits with numbers for what reads data, and a sentence for each expression that stays.
 
-    names_of: the names of the module that the model is in.
+    draws: of the pilot, by site. names_of: the names of the module that the model is in.
     """
-    functions = {child.key: child.function for child in children}
+    functions = {child.key: child.asked.function.name for child in children}
     found, stay = [], []
     for fit in fits:
         regression = fit.regression
@@ -166,11 +164,7 @@ def constant(scale: Array | None) -> float | None:
 
 
 def candidates(
-    text: str,
-    function: str,
-    reads: Reader,
-    draws: Mapping[str, Any],
-    names_of: Mapping[str, Any],
+    text: str, function: str, reads: Reader, draws: Mapping[str, Any], names_of: Mapping[str, Any]
 ) -> dict[str, Array]:
     """Expressions without data that `text` may be a multiple of, and their values (n, ...).
 

@@ -25,6 +25,7 @@ from scipy.optimize import minimize
 
 from reparam_rewrite.fit.values import Pilot
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
+from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.errors import first_line
 from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure
 from reparam_rewrite.running.values import Model, Trace
@@ -59,25 +60,16 @@ class Options(NamedTuple):
     bar: bool = False
 
 
-class Run(NamedTuple):
-    """The model that a run is of, its call, and the sites whose values are wanted."""
-
-    model: Model
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    names: tuple[str, ...]
-
-
-def run_pilot(kind: str, run: Run, options: Options) -> Pilot:
+def run_pilot(kind: str, call: Call, options: Options) -> Pilot:
     """Draws from a run of the `kind` "nuts", "laplace" or "fullrank".
 
     Raises `Refusal` where it can't be made, or gives numbers that are none.
     """
     kinds = {"nuts": nuts, "laplace": laplace, "fullrank": fullrank}
     with double_precision():
-        args, kwargs = copied(run.args, run.kwargs)
-        pilot = kinds[kind](run._replace(args=args, kwargs=kwargs), options)
-        draws = {name: np.asarray(pilot.draws[name]) for name in run.names}
+        args, kwargs = copied(call.args, call.kwargs)
+        pilot = kinds[kind](call._replace(args=args, kwargs=kwargs), options)
+        draws = {name: np.asarray(pilot.draws[name]) for name in call.latents}
     return checked(pilot._replace(draws=draws), pilot.how)
 
 
@@ -93,12 +85,15 @@ def checked(pilot: Pilot, source: str) -> Pilot:
 # -- NUTS ------------------------------------------------------------------------------------------
 
 
-def nuts(run: Run, options: Options) -> Pilot:
-    """A short run of NUTS, with a whole matrix of masses where that is affordable."""
-    dense = dims_of(structure(run.model, run.args, run.kwargs)) <= DENSE
+def nuts(call: Call, options: Options) -> Pilot:
+    """A short run of NUTS, with a whole matrix of masses where that is affordable.
+
+    Source: Hoffman and Gelman (2014).
+    """
+    dense = dims_of(structure(call.model, call.args, call.kwargs)) <= DENSE
     count = math.ceil(options.draws / options.chains)
     mcmc = MCMC(
-        NUTS(run.model, dense_mass=dense, max_tree_depth=DEPTHS),
+        NUTS(call.model, dense_mass=dense, max_tree_depth=DEPTHS),
         num_warmup=options.warmup,
         num_samples=count,
         num_chains=options.chains,
@@ -107,9 +102,9 @@ def nuts(run: Run, options: Options) -> Pilot:
     )
     fields = ("num_steps", "diverging")
     key = jax.random.PRNGKey(options.seed)
-    mcmc.warmup(key, *run.args, extra_fields=fields, collect_warmup=True, **run.kwargs)
+    mcmc.warmup(key, *call.args, extra_fields=fields, collect_warmup=True, **call.kwargs)
     gradients = int(np.sum(mcmc.get_extra_fields()["num_steps"]))
-    mcmc.run(mcmc.post_warmup_state.rng_key, *run.args, extra_fields=fields, **run.kwargs)
+    mcmc.run(mcmc.post_warmup_state.rng_key, *call.args, extra_fields=fields, **call.kwargs)
     extra = mcmc.get_extra_fields()
     mass = "a dense mass matrix" if dense else "a diagonal mass matrix"
     return Pilot(
@@ -129,13 +124,13 @@ def dims_of(trace: Trace) -> int:
 # -- the normal at the mode ------------------------------------------------------------------------
 
 
-def laplace(run: Run, options: Options) -> Pilot:
+def laplace(call: Call, options: Options) -> Pilot:
     """Draws of the normal that has the mode's curvature, in unconstrained space.
 
     Source: Tierney and Kadane (1986); exact where the posterior is normal. Raises `Refusal` for a
     posterior without a mode, and for more values than `LARGEST_HESSIAN`.
     """
-    space = unconstrained(run, options.seed)
+    space = unconstrained(call, options.seed)
     dims = len(space.start)
     if dims > LARGEST_HESSIAN:
         message = f"the model has {dims:,} values: their second derivatives don't fit in memory"
@@ -207,53 +202,49 @@ class Space(NamedTuple):
     apart: Callable[[Any], Any]
 
 
-def unconstrained(run: Run, seed: int) -> Space:
+def unconstrained(call: Call, seed: int) -> Space:
     """The space that samplers see, with a start at the median of draws from the prior."""
     info = initialize_model(
         jax.random.PRNGKey(seed),
-        run.model,
+        call.model,
         init_strategy=init_to_median(num_samples=15),
-        model_args=run.args,
-        model_kwargs=dict(run.kwargs),
+        model_args=call.args,
+        model_kwargs=dict(call.kwargs),
     )
     start, apart = ravel_pytree(info.param_info.z)
-
-    def potential(x: Any) -> Any:
-        return info.potential_fn(apart(x))
-
-    return Space(start, potential, lambda x: info.postprocess_fn(apart(x)), apart)
+    potential, sites = info.potential_fn, info.postprocess_fn
+    return Space(start, lambda x: potential(apart(x)), lambda x: sites(apart(x)), apart)
 
 
 def hessian(space: Space) -> Callable[[Any], Any]:
     """The second derivatives of the potential at a point, (dims, dims), 64 rows at a time."""
     slope = jax.grad(space.potential)
 
-    @jax.jit
     def found(x: Any) -> Any:
-        def row(unit: Any) -> Any:
-            return jax.jvp(slope, (x,), (unit,))[1]
+        units = jnp.eye(len(space.start))
+        return jax.lax.map(lambda unit: jax.jvp(slope, (x,), (unit,))[1], units, batch_size=64)
 
-        return jax.lax.map(row, jnp.eye(len(space.start)), batch_size=64)
-
-    return found
+    return jax.jit(found)
 
 
 # -- a guide ---------------------------------------------------------------------------------------
 
 
-def fullrank(run: Run, options: Options) -> Pilot:
+def fullrank(call: Call, options: Options) -> Pilot:
     """Draws of a normal guide with a whole covariance matrix.
 
     Raises `Refusal` for more values than `LARGEST_GUIDE`.
     """
-    dims = dims_of(structure(run.model, run.args, run.kwargs))
+    dims = dims_of(structure(call.model, call.args, call.kwargs))
     if dims > LARGEST_GUIDE:
         message = f"the model has {dims:,} values, and as many squared are a lot to learn"
         raise Refusal(Diagnostic(None, message, "use --pilot nuts or laplace."))
-    svi = training(run.model, AutoMultivariateNormal(run.model, init_loc_fn=init_to_median), STEPS)
+    svi = training(
+        call.model, AutoMultivariateNormal(call.model, init_loc_fn=init_to_median), STEPS
+    )
     key, own = (jax.random.PRNGKey(options.seed + at) for at in (0, 1))
-    params = svi.run(key, STEPS, *run.args, progress_bar=options.bar, **run.kwargs).params
-    draws = drawn(svi.guide, own, params, options.draws, run.args, run.kwargs)
+    params = svi.run(key, STEPS, *call.args, progress_bar=options.bar, **call.kwargs).params
+    draws = drawn(svi.guide, own, params, options.draws, call)
     how = f"a guide with a whole covariance matrix: {options.draws} draws"
     return Pilot(draws, np.zeros(options.draws, np.int64), how, PARTICLES * STEPS)
 
@@ -261,21 +252,17 @@ def fullrank(run: Run, options: Options) -> Pilot:
 def training(model: Model, guide: Any, steps: int) -> SVI:
     """SVI of a guide with a step size that falls to a hundredth."""
 
-    def rate(step: Any) -> Any:
-        return RATE * 0.01 ** (step / steps)
-
     loss = Trace_ELBO(num_particles=PARTICLES, vectorize_particles=True)
-    return SVI(model, guide, Adam(rate), loss)
+    return SVI(model, guide, Adam(lambda step: RATE * 0.01 ** (step / steps)), loss)
 
 
-def drawn(
-    guide: Any, key: Any, params: Any, count: int, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Mapping[str, Any]:
+def drawn(guide: Any, key: Any, params: Any, count: int, call: Call) -> Mapping[str, Any]:
     """Draws of a trained guide, which NumPyro 0.16 doesn't ask for the model's arguments."""
-    draw = guide.sample_posterior
+    draw, args, kwargs = guide.sample_posterior, call.args, call.kwargs
     if "args" not in signature(draw).parameters:
-        return draw(key, params, sample_shape=(count,))  # type: ignore[no-any-return]
-    return draw(key, params, *args, sample_shape=(count,), **kwargs)  # type: ignore[no-any-return]
+        args, kwargs = (), {}
+    found: Mapping[str, Any] = draw(key, params, *args, sample_shape=(count,), **kwargs)
+    return found
 
 
 # -- a file ----------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -29,11 +29,11 @@ from numpyro.infer.reparam import ExplicitReparam
 
 from reparam_rewrite.bases import BASES, Kind
 from reparam_rewrite.config.keys import Config, SiteRule
-from reparam_rewrite.fit.pilots import Run
 from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.children import Pair, PowerScale, Snippet
 from reparam_rewrite.plan.resolve import Request
+from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.trace import copied, double_precision, structure, traced
 from reparam_rewrite.running.values import Trace, Values
 
@@ -50,18 +50,14 @@ TRANSFORMS: dict[Any, Kind] = {
 }
 
 
-# -- what is asked for -----------------------------------------------------------------------------
-
-
 def children_of(request: Request, config: Config) -> list[Child]:
     """What the config offsets, or divides by a power of a site, in the order of the file."""
     keys = {rule.place: key for key, rule in config.sites.items()}
-    found = {}
-    for child in request.to_rewrite:
-        name, has_power = child.name, isinstance(child.scale, PowerScale)
-        if child.reparam is None and (child.pairs or has_power):
-            key = keys.get(child.place, name)
-            found[name] = Child(key, name, child.function.name, child.pairs, has_power)
+    found = {
+        child.name: Child(keys.get(child.place, child.name), child)
+        for child in request.to_rewrite
+        if child.reparam is None and (child.pairs or isinstance(child.scale, PowerScale))
+    }
     return list(found.values())
 
 
@@ -97,7 +93,7 @@ def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
 
     A site whose name is put together is there under each of its names.
     """
-    parts = re.split(r"(\{[^{}]*\})", child.name)  # every other one is in braces
+    parts = re.split(r"(\{[^{}]*\})", child.asked.name)  # every other one is in braces
     pattern = "".join("(.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
     found: dict[str, dict[str, Pair]] = {}
     for name in trace:
@@ -105,7 +101,7 @@ def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
         if match is None or f"{name}_base" not in trace:
             continue
         found[name] = {}
-        for pair in child.pairs:
+        for pair in child.asked.pairs:
             param = pair.coefficient.name
             for hole, text in zip(parts[1::2], match.groups(), strict=True):
                 param = param.replace(hole, text)
@@ -114,27 +110,24 @@ def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
     return found
 
 
-# -- what it comes to ------------------------------------------------------------------------------
-
-
 def regressions(
-    run: Run, shapes: Mapping[str, tuple[int, ...]], children: Sequence[Child], pilot: Pilot
+    call: Call, shapes: Mapping[str, tuple[int, ...]], children: Sequence[Child], pilot: Pilot
 ) -> list[Regression]:
     """The regression of every child, in the order in which the model samples them.
 
-    run: of the model in which each pair has a coefficient of its own. shapes: those of the params
+    call: of the model in which each pair has a coefficient of its own. shapes: those of the params
     in the model that the config asks for. Raises `Refusal` where a child can't be put at its draws.
     """
     with double_precision():
-        args, kwargs = copied(run.args, run.kwargs)
-        run = run._replace(args=args, kwargs=kwargs)
-        trace = structure(run.model, args, kwargs)
+        args, kwargs = copied(call.args, call.kwargs)
+        call = call._replace(args=args, kwargs=kwargs)
+        trace = structure(call.model, args, kwargs)
         sites: dict[str, tuple[Child, dict[str, Pair]]] = {}  # by child in the trace
         for one in children:
             for name, params in instances(one, trace).items():
                 sites.setdefault(name, (one, params))
         counts = Counter(child.key for child, _ in sites.values())
-        located = locations(run, pilot.draws, list(sites), [c for c in sites if in_scan(trace, c)])
+        located = locations(call, pilot.draws, list(sites), [c for c in sites if in_scan(trace, c)])
         zeros = {
             param: np.zeros(np.shape(trace[param]["value"]))
             for _, params in sites.values()
@@ -162,16 +155,17 @@ def regressions(
 
         def regression(name: str) -> Regression:
             (child, params), own = sites[name], without[name]
+            power = isinstance(child.asked.scale, PowerScale)
             return Regression(
                 name,
                 child.key,
-                values=own.values * own.scale,
-                regressors=tuple(regressors(name, params)),
-                bases=own.bases,
-                scaled_by=1 / own.scale if child.has_power else None,
-                power=1.0 if child.has_power else 0.0,
-                several=counts[child.key] > 1,
-                scale=own.scale,
+                own.values * own.scale,
+                tuple(regressors(name, params)),
+                own.bases,
+                1 / own.scale if power else None,
+                float(power),
+                counts[child.key] > 1,
+                own.scale,
             )
 
         return [regression(name) for name in trace if name in sites]
@@ -187,7 +181,7 @@ class Located(NamedTuple):
 
 
 def locations(
-    run: Run, draws: Mapping[str, Any], children: Sequence[str], scanned: Sequence[str]
+    call: Call, draws: Mapping[str, Any], children: Sequence[str], scanned: Sequence[str]
 ) -> Callable[[Values], dict[str, Located]]:
     """A function of coefficients to where the children are in the model, at draws of its latents.
 
@@ -202,8 +196,9 @@ def locations(
         found: dict[str, Any] = {}
         own = {name: value for name, value in values.items() if name not in bases}
         data = {**own, **coefficients, **{f"{name}_base": v for name, v in bases.items()}}
-        with recorded({n: values[n] for n in children if n not in bases}, found, kinds):
-            trace = traced(run.model, run.args, run.kwargs, data)
+        given = {name: values[name] for name in children if name not in bases}
+        with patch.object(ExplicitReparam, "__call__", recording(given, found, kinds)):
+            trace = traced(call.model, call.args, call.kwargs, data)
         return found, {name: trace[name]["value"] for name in scanned}
 
     @jax.jit
@@ -222,15 +217,11 @@ def locations(
         else:
             message = f"the offset of {', '.join(scanned)} in a scan can't be told"
             raise Refusal(Diagnostic(None, message))
-        placed = {
-            name: Located(
-                np.asarray(values),
-                np.asarray(location),
-                np.broadcast_to(scale, np.shape(values)),
-                tuple(basis_of(kind, np.shape(values)) for kind in kinds.get(name, ())),
-            )
-            for name, (values, location, scale) in found.items()
-        }
+        placed = {}
+        for name, parts in found.items():
+            values, location, scale = map(np.asarray, parts)
+            own = tuple(basis_of(kind, values.shape) for kind in kinds[name])
+            placed[name] = Located(values, location, scale, own)
         for name in scanned:
             values = np.asarray(wanted[name])
             placed[name] = Located(values, np.asarray(bases[name]) - values, np.ones_like(values))
@@ -253,11 +244,13 @@ def base_of(fn: Any) -> Any:
     return fn
 
 
-@contextmanager
-def recorded(
+def recording(
     values: Mapping[str, Any], found: dict[str, Any], kinds: dict[str, list[Any]]
-) -> Iterator[None]:
-    """Children that have the given values, each with (values, location, scale) in `found`."""
+) -> Callable[..., Any]:
+    """`ExplicitReparam` for children that have the given values.
+
+    It leaves the value, the location and the scale of each in `found`, its bases in `kinds`.
+    """
     original = ExplicitReparam.__call__
 
     def called(self: Any, name: str, fn: Any, obs: Any) -> Any:
@@ -267,21 +260,14 @@ def recorded(
         kinds[name] = []
         for transform in parts_of(self.transform):
             if isinstance(transform, AffineTransform):
-                parts = (
-                    jnp.broadcast_to(p, jnp.shape(at)) for p in (transform.loc, transform.scale)
-                )
-                found[name] = (at, *parts)
+                found[name] = jnp.broadcast_arrays(at, transform.loc, transform.scale)
             elif isinstance(transform, tuple(TRANSFORMS)):
                 kinds[name].append(transform)
             elif name not in found:
                 at = transform(at)
         return None, values[name]
 
-    ExplicitReparam.__call__ = called
-    try:
-        yield
-    finally:
-        ExplicitReparam.__call__ = original
+    return called
 
 
 def parts_of(transform: Any) -> Iterator[Any]:

@@ -28,9 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import log
-from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -94,15 +93,15 @@ def of_one_scale(problem: Problem) -> Fitted:
     moved = problem.moved
     all_elements = problem.elements / max(1, int(moved.any(axis=1).sum()))
     kind, solution = "none", problem.nothing()
-    nothing = score = problem.judged(lambda part: part.nothing())
-    shared, ridge = problem.best(lambda part, ridge: part.shared(ridge))
-    if shared.is_better_than(nothing, 0.0):
+    nothing = score = problem.judged(Problem.nothing)
+    shared, ridge = problem.best(Problem.shared)
+    if is_better(shared, nothing, 0.0):
         kind, score, solution = "shared", shared, problem.shared(ridge)
-    if problem.is_finer:
-        each, ridge = problem.best(lambda part, ridge: part.each(ridge))
-        if each.is_better_than(score, WORTH / all_elements):
+    if not problem.regression.several and any(size > 1 for size in problem.sizes):
+        each, ridge = problem.best(Problem.each)
+        if is_better(each, score, WORTH / all_elements):
             kind, score, solution = "elementwise", each, problem.each(ridge)
-    gain = nothing.mean - score.mean
+    gain = float(nothing.mean()) - float(score.mean())
     narrowing = float(np.exp(all_elements * gain))
     counts = moved.sum(axis=0)
     fewest = counts[counts > 0].min(initial=problem.elements)
@@ -111,23 +110,11 @@ def of_one_scale(problem: Problem) -> Fitted:
     return Fitted(problem.regression, problem.unpacked(solution, kind), kind, narrowing)
 
 
-class Score(NamedTuple):
-    """How wide bases are on draws that were held out.
-
-    That is 1/2 log of the mean square error, the mean over elements (nats), by fold.
-    """
-
-    by_fold: Array
-
-    @property
-    def mean(self) -> float:
-        return float(self.by_fold.mean())
-
-    def is_better_than(self, other: Score, worth: float) -> bool:
-        """By more than `worth`, and more than the folds differ by."""
-        gain = other.by_fold - self.by_fold
-        error = float(gain.std(ddof=1)) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
-        return bool(gain.mean() > worth + error)
+def is_better(score: Array, other: Array, worth: float) -> bool:
+    """Is a score by more than `worth` less than another, and by more than the folds differ by?"""
+    gain = other - score
+    error = float(gain.std(ddof=1)) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
+    return bool(gain.mean() > worth + error)
 
 
 @dataclass(frozen=True)
@@ -202,13 +189,6 @@ class Problem:
         found: Booleans = squares > 1e-12 * squares.max(axis=0, initial=0.0)
         return found
 
-    @property
-    def is_finer(self) -> bool:
-        """May coefficients differ between elements?"""
-        return not self.regression.several and any(size > 1 for size in self.sizes)
-
-    # -- solutions ---------------------------------------------------------------------------------
-
     def nothing(self) -> Array:
         return np.zeros((self.elements, len(self.sizes)))
 
@@ -251,8 +231,6 @@ class Problem:
             found = start + np.atleast_1d(step)[numbers]
         return np.asarray(found)
 
-    # -- what they are worth -----------------------------------------------------------------------
-
     def at_least(self, variances: Array) -> Array:
         """The variances, but for those that are none beside the child's."""
         widest = self.known.covariance[:, 0, 0].max(initial=0.0)
@@ -265,8 +243,11 @@ class Problem:
         """1/2 sum_k log var(base_k), of the draws that it is found from."""
         return float(0.5 * np.log(self.variances(solution)).sum())
 
-    def judged(self, solve: Callable[[Problem], Array]) -> Score:
-        """How wide bases are where they were held out."""
+    def judged(self, solve: Callable[[Problem], Array]) -> Array:
+        """A score by fold: how wide bases are on draws that were held out.
+
+        That is 1/2 log of the mean square error, the mean over elements (nats).
+        """
         scores = []
         for fold in self.folds:
             part = replace(self, known=self.known.without(fold))
@@ -274,15 +255,13 @@ class Problem:
             own, away = ((weights * of.mean).sum(axis=1) for of in (fold, part.known))
             error = squares(weights, fold.products) / fold.draws - 2 * away * own + away**2
             scores.append(0.5 * np.log(self.at_least(error)).mean())
-        return Score(np.array(scores))
+        return np.array(scores)
 
-    def best(self, solve: Callable[[Problem, float], Array]) -> tuple[Score, float]:
-        """The ridge that leaves least, and what it leaves."""
-
-        def judged(ridge: float) -> Score:
-            return self.judged(lambda part: solve(part, ridge))
-
-        return min(((judged(ridge), ridge) for ridge in RIDGES), key=lambda one: one[0].mean)
+    def best(self, solve: Callable[..., Array]) -> tuple[Array, float]:
+        """The ridge that leaves least, and its score."""
+        scores = {ridge: self.judged(partial(solve, ridge=ridge)) for ridge in RIDGES}
+        ridge = min(scores, key=lambda ridge: scores[ridge].mean())
+        return scores[ridge], ridge
 
     def unpacked(self, solution: Array, kind: str) -> dict[str, float | Array]:
         """By param: a number where elements share it, else an array of its shape."""
@@ -325,6 +304,7 @@ def stretches(chain: Integers) -> list[Integers]:
 
 
 def in_bases(values: Array, bases: Sequence[tuple[Array, int]]) -> Array:
+    """Values (n, *shape) after each basis in turn."""
     for matrix, axis in bases:
         values = np.moveaxis(np.moveaxis(values, axis, -1) @ matrix.T, -1, axis)
     return values
@@ -344,9 +324,6 @@ def group_numbers(
     return np.broadcast_to(numbers, shape).astype(np.int64)
 
 
-# -- bases -----------------------------------------------------------------------------------------
-
-
 def left_of(fit: Fitted) -> Array:
     """The base site in unconstrained space, in the bases that it has: (n, *shape)."""
     found = fit.regression.values
@@ -364,8 +341,8 @@ def better(values: Array, chain: Integers, known: Sequence[int]) -> tuple[tuple[
     values: (n, *shape). They are added one by one, as long as that helps on draws held out.
     """
 
-    def judged(values: Array) -> Score:
-        return Problem.of(Regression("", "", values, ()), chain).judged(lambda part: part.nothing())
+    def judged(values: Array) -> Array:
+        return Problem.of(Regression("", "", values, ()), chain).judged(Problem.nothing)
 
     dims: tuple[int, ...] = ()
     start = best = judged(values)
@@ -373,8 +350,8 @@ def better(values: Array, chain: Integers, known: Sequence[int]) -> tuple[tuple[
     while left := [dim for dim in axes if dim not in (*known, *dims)]:
         mixed = {dim: scipy.fft.dct(values, axis=dim, norm="ortho") for dim in left}
         scores = {dim: judged(mixed[dim]) for dim in left}
-        dim = min(scores, key=lambda dim: scores[dim].mean)
-        if not scores[dim].is_better_than(best, log(NARROWER_IN_BASIS)):
+        dim = min(scores, key=lambda dim: scores[dim].mean())
+        if not is_better(scores[dim], best, log(NARROWER_IN_BASIS)):
             break
         best, values, dims = scores[dim], mixed[dim], (*dims, dim)
-    return dims, float(np.exp(start.mean - best.mean))
+    return dims, float(np.exp(float(start.mean()) - float(best.mean())))

@@ -22,7 +22,7 @@ def is_worth_it(fits: Sequence[Fitted]) -> bool:
 def as_text(
     fits: Sequence[Fitted], bases: Bases, pilot: Pilot, least: float, warnings: Sequence[str]
 ) -> list[str]:
-    """A line for each child with its coefficients, the advice, and what else would help.
+    """What was found in lines: one for each child, the advice, and what else would help.
 
     least: the least effective sample size of the pilot's draws.
     """
@@ -94,7 +94,7 @@ def as_json(
     warnings: Sequence[str],
     path: str | None,
 ) -> str:
-    """All that was found; `path` is the config that it was written to, None if it wasn't."""
+    """What was found as JSON; `path` is the config that it was written to, None if it wasn't."""
     found = {
         "version": VERSION,
         "pilot": {

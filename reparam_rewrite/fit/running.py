@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from msgspec import structs
 from numpyro.diagnostics import effective_sample_size
 
-from reparam_rewrite.config.keys import BasisRule, Config, SiteRule
+from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.fit.freezing import frozen, reader
-from reparam_rewrite.fit.pilots import Options, Run, read_pilot, run_pilot
+from reparam_rewrite.fit.pilots import Options, read_pilot, run_pilot
 from reparam_rewrite.fit.probing import TRANSFORMS, children_of, learning, regressions
 from reparam_rewrite.fit.regression import better, fitted, left_of
 from reparam_rewrite.fit.values import Better, Child, Fitted, Pilot
-from reparam_rewrite.fit.writing import Written
-from reparam_rewrite.messages import Diagnostic, Place, Refusal, listed
+from reparam_rewrite.fit.writing import with_bases
+from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import refusal
 from reparam_rewrite.running.trace import copied, double_precision, structure
-from reparam_rewrite.running.values import Model
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
 
@@ -35,7 +35,7 @@ FEW = 50
 
 @dataclass(frozen=True)
 class Fitting:
-    """A call, and what a config makes of its model: each takes the call of the model as written.
+    """A call, and those of the models that a config makes of its model.
 
     children: what the config offsets or scales. as_configured: the model that it asks for. probe:
     one with a coefficient for each pair. learned: one in which each is learned, in the shape that
@@ -46,26 +46,28 @@ class Fitting:
     config: Config
     survey: Survey
     children: list[Child]
-    as_configured: Model
-    probe: Model
-    learned: Model | None
+    as_configured: Call
+    probe: Call
+    learned: Call | None
 
     @classmethod
     def of(cls, call: Call, config: Config) -> Fitting:
         """Rewrite and load what is to be run. Raises `Refusal` for what can't be."""
-        document, shown = call.document, f"<{call.document.path} with {config.path}>"
-        rewritten = [rewrite(document, c, WIDTH) for c in (config, learning(config, shared=True))]
+        document = call.document
+
+        def made(config: Config) -> Call:
+            rewritten = rewrite(document, config, WIDTH)
+            return call.generated(rewritten, f"<{document.path} with {config.path}>")
+
+        as_configured, probe = made(config), made(learning(config, shared=True))
+        learned: Call | None = None
+        with suppress(Refusal):
+            learned = made(learning(config))
         surveyed = survey(document.module.path, document.module.text)
         children = children_of(resolve(surveyed, config), config)
-        as_configured, probe = (call.generated(one, shown) for one in rewritten)
-        learned: Model | None = None
-        with suppress(Refusal):
-            learned = call.generated(rewrite(document, learning(config), WIDTH), shown)
         if not children:
-            message = (
-                "the config asks for no offset and no power of a scale, so there is nothing to fit"
-            )
-            raise Refusal(Diagnostic(config.path, message))
+            asked = "the config asks for no offset and no power of a scale"
+            raise Refusal(Diagnostic(config.path, f"{asked}, so there is nothing to fit"))
         return cls(call, config, surveyed, children, as_configured, probe, learned)
 
     def pilot(self, kind: str, options: Options) -> Pilot:
@@ -75,10 +77,7 @@ class Fitting:
             shapes = {n: tuple(call.trace[n]["value"].shape) for n in call.latents}
             return read_pilot(kind, call.latents, shapes)
         with self.told(f"the pilot of '{call.name}'"):
-            return run_pilot(kind, self.run(self.as_configured), options)
-
-    def run(self, model: Model) -> Run:
-        return Run(model, self.call.args, self.call.kwargs, self.call.latents)
+            return run_pilot(kind, self.as_configured, options)
 
     @contextmanager
     def told(self, what: str) -> Iterator[None]:
@@ -98,12 +97,15 @@ class Fitting:
         """
         call = self.call
         with self.told(f"the generated model of '{call.name}'"):
-            found = regressions(self.run(self.probe), self.shapes(), self.children, pilot)
+            found = regressions(self.probe, self.shapes(), self.children, pilot)
             fits = [fitted(one, pilot.chain) for one in found]
         reads = reader(call.name, self.survey)
         names = getattr(call.model, "__globals__", {})
         fits, warnings = frozen(fits, self.config, self.children, reads, pilot.draws, names)
-        least, worst = least_ess(pilot)
+        chains = [np.flatnonzero(pilot.chain == chain) for chain in np.unique(pilot.chain)]
+        each = [chain[: min(map(len, chains))] for chain in chains]
+        draws = {name: np.stack([v[at] for at in each]) for name, v in pilot.draws.items()}
+        least, _, worst = sizes(draws, len(pilot.chain))
         if least < FEW:
             warnings.append(
                 f"the pilot has {least:.0f} independent draws of {worst}: coefficients are rough; "
@@ -122,47 +124,43 @@ class Fitting:
         if self.learned is None:
             return {}
         with double_precision():
-            trace = structure(self.learned, *copied(self.call.args, self.call.kwargs))
+            trace = structure(self.learned.model, *copied(self.call.args, self.call.kwargs))
         return {n: np.shape(s["value"]) for n, s in trace.items() if s["type"] == "param"}
 
     def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
         """Bases over more axes that would help, and that the program would write."""
         found = []
         for fit in fits if TRANSFORMS else ():
-            site = fit.regression.child
-            rule = self.config.sites.get(site)
+            rule = self.config.sites.get(fit.regression.child)
             basis = rule.basis if rule is not None else None
-            known = basis.dims if basis is not None else ()
             other = basis is not None and (basis.kind != "dct" or basis.settings.get("smooth"))
             if fit.regression.several or other:
                 continue
+            known = basis.dims if basis is not None else ()
             dims, narrowing = better(left_of(fit), pilot.chain, known)
-            rule = rule or SiteRule(name=site, place=Place(self.config.path, 1, 1))
-            basis = BasisRule(place=rule.place, kind="dct", dims=(*known, *dims))
-            changed = {**self.config.sites, site: structs.replace(rule, basis=basis)}
-            config = structs.replace(self.config, sites=changed)
+            one = Better(fit.regression.child, (*known, *dims), narrowing)
             with suppress(Refusal):
                 if dims:
-                    rewrite(self.call.document, config, WIDTH)
-                    found.append(Better(site, basis.dims, narrowing))
+                    self.check(with_bases(self.config, [one]), self.config.path)
+                    found.append(one)
         return tuple(found)
 
-    def check(self, made: Written, path: str) -> None:
-        """The program itself must take what it wrote. Raises `Refusal`."""
-        rewrite(self.call.document, read_config(made.text.encode(), path), WIDTH)
+    def check(self, text: str, path: str) -> None:
+        """The program itself must take the config that it wrote. Raises `Refusal`."""
+        rewrite(self.call.document, read_config(text.encode(), path), WIDTH)
 
 
-def least_ess(pilot: Pilot) -> tuple[float, str]:
-    """The least effective sample size of the pilot's draws, and the site that has it.
+def sizes(values: Mapping[str, Any], most: float = math.inf) -> tuple[float, float, str]:
+    """The least and the median effective sample size of all elements, and the site of the least.
 
-    That of NumPyro (Geyer 1992). An element that never moved has none.
+    values: (chains, draws, ...). Sizes are NumPyro's (Geyer 1992), up to `most`; an element that
+    never moved has none.
     """
-    chains = [np.flatnonzero(pilot.chain == chain) for chain in np.unique(pilot.chain)]
-    length = min(map(len, chains))
     found = {}
-    for name, values in pilot.draws.items():
+    for name, value in values.items():
         with np.errstate(divide="ignore", invalid="ignore"):
-            sizes = effective_sample_size(np.stack([values[own[:length]] for own in chains]))
-        found[name] = float(np.where(np.isfinite(sizes), sizes, 0.0).min(initial=len(pilot.chain)))
-    worst = min(found, key=lambda name: found[name], default="")
-    return found.get(worst, 0.0), worst
+            each = np.ravel(effective_sample_size(np.asarray(value, float)))
+        found[name] = np.where(np.isfinite(each), each, 0.0)
+    least = {name: float(each.min(initial=most)) for name, each in found.items()}
+    worst = min(least, key=lambda name: least[name])
+    return least[worst], float(np.median(np.concatenate([*found.values()]))), worst

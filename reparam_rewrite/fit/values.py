@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reparam_rewrite.plan.children import Pair
+from reparam_rewrite.plan import children
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -28,25 +28,21 @@ Booleans = NDArray[np.bool_]
 
 
 class Child(NamedTuple):
-    """A site that the config offsets or scales, in a function.
+    """A site that the config offsets or scales, as it was `asked` for.
 
-    `name` is what the source has, ``beta_{k}``; `key` what the config calls it, a glob or `name`
-    itself. `has_power`: it is divided by a power of another site.
+    `key` is what the config calls it: a glob, or its name, ``beta_{k}``.
     """
 
     key: str
-    name: str
-    function: str
-    pairs: tuple[Pair, ...]
-    has_power: bool
+    asked: children.Child
 
 
 class Pilot(NamedTuple):
     """Draws from the posterior: of the latent sites of the model as written, in their supports.
 
-    `draws` have the shapes (n, ...), and `chain` (n,) the number of each draw's chain, which are
-    contiguous. `gradients` is what they cost, None if they came from a file; `how` says in words
-    where they are from.
+    `draws` are (n, ...) by site, and `chain` (n,) the numbers of their chains, which are
+    contiguous. `how` says in words where they are from; `gradients` is what they cost, None if they
+    came from a file.
     """
 
     draws: Mapping[str, Any]
@@ -59,10 +55,10 @@ class Pilot(NamedTuple):
 class Regressor(NamedTuple):
     """What an offset adds to a child with a coefficient of 1.
 
-    `parent` is the parent's name, or the label of an expression; `param` that of the coefficient.
-    `values` (n, *shape) are in the child's unconstrained space; `shape` is that of the param in
-    the generated model. Of a `matrix` they are (n, *shape, size): what each of its weights adds.
-    `center` is the number that is subtracted from the parent; None for an expression, which stays.
+    `parent` is a name, or the label of an expression; `param` that of the coefficient, whose shape
+    in the generated model is `shape`. `values` (n, *shape of the child) are in its unconstrained
+    space; of a `matrix` they are (n, ..., size): what each of its weights adds. `center` is the
+    number that is subtracted from the parent; None for an expression, which stays.
     """
 
     parent: str
@@ -75,13 +71,13 @@ class Regressor(NamedTuple):
 
 @dataclass(frozen=True)
 class Regression:
-    """A child and what it is offset by.
+    """A child, which the config calls `key`, and what it is offset by.
 
     values: (n, *shape), the child in unconstrained space, times its `scale` (n, *shape), without
     its offset. bases: orthonormal matrices (size, size) that are applied last, each with its axis
-    from the right. scaled_by: (n, *shape), what the child is divided by with a power of 1; None
-    without `by`. power: that of the scale of `values`. several: the config says the same of other
-    sites too.
+    from the right. scaled_by: (n, *shape), what the child is divided by with a power of 1, where
+    the config asks for one; power: that of the scale of `values`. several: the config says the
+    same of other sites too.
     """
 
     child: str
@@ -112,12 +108,11 @@ class Frozen(NamedTuple):
 class Fitted:
     """What a child is to be offset by.
 
-    `coefficients` are by param a float, or an array of the param's shape. `kind` is "none" (they
-    are all 0), "shared" or "elementwise". `narrowing` is by how much the base site is narrower
-    than the child as written under the posterior: the ratio of their sds, its geometric mean over
-    the elements that an offset moves, on draws that were held out. `power` is that of the scale,
-    None where it has none. `frozen` are by param, and `scale` for the scale, the numbers that are
-    to be written where the config has an expression of data.
+    `coefficients` are by param a float, or an array of its shape. `kind` is "none" (they are all
+    0), "shared" or "elementwise". `narrowing` is by how much the base site is narrower than the
+    child as written under the posterior: the ratio of their sds, its geometric mean over the
+    elements that an offset moves, on draws that were held out. `power` is that of the scale, if it
+    has one. `frozen` are by param, and `scale`, the numbers for what the config reads of data.
     """
 
     regression: Regression
@@ -130,10 +125,10 @@ class Fitted:
 
 
 class Better(NamedTuple):
-    """A basis over `dims` of a site, all of them, would make its base `narrowing` times narrower.
+    """A basis over all of `dims` of a site would make its base `narrowing` times narrower.
 
-    Beside the axes that the config has it for; the geometric mean over all elements, on draws that
-    were held out.
+    That is beside the axes that the config has it for, and the geometric mean over all elements, on
+    draws that were held out.
     """
 
     site: str
@@ -142,7 +137,7 @@ class Better(NamedTuple):
 
 
 class Bases(NamedTuple):
-    """Those that went into the config, and those that would help but did not."""
+    """Those that went into the config, and those that would help."""
 
     written: tuple[Better, ...] = ()
     helpful: tuple[Better, ...] = ()

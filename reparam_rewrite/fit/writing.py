@@ -69,9 +69,6 @@ def with_bases(config: Config, bases: Sequence[Better]) -> str:
     return edited(config, changes, "bases", "[sites.a]")
 
 
-# -- TOML ------------------------------------------------------------------------------------------
-
-
 def edited(
     config: Config, changes: Iterable[Change], what: str, table: str, headers: bool = False
 ) -> str:
@@ -139,9 +136,6 @@ def inline(values: Mapping[str, Any]) -> InlineTable:
     said = ", ".join(f"{name} = {value.as_string()}" for name, value in items.items())
     made: Any = tomlkit.parse(f"x = {{ {said} }}" if values else "x = {}")["x"]
     return made  # type: ignore[no-any-return]
-
-
-# -- what is said ----------------------------------------------------------------------------------
 
 
 def offsets(config: Config, fits: Sequence[Fitted], learn: bool, initial: Any) -> Iterator[Change]:

@@ -210,10 +210,11 @@ class Call(NamedTuple):
         """The continuous latent sites."""
         return tuple(n for n, s in self.trace.items() if is_latent(s) and not is_discrete(s))
 
-    def generated(self, rewritten: Rewrite, shown: str) -> Model:
-        """The function of a module that was made of the file; it takes the same call."""
-        what = "generated model"
-        return self.entry.in_file(self.document.path, what, self.given, rewritten.data, shown)
+    def generated(self, rewritten: Rewrite, shown: str) -> Call:
+        """The same call of the function in a module that was made of the file."""
+        path, what = self.document.path, "generated model"
+        model = self.entry.in_file(path, what, self.given, rewritten.data, shown)
+        return self._replace(model=model)
 
 
 def called(
