@@ -8,7 +8,7 @@ values of all params of the generated model.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -51,15 +51,13 @@ class Change:
     def __init__(self, models: Models, pairing: Pairing, rtol: float, reverse: bool) -> None:
         self.models, self.pairing, self.rtol, self.reverse = models, pairing, rtol, reverse
         self.bases, self.shapes = pairing.bases, pairing.shapes
+        #: The latents that are sampled as another site, and that.
+        self.moved = {name: base for name, base in self.bases.items() if base != name}
         self.spans, self.dims = spans(self.shapes)
         self.param_shapes = {name: param_shape(site) for name, site in pairing.params.items()}
         self.param_spans, self.param_dims = spans(self.param_shapes)
-        #: By site the classes of its distribution: the plain model's, that of the generated model
-        #: at the same depth of transforms, and what is at the bottom of the latter.
-        self.kinds: dict[str, tuple[type, type, type]] = {}
-        #: The latents of which any real value will do, and those that are in the generated model
-        #: what they are in the plain one, with the same support.
-        self.real: set[str] = set()
+        #: The latents that are in the generated model what they are in the plain one, with the
+        #: same support.
         self.kept: set[str] = set()
         #: How what is compared in "same" is put together, in both models.
         self.forms: dict[str, tuple[Any, Any]] = {}
@@ -108,29 +106,31 @@ class Change:
         return other, traced(plain, *call, {**data, **implied})
 
     def v(self, plain: Trace) -> Any:
-        flat = [jnp.ravel(unconstrained(plain[name])) for name in self.bases]
-        return jnp.concatenate([*flat, jnp.zeros(0)])
+        """The unconstrained values of the plain model's latents, flat."""
+        return self.flat(plain, unconstrained)
+
+    def flat(self, plain: Trace, function: Callable[[Site], Any]) -> Any:
+        found = [jnp.ravel(function(plain[name])) for name in self.bases]
+        return jnp.concatenate([*found, jnp.zeros(0)])
 
     def compare(self, u: Any, p: Any, held: Values) -> dict[str, Any]:
-        """All that must agree at one point."""
+        """All that must agree at one point, and what tells why it doesn't."""
         generated, plain = self.traces(u, p, held)
-        latents = {name: plain[name] for name in self.bases}
-        moved = {name: base for name, base in self.bases.items() if base != name}
-        supports = {
-            n: [plain[n]["fn"].support, generated[b]["fn"].support] for n, b in self.bases.items()
-        }
-        self.real = {name for name, (support, _) in supports.items() if is_real(support)}
-        self.kept = {
-            name for name, two in supports.items() if name not in moved and surely_same(*two)
-        }
-        same = {
-            n: (plain[n]["value"], generated[n]["value"])
-            for n in (*self.pairing.deterministic, RETURN)
-        }
-        self.forms = {name: (parts.form(old), parts.form(new)) for name, (old, new) in same.items()}
         old, old_elements = terms(plain, {name: name for name in self.bases})
         new, new_elements = terms(generated, {base: name for name, base in self.bases.items()})
-        blurs = [jnp.ravel(blurred(site)) for site in latents.values()]
+        self.kept = {
+            name
+            for name in self.bases.keys() - self.moved.keys()
+            if surely_same(plain[name]["fn"].support, generated[name]["fn"].support)
+        }
+        same = {
+            name: (plain[name]["value"], generated[name]["value"])
+            for name in (*self.pairing.deterministic, RETURN)
+        }
+        self.forms = {
+            name: (parts.form(one), parts.form(other)) for name, (one, other) in same.items()
+        }
+        values = {name: generated[name]["value"] for name in (*self.bases, *self.bases.values())}
         return {
             "v": self.v(plain),
             "params": self.params(p),
@@ -139,22 +139,18 @@ class Change:
             "elements": {
                 name: apart(term, new_elements[name], self.rtol)
                 for name, term in old_elements.items()
-                if name in new_elements and name not in moved
+                if name in new_elements and name not in self.moved
             },
             "supports": {
                 name: over_support(plain[name], generated[name], discrete)
                 for name, discrete in self.pairing.discrete.items()
                 if discrete.single
             },
-            "supported": {name: supported(site) for name, site in latents.items()},
-            "nan": {name: jnp.any(jnp.isnan(site["value"])) for name, site in latents.items()},
-            "values": {base: generated[base]["value"] for base in self.bases.values()},
-            "blur": jnp.concatenate([*blurs, jnp.zeros(0)]),
-            "told_apart": jnp.all(jnp.array([jnp.all(blur <= 0.5) for blur in blurs])),
+            "supported": {name: supported(plain[name]) for name in self.bases},
+            "values": values,
+            "blur": self.flat(plain, blurred),
             "same": {name: tuple(map(parts.arrays, two)) for name, two in same.items()},
-            "totals": {name: jnp.sum(site["value"]) for name, site in latents.items()},
             "arguments": dict(self.arguments(plain, generated)),
-            "moved": {n: (generated[b]["value"], generated[n]["value"]) for n, b in moved.items()},
         }
 
     def arguments(self, plain: Trace, generated: Trace) -> Iterator[tuple[str, Any]]:
@@ -162,9 +158,8 @@ class Change:
         for name, site in plain.items():
             other = generated.get(self.bases.get(name, name), {})
             if site["type"] == other.get("type") == "sample":
-                old, inmost = unwrapped(site["fn"]), unwrapped(other["fn"])
+                old = unwrapped(site["fn"])
                 new = unwrapped(other["fn"], type(old))
-                self.kinds[name] = type(old), type(new), type(inmost)
                 if type(old) is type(new):
                     yield name, (arguments_of(old), arguments_of(new))
 

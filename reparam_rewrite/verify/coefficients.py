@@ -1,4 +1,8 @@
-"""What each coefficient does: at its initial value, to which site, and with which sign."""
+"""What each coefficient does: at its initial value, to which site, and with which sign.
+
+And is a generated file what its config asks for? Another offset, scale or initial value is the same
+model in other coordinates, and only the config says that it isn't meant.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,24 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from reparam_rewrite.running.errors import summary
+from reparam_rewrite.running.trace import (
+    compiled,
+    constraint_of,
+    full_value,
+    is_latent,
+    structure,
+    traced,
+)
+from reparam_rewrite.running.values import Model, Site, Trace, Values
+from reparam_rewrite.verify.change import Change
+from reparam_rewrite.verify.pairing import declared_in
 from reparam_rewrite.verify.points import INITIAL, Compared, Point
-from reparam_rewrite.verify.values import Line, different, ok, skipped
+from reparam_rewrite.verify.values import Line, different, ok, skipped, unchecked
 
 STEP = 1e-5
 
@@ -21,7 +39,7 @@ NONE = 1e-4
 def effect_lines(compared: Compared) -> Iterator[Line]:
     """Every element of every coefficient moves a site; with a subsampled plate, any element."""
     change = compared.change
-    points = [point for point in compared.points if point.at["told_apart"]]
+    points = [point for point in compared.points if point.told_apart]
     if not points:
         yield skipped("at no point can a value be told from the next one")
         return
@@ -52,7 +70,9 @@ def init_lines(compared: Compared) -> list[Line]:
     """Where every param has its initial value: is each base site its child?"""
     same: list[str] = []
     moved: list[str] = []
-    for name, (base, child) in compared.points[-1].at["moved"].items():
+    values = compared.points[-1].at["values"]
+    for name in sorted(compared.change.moved):
+        base, child = values[compared.change.moved[name]], values[name]
         kept = np.shape(base) == np.shape(child) and np.allclose(base, child, 1e-6, 1e-6)
         (same if kept else moved).append(name)
     told = (
@@ -117,7 +137,7 @@ def responding(compared: Compared, point: Point, parent: str) -> tuple[bool, dic
     along[span] = 0.5 + np.random.default_rng(3).uniform(size=span.stop - span.start)
     u = point.u + STEP * compared.inverse(point)(along)
     there = compared.evaluated(u, point.p, point.held)
-    before, after = (at["totals"][parent] for at in (point.at, there))
+    before, after = (np.sum(at["values"][parent]) for at in (point.at, there))
     constant = abs(after - before) <= NONE * STEP * max(1.0, abs(before))
     # A value below an upper bound falls where its unconstrained one grows.
     step = STEP if after >= before else -STEP
@@ -136,9 +156,95 @@ def unweighted(compared: Compared, point: Point, name: str, child: str, parent: 
     none = np.zeros((1, change.dims))
     here, there = (change.at(u, point.p, point.held, none, row) for u in (point.u, point.u + step))
     moved = np.abs(there["along"] - here["along"])[0, change.spans[child]] / STEP
-    total = abs(there["totals"][parent] - here["totals"][parent]) / STEP
+    total = abs(np.sum(there["values"][parent] - here["values"][parent])) / STEP
     sizes = range(len(shape) + 1)
     counts = {math.prod(n) for size in sizes for n in itertools.combinations(shape, size)}
     expected = [*counts, *(total / count for count in counts)]
     close = [np.abs(moved - one) <= 1e-3 * max(1.0, one) for one in expected]
     return bool(np.all(np.any([*close, moved == 0], axis=0)))
+
+
+# -- against what the config gives now -------------------------------------------------------------
+
+
+def config_lines(compared: Compared) -> list[Line]:
+    """The params of both, then the values that both give the sites at one point."""
+    expected, change = compared.options.expected, compared.change
+    if expected is None:
+        return []
+    try:
+        wanted = structure(expected, *change.models.call)
+    except Exception as error:
+        return [unchecked(f"what the config gives does not run: {summary(error)}")]
+    lines = list(unlike_params(wanted, compared))
+    if all(line.site for line in lines):
+        lines += unlike_values(expected, wanted, change)
+    count = len(change.pairing.new)
+    return lines or [ok(f"{count} params as in the config, and the same values of the sites")]
+
+
+def unlike_params(wanted: Trace, compared: Compared) -> Iterator[Line]:
+    """Base sites of other names, and params that are missing, other ones, or too many."""
+    pairing = compared.change.pairing
+    sampled = {name for name, site in wanted.items() if is_latent(site)}
+    for name, base in pairing.bases.items():
+        if base not in sampled:
+            other = next((one for one in sampled if one.startswith(f"{name}_")), "another site")
+            what = name if name in sampled else other
+            yield different(name, f"{name!r} is sampled as {base!r}, in the config as {what!r}")
+    for name, site in wanted.items():
+        if site["type"] == "param":
+            if name not in pairing.params:
+                message = f"the config has a param {name!r}, the generated file has none"
+                yield different("", message)
+            elif message := param_differs(site, pairing.params[name]):
+                yield different(compared.child_of(name), f"param {name!r} {message}")
+    for name in pairing.new:
+        if name not in wanted:
+            yield different("", f"param {name!r} isn't in the config")
+
+
+def param_differs(wanted: Site, found: Site) -> str:
+    """What is different about a param, as a clause; "" if nothing is."""
+    old, new = np.asarray(full_value(wanted)), np.asarray(full_value(found))
+    if old.shape != new.shape:
+        return f"has shape {new.shape}, by the config {old.shape}"
+    if not np.allclose(old, new):
+        start, asked = (f"{one.flat[0]:.6g}" if one.size else "nothing" for one in (new, old))
+        return f"starts at {start}, by the config at {asked}"
+    if type(constraint_of(wanted)).__name__ != type(constraint_of(found)).__name__:
+        return "has another constraint than by the config"
+    plates = [sorted(declared_in(one)) for one in (found, wanted)]
+    here, there = (", ".join(names) or "none" for names in plates)
+    return f"is declared inside of plates: {here}; by the config: {there}" if here != there else ""
+
+
+def unlike_values(expected: Model, wanted: Trace, change: Change) -> list[Line]:
+    """The first site, in the order of sampling, that gets another value from the same base site."""
+    if any(base not in wanted for base in change.bases.values()):
+        return []
+    _, generated, call = change.models
+
+    def values(model: Model, u: Any, p: Any) -> Values:
+        data = {**change.pairing.fixed, **change.params(p)}
+        trace = traced(model, *call, data, unconstrained=change.given(u))
+        return {name: trace[name]["value"] for name in change.bases}
+
+    def both(u: Any, p: Any) -> tuple[Values, Values]:
+        return values(expected, u, p), values(generated, u, p)
+
+    u, p = map(jnp.asarray, change.draw(0, 0))
+    try:
+        old, new = jax.device_get(compiled(both, u, p)(u, p))
+    except Exception as error:
+        return [unchecked(f"no values: {summary(error)}")]
+    for name, base in change.bases.items():
+        one, other = old[name], new[name]
+        alike = np.shape(one) == np.shape(other)
+        size = float(np.max(np.abs(one), initial=1.0))
+        if not alike or not np.allclose(one, other, 1e-9, 1e-9 * size):
+            message = f"{base} gives {name!r} another value than by the config"
+            cause = "another parent, sign, scale or basis than the config says"
+            gap = float(np.max(np.abs(one - other))) if alike else None
+            return [different(name, message, cause, off=gap)]
+    return []

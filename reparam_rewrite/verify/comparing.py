@@ -25,9 +25,13 @@ from reparam_rewrite.running.trace import double_precision, structure
 from reparam_rewrite.running.values import Trace
 from reparam_rewrite.verify.change import Change, Models
 from reparam_rewrite.verify.checks import CHECKS
-from reparam_rewrite.verify.coefficients import effect_lines, init_lines, offset_lines
+from reparam_rewrite.verify.coefficients import (
+    config_lines,
+    effect_lines,
+    init_lines,
+    offset_lines,
+)
 from reparam_rewrite.verify.density import density_lines, gradient_lines, jit_lines
-from reparam_rewrite.verify.expected import config_lines
 from reparam_rewrite.verify.inference import WAYS, inference_lines
 from reparam_rewrite.verify.pairing import Pairing, pair
 from reparam_rewrite.verify.points import Compared
@@ -108,7 +112,7 @@ def differences(models: Models, options: Options) -> tuple[int, list[Line]]:
 
     def compared(reverse: bool) -> Compared:
         change = Change(models, pairing, options.rtol, reverse)
-        return Compared(trace, tuple(lines), change, options)
+        return Compared((trace, other), lines, change, options)
 
     try:
         try:

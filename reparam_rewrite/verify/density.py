@@ -16,12 +16,20 @@ import numpy as np
 from reparam_rewrite.running import parts
 from reparam_rewrite.running.errors import summary
 from reparam_rewrite.running.trace import compiled, traced
-from reparam_rewrite.verify.causes import OTHER, cause_of
-from reparam_rewrite.verify.change import Change, terms, unconstrained
+from reparam_rewrite.verify.change import Change, terms, unconstrained, unwrapped
 from reparam_rewrite.verify.determinant import Singular
 from reparam_rewrite.verify.points import Compared, Point, share
 from reparam_rewrite.verify.predictions import shown
 from reparam_rewrite.verify.values import Line, Status, different, ok, skipped, unchecked
+
+OTHER = "its distribution, or a value that it is computed from, is another one"
+
+#: The gap of a site in shares of its own log|det|, and how that comes about.
+OF_VOLUME = {
+    1: "log|det| of its map is counted twice",
+    -1: "log|det| of its map is not counted",
+    -2: "log|det| of its map has the wrong sign",
+}
 
 OUTSIDE = (
     "it is moved in its own space: biject_to(support).inv must come first, so that the "
@@ -90,7 +98,7 @@ def site_lines(compared: Compared, leave: Collection[str]) -> Iterator[Line]:
         line = different(
             name,
             f"off by {gap:.6g}, was {term:.6g}",
-            cause_of(name, compared.change, points, worst),
+            cause_of(name, compared, points, worst),
             off=abs(gap),
             of=abs(term),
             point=worst.number,
@@ -156,6 +164,66 @@ def worst_gap(name: str, points: Sequence[Point], compared: Compared) -> tuple[P
     return points[0], 0.0
 
 
+# -- why a site's density may differ --------------------------------------------------------------
+
+
+def cause_of(name: str, compared: Compared, points: Sequence[Point], worst: Point) -> str:
+    """The cause of the gaps of a site: its volume, its arguments, its kind or a constant."""
+    gaps = [point.gaps[name] for point in points]
+    own = np.array([point.log_det(name) for point in points])
+    if np.max(np.abs(own), initial=0.0) > 1e-6:
+        for times, words in OF_VOLUME.items():
+            if np.allclose(gaps, times * own):
+                return words
+    base = compared.change.bases.get(name, name)
+    fn, other = compared.plain[name]["fn"], compared.generated[base]["fn"]
+    kind = type(unwrapped(fn))
+    was, now = kind.__name__, type(unwrapped(other, kind)).__name__
+    old, new = worst.at["arguments"].get(name, ({}, {}))
+    if base != name and type(unwrapped(other)) is kind and "loc" in old:
+        moved = worst.at["values"][base], worst.at["values"][name]
+        if words := other_offset(*moved, new["loc"] - old["loc"]):
+            return words
+    if said := [text for key in old if (text := unlike(key, old[key], new.get(key)))]:
+        return f"in its {was}, {' and '.join(said)}"
+    if was != now:
+        return f"its distribution is {now}, it was {was}"
+    if len(gaps) > 1 and np.allclose(gaps, gaps[0], rtol=1e-6):
+        return "the same everywhere: a constant of its density, or a scale"
+    return OTHER
+
+
+def other_offset(base: Any, child: Any, by_prior: Any) -> str:
+    """``z_base ~ Normal(z_prev + offset, s)`` and another offset in ``z = z_base - offset``."""
+    if np.shape(base) != np.shape(child):
+        return ""
+    by_value = base - child
+    if np.allclose(by_prior, by_value):
+        return ""
+    if np.allclose(by_prior, -by_value):
+        return "the offset of its prior and that of its value have different signs"
+    if np.allclose(by_prior, 0):
+        return "its value is offset and its prior is not"
+    if np.allclose(by_value, 0):
+        return "its prior is offset and its value is not"
+    gap = np.max(np.abs(by_prior - by_value))
+    return f"the offset of its prior and that of its value differ, by up to {gap:.3g}"
+
+
+def unlike(key: str, old: Any, new: Any) -> str:
+    """``scale is 9, it was 10``, or how far apart two arrays are; "" if they are alike."""
+    if new is None:
+        return f"{key} is missing"
+    one, other = np.asarray(old), np.asarray(new)
+    if one.shape != other.shape:
+        return f"{key} has shape {other.shape}, it was {one.shape}"
+    if np.allclose(one, other, equal_nan=True):
+        return ""
+    if all(np.ptp(array) == 0 for array in (one, other)):
+        return f"{key} is {other.flat[0]:.6g}, it was {one.flat[0]:.6g}"
+    return f"{key} differs by up to {np.max(np.abs(other - one)):.3g}"
+
+
 # -- derivatives -----------------------------------------------------------------------------------
 
 
@@ -217,7 +285,8 @@ def jit_lines(compared: Compared) -> list[Line]:
     """
     change, point = compared.change, compared.points[0]
     _, generated, call = change.models
-    given = {**change.pairing.fixed, **point.held, **point.at["params"], **point.at["values"]}
+    bases = {base: point.at["values"][base] for base in change.bases.values()}
+    given = {**change.pairing.fixed, **point.held, **point.at["params"], **bases}
     data = {name: parts.mapped(jnp.asarray, value) for name, value in given.items()}
     try:
         trace = traced(generated, *call, data)

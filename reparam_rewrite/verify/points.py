@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,31 +25,43 @@ MOST_POINTS = 300
 ROUNDING = 0.05
 
 
-class Point(NamedTuple):
-    """One point. `gaps` is, by site, how much more log density the generated model has.
+class Point:
+    """What was computed at one point: u and p, and `held`, the values of discrete latents.
 
-    A gap is found - expected, where expected is the plain model's term and the site's own log|det|.
-    Without a determinant there are no gaps, and `problem` says why. held: the values of discrete
-    latents. at: what `Change.at` gives there, and "by_param", the derivatives of v along each new
-    param.
+    at: what `Change.at` gives there, and "by_param", the derivatives of v along each new param.
+    gaps: by site, how much more log density the generated model has: found - expected, where
+    expected is the plain model's term and the site's own log|det|; `gap` is that of their sum.
+    Without a determinant there are no gaps, and `problem` says why.
     """
 
-    number: int
-    u: Any
-    p: Any
-    held: Values
-    at: Mapping[str, Any]
-    determinant: Determinant | None
-    gaps: Mapping[str, float]
-    found: float
-    expected: float
-    magnitude: float
-    problem: Unknown | None
+    def __init__(self, compared: Compared, number: int, u: Any, p: Any, held: Values) -> None:
+        self.number, self.u, self.p, self.held = number, u, p, held
+        self.at = compared.evaluated(u, p, held)
+        self.determinant: Determinant | None = None
+        self.problem: Unknown | None = None
+        try:
+            self.determinant = compared.log_det(self)
+        except Unknown as error:
+            self.problem = error
+        old, new = (
+            {name: float(term) for name, term in self.at[model]["log_prob"].items()}
+            for model in ("plain", "generated")
+        )
+        self.gaps: dict[str, float] = {}
+        log_det = 0.0
+        if self.determinant:
+            log_det = self.determinant.total
+            self.gaps = {name: new[name] - term - self.log_det(name) for name, term in old.items()}
+        self.found, self.expected = sum(new.values()), sum(old.values()) + log_det
+        self.gap = self.found - self.expected
+        self.magnitude = float(np.max([1.0, *map(abs, (log_det, *old.values()))]))
+        #: Whether the plain model has a density and values here that numbers can hold.
+        self.usable = bool(np.isfinite(self.magnitude)) and self.told_apart
 
     @property
-    def gap(self) -> float:
-        """How much more log density the generated model has in sum."""
-        return self.found - self.expected
+    def told_apart(self) -> bool:
+        """Whether numbers tell each value from the next one."""
+        return bool(np.all(self.at["blur"] <= 0.5))
 
     @property
     def share(self) -> float:
@@ -70,11 +82,6 @@ class Point(NamedTuple):
         """log|det| of a site's own block; 0 where it isn't known."""
         return self.determinant.by_site.get(name, 0.0) if self.determinant else 0.0
 
-    @property
-    def usable(self) -> bool:
-        """Whether the plain model has a density and values here that numbers can hold."""
-        return bool(np.isfinite(self.magnitude) and self.at["told_apart"])
-
 
 def share(gap: float, size: float) -> float:
     return float(np.nan_to_num(abs(gap) / size, nan=np.inf))
@@ -83,15 +90,20 @@ def share(gap: float, size: float) -> float:
 class Compared:
     """Two models whose sites match, and what was computed of both: all that a check looks at.
 
-    plain: the trace of the plain model. params: what is different about its params. points: those
+    plain, generated: a trace of each. params: what is different about its params. points: those
     with random values, and last the one at which every param has its initial value.
     """
 
     def __init__(
-        self, plain: Trace, params: tuple[Line, ...], change: Change, options: Options
+        self,
+        traces: tuple[Trace, Trace],
+        params: Sequence[Line],
+        change: Change,
+        options: Options,
     ) -> None:
         """Compile the change, and compute the points. Raises what the models raise."""
-        self.plain, self.params, self.change, self.options = plain, params, change, options
+        self.plain, self.generated = traces
+        self.params, self.change, self.options = params, change, options
         #: Whether the whole jacobian is taken. The first point decides how the others' are.
         self.small = change.dims <= options.dense
         self.blocks: list[Block] | None = None
@@ -108,7 +120,7 @@ class Compared:
         # More than were asked for where discrete latents have more values.
         most = MOST_POINTS if self.small else max(options.points, 20)
         count = max(1, options.points, min(schedule.count, most))
-        self.points = tuple(self.point(number, schedule) for number in (*range(count), INITIAL))
+        self.points = [self.point(number, schedule) for number in (*range(count), INITIAL)]
 
     def point(self, number: int, schedule: Schedule) -> Point:
         """The point of a number; nearer to zero if the models can't be compared further out."""
@@ -117,37 +129,10 @@ class Compared:
         for held in schedule.at(max(number, 0)):
             for nearer in (1.0, 0.3, 0.1, 0.03):
                 at_params = change.initial() if number == INITIAL else nearer * p
-                point = self.computed(number, nearer * u, at_params, held)
+                point = Point(self, number, nearer * u, at_params, held)
                 if point.usable:
                     return point
         return point
-
-    def computed(self, number: int, u: Any, p: Any, held: Values) -> Point:
-        at = self.evaluated(u, p, held)
-        total = problem = None
-        try:
-            total = self.log_det(at, self.along(u, p, held))
-        except Unknown as error:
-            problem = error
-        old, new = (
-            {name: float(term) for name, term in at[model]["log_prob"].items()}
-            for model in ("plain", "generated")
-        )
-        log_det, own = total or (0.0, {})
-        gaps = {name: new[name] - term - own.get(name, 0.0) for name, term in old.items()}
-        return Point(
-            number=number,
-            u=u,
-            p=p,
-            held=held,
-            at=at,
-            determinant=total,
-            gaps=gaps if total else {},
-            found=sum(new.values()),
-            expected=sum(old.values()) + log_det,
-            magnitude=float(np.max([1.0, *map(abs, (log_det, *old.values()))])),
-            problem=problem,
-        )
 
     def evaluated(self, u: Any, p: Any, held: Values) -> dict[str, Any]:
         """What is at a point, with the derivatives of all values along each new param, and where
@@ -164,15 +149,15 @@ class Compared:
 
     # -- the jacobian ------------------------------------------------------------------------------
 
-    def along(self, u: Any, p: Any, held: Values) -> Along:
+    def along(self, point: Point) -> Along:
         """The derivatives at a point along directions of u."""
-        return lambda rows: self.change.at(u, p, held, rows)["along"]
+        return lambda rows: self.change.at(point.u, point.p, point.held, rows)["along"]
 
-    def log_det(self, at: Mapping[str, Any], along: Along) -> Determinant:
-        """Raises `Unknown`."""
-        change = self.change
+    def log_det(self, point: Point) -> Determinant:
+        """log|det| at a point, all of it or by blocks. Raises `Unknown`."""
+        change, along = self.change, self.along(point)
         if self.small:
-            return determinant.dense(at["along"].T, change.spans)
+            return determinant.dense(point.at["along"].T, change.spans)
         if self.blocks is None:
             largest = self.options.largest_block
             self.blocks = determinant.blocks(along, change.spans, change.shapes, largest)
@@ -182,7 +167,7 @@ class Compared:
         """From a change of v to that of u, at a point that has a determinant."""
         if self.small:
             return lambda wanted: np.linalg.solve(point.at["along"].T, wanted)
-        return determinant.inverse(self.along(point.u, point.p, point.held), self.blocks or [])
+        return determinant.inverse(self.along(point), self.blocks or [])
 
     # -- rounding ----------------------------------------------------------------------------------
 
@@ -203,7 +188,8 @@ class Compared:
             rng = np.random.default_rng([3, point.number + 1])
             blur = np.nan_to_num(point.at["blur"], nan=0.0, posinf=0.0)
             self.nearby[point.number] = [
-                self.computed(
+                Point(
+                    self,
                     point.number,
                     point.u + step * np.maximum(1e-15 * np.abs(point.u), 2 * blur),
                     point.p * (1 + 1e-15 * rng.uniform(-1, 1, point.p.shape)),

@@ -17,8 +17,8 @@ without the observations, as a prediction is, and must give every site the same 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -144,7 +144,7 @@ def predictive_lines(compared: Compared) -> Iterator[Line]:
     keys = range(options.seed, options.seed + options.keys)
     pairs = [jax.device_get(program(make_key(key), data)) for key in keys]
     held = [two for two in pairs if not any(map(overflowing, two))]
-    other = [name for name in names if not all(alike(old[name], new[name]) for old, new in held)]
+    other = [n for n in names if not all(same(old[n], new[n], 1e-7, 1e-7) for old, new in held)]
     if not held:
         site = next(filter(None, map(overflowing, pairs[0])))
         yield skipped(f"nothing to compare: draws of {site} from the prior overflow")
@@ -159,11 +159,6 @@ def predictive_lines(compared: Compared) -> Iterator[Line]:
 
 def left(count: int) -> str:
     return f"; {count} more, which overflow, are not compared" if count else ""
-
-
-def alike(one: Any, other: Any) -> bool:
-    same_shape = np.shape(one) == np.shape(other)
-    return same_shape and np.allclose(one, other, rtol=1e-7, atol=1e-7, equal_nan=True)
 
 
 def moment_lines(
@@ -228,17 +223,6 @@ CAUSE = (
 )
 
 
-class Prediction(NamedTuple):
-    """What a model gives when it predicts: by site its arrays and how they are put together, the
-    latents that it samples, and what is observed even so.
-    """
-
-    values: Values
-    forms: Mapping[str, Any]
-    sampled: set[str]
-    observed: set[str]
-
-
 def data_lines(compared: Compared) -> list[Line]:
     """Both models' predictions from one draw, with the second arguments."""
     points, given = compared.random_points(), compared.options.predict_args
@@ -259,30 +243,49 @@ def predicted_lines(compared: Compared, point: Point, call: Arguments) -> list[L
     plain, generated, given = change.models
     # A subsample is the same one: its latents are those of its elements.
     draw = {**change.pairing.fixed, **point.held, **point.at["params"], **point.at["values"]}
-    draw |= {name: child for name, (_, child) in point.at["moved"].items()}
     try:
-        old = predicted(plain, call, draw)
+        old, was_observed = predicted(plain, call, draw)
     except Exception as error:
         said = f"the plain model does not predict: {summary(error)}"
         return [unchecked(said)] if asked else []
-    observed = [value for name, value in observations(compared.plain) if name in old.observed]
+    observed = [value for name, value in observations(compared.plain) if was_observed.get(name)]
     data = [leaf for _, leaf in parts.parts(list(given)) if big(leaf)]
     if not asked and any(same(leaf, value) for leaf in data for value in observed):
         return []
     try:
-        new = predicted(generated, call, draw)
+        new, is_observed = predicted(generated, call, draw)
     except Exception as error:
         return [different("", f"the generated model does not predict: {summary(error)}", CAUSE)]
-    lines = list(predictions(change.bases, old, new))
+    lines: list[Line] = []
+    latents = [name for name in change.bases if name in old]
+    # Nothing that follows from latents after a difference of one of them.
+    for name in [*latents, *(name for name in old if name not in latents)]:
+        if lines and name not in latents:
+            break
+        what, site = named(name)
+        when = "when the generated model predicts"
+        if name not in new:
+            message = f"{what} is missing {when}"
+        else:
+            (form, one), (new_form, other) = old[name], new[name]
+            message = made_otherwise(what, form, new_form) or unlike(what, one, other, 1e-6, when)
+            if message and name in latents and is_observed.get(name, True):
+                message = (
+                    f"a draw means another {name!r} with other data: {shown(one[0])} was drawn, "
+                    f"and {change.bases[name]} gives {shown(other[0])} {when}"
+                )
+        lines += [different(site, message, CAUSE)] if message else []
     return lines or [ok("with other data both models predict the same from one draw")]
 
 
-def predicted(model: Model, call: Arguments, draw: Values) -> Prediction:
-    """A run with the values of a draw for all latents and params that are in it.
+def predicted(model: Model, call: Arguments, draw: Values) -> tuple[Values, dict[str, bool]]:
+    """What a run gives with the values of a draw for all latents and params that are in it: by site
+    how its value is put together, and its arrays; and whether each sampled site is observed.
 
     Raises what the model raises.
     """
-    found: dict[str, Any] = {}
+    forms: dict[str, Any] = {}
+    observed: dict[str, bool] = {}
 
     def run(key: Any, draw: Values) -> Values:
         def drawn(site: Site) -> Any:
@@ -290,38 +293,14 @@ def predicted(model: Model, call: Arguments, draw: Values) -> Prediction:
             return draw.get(site["name"]) if site["type"] in kinds else None
 
         trace = traced(model, *call, None, key, substitute=drawn)
-        observed = {n: s["is_observed"] for n, s in trace.items() if s["type"] == "sample"}
-        found["sampled"] = {name for name, is_observed in observed.items() if not is_observed}
-        found["observed"] = observed.keys() - found["sampled"]
+        observed.update({n: s["is_observed"] for n, s in trace.items() if s["type"] == "sample"})
         values = {n: s["value"] for n, s in trace.items() if s["type"] not in ("plate", "param")}
-        found["forms"] = {name: parts.form(value) for name, value in values.items()}
+        forms.update({name: parts.form(value) for name, value in values.items()})
         return {name: parts.arrays(value) for name, value in values.items()}
 
     program, make_key = compiled_with_key(run, draw)
-    return Prediction(jax.device_get(program(make_key(0), draw)), **found)
-
-
-def predictions(bases: Mapping[str, str], old: Prediction, new: Prediction) -> Iterator[Line]:
-    """The latents first, then what follows from them; nothing after a difference of a latent."""
-    found = False
-    others = [name for name in old.values if name not in bases]
-    for name in [*(name for name in bases if name in old.values), *others]:
-        if found and name not in bases:
-            return
-        what, site = named(name)
-        message = f"{what} is missing when the generated model predicts"
-        if name in new.values:
-            one, other = old.values[name], new.values[name]
-            message = made_otherwise(what, old.forms[name], new.forms[name])
-            message = message or unlike(what, one, other, 1e-6, "when the generated model predicts")
-            if message and name in bases and name not in new.sampled:
-                message = (
-                    f"a draw means another {name!r} with other data: {shown(one[0])} was drawn, "
-                    f"and {bases[name]} gives {shown(other[0])} when the generated model predicts"
-                )
-        if message:
-            found = True
-            yield different(site, message, CAUSE)
+    arrays = jax.device_get(program(make_key(0), draw))
+    return {name: (forms[name], of_site) for name, of_site in arrays.items()}, observed
 
 
 def others(compared: Compared) -> Iterator[Arguments]:
@@ -374,10 +353,11 @@ def big(value: Any) -> bool:
     return parts.is_array(value) and np.ndim(value) > 0 and np.size(value) > 0
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     if np.shape(one) != np.shape(other):
         return False
-    return bool(np.allclose(np.asarray(one, float), np.asarray(other, float), equal_nan=True))
+    one, other = (np.asarray(array, float) for array in (one, other))
+    return bool(np.allclose(one, other, rtol, atol, equal_nan=True))
 
 
 def resampled(value: Any, whole_numbers: bool) -> Any:

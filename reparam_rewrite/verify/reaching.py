@@ -10,10 +10,11 @@ map that has an inverse everywhere is onto just when it leaves no bounded part f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from reparam_rewrite.running.trace import is_real
 from reparam_rewrite.verify.determinant import SAME
 from reparam_rewrite.verify.points import Compared, Point
 from reparam_rewrite.verify.values import Line, different, ok, skipped
@@ -45,8 +46,13 @@ def reach_lines(compared: Compared) -> list[Line]:
     if compared.outside:
         return []
     points = [point for point in compared.random_points() if point.determinant]
-    own = {name for name in change.real | change.kept if change.bases[name] == name}
-    names = [n for n, span in change.spans.items() if n not in own and span.stop > span.start]
+    names = [
+        name
+        for name, span in change.spans.items()
+        if name in change.moved
+        or not (name in change.kept or is_real(compared.plain[name]["fn"].support))
+        if span.stop > span.start
+    ]
     if not names:
         return [skipped("each site is sampled in its own support")]
     if not points:
@@ -55,16 +61,12 @@ def reach_lines(compared: Compared) -> list[Line]:
     return lines or [ok(f"each value in it is reached, and none outside, of {len(names)} sites")]
 
 
-class Slopes(NamedTuple):
-    """How fast the values of a site move with its base site, and to which side: of each element by
-    itself, or of all as the least that any direction has.
+Slopes = tuple[Any, Any, Any]
+"""How fast the values of a site move with its base site, to which side, and whether numbers show
+it: of each element by itself, or of all as the least that any direction has.
 
-    known: whether numbers show it. Next to the border of a support they don't.
-    """
-
-    slope: Any
-    sign: Any
-    known: Any
+Next to the border of a support numbers don't show it.
+"""
 
 
 class Look:
@@ -72,6 +74,7 @@ class Look:
 
     def __init__(self, name: str, compared: Compared, start: Point) -> None:
         self.name, self.change, self.start = name, compared.change, start
+        self.distances = (FAR,) if is_real(compared.plain[name]["fn"].support) else (NEAR, FARTHEST)
         self.span = self.change.spans[name]
         self.size = self.span.stop - self.span.start
         self.signs = np.random.default_rng([compared.options.seed, 7]).choice(
@@ -99,21 +102,22 @@ class Look:
     def differences(self) -> Iterator[Line]:
         """The first thing that is wrong far out."""
         name = self.name
-        what = f"site {name!r} has values outside of its support where its base site is far out"
-        stays = f"not every value of {name!r} can be reached: it stays where it is while its base"
-        for distance in (FAR,) if name in self.change.real else (NEAR, FARTHEST):
+        middle, side, _ = self.middle
+        for distance in self.distances:
             ends = []
             for values in self.ways(distance):
                 at = self.at(values)
-                if not at["nan"][name] and not at["supported"][name]:
-                    yield different(name, f"{what}, at {distance:g}", OUTSIDE)
+                if not np.any(np.isnan(at["values"][name])) and not at["supported"][name]:
+                    message = f"site {name!r} has values outside of its support where its base site"
+                    yield different(name, f"{message} is far out, at {distance:g}", OUTSIDE)
                     return
                 ends.append(self.slopes(at))
-            slope, sign, _ = self.middle
-            if any(np.any(end.known & (np.abs(end.slope) < STILL * np.abs(slope))) for end in ends):
-                yield different(name, f"{stays} site goes on, at {distance:g}", PART)
+            least = STILL * np.abs(middle)
+            if any(np.any(known & (np.abs(slope) < least)) for slope, _, known in ends):
+                message = f"not every value of {name!r} can be reached: it stays where it is while"
+                yield different(name, f"{message} its base site goes on, at {distance:g}", PART)
                 return
-            if any(np.any(end.known & (end.sign * sign < 0)) for end in ends):
+            if any(np.any(known & (sign * side < 0)) for _, sign, known in ends):
                 message = f"two values of its base site give {name!r} the same value"
                 yield different(name, message, TURNS)
                 return
@@ -121,21 +125,19 @@ class Look:
     def ways(self, distance: float) -> Iterator[Any]:
         """All elements far out, to both sides; where they mix, some of them by themselves too."""
         yield from (distance * self.signs, -distance * self.signs)
-        if not self.diagonal:
-            for at in range(min(self.size, MIXED)):
-                for way in (distance, -distance):
-                    yield self.start.u[self.span] + way * np.eye(1, self.size, at)[0]
+        for at in range(0 if self.diagonal else min(self.size, MIXED)):
+            for way in (distance, -distance):
+                yield self.start.u[self.span] + way * np.eye(1, self.size, at)[0]
 
     def slopes(self, at: dict[str, Any]) -> Slopes:
         along, blur = at["along"][:, self.span], at["blur"][self.span]
         known = np.isfinite(at["v"][self.span]) & (blur <= 1e-3)
         if not np.isfinite(along).all():
-            return Slopes(np.zeros(1), np.zeros(1), np.zeros(1, bool))
+            return np.zeros(1), np.zeros(1), np.zeros(1, bool)
         if self.diagonal:
             slope = np.diag(along) if self.dense else along[0] * self.signs
-            return Slopes(slope, np.sign(slope), known)
+            return slope, np.sign(slope), known
         if not self.dense:
-            return Slopes(np.linalg.norm(along, axis=1), np.ones(1), np.all(known, keepdims=True))
-        least = np.linalg.svd(along, compute_uv=False)[-1:]
-        sign = np.array([np.linalg.slogdet(along)[0]])
-        return Slopes(least, sign, np.all(known, keepdims=True))
+            return np.linalg.norm(along, axis=1), np.ones(1), np.all(known)
+        least = np.linalg.svd(along, compute_uv=False)[-1]
+        return least, np.linalg.slogdet(along)[0], np.all(known)
