@@ -241,8 +241,7 @@ class Bases:
 
     def at(self, u: Any, wanted: Values, rows: Any) -> dict[str, Any]:
         """`distance`, for any number of rows."""
-        program = partial(self._program, u, wanted)
-        return by_parts(lambda some: jax.device_get(program(some)), self.rows, rows)
+        return by_parts(partial(self._program, u, wanted), rows, self.rows)
 
     def step(self, u: Any, wanted: Values, gap: Any) -> Any:
         """Newton's step, or where there are many values that of each site by itself."""

@@ -168,50 +168,44 @@ class Change:
     def compile(self, rows: int) -> None:
         """Make the program for `rows` directions at once. Raises what the models raise."""
         held = {name: self.pairing.fixed[name] for name in self.pairing.discrete}
-        like = (self.dims, self.param_dims, (rows, self.dims), (rows, self.param_dims))
-        u, p, along_u, along_p = map(jnp.zeros, like)
-        self._rows, self._program = rows, compiled(self._at, u, p, held, along_u, along_p)
+        like = (self.dims, self.param_dims, (rows, self.dims + self.param_dims))
+        u, p, along = map(jnp.zeros, like)
+        self._rows, self._program = rows, compiled(self._at, u, p, held, along)
 
-    def _at(self, u: Any, p: Any, held: Values, along_u: Any, along_p: Any) -> dict[str, Any]:
+    def at(self, u: Any, p: Any, held: Values, along: Any) -> dict[str, Any]:
+        """`compare`, the derivatives of v along directions of u and p, one a row, and gradients."""
+        return by_parts(lambda rows: self._program(u, p, held, rows), along, self._rows)
+
+    def _at(self, u: Any, p: Any, held: Values, along: Any) -> dict[str, Any]:
         def v(u: Any, p: Any) -> Any:
             return self.v(self.traces(u, p, held)[1])
+
+        def derivative(row: Any) -> Any:
+            return jax.jvp(v, (u, p), (row[: self.dims], row[self.dims :]))[1]
 
         def both(u: Any, p: Any) -> tuple[tuple[Any, Any], dict[str, Any]]:
             compared = self.compare(u, p, held)
             total = sum(compared["generated"]["log_prob"].values(), jnp.zeros(()))
             return (total, compared["v"] @ self.weights), compared
 
-        along = jax.vmap(lambda u_, p_: jax.jvp(v, (u, p), (u_, p_))[1])(along_u, along_p)
+        found = {"along": jax.vmap(derivative)(along)}
         if not self.reverse:
-            return {**both(u, p)[1], "along": along}
+            return {**both(u, p)[1], **found}
         _, pullback, compared = jax.vjp(both, u, p, has_aux=True)
         one, none = jnp.ones(()), jnp.zeros(())
-        gradient, effect = pullback((one, none)), pullback((none, one))[1]
-        return {**compared, "along": along, "gradient": gradient, "effect": effect}
-
-    def at(
-        self, u: Any, p: Any, held: Values, along_u: Any, along_p: Any | None = None
-    ) -> dict[str, Any]:
-        """`compare`, the derivatives of v along the given directions, one a row, and gradients."""
-        along_u = np.asarray(along_u, float).reshape(len(along_u), self.dims)
-        if along_p is None:
-            along_p = np.zeros((len(along_u), self.param_dims))
-
-        def program(*along: Any) -> dict[str, Any]:
-            return jax.device_get(self._program(u, p, held, *along))  # type: ignore[no-any-return]
-
-        return by_parts(program, self._rows, along_u, along_p)
+        found |= {"gradient": pullback((one, none)), "effect": pullback((none, one))[1]}
+        return {**compared, **found}
 
 
-def by_parts(program: Any, size: int, *along: Any) -> dict[str, Any]:
+def by_parts(program: Any, along: Any, size: int) -> dict[str, Any]:
     """What a program for `size` directions gives, with "along" for all of them, one a row."""
     found: dict[str, Any] = {}
     rows = []
-    for start in range(0, max(len(along[0]), 1), size):
-        some = [every[start : start + size] for every in along]
-        padding = ((0, size - len(some[0])), (0, 0))
-        found = program(*(np.pad(one, padding) for one in some))
-        rows.append(found["along"][: len(some[0])])
+    for start in range(0, max(len(along), 1), size):
+        some = along[start : start + size]
+        padded = np.pad(some, ((0, size - len(some)), (0, 0)))
+        found = jax.device_get(program(padded))
+        rows.append(found["along"][: len(some)])
     return {**found, "along": np.concatenate(rows)}
 
 
@@ -236,7 +230,7 @@ def blurred(site: Site) -> Any:
     The logistic function of 40 is 1: next to the border of a support numbers don't show which
     value it was, and the change of variables seems singular there.
     """
-    support, value = quietly(site)
+    support, value = jax.lax.stop_gradient((site["fn"].support, site["value"]))
     to_support = biject_to(support)
     v = to_support.inv(value)
     if is_real(support):
@@ -250,24 +244,16 @@ def supported(site: Site) -> Any:
 
     A value on the border is in the support once it is moved a bit towards one in its middle.
     """
-    support, value = quietly(site)
+    support, value = jax.lax.stop_gradient((site["fn"].support, site["value"]))
     if is_real(support):
         return jnp.all(support(value) | jnp.any(jnp.isinf(value)))
     to_support = biject_to(support)
     middle = to_support(jnp.zeros(to_support.inverse_shape(jnp.shape(value))))
     near = 1e-9 * (middle - value)
     inwards = 1e-9 * jnp.maximum(1.0, jnp.max(jnp.abs(value), initial=0.0)) * middle
-    checked = [support(one) for one in (value, value + near, value + inwards)]
-    endless = jnp.isinf(value)
-    for _ in range(jnp.ndim(value) - jnp.ndim(checked[0])):
-        endless = jnp.any(endless, axis=-1)
-    return jnp.all(checked[0] | checked[1] | checked[2] | endless)
-
-
-def quietly(site: Site) -> tuple[Any, Any]:
-    """The support and the value of a site, of which no derivatives are to be taken."""
-    support = jax.tree.map(jax.lax.stop_gradient, site["fn"].support)
-    return support, jax.lax.stop_gradient(site["value"])
+    inside = support(value) | support(value + near) | support(value + inwards)
+    event = range(jnp.ndim(inside) - jnp.ndim(value), 0)
+    return jnp.all(inside | jnp.any(jnp.isinf(value), axis=tuple(event)))
 
 
 def surely_same(one: Any, other: Any) -> bool:

@@ -150,11 +150,10 @@ def unweighted(compared: Compared, point: Point, name: str, child: str, parent: 
     nothing else: the sign of a coefficient of ``mean(x) * mu`` is that of the data as well.
     """
     change, shape = compared.change, compared.change.shapes[parent]
-    along, row = np.zeros(change.dims), np.zeros((1, change.param_dims))
-    along[change.spans[parent]], row[:, change.param_spans[name]] = 1.0, 1.0
+    along, row = np.zeros(change.dims), np.zeros((1, change.dims + change.param_dims))
+    along[change.spans[parent]] = row[:, change.dims :][:, change.param_spans[name]] = 1.0
     step = STEP * compared.inverse(point)(along)
-    none = np.zeros((1, change.dims))
-    here, there = (change.at(u, point.p, point.held, none, row) for u in (point.u, point.u + step))
+    here, there = (change.at(u, point.p, point.held, row) for u in (point.u, point.u + step))
     moved = np.abs(there["along"] - here["along"])[0, change.spans[child]] / STEP
     total = abs(np.sum(there["values"][parent] - here["values"][parent])) / STEP
     sizes = range(len(shape) + 1)

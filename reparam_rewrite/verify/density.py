@@ -18,7 +18,7 @@ from reparam_rewrite.running.errors import summary
 from reparam_rewrite.running.trace import compiled, traced
 from reparam_rewrite.verify.change import Change, terms, unconstrained, unwrapped
 from reparam_rewrite.verify.determinant import Singular
-from reparam_rewrite.verify.points import Compared, Point, share
+from reparam_rewrite.verify.points import Compared, Gap, Point, share
 from reparam_rewrite.verify.predictions import shown
 from reparam_rewrite.verify.values import Line, Status, different, ok, skipped, unchecked
 
@@ -145,22 +145,16 @@ def same_line(name: str, change: Change, points: Sequence[Point]) -> Line:
 
 def worst_gap(name: str, points: Sequence[Point], compared: Compared) -> tuple[Point, float]:
     """The point where a site's density is most different, and by how much; 0 if it is nowhere."""
-
-    def gap(point: Point) -> float:
-        return point.gaps[name]
-
-    def off(point: Point) -> float:
-        return point.off(name)
-
-    def own(point: Point) -> float:
-        return point.own(name)
-
-    for found, size in ((gap, off), (own, lambda point: abs(own(point)))):
+    ways: list[tuple[Gap, Gap]] = [
+        (lambda point: point.gaps[name], lambda point: point.off(name)),
+        (lambda point: point.own(name), lambda point: abs(point.own(name))),
+    ]
+    for gap, size in ways:
         for point in sorted(points, key=size, reverse=True):
             if size(point) <= compared.options.rtol:
                 break
-            if not compared.is_rounding(point, found):
-                return point, found(point)
+            if not compared.is_rounding(point, gap):
+                return point, gap(point)
     return points[0], 0.0
 
 

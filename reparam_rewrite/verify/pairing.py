@@ -41,8 +41,8 @@ class Pairing(NamedTuple):
     fixed: Values
     discrete: Mapping[str, Discrete]
     params: Mapping[str, Site]
-    new: tuple[str, ...]
-    deterministic: tuple[str, ...]
+    new: list[str]
+    deterministic: list[str]
     subsampled: bool
 
 
@@ -53,57 +53,47 @@ def pair(plain: Trace, generated: Trace, options: Options) -> tuple[Pairing, lis
     """
     lines: list[Line] = []
     bases = bases_of(plain, generated, options)
-    pairs = {}
     kept = {n: s for n, s in plain.items() if s["type"] in ("sample", "deterministic", "plate")}
     fixed = {name: site for name, site in kept.items() if held_fixed(site)}
+    pairs = {}
     for name, site in kept.items():
         base = bases.get(name, name)
         found = list(site_differences(name, site, base, generated))
-        lines += found
         if is_latent(site) and name not in fixed and not found:
             pairs[name] = base
             was, now = (math.prod(one["real_shape"]) for one in (site, generated[base]))
             if was != now:
                 message = f"{now} unconstrained values are sampled instead of {was}"
-                lines.append(sites(name, message))
-
+                found.append(different(name, message, check="sites"))
+        lines += found
     known = {*plain, *bases.values()}
     for name, site in generated.items():
         if site["type"] in ("sample", "plate") and name not in known:
-            observed = site.get("is_observed")
-            what = "observed site" if observed else f"{site['type']} site"
-            cause = "a factor that a change of variables needs is in its base site already"
-            message = f"{what} {name!r} is not in the plain model"
-            lines.append(of(site, name, message, cause if observed else ""))
-
+            message, cause = f"{site['type']} site {name!r} is not in the plain model", ""
+            if site.get("is_observed"):
+                message = f"observed site {name!r} is not in the plain model"
+                cause = "a factor that a change of variables needs is in its base site already"
+            lines.append(different(name, message, cause, check=check_of(site)))
     order = list(generated)
     pairs = dict(sorted(pairs.items(), key=lambda item: order.index(item[1])))
-    new = [n for n, site in generated.items() if site["type"] == "param" and n not in plain]
+    params = {name: site for name, site in generated.items() if site["type"] == "param"}
     pairing = Pairing(
         bases=pairs,
         shapes={name: generated[base]["real_shape"] for name, base in pairs.items()},
         # The same in both models, as they were first drawn.
         fixed={name: site["value"] for name, site in fixed.items()},
         discrete={name: Discrete.of(s) for name, s in fixed.items() if s["type"] == "sample"},
-        params={name: site for name, site in generated.items() if site["type"] == "param"},
-        new=tuple(new),
-        deterministic=tuple(n for n, site in kept.items() if site["type"] == "deterministic"),
+        params=params,
+        new=[name for name in params if name not in plain],
+        deterministic=[name for name, site in kept.items() if site["type"] == "deterministic"],
         subsampled=any(map(is_subsampled, plain.values())),
     )
-    return pairing, [*lines, *params_differences(plain, generated, new, options.coefficients)]
+    return pairing, [*lines, *params_differences(plain, pairing, options.coefficients)]
 
 
-def sites(site: str, message: str, cause: str = "") -> Line:
-    return different(site, message, cause, check="sites")
-
-
-def of(site: Site, name: str, message: str, cause: str = "") -> Line:
-    """A difference of one site, as the check that it belongs to tells it."""
-    check = "observed" if site.get("is_observed") else "sites"
-    return different(name, message, cause, check=check)
-
-
-# -- base sites ------------------------------------------------------------------------------------
+def check_of(site: Site) -> str:
+    """The check that a difference of a site belongs to."""
+    return "observed" if site.get("is_observed") else "sites"
 
 
 def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]:
@@ -131,9 +121,12 @@ def bases_of(plain: Trace, generated: Trace, options: Options) -> dict[str, str]
 
 def conventional_bases(children: Iterable[str], latents: Collection[str]) -> dict[str, str]:
     """By child, the latent that NumPyro's reparameterizers sample instead of it."""
-    named = {child: [f"{child}_{suffix}" for suffix in SUFFIXES] for child in children}
-    found = {child: [base for base in names if base in latents] for child, names in named.items()}
-    return {child: bases[0] for child, bases in found.items() if bases}
+    found = {}
+    for child in children:
+        names = [f"{child}_{suffix}" for suffix in SUFFIXES]
+        if base := next((name for name in names if name in latents), None):
+            found[child] = base
+    return found
 
 
 def held_fixed(site: Site) -> bool:
@@ -146,84 +139,76 @@ def held_fixed(site: Site) -> bool:
 
 def site_differences(name: str, site: Site, base: str, generated: Trace) -> Iterator[Line]:
     """What is different about one site of the plain model; nothing more after what is fatal."""
-    if name not in generated:
-        yield of(site, name, f"site {name!r} is missing from the generated model")
+    check = check_of(site)
+    if message := fatal_difference(name, site, base, generated):
+        yield different(name, message, widened(site, generated.get(name)), check=check)
         return
-    other = generated[name]
-    if message := form_differs(name, site, other):
-        was, now = (parts.shape(one["value"]) for one in (site, other))
-        flat = was != now and all(isinstance(size, int) for size in (*was, *now))
-        wider = flat and math.prod(now) > math.prod(was)
-        widened = "a value that broadcasts against it has axes that it lacks"
-        yield of(site, name, message, widened if wider else "")
-    elif site["type"] != "sample":
-        if message := kind_differs(name, site, other):
-            yield sites(name, message)
-    elif message := role_differs(name, site, base, generated):
-        yield of(site, name, message)
-    else:
-        yield from sampled_differences(name, site, base, generated)
-
-
-def form_differs(name: str, site: Site, other: Site) -> str:
-    for what, form in (("shape", parts.shape), ("dtype", dtypes)):
-        was, now = form(site["value"]), form(other["value"])
-        if was != now:
-            return f"site {name!r} has {what} {now}, it was {was}"
-    return ""
-
-
-def kind_differs(name: str, site: Site, other: Site) -> str:
-    """What is different about a plate or a deterministic site."""
-    if site["type"] == "deterministic":
-        kept = other["type"] == "deterministic"
-        return "" if kept else f"site {name!r} was deterministic, and is not any more"
-    if other["type"] != "plate":
-        return f"{name!r} was a plate, it is a {other['type']} site"
-    was, now = site["args"], other["args"]
-    return f"plate {name!r} has (size, subsample size) {now}, it was {was}" if was != now else ""
-
-
-def dtypes(value: Any) -> str:
-    found = [leaf.dtype if hasattr(leaf, "dtype") else leaf for _, leaf in parts.parts(value)]
-    return " and ".join(str(jnp.result_type(one)) for one in found if not isinstance(one, str))
-
-
-def role_differs(name: str, site: Site, base: str, generated: Trace) -> str:
-    """Whether a sampled site is none any more, or not as it was: observed, or latent."""
-    other = generated[name]
-    if site["is_observed"]:
-        kept = other["type"] == "sample" and other["is_observed"]
-        return "" if kept else f"site {name!r} was observed and is not any more"
-    if other["type"] != "deterministic":
-        return "" if is_latent(other) else f"site {name!r} was latent and is not any more"
-    if base != name and base in generated and is_latent(generated[base]):
-        return ""
-    missing = f"{name}_base" if base == name else base
-    return f"site {name!r} became deterministic, and there is no latent {missing!r}"
-
-
-def sampled_differences(name: str, site: Site, base: str, generated: Trace) -> Iterator[Line]:
-    """What is different about the values of an observed site, what a latent tells inference, and
-    about the plates of both.
-    """
-    other = generated[name]
+    if site["type"] != "sample":
+        return
+    other, sampled = generated[name], generated[base]
     if site["is_observed"]:
         old, new = np.asarray(site["value"]), np.asarray(other["value"])
         # Missing values are NaN in both, under a mask.
         differing = np.sum((old != new) & ~((old != old) & (new != new)))
         if differing:
-            yield of(site, name, f"site {name!r} has {differing} other observed values")
+            message = f"site {name!r} has {differing} other observed values"
+            yield different(name, message, check=check)
     else:
-        was, now = inferring(site), inferring(other if is_latent(other) else generated[base])
+        was, now = inferring(site), inferring(other if is_latent(other) else sampled)
         if was != now:
             message = f"site {base!r} has infer={now or '{}'}, it was {was or '{}'}"
             cause = "the density is the same, and how inference treats the site is not"
-            yield sites(name, message, cause)
-    were, are = plates(site), plates(generated[base])
+            yield different(name, message, cause, check=check)
+    # By name, dim and size, in an order of their own.
+    were, are = (
+        sorted((frame.name, frame.dim, frame.size) for frame in one["cond_indep_stack"])
+        for one in (site, sampled)
+    )
     if were != are:
         message = f"site {base!r} is in the plates {are}, {name!r} was in {were}"
-        yield of(site, name, message)
+        yield different(name, message, check=check)
+
+
+def fatal_difference(name: str, site: Site, base: str, generated: Trace) -> str:
+    """What leaves nothing else to compare of a site: it is gone, or has another form or role."""
+    kind, other, what = site["type"], generated.get(name), f"site {name!r}"
+    if other is None:
+        return f"{what} is missing from the generated model"
+    for aspect, form in (("shape", parts.shape), ("dtype", dtypes)):
+        was, now = form(site["value"]), form(other["value"])
+        if was != now:
+            return f"{what} has {aspect} {now}, it was {was}"
+    if kind == "plate" and other["type"] != "plate":
+        return f"{name!r} was a plate, it is a {other['type']} site"
+    if kind == "plate":
+        was, now = site["args"], other["args"]
+        message = f"plate {name!r} has (size, subsample size) {now}, it was {was}"
+        return message if was != now else ""
+    if kind == "deterministic":
+        kept = other["type"] == "deterministic"
+        return "" if kept else f"{what} was deterministic, and is not any more"
+    if site["is_observed"]:
+        kept = other["type"] == "sample" and other["is_observed"]
+        return "" if kept else f"{what} was observed and is not any more"
+    if other["type"] != "deterministic":
+        return "" if is_latent(other) else f"{what} was latent and is not any more"
+    if base != name and is_latent(generated.get(base, {"type": ""})):
+        return ""
+    missing = f"{name}_base" if base == name else base
+    return f"{what} became deterministic, and there is no latent {missing!r}"
+
+
+def widened(site: Site, other: Site | None) -> str:
+    """The cause of a larger shape; "" for any other one."""
+    was, now = (parts.shape(one["value"]) for one in (site, other or site))
+    flat = all(isinstance(size, int) for size in (*was, *now))
+    larger = flat and was != now and math.prod(now) > math.prod(was)
+    return "a value that broadcasts against it has axes that it lacks" if larger else ""
+
+
+def dtypes(value: Any) -> str:
+    found = [leaf.dtype if hasattr(leaf, "dtype") else leaf for _, leaf in parts.parts(value)]
+    return " and ".join(str(jnp.result_type(one)) for one in found if not isinstance(one, str))
 
 
 def inferring(site: Site) -> str:
@@ -233,31 +218,25 @@ def inferring(site: Site) -> str:
     return ", ".join(f"{key}: {value}" for key, value in told.items())
 
 
-def plates(site: Site) -> list[tuple[str, int, int]]:
-    """(name, dim, size) of the plates that hold a site, in an order of their own."""
-    return sorted((frame.name, frame.dim, frame.size) for frame in site["cond_indep_stack"])
-
-
 # -- params ----------------------------------------------------------------------------------------
 
 
 def params_differences(
-    plain: Trace, generated: Trace, new: Collection[str], expected: Collection[str] | None
+    plain: Trace, pairing: Pairing, expected: Collection[str] | None
 ) -> Iterator[Line]:
-    """What differs in the params of the plain model, and what is wrong with the `new` ones."""
+    """What differs in the params of the plain model, and what is wrong with new ones."""
     for name, site in plain.items():
-        if site["type"] == "param" and (message := param_differs(site, generated.get(name, {}))):
+        if site["type"] == "param" and (message := param_differs(site, pairing.params.get(name))):
             yield different(name, f"param {name!r} {message}", check="params")
-    if expected is not None and set(new) != set(expected):
-        message = f"the new params are {list(new)}, not {list(expected)}"
+    if expected is not None and set(pairing.new) != set(expected):
+        message = f"the new params are {pairing.new}, not {list(expected)}"
         yield different("", message, check="params")
-    subsampled = {name for name, site in plain.items() if is_subsampled(site)}
-    for name in new:
+    for name in pairing.new:
         # In a subsampled plate a coefficient's elements are those of places in the draw, unless it
         # has the full size and the plate takes its part, or one element for all of the plate. In
         # any other plate a param is what it is outside.
-        param = generated[name]
-        local = [plate for plate in declared_in(param) if plate in subsampled]
+        param = pairing.params[name]
+        local = [one for one in declared_in(param) if one in plain and is_subsampled(plain[one])]
         sized = param["kwargs"].get("event_dim") is not None
         if local and not sized and jnp.shape(full_value(param)):
             message = (
@@ -273,9 +252,9 @@ def declared_in(param: Site) -> list[str]:
     return [frame.name for frame in param.get("cond_indep_stack", ())]
 
 
-def param_differs(old: Site, new: Site) -> str:
+def param_differs(old: Site, new: Site | None) -> str:
     """What is different about a param of the plain model, as a clause; "" if nothing is."""
-    if new.get("type") != "param":
+    if new is None:
         return "is missing from the generated model"
     one, other = full_value(old), full_value(new)
     if parts.shape(one) != parts.shape(other):

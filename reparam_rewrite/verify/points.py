@@ -83,6 +83,9 @@ class Point:
         return self.determinant.by_site.get(name, 0.0) if self.determinant else 0.0
 
 
+Gap = Callable[[Point], float]
+
+
 def share(gap: float, size: float) -> float:
     return float(np.nan_to_num(abs(gap) / size, nan=np.inf))
 
@@ -108,14 +111,16 @@ class Compared:
         self.small = change.dims <= options.dense
         self.blocks: list[Block] | None = None
         self.nearby: dict[int, list[Point]] = {}
-        new = change.pairing.new
-        self.rows_of_params = np.zeros((len(new), change.param_dims))
+        new, dims = change.pairing.new, change.dims if self.small else 0
+        #: Each element of u where the whole jacobian is taken, and each new param.
+        self.directions = np.eye(dims + len(new), change.dims + change.param_dims)
+        self.directions[dims:] = 0.0
         rng = np.random.default_rng(2)
-        for row, name in zip(self.rows_of_params, new, strict=True):
+        for row, name in zip(self.directions[dims:, change.dims :], new, strict=True):
             span = change.param_spans[name]
             # All of one sign: a coefficient's own sign shows in what it does.
             row[span] = 0.5 + rng.uniform(size=span.stop - span.start)
-        change.compile(max(1, change.dims + len(new)) if self.small else 64)
+        change.compile(max(1, len(self.directions)) if self.small else 64)
         schedule = Schedule(change.pairing.discrete, options.seed)
         # More than were asked for where discrete latents have more values.
         most = MOST_POINTS if self.small else max(options.points, 20)
@@ -138,20 +143,17 @@ class Compared:
         """What is at a point, with the derivatives of all values along each new param, and where
         the whole jacobian is taken along each element of u.
         """
-        change = self.change
-        dims = change.dims if self.small else 0
-        along_u = np.eye(dims + len(self.rows_of_params), change.dims)
-        along_u[dims:] = 0.0
-        own = np.zeros((dims, change.param_dims))
-        at = change.at(u, p, held, along_u, np.vstack([own, self.rows_of_params]))
-        by_param = dict(zip(change.pairing.new, at["along"][dims:], strict=True))
-        return {**at, "along": at["along"][:dims], "by_param": by_param}
+        new = self.change.pairing.new
+        at = self.change.at(u, p, held, self.directions)
+        along, by_param = np.split(at["along"], [len(self.directions) - len(new)])
+        return {**at, "along": along, "by_param": dict(zip(new, by_param, strict=True))}
 
     # -- the jacobian ------------------------------------------------------------------------------
 
     def along(self, point: Point) -> Along:
         """The derivatives at a point along directions of u."""
-        return lambda rows: self.change.at(point.u, point.p, point.held, rows)["along"]
+        start, padding = (point.u, point.p, point.held), ((0, 0), (0, self.change.param_dims))
+        return lambda rows: self.change.at(*start, np.pad(rows, padding))["along"]
 
     def log_det(self, point: Point) -> Determinant:
         """log|det| at a point, all of it or by blocks. Raises `Unknown`."""
@@ -171,7 +173,7 @@ class Compared:
 
     # -- rounding ----------------------------------------------------------------------------------
 
-    def is_rounding(self, point: Point, gap: Callable[[Point], float]) -> bool:
+    def is_rounding(self, point: Point, gap: Gap) -> bool:
         """Whether a gap is rounding: another one where values differ in their last digits."""
         here = gap(point)
         spread = [abs(gap(other) - here) for other in self.around(point)]

@@ -82,7 +82,7 @@ class Look:
         )
         self.dense = self.size <= DENSE
         own = np.eye(self.size) if self.dense else self.signs[None]
-        self.rows = np.zeros((len(own), self.change.dims))
+        self.rows = np.zeros((len(own), self.change.dims + self.change.param_dims))
         self.rows[:, self.span] = own
         at = self.at(start.u[self.span])
         #: Whether each element moves by itself.
