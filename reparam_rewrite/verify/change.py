@@ -29,6 +29,7 @@ from reparam_rewrite.running.trace import (
 from reparam_rewrite.running.values import Arguments, Model, Site, Trace, Values
 from reparam_rewrite.verify.discrete import over_support
 from reparam_rewrite.verify.pairing import Pairing
+from reparam_rewrite.verify.values import Options
 
 #: Where a param that starts on the border of its constraint is moved to, in unconstrained space.
 BORDER = 30.0
@@ -45,11 +46,12 @@ class Models(NamedTuple):
 class Change:
     """`at(u, p, ...)` is all that two models compute at a point.
 
-    Where the models have reverse-mode derivatives and they are asked for, it has gradients too.
+    It has gradients too where the models have derivatives in reverse mode, unless that is skipped.
     """
 
-    def __init__(self, models: Models, pairing: Pairing, rtol: float, reverse: bool) -> None:
-        self.models, self.pairing, self.rtol, self.reverse = models, pairing, rtol, reverse
+    def __init__(self, models: Models, pairing: Pairing, options: Options) -> None:
+        self.models, self.pairing, self.rtol = models, pairing, options.rtol
+        self.reverse = "gradients" not in options.skip
         self.bases, self.shapes = pairing.bases, pairing.shapes
         #: The latents that are sampled as another site, and that.
         self.moved = {name: base for name, base in self.bases.items() if base != name}
@@ -170,7 +172,14 @@ class Change:
         held = {name: self.pairing.fixed[name] for name in self.pairing.discrete}
         like = (self.dims, self.param_dims, (rows, self.dims + self.param_dims))
         u, p, along = map(jnp.zeros, like)
-        self._rows, self._program = rows, compiled(self._at, u, p, held, along)
+        self._rows = rows
+        try:
+            self._program = compiled(self._at, u, p, held, along)
+        except (ValueError, NotImplementedError) as error:
+            if not self.reverse or "everse-mode" not in str(error):
+                raise
+            self.reverse = False
+            self._program = compiled(self._at, u, p, held, along)
 
     def at(self, u: Any, p: Any, held: Values, along: Any) -> dict[str, Any]:
         """`compare`, the derivatives of v along directions of u and p, one a row, and gradients."""

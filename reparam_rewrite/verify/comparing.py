@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import TracebackType
 
 import jax
 import jax.numpy as jnp
@@ -72,8 +72,8 @@ OF_NUMBERS: dict[str, Callable[[Compared], Iterable[Line]]] = {
     **{way: partial(inference_lines, way=way) for way in WAYS},
 }
 
-#: Those that tell nothing of models that have different densities.
-OF_EQUAL_DENSITIES = ("predictive", "data")
+#: Those that tell nothing of models whose densities differ.
+DENSITIES, OF_EQUAL_DENSITIES = ("density", "gradients"), ("predictive", "data")
 
 
 def compare(models: Models, options: Options) -> Report:
@@ -93,56 +93,31 @@ def differences(models: Models, options: Options) -> tuple[int, list[Line]]:
 
     It ends where the sites don't match, or the generated model doesn't run.
     """
-    plain, generated, call = models
     try:
-        trace = structure(plain, *call, draws=8)
+        plain = structure(models.plain, *models.call, draws=8)
     except Exception as error:
         own = "it must run with these --args, as it does by itself."
         hint = own if frame_of(error) else "are these the arguments that it takes?"
-        raise refusal(error, file_of(plain), "the plain model does not run", hint) from error
+        said = "the plain model does not run"
+        raise refusal(error, file_of(models.plain), said, hint) from error
+    dims, lines = 0, list[Line]()
     try:
-        other = structure(generated, *call)
+        generated = structure(models.generated, *models.call)
+        pairing, found = pair(plain, generated, options)
+        if any(line.check in ("sites", "observed") for line in found):
+            return 0, found
+        dims = sum(max(1, math.prod(shape)) for shape in pairing.shapes.values())
+        lines += matched_lines(plain, pairing)
+        compared = Compared((plain, generated), found, Change(models, pairing, options), options)
     except Exception as error:
-        return 0, [broken_line(error, models, trace)]
-    pairing, lines = pair(trace, other, options)
-    if any(line.check in ("sites", "observed") for line in lines):
-        return 0, lines
-    dims = sum(max(1, math.prod(shape)) for shape in pairing.shapes.values())
-    matched = list(matched_lines(trace, pairing))
-
-    def compared(reverse: bool) -> Compared:
-        change = Change(models, pairing, options.rtol, reverse)
-        return Compared((trace, other), lines, change, options)
-
-    try:
-        try:
-            found = compared("gradients" not in options.skip)
-        except (ValueError, NotImplementedError) as error:
-            # Some models have no gradients in reverse mode.
-            if "everse-mode" not in str(error):
-                raise
-            found = compared(reverse=False)
-    except Exception as error:
-        return dims, [*matched, broken_line(error, models, trace)]
-    return dims, [*matched, *computed_lines(found)]
-
-
-def computed_lines(compared: Compared) -> list[Line]:
-    """The lines of all checks that take numbers."""
-    lines: list[Line] = []
+        return dims, [*lines, broken_line(error, models, plain)]
     for name, check in OF_NUMBERS.items():
-        if name in compared.options.skip:
-            continue
-        found: Iterable[Line]
-        differ = any(
-            line.status == "different" and line.check in ("density", "gradients") for line in lines
-        )
+        differ = any(line.status == "different" and line.check in DENSITIES for line in lines)
         if differ and name in OF_EQUAL_DENSITIES:
-            found = [skipped("not compared: the densities differ")]
-        else:
-            found = check(compared)
-        lines += [replace(line, check=name) for line in found]
-    return lines
+            lines.append(skipped("not compared: the densities differ", check=name))
+        elif name not in options.skip:
+            lines += [replace(line, check=name) for line in check(compared)]
+    return dims, lines
 
 
 def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
@@ -171,7 +146,13 @@ def broken_line(error: Exception, models: Models, plain: Trace) -> Line:
             if shape != expected:
                 cause = f"before that, site {name!r} has shape {shape}, it was {expected}"
                 return different(name, said, cause, check="sites")
-    site = sampled_in(error, plain) or site_of(error, plain)
+    # The site whose numpyro.sample raised it, by the frames that it went through, or one it names.
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    sampling = [
+        f for f in frames if f.f_code.co_name == "sample" and "numpyro" in f.f_code.co_filename
+    ]
+    names = (str(frame.f_locals.get("name")) for frame in sampling)
+    site = next((name for name in names if name in plain), "") or site_of(error, plain)
     return different(site, said, check="sites")
 
 
@@ -192,16 +173,3 @@ def shapes_until(models: Models) -> dict[str, tuple[int, ...]]:
 
     jax.eval_shape(run, jax.random.key(0))
     return found
-
-
-def sampled_in(error: Exception, plain: Trace) -> str:
-    """The site whose `numpyro.sample` raised an error, by the frames that it went through."""
-    frames: TracebackType | None = error.__traceback__
-    while frames is not None:
-        frame = frames.tb_frame
-        if frame.f_code.co_name == "sample" and "numpyro" in frame.f_code.co_filename:
-            name = str(frame.f_locals.get("name"))
-            if name in plain:
-                return name
-        frames = frames.tb_next
-    return ""

@@ -1,8 +1,5 @@
 """Do both models give the same values: at each point, in draws from their priors, with other data?
 
-At each point deterministic sites and the returned value must be what they were, and put together
-as they were.
-
 A base site is drawn by transforming a draw of its child's prior, so with one key both models give
 the same draws, whatever the coefficients are. A model by hand may draw otherwise: then means and
 spreads are compared, of values that are squashed first, as some priors have no moments.
@@ -173,19 +170,14 @@ def moment_lines(
     draws = f"with {options.draws} draws of key {options.seed}"
     for name, size in errors.items():
         if size > ERRORS:
-            message = (
-                f"draws of {name!r} from the prior are {size:.1f} standard errors apart, {draws}"
-            )
+            message = f"draws of {name!r} from the prior are {size:.1f} standard errors apart"
             cause = "its prior, or that of a site which it depends on, is another one"
-            yield different(name, message, cause, off=size)
+            yield different(name, f"{message}, {draws}", cause, off=size)
     worst = max(errors.values())
     if worst <= ERRORS:
         at = [name for name, size in errors.items() if size == worst][-1]
-        message = (
-            f"draws differ by their keys, and agree in mean and spread: {at} is {worst:.1f} "
-            f"standard errors apart, {draws}"
-        )
-        yield ok(message + left(options.draws - kept), off=worst)
+        message = f"draws differ by their keys, and agree in mean and spread: {at} is {worst:.1f}"
+        yield ok(f"{message} standard errors apart, {draws}{left(options.draws - kept)}", off=worst)
 
 
 def within(draws: Values) -> Values:
@@ -203,16 +195,13 @@ def errors_apart(old: Any, new: Any) -> float:
         return 0.0
     middle = np.median(old, axis=0)
     spread = np.median(np.abs(old - middle), axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
-    one, other = (np.tanh((draws - middle) / (3 * spread)) for draws in (old, new))
-    found = 0.0
-    for a, b in ((one, other), (one**2, other**2)):
-        error = np.sqrt(np.var(a, axis=0) / len(a) + np.var(b, axis=0) / len(b))
-        gap = np.abs(np.mean(a, axis=0) - np.mean(b, axis=0))
-        with np.errstate(all="ignore"):
-            ratio = np.where(gap > 1e-9, gap / error, 0.0)
-        found = max(found, float(np.max(np.nan_to_num(ratio, nan=np.inf))))
-    return found
+    squashed = (np.tanh((d - middle) / (3 * np.where(spread > 0, spread, 1.0))) for d in (old, new))
+    one, other = (np.stack([draws, draws**2]) for draws in squashed)
+    error = np.sqrt(np.var(one, axis=1) / len(old) + np.var(other, axis=1) / len(new))
+    gap = np.abs(np.mean(one, axis=1) - np.mean(other, axis=1))
+    with np.errstate(all="ignore"):
+        ratio = np.where(gap > 1e-9, gap / error, 0.0)
+    return float(np.max(np.nan_to_num(ratio, nan=np.inf)))
 
 
 # -- other data ------------------------------------------------------------------------------------
@@ -311,10 +300,9 @@ def others(compared: Compared) -> Iterator[Arguments]:
     """
     for without in unobserved(compared):
         for whole_numbers in (True, False):
-            args, kwargs = (resampled(one, whole_numbers) for one in without)
-            pairs = zip(*(map(parts.arrays, ([args, kwargs], list(without)))), strict=True)
-            if not all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs):
-                yield args, kwargs
+            made = resampled(without, whole_numbers)
+            if not parts.equal(made, without):
+                yield made
 
 
 def observations(plain: Trace) -> list[tuple[str, Any]]:
@@ -329,13 +317,9 @@ def unobserved(compared: Compared) -> Iterator[Arguments]:
     values = [value for _, value in observations(compared.plain)]
 
     def removed(value: Any) -> Any:
-        if type(value) is dict:
-            return {key: removed(one) for key, one in value.items()}
-        if type(value) in (list, tuple):
-            return type(value)(map(removed, value))
         return None if big(value) and any(same(value, other) for other in values) else value
 
-    yield removed(args), removed(kwargs)
+    yield parts.mapped(removed, (args, kwargs))
     try:
         signature = inspect.signature(plain)
         given = signature.bind(*args, **kwargs)
