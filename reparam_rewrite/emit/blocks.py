@@ -6,7 +6,6 @@ import ast
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 
 from reparam_rewrite.emit.layout import Layout, Span, Splice, is_compound, placeholder_of
 from reparam_rewrite.emit.wrap import Lines
@@ -89,9 +88,11 @@ class Block:
         source, place = self._layout.source, self._layout.span(node)
         start = self._layout.line_start(node)
         line = Line([node], "" if is_compound(node) else source[slice(*place)])
-        between = re.findall(r".*\n", source[self._end : start])
-        line.above = [*takewhile(is_blank_or_comment, reversed(between))][::-1]
-        line.places = (start - len("".join(line.above)), start), place
+        for above in reversed(re.findall(r".*\n", source[self._end : start])):
+            if above.strip()[:1] not in ("", "#"):
+                break
+            line.above.insert(0, above)
+        line.places = (start - sum(map(len, line.above)), start), place
         return line
 
     def new(self, lines: Lines) -> Line:
@@ -101,6 +102,9 @@ class Block:
     def written(self, lines: Lines) -> str:
         """Generated lines as they stand in the block, without the indent of the first."""
         return self._layout.continued(lines, self._indent)
+
+    def __getitem__(self, run: range) -> list[Line]:
+        return self.lines[run.start : run.stop]
 
     def is_first(self, at: int) -> bool:
         """Is nothing above a line, at least in its cell?"""
@@ -126,10 +130,6 @@ class Block:
             yield Splice(self._end, self._end, added)
 
 
-def is_blank_or_comment(line: str) -> bool:
-    return line.strip()[:1] in ("", "#")
-
-
 class Blocks:
     """The blocks of a file, each made when it is first asked for."""
 
@@ -137,10 +137,8 @@ class Blocks:
         self._layout = layout
         self._made: dict[int, Block] = {}
         top: list[ast.stmt] = []
-        end = (0, 0)
         for node in layout.statements:  # those inside of a statement come right after it
-            if (node.lineno, node.col_offset) >= end:
-                end = (node.end_lineno or 0, node.end_col_offset or 0)
+            if not top or layout.start_of(node) >= layout.span(top[-1])[1]:
                 top.append(node)
         self.module = Block(layout, top, None)
 
@@ -157,9 +155,11 @@ class Blocks:
         """
         blocks: list[Block] = []
         behind_colons: list[list[ast.stmt]] = []
-        for nodes in blocks_of(parent):
-            if isinstance(parent, ast.If) and nodes is parent.body and is_type_checking(parent):
-                continue
+        inside = blocks_of(parent)
+        match parent:
+            case ast.If(ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+                inside = inside[1:]
+        for nodes in inside:
             if self._layout.is_elif(nodes[0]):
                 more, others = self.inside(nodes[0])
                 blocks += more
@@ -176,10 +176,3 @@ class Blocks:
         """What turns the source into the blocks as they are now."""
         for block in (self.module, *self._made.values()):
             yield from block.splices()
-
-
-def is_type_checking(node: ast.If) -> bool:
-    match node.test:
-        case ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
-            return True
-    return False

@@ -27,7 +27,7 @@ from reparam_rewrite.emit.layout import placeholder_of
 from reparam_rewrite.emit.spell import Spelling
 from reparam_rewrite.emit.wrap import Lines, margin_of
 from reparam_rewrite.source.placeholders import MAGIC
-from reparam_rewrite.survey.functions import Function
+from reparam_rewrite.survey.functions import Survey
 
 #: Packages whose imports don't set JAX up, or do no more than the first two.
 THIRD_PARTY = ("numpyro", "jax", "numpy", "scipy", "pandas", "arviz", "matplotlib", "optax", "flax")
@@ -55,7 +55,7 @@ def add_imports(blocks: Blocks, spelling: Spelling, cell: str = "") -> None:
 
     `cell` is the border of the first cell that is rewritten, if the module is a notebook's.
     """
-    module, functions = blocks.module, spelling.survey.functions
+    module = blocks.module
     for dotted, name in sorted(spelling.new.items()):
         head = head_of(module, cell)
         package = dotted.partition(".")[0]
@@ -65,10 +65,10 @@ def add_imports(blocks: Blocks, spelling: Spelling, cell: str = "") -> None:
             continue
         needed = spelling.needed[dotted]
         for function in sorted(needed) if "" not in needed else [""]:
-            anchor = anchor_of(blocks, functions, spelling.survey.statements, function)
+            anchor = anchor_of(blocks, spelling.survey, function)
             if anchor is None:  # whatever is above the first definition may matter
                 add(module, dotted, name, range(head.stop, head.stop))
-            elif name not in names_in(anchor.block):
+            else:
                 add_beside(anchor, dotted, name)
 
 
@@ -92,34 +92,23 @@ def first_import(block: Block, package: str, head: range) -> int | None:
     return next((at for at, line in lines if line.imports("numpyro", package)), None)
 
 
-def names_in(block: Block) -> set[str]:
-    """The names that imports of a block bind, or modules that they bind by their dotted names."""
-    found = [import_of(line) for line in block.lines if line.kind == "import"]
-    return {alias.asname or alias.name for node in found for alias in node.names}
-
-
 # -- the import of NumPyro that a function goes through ------------------------------------------
 
 
-def anchor_of(
-    blocks: Blocks, functions: dict[str, Function], statements: Sequence[ast.stmt], function: str
-) -> Anchor | None:
+def anchor_of(blocks: Blocks, survey: Survey, function: str) -> Anchor | None:
     """That of a function, by its dotted name: its own, or of what it stands in."""
     names = function.split(".")
-    around = (functions.get(".".join(names[:count])) for count in range(len(names), 0, -1))
-    bodies = [blocks.inside(statements[known.first])[0] for known in around if known is not None]
-    for block in [*(body for inner in bodies for body in inner), blocks.module]:
-        found = [
-            (at, anchor)
-            for at in range(len(block.lines))
-            for anchor in imports_at(blocks, block, at)
-        ]
-        sole = len({id(anchor.block) for _, anchor in found}) == 1
-        for _, anchor in found:
-            if sole or anchor.block is block:
-                return anchor
+    around = (".".join(names[:count]) for count in range(len(names), 0, -1))
+    known = [survey.functions[name].first for name in around if name in survey.functions]
+    bodies = [body for first in known for body in blocks.inside(survey.statements[first])[0]]
+    for block in [*bodies, blocks.module]:
+        lines = [[*imports_at(blocks, block, at)] for at in range(len(block.lines))]
+        found = [anchor for anchors in lines for anchor in anchors]
+        sole = len({id(anchor.block) for anchor in found}) == 1
+        fitting = [anchor for anchor in found if sole or anchor.block is block]
         if found:
-            return Anchor(block, found[0][0], alone=True)
+            at = next(at for at, anchors in enumerate(lines) if anchors)
+            return next(iter(fitting), Anchor(block, at, alone=True))
     return None
 
 
@@ -139,8 +128,11 @@ def imports_at(blocks: Blocks, block: Block, at: int) -> Iterator[Anchor]:
 
 
 def add_beside(anchor: Anchor, dotted: str, name: str) -> None:
-    """Add an import beside the one of NumPyro that the function goes through."""
+    """Add an import beside that of NumPyro which the function goes through, unless it is there."""
     block, at, alone = anchor
+    known = [import_of(line) for line in block.lines if line.kind == "import"]
+    if any(name == (alias.asname or alias.name) for node in known for alias in node.names):
+        return
     if alone:
         block.lines.insert(run_end(block, at, len(block.lines)), new_line(block, dotted, name))
         return
@@ -245,7 +237,7 @@ def insert(block: Block, new: Line, head: range) -> None:
 
 def insert_sorted(block: Block, new: Line, run: range, runs: Sequence[range]) -> None:
     """Add an import to a run of them. It isn't put above what may set JAX up."""
-    said = [line.behind for line in lines_in(block, run)]
+    said = [line.behind for line in block[run]]
     if all("noqa" in comment and "E402" in comment for comment in said):
         new.behind = "  # noqa: E402"  # they come late, which linters were told of line by line
     orders = (key_of, key_by_module)
@@ -254,7 +246,7 @@ def insert_sorted(block: Block, new: Line, run: range, runs: Sequence[range]) ->
     run = section(run, runs, block, order)
     position = run.stop
     if is_sorted(block, run, order):
-        smaller = sum(order(line) < order(new) for line in lines_in(block, run))
+        smaller = sum(order(line) < order(new) for line in block[run])
         position = run.start + max(smaller, unsure(block, run))
     if position == run.start:  # below the blank lines; comments stay with what they are about
         old = block.lines[position]
@@ -321,13 +313,9 @@ def runs_of(block: Block, head: range) -> list[range]:
     return runs
 
 
-def lines_in(block: Block, run: range) -> list[Line]:
-    return block.lines[run.start : run.stop]
-
-
 def packages_in(block: Block, run: range) -> set[str]:
     """The packages that a run imports from, "" for relative imports."""
-    return {*map(package_of, lines_in(block, run))}
+    return {*map(package_of, block[run])}
 
 
 def is_standard(block: Block, run: range) -> bool:
@@ -357,7 +345,7 @@ def section(run: range, runs: Sequence[range], block: Block, order: Order) -> ra
 
 def unsure(block: Block, run: range) -> int:
     """How many imports of a run are up to the last before NumPyro that may set JAX up."""
-    packages = [*map(package_of, lines_in(block, run))]
+    packages = [*map(package_of, block[run])]
     first = next((at for at, each in enumerate(packages) if each in THIRD_PARTY[:2]), 0)
     harmless = {*THIRD_PARTY, *STANDARD}
     others = [
@@ -372,7 +360,7 @@ Order = Callable[[Line], Any]
 
 
 def is_sorted(block: Block, run: range, order: Order) -> bool:
-    keys = [*map(order, lines_in(block, run))]
+    keys = [*map(order, block[run])]
     return keys == sorted(keys)
 
 

@@ -20,8 +20,6 @@ Span = tuple[int, int]
 #: What stands before the parenthesis of a call, rather than of an expression in parentheses.
 CALLED = re.compile(r"(\w+|[\])\"'])[ \t]*\Z")
 
-LINE_END = re.compile(r"[\r\n]|\Z")
-
 
 class Mismatch(Exception):
     """An edit can't be made where the survey says; nothing is edited then."""
@@ -54,15 +52,16 @@ def spliced(source: str, splices: Iterable[Splice], start: int = 0, end: int | N
 class Layout:
     """The text of a file and its statements, and the indent and line ends of what is added to it.
 
-    Nodes are those of `ast`, which the survey has read. `step` is how much deeper the first block
-    of the file is than what it stands in, and `width` the line length to keep to.
+    Nodes are those of `ast`, which the survey has read. `step` is the indent of the first block,
+    and `width` the line length to keep to.
     """
 
     def __init__(self, source: Source, statements: Sequence[ast.stmt], width: int) -> None:
         self.source, self.newline = source.text, source.newline
         self.statements, self.width = statements, width
         self._text = Text(source.path, source.text)
-        self.step = step_of(self._text, statements)
+        indents = (self.before(node) for node in statements if node.col_offset)
+        self.step = next((indent for indent in indents if not indent.strip()), " " * wrap.STEP)
 
     def start_of(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> int:
         return self._text.offset(node.lineno, node.col_offset)
@@ -99,9 +98,9 @@ class Layout:
 
     def line_end(self, at: int) -> int:
         """Where the line ends that something stands in, before its line end."""
-        found = LINE_END.search(self.source, at)
-        assert found is not None
-        return found.start()
+        end = self.source.find("\n", at)
+        line = self.source[at : end if end >= 0 else None]
+        return at + len(line.removesuffix("\r"))
 
     def before(self, node: ast.stmt) -> str:
         """What stands before a statement on its line."""
@@ -152,18 +151,6 @@ class Layout:
 
 def is_compound(node: ast.stmt) -> bool:
     return hasattr(node, "body") or hasattr(node, "cases")
-
-
-def step_of(text: Text, statements: Sequence[ast.stmt]) -> str:
-    """How much deeper the first block of the file is than what it stands in."""
-    for node in statements:
-        body = getattr(node, "body", None) or getattr(node, "cases", [None])[0]
-        body = body[0] if isinstance(body, list) else body
-        if isinstance(body, ast.stmt) and body.lineno > node.lineno:
-            line = text.lines[body.lineno - 1]
-            if not line[: body.col_offset].strip():
-                return line[node.col_offset : body.col_offset]
-    return " " * wrap.STEP
 
 
 def placeholder_of(node: ast.stmt) -> str:
