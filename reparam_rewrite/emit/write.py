@@ -49,8 +49,12 @@ class Code:
         self.handled: Handled | None = None
         self.base_site = ""
         self.after: list[Lines] = []
-        self._rewrite, self._spelling, self._width = rewrite, spelling, width
+        self._spelling, self._width = spelling, width
         self._site, self._place = rewrite.site, rewrite.place
+        #: The child's, where it is scaled or offset by a transform: its sizes if the source tells
+        #: them, and its shape as an expression.
+        self._sizes: plan.Sizes = ()
+        self._shape = ""
         self._indents = {frame.statement: frame.indent for frame in self._site.frames}
         survey = spelling.survey
         function = survey.functions[rewrite.function]
@@ -73,13 +77,18 @@ class Code:
 
     def _offset(self, rewrite: plan.OffsetRewrite) -> None:
         """``a_loc = xi * mu`` and ``a_reparam = ExplicitReparam(AffineTransform(a_loc, 1))``"""
-        if rewrite.prior is not None:
-            self._ask(rewrite.prior, rewrite.support)
+        prior, self._sizes = rewrite.prior, rewrite.sizes
+        if rewrite.sizes is not None:
+            self._shape = tuple_of(rewrite.sizes)
+        elif prior is not None and prior.shape is not None:
+            self._shape = prior.shape.variable or f"{prior.variable}.shape()"
+        if prior is not None:
+            self._ask(prior, rewrite.support)
         self._check(rewrite)
         self._sum(rewrite.terms, rewrite.loc)
-        self._scale(rewrite.scale)
+        scale = self._scale(rewrite.scale)
         explicit = self._reparam("ExplicitReparam")
-        parts = [*self._transforms(rewrite)]
+        parts = [*self._transforms(rewrite, scale)]
         made = parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
         self._handle(rewrite, f"{explicit}({made})")
 
@@ -156,15 +165,6 @@ class Code:
         if asked.variable:
             self._declare(f"{asked.variable} = {shape}")
 
-    def _shape(self) -> str:
-        """The child's shape as an expression."""
-        assert isinstance(self._rewrite, plan.OffsetRewrite)
-        if self._rewrite.sizes is not None:
-            return tuple_of(self._rewrite.sizes)
-        prior = self._rewrite.prior
-        assert prior is not None and prior.shape is not None
-        return prior.shape.variable or f"{prior.variable}.shape()"
-
     def _check(self, rewrite: plan.OffsetRewrite) -> None:
         """What only the run tells of the parents' shapes, each with an error that says what to do.
 
@@ -190,7 +190,7 @@ class Code:
         """The condition under which a check fails."""
         match check:
             case plan.Claim("child", dims):
-                return f"len({self._shape()}) != {dims}"
+                return f"len({self._shape}) != {dims}"
             case plan.Claim("parent", dims):
                 return f"{self._jnp('ndim')}({parent}) != {dims}"
             case plan.Claim(plate, dim):
@@ -202,14 +202,13 @@ class Code:
 
     def _part(self, part: plan.Part) -> str:
         """A part of the child's shape, or one of its sizes."""
-        assert isinstance(self._rewrite, plan.OffsetRewrite)
-        sizes = self._rewrite.sizes
         if part == plan.NOTHING:
             return "()"
         if isinstance(part, tuple):
             return tuple_of(tuple(map(self._part, part)))
+        sizes = self._sizes
         if sizes is None:
-            return f"{self._shape()}{index_of(part)}"
+            return f"{self._shape}{index_of(part)}"
         return sizes[part] if isinstance(part, int) else tuple_of(sizes[part.start : part.end])
 
     # -- the offset --------------------------------------------------------------------------------
@@ -284,13 +283,13 @@ class Code:
                 return repr(number)
             case number:
                 jnp = self._spell(JNP)
-                shape = self._shape() if sizes is None else tuple_of(sizes)
+                shape = self._shape if sizes is None else tuple_of(sizes)
                 shape = sizes[0] if sizes is not None and len(sizes) == 1 else shape
                 if number in (0, 1):
                     return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
                 return f"{jnp}.full({shape}, {number!r})"
         # An array that is too large fails then, rather than widen the site.
-        shape = self._shape() if sizes is None else tuple_of(sizes)
+        shape = self._shape if sizes is None else tuple_of(sizes)
         return f"{self._spell(JNP)}.broadcast_to({array}, {shape})"
 
     def _value(self, value: plan.Value) -> str:
@@ -312,27 +311,32 @@ class Code:
             minus = f"+ {center[1:]}" if NEGATIVE.fullmatch(center) else f"- {grouped(center)}"
             text = f"{text} {minus}"
         if value.guarded:
-            text = f"{self._jnp('broadcast_to')}({text}, {self._shape()})"
+            text = f"{self._jnp('broadcast_to')}({text}, {self._shape})"
         return text
 
     # -- the transform -----------------------------------------------------------------------------
 
-    def _scale(self, scale: plan.Scale | None) -> None:
-        """The param of a scale, and the statement that computes it."""
+    def _scale(self, scale: plan.Scale | None) -> str:
+        """What the child is multiplied by, after the statements that compute it."""
         match scale:
+            case None | plan.Power(power=0):
+                return "1"
+            case float(number):
+                return repr(number)
             case plan.Learned(variable, param):
                 self._declare(f"{variable} = {self._coefficient(param, 'positive')}")
             case plan.Power(variable, value, -1):
                 self._shift(f"{variable} = {self._value(value)}")
             case plan.Power(variable, value, 1):
                 self._shift(f"{variable} = 1 / {grouped(self._value(value))}")
-            case plan.Power(variable, value, float(power)) if power:
+            case plan.Power(variable, value, float(power)):
                 self._shift(f"{variable} = {to_power(self._value(value), repr(power))}")
             case plan.Power(variable, value, plan.Coefficient() as param, _, exponent):
                 self._declare(f"{exponent} = {self._coefficient(param, 'unit_interval')}")
                 self._shift(f"{variable} = {to_power(self._value(value), exponent)}")
+        return scale.variable
 
-    def _transforms(self, rewrite: plan.OffsetRewrite) -> Iterator[str]:
+    def _transforms(self, rewrite: plan.OffsetRewrite, scale: str) -> Iterator[str]:
         """What happens to the child, from left to right.
 
         Into unconstrained space if the child is constrained, then scaled and shifted, then into
@@ -344,16 +348,9 @@ class Code:
         if rewrite.terms or rewrite.scale is not None or rewrite.full:
             affine = self._spell(f"{TRANSFORMS}.AffineTransform")
             if rewrite.full and rewrite.terms:
-                loc = f"{self._jnp('broadcast_to')}({loc}, {self._shape()})"
+                loc = f"{self._jnp('broadcast_to')}({loc}, {self._shape})"
             elif rewrite.full:
-                loc = f"{self._jnp('zeros')}({self._shape()})"
-            match rewrite.scale:
-                case None | plan.Power(power=0):
-                    scale = "1"
-                case float(number):
-                    scale = repr(number)
-                case other:
-                    scale = other.variable
+                loc = f"{self._jnp('zeros')}({self._shape})"
             yield f"{affine}({loc}, {scale})"
         for dim in basis.dims if basis is not None else ():
             assert basis is not None
