@@ -22,8 +22,10 @@ class Setting(NamedTuple):
 class Kind(NamedTuple):
     """One kind of basis.
 
-    `stem` is what the names of NumPyro's two classes begin with, and `over_plates` what the class
-    is called that the generated code defines where the axis is that of a plate.
+    `stem` is what the names of NumPyro's two classes begin with, the `transform` in
+    `numpyro.distributions.transforms` and the `reparameterizer` in `numpyro.infer.reparam`, which
+    samples ``a_dct`` instead of ``a``. `over_plates` is what the class is called that the generated
+    code defines where the axis is that of a plate.
     """
 
     stem: str
@@ -32,25 +34,20 @@ class Kind(NamedTuple):
 
     @property
     def transform(self) -> str:
-        """The class in `numpyro.distributions.transforms`."""
         return f"{self.stem}Transform"
 
     @property
     def reparameterizer(self) -> str:
-        """The class in `numpyro.infer.reparam`, which samples ``a_dct`` instead of ``a``."""
         return f"{self.stem}Reparam"
 
 
+SMOOTH = Setting("smooth", float, 0.0, "For dct: 1 makes white noise of a random walk.")
+FLIP = Setting("flip", bool, False, "For haar: from the other end.")
+
 #: By the name that a config has for them.
 BASES = {
-    "dct": Kind(
-        "DiscreteCosine",
-        "PlateDCT",
-        Setting("smooth", float, 0.0, "For dct: 1 makes white noise of a random walk."),
-    ),
-    "haar": Kind(
-        "Haar", "PlateHaar", Setting("flip", bool, False, "For haar: from the other end.")
-    ),
+    "dct": Kind("DiscreteCosine", "PlateDCT", SMOOTH),
+    "haar": Kind("Haar", "PlateHaar", FLIP),
 }
 
 if TYPE_CHECKING:

@@ -14,24 +14,18 @@ class Reparameterizer(NamedTuple):
     base: str
 
 
-OF_BASES = {
-    kind.reparameterizer: Reparameterizer(("dim", kind.setting.name), f"{{}}_{name}")
-    for name, kind in BASES.items()
+_KNOWN = {
+    "CircularReparam": Reparameterizer((), "{}_unwrapped"),
+    "ExplicitReparam": Reparameterizer((), "{}_base"),
+    "LocScaleReparam": Reparameterizer(("centered", "shape_params"), "{}_decentered"),
+    "ProjectedNormalReparam": Reparameterizer((), "{}_normal"),
+    "TransformReparam": Reparameterizer((), "{}_base"),
 }
+for _name, _kind in BASES.items():
+    _KNOWN[_kind.reparameterizer] = Reparameterizer(("dim", _kind.setting.name), f"{{}}_{_name}")
 
 #: By class name. `ExplicitReparam` takes any transform, given as an expression.
-REPARAMETERIZERS = dict(
-    sorted(
-        {
-            "CircularReparam": Reparameterizer((), "{}_unwrapped"),
-            "ExplicitReparam": Reparameterizer((), "{}_base"),
-            "LocScaleReparam": Reparameterizer(("centered", "shape_params"), "{}_decentered"),
-            "ProjectedNormalReparam": Reparameterizer((), "{}_normal"),
-            "TransformReparam": Reparameterizer((), "{}_base"),
-            **OF_BASES,
-        }.items()
-    )
-)
+REPARAMETERIZERS = dict(sorted(_KNOWN.items()))
 
 #: Those that can't be written into a model, with the reason.
 REFUSED = {

@@ -148,29 +148,24 @@ class Blocks:
         ends = [line.nodes[-1].end_lineno or 0 for line in self.module.lines]
         return bisect_left(ends, node.lineno)
 
-    def inside(self, parent: ast.stmt) -> tuple[list[Block], list[list[ast.stmt]]]:
-        """The blocks of a compound statement, and the statements behind its colons.
+    def inside(self, parent: ast.stmt) -> Iterator[tuple[list[ast.stmt], Block | None]]:
+        """The statements inside of a compound one; what stands behind a colon is no block.
 
         Those of ``if TYPE_CHECKING:`` never run.
         """
-        blocks: list[Block] = []
-        behind_colons: list[list[ast.stmt]] = []
-        inside = blocks_of(parent)
+        blocks = blocks_of(parent)
         match parent:
             case ast.If(ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
-                inside = inside[1:]
-        for nodes in inside:
+                del blocks[0]
+        for nodes in blocks:
             if self._layout.is_elif(nodes[0]):
-                more, others = self.inside(nodes[0])
-                blocks += more
-                behind_colons += others
+                yield from self.inside(nodes[0])
             elif self._layout.before(nodes[0]).strip():
-                behind_colons.append(nodes)
+                yield nodes, None
             else:
                 if id(nodes) not in self._made:
                     self._made[id(nodes)] = Block(self._layout, nodes, parent)
-                blocks.append(self._made[id(nodes)])
-        return blocks, behind_colons
+                yield nodes, self._made[id(nodes)]
 
     def splices(self) -> Iterator[Splice]:
         """What turns the source into the blocks as they are now."""

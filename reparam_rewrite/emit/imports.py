@@ -100,8 +100,8 @@ def anchor_of(blocks: Blocks, survey: Survey, function: str) -> Anchor | None:
     names = function.split(".")
     around = (".".join(names[:count]) for count in range(len(names), 0, -1))
     known = [survey.functions[name].first for name in around if name in survey.functions]
-    bodies = [body for first in known for body in blocks.inside(survey.statements[first])[0]]
-    for block in [*bodies, blocks.module]:
+    bodies = [body for first in known for _, body in blocks.inside(survey.statements[first])]
+    for block in filter(None, [*bodies, blocks.module]):
         lines = [[*imports_at(blocks, block, at)] for at in range(len(block.lines))]
         found = [anchor for anchors in lines for anchor in anchors]
         sole = len({id(anchor.block) for anchor in found}) == 1
@@ -118,13 +118,13 @@ def imports_at(blocks: Blocks, block: Block, at: int) -> Iterator[Anchor]:
     if line.imports("numpyro"):
         yield Anchor(block, at)
     elif line.kind != "definition":
-        inner, behind_colons = blocks.inside(line.nodes[0])
-        if any(imports(nodes, "numpyro") for nodes in behind_colons):
+        inside = [*blocks.inside(line.nodes[0])]
+        if any(deeper is None and imports(nodes, "numpyro") for nodes, deeper in inside):
             yield Anchor(block, at, alone=True)
-        else:
-            for deeper in inner:
-                for below in range(len(deeper.lines)):
-                    yield from imports_at(blocks, deeper, below)
+            return
+        for deeper in filter(None, (deeper for _, deeper in inside)):
+            for below in range(len(deeper.lines)):
+                yield from imports_at(blocks, deeper, below)
 
 
 def add_beside(anchor: Anchor, dotted: str, name: str) -> None:
@@ -237,12 +237,11 @@ def insert(block: Block, new: Line, head: range) -> None:
 
 def insert_sorted(block: Block, new: Line, run: range, runs: Sequence[range]) -> None:
     """Add an import to a run of them. It isn't put above what may set JAX up."""
-    said = [line.behind for line in block[run]]
-    if all("noqa" in comment and "E402" in comment for comment in said):
+    if all("noqa" in line.behind and "E402" in line.behind for line in block[run]):
         new.behind = "  # noqa: E402"  # they come late, which linters were told of line by line
-    orders = (key_of, key_by_module)
-    fitting = (order for order in orders if all(is_sorted(block, run, order) for run in runs))
-    order = next(fitting, key_of)
+    by_module = all(is_sorted(block, run, key_by_module) for run in runs)
+    straight = all(is_sorted(block, run, key_of) for run in runs)
+    order = key_by_module if by_module and not straight else key_of
     run = section(run, runs, block, order)
     position = run.stop
     if is_sorted(block, run, order):
@@ -298,10 +297,9 @@ def parted(block: Block, position: int, *, keep: bool) -> tuple[list[str], list[
 
 def run_end(block: Block, at: int, end: int) -> int:
     """Where the imports end that belong to what is at the position: no blank line is between."""
-    for below in range(at + 1, end):
-        if block.lines[below].kind != "import" or block.lines[below].has_blank_above:
-            return below
-    return end
+    below = enumerate(block.lines[at + 1 : end], at + 1)
+    others = (at for at, line in below if line.kind != "import" or line.has_blank_above)
+    return next(others, end)
 
 
 def runs_of(block: Block, head: range) -> list[range]:
@@ -347,12 +345,9 @@ def unsure(block: Block, run: range) -> int:
     """How many imports of a run are up to the last before NumPyro that may set JAX up."""
     packages = [*map(package_of, block[run])]
     first = next((at for at, each in enumerate(packages) if each in THIRD_PARTY[:2]), 0)
+    above = enumerate(packages[:first], 1)
     harmless = {*THIRD_PARTY, *STANDARD}
-    others = [
-        at + 1
-        for at, each in enumerate(packages[:first])
-        if each not in harmless and not each.startswith("jax")
-    ]
+    others = (n for n, each in above if each not in harmless and not each.startswith("jax"))
     return max(others, default=0)
 
 

@@ -24,12 +24,15 @@ def given(call: ast.Call, position: int, name: str) -> ast.expr:
 
 def sample_of(layout: Layout, statement: ast.stmt, name: Segment) -> ast.Call:
     """The call of a statement that samples the site whose name stands there."""
-    for part in walk(statement):
-        if isinstance(part, ast.Call):
-            called = argument(part, 0, "name")
-            if called is not None and layout.start_of(called) == name.start:
-                return checked(layout, part)
+    for call in calls_in(statement):
+        called = argument(call, 0, "name")
+        if called is not None and layout.start_of(called) == name.start:
+            return checked(layout, call)
     raise Mismatch
+
+
+def calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
+    return (part for part in walk(statement) if isinstance(part, ast.Call))
 
 
 def checked(layout: Layout, call: ast.Call) -> ast.Call:
@@ -144,9 +147,7 @@ def passed(
 
     `body` is the function that the scan runs. `beside`: there are slices already, which come first.
     """
-    for call in walk(statement):
-        if not isinstance(call, ast.Call):
-            continue
+    for call in calls_in(statement):
         run, slices = argument(call, 0, "f"), argument(call, 2, "xs")
         if isinstance(run, ast.Name) and run.id == body and slices is not None:
             checked(layout, call)
