@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import builtins
 import warnings
-from collections.abc import Iterable
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.functions import Function, Survey
@@ -21,7 +20,6 @@ from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.state import State
 from reparam_rewrite.survey.surroundings import addressed, calls_of
 from reparam_rewrite.survey.text import Text
-from reparam_rewrite.survey.values import Comment
 
 __all__ = ["survey"]
 
@@ -47,6 +45,7 @@ def survey(path: str, text: str) -> Survey:
         functions[scoped.name] = state.run()
         functions.update(state.bodies)
     references = References(found, tree)
+    said = {comment for function in functions.values() for comment in function.commented}
     return Survey(
         path=path,
         functions=functions,
@@ -62,22 +61,10 @@ def survey(path: str, text: str) -> Survey:
         statements=tuple(found.statements),
         classes=frozenset(found.classes),
         patched=is_patched(found),
-        stray=stray(source, functions.values()),
+        stray=tuple(c for c in source.comments.values() if c not in said and c.kind != "unknown"),
         facts=facts,
         lines=tuple(line.rstrip("\r\0") for line in source.lines),
     )
-
-
-def stray(source: Text, functions: Iterable[Function]) -> tuple[Comment, ...]:
-    """The comments for the rewriter that stand on no statement of which it knows that it samples.
-
-    What may be prose is prose there.
-    """
-    if not source.comments:
-        return ()
-    seen = {comment for function in functions for comment in function.commented}
-    others = (comment for comment in source.comments.values() if comment not in seen)
-    return tuple(comment for comment in others if comment.kind != "unknown")
 
 
 def parse(path: str, text: str) -> ast.Module:
@@ -88,15 +75,9 @@ def parse(path: str, text: str) -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except SyntaxError as error:
-        line, column = error.lineno or 1, max(1, error.offset or 1)
+        place = Place(path, error.lineno or 1, max(1, error.offset or 1))
+        hint = "the model must parse before it can be rewritten."
         shown = (error.text or "").rstrip("\r\n")
-        raise Refusal(
-            Diagnostic(
-                Place(path, line, column),
-                f"not valid Python: {error.msg}",
-                "the model must parse before it can be rewritten.",
-                shown,
-            )
-        ) from None
+        raise Refusal(Diagnostic(place, f"not valid Python: {error.msg}", hint, shown)) from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise Refusal(Diagnostic(path, f"Python can't parse this file: {error}")) from None

@@ -152,7 +152,7 @@ class Survey(Struct, frozen=True, dict=True):
     statements: tuple[ast.stmt, ...]  # by number
     classes: frozenset[str] = frozenset()  # by their dotted names
     patched: bool = False  # it sets what functions are made of
-    stray: tuple[Comment, ...] = ()  # comments for the rewriter, on no statement that samples
+    stray: tuple[Comment, ...] = ()  # for the rewriter, on no statement that is known to sample
     lines: tuple[str, ...] = ()
     facts: FileFacts = FileFacts()
 

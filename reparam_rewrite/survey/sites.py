@@ -74,9 +74,9 @@ def read_calls(
         if site is not None:
             found[call] = site
     if function.entered is None:
-        entering = (p for p in inside if getattr(p, "attr", getattr(p, "id", "")) in ENTERING)
-        lines = (part.lineno for part in entering)  # type: ignore[attr-defined]
-        function.entered = next(((number, line) for line in lines), None)
+        named = (part for part in inside if isinstance(part, (ast.Name, ast.Attribute)))
+        names = ((p.id if isinstance(p, ast.Name) else p.attr, p.lineno) for p in named)
+        function.entered = next(((number, line) for n, line in names if n in ENTERING), None)
     if state.acts(root):
         state.timeline.act(number)
     data = data_in(state, root) if touched else frozenset()
