@@ -42,10 +42,15 @@ def is_starred(call: ast.Call) -> bool:
     return starred or any(keyword.arg is None for keyword in call.keywords)
 
 
-def given(call: ast.Call, parameters: Sequence[str]) -> dict[str | None, ast.expr]:
-    """What shows of a call's arguments, by the names of the parameters in their order."""
-    named = {keyword.arg: keyword.value for keyword in call.keywords}
-    return {**named, **dict(zip(parameters, call.args, strict=False))}
+def given(call: ast.Call, parameters: Sequence[str]) -> dict[str, ast.expr]:
+    """What shows of a call's arguments, by the names of the parameters in their order.
+
+    Where "*" is among them, some are starred: not all shows.
+    """
+    found = {keyword.arg or "*": keyword.value for keyword in call.keywords}
+    found |= zip(parameters, call.args, strict=False)
+    starred = [part for part in call.args if isinstance(part, ast.Starred)]
+    return {**found, "*": starred[0]} if starred else found
 
 
 def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.calls import argument, given, is_none, is_starred
+from reparam_rewrite.survey.calls import argument, given, is_none
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import self_of
 from reparam_rewrite.survey.index import Index, dotted_name
@@ -94,11 +94,10 @@ def plate_of(
     state: State, call: ast.Call, frames: Sequence[Frame], *, made: bool = False
 ) -> Plate | None:
     """``numpyro.plate("n_a", n_a, dim=-2)``, made inside `frames`; None for any other call."""
-    if state.resolve(call.func) != "numpyro.plate" or is_starred(call):
-        return None
     asked = given(call, PLATE)
     name, size, asked_dim = asked.get("name"), asked.get("size"), asked.get("dim")
-    if name is None or size is None:
+    other = state.resolve(call.func) != "numpyro.plate"
+    if other or "*" in asked or name is None or size is None:
         return None
     label, identity, literal = named(state, name)
     dim = dim_of(asked_dim, frames)
@@ -136,12 +135,12 @@ def stack_of(state: State, call: ast.Call) -> tuple[Plate, ...]:
 
     Where the sizes aren't written out, one that stands for several.
     """
-    if state.resolve(call.func) != "numpyro.plate_stack" or is_starred(call):
+    if state.resolve(call.func) != "numpyro.plate_stack":
         return ()
     asked = given(call, PLATE_STACK)
     prefix, sizes = asked.get("prefix"), asked.get("sizes")
     rightmost = dim_of(asked.get("rightmost_dim"), ())
-    if prefix is None or sizes is None or rightmost is None:
+    if "*" in asked or prefix is None or sizes is None or rightmost is None:
         return ()
     place = state.text.place(call)
     if not isinstance(sizes, (ast.List, ast.Tuple)):
@@ -239,7 +238,7 @@ def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozens
     if module != "numpyro.handlers" or handler not in ADDRESSING:
         return frozenset()
     asked = given(call, ADDRESSING[handler])
-    if chooses(handler, call) or None in asked:
+    if chooses(handler, call) or any(keyword.arg is None for keyword in call.keywords):
         return None
     if handler == "block":
         lists = (asked.get("hide"), asked.get("expose"))

@@ -21,16 +21,7 @@ from reparam_rewrite.survey.scopes import bound_names
 from reparam_rewrite.survey.shapes import seen_of
 from reparam_rewrite.survey.sites import read_calls, samples_in
 from reparam_rewrite.survey.state import Condition, State
-from reparam_rewrite.survey.timeline import (
-    NO_VALUES,
-    Assigned,
-    Binding,
-    Either,
-    Element,
-    Ended,
-    Repeated,
-    RightSide,
-)
+from reparam_rewrite.survey.timeline import Binding, Either, Element, Ended, Repeated, RightSide
 from reparam_rewrite.survey.values import REST, UNKNOWN_PRIOR, Frame, Handler, Plate, Site, closed
 
 #: How much deeper a part of a conditional expression will stand, in a statement of its own.
@@ -282,7 +273,7 @@ def read_loop(state: State, node: ast.stmt, kind: str) -> None:
             ran = {n: Either(choice, ((0, now), (1, was))) for n, now, was in since(at_start)}
             state.forget(changed, moment, bound, ran)
     after = {name: Repeated(now, was) for name, now, was in since(before)}
-    state.forget(changed, moment, bound, after if repeats else NO_VALUES)
+    state.forget(changed, moment, bound, after if repeats else {})
 
 
 def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
@@ -411,7 +402,7 @@ def bind_parts(state: State, target: ast.Tuple | ast.List, value: ast.expr, numb
 
 
 def meaning_of(
-    state: State, value: ast.expr, step: Assigned, sites: dict[ast.Call, Site]
+    state: State, value: ast.expr, step: RightSide, sites: dict[ast.Call, Site]
 ) -> Binding:
     """What a name stands for that is bound to `value`."""
     made = partial(Binding, state.timeline.version(), value=step)

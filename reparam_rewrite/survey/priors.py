@@ -11,13 +11,7 @@ from reparam_rewrite.survey.calls import is_none, is_starred
 from reparam_rewrite.survey.effects import words
 from reparam_rewrite.survey.families import FAMILIES, Family
 from reparam_rewrite.survey.scopes import Scope
-from reparam_rewrite.survey.shapes import (
-    axis_of,
-    broadcast,
-    broadcast_open,
-    seen_of,
-    shape_argument,
-)
+from reparam_rewrite.survey.shapes import axis_of, broadcast_open, seen_of, shape_argument
 from reparam_rewrite.survey.values import REST, UNKNOWN_PRIOR, Axis, Prior, Shape, Support, closed
 
 DISTRIBUTIONS = "numpyro.distributions."
@@ -80,7 +74,7 @@ def family_of(scope: Scope, call: ast.Call) -> str:
     return name if name != dotted and name in FAMILIES else ""
 
 
-def prior_of(scope: Scope, node: ast.expr) -> Prior:
+def prior_of(scope: Scope, node: ast.expr | None) -> Prior:
     """What can be read of a distribution expression; never None, `UNKNOWN_PRIOR` at the worst."""
     if isinstance(node, ast.Name):
         binding = scope.binding(node.id)
@@ -137,7 +131,7 @@ def prior_of_family(scope: Scope, name: str, call: ast.Call) -> Prior:
             missing = (Axis(None),) * (dims - len(known))
             events.append((*missing, *known[max(0, len(known) - dims) :]))
     # ``MultivariateNormal(jnp.zeros(1), cov)``: a mean of one element is broadcast too.
-    event = broadcast(*events) if events else None
+    event = closed(broadcast_open(*events)) if events else None
     return replace(unknown, seen=batch, event=unknown.event if event is None else event)
 
 

@@ -37,8 +37,7 @@ def body_of(index: Index, outer: Scoped, call: ast.Call) -> Scoped | None:
     """
     asked = given(call, PARAMETERS)
     body = asked.get("f")
-    starred = any(isinstance(part, ast.Starred) for part in call.args)
-    if starred or len(call.args) > len(PARAMETERS) or not asked.keys() <= set(PARAMETERS):
+    if len(call.args) > len(PARAMETERS) or not asked.keys() <= {*PARAMETERS}:
         return None
     if not isinstance(body, ast.Name) or outer.mentioned[body.id] != 1:
         return None
@@ -78,12 +77,10 @@ def length_of(state: State, call: ast.Call) -> Axis:
         return axis_of(state, length, ast.unparse(length))
     while isinstance(xs, (ast.Tuple, ast.List)) and xs.elts:
         xs = xs.elts[0]
-    if xs is None or is_none(xs):
-        return Axis(None)
-    shape = shape_of(state, xs)
+    shape = () if xs is None or is_none(xs) else shape_of(state, xs)
     if shape:
         return shape[0]
-    if isinstance(xs, ast.Name) and shape is None:
+    if shape is None and isinstance(xs, ast.Name):
         size = ast.parse(f"{xs.id}.shape[0]", mode="eval").body
         return axis_of(state, size, ast.unparse(size))
     return Axis(None)

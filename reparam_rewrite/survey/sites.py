@@ -7,15 +7,7 @@ import ast
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.aliases import ENTERING
-from reparam_rewrite.survey.calls import (
-    argument,
-    assignment,
-    calls_in,
-    given,
-    is_none,
-    is_starred,
-    variable_of,
-)
+from reparam_rewrite.survey.calls import argument, assignment, calls_in, given, is_none, variable_of
 from reparam_rewrite.survey.contexts import plate_shape
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
 from reparam_rewrite.survey.expressions import grouped
@@ -27,17 +19,7 @@ from reparam_rewrite.survey.purity import is_repeatable, read_again, reads_of
 from reparam_rewrite.survey.scans import SCAN, read_scan
 from reparam_rewrite.survey.shapes import broadcast_open, opened
 from reparam_rewrite.survey.state import Followed, State
-from reparam_rewrite.survey.values import (
-    UNKNOWN_PRIOR,
-    Comment,
-    Data,
-    Extent,
-    Handler,
-    Plate,
-    SampleCall,
-    Site,
-    closed,
-)
+from reparam_rewrite.survey.values import Data, Extent, Handler, Plate, SampleCall, Site, closed
 
 #: The parameters of `numpyro.sample`.
 SAMPLE = ("name", "fn", "obs", "rng_key", "sample_shape", "infer", "obs_mask")
@@ -97,15 +79,17 @@ def read_site(
     """Add what a call samples to the function's sites; None if its name can't be told."""
     asked, number, text = given(call, SAMPLE), state.number(statement), state.text
     name, prior_node, obs = asked.get("name"), asked.get("fn"), asked.get("obs")
-    starred, alone = is_starred(call), text.stands_alone(statement)
-    comments = comments_on(state, statement)
+    starred, alone = "*" in asked, text.stands_alone(statement)
+    lines = [statement, *(followed.statement for followed in state.following[:1])]
+    comments = tuple(comment for where in lines for comment in text.comments_on(where))
+    state.function.commented.update(comments)
     template, computed = template_of(name), is_computed(name)
     if name is not None and computed and not is_repeatable(state, name):
         template = None
     era = state.following[0].era if state.following else state.era
     state.come_to(statement, root, prior_node or call)
     unsettled = state.era != era
-    segment, shape, prior = None, None, UNKNOWN_PRIOR
+    segment = shape = None
     if prior_node is not None:
         if state.acts(prior_node):
             state.timeline.act(number)
@@ -118,7 +102,7 @@ def read_site(
             method = ast.Attribute(prior_node, "expand_by", ast.Load())
             made = ast.Call(ast.copy_location(method, prior_node), [shape], [])
             prior_node = ast.copy_location(made, prior_node)
-        prior = prior_of(state, prior_node)
+    prior = prior_of(state, prior_node)
     plates = plate_shape(state.frames, template)
     batch = seen = axes = None
     if is_none(obs) and not starred:
@@ -172,14 +156,6 @@ def read_site(
     state.function.add(site)
     state.function.sampled[call] = site.index
     return site
-
-
-def comments_on(state: State, statement: ast.stmt) -> tuple[Comment, ...]:
-    """What is said to the rewriter where a statement samples, or calls what does."""
-    statements = [statement, *(followed.statement for followed in state.following[:1])]
-    comments = tuple(c for where in statements for c in state.text.comments_on(where))
-    state.function.commented.update(comments)
-    return comments
 
 
 def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call) -> bool:
