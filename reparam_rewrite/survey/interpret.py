@@ -60,7 +60,7 @@ def read_statement(state: State, node: ast.stmt) -> None:
             data = read_head(state, node, test)
             blocks = [(node.body, condition(state, test, holds=True))]
             blocks.append((node.orelse, condition(state, test, holds=False)))
-            read_branches(state, node, "if", blocks, data, exhaustive=True)
+            read_branches(state, node, blocks, data, exhaustive=True)
         case ast.Match():
             read_match(state, node)
         case ast.For() | ast.AsyncFor():
@@ -170,20 +170,15 @@ def read_match(state: State, node: ast.Match) -> None:
         blocks.append((case.body, condition(state, test, holds=True) if test else None))
     last, guard = node.cases[-1].pattern, node.cases[-1].guard  # ``case _:``, ``case other:``
     exhaustive = isinstance(last, ast.MatchAs) and last.pattern is None and guard is None
-    read_branches(state, node, "match", blocks, data, exhaustive=exhaustive)
+    read_branches(state, node, blocks, data, exhaustive)
 
 
 def read_branches(
-    state: State,
-    node: ast.stmt,
-    kind: str,
-    blocks: Branches,
-    data: frozenset[str],
-    *,
-    exhaustive: bool,
+    state: State, node: ast.If | ast.Match, blocks: Branches, data: frozenset[str], exhaustive: bool
 ) -> None:
     """Blocks of which one runs, as `data` decides; without `exhaustive` perhaps none does."""
     timeline = state.timeline
+    kind = "if" if isinstance(node, ast.If) else "match"
     start, moment, choice = timeline.mark(), state.number(node), state.blocks
     ends: list[dict[str, Binding | None]] = []
     positions: list[int] = []

@@ -47,12 +47,9 @@ NOT_ARRAYS = words("dimension sample_method is_sparse")
 #: Transforms that keep the shape, with the number of their event dims; None is for those that do
 #: so without arguments, on vectors.
 SAME_SHAPE: dict[str, int | None] = {
-    "AbsTransform": 0,
-    "ExpTransform": 0,
+    **dict.fromkeys(words("AbsTransform ExpTransform PowerTransform"), 0),
+    **dict.fromkeys(words("SigmoidTransform SoftplusTransform"), 0),
     "OrderedTransform": 1,
-    "PowerTransform": 0,
-    "SigmoidTransform": 0,
-    "SoftplusTransform": 0,
     **{kind.transform: None for kind in BASES.values()},
 }
 

@@ -126,17 +126,13 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
     alone, indices = header or state.text.stands_alone(statement), {}
     for step in body.sites:
         indices[step.index] = len(state.function.sites)
-        shape, batch = step.shape, step.extent.batch
-        extent = replace(
-            step.extent,
-            shape=None if shape is None else (scan.length, *shape),
-            batch=None if batch is None else (scan.length, *batch),
-            plates=None,
-        )
+        shape, batch = step.extent.shape, step.extent.batch
+        shape = None if shape is None else (scan.length, *shape)
+        batch = None if batch is None else (scan.length, *batch)
         site = replace(
             step,
             index=len(state.function.sites),
-            extent=extent,
+            extent=replace(step.extent, shape=shape, batch=batch, plates=None),
             statement=number,
             indent=statement.col_offset,
             alone=alone,
