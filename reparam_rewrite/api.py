@@ -73,7 +73,7 @@ class Rewrite(Struct, Generic[Code], frozen=True, kw_only=True):
     def diff(self) -> str:
         """Give the unified diff from the source, which `git apply` takes; "" if nothing changed."""
         path = None if self.path == SOURCE else Path(self.path)
-        diff = unified_diff(self.before, self.after, path, path, b"model.py")
+        diff = unified_diff(self.before, self.after, path, b"model.py")
         return diff.decode(self.encoding, "replace")
 
 

@@ -165,7 +165,7 @@ class Bench:
             name,
             "config",
             cost=cost,
-            diff=unified_diff(document.data, rewritten.data, path, path).decode("utf-8", "replace"),
+            diff=unified_diff(document.data, rewritten.data, path).decode("utf-8", "replace"),
             same=starts_as_written(document, config),
         )
 

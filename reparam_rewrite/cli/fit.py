@@ -117,7 +117,7 @@ def command(request: Request, screen: Screen) -> int:
         fitting.check(fitted.text, written_to)
     written = [] if request.diff else write_outputs(outputs)
     if request.diff and outputs:
-        screen.diff(unified_diff(before, after, Path(config), Path(config)))
+        screen.diff(unified_diff(before, after, Path(config)))
     if request.form == "json":
         path = written_to if written else None
         screen.print(as_json(fits, known, pilot, least, warnings, path))

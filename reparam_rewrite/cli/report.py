@@ -171,8 +171,7 @@ def diff_of(outcome: Outcome) -> bytes:
 
     if outcome.refused or not outcome.stale:
         return b""
-    path, old = Path(outcome.target.output), outcome.old
-    return unified_diff(old or b"", outcome.new, None if old is None else path, path)
+    return unified_diff(outcome.old, outcome.new, Path(outcome.target.output))
 
 
 def accounted(result: Rewrite, loudness: int) -> list[str]:

@@ -71,7 +71,7 @@ def print_rewritten(model: str, config: str, request: Request, screen: Lines) ->
     result = rewrite(document, settings, line_length(Path() if model == "-" else Path(model)))
     if request.diff:
         path = Path(document.path)
-        screen.diff(unified_diff(document.data, result.data, path, path))
+        screen.diff(unified_diff(document.data, result.data, path))
     else:
         screen.write(result.data)
     screen.account(accounted(result, request.loudness))

@@ -6,7 +6,6 @@ What git asks for, by experiment (tests/test_diffs.py runs it):
   Those of a classical header, of two lines, are guessed at: from a sub-folder, sub/other/new.py may
   be made of other/new.py.
 - Under it, `--- /dev/null` makes a new file only after a `new file mode` line.
-- Two different paths are a rename, the old file gone, unless `copy from` and `copy to` are there.
 """
 
 from __future__ import annotations
@@ -28,51 +27,34 @@ ESCAPES |= {
 
 
 def unified_diff(
-    old: bytes,
-    new: bytes,
-    old_path: Path | None,
-    new_path: Path | None,
-    nameless: bytes = b"stdin",
+    old: bytes | None, new: bytes, path: Path | None, nameless: bytes = b"stdin"
 ) -> bytes:
     """The diff from `old` to `new`, b"" if they are equal; the same for the same arguments.
 
     Lines end at "\\n" alone and are kept byte for byte, so any line ends and encodings pass.
-    `old_path` None stands for a file that is not there yet, `new_path` None for one that is to
-    go, both None for text without a file, called `nameless`. Two different paths are a copy:
-    the old file stays as it is. Symbolic links are followed, as git would not patch through one.
+    `old` is None for a file that is not there yet, `path` for text without a file, which is called
+    `nameless`. Symbolic links are followed, as git would not patch through one.
     """
-    changed = hunks(old, new)
-    return changed and header(label(old_path), label(new_path), nameless) + changed
-
-
-def header(old: bytes | None, new: bytes | None, nameless: bytes) -> bytes:
-    """The lines above the first hunk, for paths as `label` gives them."""
-    if old is None and new is None:
-        old = new = nameless
-    names = (b"a/" + (old or new or b""), b"b/" + (new or old or b""))
-    lines = b"diff --git %s %s\n" % (quoted(names[0]), quoted(names[1]))
+    changed = hunks(old or b"", new)
+    if not changed:
+        return b""
+    name = nameless if path is None else label(path)
+    tab = b"\t" * (b" " in name)  # says where a name with a blank in it ends
+    before, after = quoted(b"a/" + name), quoted(b"b/" + name)
+    head = b"diff --git %s %s\n" % (before, after)
+    before += tab
     if old is None:
-        lines += b"new file mode 100644\n"
-    elif new is None:
-        lines += b"deleted file mode 100644\n"
-    elif old != new:
-        lines += b"copy from %s\ncopy to %s\n" % (quoted(old), quoted(new))
-    shown = [
-        # With a blank in a name, a tab says where it ends.
-        quoted(name) + b"\t" * (b" " in name) if path is not None else b"/dev/null"
-        for path, name in zip((old, new), names, strict=True)
-    ]
-    return lines + b"--- %s\n+++ %s\n" % tuple(shown)
+        head += b"new file mode 100644\n"
+        before = b"/dev/null"
+    return head + b"--- %s\n+++ %s\n" % (before, after + tab) + changed
 
 
-def label(path: Path | None) -> bytes | None:
+def label(path: Path) -> bytes:
     """`path` as git names it: from the root of its repository, with "/".
 
     Outside a repository from the current folder, and for files elsewhere from the file system's
     root.
     """
-    if path is None:
-        return None
     try:
         full = Path(os.path.realpath(path))
         root = next((folder for folder in full.parents if (folder / ".git").exists()), None)
