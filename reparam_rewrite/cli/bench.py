@@ -87,12 +87,12 @@ def command(request: Request, screen: Screen) -> int:
     import sys
     from shlex import join
 
-    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.config.reading import config_at
     from reparam_rewrite.running.environment import prepare
-    from reparam_rewrite.source.files import read_bytes, write_outputs
+    from reparam_rewrite.source.files import write_outputs
 
     refuse_paths(request)
-    settings = [read_config(read_bytes(path, "config"), path) for path in request.configs]
+    settings = [config_at(path) for path in request.configs]
     prepare("bench")
 
     from reparam_rewrite.bench.advice import advice

@@ -131,8 +131,7 @@ def command(request: Request, screen: Screen) -> int:
 
 def config_of(request: Request) -> tuple[str, Config]:
     """The path of the config that is to be fitted, and the config. Raises `Refusal`."""
-    from reparam_rewrite.config.reading import read_config
-    from reparam_rewrite.source.files import read_bytes
+    from reparam_rewrite.config.reading import config_at
 
     if request.config is None or request.config == "-":
         hint = "name the TOML file with the offsets: --config FILE."
@@ -143,7 +142,7 @@ def config_of(request: Request) -> tuple[str, Config]:
     if request.pilot not in PILOTS and not request.pilot.endswith((".npz", ".nc")):
         hint = f"name one of {', '.join(PILOTS)}, or a file that ends in .npz or .nc."
         refused(None, f"there is no pilot '{request.pilot}'", hint)
-    config = read_config(read_bytes(request.config, "config"), request.config)
+    config = config_at(request.config)
     if config.is_empty:
         refused(request.config, "the config asks for no offset, so there is nothing to fit")
     return request.config, config

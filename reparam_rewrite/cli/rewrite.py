@@ -48,10 +48,10 @@ def print_rewritten(model: str, config: str, request: Request, screen: Lines) ->
     """Rewrite a model to standard output, as it is or as a diff."""
     from pathlib import Path
 
-    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.config.reading import config_at, read_config
     from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.diff import unified_diff
-    from reparam_rewrite.source.files import read_bytes, read_stdin
+    from reparam_rewrite.source.files import read_stdin
     from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.reading import read
 
@@ -63,10 +63,7 @@ def print_rewritten(model: str, config: str, request: Request, screen: Lines) ->
     if model == config == "-":
         hint = "save one of them as a file."
         refused(None, "the model and the config can't both be standard input", hint)
-    if config == "-":
-        settings = read_config(read_stdin("config"), "<stdin>")
-    else:
-        settings = read_config(read_bytes(config, "config"), config)
+    settings = read_config(read_stdin("config"), "<stdin>") if config == "-" else config_at(config)
     document = read(model)
     result = rewrite(document, settings, line_length(Path() if model == "-" else Path(model)))
     if request.diff:

@@ -72,7 +72,7 @@ def command(request: Request, screen: Screen) -> int:
     both, GENERATED must also be what the config asks for.
     """
     from reparam_rewrite.config.keys import VerifyRule
-    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.config.reading import config_at
     from reparam_rewrite.running.environment import prepare
     from reparam_rewrite.source.files import read_bytes
 
@@ -82,7 +82,7 @@ def command(request: Request, screen: Screen) -> int:
         refused(None, "there is nothing to compare the model with", hint)
     config = None
     if request.config:
-        config = read_config(read_bytes(request.config, "config"), request.config)
+        config = config_at(request.config)
     document = plain_model(request)
     rewritten = in_memory(document, config) if config else None
     if generated is not None:
