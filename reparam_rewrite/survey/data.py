@@ -22,6 +22,8 @@ SIZES = ("num_steps", "shape")
 #: What decides between values, rather than compute one of all that it reads.
 CHOOSING = DECIDING | kinds("Compare NamedExpr")
 
+REFERRING = kinds("Attribute Name Subscript")
+
 NO_DATA: frozenset[str] = frozenset()
 
 
@@ -52,7 +54,7 @@ def references(node: ast.AST) -> tuple[Reference, ...]:
     stack = [node]
     while stack:
         part = stack.pop()
-        known = reference(part)
+        known = reference(part) if type(part) in REFERRING else None
         if known is not None:
             found.append(known)
         elif isinstance(part, ast.Call):

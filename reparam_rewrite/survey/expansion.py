@@ -46,15 +46,16 @@ DEEPEST, LONGEST = 8, 50_000
 class Activation(Struct, eq=False):
     """One call of a function: `given` are its arguments, and `around` is where it was called.
 
-    `around` is None unless it sees the names there. `known` are the forms of its values.
+    `around` is None unless it sees the names there, `number` is its own, and `known` are the forms
+    of its values.
     """
 
+    number: int
     function: Function
     given: dict[str, Form] = {}
     around: Here | None = None
     depth: int = 0
     known: dict[int, Form] = {}
-    choices: dict[int, int] = {}
     elements: dict[tuple[int, str], RightSide | None] = {}
 
 
@@ -75,7 +76,7 @@ class Expansion:
     """Expands names and calls in a function; `at` is the moment of the expression that is read."""
 
     def __init__(self, survey: Survey, function: Function) -> None:
-        self.at = Here(Activation(function), 0, 0)
+        self.at = Here(Activation(0, function), 0, 0)
         self.fresh = count(1)
         self._survey = survey
 
@@ -105,7 +106,7 @@ class Expansion:
         for value, chosen in returned:
             form = self.value(value, run)
             for choice, position in reversed(chosen):
-                form = in_branch(form, self._choice(run, choice), position)
+                form = in_branch(form, (run.number, choice), position)
             forms.append(form)
         return forms
 
@@ -133,7 +134,7 @@ class Expansion:
                 return Form(each(self.value(over, run).terms, single=True))
             case Either(choice, among):
                 forms = [(at, self.value(inner, run)) for at, inner in among]
-                return either(forms, self._choice(run, choice))
+                return either(forms, (run.number, choice))
             case Repeated(now, before):
                 form, first = self.value(now, run), self.value(before, run)
                 if form.made or form.function:
@@ -145,12 +146,6 @@ class Expansion:
                 inside = hidden(inside, "an element of an array or a dictionary")
                 return replace(form, terms=both(form, Form(inside)))
         return Form(function=self._survey.functions.get(value))
-
-    def _choice(self, run: Activation, choice: int) -> int:
-        """A number for branches of a run that no others have."""
-        if choice not in run.choices:
-            run.choices[choice] = next(self.fresh)
-        return run.choices[choice]
 
     # Names
 
@@ -254,7 +249,8 @@ class Expansion:
         """What a function that is called now returns; a nested one sees the names there."""
         inside = "." in function.name and not self._is_method(function)
         around = self.at if inside else None
-        return self.evaluate_all(Activation(function, given, around, self.at.depth + 1))
+        run = Activation(next(self.fresh), function, given, around, self.at.depth + 1)
+        return self.evaluate_all(run)
 
     def _is_method(self, function: Function) -> bool:
         return function.name.rpartition(".")[0] in self._survey.classes

@@ -318,6 +318,10 @@ SHOWN = words(
 )
 
 
+#: What binds others' names, or lets others run.
+OUTWARD = kinds("Await Global Nonlocal Yield YieldFrom")
+
+
 def facts_of(index: Index) -> FileFacts:
     """What the functions and classes of a file may do, wherever they are called."""
     patched = index.starred or "builtins" in index.aliases.values()
@@ -352,20 +356,18 @@ def facts_of(index: Index) -> FileFacts:
 
 def only_computes_in(index: Index, kept: frozenset[str], scoped: Scoped) -> bool:
     """Does a function, but for the file's own functions in it, nothing but compute?"""
+    if not scoped.holds.isdisjoint(OUTWARD):
+        return False
     for part in scoped.parts:
-        match part:
-            case ast.Global() | ast.Nonlocal() | ast.Await() | ast.Yield() | ast.YieldFrom():
+        if isinstance(part, ast.Call):
+            dotted = dotted_name(index.aliases, part.func)
+            last = getattr(part.func, "attr", None) or getattr(part.func, "id", "")
+            if dotted is None and last in index.by_last:
+                continue  # it is looked through itself
+            if dotted is None and isinstance(part.func, ast.Name):
+                dotted = f"builtins.{last}" if last in kept else f".{last}"
+            if not effect_of_call(part, dotted).computes:
                 return False
-            case ast.Attribute() | ast.Subscript():
-                if not is_read(part):
-                    return False
-            case ast.Call(func=called):
-                dotted = dotted_name(index.aliases, called)
-                last = getattr(called, "attr", None) or getattr(called, "id", "")
-                if dotted is None and last in index.by_last:
-                    continue  # it is looked through itself
-                if dotted is None and isinstance(called, ast.Name):
-                    dotted = f"builtins.{last}" if last in kept else f".{last}"
-                if not effect_of_call(part, dotted).computes:
-                    return False
+        elif isinstance(part, (ast.Attribute, ast.Subscript)) and not is_read(part):
+            return False
     return True

@@ -26,9 +26,6 @@ BINDING = NAMED.keys() | kinds("Attribute Global Import ImportFrom Lambda Nonloc
 
 STORING = BINDING | {ast.Name}
 
-#: What holds no statements, most often.
-PLAIN = (ast.expr, ast.AnnAssign, ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
-
 NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -52,11 +49,6 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
 
     These are what it declares `global` or `nonlocal`.
     """
-    if isinstance(node, PLAIN):
-        parts = [part for part in walk(node) if type(part) in STORING and not is_read(part)]
-        names = [part.id for part in parts if isinstance(part, ast.Name)]
-        if len(names) == len(parts):
-            return frozenset(names), NO_NAMES, NO_NAMES
     found: set[str] = set()
     changed: set[str] = set()
     others: set[str] = set()
@@ -115,9 +107,8 @@ def sizes_in(parts: Iterable[ast.AST], meaning: Callable[[ast.expr], str]) -> se
     found: set[str] = set()
     stored: set[str] = set()
     for part in parts:
-        if isinstance(part, ast.Name):
-            if not isinstance(part.ctx, ast.Load):
-                stored.add(part.id)
+        if isinstance(part, ast.Name) and not is_read(part):
+            stored.add(part.id)
         elif isinstance(part, ast.Call):
             found.update(s.id for s in sizes_of(part, meaning) if isinstance(s, ast.Name))
     return found - stored

@@ -40,6 +40,10 @@ MOVING_METHODS = words("add flatten ravel repeat reshape set squeeze swapaxes tr
 Layout = tuple[int | str, ...] | None
 
 
+#: Branches of which one runs: by a number, or by those of a call and of the branches in it.
+Choice = int | tuple[int, int]
+
+
 class Term(Struct, frozen=True):
     """One summand with latent sites in it.
 
@@ -69,7 +73,7 @@ class Term(Struct, frozen=True):
     layout: Layout = None
     picks: tuple[str, ...] = ()
     softmax: bool = False
-    branches: frozenset[tuple[int, int]] = frozenset()
+    branches: frozenset[tuple[Choice, int]] = frozenset()
     through: str = ""
 
     @property
@@ -209,7 +213,7 @@ def product(left: Form, right: Form) -> Form:
     return Form(tuple(dict.fromkeys(found)))
 
 
-def in_branch(form: Form, choice: int, position: int, common: Iterable[Term] = ()) -> Form:
+def in_branch(form: Form, choice: Choice, position: int, common: Iterable[Term] = ()) -> Form:
     """As it is where one of several blocks ran; what is `common` to all is as it was."""
     chosen = (choice, position)
     terms = tuple(
@@ -219,7 +223,7 @@ def in_branch(form: Form, choice: int, position: int, common: Iterable[Term] = (
     return replace(form, terms=terms)
 
 
-def either(forms: Sequence[tuple[int, Form]], choice: int) -> Form:
+def either(forms: Sequence[tuple[int, Form]], choice: Choice) -> Form:
     """What a value is of which branches make one or the other, each by its position."""
     common = set.intersection(*(set(form.terms) for _, form in forms))
     return merged([in_branch(form, choice, position, common) for position, form in forms])
