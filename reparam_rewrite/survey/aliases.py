@@ -243,22 +243,22 @@ class Aliases:
 
     def run_by(self, value: Value) -> Iterator[str]:
         """Whom a call of something may run first."""
-        match value:
-            case ("function" | "method" | "partial", name):
-                yield name
-            case ("handler", _):
-                yield self.handler(value).node
-            case ("outside", _):
-                yield OUTSIDE[1]
-            case ("class", name):
-                yield from (maker for _, maker in self.member(name, "__init__", bound=True))
-            case ("object", name):
-                for one in self.member(name, "__call__", bound=True):
-                    yield from self.run_by(one)
-            case ("inherited", name):
-                for member, _ in self.methods(name):
-                    values = self.get((name, member))
-                    yield from (what for kind, what in values if kind == "function")
+        kind, what = value
+        if kind in FUNCTIONS:
+            yield what
+        elif kind == "handler":
+            yield self.handler(value).node
+        elif kind == "outside":
+            yield OUTSIDE[1]
+        elif kind == "class":
+            yield from (maker for _, maker in self.member(what, "__init__", bound=True))
+        elif kind == "object":
+            for one in self.member(what, "__call__", bound=True):
+                yield from self.run_by(one)
+        elif kind == "inherited":
+            for member, _ in self.methods(what):
+                values = self.get((what, member))
+                yield from (name for kind, name in values if kind == "function")
 
     def may_be(self, made: MadeHandler) -> set[str]:
         """What a handler is given to run: functions, lambdas and handlers."""

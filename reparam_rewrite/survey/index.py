@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import cached_property
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.functions import reached
 from reparam_rewrite.survey.names import bound_by, dotted, is_star_of_unknown
-from reparam_rewrite.survey.nodes import NAMED, Definition, FunctionNode, kinds, parts_of, walk
+from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode, kinds, parts_of, walk
 from reparam_rewrite.survey.scopes import bound_in, is_read, own_names
 from reparam_rewrite.survey.values import Handler, Plate
 
@@ -23,8 +23,8 @@ SIMPLE = kinds("AnnAssign Assign AugAssign Expr Import ImportFrom Return")
 #: What pauses a function.
 YIELDS = (ast.Yield, ast.YieldFrom)
 
-#: What `read_names` notes, beside `ast.Name` and what is `NAMED`.
-NOTED = kinds(
+#: What `read_names` notes, beside `ast.Name`.
+NOTED = NAMED.keys() | kinds(
     """Assign Attribute AugAssign GeneratorExp Global Import ImportFrom Nonlocal Yield YieldFrom
     arg"""
 )
@@ -163,7 +163,7 @@ def number_block(
         found.numbers[node] = len(found.statements)
         found.statements.append(node)
         inner_prefix, inner_around = prefix, around
-        if isinstance(node, Definition):
+        if isinstance(node, DEFINITIONS):
             name = prefix + node.name
             inner_prefix = f"{name}."
             if isinstance(node, ast.ClassDef):
@@ -203,18 +203,17 @@ def read_names(found: Index, parts: list[ast.AST]) -> None:
     stored: dict[ast.expr, ast.expr] = {}  # the target of an assignment -> the value
     for node in parts:
         kind = type(node)
-        if kind in NAMED:
-            names.update(filter(None, [getattr(node, NAMED[kind])]))
-            if isinstance(node, ast.ClassDef) and has_own_density(node):
-                found.densities.add(node.name)
-        if kind not in NOTED:
+        if kind not in NOTED or (isinstance(node, ast.Attribute) and type(node.ctx) is ast.Load):
             continue
+        if kind in NAMED and getattr(node, NAMED[kind]):
+            names.add(getattr(node, NAMED[kind]))
         match node:
             case ast.Attribute(attr=attribute):
-                if not is_read(node):
-                    found.attributes.setdefault(attribute, []).append(stored.get(node))
+                found.attributes.setdefault(attribute, []).append(stored.get(node))
             case ast.arg(arg=name):
                 names.add(name)
+            case ast.ClassDef() if has_own_density(node):
+                found.densities.add(node.name)
             case ast.Assign(targets=targets, value=value):
                 stored.update((target, value) for target in targets)
                 read_dictionary(found, node)
@@ -251,17 +250,21 @@ def read_dictionary(found: Index, node: ast.Assign) -> None:
 def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
     """What the names of the module stand for: imports, and numbers that are bound once."""
     imported: dict[str, set[str]] = {}
-    bound: Counter[str] = Counter()
+    bound: defaultdict[str, int] = defaultdict(int)
     numbers: set[str] = set()
     renamed: list[tuple[str, ast.expr]] = []
     stack: list[ast.AST] = list(reversed(tree.body))
     while stack:
         node = stack.pop()
+        if isinstance(node, ast.Name):
+            if not is_read(node):
+                bound[node.id] += 1
+            continue
         if isinstance(node, IMPORTS):
             for name, dotted in bound_by(node):
                 imported.setdefault(name, set()).add(dotted)
             continue
-        if isinstance(node, Definition):
+        if isinstance(node, DEFINITIONS):
             bound[node.name] += 1
             continue
         if isinstance(node, ast.Try):
@@ -276,15 +279,14 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
                 renamed += [(name, node.value) for name in names]
             elif type(node.value.value) in (int, float):
                 numbers.update(names)
-        if isinstance(node, ast.Name) and not is_read(node):
-            bound[node.id] += 1
         stack.extend(reversed(parts_of(node)))
     for part in parts if {ast.Global, ast.ImportFrom} & found.holds else ():
         if isinstance(part, ast.Global):
             found.globals.update(part.names)
         elif type(part) is ast.ImportFrom:
             found.starred = found.starred or is_star_of_unknown(part)
-    bound.update([*found.globals] * 2)
+    for name in found.globals:
+        bound[name] += 2
     found.module_names = {*imported, *bound}
     found.rebound |= {name for name in bound if bound[name] > 1 or name in imported}
     found.aliases = {
@@ -297,7 +299,7 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
         if bound[name] == 1 and name not in imported and dotted_value is not None:
             found.aliases[name] = dotted_value  # sample = numpyro.sample
     for statement in tree.body:
-        if isinstance(statement, Definition):
+        if isinstance(statement, DEFINITIONS):
             break  # what is imported below may come after the first call
         if isinstance(statement, IMPORTS):
             found.certain.update(name for name, _ in bound_by(statement))

@@ -328,13 +328,13 @@ def facts_of(index: Index) -> FileFacts:
     patched = patched or not index.identifiers.isdisjoint(("__builtins__", "globals"))
     given = frozenset() if patched else frozenset(dir(builtins))
     kept = given - index.module_names - index.globals
+    impure = {s.node.name for s in index.functions if not only_computes_in(index, kept, s)}
     readers: dict[str, set[str]] = {}  # by a name or an attribute, the functions that read it
-    for scoped in index.functions:
+    for scoped in (scoped for scoped in index.functions if scoped.node.name not in impure):
         for part in scoped.parts:
             if isinstance(part, (ast.Attribute, ast.Name)):
                 name = part.attr if isinstance(part, ast.Attribute) else part.id
                 readers.setdefault(name, set()).add(scoped.node.name)
-    impure = {s.node.name for s in index.functions if not only_computes_in(index, kept, s)}
     impure = reached(readers, impure)
     special = {name for name in impure if name.startswith("__") and name.endswith("__")}
     declared = {

@@ -134,15 +134,19 @@ class References:
 
     def _read(self, node: ast.stmt, at: At) -> None:
         """Read a statement, but for the statements in it."""
-        match node:
+        match node:  # the most frequent first
+            case ast.Expr(value=given):
+                self.value(given, at)
+            case ast.Import() | ast.ImportFrom():
+                for name, dotted in bound_by(node):
+                    self.aliases.bind(name, [("import", dotted)], at.space)
             case ast.Assign() | ast.AnnAssign():
                 targets, value = assignment(node)
                 for target in targets:
                     assert value is not None
                     self._pair(target, value, at)
-            case ast.Return(value=value):
-                if value is not None:
-                    self.aliases.put((at.space.node, "return"), self.value(value, at))
+            case ast.Return(value=ast.expr() as value):
+                self.aliases.put((at.space.node, "return"), self.value(value, at))
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self._define(node, at)
             case ast.With() | ast.AsyncWith():
@@ -154,9 +158,6 @@ class References:
                 self._assign(target, self.value(given, at), at)
             case ast.AugAssign(target=target, value=given):
                 self._assign(target, self.value(given, at), at)
-            case ast.Import() | ast.ImportFrom():
-                for name, dotted in bound_by(node):
-                    self.aliases.bind(name, [("import", dotted)], at.space)
             case ast.Match(subject=subject, cases=cases):
                 values = self.value(subject, at)
                 for case in cases:
@@ -234,15 +235,15 @@ class References:
 
     def value(self, node: ast.AST, at: At) -> Values:
         """What a node may stand for; of a container or a choice that is any of its parts."""
-        match node:
-            case ast.Constant():
-                return NOTHING
+        match node:  # the most frequent first
             case ast.Name(id=name):
                 return self._name(name, at.space)
             case ast.Attribute(value=held):
                 return self.aliases.attribute(self.value(held, at), node, at)
             case ast.Call():
                 return self._call(node, at)
+            case ast.Constant():
+                return NOTHING
             case ast.BinOp(op=ast.Add() | ast.BitOr()) | ast.Tuple() | ast.List():
                 pass  # what it joins is in it
             case (

@@ -10,8 +10,8 @@ from reparam_rewrite.survey.effects import EXPANDING, FileFacts
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.names import bound_by, dotted
 from reparam_rewrite.survey.nodes import (
+    DEFINITIONS,
     NAMED,
-    Definition,
     FunctionNode,
     kinds,
     parts_of,
@@ -25,6 +25,9 @@ from reparam_rewrite.survey.timeline import Binding
 BINDING = NAMED.keys() | kinds("Attribute Global Import ImportFrom Lambda Nonlocal Subscript")
 
 STORING = BINDING | {ast.Name}
+
+#: What holds no statements, most often.
+PLAIN = (ast.expr, ast.AnnAssign, ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 NO_NAMES: frozenset[str] = frozenset()
 
@@ -49,6 +52,11 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
 
     These are what it declares `global` or `nonlocal`.
     """
+    if isinstance(node, PLAIN):
+        parts = [part for part in walk(node) if type(part) in STORING and not is_read(part)]
+        names = [part.id for part in parts if isinstance(part, ast.Name)]
+        if len(names) == len(parts):
+            return frozenset(names), NO_NAMES, NO_NAMES
     found: set[str] = set()
     changed: set[str] = set()
     others: set[str] = set()
@@ -75,7 +83,7 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
             root = root_of(part)  # `self.n = 3` changes what `self.n` means
             if isinstance(root, ast.Name):
                 changed.add(root.id)
-        if isinstance(part, Definition):
+        if isinstance(part, DEFINITIONS):
             stack += part.decorator_list
         elif kind is not ast.Lambda:
             stack += parts_of(part)
@@ -84,11 +92,13 @@ def bound_in(node: ast.AST) -> tuple[frozenset[str], frozenset[str], frozenset[s
 
 def names_of(block: list[ast.stmt], *, in_place: bool = False) -> set[str]:
     """The names that a block binds in its own scope, but for those that it says are others'."""
-    bound = [bound_in(node) for node in block]
-    names = NO_NAMES.union(
-        *[stored | changed if in_place else stored for stored, changed, _ in bound]
-    )
-    return set(names.difference(*[others for _, _, others in bound]))
+    names: set[str] = set()
+    others: set[str] = set()
+    for node in block:
+        stored, changed, declared = bound_in(node)
+        names |= stored | changed if in_place else stored
+        others |= declared
+    return names - others
 
 
 def own_names(node: FunctionNode) -> set[str]:
