@@ -127,22 +127,18 @@ def shape_argument(scope: Scope, node: ast.expr) -> Shape:
             return (*([rest_of(scope, first)] if plain else shape_argument(scope, first)), *right)
         case ast.Constant(value=int()):
             return (axis_of(scope, node, str(node.value)),)
-    # A bare name may be a number or a tuple: it isn't told.
-    return (axis_of(scope, node, ast.unparse(node)),) if is_length(scope, node) else OPEN
+        case ast.Call(func=ast.Name(id="len")):
+            told = scope.is_builtin("len")
+        case ast.Subscript(value=held, slice=index):
+            told = is_shape(scope, held) and not isinstance(index, ast.Slice)
+        case _:
+            told = False  # a bare name may be a number or a tuple
+    return (axis_of(scope, node, ast.unparse(node)),) if told else OPEN
 
 
 def rest_of(scope: Scope, node: ast.expr) -> Axis:
     """The axes of a shape that has a name: ``batch`` in ``batch + (n,)``."""
     return replace(axis_of(scope, node, ast.unparse(node)), size=None, several=True)
-
-
-def is_length(scope: Scope, node: ast.expr) -> bool:
-    """Is it ``len(x)`` or ``x.shape[0]``?"""
-    if isinstance(node, ast.Call):
-        return ast.unparse(node.func) == "len" and scope.is_builtin("len")
-    if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Slice):
-        return False
-    return is_shape(scope, node.value)
 
 
 def is_shape(scope: Scope, node: ast.expr) -> bool:

@@ -129,18 +129,6 @@ statement_of, mark_of = itemgetter(0), itemgetter(1)
 NO_VALUES: Mapping[str, RightSide | None] = {}
 
 
-class Region(Struct):
-    """A branch under a condition that an earlier one had: what that bound, is bound in it.
-
-    It holds for the statements after `start` up to `end`; `around` is the one that it stands in.
-    """
-
-    start: int
-    end: int | None
-    around: int
-    ended: Ended
-
-
 class Timeline:
     """The bindings of a function's local names, in the order of its statements.
 
@@ -156,12 +144,11 @@ class Timeline:
         self._unstable = unstable
         self.versions = count(1) if versions is None else versions
         self._bound: dict[str, list[Bound]] = {}
-        self._now: dict[str, Binding | None] = {}
-        # Every name as it is bound, with what it stood for before: branches are told by what they
-        # change, as there may be many, and many more names.
-        self._changes: list[tuple[str, Binding | None]] = []
-        self._regions: list[Region] = []
-        self._region = -1  # the innermost one that isn't left yet
+        # Every name as it is bound: branches are told by what they change, as there may be many,
+        # and many more names.
+        self._changes: list[str] = []
+        # From which statement on what the branches around it recall.
+        self._recalls: list[tuple[int, tuple[Ended, ...]]] = [(-1, ())]
         self._acts: list[int] = []
         self._guards: list[int] = []
 
@@ -191,10 +178,10 @@ class Timeline:
         return name in self._unstable
 
     def __contains__(self, name: str) -> bool:
-        return name in self._now
+        return name in self._bound
 
     def names(self) -> Iterator[str]:
-        return iter(self._now)
+        return iter(self._bound)
 
     def version(self) -> int:
         """A number that no other binding has."""
@@ -203,8 +190,7 @@ class Timeline:
     def bind(self, name: str, statement: int, binding: Binding | None) -> None:
         """Let `name` stand for `binding` after `statement`; None: it isn't bound."""
         self._bound.setdefault(name, []).append((statement, self.mark(), binding))
-        self._changes.append((name, self._now.get(name)))
-        self._now[name] = binding
+        self._changes.append(name)
 
     def touch(self, name: str, statement: int, data: frozenset[str] = frozenset()) -> None:
         """`statement` may change the value of `name` in place, if that can be changed at all.
@@ -236,7 +222,7 @@ class Timeline:
 
     def value(self, name: str) -> RightSide | None:
         """The right-hand side that a name has now."""
-        binding = self._now.get(name)
+        binding = self._raw(name)
         return None if binding is None else binding.value
 
     def is_certain(self, name: str) -> bool:
@@ -254,8 +240,9 @@ class Timeline:
 
     def before(self, name: str, statement: int) -> Binding | None:
         """The binding of `name` that holds when `statement` starts, None if there is none."""
+        last = bisect_left(self._recalls, statement, key=statement_of) - 1
         binding = self._last(name, statement, statement_of)
-        binding = binding and self._recalled(name, binding, self._region_of(statement))
+        binding = self._recalled(name, binding, self._recalls[last][1])
         return binding and self._fresh(name, binding, self.era_before(statement))
 
     def _last(self, name: str, moment: int, key: Callable[[Bound], int]) -> Binding | None:
@@ -264,8 +251,12 @@ class Timeline:
         found = bisect_left(bound, moment, key=key)
         return bound[found - 1][2] if found else None
 
+    def _raw(self, name: str) -> Binding | None:
+        """The binding of a name now, as it was bound."""
+        return self._bound[name][-1][2] if name in self._bound else None
+
     def _current(self, name: str) -> Binding | None:
-        return self._recalled(name, self._now.get(name), self._region)
+        return self._recalled(name, self._raw(name), self._recalls[-1][1])
 
     def holds(self, reads: Iterable[Use], statement: int) -> bool:
         """Do all `reads` mean before `statement` what they meant where they were read?"""
@@ -287,69 +278,53 @@ class Timeline:
         return replace(binding, shape=None, tail=(REST,), parts=None)
 
     def enter(self, start: int, ended: Ended) -> None:
-        """A branch starts after `start` in which holds what did at the end of others."""
-        self._regions.append(Region(start, None, self._region, ended))
-        self._region = len(self._regions) - 1
+        """A branch starts after `start`: what names stood for at the end of others holds in it."""
+        self._recalls.append((start, (*self._recalls[-1][1], ended)))
 
     def leave(self, end: int) -> None:
         """That branch ends with the statement `end`."""
-        region = self._regions[self._region]
-        region.end, self._region = end, region.around
+        self._recalls.append((end, self._recalls[-1][1][:-1]))
 
     def kept(self, mark: int, ended: Ended) -> dict[str, Binding | None]:
         """What means something else in a branch of `ended` than at `mark`, where it started."""
-        then = self._before_branch(mark)
         return {
             name: binding
             for (name, version), binding in ended.items()
-            if (before := then.get(name, self._now.get(name))) is not None
+            if (before := self.at(name, mark)) is not None
             and before.version == version
             and name not in self._unstable
         }
 
-    def _recalled(self, name: str, binding: Binding | None, region: int) -> Binding | None:
-        """What `binding` is in a region: what the name stood for at the end of an earlier one."""
-        if region < 0 or binding is None or name in self._unstable:
-            return binding
-        found = self._regions[region]
-        binding = self._recalled(name, binding, found.around)
-        return binding and found.ended.get((name, binding.version), binding)
-
-    def _region_of(self, statement: int) -> int:
-        """The innermost region that a statement stands in, -1 if there is none."""
-        found = bisect_left(self._regions, statement, key=lambda region: region.start) - 1
-        while found >= 0:
-            end = self._regions[found].end
-            if end is None or statement <= end:
-                break
-            found = self._regions[found].around
-        return found
+    def _recalled(
+        self, name: str, binding: Binding | None, recalls: tuple[Ended, ...]
+    ) -> Binding | None:
+        """What `binding` is in branches whose conditions earlier ones had, the outermost first."""
+        for ended in recalls if name not in self._unstable else ():
+            binding = binding and ended.get((name, binding.version), binding)
+        return binding
 
     def mark(self) -> int:
         """The present, to come back to."""
         return len(self._changes)
 
-    def _before_branch(self, mark: int) -> dict[str, Binding | None]:
-        """What the names that were bound since `mark` stood for then."""
-        found: dict[str, Binding | None] = {}
-        for name, binding in self._changes[mark:]:
-            found.setdefault(name, binding)
-        return found
+    def _since(self, mark: int) -> Iterable[str]:
+        """The names that were bound since `mark`."""
+        return dict.fromkeys(self._changes[mark:])
 
     def meant_before(self, mark: int) -> Iterator[tuple[str, Binding | None]]:
-        """The same, as it is read in the region that surrounds the branches."""
-        for name, binding in self._before_branch(mark).items():
-            yield name, self._recalled(name, binding, self._region)
+        """What the names that were bound since `mark` stood for then."""
+        for name in self._since(mark):
+            yield name, self._recalled(name, self.at(name, mark), self._recalls[-1][1])
 
     def since(self, mark: int) -> dict[str, Binding | None]:
         """What the names that were bound since `mark` stand for now."""
-        return {name: self._now[name] for name, _ in self._changes[mark:]}
+        return {name: self._raw(name) for name in self._since(mark)}
 
     def restore(self, mark: int, statement: int) -> None:
         """Set every name back to what it was at `mark`, as at the start of another branch."""
-        for name, binding in self._before_branch(mark).items():
-            if self._now[name] is not binding:
-                self.bind(name, statement, binding)
+        for name in self._since(mark):
+            if self._raw(name) is not self.at(name, mark):
+                self.bind(name, statement, self.at(name, mark))
 
     def join(
         self,
@@ -374,7 +349,7 @@ class Timeline:
             if all(is_same(binding, first) for binding in found):
                 if first is not None and any(value is not first.value for _, value in among):
                     first = replace(first, value=Either(choice, among))
-                if self._now.get(name) is not first:
+                if self._raw(name) is not first:
                     self.bind(name, statement, first)
                 continue
             always = len(bound) == len(found)
