@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from reparam_rewrite.emit.layout import Layout, Mismatch, Splice
 from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, ScanRewrite
 from reparam_rewrite.survey.calls import argument
-from reparam_rewrite.survey.expressions import is_arithmetic
+from reparam_rewrite.survey.expressions import is_arithmetic, is_atom
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.values import Segment
 
@@ -92,12 +92,9 @@ def expanded(layout: Layout, call: ast.Call, *, moved: bool) -> Iterator[Splice]
     """The `sample_shape` of a call as ``prior.expand_by(...)``, unless the prior is `moved`."""
     asked, prior = given(call, 4, "sample_shape"), given(call, 1, "fn")
     if not moved:
-        start, end = layout.outer_span(prior)
-        grouped = isinstance(prior, ast.Call | ast.Name | ast.Attribute | ast.Subscript)
-        if not grouped:
-            yield Splice(start, start, "(")
-        method = f".expand_by({layout.written(asked)})"
-        yield Splice(end, end, method if grouped else f"){method}")
+        text = layout.written(prior)
+        text = text if is_atom(f"({text})") else f"({text})"
+        yield Splice(*layout.outer_span(prior), f"{text}.expand_by({layout.written(asked)})")
     arguments = arguments_of(layout, call)
     at = next(n for n, (value, _, _) in enumerate(arguments) if value is asked)
     _, start, end = arguments[at]
@@ -135,9 +132,7 @@ def plus(mean: str, loc: str) -> str:
     """``m + z_loc``; just ``z_loc`` for a mean of zero."""
     if mean in ("0", "0.0", "0."):
         return loc
-    if not is_arithmetic(f"({mean})" if "\n" in mean else mean):
-        mean = f"({mean})"
-    return f"{mean} + {loc}"
+    return f"{mean} + {loc}" if is_arithmetic(f"({mean})") else f"({mean}) + {loc}"
 
 
 def passed(

@@ -22,8 +22,7 @@ from reparam_rewrite.survey.expressions import ungrouped
 BEFORE_COLON = re.compile(r"(?:[\s,)\\]|#[^\r\n]*)*(?=:)")
 
 #: ``(`` that ends its line, and the comments below it up to the indent of what comes then.
-FIRST_LINE = re.compile(r"\([ \t\f]*(?:#[^\r\n]*)?\r?\n")
-COMMENTS = re.compile(r"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)*([ \t\f]*)")
+ABOVE = re.compile(r"(\([ \t\f]*(?:#[^\r\n]*)?\r?\n)(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)*([ \t\f]*)")
 
 #: Whose parentheses belong to it.
 BRACKETED = ast.Tuple | ast.GeneratorExp | ast.NamedExpr
@@ -203,7 +202,14 @@ class Editor(Layout):
     def _joins(self, number: int, sites: Sequence[Handled], *, last: bool = False) -> bool:
         """Make it ``with handler, plate``, in parentheses where that is too long, if it can be.
 
-        `last`: ``with plate, handler``
+        `last`: ``with plate, handler``. Where there is one item a line, comments stay above or
+        behind what they say::
+
+            with (  # plates          with (  # plates
+                # items                   handler,
+                plate_i,                  # items
+            ):                            plate_i,
+                                      ):
         """
         item, indent = handler_of(sites), self.indent_of(self.statements[number])
         start, colon = self._header_of(number)
@@ -212,8 +218,11 @@ class Editor(Layout):
         listed = header.removeprefix("with").strip()
         room = self.width - len(indent)
         if is_bracketed(listed):
-            if FIRST_LINE.match(listed) and not last:
-                self._headers[number] = f"with {self._with_first_line(listed, item, indent)}"
+            if not last and (own := ABOVE.match(listed)):
+                _, *added, _ = wrap.listed("", [item], "", room)
+                text = f"{own[2]}{self.generated(tuple(added), indent).lstrip()}{self.newline}"
+                head, rest = listed[: own.end(1)], listed[own.end(1) :]
+                self._headers[number] = f"with {head}{text}{rest}"
                 return True
             listed = listed[1:-1]
         else:
@@ -228,26 +237,6 @@ class Editor(Layout):
             lines = wrap.listed("with (", items, ")", room)
             self._headers[number] = self.continued(lines, indent)
         return one_line is not None
-
-    def _with_first_line(self, listed: str, item: str, indent: str) -> str:
-        """``(`` and one item a line, one more; comments stay above or behind what they say.
-
-        ::
-
-            with (  # plates          with (  # plates
-                # items                   handler,
-                plate_i,                  # items
-            ):                            plate_i,
-                                      ):
-        """
-        first_line = FIRST_LINE.match(listed)
-        assert first_line is not None
-        at = first_line.end()
-        own = COMMENTS.match(listed, at)
-        assert own is not None
-        _, *added, _ = wrap.listed("", [item], "", self.width - len(indent))
-        lines = self.generated(tuple(added), indent).lstrip()
-        return f"{listed[:at]}{own[1]}{lines}{self.newline}{listed[at:]}"
 
     def _header_of(self, number: int) -> Span:
         """Where a `with` stands, up to its colon."""

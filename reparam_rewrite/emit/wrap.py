@@ -214,15 +214,13 @@ def added_up(target: str, terms: list[str], room: int) -> list[Lines]:
 
 def raised(error: str, words: str, room: int) -> list[str]:
     """``raise ValueError("...")`` inside of an ``if``; long words are several strings."""
-    line = f"raise {error}({words})"
+    line, quote, parts = f"raise {error}({words})", words[0], [words]
     if len(line) + STEP <= room:
         return indented([line])
-    parts = [words]
     if 2 * STEP + len(words) > room:
         width = max(20, room - 2 * STEP - 3)
         pieces = textwrap.wrap(words[1:-1], width, break_long_words=False, break_on_hyphens=False)
-        parts = [f"{words[0]}{piece} {words[0]}" for piece in pieces]
-        parts[-1] = f"{words[0]}{pieces[-1]}{words[0]}"
+        parts = [f"{quote}{line}{quote}" for line in [*(f"{p} " for p in pieces[:-1]), pieces[-1]]]
     return indented([f"raise {error}(", *indented(parts), ")"])
 
 
