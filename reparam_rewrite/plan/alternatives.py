@@ -35,21 +35,10 @@ def exclusive(one: Site, other: Site) -> bool:
 
 def are_alternatives(sites: list[Site]) -> bool:
     """Is at most one of them sampled, whatever happens?"""
-    if any(site.scan is not None for site in sites):
-        return False
     called = [site.statement for site in sites if site.through]
-    if len({*called}) < len(called):
+    if any(site.scan is not None for site in sites) or len({*called}) < len(called):
         return False  # one handler is around all that a helper does
     return all(exclusive(one, other) for one, other in combinations(sites, 2))
-
-
-def innermost_branch(site: Site) -> int:
-    """The statement of the innermost branch that a site stands in, -1 without one.
-
-    Not those of a helper that samples it.
-    """
-    found = [frame.statement for frame in site.frames if frame.block is not None]
-    return max((at for at in found if not site.through or at < site.statement), default=-1)
 
 
 def is_bound(function: Function, parent: Site, child: Site) -> bool:
@@ -84,21 +73,19 @@ def nearest(function: Function, sites: list[Site], child: Site) -> Site | None:
     return found[0] if len(found) == 1 else None
 
 
-def alike(one: Shape | None, other: Shape | None) -> bool:
-    """Have two values the same axes in the same places, for all that is known?"""
-    if one is None or other is None:
-        return True
-    return len(one) == len(other) and all(
-        axis.same(across) or (axis.plate is across.plate is None and axis.same_size(across))
-        for axis, across in zip(one, other, strict=True)
-    )
-
-
 def shared_variable(function: Function, sites: list[Site], child: Site) -> str | None:
     """The variable that is one of the alternatives where `child` is sampled, whichever ran.
 
     Or, where there is one site only, what stands for it in the other branches.
     """
+
+    def alike(one: Shape, other: Shape) -> bool:
+        """Have they the same axes in the same places, for all that is known?"""
+        return len(one) == len(other) and all(
+            axis.same(across) or (axis.plate is across.plate is None and axis.same_size(across))
+            for axis, across in zip(one, other, strict=True)
+        )
+
     (variable, *others) = {site.variable for site in sites}
     if others or variable is None or any(site.order >= child.order for site in sites):
         return None
@@ -106,7 +93,8 @@ def shared_variable(function: Function, sites: list[Site], child: Site) -> str |
         return None
     if any(plate.subsampled for s in sites for frame in s.frames for plate in frame.plates):
         return None
-    if not all(alike(one.shape, other.shape) for one, other in combinations(sites, 2)):
+    shapes = [site.shape for site in sites if site.shape is not None]
+    if not all(alike(one, other) for one, other in combinations(shapes, 2)):
         return None
     binding = function.timeline.before(variable, child.statement)
     if binding is None or not binding.certain:

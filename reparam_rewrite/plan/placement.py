@@ -7,7 +7,7 @@ from collections import Counter
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import OfPair, Problem
-from reparam_rewrite.plan.alternatives import innermost_branch, is_before, is_bound
+from reparam_rewrite.plan.alternatives import is_before, is_bound
 from reparam_rewrite.plan.children import Stop
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.sources import Source
@@ -38,26 +38,19 @@ def moments_of(context: Context, site: Site) -> list[int]:
 
     plated = list(map(may_be_plate, site.frames))
     frames = site.frames[plated.index(True) :] if any(plated) else ()
-    within, guarded = innermost_branch(site), context.function.timeline.is_guarded
-    return [
-        *(
-            frame.statement
-            for frame in frames
-            if frame.kind == "with"
-            and within < frame.statement < site.statement
-            and not guarded(frame.statement, site.statement)
-        ),
-        site.statement,
-    ]
+    # The innermost branch that it stands in, other than those of a helper that samples it.
+    branches = [frame.statement for frame in site.frames if frame.block is not None]
+    within = max((at for at in branches if not site.through or at < site.statement), default=-1)
+    guarded = context.function.timeline.is_guarded
+    withs = [frame.statement for frame in frames if frame.kind == "with"]
+    inside = [at for at in withs if within < at < site.statement]
+    return [*(at for at in inside if not guarded(at, site.statement)), site.statement]
 
 
 def path_before(site: Site, statement: int) -> tuple[int, ...]:
     """The branches that have been taken when `statement`, which holds the site, starts."""
-    return tuple(
-        frame.block
-        for frame in site.frames
-        if frame.block is not None and frame.statement < statement
-    )
+    blocks = (frame.block for frame in site.frames if frame.statement < statement)
+    return tuple(block for block in blocks if block is not None)
 
 
 def place_offset(
@@ -160,17 +153,17 @@ def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
             a = numpyro.sample("a", ...)
             b = numpyro.sample("b", ...)
     """
+
+    def front(rewrite: Rewrite) -> int | None:
+        """The `with` of plates that the child stands in, if its offset is computed before that."""
+        last = with_of_plates(rewrite.site)
+        if last is None or isinstance(rewrite, ScanRewrite) or rewrite.site.through:
+            return rewrite.place.join
+        return last.statement if rewrite.place.shift <= last.statement else rewrite.place.join
+
     fronts = list(map(front, rewrites))
     count = Counter(fronts)
     return [
         replace(rewrite, place=replace(rewrite.place, join=at)) if count[at] > 1 else rewrite
         for rewrite, at in zip(rewrites, fronts, strict=True)
     ]
-
-
-def front(rewrite: Rewrite) -> int | None:
-    """The `with` of plates that the child stands in, if its offset is computed before that."""
-    last = with_of_plates(rewrite.site)
-    if last is None or isinstance(rewrite, ScanRewrite) or rewrite.site.through:
-        return rewrite.place.join
-    return last.statement if rewrite.place.shift <= last.statement else rewrite.place.join

@@ -113,8 +113,11 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
     # What only means something in a helper can't be written in a config, but a glob can.
     sites = {site.name for function in functions for site in function.sites}
     known = sorted({re.sub(r"\{[^{}]*@[^{}]*\}", "*", name) for name in sites})
-    # ``c_W_emb``, of ``f"{cls}_W_emb"``
-    near = [site for site in known if is_template(site, named.name)] or nearest(named.name, known)
+    # ``c_W_emb``, of ``f"{cls}_W_emb"``, if that is put together of more than what is computed
+    fixed = {site: re.sub(r"\{[^{}]*\}|\*", "", site) for site in known}
+    templates = [site for site in known if 0 < len(fixed[site]) < len(site)]
+    near = [s for s in templates if may_be(named.name, [s.replace("*", "{}")])]
+    near = near or nearest(named.name, known)
     helpers = [] if near else unfollowed_helpers(survey, named.name, functions)
     if helpers:
         hint = (
@@ -142,12 +145,6 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
         hint,
         {"function": functions[0].name, "names": names, "unreadable": unreadable},
     )
-
-
-def is_template(site: str, name: str) -> bool:
-    """Is it put together of more than what is computed, and may it come to be `name`?"""
-    fixed = re.sub(r"\{[^{}]*\}|\*", "", site)
-    return 0 < len(fixed) < len(site) and may_be(name, [site.replace("*", "{}")])
 
 
 def unfollowed_helpers(survey: Survey, name: str, functions: Sequence[Function]) -> list[str]:

@@ -49,7 +49,26 @@ def parent_problems(
             pair.named,
             variable=parent.variable or "...",
         )
-    yield from without_a_name(child, pair, parent)
+    # ``return sample("mu", ...) + 1``: nothing stands for the value of mu; and what a scan gives
+    # back has no call of its own that could be given a name.
+    in_one_scan = parent.scan is not None and parent.scan == child.site.scan
+    step = parent.step if in_one_scan and parent.step else parent
+    if step.variable is not None:
+        return
+    if parent.through:
+        yield pair.problem(
+            "parent-without-a-name",
+            "'{parent}' is sampled by '{helper}', and no name is bound to its value here ({at})",
+            f"{VALUE}, with what holds it.",
+        )
+    elif not step.call.nameable or (parent.scan is not None and not in_one_scan):
+        yield pair.problem(
+            "parent-without-a-name",
+            "the value of '{parent}' isn't bound to a name: nothing can be offset by it",
+            'make it a statement of its own: {variable} = numpyro.sample("{parent}", ...).',
+            parent.place,
+            variable=identifier(parent.name),
+        )
 
 
 def not_before(child: Child, pair: Pair, parent: Site, *, backwards: bool) -> Problem | None:
@@ -118,28 +137,3 @@ def way_to(child: Child, parent: Site, frame: Frame) -> str:
     if frame.kind not in ("if", "match"):
         return "sample it outside of that {kind}."
     return "bind {variable} in every branch, to 0.0 where '{parent}' isn't sampled."
-
-
-def without_a_name(child: Child, pair: Pair, parent: Site) -> Iterator[Problem]:
-    """``return sample("mu", ...) + 1``: nothing stands for the value of mu.
-
-    What a scan gives back has no call of its own that could be given a name.
-    """
-    in_one_scan = parent.scan is not None and parent.scan == child.site.scan
-    step = parent.step if in_one_scan and parent.step else parent
-    if step.variable is not None:
-        return
-    if parent.through:
-        yield pair.problem(
-            "parent-without-a-name",
-            "'{parent}' is sampled by '{helper}', and no name is bound to its value here ({at})",
-            f"{VALUE}, with what holds it.",
-        )
-    elif not step.call.nameable or (parent.scan is not None and not in_one_scan):
-        yield pair.problem(
-            "parent-without-a-name",
-            "the value of '{parent}' isn't bound to a name: nothing can be offset by it",
-            'make it a statement of its own: {variable} = numpyro.sample("{parent}", ...).',
-            parent.place,
-            variable=identifier(parent.name),
-        )

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import About, OfFile, OfSite, Place, Problem
+from reparam_rewrite.messages import OfFile, OfSite, Place, Problem
 from reparam_rewrite.plan.children import Asked, Child, Sampled, left_alone
 from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, terms_of
 from reparam_rewrite.survey.functions import Survey
@@ -117,48 +117,27 @@ def comment_problems(survey: Survey, children: list[Child]) -> Iterator[Problem]
     Where it can't be told what a comment is about nothing is done, as a site that is rewritten
     although a comment seems to say otherwise would mislead.
     """
-    for comment in survey.stray:
-        if comment.kind == "misspelt":
-            yield misspelt(comment, OfFile())
-        else:  # ``n = 3  # reparam: skip``
-            yield Problem(
-                "comment-on-no-site",
-                OfFile(),
-                comment.place,
-                "'{comment}' stands on no statement that samples, and would do nothing",
-                "put it at the end of a line of the statement that samples the site.",
-                {"comment": comment.text},
-            )
-    for child in children:
-        for comment in child.site.comments:
-            if comment.kind == "misspelt":
-                yield misspelt(comment, OfSite(child.name))
-    yield from partly_skipped(survey, children)
-
-
-def misspelt(comment: Comment, about: About) -> Problem:
-    """``# reparam: skpi``"""
-    return Problem(
-        "comment-misspelt",
-        about,
-        comment.place,
-        "'{comment}' is not a comment that the rewriter knows",
-        "did you mean '{skip}'?",
-        {"comment": comment.text, "skip": SKIP},
-    )
-
-
-def partly_skipped(survey: Survey, children: list[Child]) -> Iterator[Problem]:
-    """A site of two branches with the comment in one of them: is the other to be rewritten?"""
+    found: list[tuple[Comment, OfFile | OfSite]] = [(comment, OfFile()) for comment in survey.stray]
+    found += [(comment, OfSite(one.name)) for one in children for comment in one.site.comments]
+    for comment, about in found:
+        if comment.kind == "misspelt":  # ``# reparam: skpi``
+            text = "'{comment}' is not a comment that the rewriter knows"
+            code, hint = "comment-misspelt", "did you mean '{skip}'?"
+        elif isinstance(about, OfFile):  # ``n = 3  # reparam: skip``
+            text = "'{comment}' stands on no statement that samples, and would do nothing"
+            hint = "put it at the end of a line of the statement that samples the site."
+            code = "comment-on-no-site"
+        else:
+            continue
+        parts = {"comment": comment.text, "skip": SKIP}
+        yield Problem(code, about, comment.place, text, hint, parts)
     functions = {child.function.name: child.function for child in children}
-    for child in left_alone(children):
-        together = survey.together(child.function.name)
-        bare: list[Place] = []
-        marked: list[Place] = []
-        for name in sorted(together & functions.keys()):
-            found = functions[name].find(child.name)
+    for child in left_alone(children):  # in one of two branches: is the other to be rewritten?
+        together = sorted(survey.together(child.function.name) & functions.keys())
+        bare, marked = list[Place](), list[Place]()
+        for places in (functions[name].find(child.name) for name in together):
             # Not where it is observed, unless it always is.
-            for site in [site for site in found if not site.observed] or found:
+            for site in [site for site in places if not site.observed] or places:
                 (marked if site.skip else bare).append(site.place)
         if bare:
             text = "'{site}' is sampled here too, without the '{skip}' that it has in {at}"
