@@ -20,7 +20,7 @@ from reparam_rewrite.plan.refusals.together import (
     params_of,
 )
 from reparam_rewrite.plan.resolve import refusal, resolve
-from reparam_rewrite.plan.scan import ScanContext, offset_in_scan
+from reparam_rewrite.plan.scan import offset_in_scan
 from reparam_rewrite.plan.values import Plan, Rewrite
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import Handler
@@ -73,14 +73,13 @@ def plan(survey: Survey, config: Config) -> Plan:
 def was_rewritten(child: Child) -> bool:
     """Is a child under a handler already, with every coefficient declared?"""
     explicit = child.reparam is None
+    items = [item for frame in child.site.frames for item in frame.items]
     handled = child.site.call.shifted or any(
         isinstance(item, Handler)
         and item.qualified == "numpyro.handlers.reparam"
-        and item.sites is not None
-        and child.name in item.sites
+        and child.name in (item.sites or ())
         and (item.explicit or not explicit)
-        for frame in child.site.frames
-        for item in frame.items
+        for item in items
     )
     declared = {param.name for param in params_of(child)} if explicit else set()
     return handled and declared <= child.function.params
@@ -89,19 +88,17 @@ def was_rewritten(child: Child) -> bool:
 def without_repeats(problems: list[Problem]) -> list[Problem]:
     """That nothing samples a site is said of the site, and not of each of its children again."""
     unknown = {problem.about for problem in problems if problem.code == "no-such-site"}
-    return [
-        problem
-        for problem in problems
-        if problem.code != "no-such-parent"
-        or not isinstance(problem.about, OfPair)
-        or OfSite(problem.about.parent) not in unknown
-    ]
+
+    def repeats(problem: Problem) -> bool:
+        about = problem.about if problem.code == "no-such-parent" else None
+        return isinstance(about, OfPair) and OfSite(about.parent) in unknown
+
+    return [problem for problem in problems if not repeats(problem)]
 
 
 def planned(context: Context, children: list[Child], problems: list[Problem]) -> Plan:
     """The part of the plan that is about one function; what is wrong goes to `problems`."""
     names = context.names
-    scans: dict[str, ScanContext] = {}
     rewrites: list[Rewrite] = []
     asked = {(pair.child, pair.parent) for child in children for pair in child.pairs}
     before: dict[str, Names] = {}  # the names in use before a child's first place
@@ -115,24 +112,14 @@ def planned(context: Context, children: list[Child], problems: list[Problem]) ->
             # Only one of its places is ever come to: what is made up may have the same names.
             context.names = before.setdefault(child.name, names.copy()).copy()
             context.names.own.update(keep.name for keep in context.keeps.values())
+        made = offset if child.reparam is None else other
         try:
-            rewrites.append(rewritten(context, scans, child))
+            rewrites.append((made if child.site.scan is None else offset_in_scan)(context, child))
         except Stop as stop:
             problems.append(stop.problem)
         names.own |= context.names.own
-    contexts = (context, *(scan.body for scan in scans.values()))
+    scans = context.scans.values()
+    contexts = (context, *(scan.body for scan in scans))
     keeps = [keep for used in contexts for keep in used.keeps.values()]
-    threads = [scan.threading() for scan in scans.values() if scan.carried]
+    threads = [scan.threading() for scan in scans if scan.carried]
     return Plan(tuple(rewrites), tuple(keeps), (), tuple(threads), frozenset(names.own))
-
-
-def rewritten(context: Context, scans: dict[str, ScanContext], child: Child) -> Rewrite:
-    """The rewrite of one child; `scans` are known by their bodies. Raises `Stop`."""
-    scan = child.site.scan
-    if scan is None:
-        return other(context, child) if child.reparam is not None else offset(context, child)
-    if scan.body not in scans:
-        function = context.survey.functions[scan.body]
-        body = Context(context.survey, function, context.names)
-        scans[scan.body] = ScanContext(scan, context, body)
-    return offset_in_scan(scans[scan.body], child)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from reparam_rewrite.plan.children import Child, PowerScale
-from reparam_rewrite.plan.values import Account, DataDependence, Rewrite, ScanRewrite, terms_of
+from reparam_rewrite.plan.values import Account, Rewrite, ScanRewrite, terms_of
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import SKIP
 
@@ -62,19 +62,14 @@ def notes_of(rewrite: Rewrite) -> Iterator[str]:
                 f"doesn't tell {missing}"
             )
     if not isinstance(rewrite, ScanRewrite) and rewrite.data is not None:
-        yield of_data(site.name, rewrite.data)
+        data = rewrite.data
+        ending = ", and the source doesn't tell when there are no observations"
+        if data.optional:
+            missing = " or ".join(data.optional)
+            ending = f", so that draws of '{site.name}' itself count first where {missing} is None"
+            ending += " (not all that is observed can be told)" if data.untold else ""
+        text = f"how '{site.name}' comes from its base depends on {' and '.join(data.arguments)}"
+        yield f"{text}{ending}: predict with the plain model"
     for comment in site.comments:
         if comment.kind == "unknown":
             yield f"'{comment.text}' does nothing: '{SKIP}' would leave the site alone"
-
-
-def of_data(site: str, data: DataDependence) -> str:
-    """How draws are to be used of a child whose map to its base depends on data."""
-    ending = ", and the source doesn't tell when there are no observations"
-    if data.optional:
-        missing = " or ".join(data.optional)
-        ending = f", so that draws of '{site}' itself count first where {missing} is None"
-        if data.untold:
-            ending += " (not all that is observed can be told)"
-    text = f"how '{site}' comes from its base depends on {' and '.join(data.arguments)}"
-    return f"{text}{ending}: predict with the plain model"

@@ -68,7 +68,9 @@ def check_prior_can_move(site: Site) -> None:
             'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
             "and support show.",
         )
-    if site.call.prior is not None and binds(site.call.prior.text):
+    text = site.call.prior.text if site.call.prior is not None else ""
+    tree = ast.parse(f"({text})") if ":=" in text else ast.Pass()
+    if any(isinstance(part, ast.NamedExpr) for part in ast.walk(tree)):
         hint = "bind it in a statement of its own."
         raise Sampled(site).stop("prior-binds", f"{untold} binds a name", hint)
     if site.unsettled:
@@ -83,12 +85,6 @@ def unsettled(site: Site, what: str) -> Stop:
         text = "'{helper}' does other things before it samples '{site}', which may change {what}"
         hint = "sample '{site}' first, or in a function that does nothing else."
     return Sampled(site).stop("other-things-before", text, hint, what=what)
-
-
-def binds(text: str) -> bool:
-    """``prior := make_prior()``, ``dist.Normal((s := 2.0), 1)``"""
-    tree = ast.parse(f"({text})", mode="eval") if ":=" in text else ast.Pass()
-    return any(isinstance(part, ast.NamedExpr) for part in ast.walk(tree))
 
 
 def ask(

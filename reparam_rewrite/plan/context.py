@@ -11,12 +11,12 @@ from functools import cached_property
 from msgspec import Struct
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.plan.values import Keep
+from reparam_rewrite.plan.values import Keep, Threading
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.shapes import opened
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import Scan, Site
 
 #: What the generated code may have to import, besides the transforms of bases.
 IMPORTED = ("AffineTransform", "biject_to", "constraints", "jnp", "numpyro")
@@ -61,12 +61,23 @@ class Names:
 
 
 class Context(Struct, dict=True):
-    """What the offsets of one function share; `keeps` are by the index of the site."""
+    """What the offsets of one function share.
+
+    `keeps` are by the index of the site, and what its scans share by the names of their bodies.
+    """
 
     survey: Survey
     function: Function
     names: Names
     keeps: dict[int, Keep] = {}
+    scans: dict[str, ScanContext] = {}
+
+    def of_scan(self, scan: Scan) -> ScanContext:
+        """What the children in the body of one scan share."""
+        if scan.body not in self.scans:
+            body = Context(self.survey, self.survey.functions[scan.body], self.names)
+            self.scans[scan.body] = ScanContext(scan, self, body)
+        return self.scans[scan.body]
 
     @cached_property
     def twice(self) -> frozenset[str]:
@@ -93,3 +104,27 @@ class Context(Struct, dict=True):
             name = self.names.new(wanted)
             self.keeps[site.index] = Keep(site.statement, name, variable, site.call.name)
         return self.keeps[site.index].name
+
+
+class ScanContext(Struct):
+    """What the children in the body of one scan share.
+
+    `outer` is of the function that calls scan, and `body` of its body; they share their names.
+    `carried` maps what goes through `xs` to the name of a step's part of it.
+    """
+
+    scan: Scan
+    outer: Context
+    body: Context
+    carried: dict[str, str] = {}
+
+    def carry(self, expression: str, wanted: str) -> str:
+        if expression not in self.carried:
+            self.carried[expression] = self.outer.names.new(wanted)
+        return self.carried[expression]
+
+    def threading(self) -> Threading:
+        carried, packed = tuple(self.carried.items()), ""
+        if not self.scan.passes and carried:
+            packed = carried[0][1] if len(carried) == 1 else self.outer.names.new("xs")
+        return Threading(self.scan, carried, packed)

@@ -82,22 +82,20 @@ def told(context: Context, observed: Site, site: Site, moment: int) -> str:
     observations, timeline = observed.data.observations, context.function.timeline
     assert observations is not None
     text = observations.optional
-    if text and timeline.holds(observations.reads, moment) and can_be_read(text, observed, site):
+
+    def can_be_read(text: str) -> bool:  # or does it raise where the model may not, as data["y"]?
+        inside = "@" not in text and is_before(observed.path, site.path)
+        return text.isidentifier() or inside
+
+    if text and timeline.holds(observations.reads, moment) and can_be_read(text):
         return text
     if not text.isidentifier() or len(observations.data) > 1:
         return ""
     made = timeline.before(text, observed.statement)
     (text,) = observations.data
     read = reference(ast.parse(text, mode="eval").body)
-    if read is None or made is None or not made.computed or not can_be_read(text, observed, site):
+    if read is None or made is None or not made.computed or not can_be_read(text):
         return ""
     binding = timeline.before(read.root, moment)
     own = binding is not None and binding.certain and binding.data == {read.root}
     return text if own and not timeline.is_unstable(read.root) else ""
-
-
-def can_be_read(text: str, observed: Site, site: Site) -> bool:
-    """Does reading it raise nothing that wouldn't be raised anyway, as ``data["y"]`` may?"""
-    if text.isidentifier():
-        return True
-    return "@" not in text and is_before(observed.path, site.path)

@@ -17,9 +17,9 @@ from reparam_rewrite.plan.data import data_of, dependence, told_at
 from reparam_rewrite.plan.named_axes import count_of_events
 from reparam_rewrite.plan.placement import joinable, moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Sizes, Term, Value
+from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Value
 from reparam_rewrite.survey.expressions import identifier
-from reparam_rewrite.survey.values import UNIT, Axis, Shape, Site
+from reparam_rewrite.survey.values import UNIT, Site
 
 
 def other(context: Context, child: Child) -> OtherRewrite:
@@ -127,7 +127,10 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
             "'{site}' is in a subsampled plate, and not all shapes can be read from the source",
             'use coefficient = "shared" and parents whose shapes show.',
         )
-    check_names(context, child, declare, shift)
+    check_templates(child)
+    check_name(context, site, min(declare, shift))
+    for parent in (pair.site for pair in child.pairs if pair.site is not None):
+        check_name(context, parent, declare)
     if at_run_time and any(frame.kind == "try" for frame in site.frames):
         raise Sampled(site).stop(
             "error-swallowed",
@@ -143,13 +146,21 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
         """All names are taken here."""
         names, base = context.names, identifier(site.name)
         prior, support = ask(names, base, site, sized, shape=asks_shape)
-        called = [named(context, *both, kept) for both in zip(sources, values, strict=True)]
+        called = []  # the values by the names that they have where the offset is computed
+        for source, value in zip(sources, values, strict=True):
+            parent = source.pair.site
+            if parent is not None:
+                name = context.keep(parent) if parent.index in kept else parent.variable
+                value = replace(value, expression=name or "")
+            called.append(value)
         event_dim = len(site.prior.event or ()) if draft.subsampled else None
         terms = tuple(
             term_of(names, site, pair, value, structure, event_dim)
             for pair, value, structure in zip(child.pairs, called, structures, strict=False)
         )
         scaled = called[-1] if len(called) > len(terms) else None
+        whole = [term for term in terms if term.variable and term.product == "*"]
+        covered = any(term.coefficient.sizes == sizes for term in whole)
         join = None if draft.subsampled else joinable(site, shift)
         return OffsetRewrite(
             site=site,
@@ -163,38 +174,15 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
             prior=prior,
             scale=scale_of(names, child, scaled, sizes, event_dim),
             basis=child.basis,
-            full=full and not any(covers(term, sizes) for term in terms),
+            full=full and not covered,
             data=dependence(context, site, draft.data, shift),
         )
 
     return written
 
 
-def covers(term: Term, sizes: Sizes) -> bool:
-    """Has a term the child's whole shape, whatever the others have?"""
-    return bool(term.variable) and term.coefficient.sizes == sizes and term.product == "*"
-
-
-def named(context: Context, source: Source, value: Value, kept: set[int]) -> Value:
-    """The value by the name that it has where the offset is computed."""
-    parent = source.pair.site
-    if parent is None:
-        return value
-    variable = context.keep(parent) if parent.index in kept else parent.variable
-    return replace(value, expression=variable or "")
-
-
 def is_subsampled(site: Site) -> bool:
     return any(plate.subsampled for frame in site.frames for plate in frame.plates)
-
-
-def check_names(context: Context, child: Child, declare: int, shift: int) -> None:
-    """The names of params, and of the sites that they are made of, must be written there too."""
-    check_templates(child)
-    check_name(context, child.site, min(declare, shift))
-    for pair in child.pairs:
-        if pair.site is not None:
-            check_name(context, pair.site, declare)
 
 
 def check_name(context: Context, site: Site, moment: int) -> None:
@@ -241,13 +229,10 @@ def over_plate(site: Site, dim: int) -> str:
     shape = site.extent.batch if site.extent.batch is not None else site.extent.plates
     if site.prior.event is None or site.extent.plates is None or shape is None:
         return "the source doesn't tell whether '{site}' has an axis at dim {dim} ({at})"
-    if axis_at(shape, dim + count_of_events(site)) in (None, UNIT):
+    at = dim + count_of_events(site)
+    if len(shape) < -at or shape[at] == UNIT:
         return "'{site}' has no axis at dim {dim} ({at}), and a basis needs one"
     return ""
-
-
-def axis_at(shape: Shape, dim: int) -> Axis | None:
-    return shape[dim] if len(shape) >= -dim else None
 
 
 def needs_full_shape(child: Child, values: Sequence[Value]) -> bool:
@@ -257,10 +242,11 @@ def needs_full_shape(child: Child, values: Sequence[Value]) -> bool:
     is nothing to mix yet: draws from it would then be wrong, though its density is right. An axis
     that neither the prior nor the offset has at all does no harm.
     """
-    site, batch, events = child.site, child.site.prior.batch, count_of_events(child.site)
-    over_plates = child.basis.over_plates if child.basis is not None else frozenset()
-    if any(batch is None or axis_at(batch, dim + events) == UNIT for dim in over_plates):
-        return True
+    site, batch = child.site, child.site.prior.batch
+    over_plates = child.basis.over_plates if child.basis is not None else ()
+    for at in (dim + count_of_events(site) for dim in over_plates):
+        if batch is None or (len(batch) >= -at and batch[at] == UNIT):
+            return True
     moved = bool(values) or child.scale is not None
     keepdims = any(value.reduction is not None and value.reduction.keepdims for value in values)
     return bool(over_plates) and moved and (site.shape is None or len(site.shape) > 1 or keepdims)

@@ -22,49 +22,26 @@ from reparam_rewrite.plan.alignment import unaligned, value_of
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Child, Pair
 from reparam_rewrite.plan.coefficients import matrix, structure_of, term_of, written_axes
-from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.context import Context, ScanContext
 from reparam_rewrite.plan.placement import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import Placement, ScanRewrite, Sizes, Term, Threading, Value
+from reparam_rewrite.plan.values import Placement, ScanRewrite, Sizes, Term, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.priors import loc_position
-from reparam_rewrite.survey.values import Handler, Plate, Scan, Site
+from reparam_rewrite.survey.values import Handler, Plate, Site
 
 
-class ScanContext(Struct):
-    """What the children in the body of one scan share.
-
-    `outer` is of the function that calls scan, and `body` of its body; they share their names.
-    `carried` maps what goes through `xs` to the name of a step's part of it.
-    """
-
-    scan: Scan
-    outer: Context
-    body: Context
-    carried: dict[str, str] = {}
-
-    def carry(self, expression: str, wanted: str) -> str:
-        if expression not in self.carried:
-            self.carried[expression] = self.outer.names.new(wanted)
-        return self.carried[expression]
-
-    def threading(self) -> Threading:
-        carried, packed = tuple(self.carried.items()), ""
-        if not self.scan.passes and carried:
-            packed = carried[0][1] if len(carried) == 1 else self.outer.names.new("xs")
-        return Threading(self.scan, carried, packed)
-
-
-def offset_in_scan(context: ScanContext, child: Child) -> ScanRewrite:
+def offset_in_scan(outer: Context, child: Child) -> ScanRewrite:
     """The rewrite of a child that a scan samples. Raises `Stop`, before names are taken."""
-    site, scan = child.site, context.scan
+    site, scan = child.site, child.site.scan
+    assert scan is not None and site.prior.family is not None
     check_form(child)
-    assert site.prior.family is not None
+    context = outer.of_scan(scan)
     step = one_step(site)
     parents = [parent_in(context, site, step, pair) for pair in child.pairs]
     values = [value_in(context, parent, step) for parent in parents]
     structures = [structure_in(context, parent, site, step) for parent in parents]
-    names, base = context.outer.names, identifier(site.name)
+    names, base = outer.names, identifier(site.name)
     terms = [
         term_in(context, site, parent, value, structure)
         for parent, value, structure in zip(parents, values, structures, strict=True)
