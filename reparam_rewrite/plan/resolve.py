@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -52,7 +52,7 @@ def resolve(survey: Survey, config: Config) -> Request:
     axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
     if axes:
         functions = [with_axes(function, axes, problems) for function in functions]
-    children = [child for function in functions for child in children_of(function, config)]
+    children = [child for function in functions for child in Asking(config, function).children()]
     if not (children or unknown or problems):
         problems.append(nothing_to_do(config))
     return Request(children, unknown, problems)
@@ -71,7 +71,7 @@ def is_concerned(survey: Survey, config: Config) -> bool:
     config = spelled_out(survey, config)
     listed = {named.name for named in config.functions}
     functions = [f for name, f in survey.functions.items() if not listed or name in listed]
-    return any(True for function in functions for _ in children_of(function, config))
+    return any(True for function in functions for _ in Asking(config, function).children())
 
 
 def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refusal:
@@ -222,111 +222,143 @@ def best(survey: Survey, config: Config, sites: list[Named]) -> list[Function]:
 # -- children -------------------------------------------------------------------------------------
 
 
-def children_of(function: Function, config: Config) -> Iterator[Child]:
-    """The sites of a function to be reparameterized, in sampling order, each with its parents.
+class Asking(NamedTuple):
+    """What a config asks of one function."""
 
-    Parents come in sampling order, then values in the order of the config. A site of a chain that
-    nothing precedes is no child.
-    """
-    names: set[str] = set()
-    for site in function.sites:
-        places = function.find(site.name)
-        several = len(places) > 1 and are_alternatives(places)
-        if site.name in names and not several:
-            continue  # sampled twice: refused as a child, with both places
-        if several and site.observed and not all(place.observed for place in places):
-            continue  # there is nothing to do where it is observed
-        rule = config.sites.get(site.name)
-        pairs = tuple(pairs_of(function, config, site, rule))
-        if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
-            names.add(site.name)
-            scale = scale_of(function, config, rule, site)
-            basis = basis_of(rule.basis, site) if rule.basis is not None else None
-            reparam = reparam_of(config, rule, rule.reparam) if rule.reparam is not None else None
-            yield Child(site, function, rule.place, pairs, scale, basis, reparam)
-        elif pairs:
-            names.add(site.name)
-            chain = config.chains_of[site.name][0]
-            place = next(named.place for named in chain if named.name == site.name)
-            yield Child(site, function, place, pairs)
+    config: Config
+    function: Function
 
+    def children(self) -> Iterator[Child]:
+        """The sites to be reparameterized, in sampling order, each with its parents.
 
-def pairs_of(
-    function: Function, config: Config, child: Site, own: keys.SiteRule | None
-) -> Iterable[Pair]:
-    """What a child is offset by: what its own table names, and what its chains have before it."""
-    rules = {rule.parent: rule for rule in own.parents} if own is not None else {}
-    names = {name: rule.keep for name, rule in rules.items()}
-    chained = [named.name for chain in config.chains_of.get(child.name, []) for named in chain]
-    for name in chained:
-        if name not in names and name != child.name:
-            sites = function.find(name)
-            names[name] = any(comes_before(function, site, child, config) for site in sites)
-    pairs = []
-    for name in (name for name, keep in names.items() if keep):
-        rule = rules.get(name)
-        inside = [site for site in function.find(name) if in_one_call(site, child)]
-        if inside and (rule is None or rule.value is None) and is_listed(config, inside[0].through):
-            continue  # it is offset in the helper
-        pairs.append(pair_of(function, config, child, name, rule))
-    return sorted(pairs, key=lambda p: (p.site is None, p.site.index if p.site else 0))
+        Parents come in sampling order, then values in the order of the config. A site of a chain
+        that nothing precedes is no child.
+        """
+        names: set[str] = set()
+        for site in self.function.sites:
+            places = self.function.find(site.name)
+            several = len(places) > 1 and are_alternatives(places)
+            if site.name in names and not several:
+                continue  # sampled twice: refused as a child, with both places
+            if several and site.observed and not all(place.observed for place in places):
+                continue  # there is nothing to do where it is observed
+            rule = self.config.sites.get(site.name)
+            pairs = tuple(self.pairs(site, rule))
+            if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+                names.add(site.name)
+                scale = self.scale(site, rule.scale) if rule.scale is not None else None
+                basis = basis_of(rule.basis, site) if rule.basis is not None else None
+                reparam = self.reparam(site, rule.reparam) if rule.reparam is not None else None
+                yield Child(site, self.function, rule.place, pairs, scale, basis, reparam)
+            elif pairs:
+                names.add(site.name)
+                chain = self.config.chains_of[site.name][0]
+                place = next(named.place for named in chain if named.name == site.name)
+                yield Child(site, self.function, place, pairs)
 
+    def pairs(self, child: Site, own: keys.SiteRule | None) -> list[Pair]:
+        """What a child is offset by: what its own table names, and what is before it in a chain."""
+        rules = {rule.parent: rule for rule in own.parents} if own is not None else {}
+        names = {name: rule.keep for name, rule in rules.items()}
+        for named in self.chained(child):
+            if named.name not in names and named.name != child.name:
+                sites = self.function.find(named.name)
+                names[named.name] = any(self.comes_before(site, child) for site in sites)
+        pairs = []
+        for name in (name for name, keep in names.items() if keep):
+            rule = rules.get(name)
+            found = self.function.find(name) if rule is None or rule.value is None else []
+            if any(in_one_call(site, child) and self.lists(site.through) for site in found):
+                continue  # it is offset in the helper
+            pairs.append(self.pair(child, name, rule, found))
+        return sorted(pairs, key=lambda p: (p.site is None, p.site.index if p.site else 0))
 
-def pair_of(
-    function: Function, config: Config, child: Site, name: str, rule: keys.ParentRule | None
-) -> Pair:
-    """A child and one parent, of which the child's own table says `rule`."""
-    place = config.place_of_pair(child.name, name)
-    chained = [named for chain in config.chains_of.get(child.name, []) for named in chain]
-    named = next((one.place for one in chained if one.name == name), place)
-    value = site = None
-    center: float | Snippet | None = None
-    if rule is not None:
-        named, center = rule.place, None if isinstance(rule.center, str) else rule.center
-        if rule.value is not None:
-            value = Snippet(rule.value, rule.value_place or rule.place)
-        if isinstance(rule.center, str):
-            center = Snippet(rule.center, rule.center_place or rule.place)
-    found = function.find(name) if value is None else []
-    if found:
-        site = found[0]
-        if are_alternatives(found):
-            before = nearest(function, found, child)
+    def pair(self, child: Site, name: str, rule: keys.ParentRule | None, found: list[Site]) -> Pair:
+        """A child and a parent, of which its table says `rule`: one of the sites `found`."""
+        place = self.config.place_of_pair(child.name, name)
+        named = next((one.place for one in self.chained(child) if one.name == name), place)
+        value = None
+        center: float | Snippet | None = None
+        if rule is not None:
+            named, center = rule.place, None if isinstance(rule.center, str) else rule.center
+            if rule.value is not None:
+                value = Snippet(rule.value, rule.value_place or rule.place)
+            if isinstance(rule.center, str):
+                center = Snippet(rule.center, rule.center_place or rule.place)
+        site = next(iter(found), None)
+        if found and are_alternatives(found):
+            before = nearest(self.function, found, child)
+            variable = alternatives.shared_variable(self.function, found, child)
             site = before or site
-            variable = alternatives.shared_variable(function, found, child)
             if before is None and variable is not None:
                 # Whichever of them was sampled, this is its value.
                 value, site = Snippet(variable, place), None
-    settings = config.settings(child.name, name)
-    spec = spec_of(settings, child.name, name, place)
-    return Pair(child.name, name, place, named, spec, settings.reduce, site, value, center)
+        made = self.expression(child, name, value, place)
+        return replace(made, named=named, site=site, center=center)
 
+    def chained(self, child: Site) -> list[Named]:
+        """The entries of the chains that a child is in."""
+        chains = self.config.chains_of.get(child.name, [])
+        return [named for chain in chains for named in chain]
 
-def comes_before(function: Function, site: Site, child: Site, config: Config) -> bool:
-    """May a site of a chain have been sampled when `child` is?
+    def comes_before(self, site: Site, child: Site) -> bool:
+        """May a site of a chain have been sampled when `child` is?
 
-    Where both are sampled by one call of a helper, that is the helper's own matter, if the config
-    lists it.
-    """
-    if in_one_call(site, child):
-        return site.index < child.index and not is_listed(config, site.through)
-    if site.order >= child.order or alternatives.exclusive(site, child):
-        return False
-    inside = alternatives.is_before(site.path, child.path) or site.variable is None
-    return inside or function.timeline.before(site.variable or "", child.statement) is not None
+        Where both are sampled by one call of a helper, that is the helper's own matter, if the
+        config lists it.
+        """
+        if in_one_call(site, child):
+            return site.index < child.index and not self.lists(site.through)
+        if site.order >= child.order or alternatives.exclusive(site, child):
+            return False
+        if alternatives.is_before(site.path, child.path) or site.variable is None:
+            return True
+        return self.function.timeline.before(site.variable, child.statement) is not None
+
+    def lists(self, function: str) -> bool:
+        """Does the config name a function among those to be rewritten?"""
+        return any(named.name == function for named in self.config.functions)
+
+    def scale(
+        self, child: Site, scale: keys.ScaleRule
+    ) -> float | CoefficientSpec | Pair | PowerScale:
+        """What a site's own table asks for of its scale."""
+        place, name, by = scale.place, child.name, scale.by
+        if isinstance(scale.value, str):
+            return self.expression(child, "scale", Snippet(scale.value, place), place)
+        if scale.value is not None:
+            return scale.value
+        if not by:
+            return spec_of(scale.table, name, "scale", place)
+        found = self.function.find(by)
+        own = nearest(self.function, found, child) if are_alternatives(found) else None
+        # The coefficient is that of the offset, which the scale has nothing to do with; nor has it
+        # with what the offset by the same site says of itself.
+        settings = replace(self.config.settings_of_site(name), coefficient="elementwise")
+        spec = spec_of(settings, name, by, place)
+        site = own or next(iter(found), None)
+        pair = Pair(name, by, place, place, spec, settings.reduce, site)
+        if isinstance(scale.power, keys.PowerTable):
+            return PowerScale(pair, spec_of(scale.power, name, by, place))
+        return PowerScale(pair, scale.power)
+
+    def reparam(self, child: Site, rule: keys.ReparamRule) -> ReparamSpec:
+        """Another reparameterizer of a site, whose transform is read and placed as a parent is."""
+        place = rule.transform_place or rule.place
+        text = Snippet(rule.transform, place)
+        by = self.expression(child, "transform", text, place) if rule.transform else None
+        return ReparamSpec(rule.place, rule.name, tuple(rule.args.items()), by)
+
+    def expression(self, child: Site, label: str, value: Snippet | None, place: Place) -> Pair:
+        """A pair of a child and, for example, an expression."""
+        settings = self.config.settings(child.name, label)
+        spec = spec_of(settings, child.name, label, place)
+        return Pair(child.name, label, place, place, spec, settings.reduce, value=value)
 
 
 def in_one_call(site: Site, child: Site) -> bool:
     """Are both sampled by one call of a helper?"""
     return bool(site.through) and site.through == child.through and site.place == child.place
-
-
-def is_listed(config: Config, function: str) -> bool:
-    """Does the config name the function among those to be rewritten?"""
-    return any(named.name == function for named in config.functions)
-
-
-# -- settings -------------------------------------------------------------------------------------
 
 
 def spec_of(
@@ -339,33 +371,6 @@ def spec_of(
     return CoefficientSpec(table.coefficient, init, learn, name, place)
 
 
-def scale_of(
-    function: Function, config: Config, rule: keys.SiteRule, child: Site
-) -> float | CoefficientSpec | Pair | PowerScale | None:
-    """What a site's own table asks for of its scale."""
-    scale, name = rule.scale, rule.name
-    if scale is None:
-        return None
-    place = scale.place
-    if isinstance(scale.value, str):
-        return expression(config, name, "scale", scale.value, place)
-    if scale.value is not None:
-        return scale.value
-    if not scale.by:
-        return spec_of(scale.table, name, "scale", place)
-    found = function.find(scale.by)
-    own = nearest(function, found, child) if are_alternatives(found) else None
-    # The coefficient is that of the offset, which the scale has nothing to do with; nor has it
-    # with what the offset by the same site says of itself.
-    settings = replace(config.settings_of_site(name), coefficient="elementwise")
-    spec = spec_of(settings, name, scale.by, place)
-    site = own or next(iter(found), None)
-    by = Pair(name, scale.by, place, place, spec, settings.reduce, site)
-    if isinstance(scale.power, keys.PowerTable):
-        return PowerScale(by, spec_of(scale.power, name, scale.by, place))
-    return PowerScale(by, scale.power)
-
-
 def basis_of(rule: keys.BasisRule, site: Site) -> Basis:
     """The basis of a site; axes to the left of its events are those of plates or of the batch."""
     setting = BASES[rule.kind].setting
@@ -373,19 +378,3 @@ def basis_of(rule: keys.BasisRule, site: Site) -> Basis:
     settings = f", {setting.name}={value!r}" if value != setting.default else ""
     over_plates = frozenset(dim for dim in rule.dims if dim < -count_of_events(site))
     return Basis(rule.place, rule.kind, rule.dims, settings, over_plates)
-
-
-def reparam_of(config: Config, rule: keys.SiteRule, reparam: keys.ReparamRule) -> ReparamSpec:
-    """Another reparameterizer of a site, whose transform is read and placed as a parent is."""
-    place = reparam.transform_place or reparam.place
-    by = None
-    if reparam.transform:
-        by = expression(config, rule.name, "transform", reparam.transform, place)
-    return ReparamSpec(reparam.place, reparam.name, tuple(reparam.args.items()), by)
-
-
-def expression(config: Config, child: str, label: str, text: str, place: Place) -> Pair:
-    """An expression that something else than an offset is made of, as a pair."""
-    settings = config.settings(child, label)
-    spec = spec_of(settings, child, label, place)
-    return Pair(child, label, place, place, spec, settings.reduce, value=Snippet(text, place))
