@@ -10,7 +10,7 @@ from reparam_rewrite.plan.accounts import account_of, noted
 from reparam_rewrite.plan.children import Child, Stop, left_alone
 from reparam_rewrite.plan.context import Context, Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
-from reparam_rewrite.plan.placement import sharing
+from reparam_rewrite.plan.placement import with_handlers
 from reparam_rewrite.plan.refusals.child import problems_of
 from reparam_rewrite.plan.refusals.together import (
     comment_problems,
@@ -62,7 +62,7 @@ def plan(survey: Survey, config: Config) -> Plan:
     if skipped:  # in the order of the file
         accounts = sorted([*accounts, *skipped], key=lambda account: account.line)
     return Plan(
-        tuple(sharing(rewrites)),
+        tuple(with_handlers(rewrites)),
         tuple(keep for one in plans for keep in one.keeps),
         tuple(accounts),
         tuple(thread for one in plans for thread in one.threads),

@@ -15,7 +15,7 @@ from reparam_rewrite.plan.coefficients import check_templates, scale_of, structu
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.data import data_of, dependence, told_at
 from reparam_rewrite.plan.named_axes import count_of_events
-from reparam_rewrite.plan.placement import joinable, moments_of, place_offset
+from reparam_rewrite.plan.placement import moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Value
 from reparam_rewrite.survey.expressions import identifier
@@ -38,7 +38,7 @@ def other(context: Context, child: Child) -> OtherRewrite:
     return OtherRewrite(
         site=site,
         function=context.function.name,
-        place=Placement(moments[0], shift, joinable(site, shift)),
+        place=Placement(moments[0], shift),
         reparam=context.names.new(f"{identifier(site.name)}_reparam"),
         name=spec.name,
         arguments=sources[0].expression if sources else arguments,
@@ -161,11 +161,10 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
         scaled = called[-1] if len(called) > len(terms) else None
         whole = [term for term in terms if term.variable and term.product == "*"]
         covered = any(term.coefficient.sizes == sizes for term in whole)
-        join = None if draft.subsampled else joinable(site, shift)
         return OffsetRewrite(
             site=site,
             function=context.function.name,
-            place=Placement(declare, shift, join),
+            place=Placement(declare, shift),
             terms=terms,
             sizes=sizes,
             loc=names.new(f"{base}_loc"),

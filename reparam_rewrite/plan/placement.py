@@ -6,9 +6,8 @@ from collections import Counter
 
 from msgspec.structs import replace
 
-from reparam_rewrite.messages import OfPair, Problem
 from reparam_rewrite.plan.alternatives import is_before, is_bound
-from reparam_rewrite.plan.children import Stop
+from reparam_rewrite.plan.children import Pair, Stop
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import Rewrite, ScanRewrite
@@ -63,7 +62,8 @@ def place_offset(
     semicolon.
     """
     timeline, last = context.function.timeline, moments[-1]
-    parents = [source.pair.site for source in sources if source.pair.site is not None]
+    pairs = [source.pair for source in sources if source.pair.site is not None]
+    parents = [pair.site for pair in pairs if pair.site is not None]
     for may_keep in (False, True):
         for moment in moments:
             # At the statement itself the names mean what they were read as.
@@ -79,20 +79,18 @@ def place_offset(
             ]
             if not lost or (may_keep and all(can_keep(parent, site, moment) for parent in lost)):
                 return moment, {parent.index for parent in lost}
-    raise not_kept(next(p for p in parents if not can_keep(p, site, last)), site.name)
+    kept = [can_keep(parent, site, last) for parent in parents]
+    raise not_kept(pairs[kept.index(False)])
 
 
-def not_kept(parent: Site, child: str) -> Stop:
+def not_kept(pair: Pair) -> Stop:
     """``x = 1; mu = sample("mu", ...)``, and mu is bound to something else further down."""
-    return Stop(
-        Problem(
-            "parent-shares-its-line",
-            OfPair(child, parent.name),
-            parent.place,
-            "'{parent}' shares its line with another statement, so its value can't be kept for the "
-            "offset of '{child}'",
-            "give it a line of its own.",
-        )
+    return pair.stop(
+        "parent-shares-its-line",
+        "'{parent}' shares its line with another statement, so its value can't be kept for the "
+        "offset of '{child}'",
+        "give it a line of its own.",
+        pair.site.place if pair.site is not None else None,
     )
 
 
@@ -125,45 +123,31 @@ def can_keep(parent: Site, child: Site, moment: int) -> bool:
     return before and (parent.alone if parent.variable is not None else parent.call.nameable)
 
 
-def with_of_plates(site: Site) -> Frame | None:
-    """The innermost block that a site stands in, if that is a `with` of nothing but plates.
+def with_handlers(rewrites: list[Rewrite]) -> list[Rewrite]:
+    """The rewrites, with the handler in a `with` of plates that its statement has to itself.
 
-    The handler would be outside of any other item of that `with`, a scope for instance.
-    """
-    last = site.frames[-1] if site.frames else None
-    if last is None or last.kind != "with" or not last.items:
-        return None
-    return last if len(last.plates) == len(last.items) else None
-
-
-def joinable(site: Site, shift: int) -> int | None:
-    """The `with` whose first item the handler can be: it holds this statement and plates only."""
-    last = with_of_plates(site)
-    if last is None or not last.sole or last.statement == site.statement:
-        return None  # in the last case it is in the helper that samples the site
-    return last.statement if shift <= last.statement else None
-
-
-def sharing(rewrites: list[Rewrite]) -> list[Rewrite]:
-    """Two children or more of one `with` of plates have their handler in front of these.
-
-    ::
+    Two children or more of one such `with` share it, too. Around any other item, a scope for
+    instance, the handler would be outside of that::
 
         with numpyro.handlers.reparam(config={"a": a_reparam, "b": b_reparam}), plate_i:
             a = numpyro.sample("a", ...)
             b = numpyro.sample("b", ...)
     """
 
-    def front(rewrite: Rewrite) -> int | None:
-        """The `with` of plates that the child stands in, if its offset is computed before that."""
-        last = with_of_plates(rewrite.site)
-        if last is None or isinstance(rewrite, ScanRewrite) or rewrite.site.through:
-            return rewrite.place.join
-        return last.statement if rewrite.place.shift <= last.statement else rewrite.place.join
+    def front(rewrite: Rewrite) -> Frame | None:
+        """The innermost `with` that a child stands in, if its handler can be the first item."""
+        last = rewrite.site.frames[-1] if rewrite.site.frames else None
+        if last is None or isinstance(rewrite, ScanRewrite) or last.kind != "with":
+            return None
+        plates = last.items and len(last.plates) == len(last.items)
+        outside = rewrite.place.shift <= last.statement < rewrite.site.statement
+        return last if plates and outside and (last.sole or not rewrite.site.through) else None
 
     fronts = list(map(front, rewrites))
-    count = Counter(fronts)
+    count = Counter(last.statement for last in fronts if last is not None)
     return [
-        replace(rewrite, place=replace(rewrite.place, join=at)) if count[at] > 1 else rewrite
-        for rewrite, at in zip(rewrites, fronts, strict=True)
+        replace(rewrite, place=replace(rewrite.place, join=last.statement))
+        if last is not None and (last.sole or count[last.statement] > 1)
+        else rewrite
+        for rewrite, last in zip(rewrites, fronts, strict=True)
     ]

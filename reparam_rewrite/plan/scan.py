@@ -159,7 +159,7 @@ def parent_in(context: ScanContext, site: Site, step: Site, pair: Pair) -> Paren
     hidden = not inner and (own.variable or "") in context.body.function.timeline
     holds = not hidden and holds_site(where, own, moment)
     if not holds and not can_keep(own, child, moment):
-        raise not_kept(parent, site.name)
+        raise not_kept(pair)
     return Parent(pair, source, own, where, inner, axis, holds)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reparam_rewrite.messages import OfPair, Problem
+from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, PowerScale
 from reparam_rewrite.plan.refusals.handlers import handler_problems
@@ -211,14 +211,12 @@ def power_of_a_negative(child: Child) -> Problem | None:
     by, number = scale.by.site, scale.power if isinstance(scale.power, float) else None
     if by.prior.support.positive or (number is not None and number.is_integer()):
         return None
-    power = "a learned power" if number is None else f"power {number!r}"
-    return Problem(
+    return scale.by.problem(
         "power-of-a-negative",
-        OfPair(child.name, by.name),
-        scale.by.place,
         "'{parent}' isn't known to be positive ({at}), and {power} of a negative number is NaN: "
         "that part of the posterior would never be seen",
         "use a whole number as its power, or a positive expression instead of '{parent}': "
         'scale = "jnp.exp(-{variable})", for example.',
-        {"at": by.place, "power": power, "variable": identifier(by.name)},
+        power="a learned power" if number is None else f"power {number!r}",
+        variable=identifier(by.name),
     )
