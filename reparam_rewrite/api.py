@@ -127,7 +127,7 @@ def rewrite(
         result = rewrite_document(document, settings, line_length)
     except RecursionError:
         raise Refusal(too_deep(document.path)) from None
-    encoding = document.source.encoding.removesuffix("-sig")  # a byte order mark is a character
+    encoding = document.encoding.removesuffix("-sig")  # a byte order mark is a character
     about: dict[str, Any] = {
         "sites": tuple(map(site_of, result.accounts)),
         "already": result.already,

@@ -112,7 +112,7 @@ def refused_model(data: bytes) -> str:
 )
 def test_encodings(data: bytes, encoding: str, text: str) -> None:
     Path("model.py").write_bytes(data)
-    source = read("model.py").source
+    source = read("model.py")
     assert (source.path, source.data) == ("model.py", data)
     assert (source.encoding, source.text) == (encoding, text)
     assert source.text.encode(source.encoding) == data

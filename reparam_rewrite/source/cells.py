@@ -22,12 +22,12 @@ from typing import NamedTuple
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.source.encoding import Source, first_newline, physical_lines
+from reparam_rewrite.source.encoding import NEWLINE, Source, physical_lines
 from reparam_rewrite.source.magics import Hidden, heading, hide, restore
 from reparam_rewrite.source.placeholders import BORDER, RESERVED
 from reparam_rewrite.survey.names import bound_by
 
-#: Statements that are executed without what is in their functions.
+#: What a name is defined by, to be called later.
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -122,12 +122,13 @@ class CellDocument(Document, frozen=True):
 
     @cached_property
     def module(self) -> Source:
-        newline = first_newline("".join(cell.hidden.text for cell in self.cells))
+        found = NEWLINE.search("".join(cell.hidden.text for cell in self.cells))
+        newline = found[0] if found else "\n"
         pieces = ("", *(ended(cell.hidden.text, newline) for cell in self.cells))
         text = "".join(
             f"{piece}{BORDER}{number}{newline}" for number, piece in enumerate(pieces, 1)
         )
-        return Source(self.module_path, text.encode(), "utf-8", text, newline)
+        return Source(self.module_path, text.encode(), "utf-8", text)
 
     @cached_property
     def borders(self) -> list[int]:

@@ -9,38 +9,24 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
-
 from reparam_rewrite.messages import Place, Refusal
 from reparam_rewrite.source.encoding import Source
 
 
-class Document(Struct, frozen=True, dict=True):
+class Document(Source, frozen=True):
     """A Python file. The other kinds of documents derive from it.
 
-    `source` is what was read. `module` is what of it is Python: for a Python file all. What needs
+    It is what was read, and `module` what of that is Python: for a Python file all. What needs
     more than decoding, as a notebook does, is done when `module` is first asked for.
     """
-
-    source: Source
 
     #: Does the code know the folder of its file, from which arrays can be loaded?
     knows_folder: ClassVar[bool] = True
 
     @property
-    def path(self) -> str:
-        """The path as the user spelt it, or "<stdin>"."""
-        return self.source.path
-
-    @property
-    def data(self) -> bytes:
-        """The bytes that were read."""
-        return self.source.data
-
-    @property
     def module(self) -> Source:
         """The text of the module. Raises `Refusal` if what was read holds none."""
-        return self.source
+        return self
 
     @property
     def first_line(self) -> int:

@@ -39,14 +39,19 @@ class Source(Struct, frozen=True, dict=True):
     `path` is the path as the user spelt it, or "<stdin>"; `data` the bytes; `encoding` what
     `tokenize.detect_encoding` says of them ("utf-8-sig" where there is a byte order mark); `text`
     the decoded bytes without the mark, line ends untouched, so that `text.encode(encoding)` is
-    `data` again; `newline` the first line end of the file, "\\n" where it has none.
+    `data` again.
     """
 
     path: str
     data: bytes
     encoding: str
     text: str
-    newline: str
+
+    @cached_property
+    def newline(self) -> str:
+        """The first line end of the text, "\\n" where it has none."""
+        found = NEWLINE.search(self.text)
+        return found[0] if found else "\n"
 
     def line(self, number: int) -> str:
         """The physical line `number`, counted from 1, without its line end; "" past the last."""
@@ -64,12 +69,6 @@ def physical_lines(text: str) -> list[str]:
     a line, and every number after that would be wrong.
     """
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-def first_newline(text: str) -> str:
-    """The first line end of `text`, "\\n" where there is none."""
-    found = NEWLINE.search(text)
-    return found[0] if found else "\n"
 
 
 def decode(path: str, data: bytes) -> Source:
@@ -102,7 +101,7 @@ def decode(path: str, data: bytes) -> Source:
     if not keeps(encoding, text, data):
         message = f"as {encoding} the text of the file would be written back as other bytes"
         raise cookie_refusal(path, data, message, f"{SAVE} and remove this declaration.")
-    return Source(path, data, encoding, text, first_newline(text))
+    return Source(path, data, encoding, text)
 
 
 def utf8(path: str, data: bytes) -> Source:
@@ -113,7 +112,7 @@ def utf8(path: str, data: bytes) -> Source:
     except UnicodeDecodeError as error:
         message = f"byte 0x{error.object[error.start]:02x} is not valid utf-8, as all notebooks are"
         raise refusal_at(path, error.object, error.start, message, f"{SAVE}.", encoding) from None
-    return Source(path, data, encoding, text, first_newline(text))
+    return Source(path, data, encoding, text)
 
 
 def find_encoding(path: str, data: bytes) -> str:

@@ -22,7 +22,7 @@ SAVE = "open it in Jupyter and save it, or convert it: jupyter nbconvert --to no
 
 
 class Notebook(CellDocument, frozen=True):
-    """A Jupyter notebook, whose `source` is its JSON."""
+    """A Jupyter notebook, whose text is its JSON."""
 
     @cached_property
     def spans(self) -> dict[Cell, Span]:
@@ -30,7 +30,7 @@ class Notebook(CellDocument, frozen=True):
 
         Raises `Refusal` if there are none, and as `read_cells` does.
         """
-        cells = read_cells(self.source)
+        cells = read_cells(self)
         if not cells:
             raise Refusal(Diagnostic(self.path, "the notebook has no cell of Python"))
         return cells
@@ -40,8 +40,8 @@ class Notebook(CellDocument, frozen=True):
         return tuple(self.spans)
 
     def with_cells(self, changed: dict[Cell, str]) -> bytes:
-        text = splice(self.source.text, [(self.spans[cell], new) for cell, new in changed.items()])
-        return text.encode(self.source.encoding)
+        text = splice(self.text, [(self.spans[cell], new) for cell, new in changed.items()])
+        return text.encode(self.encoding)
 
 
 def in_cell(path: str, number: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import astuple
+
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.source import STDIN, is_notebook
 from reparam_rewrite.source.document import Document
@@ -24,8 +26,8 @@ def read(path: str, content: bytes | str | None = None) -> Document:
     if is_notebook(path):
         from reparam_rewrite.source.notebook import Notebook
 
-        return Notebook(utf8(path, content))
-    return Document(decode(path, content))
+        return Notebook(*astuple(utf8(path, content)))
+    return Document(*astuple(decode(path, content)))
 
 
 def encoded(text: str, path: str) -> bytes:

@@ -23,7 +23,6 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.source.cells import DEFINITIONS, Cell, CellDocument, cell_of, problem_of
-from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.magics import Hidden
 from reparam_rewrite.source.placeholders import MAGIC
 from reparam_rewrite.survey.names import bound_by
@@ -82,7 +81,7 @@ def session(
     problem = problem_of(own)
     if problem is not None:
         raise Refusal(replace(problem, hint=""))
-    return Session(Source(label, text.encode(), "utf-8", text, "\n"), own, names, labels)
+    return Session(label, text.encode(), "utf-8", text, own, names, labels)
 
 
 def surroundings(names: Mapping[str, object], cell: Cell, labels: Mapping[str, str]) -> list[Cell]:
