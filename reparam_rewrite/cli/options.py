@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -26,18 +25,27 @@ MODELS = (".py", ".ipynb")
 ODD = frozenset(" \t\n'\"\\$`!&|;<>()[]{}*?#~,")
 
 
+class Field(NamedTuple):
+    """A field of a request: what click makes a parameter of, which is called as the field is."""
+
+    kind: type[click.Parameter]
+    names: Sequence[str]
+    settings: dict[str, Any]
+
+    def parameter(self, name: str) -> click.Parameter:
+        names = self.names
+        if self.kind is click.Option and not names:
+            names = [f"--{name.replace('_', '-')}"]
+        return self.kind([name, *names], **self.settings)
+
+
 def option(*names: str, **settings: Any) -> Any:
-    """A field that is an option; without `names` it is called as the field is."""
-
-    def made(field: str) -> click.Option:
-        return click.Option([field, *(names or [f"--{field.replace('_', '-')}"])], **settings)
-
-    return partial(made)
+    """An option; without `names` it is called as the field is."""
+    return Field(click.Option, names, settings)
 
 
 def argument(metavar: str, **settings: Any) -> Any:
-    """A field that is an argument."""
-    return partial(lambda field: click.Argument([field], metavar=metavar, **settings))
+    return Field(click.Argument, (), {"metavar": metavar, **settings})
 
 
 def flag(help: str, *names: str) -> Any:
@@ -138,7 +146,7 @@ class Request:
         """What click reads of the words of a command, in the order of its help."""
         names = dict.fromkeys(name for kind in cls.__mro__ for name in vars(kind))
         fields = {name: getattr(cls, name) for name in names}
-        return [made(name) for name, made in fields.items() if isinstance(made, partial)]
+        return [f.parameter(name) for name, f in fields.items() if isinstance(f, Field)]
 
 
 def command(
@@ -163,9 +171,7 @@ def command(
     )
 
 
-def files(
-    *endings: str,
-) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+def files(*endings: str) -> Callable[..., list[CompletionItem]]:
     """Completes the paths of files with one of these endings, and of folders on the way."""
     return lambda context, parameter, incomplete: found_files(incomplete, endings)
 
