@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import DONE, refused
 from reparam_rewrite.cli.screen import Screen
-
-if TYPE_CHECKING:
-    from reparam_rewrite.source.document import Document
-    from reparam_rewrite.suggest import Suggestion
 
 EPILOG = """\b
 Examples:
@@ -63,16 +57,27 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.suggest import suggest, to_json, to_text
     from reparam_rewrite.suggest.dot import KINDS, drawn
+    from reparam_rewrite.suggest.finding import samples
 
     kind = Path(request.dag or "").suffix.lower().lstrip(".")
     if request.dag is not None and kind not in KINDS:
         hint = "name a file that ends in .svg, .png, .html or .dot."
         refused(request.dag, "it can't be told how to draw it", hint)
     document = read(request.model)
-    if request.args_given is None:
-        suggestion = suggest(document, request.function)
-    else:
-        suggestion = with_run(document, request.function, request.args_given)
+    name, facts = request.function, None
+    if request.args_given is not None:
+        from reparam_rewrite.running.environment import prepare
+
+        if document.path == "<stdin>":
+            hint = "save it as a file: it is run, with what it imports from beside it."
+            refused(None, "--args are for a model in a file", hint)
+        prepare("--args")
+        from reparam_rewrite.running.facts import facts_of_run
+
+        ran, facts = facts_of_run(document, request.function, request.args_given)
+        # What is run may only call the function, or make the object, that samples.
+        name = ran if samples(document, ran) else None
+    suggestion = suggest(document, name, facts)
     text = to_text(suggestion)
     outputs = [(request.write, text.encode())] if request.write is not None else []
     if request.dag is not None:
@@ -91,20 +96,3 @@ def command(request: Request, screen: Screen) -> int:
         up_to_date = [f"{path} is up to date" for path, _ in outputs if path not in written]
         screen.account([*(f"wrote {path}" for path in written), *up_to_date])
     return DONE
-
-
-def with_run(document: Document, function: str | None, args_given: str) -> Suggestion:
-    """What is proposed with what a run of the model tells."""
-    from reparam_rewrite.running.environment import prepare
-
-    if document.path == "<stdin>":
-        hint = "save it as a file: it is run, with what it imports from beside it."
-        refused(None, "--args are for a model in a file", hint)
-    prepare("--args")
-    from reparam_rewrite.running.facts import facts_of_run
-    from reparam_rewrite.suggest import suggest
-    from reparam_rewrite.suggest.finding import samples
-
-    name, facts = facts_of_run(document, function, args_given)
-    # What is run may only call the function, or make the object, that samples.
-    return suggest(document, name if samples(document, name) else None, facts)

@@ -83,8 +83,7 @@ def command(request: Request, screen: Screen) -> int:
     config = None
     if request.config:
         config = config_at(request.config)
-    document = plain_model(request)
-    rewritten = in_memory(document, config) if config else None
+    document, rewritten = models_of(request, config)
     if generated is not None:
         read_bytes(generated, "generated file")  # before anything slow
     prepare("verify")
@@ -132,8 +131,15 @@ def command(request: Request, screen: Screen) -> int:
     return status
 
 
-def plain_model(request: Request) -> Document:
-    """The model as it is written. Raises `Refusal` if it can't be run, or is a generated one."""
+def models_of(request: Request, config: Config | None) -> tuple[Document, Rewrite | None]:
+    """The model as it is written, and what the config makes of it in memory, if there is one.
+
+    Raises `Refusal` if it can't be run, or is a generated one.
+    """
+    from pathlib import Path
+
+    from reparam_rewrite.rewriting import rewrite
+    from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.source.stamp import read_stamp
 
@@ -144,21 +150,13 @@ def plain_model(request: Request) -> Document:
     if request.generated is not None and read_stamp(document.data) is not None:
         hint = f"swap the two: reparam-rewrite verify {request.generated} {request.model}"
         refused(request.model, "the model is rewritten already", hint)
-    return document
-
-
-def in_memory(document: Document, config: Config) -> Rewrite:
-    """What the config makes of the model. Raises `Refusal`."""
-    from pathlib import Path
-
-    from reparam_rewrite.rewriting import rewrite
-    from reparam_rewrite.source.line_length import line_length
-
+    if config is None:
+        return document, None
     result = rewrite(document, config, line_length(Path(document.path)))
     if result.already:
         hint = "give the plain model first, and this one second."
         refused(document.path, "the model is rewritten already", hint)
-    return result
+    return document, result
 
 
 def of_expressions(settings: Config) -> list[str]:
