@@ -24,7 +24,7 @@ from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.proposing import propose
-from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion
+from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion, joined
 from reparam_rewrite.suggest.writing import Line, config_lines
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
@@ -219,24 +219,14 @@ def without(suggestion: Suggestion, child: str, parent: str, reason: str) -> Sug
     else:
         every = [less(one) if one.site.name == child else one for one in suggestion.proposals]
         left = [one for one in every if not one.is_empty]
-    return rechained(replace(suggestion, proposals=tuple(left)))
-
-
-def rechained(suggestion: Suggestion) -> Suggestion:
-    """With only those in a chain that something is still done with."""
-    pairs = [(o.child, o.parent) for p in suggestion.proposals for o in p.offsets if o.chained]
-    chains = []
-    for chain in suggestion.chains:
-        joined = {name for pair in pairs if set(pair) <= set(chain) for name in pair}
-        if len(joined) > 1:
-            chains.append(tuple(name for name in chain if name in joined))
+    chains = joined(suggestion.chains, left)
     known = {name for chain in chains for name in chain}
     sums = tuple(one for one in suggestion.sums if known & set(one.sites))
-    return replace(suggestion, chains=tuple(chains), sums=sums)
+    return replace(suggestion, proposals=tuple(left), chains=chains, sums=sums)
 
 
 def emptied(suggestion: Suggestion, reason: str) -> Suggestion:
     """Nothing, as the rewriter refuses something that isn't about one site."""
     for proposal in suggestion.proposals:
         suggestion = without(suggestion, proposal.site.name, "", reason)
-    return replace(suggestion, proposals=(), chains=(), sums=())
+    return suggestion

@@ -19,7 +19,7 @@ from reparam_rewrite.suggest.evidence import (
 )
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.offsets import offsets_of
-from reparam_rewrite.suggest.values import Alone, Lines, Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.suggest.values import Alone, Lines, Offset, Proposal, Suggestion, Sum, joined
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums, is_observed
 from reparam_rewrite.survey.terms import Made, Term
@@ -33,11 +33,12 @@ def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Sugges
     each = [weighed.proposal(site) for site in latents]
     proposed = {one.site.name for one in each if not one.is_empty}
     alone = {s.name: weighed.alone(s) for s in latents if s.name not in proposed}
+    added = [sorted(group, key=lambda s: s.site.order) for group in weighed.groups]
     return Suggestion(
         path=path,
         function=model.function.name,
         sums=tuple(weighed.sums()),
-        chains=tuple(dict.fromkeys(weighed.chains())),
+        chains=joined([[s.name for s in group] for group in added], each),
         proposals=tuple(one for one in each if not one.is_empty),
         alone=tuple(alone.values()),
         sites=tuple(weighed.sites),
@@ -218,15 +219,6 @@ class Proposing:
                     other = self.sites[index]
                     return f"{what} the prior of '{other.name}' ({self.at(other)})"
         return "no observed site of this function can be seen to depend on it"
-
-    def chains(self) -> Iterator[tuple[str, ...]]:
-        """The sites of each location that are offset by those before, with no more to say."""
-        for group in self.groups:
-            names = [s.name for s in sorted(group, key=lambda s: s.site.order)]
-            pairs = [p for p, o in self.offsets.items() if o.chained and set(p) <= set(names)]
-            chain = tuple(name for name in names if any(name in pair for pair in pairs))
-            if len(chain) > 1:
-                yield chain
 
     def sums(self) -> Iterator[Sum]:
         """The sums that offsets are in: ``mu + a - b``"""

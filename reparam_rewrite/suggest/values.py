@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -113,3 +113,16 @@ class Suggestion(Struct, frozen=True):
     @property
     def latents(self) -> list[Site]:
         return [site for site in self.sites if not is_observed(site)]
+
+
+def joined(
+    chains: Iterable[Sequence[str]], proposals: Iterable[Proposal]
+) -> tuple[tuple[str, ...], ...]:
+    """The chains, each once, with only those sites that an offset of its own joins to another."""
+    offsets = [offset for one in proposals for offset in one.offsets if offset.chained]
+    pairs = [{offset.child, offset.parent} for offset in offsets]
+    found = []
+    for chain in chains:
+        names = set().union(*(pair for pair in pairs if pair <= set(chain)))
+        found.append(tuple(name for name in chain if name in names))
+    return tuple(dict.fromkeys(filter(None, found)))
