@@ -181,9 +181,9 @@ def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) ->
 
 def dropped(suggestion: Suggestion, problem: Problem, lines: list[Line]) -> Suggestion:
     """Without what a problem of the rewriter is about; `lines` are those of the config."""
-    place = problem.place
-    proposed = isinstance(place, Place) and place.path == PROPOSED
-    parent = lines[place.line - 1].parent if proposed else ""  # type: ignore[union-attr]
+    place, parent = problem.place, ""
+    if isinstance(place, Place) and place.path == PROPOSED:
+        parent = lines[place.line - 1].parent
     match problem.about:
         case OfPair(child, parent):
             return without(suggestion, child, parent, problem.message)
@@ -208,9 +208,9 @@ def without(suggestion: Suggestion, child: str, parent: str, reason: str) -> Sug
         return replace(one, offsets=offsets, reasons={**one.reasons, parent: reason})
 
     own = [one for one in suggestion.proposals if one.site.name == child]
+    unchanged = all(less(one).offsets == one.offsets for one in own)
     # The scale of a prior without its location is another one.
-    whole = not parent or any(one.is_scaled for one in own)
-    whole = whole or all(less(one).offsets == one.offsets for one in own)
+    whole = not parent or unchanged or any(one.is_scaled for one in own)
     if whole or all(less(one).is_empty for one in own):
         known = {one.site for one in suggestion.alone}
         gone = [Alone(child, one.where, reason) for one in own if child not in known]
