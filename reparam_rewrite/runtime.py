@@ -127,9 +127,8 @@ def taken(values: Mapping[str, Any], names: Sequence[str]) -> Values:
 
 def like_inputs(found: Values, values: Mapping[str, Any]) -> Values:
     """As arrays of jax, which a scan takes too, in the precision that the values came in."""
-    kinds = [np.asarray(v).dtype for v in values.values()]
-    double = any(kind == np.float64 for kind in kinds if kind.kind == "f")
-    double = double and jnp.zeros(()).dtype == np.float64
+    kinds = {np.asarray(value).dtype.name for value in values.values()}
+    double = "float64" in kinds and jnp.zeros(()).dtype == np.float64
     dtype = np.float64 if double else np.float32
     return {
         name: jnp.asarray(value.astype(dtype) if value.dtype.kind == "f" else value)
@@ -152,7 +151,7 @@ def over_draws(
         for name, value in given.items()
     }
     if compiled_once:
-        found = jax.device_get(jax.jit(lambda some: jax.lax.map(function, some))(flat))
+        found = jax.device_get(jax.jit(partial(jax.lax.map, function))(flat))
     else:
         draws = range(math.prod(shape))
         each = [function({name: value[at] for name, value in flat.items()}) for at in draws]
