@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reparam_rewrite.cli.exit import DONE, EXAMPLES, refused
-from reparam_rewrite.cli.report import Lines, Report, accounted
+from reparam_rewrite.cli.report import Lines, Report, accounted, total
 
 if TYPE_CHECKING:
     from reparam_rewrite.cli.main import Request
@@ -92,8 +92,7 @@ def generate(one: tuple[str, str, str] | None, request: Request, screen: Lines) 
         given = [one]
     told_all = request.loudness > 1 or request.force
     if not (told_all or screen.is_document) and all(known_fresh(*target) for target in given):
-        count = f"{len(given)} target{'' if len(given) == 1 else 's'}"
-        said = f"{one[2]} is up to date" if one else f"{count}: {len(given)} up to date"
+        said = f"{one[2]} is up to date" if one else total(["up to date"] * len(given))
         screen.account([said] if request.loudness else [])
         return DONE
     from reparam_rewrite.generation import generate_all
