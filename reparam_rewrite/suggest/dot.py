@@ -12,7 +12,8 @@ from html import escape
 
 from reparam_rewrite.messages import Diagnostic, Refusal, printable
 from reparam_rewrite.suggest.values import Suggestion
-from reparam_rewrite.survey.sums import is_observed
+from reparam_rewrite.survey.sums import Sums, is_observed
+from reparam_rewrite.survey.terms import Form
 from reparam_rewrite.survey.values import Site
 
 #: What a file may end in.
@@ -65,17 +66,31 @@ def drawn(suggestion: Suggestion, kind: str) -> bytes:
 
 def edges(suggestion: Suggestion) -> dict[str, list[Edge]]:
     """The edges between sites of the picture, by their kinds."""
+    sites, model = suggestion.sites, suggestion.model
+    read: dict[str, list[Edge]] = {"prior": [], "location": []}
+    for kind, form, by in readers(model) if model is not None else ():
+        read[kind] += [(sites[index].name, by, "") for index in sorted(form.sites)]
+    every = {kind: list(dict.fromkeys(several)) for kind, several in read.items()}
     offsets = [offset for proposal in suggestion.proposals for offset in proposal.offsets]
-    every: dict[str, list[Edge]] = {
-        "prior": [(read, by, "") for read, by in suggestion.priors],
-        "location": [(added, to, "") for added, to in suggestion.locations],
-        "offset": [(o.parent, o.child, "" if o.init == 1.0 else f"{o.init:g}") for o in offsets],
-    }
-    names = {site.name for site in suggestion.sites}
+    every["offset"] = [
+        (one.parent, one.child, "" if one.init == 1.0 else f"{one.init:g}") for one in offsets
+    ]
+    names = {site.name for site in sites}
     return {
         kind: [edge for edge in several if names.issuperset(edge[:2])]
         for kind, several in every.items()
     }
+
+
+def readers(model: Sums) -> Iterator[tuple[str, Form, str]]:
+    """What is read by the prior or the location of which site."""
+    for index, made in model.priors.items():
+        for form in made.arguments.values():
+            yield "prior", form, model.function.sites[index].name
+    for observed in model.observed:
+        for name, form in observed.arguments.items():
+            kind = "location" if name == observed.parameter else "prior"
+            yield kind, form, observed.site.name
 
 
 def nodes(suggestion: Suggestion) -> Iterator[tuple[Site, str]]:

@@ -41,9 +41,7 @@ def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Sugges
         chains=joined([[s.name for s in group] for group in added], each),
         proposals=tuple(one for one in each if not one.is_empty),
         alone=tuple(alone.values()),
-        sites=tuple(weighed.sites),
-        priors=tuple(dict.fromkeys(weighed.prior_edges())),
-        locations=tuple(dict.fromkeys(weighed.location_edges())),
+        model=model,
         ran=facts is not None,
         axes=weighed.axes(),
     )
@@ -253,20 +251,3 @@ class Proposing:
                     known.append((axis, name))
                     found[s.name] = (*found.get(s.name, ()), name)
         return found
-
-    def prior_edges(self) -> Iterator[tuple[str, str]]:
-        """Sites, each with one whose prior reads it, or what else of an observed one."""
-        for index, made in self.model.priors.items():
-            for form in made.arguments.values():
-                for other in sorted(form.sites):
-                    yield self.sites[other].name, self.sites[index].name
-        for observed in self.model.observed:
-            for name, form in observed.arguments.items():
-                for other in sorted(form.sites) if name != observed.parameter else ():
-                    yield self.sites[other].name, observed.site.name
-
-    def location_edges(self) -> Iterator[tuple[str, str]]:
-        """Sites, each with an observed one that it is added to."""
-        for observed in self.model.observed:
-            for other in sorted(observed.location.sites):
-                yield self.sites[other].name, observed.site.name

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.sums import is_observed
+from reparam_rewrite.survey.sums import Sums, is_observed
 from reparam_rewrite.survey.values import Site
 
 #: Tells lines of the model, by their numbers, in the words of a sentence: ``lines 3 and 7``.
@@ -88,8 +88,7 @@ class Suggestion(Struct, frozen=True):
     `chains` are lists of sites that are each offset by those before. `axes` are the names of those
     of some sites, by which they are lined up. `others` are functions of the file for which
     something would be proposed too. `named`: the config must say which function it is for. `ran`:
-    a run told what the source doesn't. `priors` are pairs of a site and one whose prior reads it,
-    `locations` of a site and an observed one that it is added to.
+    a run told what the source doesn't. `model` is what the function adds up, where it was asked.
     """
 
     path: str
@@ -102,13 +101,15 @@ class Suggestion(Struct, frozen=True):
     named: bool = False
     axes: dict[str, tuple[str, ...]] = {}
     ran: bool = False
-    sites: tuple[Site, ...] = ()
-    priors: tuple[tuple[str, str], ...] = ()
-    locations: tuple[tuple[str, str], ...] = ()
+    model: Sums | None = None
 
     @property
     def is_empty(self) -> bool:
         return not self.proposals
+
+    @property
+    def sites(self) -> list[Site]:
+        return self.model.function.sites if self.model is not None else []
 
     @property
     def latents(self) -> list[Site]:
