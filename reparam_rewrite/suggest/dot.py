@@ -12,7 +12,7 @@ from html import escape
 
 from reparam_rewrite.messages import Diagnostic, Refusal, printable
 from reparam_rewrite.suggest.values import Suggestion
-from reparam_rewrite.survey.sums import Sums, is_observed
+from reparam_rewrite.survey.sums import is_observed
 from reparam_rewrite.survey.terms import Form
 from reparam_rewrite.survey.values import Site
 
@@ -66,36 +66,33 @@ def drawn(suggestion: Suggestion, kind: str) -> bytes:
 
 def edges(suggestion: Suggestion) -> dict[str, list[Edge]]:
     """The edges between sites of the picture, by their kinds."""
-    sites, model = suggestion.sites, suggestion.model
-    read: dict[str, list[Edge]] = {"prior": [], "location": []}
-    for kind, form, by in readers(model) if model is not None else ():
-        read[kind] += [(sites[index].name, by, "") for index in sorted(form.sites)]
-    every = {kind: list(dict.fromkeys(several)) for kind, several in read.items()}
-    offsets = [offset for proposal in suggestion.proposals for offset in proposal.offsets]
-    every["offset"] = [
-        (one.parent, one.child, "" if one.init == 1.0 else f"{one.init:g}") for one in offsets
-    ]
+    found: dict[str, list[Edge]] = {kind: [] for kind in STYLES}
+    model = suggestion.model
+    if model is None:
+        return found
+    sites = model.function.sites
     names = {site.name for site in sites}
-    return {
-        kind: [edge for edge in several if names.issuperset(edge[:2])]
-        for kind, several in every.items()
-    }
 
+    def add(kind: str, form: Form, by: str) -> None:
+        for edge in ((sites[index].name, by, "") for index in sorted(form.sites)):
+            found[kind] += [edge] if edge not in found[kind] else []
 
-def readers(model: Sums) -> Iterator[tuple[str, Form, str]]:
-    """What is read by the prior or the location of which site."""
     for index, made in model.priors.items():
         for form in made.arguments.values():
-            yield "prior", form, model.function.sites[index].name
+            add("prior", form, sites[index].name)
     for observed in model.observed:
         for name, form in observed.arguments.items():
-            kind = "location" if name == observed.parameter else "prior"
-            yield kind, form, observed.site.name
+            add("location" if name == observed.parameter else "prior", form, observed.site.name)
+    for offset in (offset for one in suggestion.proposals for offset in one.offsets):
+        label = "" if offset.init == 1.0 else f"{offset.init:g}"
+        found["offset"] += [(offset.parent, offset.child, label)] if offset.parent in names else []
+    return found
 
 
 def nodes(suggestion: Suggestion) -> Iterator[tuple[Site, str]]:
     """The sites, each once, with what their axes are called."""
-    for site in {site.name: site for site in suggestion.sites}.values():
+    sites = suggestion.model.function.sites if suggestion.model is not None else ()
+    for site in {site.name: site for site in sites}.values():
         axes = [(axis.plate or axis.size or "?").strip("\"'") for axis in site.shape or ()]
         yield site, ", ".join(axes)
 

@@ -24,17 +24,11 @@ from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.proposing import propose
-from reparam_rewrite.suggest.values import Alone, Proposal, Suggestion, joined
+from reparam_rewrite.suggest.values import Proposal, Suggestion, joined
 from reparam_rewrite.suggest.writing import Line, config_lines
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.sums import sums_of
-
-#: Why the first of a chain is left alone.
-AROUND = "the others are sampled around it"
-
-#: Why a site is left alone that another one would have been sampled around.
-NOBODY = "what could be sampled around it is left as it is"
 
 #: Why a pair is left alone that a run might tell of.
 UNTOLD = "the source doesn't tell both shapes"
@@ -75,21 +69,10 @@ def suggested(document: Document, function: str | None, facts: Facts | None) -> 
         if not sums.observed and function is None and len(names) > 1:
             continue
         suggestion = replace(propose(sums, path, facts, lines), named=len(known) > 1)
-        found.append(settled(tried(surveyed, suggestion, facts, document)))
+        found.append(tried(surveyed, suggestion, facts, document))
     found = found or [Suggestion(path, names[0])]
     first, *rest = sorted(found, key=lambda one: one.is_empty)
     return replace(first, others=tuple(one.function for one in rest if not one.is_empty))
-
-
-def settled(suggestion: Suggestion) -> Suggestion:
-    """With the sites that are left alone in the order of the model, and for reasons that hold."""
-    parents = {offset.parent for p in suggestion.proposals for offset in p.offsets}
-    order = list(dict.fromkeys(site.name for site in suggestion.sites))
-    alone = [
-        replace(one, reason=AROUND if one.site in parents else NOBODY) if one.around else one
-        for one in suggestion.alone
-    ]
-    return replace(suggestion, alone=tuple(sorted(alone, key=lambda one: order.index(one.site))))
 
 
 def model_names(surveyed: Survey) -> list[str]:
@@ -163,7 +146,7 @@ def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) ->
         return False
     if offset is not None and not offset.value:
         return prod(facts.shapes.get(offset.parent, (2,))) == 1
-    latents = suggestion.latents
+    latents = [one.site for one in suggestion.each]
     draws = {
         site.variable: facts.draws[site.name][0]
         for site in latents
@@ -203,26 +186,24 @@ def without(suggestion: Suggestion, child: str, parent: str, reason: str) -> Sug
     the child, which may still be a parent.
     """
 
+    own = [one for one in suggestion.proposals if one.site.name == child]
+
     def less(one: Proposal) -> Proposal:
         offsets = tuple(o for o in one.offsets if parent and parent not in (o.parent, o.label))
         return replace(one, offsets=offsets, reasons={**one.reasons, parent: reason})
 
-    own = [one for one in suggestion.proposals if one.site.name == child]
     unchanged = all(less(one).offsets == one.offsets for one in own)
     # The scale of a prior without its location is another one.
     whole = not parent or unchanged or any(one.is_scaled for one in own)
     if whole or all(less(one).is_empty for one in own):
-        known = {one.site for one in suggestion.alone}
-        gone = [Alone(child, one.where, reason) for one in own if child not in known]
-        suggestion = replace(suggestion, alone=(*suggestion.alone, *gone))
-        left = [one for one in suggestion.proposals if one.site.name != child]
+        left = {id(one): Proposal(one.site, one.where, alone=reason) for one in own}
     else:
-        every = [less(one) if one.site.name == child else one for one in suggestion.proposals]
-        left = [one for one in every if not one.is_empty]
-    chains = joined(suggestion.chains, left)
+        left = {id(one): less(one) for one in own}
+    each = tuple(left.get(id(one), one) for one in suggestion.each)
+    chains = joined(suggestion.chains, each)
     known = {name for chain in chains for name in chain}
     sums = tuple(one for one in suggestion.sums if known & set(one.sites))
-    return replace(suggestion, proposals=tuple(left), chains=chains, sums=sums)
+    return replace(suggestion, each=each, chains=chains, sums=sums)
 
 
 def emptied(suggestion: Suggestion, reason: str) -> Suggestion:

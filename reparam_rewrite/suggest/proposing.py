@@ -19,7 +19,7 @@ from reparam_rewrite.suggest.evidence import (
 )
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.offsets import offsets_of
-from reparam_rewrite.suggest.values import Alone, Lines, Offset, Proposal, Suggestion, Sum, joined
+from reparam_rewrite.suggest.values import Lines, Offset, Proposal, Suggestion, Sum, joined
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums, is_observed
 from reparam_rewrite.survey.terms import Made, Term
@@ -29,18 +29,14 @@ from reparam_rewrite.survey.values import Site
 def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Suggestion:
     """What a function's source has to say, before anything of it is tried."""
     weighed = Proposing(Evidence(model, facts, lines))
-    latents = [site for site in weighed.sites if not is_observed(site)]
-    each = [weighed.proposal(site) for site in latents]
-    proposed = {one.site.name for one in each if not one.is_empty}
-    alone = {s.name: weighed.alone(s) for s in latents if s.name not in proposed}
+    each = [weighed.proposal(site) for site in weighed.sites if not is_observed(site)]
     added = [sorted(group, key=lambda s: s.site.order) for group in weighed.groups]
     return Suggestion(
         path=path,
         function=model.function.name,
         sums=tuple(weighed.sums()),
         chains=joined([[s.name for s in group] for group in added], each),
-        proposals=tuple(one for one in each if not one.is_empty),
-        alone=tuple(alone.values()),
+        each=tuple(replace(one, alone=weighed.why_alone(one)) for one in each),
         model=model,
         ran=facts is not None,
         axes=weighed.axes(),
@@ -184,15 +180,14 @@ class Proposing:
             return f"'{place.observed.site.name}' is observed so precisely {more}"
         return ""
 
-    def alone(self, site: Site) -> Alone:
-        parents = {parent for _, parent in self.offsets}
-        around = site.index not in self.reasons and site.name in parents
-        return Alone(site.name, self.at(site), "" if around else self.why_alone(site), around)
-
-    def why_alone(self, site: Site) -> str:
-        reason = self.reasons.get(site.index) or self.scales.get(site.index)
-        if reason:
-            return reason
+    def why_alone(self, proposal: Proposal) -> str:
+        """Why nothing is proposed for a site; "" if something is, or if it is a parent for that."""
+        site = proposal.site
+        reason = self.reasons.get(site.index)
+        if not proposal.is_empty or (not reason and any(site.name == p for _, p in self.offsets)):
+            return ""
+        if reason or site.index in self.scales:
+            return reason or self.scales[site.index]
         if site.index in self.model.factors:
             return "a factor reads it, which isn't followed"
         for observed in self.model.observed:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.sums import Sums, is_observed
+from reparam_rewrite.survey.sums import Sums
 from reparam_rewrite.survey.values import Site
 
 #: Tells lines of the model, by their numbers, in the words of a sentence: ``lines 3 and 7``.
 Lines = Callable[..., str]
+
+
+#: Why the first of a chain is left alone.
+AROUND = "the others are sampled around it"
+
+#: Why a site is left alone that another one would have been sampled around.
+NOBODY = "what could be sampled around it is left as it is"
 
 
 class Offset(Struct, frozen=True):
@@ -41,7 +49,8 @@ class Proposal(Struct, frozen=True):
     """What is proposed for one site; each of `reasons` is one comment, by the key that it is of.
 
     The scale of its prior is taken out `by` a site, or as `scale`, an expression. `where` tells
-    the line that samples the site.
+    the line that samples the site, and `alone` why nothing is proposed for it: "" where that is
+    that other sites are sampled around it.
     """
 
     site: Site
@@ -53,6 +62,7 @@ class Proposal(Struct, frozen=True):
     basis: str = ""
     elementwise: bool = False
     reasons: dict[str, str] = {}
+    alone: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -63,13 +73,12 @@ class Proposal(Struct, frozen=True):
         return bool(self.by or self.scale)
 
 
-class Alone(Struct, frozen=True):
-    """A site that is left as it is, and why. `around`: other sites are sampled around it."""
+class Alone(NamedTuple):
+    """A site that is left as it is, and why."""
 
     site: str
     where: str
     reason: str
-    around: bool = False
 
 
 class Sum(Struct, frozen=True):
@@ -85,18 +94,18 @@ class Sum(Struct, frozen=True):
 class Suggestion(Struct, frozen=True):
     """All that is proposed for one function, in the order in which its sites are sampled.
 
-    `chains` are lists of sites that are each offset by those before. `axes` are the names of those
-    of some sites, by which they are lined up. `others` are functions of the file for which
-    something would be proposed too. `named`: the config must say which function it is for. `ran`:
-    a run told what the source doesn't. `model` is what the function adds up, where it was asked.
+    `each` has a proposal for every latent site, if only an empty one. `chains` are lists of sites
+    that are each offset by those before. `axes` are the names of those of some sites, by which they
+    are lined up. `others` are functions of the file for which something would be proposed too.
+    `named`: the config must say which function it is for. `ran`: a run told what the source
+    doesn't. `model` is what the function adds up, where it was asked.
     """
 
     path: str
     function: str
     sums: tuple[Sum, ...] = ()
     chains: tuple[tuple[str, ...], ...] = ()
-    proposals: tuple[Proposal, ...] = ()
-    alone: tuple[Alone, ...] = ()
+    each: tuple[Proposal, ...] = ()
     others: tuple[str, ...] = ()
     named: bool = False
     axes: dict[str, tuple[str, ...]] = {}
@@ -108,12 +117,25 @@ class Suggestion(Struct, frozen=True):
         return not self.proposals
 
     @property
-    def sites(self) -> list[Site]:
-        return self.model.function.sites if self.model is not None else []
+    def proposals(self) -> list[Proposal]:
+        return [one for one in self.each if not one.is_empty]
 
     @property
-    def latents(self) -> list[Site]:
-        return [site for site in self.sites if not is_observed(site)]
+    def bystanders(self) -> list[Proposal]:
+        """The sites that nothing is proposed for, each once."""
+        proposed = {one.site.name for one in self.proposals}
+        every = {one.site.name: one for one in self.each}
+        return [one for name, one in every.items() if name not in proposed]
+
+    @property
+    def alone(self) -> list[Alone]:
+        """The same, and why."""
+        parents = {offset.parent for one in self.proposals for offset in one.offsets}
+
+        def why(one: Proposal) -> str:
+            return one.alone or (AROUND if one.site.name in parents else NOBODY)
+
+        return [Alone(one.site.name, one.where, why(one)) for one in self.bystanders]
 
 
 def joined(

@@ -61,7 +61,7 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
     chains = suggestion.chains
     chain = [setting("chain", chains if len(chains) > 1 else chains[0])] if chains else []
     function = [setting("functions", [suggestion.function])] if suggestion.named else []
-    every = (*suggestion.proposals, *bystanders(suggestion))
+    every = (*suggestion.proposals, *suggestion.bystanders)
     tables = (site_lines(proposal, chains) for proposal in every)
     blocks = (function, [*sums, *chain], default_lines(suggestion), axes_lines(suggestion))
     return apart([*blocks, *tables])
@@ -99,16 +99,6 @@ def axes_lines(suggestion: Suggestion) -> list[Line]:
     return [Line("[axes]"), *commented(said), *axes] if len(axes) > 1 else []
 
 
-def bystanders(suggestion: Suggestion) -> Iterator[Proposal]:
-    """The sites that are in a chain for what is sampled around them, and are left as they are."""
-    proposed = {proposal.site.name for proposal in suggestion.proposals}
-    reasons = {one.site: one.reason for one in suggestion.alone if not one.around}
-    chained = {name for chain in suggestion.chains for name in chain}
-    for name, site in {site.name: site for site in suggestion.latents}.items():
-        if name in chained - proposed:
-            yield Proposal(site, reasons=dict.fromkeys(chained, reasons.get(name, NOTHING)))
-
-
 def site_lines(proposal: Proposal, chains: Chains) -> list[Line]:
     """The tables of one site; nothing where the chain says it all."""
     said: list[Line] = []
@@ -134,7 +124,8 @@ def offset_lines(proposal: Proposal, chains: Chains) -> Iterator[Line]:
     before = [parent for c in chains if name in c for parent in c[: c.index(name)]]
     for parent in before:
         if parent not in offered:
-            yield from commented(f"not this one: {proposal.reasons.get(parent, NOTHING)}")
+            reason = proposal.reasons.get(parent, proposal.alone or NOTHING)
+            yield from commented(f"not this one: {reason}")
             yield setting(parent, False, parent)
     for offset in proposal.offsets:
         parent = offset.parent
