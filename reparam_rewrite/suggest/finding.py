@@ -24,7 +24,7 @@ from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.proposing import propose
-from reparam_rewrite.suggest.values import Proposal, Suggestion, joined
+from reparam_rewrite.suggest.values import Proposal, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
@@ -200,10 +200,7 @@ def without(suggestion: Suggestion, child: str, parent: str, reason: str) -> Sug
     else:
         left = {id(one): less(one) for one in own}
     each = tuple(left.get(id(one), one) for one in suggestion.each)
-    chains = joined(suggestion.chains, each)
-    known = {name for chain in chains for name in chain}
-    sums = tuple(one for one in suggestion.sums if known & set(one.sites))
-    return replace(suggestion, each=each, chains=chains, sums=sums)
+    return replace(suggestion, each=each)
 
 
 def emptied(suggestion: Suggestion, reason: str) -> Suggestion:

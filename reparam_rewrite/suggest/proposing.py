@@ -19,7 +19,7 @@ from reparam_rewrite.suggest.evidence import (
 )
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.offsets import offsets_of
-from reparam_rewrite.suggest.values import Lines, Offset, Proposal, Suggestion, Sum, joined
+from reparam_rewrite.suggest.values import Lines, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums, is_observed
 from reparam_rewrite.survey.terms import Made, Term
@@ -30,12 +30,10 @@ def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Sugges
     """What a function's source has to say, before anything of it is tried."""
     weighed = Proposing(Evidence(model, facts, lines))
     each = [weighed.proposal(site) for site in weighed.sites if not is_observed(site)]
-    added = [sorted(group, key=lambda s: s.site.order) for group in weighed.groups]
     return Suggestion(
         path=path,
         function=model.function.name,
-        sums=tuple(weighed.sums()),
-        chains=joined([[s.name for s in group] for group in added], each),
+        locations=tuple(map(weighed.location, weighed.groups, model.observed)),
         each=tuple(replace(one, alone=weighed.why_alone(one)) for one in each),
         model=model,
         ran=facts is not None,
@@ -213,18 +211,19 @@ class Proposing:
                     return f"{what} the prior of '{other.name}' ({self.at(other)})"
         return "no observed site of this function can be seen to depend on it"
 
-    def sums(self) -> Iterator[Sum]:
-        """The sums that offsets are in: ``mu + a - b``"""
-        for group, observed in zip(self.groups, self.model.observed, strict=True):
-            names = tuple(s.name for s in group)
-            if any(child in names and parent in names for child, parent in self.offsets):
-                text = "".join(
-                    f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in group
-                )
-                text = f"-{text[3:]}" if text[1] == "-" else text[3:]
-                linked = "a function of " if any(s.term.group for s in group) else ""
-                where = self.evidence.at(observed.line)
-                yield Sum(observed.site.name, observed.parameter, where, linked + text, names)
+    def location(self, group: list[Summand], observed: Observed) -> Sum:
+        """The sum of one observed site in words: ``mu + a - b``"""
+        text = "".join(f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in group)
+        text = f"-{text[3:]}" if text.startswith(" -") else text[3:]
+        linked = "a function of " if any(s.term.group for s in group) else ""
+        return Sum(
+            observed.site.name,
+            observed.parameter,
+            self.evidence.at(observed.line),
+            linked + text,
+            tuple(s.name for s in group),
+            tuple(s.name for s in sorted(group, key=lambda s: s.site.order)),
+        )
 
     def axes(self) -> dict[str, tuple[str, ...]]:
         """What axes are called, where they are one by how they are added and not by their sizes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -82,29 +82,29 @@ class Alone(NamedTuple):
 
 
 class Sum(Struct, frozen=True):
-    """The summands of one observed site: what the comment above a chain says."""
+    """The summands of one observed site, which a comment tells: `sites`, `ordered` as sampled."""
 
     observed: str
     parameter: str
     where: str
     text: str
     sites: tuple[str, ...]
+    ordered: tuple[str, ...]
 
 
 class Suggestion(Struct, frozen=True):
     """All that is proposed for one function, in the order in which its sites are sampled.
 
-    `each` has a proposal for every latent site, if only an empty one. `chains` are lists of sites
-    that are each offset by those before. `axes` are the names of those of some sites, by which they
-    are lined up. `others` are functions of the file for which something would be proposed too.
-    `named`: the config must say which function it is for. `ran`: a run told what the source
-    doesn't. `model` is what the function adds up, where it was asked.
+    `each` has a proposal for every latent site, if only an empty one. `locations` are the sums of
+    all observed sites. `axes` are the names of those of some sites, by which they are lined up.
+    `others` are functions of the file for which something would be proposed too. `named`: the
+    config must say which function it is for. `ran`: a run told what the source doesn't. `model` is
+    what the function adds up, where it was asked.
     """
 
     path: str
     function: str
-    sums: tuple[Sum, ...] = ()
-    chains: tuple[tuple[str, ...], ...] = ()
+    locations: tuple[Sum, ...] = ()
     each: tuple[Proposal, ...] = ()
     others: tuple[str, ...] = ()
     named: bool = False
@@ -119,6 +119,23 @@ class Suggestion(Struct, frozen=True):
     @property
     def proposals(self) -> list[Proposal]:
         return [one for one in self.each if not one.is_empty]
+
+    @property
+    def sums(self) -> list[Sum]:
+        """Those that an offset is in."""
+        pairs = [{o.child, o.parent} for one in self.proposals for o in one.offsets]
+        return [one for one in self.locations if any(pair <= set(one.sites) for pair in pairs)]
+
+    @property
+    def chains(self) -> list[tuple[str, ...]]:
+        """Lists of sites that are each offset by those before, with no more to say."""
+        offsets = [offset for one in self.proposals for offset in one.offsets if offset.chained]
+        pairs = [{offset.child, offset.parent} for offset in offsets]
+        found = []
+        for one in self.locations:
+            joined = set().union(*(pair for pair in pairs if pair <= set(one.sites)))
+            found.append(tuple(name for name in one.ordered if name in joined))
+        return list(dict.fromkeys(filter(None, found)))
 
     @property
     def bystanders(self) -> list[Proposal]:
@@ -136,16 +153,3 @@ class Suggestion(Struct, frozen=True):
             return one.alone or (AROUND if one.site.name in parents else NOBODY)
 
         return [Alone(one.site.name, one.where, why(one)) for one in self.bystanders]
-
-
-def joined(
-    chains: Iterable[Sequence[str]], proposals: Iterable[Proposal]
-) -> tuple[tuple[str, ...], ...]:
-    """The chains, each once, with only those sites that an offset of its own joins to another."""
-    offsets = [offset for one in proposals for offset in one.offsets if offset.chained]
-    pairs = [{offset.child, offset.parent} for offset in offsets]
-    found = []
-    for chain in chains:
-        names = set().union(*(pair for pair in pairs if pair <= set(chain)))
-        found.append(tuple(name for name in chain if name in names))
-    return tuple(dict.fromkeys(filter(None, found)))

@@ -18,7 +18,7 @@ WIDTH = 88
 NOTHING = "it has no part in it"
 
 
-Chains = tuple[tuple[str, ...], ...]
+Chains = list[tuple[str, ...]]
 
 
 class Line(NamedTuple):
