@@ -215,15 +215,9 @@ class Proposing:
         """The sum of one observed site in words: ``mu + a - b``"""
         text = "".join(f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in group)
         text = f"-{text[3:]}" if text.startswith(" -") else text[3:]
-        linked = "a function of " if any(s.term.group for s in group) else ""
-        return Sum(
-            observed.site.name,
-            observed.parameter,
-            self.evidence.at(observed.line),
-            linked + text,
-            tuple(s.name for s in group),
-            tuple(s.name for s in sorted(group, key=lambda s: s.site.order)),
-        )
+        text = f"a function of {text}" if any(s.term.group for s in group) else text
+        where, sites = self.evidence.at(observed.line), tuple(s.name for s in group)
+        return Sum(observed.site.name, observed.parameter, where, text, sites)
 
     def axes(self) -> dict[str, tuple[str, ...]]:
         """What axes are called, where they are one by how they are added and not by their sizes."""

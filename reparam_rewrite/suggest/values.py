@@ -82,14 +82,13 @@ class Alone(NamedTuple):
 
 
 class Sum(Struct, frozen=True):
-    """The summands of one observed site, which a comment tells: `sites`, `ordered` as sampled."""
+    """The summands of one observed site, in the order of sampling, and what a comment tells."""
 
     observed: str
     parameter: str
     where: str
     text: str
     sites: tuple[str, ...]
-    ordered: tuple[str, ...]
 
 
 class Suggestion(Struct, frozen=True):
@@ -134,7 +133,7 @@ class Suggestion(Struct, frozen=True):
         found = []
         for one in self.locations:
             joined = set().union(*(pair for pair in pairs if pair <= set(one.sites)))
-            found.append(tuple(name for name in one.ordered if name in joined))
+            found.append(tuple(name for name in one.sites if name in joined))
         return list(dict.fromkeys(filter(None, found)))
 
     @property
