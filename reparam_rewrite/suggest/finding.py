@@ -24,7 +24,7 @@ from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.proposing import propose
-from reparam_rewrite.suggest.values import Proposal, Suggestion
+from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
@@ -185,26 +185,18 @@ def without(suggestion: Suggestion, child: str, parent: str, reason: str) -> Sug
     With "" as the `parent`, or where nothing would be left, it is without all that is proposed for
     the child, which may still be a parent.
     """
-
-    own = [one for one in suggestion.proposals if one.site.name == child]
-
-    def less(one: Proposal) -> Proposal:
-        offsets = tuple(o for o in one.offsets if parent and parent not in (o.parent, o.label))
-        return replace(one, offsets=offsets, reasons={**one.reasons, parent: reason})
-
-    unchanged = all(less(one).offsets == one.offsets for one in own)
+    every = dict(enumerate(suggestion.each))
+    own = {at: one for at, one in every.items() if one.site.name == child and not one.is_empty}
+    less = {at: one.without(parent, reason) for at, one in own.items()}
+    unchanged = all(less[at].offsets == one.offsets for at, one in own.items())
     # The scale of a prior without its location is another one.
-    whole = not parent or unchanged or any(one.is_scaled for one in own)
-    if whole or all(less(one).is_empty for one in own):
-        left = {id(one): Proposal(one.site, one.where, alone=reason) for one in own}
-    else:
-        left = {id(one): less(one) for one in own}
-    each = tuple(left.get(id(one), one) for one in suggestion.each)
-    return replace(suggestion, each=each)
+    whole = not parent or unchanged or any(one.is_scaled for one in own.values())
+    if whole or all(one.is_empty for one in less.values()):
+        less = {at: one.left_alone(reason) for at, one in own.items()}
+    return replace(suggestion, each=tuple({**every, **less}.values()))
 
 
 def emptied(suggestion: Suggestion, reason: str) -> Suggestion:
     """Nothing, as the rewriter refuses something that isn't about one site."""
-    for proposal in suggestion.proposals:
-        suggestion = without(suggestion, proposal.site.name, "", reason)
-    return suggestion
+    each = (one if one.is_empty else one.left_alone(reason) for one in suggestion.each)
+    return replace(suggestion, each=tuple(each))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.survey.sums import Sums
 from reparam_rewrite.survey.values import Site
@@ -72,6 +73,13 @@ class Proposal(Struct, frozen=True):
     def is_scaled(self) -> bool:
         return bool(self.by or self.scale)
 
+    def without(self, parent: str, reason: str) -> Proposal:
+        offsets = tuple(o for o in self.offsets if parent not in (o.parent, o.label))
+        return replace(self, offsets=offsets, reasons={**self.reasons, parent: reason})
+
+    def left_alone(self, reason: str) -> Proposal:
+        return Proposal(self.site, self.where, alone=reason)
+
 
 class Alone(NamedTuple):
     """A site that is left as it is, and why."""
@@ -126,7 +134,7 @@ class Suggestion(Struct, frozen=True):
         return [one for one in self.locations if any(pair <= set(one.sites) for pair in pairs)]
 
     @property
-    def chains(self) -> list[tuple[str, ...]]:
+    def chains(self) -> tuple[tuple[str, ...], ...]:
         """Lists of sites that are each offset by those before, with no more to say."""
         offsets = [offset for one in self.proposals for offset in one.offsets if offset.chained]
         pairs = [{offset.child, offset.parent} for offset in offsets]
@@ -134,7 +142,7 @@ class Suggestion(Struct, frozen=True):
         for one in self.locations:
             joined = set().union(*(pair for pair in pairs if pair <= set(one.sites)))
             found.append(tuple(name for name in one.sites if name in joined))
-        return list(dict.fromkeys(filter(None, found)))
+        return tuple(dict.fromkeys(filter(None, found)))
 
     @property
     def bystanders(self) -> list[Proposal]:

@@ -18,7 +18,7 @@ WIDTH = 88
 NOTHING = "it has no part in it"
 
 
-Chains = list[tuple[str, ...]]
+Chains = tuple[tuple[str, ...], ...]
 
 
 class Line(NamedTuple):
