@@ -6,7 +6,6 @@ here. A page needs no Graphviz: it has a table of the sites, and the picture in 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from html import escape
 
@@ -50,6 +49,8 @@ def drawn(suggestion: Suggestion, kind: str) -> bytes:
     text = dot(suggestion).encode()
     if kind == "dot":
         return text
+    import subprocess  # no other run of suggest pays for it
+
     try:
         ran = subprocess.run(["dot", f"-T{kind}"], input=text, capture_output=True, check=True)
     except OSError:
