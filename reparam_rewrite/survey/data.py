@@ -105,7 +105,7 @@ def data_of(scope: Scope, read: Reference) -> frozenset[str]:
     if scope.is_unstable(read.root):
         return own
     if binding is None:
-        return own if scope.is_enclosed(read.root) else NO_DATA
+        return own if scope.is_captured(read.root) else NO_DATA
     return own if binding.data == {read.root} else binding.data
 
 

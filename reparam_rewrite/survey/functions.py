@@ -96,7 +96,7 @@ class Function(Struct, dict=True):
     visible: tuple[frozenset[str], ...]
     hidden: Hidden
     unstable: frozenset[str]  # names that other functions may bind anew
-    enclosed: frozenset[str]  # names of functions around it, but for what these import
+    captured: frozenset[str]  # names of functions around it, but for what these import
     first: int  # its own `def` statement
     sites: list[Site] = []
     params: set[str] = set()

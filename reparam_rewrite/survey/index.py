@@ -68,6 +68,12 @@ class Scoped(Struct, eq=False, dict=True):
         return dict(pair for part in parts if isinstance(part, IMPORTS) for pair in bound_by(part))
 
     @cached_property
+    def inner(self) -> frozenset[str]:
+        """The names that functions inside of it see, but for what it and those around it import."""
+        outer: frozenset[str] = self.around[-1].inner if self.around else frozenset()
+        return (outer | self.names) - self.imports.keys()
+
+    @cached_property
     def mentioned(self) -> Counter[str]:
         """How often each name is written in it."""
         return Counter(part.id for part in self.parts if isinstance(part, ast.Name))

@@ -178,9 +178,10 @@ class Scope(Protocol):
         """Is this a module-level name bound once, to a number?"""
         return name in self.constants and name not in self.function.hidden
 
-    def is_enclosed(self, name: str) -> bool:
+    def is_captured(self, name: str) -> bool:
         """Is this a name of a function around this one, other than of what that imports?"""
-        return name in self.function.enclosed
+        own = self.function.hidden.by[0]
+        return name in self.function.captured and name not in own
 
     def is_unstable(self, name: str) -> bool:
         """May any call bind this name anew: is it `nonlocal` or `global` in some function?"""
@@ -197,6 +198,9 @@ class Moment(Scope):
     def __init__(self, survey: Survey, function: Function, statement: int) -> None:
         self.survey, self.function, self.statement = survey, function, statement
         self.facts, self.constants = survey.facts, survey.constants
+        # The generated code has jax.numpy as jnp, unless the file has it, or the name, already.
+        taken = JNP in survey.identifiers or "jax.numpy" in survey.aliases.values()
+        self._free = frozenset() if taken else frozenset([JNP])
 
     @property
     def era(self) -> int:
@@ -209,12 +213,7 @@ class Moment(Scope):
         if name in self.function.hidden:
             binding = self.binding(name)
             return binding.qualified if binding else None
-        return "jax.numpy" if self._is_free_jnp(name) else self.survey.aliases.get(name)
-
-    def _is_free_jnp(self, name: str) -> bool:
-        """The generated code has jax.numpy as jnp, unless the file has it, or the name, already."""
-        imported = "jax.numpy" in self.survey.aliases.values()
-        return name == JNP and not (JNP in self.survey.identifiers or imported)
+        return "jax.numpy" if name in self._free else self.survey.aliases.get(name)
 
     @property
     def runner(self) -> Function:
@@ -235,4 +234,4 @@ class Moment(Scope):
         if run or name in self.function.timeline:
             binding = self.binding(name)
             return binding is not None and binding.certain
-        return any(name in names for names in self.function.visible) or self._is_free_jnp(name)
+        return any(name in names for names in (*self.function.visible, self._free))

@@ -87,9 +87,6 @@ class State(Scope):
         names = [own for own, _ in self._around]
         siblings = set().union(*(outer.rebound_inside for outer in scoped.around))
         unstable = frozenset(index.globals | scoped.rebound_inside | (siblings - scoped.names))
-        enclosed: set[str] = set()
-        for outer in scoped.around:
-            enclosed = (enclosed | outer.names) - outer.imports.keys()
         #: Its local names, and those of the helpers that are followed.
         self.locals = set(scoped.names)
         self.timeline: Timeline = Timeline(unstable, runner.timeline.versions if runner else None)
@@ -117,7 +114,7 @@ class State(Scope):
             visible=(*shared, *names),
             hidden=Hidden((scoped.names, *names)),
             unstable=unstable,
-            enclosed=frozenset(enclosed - scoped.names),
+            captured=scoped.around[-1].inner if scoped.around else frozenset(),
             first=index.numbers[scoped.node],
             node=scoped.node,
         )
