@@ -17,16 +17,7 @@ from reparam_rewrite.survey.functions import Function, Returned, Survey
 from reparam_rewrite.survey.helpers import matched
 from reparam_rewrite.survey.names import dotted
 from reparam_rewrite.survey.nodes import root_of
-from reparam_rewrite.survey.terms import (
-    DATA,
-    Form,
-    both,
-    each,
-    either,
-    hidden,
-    in_branch,
-    merged,
-)
+from reparam_rewrite.survey.terms import DATA, Form, both, each, either, hidden, in_branch, merged
 from reparam_rewrite.survey.timeline import (
     Altered,
     Argument,

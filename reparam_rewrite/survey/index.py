@@ -97,6 +97,7 @@ class Index(Struct):
     numbers: dict[ast.stmt, int] = {}
     statements: list[ast.stmt] = []
     functions: list[Scoped] = []
+    named: dict[ast.AST, str] = {}  # functions and classes, with their dotted names
     by_last: dict[str, list[Scoped]] = {}  # functions by the last of their names
     classes: dict[str, ast.ClassDef] = {}
     attributes: dict[str, list[ast.expr | None]] = {}  # x.name = value, by the name
@@ -170,7 +171,7 @@ def number_block(
         found.statements.append(node)
         inner_prefix, inner_around = prefix, around
         if isinstance(node, DEFINITIONS):
-            name = prefix + node.name
+            name = found.named[node] = prefix + node.name
             inner_prefix = f"{name}."
             if isinstance(node, ast.ClassDef):
                 found.classes[name] = node

@@ -60,7 +60,6 @@ class References:
         self.aliases = aliases = Aliases()
         self.blocks: dict[With, Block] = {}
         self._index = index
-        self._named: dict[ast.AST, str] = {scoped.node: scoped.name for scoped in index.functions}
         self._lambdas: dict[ast.Lambda, Space] = {}
         self._jobs: list[tuple[ast.stmt, At]] = []
         self._invoke = Invoking(aliases).invoke
@@ -106,7 +105,7 @@ class References:
                     self._collect(inner, inside)
 
     def _function(self, node: FunctionNode, space: Space) -> None:
-        aliases, name = self.aliases, self._named[node]
+        aliases, name = self.aliases, self._index.named[node]
         aliases.signatures.setdefault(name, []).append(node.args)
         names = names_of(node.body) | {part.arg for part in parameters(node.args)}
         self._collect(node.body, At(Space(name, name, names, space.visible)))
@@ -122,8 +121,7 @@ class References:
 
     def _class(self, node: ast.ClassDef, at: At) -> None:
         space, names = at.space, names_of(node.body)
-        prefix = f"{space.name}." if space.name and not space.name.startswith("<") else ""
-        name = self._named[node] = prefix + node.name
+        name = self._index.named[node]
         self.aliases.classes[name] = node
         for member in names:
             self.aliases.members.setdefault(member, []).append(name)
@@ -171,7 +169,7 @@ class References:
                         self.value(part, at)
 
     def _define(self, node: FunctionNode | ast.ClassDef, at: At) -> None:
-        aliases, name = self.aliases, self._named[node]
+        aliases, name = self.aliases, self._index.named[node]
         is_class = isinstance(node, ast.ClassDef)
         if isinstance(node, ast.ClassDef):
             aliases.put((name, "bases"), {v for base in node.bases for v in self.value(base, at)})

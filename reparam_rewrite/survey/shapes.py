@@ -7,7 +7,7 @@ plan then asks at run time for what doesn't show.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TypeVar
 
@@ -190,13 +190,13 @@ def shape_of_subscript(scope: Scope, node: ast.Subscript) -> Shape | None:
         return () if is_integer(node.slice) else None
     shape = shape_of(scope, node.value)
     index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    items = [item for item in (item_of(scope, part) for part in index) if item is not None]
+    items = [item for item in (item_of(scope.resolve, part) for part in index) if item is not None]
     if shape is None or len(items) < len(index):
         return None
     return subscripted(shape, items, UNIT)
 
 
-def item_of(scope: Scope, node: ast.expr) -> Item[Axis] | None:
+def item_of(resolve: Callable[[ast.expr], str | None], node: ast.expr) -> Item[Axis] | None:
     """What one index does; None if it may be an array, or takes a part of an axis."""
     match node:
         case ast.Constant(value=None):
@@ -205,7 +205,7 @@ def item_of(scope: Scope, node: ast.expr) -> Item[Axis] | None:
             return "rest"
         case ast.Slice(lower=None, upper=None, step=None):
             return "whole"
-    if scope.resolve(node) in ("jax.numpy.newaxis", "numpy.newaxis"):
+    if resolve(node) in ("jax.numpy.newaxis", "numpy.newaxis"):
         return "new"
     return () if is_integer(node) else None
 

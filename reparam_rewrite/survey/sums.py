@@ -26,7 +26,7 @@ from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.nodes import GIVEN, copied, walk
 from reparam_rewrite.survey.scans import SCAN
-from reparam_rewrite.survey.shapes import Item
+from reparam_rewrite.survey.shapes import Item, item_of
 from reparam_rewrite.survey.terms import (
     DATA,
     Form,
@@ -124,7 +124,7 @@ class Reader(Expansion):
         self._left -= 1
         if self._left < 0:
             return DATA
-        if is_given(node):
+        if GIVEN in node.__dict__:
             return at_line(self._given_value(node), node.lineno)
         made = self._form(node)
         return replace(made, text=made.text or self._written(node)) if made.is_data else made
@@ -207,15 +207,15 @@ class Reader(Expansion):
             number = self.form(item)
             if number.terms:
                 return lost("an index that is sampled", owner, number)
-            constant = item.value if isinstance(item, ast.Constant) else ""
-            if constant is Ellipsis:
-                items.append("rest")
-            elif constant is None or (self.resolve(item) or "").endswith(".newaxis"):
-                items.append("new")
+            kind = item_of(self.resolve, item)
+            if isinstance(kind, str):
+                items.append(kind)
+                continue
+            items.append((ast.unparse(item),))
+            if number.number is not None:
+                single = True
             else:
-                single = single or number.number is not None
-                picked = picked if number.number is not None else ast.unparse(index).strip("()")
-                items.append((ast.unparse(item),))
+                picked = ast.unparse(index).strip("()")
         told = not (single or owner.loose)
         return Form(
             tuple(
@@ -345,7 +345,7 @@ class Reader(Expansion):
             return ""
         texts: dict[ast.AST, str] = {}
         texts |= {part: self._spelled(part) for part in parts if isinstance(part, ast.Name)}
-        texts |= {part: self._given_value(part).text for part in parts if is_given(part)}
+        texts |= {part: self._given_value(part).text for part in parts if GIVEN in part.__dict__}
         if not all(texts.values()):
             return ""
         if all(isinstance(part, ast.Name) and text == part.id for part, text in texts.items()):
@@ -363,10 +363,6 @@ class Reader(Expansion):
     def _given_value(self, node: ast.AST) -> Form:
         """The value of an argument that stands in the place of a helper's parameter."""
         return self.value(getattr(node, GIVEN), self.at.run)
-
-
-def is_given(node: ast.AST) -> bool:
-    return GIVEN in node.__dict__
 
 
 def given_to(node: ast.Call) -> list[ast.expr]:
