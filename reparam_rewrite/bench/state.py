@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -37,11 +38,9 @@ class Kept:
         except OSError as error:
             raise self._refusal("read", error) from None
         for line in data.splitlines():
-            try:
+            with suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 self._lines[entry["id"]] = {"result": entry["result"], "on": str(entry["on"])}
-            except (ValueError, KeyError, TypeError):
-                continue
         self._start = "\n" if data and not data.endswith(b"\n") else ""
 
     def _refusal(self, done: str, error: OSError) -> Refusal:

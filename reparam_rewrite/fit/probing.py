@@ -65,8 +65,7 @@ def learning(config: Config, shared: bool = False) -> Config:
     """The config with every coefficient learned from 0, and powers of 1.
 
     They have the shape that it asks for. With `shared` there is but one for each pair, except for
-    the weights of a matrix: what one of 1 adds to a child is then what those of its elements
-    multiply.
+    the weights of a matrix.
     """
 
     def learned(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,13 +109,11 @@ def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
     return found
 
 
-def regressions(
-    call: Call, shapes: Mapping[str, tuple[int, ...]], children: Sequence[Child], pilot: Pilot
-) -> list[Regression]:
+def regressions(call: Call, children: Sequence[Child], pilot: Pilot) -> list[Regression]:
     """The regression of every child, in the order in which the model samples them.
 
-    call: of the model in which each pair has a coefficient of its own. shapes: those of the params
-    in the model that the config asks for. Raises `Refusal` where a child can't be put at its draws.
+    call: of the model in which all coefficients are learned. Raises `Refusal` where a child can't
+    be put at its draws.
     """
     with double_precision():
         args, kwargs = copied(call.args, call.kwargs)
@@ -140,18 +137,17 @@ def regressions(
 
         def regressors(child: str, params: Mapping[str, Pair]) -> Iterator[Regressor]:
             for param, pair in params.items():
-                zero, shape = zeros[param], shapes.get(param, ())
+                zero = zeros[param]
                 matrix = pair.coefficient.structure == "matrix"
                 if not matrix:
                     values = added(child, param, np.ones_like(zero))
                 elif zero.size <= LARGEST_MATRIX:
                     units = (unit.reshape(zero.shape) for unit in np.eye(zero.size))
                     values = np.stack([added(child, param, unit) for unit in units], axis=-1)
-                    shape = zero.shape
                 else:
                     continue
                 center = None if isinstance(pair.center, Snippet) else float(pair.center or 0.0)
-                yield Regressor(pair.parent, param, values, shape, center, matrix)
+                yield Regressor(pair.parent, param, values, zero.shape, center, matrix)
 
         def regression(name: str) -> Regression:
             (child, params), own = sites[name], without[name]

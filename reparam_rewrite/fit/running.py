@@ -25,7 +25,6 @@ from reparam_rewrite.plan.resolve import resolve
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import refusal
-from reparam_rewrite.running.trace import copied, double_precision, structure
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
 
@@ -38,8 +37,8 @@ class Fitting:
     """A call, and those of the models that a config makes of its model.
 
     children: what the config offsets or scales. as_configured: the model that it asks for. probe:
-    one with a coefficient for each pair. learned: one in which each is learned, in the shape that
-    the config asks for; None where that can't be written, and each pair has one coefficient.
+    one in which all coefficients are learned, in the shape that the config asks for; where that
+    can't be written, each pair has one number.
     """
 
     call: Call
@@ -48,7 +47,6 @@ class Fitting:
     children: list[Child]
     as_configured: Call
     probe: Call
-    learned: Call | None
 
     @classmethod
     def of(cls, call: Call, config: Config) -> Fitting:
@@ -59,16 +57,17 @@ class Fitting:
             rewritten = rewrite(document, config, WIDTH)
             return call.generated(rewritten, f"<{document.path} with {config.path}>")
 
-        as_configured, probe = made(config), made(learning(config, shared=True))
-        learned: Call | None = None
-        with suppress(Refusal):
-            learned = made(learning(config))
+        as_configured = made(config)
+        try:
+            probe = made(learning(config))
+        except Refusal:
+            probe = made(learning(config, shared=True))
         surveyed = survey(document.module.path, document.module.text)
         children = children_of(resolve(surveyed, config), config)
         if not children:
             asked = "the config asks for no offset and no power of a scale"
             raise Refusal(Diagnostic(config.path, f"{asked}, so there is nothing to fit"))
-        return cls(call, config, surveyed, children, as_configured, probe, learned)
+        return cls(call, config, surveyed, children, as_configured, probe)
 
     def pilot(self, kind: str, options: Options) -> Pilot:
         """Draws of a run of a `kind`, or of the file of this name. Raises `Refusal`."""
@@ -97,7 +96,7 @@ class Fitting:
         """
         call = self.call
         with self.told(f"the generated model of '{call.name}'"):
-            found = regressions(self.probe, self.shapes(), self.children, pilot)
+            found = regressions(self.probe, self.children, pilot)
             fits = [fitted(one, pilot.chain) for one in found]
         reads = reader(call.name, self.survey)
         names = getattr(call.model, "__globals__", {})
@@ -118,14 +117,6 @@ class Fitting:
         if several:
             warnings.append(f"{listed(several)} stands for several sites, which share coefficients")
         return fits, warnings, least
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the params in the model in which all coefficients are learned."""
-        if self.learned is None:
-            return {}
-        with double_precision():
-            trace = structure(self.learned.model, *copied(self.call.args, self.call.kwargs))
-        return {n: np.shape(s["value"]) for n, s in trace.items() if s["type"] == "param"}
 
     def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
         """Bases over more axes that would help, and that the program would write."""
