@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
 from numpyro.infer.reparam import LocScaleReparam, NeuTraReparam, Reparam
 
-from reparam_rewrite.bench.values import PLAIN, Cost, Variant
+from reparam_rewrite.bench.values import PLAIN, Variant
 from reparam_rewrite.fit.probing import base_of
 from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.trace import copied, traced
@@ -72,71 +72,44 @@ class ZeroSum(Reparam):  # type: ignore[misc]
         return None, raw
 
 
-#: Gives a guide that knows its model.
-Guide = Callable[[], Any]
-
-
-class Rival(NamedTuple):
-    """One thing to compare with.
+def rival(
+    name: str,
+    mark: str,
+    reparam: Callable[[], Reparam] | None = None,
+    sites_of: Callable[[Call], list[str]] = lambda call: [],
+    most: float = math.inf,
+    **more: Any,
+) -> Callable[[Variant, int], Variant | None]:
+    """One thing to compare with: makes a variant of the model as written, or None if it is none.
 
     `name` is that of its row, and `mark` tells its runs from others. `reparam` makes the
-    reparameterizer of each of the `sites`; without, the model is as written. `most` is up to how
-    many unconstrained values it is tried, and `dense` asks NUTS for a dense mass matrix. `guide` is
-    what SVI fits, the name of a class of numpyro.infer.autoguide. `trained` makes what NUTS samples
-    of what SVI has learned.
+    reparameterizer of each of some sites; without, the model is as written. `most` is up to how
+    many unconstrained values it is tried, the other argument of what is returned. `more` is what
+    else the `Variant` has.
     """
 
-    name: str
-    mark: str
-    reparam: Callable[[], Reparam] | None = None
-    sites: Callable[[Call], list[str]] = lambda call: []
-    nuts: bool = True
-    svi: bool = True
-    most: float = math.inf
-    dense: bool = False
-    guide: str = "AutoDiagonalNormal"
-    trained: Callable[[Model, Guide, Mapping[str, Any]], Model] | None = None
-    other_prior: bool = False
-
-    def variant(self, plain: Variant, dims: int) -> Variant | None:
-        """The rival, before anything is trained, of the model as written, if it is one for it.
-
-        dims: how many unconstrained values that has.
-        """
-        call, mark = plain.call, self.mark
-        if dims > self.most:
+    def variant(plain: Variant, dims: int) -> Variant | None:
+        call, sites = plain.call, sites_of(plain.call) if dims <= most else []
+        if dims > most or (reparam is not None and not sites):
             return None
-        if self.reparam is not None:
-            sites = self.sites(call)
-            if not sites:
-                return None
-            config = {name: self.reparam() for name in sites}
-            call = call._replace(model=handlers.reparam(call.model, config=config))
-            mark = f"{mark} {sites}"
         identity = f"{plain.identity} {mark}"
-        found = Variant(call, identity, self.name, "rival", self.dense, self.guide)
-        return found._replace(other_prior=self.other_prior)
+        if reparam is not None:
+            config = {site: reparam() for site in sites}
+            call = call._replace(model=handlers.reparam(call.model, config=config))
+            identity += f" {sites}"
+        return Variant(call, identity, name, "rival", **more)
 
-    def after(
-        self, variant: Variant, guide: Guide, params: Mapping[str, Any], cost: Cost
-    ) -> Variant:
-        """The variant as NUTS samples it once its guide has been trained at a `cost`."""
-        assert self.trained is not None
-        arrays = {name: jnp.asarray(value) for name, value in params.items()}
-        model = self.trained(variant.call.model, guide, arrays)
-        # How it was trained is in its cost: what NUTS samples has no guide of its own.
-        call, default = variant.call._replace(model=model), Variant._field_defaults["guide"]
-        return variant._replace(call=call, guide=default, cost=cost)
+    return variant
 
 
-def with_centring(model: Model, guide: Guide, params: Mapping[str, Any]) -> Model:
+def with_centring(model: Model, guide: Callable[[], Any], params: Mapping[str, Any]) -> Model:
     """The model with each site as centred as SVI has learned."""
     learned = {name: value for name, value in params.items() if name.endswith("_centered")}
     made: Model = handlers.substitute(model, data=learned)
     return made
 
 
-def straightened(model: Model, guide: Guide, params: Mapping[str, Any]) -> Model:
+def straightened(model: Model, guide: Callable[[], Any], params: Mapping[str, Any]) -> Model:
     """The model where the trained guide is a standard normal."""
     trained = guide()
 
@@ -152,15 +125,15 @@ LOW_RANK, FULL_RANK = "AutoLowRankMultivariateNormal", "AutoMultivariateNormal"
 #: In the order of the tables.
 RIVALS = (
     # Guides that know of correlations.
-    Rival(f"{PLAIN}, {LOW_RANK}", LOW_RANK, nuts=False, most=20_000, guide=LOW_RANK),
-    Rival(f"{PLAIN}, {FULL_RANK}", FULL_RANK, nuts=False, most=2_000, guide=FULL_RANK),
-    Rival("dense_mass=True", "dense", svi=False, most=LARGEST_DENSE, dense=True),
-    Rival("LocScaleReparam(0)", "non-centred", partial(LocScaleReparam, 0), hierarchical_sites),
+    rival(f"{PLAIN}, {LOW_RANK}", LOW_RANK, most=20_000, nuts=False, guide=LOW_RANK),
+    rival(f"{PLAIN}, {FULL_RANK}", FULL_RANK, most=2_000, nuts=False, guide=FULL_RANK),
+    rival("dense_mass=True", "dense", most=LARGEST_DENSE, svi=False, dense=True),
+    rival("LocScaleReparam(0)", "non-centred", partial(LocScaleReparam, 0), hierarchical_sites),
     # Each site between centred and non-centred, as SVI learns it (Gorinova et al. 2020).
-    Rival("VIP", "vip", partial(LocScaleReparam, None), hierarchical_sites, trained=with_centring),
+    rival("VIP", "vip", partial(LocScaleReparam, None), hierarchical_sites, trained=with_centring),
     # NUTS in the coordinates of a guide with a low-rank covariance (Hoffman et al. 2019).
-    Rival(
-        "NeuTra, low rank", "neutra", svi=False, most=20_000, guide=LOW_RANK, trained=straightened
+    rival(
+        "NeuTra, low rank", "neutra", most=20_000, svi=False, guide=LOW_RANK, trained=straightened
     ),
-    Rival("ZeroSumNormal", "zero", ZeroSum, grouped_sites, other_prior=True),
+    rival("ZeroSumNormal", "zero", ZeroSum, grouped_sites, other_prior=True),
 )

@@ -14,11 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax.numpy as jnp
 import numpy as np
 
 from reparam_rewrite import __version__
 from reparam_rewrite.bench.measuring import Sampler, Trainer, exact, long_run
-from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS, Rival
+from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS
 from reparam_rewrite.bench.state import Kept, Progress, digest, digest_of_call
 from reparam_rewrite.bench.values import (
     FREE,
@@ -30,6 +31,7 @@ from reparam_rewrite.bench.values import (
     Reference,
     Results,
     Row,
+    Trained,
     Variant,
 )
 from reparam_rewrite.config.keys import Config
@@ -51,9 +53,6 @@ from reparam_rewrite.survey import survey
 PACKAGES = ("numpyro", "jax")
 
 T = TypeVar("T")
-
-#: The rivals that are something for a model.
-Found = list[tuple[Rival, Variant]]
 
 
 @dataclass
@@ -85,18 +84,15 @@ class Bench:
 
     def results(self, command: str, nuts: bool, svi: bool) -> Results:
         """Run everything that isn't kept. Raises `Refusal` only for a config that can't be used."""
-        rivals = RIVALS if self.rivals else ()
-        tried = [
-            (one, self._attempted(partial(one.variant, self.plain, self.dims))) for one in rivals
-        ]
-        found = [(rival, variant) for rival, variant in tried if variant is not None]
+        tried = [partial(one, self.plain, self.dims) for one in RIVALS if self.rivals]
+        rivals = [one for one in map(self._attempted, tried) if one is not None]
 
         def plan(candidates: int) -> None:
             """Count the runs there will be; rivals that fail don't come."""
             rows = candidates * (nuts + svi)
-            rows += sum((nuts and rival.nuts) + (svi and rival.svi) for rival, _ in found)
+            rows += sum((nuts and one.nuts) + (svi and one.svi) for one in rivals)
             once = svi + (len(self.configs) if self.pilot else 0)
-            once += sum(nuts and rival.trained is not None for rival, _ in found)
+            once += sum(nuts and one.trained is not None for one in rivals)
             self.progress.planned = once + rows * self.options.keys
 
         results = Results(
@@ -112,12 +108,13 @@ class Bench:
         with redirect_stdout(sys.stderr), double_precision():
             candidates = [self.plain, *self._configured()]
             plan(len(candidates))
+            compared = [*candidates, *rivals]
             if nuts:
-                results.nuts = [self._sampled(one) for one in [*candidates, *self._trained(found)]]
+                results.nuts = [self._sampled(one) for one in self._trained(compared)]
             if svi:
                 results.reference = self._attempted(partial(self._reference, candidates[-1]))
-                compared = for_svi(candidates, found)
-                results.svi = [self._guided(one, results.reference) for one in compared]
+                guides = [one for one in compared if one.svi]
+                results.svi = [self._guided(one, results.reference) for one in guides]
         if self.kept.resumed:
             count, path, since = self.kept.resumed, self.kept.path, self.kept.oldest
             self.notes.append(f"{count} results were kept in {path}, from {since} on")
@@ -172,7 +169,7 @@ class Bench:
     def _fit(self, config: Config) -> Prepared:
         began = time.perf_counter()
         try:
-            fitting = Fitting.of(self.call, config)
+            fitting = Fitting(self.call, config)
             pilot = fitting.pilot(self.pilot, pilots.Options())
             fits = fitting.fits(pilot)[0]
             text = ""
@@ -183,22 +180,23 @@ class Bench:
         seconds = time.perf_counter() - began
         return Prepared(text, gradients=pilot.gradients or 0, seconds=seconds)
 
-    def _trained(self, rivals: Found) -> Iterator[Variant]:
-        """The rivals that NUTS samples: some are trained by SVI before."""
-        for rival, variant in rivals:
-            if rival.nuts and rival.trained is None:
-                yield variant
-            elif rival.nuts:
-                learned = self._attempted(partial(self._learned, rival, variant))
-                if learned is not None:
-                    yield learned
+    def _trained(self, compared: Sequence[Variant]) -> list[Variant]:
+        """What NUTS samples: some rivals are trained by SVI before."""
+        ready = [
+            one
+            if one.trained is None
+            else self._attempted(partial(self._learned, one, one.trained))
+            for one in compared
+            if one.nuts
+        ]
         if self.rivals and self.dims > LARGEST_DENSE:
             self.notes.append(f"dense_mass=True is left out: a matrix of {self.dims:,} squared")
+        return [one for one in ready if one is not None]
 
-    def _learned(self, rival: Rival, untrained: Variant) -> Variant:
-        trainer = Trainer(untrained, self.options)
+    def _learned(self, variant: Variant, made: Trained) -> Variant:
+        trainer = Trainer(variant, self.options)
 
-        def make() -> Prepared:
+        def train() -> Prepared:
             params, _, seconds = trainer.train(0)
             learned = {name: np.asarray(value).tolist() for name, value in params.items()}
             return Prepared("", learned, trainer.gradients, seconds)
@@ -207,9 +205,12 @@ class Bench:
             trainer.start(0)
             return trainer.guide
 
-        identity = ["trained", untrained.identity, untrained.guide, self.options.steps]
-        trained = self._run(identity, Prepared, f"training {untrained.name}", make)
-        return rival.after(untrained, guide, trained.params, trained.cost)
+        identity = ["trained", variant.identity, variant.guide, self.options.steps]
+        trained = self._run(identity, Prepared, f"training {variant.name}", train)
+        params = {name: jnp.asarray(value) for name, value in trained.params.items()}
+        call = variant.call._replace(model=made(variant.call.model, guide, params))
+        # How it was trained is in its cost: what NUTS samples has no guide of its own.
+        return variant._replace(call=call, guide=self.plain.guide, cost=trained.cost)
 
     def _reference(self, best: Variant) -> Reference:
         def make() -> Reference:
@@ -226,6 +227,8 @@ class Bench:
         return self._row(variant, Chains, identity, "NUTS", lambda key: sampler.run(key)[0])
 
     def _guided(self, variant: Variant, reference: Reference | None) -> Row:
+        if variant.nuts:  # else it is a guide, which its name tells
+            variant = variant._replace(name=f"{variant.name}, {variant.guide}", cost=FREE)
         compared = digest(reference.sd) if reference is not None else ""
         identity = ["svi", variant.identity, variant.guide, self.options.steps, compared]
         try:
@@ -260,15 +263,6 @@ class Bench:
 def row_of(one: Variant, problem: str = "") -> Row:
     """The row of a variant, without runs yet."""
     return Row(one.name, one.kind, [], one.cost, one.other_prior, one.same, problem, one.diff)
-
-
-def for_svi(candidates: Sequence[Variant], rivals: Found) -> Iterator[Variant]:
-    """What guides are trained for: each is named by its guide too, unless it is only that."""
-    for one in candidates:
-        yield one._replace(name=f"{one.name}, {one.guide}", cost=FREE)
-    for rival, one in rivals:
-        if rival.svi:
-            yield one._replace(name=f"{one.name}, {one.guide}") if rival.nuts else one
 
 
 def starts_as_written(document: Document, config: Config) -> bool:

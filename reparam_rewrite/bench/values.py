@@ -2,10 +2,10 @@
 
 ::
 
-    Call, configs     -> Variant        running: as written, each config; rivals
+    Call, configs    -> Variant        running: as written, each config; rivals
     Variant, key     -> Chains         measuring: NUTS
     Variant, key     -> Guided         measuring: SVI
-    Run              -> Reference      measuring: the sd of every element
+    Call             -> Reference      measuring: the sd of every element
     all of them      -> Results        running, which keeps what is done in a file
     Results          -> text, rows     tables; sentences: advice; a page: report
 
@@ -14,13 +14,17 @@ All but `Variant` are numbers and text, so that a file can keep them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from reparam_rewrite.running.call import Call
+from reparam_rewrite.running.values import Model
 
 PLAIN = "as written"
+
+#: A model, what gives a guide that knows it, and the params of that: made into another model.
+Trained = Callable[[Model, Callable[[], Any], Mapping[str, Any]], Model]
 
 
 class Cost(NamedTuple):
@@ -40,7 +44,7 @@ class Variant(NamedTuple):
     "rival". dense: NUTS has a dense mass matrix. `guide`: what SVI fits, the name of a class of
     numpyro.infer.autoguide. diff: of the generated file, for a config. other_prior: the posterior
     is another. same: its coefficients are 0 at the start, where MCMC keeps them: it is the model as
-    written.
+    written. nuts, svi: what it is for. `trained` makes what NUTS samples of what SVI has learned.
     """
 
     call: Call
@@ -53,6 +57,9 @@ class Variant(NamedTuple):
     diff: str = ""
     other_prior: bool = False
     same: bool = False
+    nuts: bool = True
+    svi: bool = True
+    trained: Trained | None = None
 
 
 class Options(NamedTuple):

@@ -91,7 +91,7 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.running.call import called
 
     call = called(request.model, [settings], request.args_given, request.function, "a pilot")
-    fitting = Fitting.of(call, settings)
+    fitting = Fitting(call, settings)
     bar = screen.on_terminal and not request.quiet
     length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
     pilot = fitting.pilot(request.pilot, length)
@@ -102,7 +102,7 @@ def command(request: Request, screen: Screen) -> int:
         # The draws are of the plain model's sites, and so as good for one config as for another.
         settings = read_config(with_bases(settings, helpful).encode(), config)
         written_bases += helpful
-        fitting = Fitting.of(call, settings)
+        fitting = Fitting(call, settings)
         fits, warnings, least = fitting.fits(pilot)
         helpful = fitting.bases(fits, pilot)
     known = Bases(written_bases, helpful)

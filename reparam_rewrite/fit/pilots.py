@@ -7,7 +7,7 @@ the posterior to be easier; what it gives are values of the sites of the model a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -268,13 +268,14 @@ def drawn(guide: Any, key: Any, params: Any, count: int, call: Call) -> Mapping[
 # -- a file ----------------------------------------------------------------------------------------
 
 
-def read_pilot(path: str, names: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> Pilot:
+def read_pilot(path: str, call: Call) -> Pilot:
     """Draws that are in a file: .npz of ``mcmc.get_samples()``, or NetCDF of arviz.
 
     Arrays have one or two axes of draws in front, (draw, ...) or (chain, draw, ...). Raises
     `Refusal` for what can't be read, and for sites that are missing or have another shape.
     """
     found = from_npz(path) if path.endswith(".npz") else from_netcdf(path)
+    names = call.latents
     missing = [name for name in names if name not in found]
     if missing:
         bases = [name for name in missing if f"{name}_base" in found]
@@ -284,7 +285,7 @@ def read_pilot(path: str, names: Sequence[str], shapes: Mapping[str, tuple[int, 
         raise Refusal(Diagnostic(path, f"the file has no draws of {listed(missing)}", hint))
     draws, chain = {}, None
     for name in names:
-        values, shape = np.asarray(found[name], float), shapes[name]
+        values, shape = np.asarray(found[name], float), call.trace[name]["value"].shape
         front = values.shape[: values.ndim - len(shape)]
         if values.shape[len(front) :] != shape or not 1 <= len(front) <= 2:
             message = f"the file has draws of '{name}' of the shape {values.shape}"

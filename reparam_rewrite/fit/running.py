@@ -6,7 +6,6 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, read_pilot, run_pilot
 from reparam_rewrite.fit.probing import TRANSFORMS, children_of, learning, regressions
 from reparam_rewrite.fit.regression import better, fitted, left_of
-from reparam_rewrite.fit.values import Better, Child, Fitted, Pilot
+from reparam_rewrite.fit.values import Better, Fitted, Pilot
 from reparam_rewrite.fit.writing import with_bases
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.plan.resolve import resolve
@@ -26,56 +25,42 @@ from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import refusal
 from reparam_rewrite.survey import survey
-from reparam_rewrite.survey.functions import Survey
 
 #: What a pilot's draws must have for the coefficients to be believed: draws that are independent.
 FEW = 50
 
 
-@dataclass(frozen=True)
 class Fitting:
     """A call, and those of the models that a config makes of its model.
 
-    children: what the config offsets or scales. as_configured: the model that it asks for. probe:
-    one in which all coefficients are learned, in the shape that the config asks for; where that
-    can't be written, each pair has one number.
+    `children` are what the config offsets or scales. `as_configured` is of the model that it asks
+    for, `probe` of one in which all coefficients are learned, in the shape that it asks for; where
+    that can't be written, each pair has one number. Raises `Refusal` for what can't be rewritten or
+    loaded.
     """
 
-    call: Call
-    config: Config
-    survey: Survey
-    children: list[Child]
-    as_configured: Call
-    probe: Call
-
-    @classmethod
-    def of(cls, call: Call, config: Config) -> Fitting:
-        """Rewrite and load what is to be run. Raises `Refusal` for what can't be."""
-        document = call.document
-
+    def __init__(self, call: Call, config: Config) -> None:
         def made(config: Config) -> Call:
-            rewritten = rewrite(document, config, WIDTH)
-            return call.generated(rewritten, f"<{document.path} with {config.path}>")
+            rewritten = rewrite(call.document, config, WIDTH)
+            return call.generated(rewritten, f"<{call.document.path} with {config.path}>")
 
-        as_configured = made(config)
+        self.call, self.config = call, config
+        self.as_configured = made(config)
         try:
-            probe = made(learning(config))
+            self.probe = made(learning(config))
         except Refusal:
-            probe = made(learning(config, shared=True))
-        surveyed = survey(document.module.path, document.module.text)
-        children = children_of(resolve(surveyed, config), config)
-        if not children:
+            self.probe = made(learning(config, shared=True))
+        self.survey = survey(call.document.module.path, call.document.module.text)
+        self.children = children_of(resolve(self.survey, config), config)
+        if not self.children:
             asked = "the config asks for no offset and no power of a scale"
             raise Refusal(Diagnostic(config.path, f"{asked}, so there is nothing to fit"))
-        return cls(call, config, surveyed, children, as_configured, probe)
 
     def pilot(self, kind: str, options: Options) -> Pilot:
         """Draws of a run of a `kind`, or of the file of this name. Raises `Refusal`."""
-        call = self.call
         if kind.endswith((".npz", ".nc")):
-            shapes = {n: tuple(call.trace[n]["value"].shape) for n in call.latents}
-            return read_pilot(kind, call.latents, shapes)
-        with self.told(f"the pilot of '{call.name}'"):
+            return read_pilot(kind, self.call)
+        with self.told(f"the pilot of '{self.call.name}'"):
             return run_pilot(kind, self.as_configured, options)
 
     @contextmanager
