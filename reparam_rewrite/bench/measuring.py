@@ -131,20 +131,13 @@ class Trainer:
         self.variant, call = variant, variant.call
         self.block = max(1, options.steps // TRACED)
         self.steps = self.block * max(1, round(options.steps / self.block))
+        self.gradients = self.steps * PARTICLES
         kind = getattr(autoguide, variant.guide)
-        self.svi, self.other = (
-            training(call.model, kind(call.model, init_loc_fn=where), self.steps)
-            for where in STARTS
-        )
+        self.svi, self.other = (training(call.model, kind, at, self.steps) for at in STARTS)
         self.guide = self.svi.guide
         self._block: Any = None
         self._loss: Any = jax.jit(lambda at: self.svi.evaluate(at, *call.args, **call.kwargs))
         self._elbo: Any = jax.jit(self._evaluated)
-
-    @property
-    def gradients(self) -> int:
-        """What training costs."""
-        return self.steps * PARTICLES
 
     def train(self, key: int) -> tuple[dict[str, Any], list[float], float]:
         """The params, the ELBOs on the way, and the seconds that it took without compiling."""

@@ -30,16 +30,14 @@ LARGEST_DENSE = 10_000
 
 def hierarchical_sites(call: Call) -> list[str]:
     """Latent sites of loc-scale families whose location or scale depends on other latents."""
-    first, second = (traced(call.model, *copied(call.args, call.kwargs), key=key) for key in (0, 1))
-    priors = {
-        name: [base_of(trace[name]["fn"]) for trace in (first, second)] for name in call.latents
-    }
-    return [
-        name
-        for name, (one, other) in priors.items()
-        if type(one).__name__ in LOC_SCALE
-        and not all(np.array_equal(getattr(one, p), getattr(other, p)) for p in ("loc", "scale"))
-    ]
+    traces = [traced(call.model, *copied(call.args, call.kwargs), key=key) for key in (0, 1)]
+    found = []
+    for name in call.latents:
+        one, other = (base_of(trace[name]["fn"]) for trace in traces)
+        if type(one).__name__ in LOC_SCALE:
+            alike = (np.array_equal(getattr(one, p), getattr(other, p)) for p in ("loc", "scale"))
+            found += [] if all(alike) else [name]
+    return found
 
 
 def grouped_sites(call: Call) -> list[str]:

@@ -236,11 +236,7 @@ def as_numbers(regressor: Regressor, candidates: Mapping[str, Array]) -> Frozen 
 
 def centered(left: Array, factor: Array, close: float) -> float | None:
     """The one number that is subtracted from the site, where `left` is minus `factor` times it."""
-    if np.abs(left).max() <= close:
-        return 0.0
-    if not np.all(factor):
-        return None
-    centers = -left / factor
-    spread = np.ptp(centers * factor)
-    alike = np.ptp(centers) * np.abs(factor).max() <= close or spread == 0
-    return float(centers.mean()) if alike else None
+    square, center = (factor**2).sum(), 0.0
+    if square > 0 and np.abs(left).max() > close:
+        center = -float((factor * left).sum() / square)
+    return center if np.abs(left + factor * center).max() <= close else None

@@ -239,9 +239,7 @@ def fullrank(call: Call, options: Options) -> Pilot:
     if dims > LARGEST_GUIDE:
         message = f"the model has {dims:,} values, and as many squared are a lot to learn"
         raise Refusal(Diagnostic(None, message, "use --pilot nuts or laplace."))
-    svi = training(
-        call.model, AutoMultivariateNormal(call.model, init_loc_fn=init_to_median), STEPS
-    )
+    svi = training(call.model, AutoMultivariateNormal, init_to_median, STEPS)
     key, own = (jax.random.PRNGKey(options.seed + at) for at in (0, 1))
     params = svi.run(key, STEPS, *call.args, progress_bar=options.bar, **call.kwargs).params
     draws = drawn(svi.guide, own, params, options.draws, call)
@@ -249,9 +247,9 @@ def fullrank(call: Call, options: Options) -> Pilot:
     return Pilot(draws, np.zeros(options.draws, np.int64), how, PARTICLES * STEPS)
 
 
-def training(model: Model, guide: Any, steps: int) -> SVI:
-    """SVI of a guide with a step size that falls to a hundredth."""
-
+def training(model: Model, kind: Callable[..., Any], start: Any, steps: int) -> SVI:
+    """SVI of a kind of guide from a start, with a step size that falls to a hundredth."""
+    guide = kind(model, init_loc_fn=start)
     loss = Trace_ELBO(num_particles=PARTICLES, vectorize_particles=True)
     return SVI(model, guide, Adam(lambda step: RATE * 0.01 ** (step / steps)), loss)
 

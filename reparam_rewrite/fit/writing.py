@@ -113,7 +113,7 @@ def put(table: Any, path: Sequence[str], value: Any, headers: bool) -> None:
         elif inner is None and type(table) is dict:
             table[key] = {}
         elif inner is None and (isinstance(table, InlineTable) or (depth == 4 and not headers)):
-            table[key] = inline({})
+            table[key] = inline({})  # the offset as a line of its site
         elif inner is None:
             # Where a table is all that is in it, it has no header of its own.
             table[key] = tomlkit.table(is_super_table=depth < len(path) or None)
@@ -178,14 +178,13 @@ def offsets(config: Config, fits: Sequence[Fitted], learn: bool, initial: Any) -
 def scales(config: Config, fits: Sequence[Fitted], learn: bool) -> Iterator[Change]:
     """The numbers that scales of data are, and the powers of others."""
     for fit in fits:
+        path = ("sites", fit.regression.key, "scale")
         if fit.scale is not None:
-            yield ("sites", fit.regression.key, "scale"), rounded(fit.scale)
-    for fit in fits:
+            yield path, rounded(fit.scale)
         if fit.power is not None:
-            site = config.sites[fit.regression.key]
-            learned = learn and site.scale is not None and isinstance(site.scale.power, PowerTable)
-            path = ("sites", fit.regression.key, "scale", "power")
-            yield (*path, "init") if learned else path, rounded(fit.power)
+            rule = config.sites[fit.regression.key].scale
+            learned = learn and rule is not None and isinstance(rule.power, PowerTable)
+            yield (*path, "power", *["init"] * learned), rounded(fit.power)
 
 
 def center_of(fit: Fitted, one: Regressor) -> float | None:
