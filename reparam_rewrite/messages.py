@@ -187,16 +187,15 @@ class Refusal(Exception):
         if isinstance(diagnostics, Diagnostic):
             diagnostics = (diagnostics,)
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(map(str, self.diagnostics)))
+        super().__init__(self.diagnostics)  # from which it is made again in other processes
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.diagnostics))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The rules that are broken, in the same order; other diagnostics are of no rule."""
         return tuple(told.problem for told in self.diagnostics if told.problem is not None)
-
-    def __reduce__(self) -> tuple[type[Refusal], tuple[tuple[Diagnostic, ...]]]:
-        """As other processes send it back, from the diagnostics and not from their text."""
-        return type(self), (self.diagnostics,)
 
 
 def too_deep(place: str | None) -> Diagnostic:

@@ -73,26 +73,25 @@ class Block:
         #: How long its lines may be without their indent.
         self.room = layout.width - len(self._indent)
         self._end = 0 if parent is None else layout.below(lines_of(parent)[-1])
-        self.lines: list[Line] = []
+        groups: list[list[ast.stmt]] = []
         for node in nodes:
-            if self.lines and self.lines[-1].nodes[-1].end_lineno == node.lineno:
-                self.lines[-1].nodes.append(node)
+            if groups and groups[-1][-1].end_lineno == node.lineno:
+                groups[-1].append(node)
             else:
-                self.lines.append(self._line(node))
-            self._end = layout.end_of(node, self._indent)
-        for line in self.lines:
-            _, end = layout.span(line.nodes[-1])
-            line.behind = layout.source[end : layout.line_end(end)]
+                groups.append([node])
+        self.lines = [self._line(group) for group in groups]
 
-    def _line(self, node: ast.stmt) -> Line:
-        source, place = self._layout.source, self._layout.span(node)
-        start = self._layout.line_start(node)
-        line = Line([node], "" if is_compound(node) else source[slice(*place)])
+    def _line(self, nodes: list[ast.stmt]) -> Line:
+        source, start = self._layout.source, self._layout.line_start(nodes[0])
+        place = begin, end = self._layout.span(nodes[-1])
+        line = Line(nodes, "" if is_compound(nodes[-1]) else source[begin:end])
+        line.behind = source[end : self._layout.line_end(end)]
         for above in reversed(re.findall(r".*\n", source[self._end : start])):
             if above.strip()[:1] not in ("", "#"):
                 break
             line.above.insert(0, above)
         line.places = (start - sum(map(len, line.above)), start), place
+        self._end = self._layout.end_of(nodes[-1], self._indent)
         return line
 
     def new(self, lines: Lines) -> Line:

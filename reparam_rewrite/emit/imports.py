@@ -20,12 +20,13 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from reparam_rewrite.emit.blocks import Block, Blocks, Line, imports
 from reparam_rewrite.emit.layout import placeholder_of
 from reparam_rewrite.emit.spell import Spelling
-from reparam_rewrite.emit.wrap import Lines, margin_of
+from reparam_rewrite.emit.wrap import Lines, listed, margin_of
 from reparam_rewrite.source.placeholders import MAGIC
 from reparam_rewrite.survey.functions import Survey
 
@@ -33,6 +34,12 @@ from reparam_rewrite.survey.functions import Survey
 THIRD_PARTY = ("numpyro", "jax", "numpy", "scipy", "pandas", "arviz", "matplotlib", "optax", "flax")
 
 STANDARD = sys.stdlib_module_names
+
+Order = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+#: The orders in use, by `key_of`: isort's own, ``import x`` before ``from x import y``, and by
+#: module, whatever the form (force-sort-within-sections).
+ORDERS: tuple[Order, Order] = (itemgetter(0, 1, 2), itemgetter(1, 0, 2))
 
 #: The lines of an import in parentheses that has a name a line, each perhaps with a comment.
 OPENING = re.compile(r"[^()#]*\([ \t]*(#.*)?\r?")
@@ -162,9 +169,7 @@ def new_line(block: Block, dotted: str, name: str) -> Line:
 def import_from(package: str, names: Sequence[str], room: int) -> Lines:
     """``from package import a, b``, with a name a line if that is too long."""
     line = f"from {package} import {', '.join(names)}"
-    if len(line) <= room:
-        return (line,)
-    return (f"from {package} import (", *(f"    {name}," for name in names), ")")
+    return (line,) if len(line) <= room else listed(f"from {package} import (", names, ")", room)
 
 
 def add(block: Block, dotted: str, name: str, head: range) -> None:
@@ -239,13 +244,12 @@ def insert_sorted(block: Block, new: Line, run: range, runs: Sequence[range]) ->
     """Add an import to a run of them. It isn't put above what may set JAX up."""
     if all("noqa" in line.behind and "E402" in line.behind for line in block[run]):
         new.behind = "  # noqa: E402"  # they come late, which linters were told of line by line
-    by_module = all(is_sorted(block, run, key_by_module) for run in runs)
-    straight = all(is_sorted(block, run, key_of) for run in runs)
-    order = key_by_module if by_module and not straight else key_of
+    fitting = (order for order in ORDERS if all(is_sorted(block, run, order) for run in runs))
+    order = next(fitting, ORDERS[0])
     run = section(run, runs, block, order)
     position = run.stop
     if is_sorted(block, run, order):
-        smaller = sum(order(line) < order(new) for line in block[run])
+        smaller = sum(order(key_of(line)) < order(key_of(new)) for line in block[run])
         position = run.start + max(smaller, unsure(block, run))
     if position == run.start:  # below the blank lines; comments stay with what they are about
         old = block.lines[position]
@@ -351,11 +355,8 @@ def unsure(block: Block, run: range) -> int:
     return max(others, default=0)
 
 
-Order = Callable[[Line], Any]
-
-
 def is_sorted(block: Block, run: range, order: Order) -> bool:
-    keys = [*map(order, block[run])]
+    keys = [order(key_of(line)) for line in block[run]]
     return keys == sorted(keys)
 
 
@@ -366,7 +367,7 @@ def import_of(line: Line) -> ast.Import | ast.ImportFrom:
 
 
 def key_of(line: Line) -> tuple[Any, ...]:
-    """isort's order: ``import x`` before ``from x import y``, by module, then by first name."""
+    """Is it a ``from`` import, of which module, and what is its first name?"""
     node = import_of(line)
     first = written(node.names[0])
     if isinstance(node, ast.Import):
@@ -375,16 +376,9 @@ def key_of(line: Line) -> tuple[Any, ...]:
     return True, "." * node.level + (node.module or "").lower(), member
 
 
-def key_by_module(line: Line) -> tuple[Any, ...]:
-    """The other order in use (force-sort-within-sections): by module, whatever the form."""
-    is_from, module, member = key_of(line)
-    return module, is_from, member
-
-
 def package_of(line: Line) -> str:
     """The package that an import is of, "" for a relative one."""
-    _, module, _ = key_of(line)
-    return str(module).partition(".")[0]
+    return str(key_of(line)[1]).partition(".")[0]
 
 
 def member_key(text: str) -> tuple[int, str, str]:
