@@ -123,7 +123,7 @@ class Block:
             if line.code and line.code != source[slice(*code)]:
                 yield Splice(*code, line.code)
             added = ""
-        if added and not source[: self._end].endswith(("\n", "\r")):
+        if added and not source.endswith(("\n", "\r"), 0, self._end):
             added = self.blank + added.removesuffix(self.blank)
         if added:
             yield Splice(self._end, self._end, added)

@@ -102,7 +102,7 @@ class Editor(Layout):
         start, end = self.line_start(node), self.end_of(node, indent)
         for lines in change.before:
             yield Splice(start, start, self.generated(lines, indent) + self.newline)
-        ended = self.source[:end].endswith(("\n", "\r"))
+        ended = self.source.endswith(("\n", "\r"), 0, end)
         for lines in change.after:
             text = self.generated(lines, indent)
             yield Splice(end, end, text + self.newline if ended else self.newline + text)
