@@ -41,9 +41,10 @@ Order = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 #: module, whatever the form (force-sort-within-sections).
 ORDERS: tuple[Order, Order] = (itemgetter(0, 1, 2), itemgetter(1, 0, 2))
 
-#: The lines of an import in parentheses that has a name a line, each perhaps with a comment.
-OPENING = re.compile(r"[^()#]*\([ \t]*(#.*)?\r?")
-NAME = re.compile(r"[ \t]*\w+(\s+as\s+\w+)?[ \t]*,[ \t]*(#.*)?\r?")
+#: The lines of an import in parentheses that has a name a line, each perhaps with a comment:
+#: patterns that few files need to be compiled.
+OPENING = r"[^()#]*\([ \t]*(#.*)?\r?"
+NAME = r"[ \t]*\w+(\s+as\s+\w+)?[ \t]*,[ \t]*(#.*)?\r?"
 
 
 class Anchor(NamedTuple):
@@ -205,8 +206,8 @@ def with_name(block: Block, line: Line, found: ast.ImportFrom, name: str) -> str
         room = 0 if "\n" in line.code else block.room - len(line.behind.rstrip())
         return block.written(import_from(found.module or "", names, room))
     lines = line.code.split("\n")
-    places = [number for number, text in enumerate(lines) if NAME.fullmatch(text)]
-    if not OPENING.fullmatch(lines[0]) or len(places) != len(names):
+    places = [number for number, text in enumerate(lines) if re.fullmatch(NAME, text)]
+    if not re.fullmatch(OPENING, lines[0]) or len(places) != len(names):
         return ""
     above = places[at - 1] if at else 0
     indent, end = margin_of(lines[places[0]]), "\r" * lines[above].endswith("\r")
