@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit.blocks import Blocks
-from reparam_rewrite.emit.spell import Spelling
+from reparam_rewrite.emit.spell import BY_NAME, Spelling
 
 CLASS = '''\
 class {name}({transform}):
@@ -30,7 +30,7 @@ class {name}({transform}):
     def log_abs_det_jacobian(self, x, y, intermediates=None):
         return {jnp}.zeros_like(x)'''
 
-BY_NAME = '''\
+FUNCTION = '''\
 def {name}(reparam):
     """To predict: draws of a site, if there are any, count before its base's."""
 
@@ -47,17 +47,19 @@ def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
     """Put what the generated code needs above the first function that uses it."""
     if not spelling.defined_for:
         return
-    made = []
-    for kind, name in spelling.classes.items():
-        transform = spelling.above(f"numpyro.distributions.transforms.{BASES[kind].transform}")
-        constraints = spelling.above("numpyro.distributions.constraints")
-        jnp = spelling.above("jax.numpy")
-        made.append(CLASS.format(name=name, transform=transform, constraints=constraints, jnp=jnp))
-    if spelling.named:
-        delta = spelling.above("numpyro.distributions.Delta")
-        made.append(BY_NAME.format(name=spelling.named, delta=delta))
-    module = blocks.module
-    lines = [module.new(tuple(text.split("\n"))) for text in made]
+    module, above = blocks.module, spelling.above
+    lines = []
+    for kind, name in sorted(spelling.definitions.items(), key=lambda made: made[0] == BY_NAME):
+        if kind == BY_NAME:
+            text = FUNCTION.format(name=name, delta=above("numpyro.distributions.Delta"))
+        else:
+            text = CLASS.format(
+                name=name,
+                transform=above(f"numpyro.distributions.transforms.{BASES[kind].transform}"),
+                constraints=above("numpyro.distributions.constraints"),
+                jnp=above("jax.numpy"),
+            )
+        lines.append(module.new(tuple(text.split("\n"))))
     functions = spelling.survey.functions
     at = blocks.line_of(min(functions[name].first for name in spelling.defined_for))
     below, space = module.lines[at], [module.blank] * 2

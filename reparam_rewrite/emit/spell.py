@@ -20,13 +20,16 @@ THROUGH = {
 SYNONYMS = {"numpyro.distributions.transforms.biject_to": "numpyro.distributions.biject_to"}
 
 
+#: What makes draws of a child count before its base's.
+BY_NAME = "by_name"
+
+
 class Spelling:
     """Spells dotted names for one file, and remembers the imports that this takes.
 
     `new` maps a dotted name to the name it must be imported as, `needed` to the functions that use
-    it ("" is the module), `classes` a kind of basis to the class that must be defined for it
-    over a plate; `named` is the function that must be defined for draws of a child to count.
-    `defined_for` are the functions that use these.
+    it ("" is the module). `definitions` are the names of what must be defined, and `defined_for`
+    the functions that use these.
     """
 
     def __init__(self, survey: Survey, names: Names) -> None:
@@ -34,8 +37,7 @@ class Spelling:
         self._names = names
         self.new: dict[str, str] = {}
         self.needed: dict[str, set[str]] = {}
-        self.classes: dict[str, str] = {}
-        self.named = ""
+        self.definitions: dict[str, str] = {}
         self.defined_for: set[str] = set()
 
     def of(self, dotted: str, moment: Moment) -> str:
@@ -61,17 +63,15 @@ class Spelling:
         return self._import(dotted, "")
 
     def defined(self, kind: str, function: str) -> str:
-        """The class that is a basis over a plate, for the code of a function."""
-        self.defined_for.add(function)
-        if kind not in self.classes:
-            self.classes[kind] = self._names.new(BASES[kind].over_plates)
-        return self.classes[kind]
+        """The name of what must be defined for the code of a function.
 
-    def by_name(self, function: str) -> str:
-        """What makes draws of a child count before its base's, for the code of a function."""
+        That is the class of a basis over a plate, of its `kind`, or the function `BY_NAME`.
+        """
         self.defined_for.add(function)
-        self.named = self.named or self._names.new("by_name")
-        return self.named
+        if kind not in self.definitions:
+            wanted = BASES[kind].over_plates if kind in BASES else kind
+            self.definitions[kind] = self._names.new(wanted)
+        return self.definitions[kind]
 
     def _import(self, dotted: str, function: str) -> str:
         self.needed.setdefault(dotted, set()).add(function)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import wrap
-from reparam_rewrite.emit.spell import Spelling
+from reparam_rewrite.emit.spell import BY_NAME, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.plan import values as plan
@@ -116,7 +116,7 @@ class Code:
         self._shift(lines)
         if data is not None and data.optional:
             missing = " or ".join(f"{part} is None" for part in data.optional)
-            by_name = self._spelling.by_name(rewrite.function)
+            by_name = self._spelling.defined(BY_NAME, rewrite.function)
             head = wrap.statement(f"if {missing}:", self._room)
             self._shift((*head, f"{' ' * wrap.STEP}{reparam} = {by_name}({reparam})"))
         handler = self._spell("numpyro.handlers.reparam")
