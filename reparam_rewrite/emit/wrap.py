@@ -219,8 +219,10 @@ def raised(error: str, words: str, room: int) -> list[str]:
         return indented([line])
     if 2 * STEP + len(words) > room:
         width = max(20, room - 2 * STEP - 3)
-        pieces = textwrap.wrap(words[1:-1], width, break_long_words=False, break_on_hyphens=False)
-        parts = [f"{quote}{line}{quote}" for line in [*(f"{p} " for p in pieces[:-1]), pieces[-1]]]
+        *pieces, last = textwrap.wrap(
+            words[1:-1], width, break_long_words=False, break_on_hyphens=False
+        )
+        parts = [*(f"{quote}{piece} {quote}" for piece in pieces), f"{quote}{last}{quote}"]
     return indented([f"raise {error}(", *indented(parts), ")"])
 
 
@@ -242,18 +244,16 @@ def kept(target: str, expression: str, room: int) -> Lines:
     one_line = joined(expression)
     if one_line is not None:
         return statement(f"{target} = {one_line}", room)
-    first, *rest = lines = expression.split("\n")
+    lines = expression.split("\n")
     strings = lines_in_strings(lines)
-    movable = [line for number, line in enumerate(lines) if number and number not in strings]
-    margin = min((margin_of(line) for line in movable if line), key=len, default="")
-    rest = [
-        line if number in strings else line.removeprefix(margin)
-        for number, line in enumerate(rest, 1)
-    ]
+    movable = [number for number in range(1, len(lines)) if number not in strings]
+    margin = min((margin_of(lines[n]) for n in movable if lines[n]), key=len, default="")
+    for number in movable:
+        lines[number] = lines[number].removeprefix(margin)
     closed = all(depth or part[0] != "\n" for part, depth in parts_of(expression))
-    if closed and len(f"{target} = {first}") <= room:
-        return (f"{target} = {first}", *rest)
-    moved = [line if n in strings else " " * STEP + line for n, line in enumerate([first, *rest])]
+    if closed and len(f"{target} = {lines[0]}") <= room:
+        return (f"{target} = {lines[0]}", *lines[1:])
+    moved = [line if n in strings else " " * STEP + line for n, line in enumerate(lines)]
     return (f"{target} = (", *moved, ")")
 
 
