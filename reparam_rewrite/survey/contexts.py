@@ -73,7 +73,7 @@ def plate_elsewhere(state: State, node: ast.expr) -> Plate | None:
     if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         return None
     stored = state.index.attributes.get(node.attr, [])
-    if node.value.id != self_of(state.index, state.function.name) or len(stored) != 1:
+    if node.value.id != self_of(state.index, state.function) or len(stored) != 1:
         return None
     plate = plate_of(state, stored[0], ()) if isinstance(stored[0], ast.Call) else None
     if plate is None or not plate.literal:
@@ -94,10 +94,11 @@ def plate_of(
     state: State, call: ast.Call, frames: Sequence[Frame], *, made: bool = False
 ) -> Plate | None:
     """``numpyro.plate("n_a", n_a, dim=-2)``, made inside `frames`; None for any other call."""
+    if state.resolve(call.func) != "numpyro.plate":
+        return None
     asked = given(call, PLATE)
     name, size, asked_dim = asked.get("name"), asked.get("size"), asked.get("dim")
-    other = state.resolve(call.func) != "numpyro.plate"
-    if other or "*" in asked or name is None or size is None:
+    if "*" in asked or name is None or size is None:
         return None
     label, identity, literal = named(state, name)
     dim = dim_of(asked_dim, frames)

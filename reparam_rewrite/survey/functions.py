@@ -43,11 +43,11 @@ class Call(Struct, frozen=True):
 class Addressed(Struct, frozen=True):
     """A handler such as `condition(model, {"a": 0.0})`, called or in a `with`.
 
-    `sites` is None where the dictionary can't be read. `targets` are the functions, lambdas and
-    handlers that it is given and that its blocks call. `displayed`: the dictionary stands in the
-    file, with keys that are put together. `chooses` is the argument by which it chooses in a way
-    that can't be read, if it has one. `blocks` are the lines of the blocks that it is around, and
-    `unseen` those of them where the `with` doesn't show it: ``with known():``.
+    `sites` is None where its dictionary can't be read, and it is `displayed` if it stands in the
+    file. `targets` are the functions, lambdas and handlers that it is given and that its blocks
+    call. `chooses` is the argument by which it chooses in a way that can't be read, if any.
+    `blocks` are the lines of the blocks that it is around, `unseen` those where the `with` doesn't
+    show it: ``with known():``.
     """
 
     handler: str

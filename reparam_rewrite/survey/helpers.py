@@ -74,7 +74,7 @@ def helper_of(index: Index, caller: Function, node: ast.expr) -> tuple[Scoped, s
             # Whatever class `self` is of, if nothing else in the file has that name it's this
             # method.
             found = index.by_last.get(name, [])
-            own = receiver == self_of(index, caller.name) and name not in index.attributes
+            own = receiver == self_of(index, caller) and name not in index.attributes
             if not own or not found or found[0].name.rpartition(".")[0] not in index.classes:
                 return None
         case _:
@@ -91,14 +91,11 @@ def is_patched(index: Index) -> bool:
     return not index.attributes.keys().isdisjoint(("__code__", "__defaults__", "__kwdefaults__"))
 
 
-def self_of(index: Index, caller: str) -> str | None:
+def self_of(index: Index, caller: Function) -> str | None:
     """What a method calls the object that it is a method of."""
-    owner, _, last = caller.rpartition(".")
-    if owner not in index.classes:
-        return None
-    found = [scoped.node for scoped in index.by_last.get(last, ()) if scoped.name == caller]
-    parameters = [*found[-1].args.posonlyargs, *found[-1].args.args] if found else []
-    return parameters[0].arg if parameters else None
+    declared, is_method = caller.node.args, caller.name.rpartition(".")[0] in index.classes
+    first = [part.arg for part in [*declared.posonlyargs, *declared.args][:1]]
+    return first[0] if first and is_method else None
 
 
 def returned_by(function: FunctionNode) -> ast.expr | None:

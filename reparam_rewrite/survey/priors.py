@@ -64,13 +64,6 @@ def support_of(name: str, family: Family) -> Support:
     return SUPPORTS.get(family.support) or Support("fixed", family.support)
 
 
-def family_of(scope: Scope, call: ast.Call) -> str:
-    """The family that a call is of; empty if it makes no distribution that is known."""
-    dotted = scope.resolve(call.func) or ""
-    name = dotted.removeprefix(DISTRIBUTIONS)
-    return name if name != dotted and name in FAMILIES else ""
-
-
 def prior_of(scope: Scope, node: ast.expr | None) -> Prior:
     """What can be read of a distribution expression; never None, `UNKNOWN_PRIOR` at the worst."""
     if isinstance(node, ast.Name):
@@ -78,11 +71,11 @@ def prior_of(scope: Scope, node: ast.expr | None) -> Prior:
         return binding.prior if binding and binding.prior else UNKNOWN_PRIOR
     if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
         return UNKNOWN_PRIOR
-    family = family_of(scope, node)
-    if family:
-        return prior_of_family(scope, family, node)
-    dotted = scope.resolve(node.func)
-    if isinstance(node.func, ast.Attribute) and not (dotted or "").startswith(DISTRIBUTIONS):
+    dotted = scope.resolve(node.func) or ""
+    if dotted.startswith(DISTRIBUTIONS):
+        family = dotted.removeprefix(DISTRIBUTIONS)
+        return prior_of_family(scope, family, node) if family in FAMILIES else UNKNOWN_PRIOR
+    if isinstance(node.func, ast.Attribute):
         return prior_of_method(scope, node.func.value, node.func.attr, node)
     return UNKNOWN_PRIOR
 
@@ -263,7 +256,8 @@ def is_located(scope: Scope, node: ast.expr, *, in_plate: bool) -> bool:
         node = node.func.value
     if not isinstance(node, ast.Call) or is_starred(node):
         return False
-    return family_of(scope, node) in LOCATED
+    module, _, family = (scope.resolve(node.func) or "").rpartition(".")
+    return f"{module}." == DISTRIBUTIONS and family in LOCATED
 
 
 def loc_position(family: str) -> int:

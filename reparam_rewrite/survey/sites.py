@@ -56,9 +56,10 @@ def read_calls(
         if site is not None:
             found[call] = site
     if function.entered is None:
-        named = (part for part in inside if isinstance(part, (ast.Name, ast.Attribute)))
-        names = ((p.id if isinstance(p, ast.Name) else p.attr, p.lineno) for p in named)
-        function.entered = next(((number, line) for n, line in names if n in ENTERING), None)
+        entering = (p for p in inside if getattr(p, "attr", getattr(p, "id", "")) in ENTERING)
+        for part in entering:
+            function.entered = number, part.lineno  # type: ignore[attr-defined]
+            break
     if state.acts(root):
         state.timeline.act(number)
     data = data_in(state, root) if touched else frozenset()
@@ -105,7 +106,8 @@ def read_site(
     prior = prior_of(state, prior_node)
     plates = plate_shape(state.frames, template)
     batch = seen = axes = None
-    if is_none(obs) and not starred:
+    observed = not is_none(obs)
+    if not observed and not starred:
         around = broadcast_open(opened(plates), prior.seen)
         batch = closed(around)
         if prior.event is not None:
@@ -146,7 +148,7 @@ def read_site(
         alone="header" in reasons or alone,
         frames=tuple(state.frames),
         variable=variable,
-        observed=not is_none(obs),
+        observed=observed,
         choices=state.choices.get(statement, ()),
         unsettled=unsettled,
         comments=comments,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
@@ -184,13 +184,14 @@ class State(Scope):
         self,
         names: AbstractSet[str],
         moment: int,
-        bound: Container[str] = frozenset(),
+        bound: AbstractSet[str] = frozenset(),
         values: Mapping[str, RightSide | None] = NO_VALUES,
     ) -> None:
         """Nothing is known of `names` from then on, but that those of them in `bound` are bound."""
-        own = names & self.locals if names else ()
-        self.timeline.forget([n for n in own if n not in bound], moment, values)
-        self.timeline.forget([n for n in own if n in bound], moment, values, certain=True)
+        if names:
+            own = names & self.locals
+            self.timeline.forget(own - bound, moment, values)
+            self.timeline.forget(own & bound, moment, values, certain=True)
 
     def forget_inside(self, node: ast.expr, moment: int) -> None:
         """What an expression binds, ``(n := len(y))``, stands for something else from then on."""

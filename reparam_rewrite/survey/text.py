@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from itertools import accumulate
 
 from reparam_rewrite.messages import Place, nearest
@@ -92,27 +91,19 @@ def comments_in(path: str, text: str) -> dict[int, Comment]:
     import tokenize
 
     found: dict[int, Comment] = {}
-    lines = io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n"))
+    stream = io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n"))
     try:
-        for token in tokenize.generate_tokens(lines.readline):
-            if token.type == tokenize.COMMENT:
-                line, column = token.start
-                for comment in read(Place(path, line, column + 1), token.string):
-                    if line not in found or CLEAR[comment.kind] > CLEAR[found[line].kind]:
-                        found[line] = comment
+        for token in tokenize.generate_tokens(stream.readline):
+            line, column = token.start
+            parts = token.string.split("#")[1:] if token.type == tokenize.COMMENT else []
+            for part in parts:  # each behind a ``#``
+                said, kind = part.strip(), meant(part.strip())
+                if kind and (line not in found or CLEAR[kind] > CLEAR[found[line].kind]):
+                    found[line] = Comment(Place(path, line, column + 1), f"# {said}", kind)
+                column += 1 + len(part)
     except (tokenize.TokenError, SyntaxError):  # after the last token that matters
         pass
     return found
-
-
-def read(place: Place, text: str) -> Iterator[Comment]:
-    """What the parts of a comment, each behind a ``#``, say to the rewriter."""
-    column = place.column
-    for part in text.split("#")[1:]:
-        kind = meant(part.strip())
-        if kind:
-            yield Comment(Place(place.path, place.line, column), f"# {part.strip()}", kind)
-        column += 1 + len(part)
 
 
 def meant(said: str) -> str:
