@@ -93,17 +93,15 @@ def hide(text: str, first: int = 0) -> Hidden:
 
 def restore(hidden: Hidden) -> str:
     """The code with its magics. Raises ValueError if a stand-in was lost or doubled."""
-    pieces: list[str] = []
-    text = hidden.text
+    done, text = "", hidden.text
     for standin, magic in hidden.magics:
         before, separator, text = text.partition(standin)
-        if not separator:
+        if not separator or MAGIC in before:
             raise ValueError(standin)
-        pieces += [before, magic]
-    pieces.append(text)
-    if any(MAGIC in piece for piece in pieces):
+        done += before + magic
+    if MAGIC in text:
         raise ValueError(MAGIC)
-    return "".join(pieces)
+    return done + text
 
 
 def magics_of(text: str) -> list[tuple[int, int]]:

@@ -50,18 +50,16 @@ def find_targets(start: Path) -> tuple[Target, ...]:
     The search ends at the folder of a repository. Raises `Refusal` where there is none, and with
     everything that is wrong with the table.
     """
-    looked = []
+    looked = ""
     for folder in folders_upward(start):
-        file = folder / "pyproject.toml"
-        if not file.is_file():
-            continue
-        looked.append(shown(file))
-        table = Table(file)
-        if table.raw is not None:
-            return table.targets()
+        if (folder / "pyproject.toml").is_file():
+            table = Table(folder / "pyproject.toml")
+            if table.raw is not None:
+                return table.targets()
+            looked = looked or table.path
     if looked:
         message = f"no model is given, and there is no [[tool.{NAME}.targets]]"
-        raise Refusal(Diagnostic(looked[0], message, EXAMPLE))
+        raise Refusal(Diagnostic(looked, message, EXAMPLE))
     message = "no model is given, and there is no pyproject.toml that lists targets"
     hint = "name the file to rewrite: reparam-rewrite model.py --config offsets.toml"
     raise Refusal(Diagnostic(None, message, hint))
