@@ -26,18 +26,17 @@ def prepare(who: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("jax").setLevel(logging.ERROR)
     leave_at_once()
-    if os.environ["JAX_PLATFORMS"] not in ("", "cpu"):
-        refuse_missing_devices(os.environ["JAX_PLATFORMS"])
+    platforms = os.environ["JAX_PLATFORMS"]
+    if platforms not in ("", "cpu"):
+        # With JAX_PLATFORMS=cuda and no GPU, jax would fail in the model's first line.
+        import jax
 
-
-def refuse_missing_devices(platforms: str) -> None:
-    """Refuse JAX_PLATFORMS=cuda where there is no GPU: jax would fail in the model's first line."""
-    import jax
-
-    try:
-        jax.devices()
-    except Exception as error:
-        said = str(error).strip().split("\n")[0]
-        message = f"jax finds no device for JAX_PLATFORMS={platforms}" + (said and f": {said}")
-        hint = "unset JAX_PLATFORMS, or set it to cpu: models are checked and fitted on the CPU."
-        raise Refusal(Diagnostic(None, message, hint)) from error
+        try:
+            jax.devices()
+        except Exception as error:
+            said = str(error).strip().split("\n")[0]
+            message = f"jax finds no device for JAX_PLATFORMS={platforms}" + (said and f": {said}")
+            hint = (
+                "unset JAX_PLATFORMS, or set it to cpu: models are checked and fitted on the CPU."
+            )
+            raise Refusal(Diagnostic(None, message, hint)) from error

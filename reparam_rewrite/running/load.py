@@ -40,9 +40,12 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
         raise Refusal(Diagnostic(path, message, hint))
     source = read_bytes(path, what) if data is None else data
     file = Path(path).resolve()
-    package, root = package_of(file)
+    # The package that the file is in, for its relative imports, and the folder that holds it.
+    package, root = "", file.parent
+    while (root / "__init__.py").exists():
+        package, root = f"{root.name}.{package}", root.parent
     sys.path[:] = [str(root), *(folder for folder in sys.path if folder != str(root))]
-    name = f"{package}{'.' if package else ''}_verified_{next(_number)}_{file.stem}"
+    name = f"{package}_verified_{next(_number)}_{file.stem}"
     name = "".join(char if char.isalnum() or char in "._" else "_" for char in name)
     # jax can't take what Python couldn't decode of a path, in the C locale.
     filename = os.fsencode(shown or str(file)).decode("utf-8", "replace")
@@ -55,22 +58,13 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
     sys.modules[name] = module
     try:
         if package:
-            import_module(package)
+            import_module(package[:-1])
         with redirect_stdout(sys.stderr):
             exec(compile(source, filename, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         hint = "it must run by itself, in the Python that reparam-rewrite runs in."
         raise refusal(error, path, f"the {what} can't be imported", hint) from error
     return module
-
-
-def package_of(file: Path) -> tuple[str, Path]:
-    """The package that a file is in, for its relative imports, and the folder that holds it."""
-    folder, parts = file.parent, []
-    while (folder / "__init__.py").exists():
-        parts.append(folder.name)
-        folder = folder.parent
-    return ".".join(reversed(parts)), folder
 
 
 def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:

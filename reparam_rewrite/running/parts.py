@@ -6,7 +6,6 @@ trees. jax takes those whose keys can be sorted; here keys may be of several typ
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,9 +72,9 @@ def arrays(value: Any) -> list[Any]:
 
 def form(value: Any) -> tuple[tuple[str, str], ...]:
     """(where, what) of all that a value holds: how it is put together, without its numbers."""
-    sized = [(where, type(one).__name__, size) for where, one, size in walked(value)]
-    containers = [(where, f"a {kind} of {size}") for where, kind, size in sized if size is not None]
-    return (*containers, *((where, described(leaf)) for where, leaf in parts(value)))
+    found = list(walked(value))
+    held = [(w, f"a {type(one).__name__} of {size}") for w, one, size in found if size is not None]
+    return (*held, *((where, described(leaf)) for where, leaf, size in found if size is None))
 
 
 def described(leaf: Any) -> str:
@@ -91,11 +90,11 @@ def described(leaf: Any) -> str:
 
 def described_in_full(value: Any) -> str:
     """A value as text, the same for equal ones of two files."""
-    shown = []
-    for where, leaf in parts(value):
-        what = np.array2string(np.asarray(leaf)) if is_array(leaf) else described(leaf)
-        shown.append(f"{where} {what}".strip())
-    return ", ".join(shown)
+
+    def shown(leaf: Any) -> str:
+        return np.array2string(np.asarray(leaf)) if is_array(leaf) else described(leaf)
+
+    return ", ".join(f"{where} {shown(leaf)}".strip() for where, leaf in parts(value))
 
 
 def shape(value: Any) -> Any:
@@ -117,11 +116,6 @@ def mapped(function: Any, value: Any) -> Any:
         return jax.tree.map(function, value)
     except Exception:
         return value
-
-
-def copied(value: Any) -> Any:
-    """A value with arrays of its own."""
-    return mapped(copy.copy, value)
 
 
 def equal(one: Any, other: Any) -> bool:

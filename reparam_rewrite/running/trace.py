@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import jax
@@ -26,21 +27,18 @@ HASTY: dict[str, Any] = {
 #: More of it, which halves the time of the compiler where XLA has this option: some versions do.
 HASTIER: dict[str, Any] = {**HASTY, "xla_cpu_use_fusion_emitters": False}
 
+#: A generator of jax whose random numbers are weaker than the default's.
+CHEAP = "unsafe_rbg"
+
 #: The key of a trace under which the returned value is: not a name that a site may have.
 RETURN = "<return>"
 
 
 def double_precision() -> AbstractContextManager[Any]:
-    """A block in which jax computes in float64.
-
-    A context rather than a global switch: what users run is float32.
-    """
-    made: AbstractContextManager[Any]
-    if hasattr(jax, "enable_x64"):
-        made = jax.enable_x64(True)
-    else:  # where it lived before jax 0.8
-        made = importlib.import_module("jax.experimental").enable_x64()
-    return made
+    """A block in which jax computes in float64: what users run is float32, so no global switch."""
+    # It lived elsewhere before jax 0.8.
+    module = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")
+    return module.enable_x64(True)  # type: ignore[no-any-return]
 
 
 def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -48,7 +46,7 @@ def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
 
     jax may remember by its identity an array that was a float32 constant in an earlier run.
     """
-    return tuple(parts.copied(one) for one in args), parts.copied(dict(kwargs))
+    return parts.mapped(copy.copy, tuple(args)), parts.mapped(copy.copy, dict(kwargs))
 
 
 def compiled(function: Any, *like: Any) -> Any:
@@ -66,6 +64,11 @@ def hasty_options() -> dict[str, Any]:
     return HASTIER
 
 
+def cheap_key(seed: int) -> jax.Array:
+    """A key whose random numbers are weaker than the default's, but compile in half the time."""
+    return jax.random.key(seed, impl=CHEAP)
+
+
 def compiled_with_key(
     function: Any, *like: Any
 ) -> tuple[Callable[..., Any], Callable[[int], jax.Array]]:
@@ -77,20 +80,6 @@ def compiled_with_key(
         return compiled(function, cheap_key(0), *like), cheap_key
     except NotImplementedError:
         return compiled(function, jax.random.key(0), *like), jax.random.key
-
-
-#: A generator of jax whose random numbers are weaker than the default's.
-CHEAP = "unsafe_rbg"
-
-
-def cheap_key(seed: int) -> jax.Array:
-    """A key whose random numbers are weaker than the default's, but compile in half the time."""
-    return jax.random.key(seed, impl=CHEAP)
-
-
-def is_cheap(key: jax.Array) -> bool:
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    return typed and str(jax.random.key_impl(key)) == CHEAP
 
 
 class Unconditioned(Messenger):  # type: ignore[misc]
@@ -109,10 +98,11 @@ class KeysForCounts(Messenger):  # type: ignore[misc]
     """
 
     def process_message(self, msg: dict[str, Any]) -> None:
-        if msg["type"] != "sample" or not msg["fn"].support.is_discrete:
+        key = msg["kwargs"].get("rng_key") if msg["type"] == "sample" else None
+        if key is None or not msg["fn"].support.is_discrete:
             return
-        key = msg["kwargs"].get("rng_key")
-        if key is not None and is_cheap(key):
+        typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+        if typed and str(jax.random.key_impl(key)) == CHEAP:
             bits = jax.random.key_data(key)[..., :2]
             msg["kwargs"]["rng_key"] = jax.random.wrap_key_data(bits, impl="threefry2x32")
 
@@ -159,7 +149,7 @@ def structure(
 
     The values of other sites are a shape and a dtype; "real_shape" is that of a latent value in
     unconstrained space. That and compiling the run as a whole takes a hundredth of the time of a
-    plain trace, which compiles each operation by itself.
+    plain trace, which compiles each operation by itself. Raises what the model raises.
     """
     sites: dict[str, Site] = {}
 
@@ -188,7 +178,7 @@ def computed(site: Site, draws: int) -> Values:
     if continuous:
         site["real_shape"] = biject_to(site["fn"].support).inverse_shape(jnp.shape(value))
     if continuous or site["type"] == "deterministic":
-        site["value"] = shaped(value)
+        site["value"] = parts.mapped(shape_of, value)
         return {}
     if site["type"] == "param":
         # A program can return a constraint whose bounds are numbers, which may be computed in it.
@@ -196,26 +186,18 @@ def computed(site: Site, draws: int) -> Values:
         numbers = all(map(parts.is_array, jax.tree.leaves(constraint)))
         constraint = constraint if numbers else None
         return {"value": value, "args": site["args"], "constraint": constraint}
+    found = {"value": value}
     if is_latent(site) and draws:
-        return {"value": value, "support": enumerated(site)}
-    return {"value": value}
+        try:
+            found["support"] = jnp.ravel(site["fn"].enumerate_support(expand=False))
+        except Exception:
+            found["support"] = None  # its elements may have any number of values
+    return found
 
 
-def enumerated(site: Site) -> Any:
-    """The values that an element of a discrete site may have, if it has but so many."""
-    try:
-        return jnp.ravel(site["fn"].enumerate_support(expand=False))
-    except Exception:
-        return None
-
-
-def shaped(value: Any) -> Any:
-    """The shape and dtype of a value, without the value."""
-
-    def of_leaf(leaf: Any) -> Any:
-        return jax.eval_shape(lambda: jnp.asarray(leaf)) if parts.is_array(leaf) else leaf
-
-    return parts.mapped(of_leaf, value)
+def shape_of(leaf: Any) -> Any:
+    """The shape and dtype of an array, without its values; anything else as it is."""
+    return jax.eval_shape(lambda: jnp.asarray(leaf)) if parts.is_array(leaf) else leaf
 
 
 def is_discrete(site: Site) -> bool:
@@ -254,7 +236,6 @@ def same_constraint(one: Any, other: Any) -> bool:
         return True
     if not isinstance(one, constraints.Constraint):
         return parts.equal(one, other)
-    if type(one) is not type(other):
+    if type(one) is not type(other) or vars(one).keys() != vars(other).keys():
         return False
-    here, there = vars(one), vars(other)
-    return here.keys() == there.keys() and all(same_constraint(here[k], there[k]) for k in here)
+    return all(same_constraint(value, vars(other)[name]) for name, value in vars(one).items())
