@@ -252,7 +252,7 @@ class Bases:
             return np.linalg.lstsq(along(np.eye(self.dims)).T, -gap, rcond=None)[0]
         if self._blocks is None:
             self._blocks = determinant.blocks(along, self.spans, self.shapes, LARGEST_BLOCK)
-        return determinant.inverse_of_blocks(along, self._blocks)(-gap)
+        return determinant.inverse(along, self._blocks, once=True)(-gap)
 
     def distance(self, u: Any, wanted: Values, rows: Any) -> dict[str, Any]:
         """How far the children at u are from those that are wanted, and its derivatives.

@@ -56,10 +56,9 @@ def effect_lines(compared: Compared) -> Iterator[Line]:
             fine.setdefault(child, []).append(f"{name} ({size})" if shape else name)
             continue
         what = f"{idle} of {size} elements of " if shape else ""
-        child = moved[0] if moved else compared.called_after(name)
         message = f"{what}param {name!r} without effect on any site"
         cause = "what it is multiplied by is zero, or it is used nowhere"
-        yield different(child, message, cause)
+        yield different(compared.child_of(name, point), message, cause)
     for child, names in fine.items():
         yield ok(f"each element of {', '.join(names)} moves it", child)
     if not change.pairing.new:

@@ -108,7 +108,8 @@ def differences(models: Models, options: Options) -> tuple[int, list[Line]]:
             return 0, found
         dims = sum(max(1, math.prod(shape)) for shape in pairing.shapes.values())
         lines += matched_lines(plain, pairing)
-        compared = Compared((plain, generated), found, Change(models, pairing, options), options)
+        change = Change(models, pairing, options)
+        compared = Compared(plain, generated, found, change, options)
     except Exception as error:
         return dims, [*lines, broken_line(error, models, plain)]
     for name, check in OF_NUMBERS.items():

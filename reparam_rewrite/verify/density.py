@@ -7,6 +7,7 @@ wherever those of the plain model are, and whether it is the same when it isn't 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from reparam_rewrite.running.errors import summary
 from reparam_rewrite.running.trace import compiled, traced
 from reparam_rewrite.verify.change import Change, terms, unconstrained, unwrapped
 from reparam_rewrite.verify.determinant import Singular
-from reparam_rewrite.verify.points import Compared, Gap, Point, share
+from reparam_rewrite.verify.points import Compared, Point, Value, share
 from reparam_rewrite.verify.predictions import shown
 from reparam_rewrite.verify.values import Line, Status, different, ok, skipped, unchecked
 
@@ -116,7 +117,7 @@ def sum_line(compared: Compared, points: Sequence[Point], found: bool) -> Line:
     """Whether the sum of all sites' terms agrees; `found`: that some site's term doesn't."""
     worst = max(points, key=lambda point: point.share)
     same = worst.share <= compared.options.rtol
-    same = same or (not found and compared.is_rounding(worst, lambda point: point.gap))
+    same = same or (not found and compared.wavers(worst, lambda point: point.gap))
     figures: dict[str, Any] = {"off": abs(worst.gap), "of": worst.magnitude, "point": worst.number}
     if same and not found:
         return ok("log density and log|det| agree", **figures)
@@ -145,7 +146,7 @@ def same_line(name: str, change: Change, points: Sequence[Point]) -> Line:
 
 def worst_gap(name: str, points: Sequence[Point], compared: Compared) -> tuple[Point, float]:
     """The point where a site's density is most different, and by how much; 0 if it is nowhere."""
-    ways: list[tuple[Gap, Gap]] = [
+    ways: list[tuple[Value, Value]] = [
         (lambda point: point.gaps[name], lambda point: point.off(name)),
         (lambda point: point.own(name), lambda point: abs(point.own(name))),
     ]
@@ -153,7 +154,7 @@ def worst_gap(name: str, points: Sequence[Point], compared: Compared) -> tuple[P
         for point in sorted(points, key=size, reverse=True):
             if size(point) <= compared.options.rtol:
                 break
-            if not compared.is_rounding(point, gap):
+            if not compared.wavers(point, gap):
                 return point, gap(point)
     return points[0], 0.0
 
@@ -290,14 +291,12 @@ def jit_lines(compared: Compared) -> list[Line]:
     names = {base: name for name, base in change.bases.items()}
     # The values of the sites are known: their densities are numpyro's, and of no Python code here.
     found = jax.device_get(compiled(lambda: terms(trace, names)[0]["log_prob"])())
-    known, sizes = point.at["generated"]["log_prob"], point.at["generated"]["size"]
-    worst = 0.0
-    for name, term in known.items():
-        gap, other = float(abs(found.get(name, np.nan) - term)), found.get(name, np.nan)
-        if not np.isfinite(term):
-            continue
+    sizes, worst = point.at["generated"]["size"], 0.0
+    for name, term in point.at["generated"]["log_prob"].items():
+        other = found.get(name, np.nan)
+        gap = float(abs(other - term)) if np.isfinite(term) else 0.0
         small = gap <= compared.options.rtol * max(1.0, sizes[name])
-        if not small and not compared.wavers(point, name, gap):
+        if not small and not compared.wavers(point, partial(Point.term, name=name), gap):
             said = f"compiled, its log density is {term:.10g}, and {other:.10g} otherwise"
             message = f"{said} {compared.where(point)}"
             return [different(name, message, off=gap, point=point.number)]

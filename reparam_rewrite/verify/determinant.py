@@ -164,34 +164,25 @@ def blockwise(along: Along, made: Sequence[Block]) -> Determinant:
     return Determinant(sum(by_site.values()), by_site)
 
 
-def inverse_of_blocks(along: Along, made: Sequence[Block]) -> Along:
-    """From a change of v to that of u at one point, each site by itself."""
+def inverse(along: Along, made: Sequence[Block], once: bool = False) -> Along:
+    """From a change of v to that of u at one point: each site by itself, then what that left.
+
+    It takes one step for each site of a chain, as the derivative is block triangular; `once` takes
+    just the first.
+    """
     found = along_each(along, ((block.span, block.directions()) for block in made))
     inverses = [np.linalg.pinv(b.matrices(rows)) for b, rows in zip(made, found, strict=True)]
 
-    def own(wanted: Any) -> Any:
-        solution = np.zeros_like(wanted)
-        for block, inverse in zip(made, inverses, strict=True):
-            solution[block.span] = block.applied(inverse, wanted[block.span])
-        return solution
-
-    return own
-
-
-def inverse(along: Along, made: Sequence[Block]) -> Along:
-    """From a change of v to that of u at one point: each site by itself, then what that left.
-
-    It takes one step for each site of a chain, as the derivative is block triangular.
-    """
-    own = inverse_of_blocks(along, made)
-
-    def whole(wanted: Any) -> Any:
+    def solve(wanted: Any) -> Any:
         solution, left = np.zeros_like(wanted), wanted
         for _ in range(len(made) + 1):
-            solution = solution + own(left)
+            for block, inverse in zip(made, inverses, strict=True):
+                solution[block.span] += block.applied(inverse, left[block.span])
+            if once:
+                break
             left = wanted - along(solution[None])[0]
             if np.max(np.abs(left), initial=0.0) < SAME:
                 break
         return solution
 
-    return whole
+    return solve

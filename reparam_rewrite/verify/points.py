@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reparam_rewrite.running.trace import is_real
 from reparam_rewrite.running.values import Trace, Values
 from reparam_rewrite.verify import determinant
 from reparam_rewrite.verify.change import Change
@@ -39,34 +40,25 @@ class Point:
         self.at = compared.evaluated(u, p, held)
         self.determinant: Determinant | None = None
         self.problem: Unknown | None = None
+        self.gaps: dict[str, float] = {}
+        models = (self.at[model]["log_prob"].items() for model in ("plain", "generated"))
+        old, new = ({name: float(term) for name, term in terms} for terms in models)
+        log_det = 0.0
         try:
             self.determinant = compared.log_det(self)
-        except Unknown as error:
-            self.problem = error
-        old, new = (
-            {name: float(term) for name, term in self.at[model]["log_prob"].items()}
-            for model in ("plain", "generated")
-        )
-        self.gaps: dict[str, float] = {}
-        log_det = 0.0
-        if self.determinant:
             log_det = self.determinant.total
             self.gaps = {name: new[name] - term - self.log_det(name) for name, term in old.items()}
+        except Unknown as error:
+            self.problem = error
         self.found, self.expected = sum(new.values()), sum(old.values()) + log_det
         self.gap = self.found - self.expected
         self.magnitude = float(np.max([1.0, *map(abs, (log_det, *old.values()))]))
+        #: The gap as a share of the largest term of the sum.
+        self.share = share(self.gap, self.magnitude)
+        #: Whether numbers tell each value from the next one.
+        self.told_apart = bool(np.all(self.at["blur"] <= 0.5))
         #: Whether the plain model has a density and values here that numbers can hold.
         self.usable = bool(np.isfinite(self.magnitude)) and self.told_apart
-
-    @property
-    def told_apart(self) -> bool:
-        """Whether numbers tell each value from the next one."""
-        return bool(np.all(self.at["blur"] <= 0.5))
-
-    @property
-    def share(self) -> float:
-        """The gap as a share of the largest term of the sum."""
-        return share(self.gap, self.magnitude)
 
     def off(self, name: str) -> float:
         """The gap of a site as a share of what its own terms are large as."""
@@ -78,12 +70,16 @@ class Point:
         gap, size = self.at["elements"].get(name, (0.0, 0.0))
         return float(gap) if abs(gap) > 1e-6 * size else 0.0
 
+    def term(self, name: str) -> float:
+        """The log density of a site in the generated model."""
+        return float(self.at["generated"]["log_prob"][name])
+
     def log_det(self, name: str) -> float:
         """log|det| of a site's own block; 0 where it isn't known."""
         return self.determinant.by_site.get(name, 0.0) if self.determinant else 0.0
 
 
-Gap = Callable[[Point], float]
+Value = Callable[[Point], float]
 
 
 def share(gap: float, size: float) -> float:
@@ -93,20 +89,21 @@ def share(gap: float, size: float) -> float:
 class Compared:
     """Two models whose sites match, and what was computed of both: all that a check looks at.
 
-    plain, generated: a trace of each. params: what is different about its params. points: those
-    with random values, and last the one at which every param has its initial value.
+    plain, generated: a trace of each. params: what is different about the plain model's. points:
+    those with random values, and last the one at which every param has its initial value.
     """
 
     def __init__(
         self,
-        traces: tuple[Trace, Trace],
+        plain: Trace,
+        generated: Trace,
         params: Sequence[Line],
         change: Change,
         options: Options,
     ) -> None:
         """Compile the change, and compute the points. Raises what the models raise."""
-        self.plain, self.generated = traces
-        self.params, self.change, self.options = params, change, options
+        self.plain, self.generated, self.params = plain, generated, params
+        self.change, self.options = change, options
         #: Whether the whole jacobian is taken. The first point decides how the others' are.
         self.small = change.dims <= options.dense
         self.blocks: list[Block] | None = None
@@ -129,11 +126,10 @@ class Compared:
 
     def point(self, number: int, schedule: Schedule) -> Point:
         """The point of a number; nearer to zero if the models can't be compared further out."""
-        change = self.change
-        u, p = change.draw(self.options.seed, max(number, 0))
+        u, p = self.change.draw(self.options.seed, max(number, 0))
         for held in schedule.at(max(number, 0)):
             for nearer in (1.0, 0.3, 0.1, 0.03):
-                at_params = change.initial() if number == INITIAL else nearer * p
+                at_params = self.change.initial() if number == INITIAL else nearer * p
                 point = Point(self, number, nearer * u, at_params, held)
                 if point.usable:
                     return point
@@ -156,7 +152,7 @@ class Compared:
         return lambda rows: self.change.at(*start, np.pad(rows, padding))["along"]
 
     def log_det(self, point: Point) -> Determinant:
-        """log|det| at a point, all of it or by blocks. Raises `Unknown`."""
+        """log|det| at a point, of the whole jacobian or by blocks. Raises `Unknown`."""
         change, along = self.change, self.along(point)
         if self.small:
             return determinant.dense(point.at["along"].T, change.spans)
@@ -171,37 +167,25 @@ class Compared:
             return lambda wanted: np.linalg.solve(point.at["along"].T, wanted)
         return determinant.inverse(self.along(point), self.blocks or [])
 
-    # -- rounding ----------------------------------------------------------------------------------
+    # -- what several checks ask -------------------------------------------------------------------
 
-    def is_rounding(self, point: Point, gap: Gap) -> bool:
-        """Whether a gap is rounding: another one where values differ in their last digits."""
-        here = gap(point)
-        spread = [abs(gap(other) - here) for other in self.around(point)]
-        return not np.isfinite(spread).all() or max(spread) > ROUNDING * abs(here)
-
-    def wavers(self, point: Point, name: str, gap: float) -> bool:
-        """Whether the log density of a site isn't known to more than `gap` for rounding."""
-        terms = [float(p.at["generated"]["log_prob"][name]) for p in [point, *self.around(point)]]
-        return not np.isfinite(terms).all() or np.ptp(terms) > ROUNDING * gap
-
-    def around(self, point: Point) -> list[Point]:
-        """Points that differ from one in the last digits of its values."""
+    def wavers(self, point: Point, value: Value, least: float | None = None) -> bool:
+        """Whether rounding decides on a value: it is another one where the point differs in the
+        last digits only, by a share of itself, or of the `least` that counts.
+        """
         if point.number not in self.nearby:
             rng = np.random.default_rng([3, point.number + 1])
             blur = np.nan_to_num(point.at["blur"], nan=0.0, posinf=0.0)
-            self.nearby[point.number] = [
-                Point(
-                    self,
-                    point.number,
-                    point.u + step * np.maximum(1e-15 * np.abs(point.u), 2 * blur),
-                    point.p * (1 + 1e-15 * rng.uniform(-1, 1, point.p.shape)),
-                    point.held,
-                )
-                for step in rng.uniform(-1, 1, (4, *point.u.shape))
-            ]
-        return self.nearby[point.number]
-
-    # -- what several checks ask -------------------------------------------------------------------
+            size = np.maximum(1e-15 * np.abs(point.u), 2 * blur)
+            self.nearby[point.number] = []
+            for step in rng.uniform(-1, 1, (4, *point.u.shape)):
+                p = point.p * (1 + 1e-15 * rng.uniform(-1, 1, point.p.shape))
+                other = Point(self, point.number, point.u + step * size, p, point.held)
+                self.nearby[point.number].append(other)
+        here = value(point)
+        spread = [abs(value(other) - here) for other in self.nearby[point.number]]
+        limit = ROUNDING * (abs(here) if least is None else least)
+        return not np.isfinite(spread).all() or max(spread) > limit
 
     def where(self, point: Point) -> str:
         """Which point it is, in words."""
@@ -211,6 +195,10 @@ class Compared:
     def random_points(self) -> list[Point]:
         """The usable points at which params have random values."""
         return [point for point in self.points if point.usable and point.number != INITIAL]
+
+    def is_real(self, name: str) -> bool:
+        """Whether any real value will do for a latent of the plain model."""
+        return is_real(self.plain[name]["fn"].support)
 
     @cached_property
     def outside(self) -> dict[str, Point]:
@@ -227,13 +215,12 @@ class Compared:
         rows = point.at["by_param"].items()
         return {param: [n for n, span in spans if np.any(row[span] != 0)] for param, row in rows}
 
-    def child_of(self, param: str) -> str:
-        """The site that a param moves, else the one that it is most likely called after."""
-        moved = self.moved_at(self.points[0]).get(param)
-        return moved[0] if moved else self.called_after(param)
-
-    def called_after(self, param: str) -> str:
-        """The site with the longest name in that of a param; the param itself if there is none."""
+    def child_of(self, param: str, point: Point | None = None) -> str:
+        """The site that a param moves first; else the one with the longest name in that of the
+        param, and the param itself if there is none.
+        """
+        if moved := self.moved_at(point or self.points[0]).get(param):
+            return moved[0]
         for name in sorted(self.change.bases, key=len, reverse=True):
             if f"{param}_".startswith((f"xi_{name}_", f"scale_{name}_", f"power_{name}_")):
                 return name

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from reparam_rewrite.running.trace import is_real
 from reparam_rewrite.verify.determinant import SAME
 from reparam_rewrite.verify.points import Compared, Point
 from reparam_rewrite.verify.values import Line, different, ok, skipped
@@ -46,98 +45,76 @@ def reach_lines(compared: Compared) -> list[Line]:
     if compared.outside:
         return []
     points = [point for point in compared.random_points() if point.determinant]
-    names = [
-        name
-        for name, span in change.spans.items()
-        if name in change.moved
-        or not (name in change.kept or is_real(compared.plain[name]["fn"].support))
-        if span.stop > span.start
-    ]
+    own = {n for n in change.bases if n in change.kept or compared.is_real(n)} - {*change.moved}
+    names = [n for n, span in change.spans.items() if n not in own and span.stop > span.start]
     if not names:
         return [skipped("each site is sampled in its own support")]
     if not points:
         return [skipped("no point to start from")]
-    lines = [line for name in names for line in Look(name, compared, points[0]).differences()]
+    lines = [line for name in names for line in differences(name, compared, points[0])]
     return lines or [ok(f"each value in it is reached, and none outside, of {len(names)} sites")]
 
 
-Slopes = tuple[Any, Any, Any]
-"""How fast the values of a site move with its base site, to which side, and whether numbers show
-it: of each element by itself, or of all as the least that any direction has.
+def differences(name: str, compared: Compared, start: Point) -> Iterator[Line]:
+    """The first thing that is wrong with a site of the generated model, far out in its base, where
+    all other sites are where they were.
+    """
+    change, span = compared.change, compared.change.spans[name]
+    size = span.stop - span.start
+    signs = np.random.default_rng([compared.options.seed, 7]).choice([-1.0, 1.0], size)
+    own = np.eye(size) if size <= DENSE else signs[None]
+    rows = np.zeros((len(own), change.dims + change.param_dims))
+    rows[:, span] = own
 
-Next to the border of a support numbers don't show it.
-"""
+    def there(values: Any) -> dict[str, Any]:
+        u = start.u.copy()
+        u[span] = values
+        at = change.at(u, start.p, start.held, rows)
+        return {**at, "along": at["along"][:, span], "v": at["v"][span], "blur": at["blur"][span]}
 
-
-class Look:
-    """One site of the generated model, far out in its base, all other sites where they were."""
-
-    def __init__(self, name: str, compared: Compared, start: Point) -> None:
-        self.name, self.change, self.start = name, compared.change, start
-        self.distances = (FAR,) if is_real(compared.plain[name]["fn"].support) else (NEAR, FARTHEST)
-        self.span = self.change.spans[name]
-        self.size = self.span.stop - self.span.start
-        self.signs = np.random.default_rng([compared.options.seed, 7]).choice(
-            [-1.0, 1.0], self.size
-        )
-        self.dense = self.size <= DENSE
-        own = np.eye(self.size) if self.dense else self.signs[None]
-        self.rows = np.zeros((len(own), self.change.dims + self.change.param_dims))
-        self.rows[:, self.span] = own
-        at = self.at(start.u[self.span])
-        #: Whether each element moves by itself.
-        self.diagonal = any(b.name == name and not b.axes for b in compared.blocks or [])
-        if self.dense:
-            block = at["along"][:, self.span]
-            off = np.abs(block - np.diag(np.diag(block)))
-            least = SAME * np.max(np.abs(block), initial=0.0)
-            self.diagonal = bool(np.max(off, initial=0.0) <= least)
-        self.middle = self.slopes(at)
-
-    def at(self, values: Any) -> dict[str, Any]:
-        u = np.array(self.start.u)
-        u[self.span] = values
-        return self.change.at(u, self.start.p, self.start.held, self.rows)
-
-    def differences(self) -> Iterator[Line]:
-        """The first thing that is wrong far out."""
-        name = self.name
-        middle, side, _ = self.middle
-        for distance in self.distances:
-            ends = []
-            for values in self.ways(distance):
-                at = self.at(values)
-                if not np.any(np.isnan(at["values"][name])) and not at["supported"][name]:
-                    message = f"site {name!r} has values outside of its support where its base site"
-                    yield different(name, f"{message} is far out, at {distance:g}", OUTSIDE)
-                    return
-                ends.append(self.slopes(at))
-            least = STILL * np.abs(middle)
-            if any(np.any(known & (np.abs(slope) < least)) for slope, _, known in ends):
-                message = f"not every value of {name!r} can be reached: it stays where it is while"
-                yield different(name, f"{message} its base site goes on, at {distance:g}", PART)
+    middle = there(start.u[span])
+    block = np.abs(middle["along"])
+    if size <= DENSE:
+        off = block - np.diag(np.diag(block))
+        alone = bool(np.max(off, initial=0.0) <= SAME * np.max(block, initial=0.0))
+    else:
+        alone = any(one.name == name and not one.axes for one in compared.blocks or [])
+    slope, side, _ = slopes(middle, signs, alone)
+    for distance in (FAR,) if compared.is_real(name) else (NEAR, FARTHEST):
+        # All elements, to both sides; where they mix, some of them by themselves too.
+        ways = [distance * signs, -distance * signs]
+        for one in np.eye(0 if alone else min(size, MIXED), size):
+            ways += [start.u[span] + distance * one, start.u[span] - distance * one]
+        ends = []
+        for at in map(there, ways):
+            if not np.any(np.isnan(at["values"][name])) and not at["supported"][name]:
+                message = f"site {name!r} has values outside of its support where its base site is"
+                yield different(name, f"{message} far out, at {distance:g}", OUTSIDE)
                 return
-            if any(np.any(known & (sign * side < 0)) for _, sign, known in ends):
-                message = f"two values of its base site give {name!r} the same value"
-                yield different(name, message, TURNS)
-                return
+            ends.append(slopes(at, signs, alone))
+        if any(np.any(known & (np.abs(end) < STILL * np.abs(slope))) for end, _, known in ends):
+            message = f"not every value of {name!r} can be reached: it stays where it is while its"
+            yield different(name, f"{message} base site goes on, at {distance:g}", PART)
+            return
+        if any(np.any(known & (sign * side < 0)) for _, sign, known in ends):
+            message = f"two values of its base site give {name!r} the same value"
+            yield different(name, message, TURNS)
+            return
 
-    def ways(self, distance: float) -> Iterator[Any]:
-        """All elements far out, to both sides; where they mix, some of them by themselves too."""
-        yield from (distance * self.signs, -distance * self.signs)
-        for at in range(0 if self.diagonal else min(self.size, MIXED)):
-            for way in (distance, -distance):
-                yield self.start.u[self.span] + way * np.eye(1, self.size, at)[0]
 
-    def slopes(self, at: dict[str, Any]) -> Slopes:
-        along, blur = at["along"][:, self.span], at["blur"][self.span]
-        known = np.isfinite(at["v"][self.span]) & (blur <= 1e-3)
-        if not np.isfinite(along).all():
-            return np.zeros(1), np.zeros(1), np.zeros(1, bool)
-        if self.diagonal:
-            slope = np.diag(along) if self.dense else along[0] * self.signs
-            return slope, np.sign(slope), known
-        if not self.dense:
-            return np.linalg.norm(along, axis=1), np.ones(1), np.all(known)
-        least = np.linalg.svd(along, compute_uv=False)[-1]
-        return least, np.linalg.slogdet(along)[0], np.all(known)
+def slopes(at: dict[str, Any], signs: Any, alone: bool) -> tuple[Any, Any, Any]:
+    """How fast the values of a site move with its base site, to which side, and whether numbers
+    show it: of each element if it moves `alone`, else of all as the least that any direction has.
+
+    Next to the border of a support numbers don't show it.
+    """
+    along, square = at["along"], len(at["along"]) == len(signs)
+    known = np.isfinite(at["v"]) & (at["blur"] <= 1e-3)
+    if not np.isfinite(along).all():
+        return 0.0, 0.0, np.array(False)
+    if alone:
+        slope = np.diag(along) if square else along[0] * signs
+        return slope, np.sign(slope), known
+    if not square:
+        return np.linalg.norm(along, axis=1), 1.0, np.all(known)
+    return np.linalg.svd(along, compute_uv=False)[-1], np.linalg.slogdet(along)[0], np.all(known)
