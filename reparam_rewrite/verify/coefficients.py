@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from reparam_rewrite.running.errors import summary
@@ -24,8 +23,7 @@ from reparam_rewrite.running.trace import (
     structure,
     traced,
 )
-from reparam_rewrite.running.values import Model, Site, Trace, Values
-from reparam_rewrite.verify.change import Change
+from reparam_rewrite.running.values import Site, Trace, Values
 from reparam_rewrite.verify.pairing import declared_in
 from reparam_rewrite.verify.points import INITIAL, Compared, Point
 from reparam_rewrite.verify.values import Line, different, ok, skipped, unchecked
@@ -67,18 +65,14 @@ def effect_lines(compared: Compared) -> Iterator[Line]:
 
 def init_lines(compared: Compared) -> list[Line]:
     """Where every param has its initial value: is each base site its child?"""
-    same: list[str] = []
-    moved: list[str] = []
+    same, other = "as in the plain model", "in other coordinates from the start"
+    told: dict[str, list[str]] = {same: [], other: []}
     values = compared.points[-1].at["values"]
     for name in sorted(compared.change.moved):
         base, child = values[compared.change.moved[name]], values[name]
         kept = np.shape(base) == np.shape(child) and np.allclose(base, child, 1e-6, 1e-6)
-        (same if kept else moved).append(name)
-    told = (
-        (same, "as in the plain model"),
-        (moved, "in other coordinates from the start"),
-    )
-    said = "; ".join(f"{', '.join(names)} {what}" for names, what in told if names)
+        told[same if kept else other].append(name)
+    said = "; ".join(f"{', '.join(names)} {what}" for what, names in told.items() if names)
     return [ok(said or "no site is sampled as another one", point=INITIAL)]
 
 
@@ -176,7 +170,7 @@ def config_lines(compared: Compared) -> list[Line]:
         return [unchecked(f"what the config gives does not run: {summary(error)}")]
     lines = list(unlike_params(wanted, compared))
     if all(line.site for line in lines):
-        lines += unlike_values(expected, wanted, change)
+        lines += unlike_values(wanted, compared)
     count = len(change.pairing.new)
     return lines or [ok(f"{count} params as in the config, and the same values of the sites")]
 
@@ -217,27 +211,23 @@ def param_differs(wanted: Site, found: Site) -> str:
     return f"is declared inside of plates: {here}; by the config: {there}" if here != there else ""
 
 
-def unlike_values(expected: Model, wanted: Trace, change: Change) -> list[Line]:
+def unlike_values(wanted: Trace, compared: Compared) -> list[Line]:
     """The first site, in the order of sampling, that gets another value from the same base site."""
+    change, point, expected = compared.change, compared.points[0], compared.options.expected
     if any(base not in wanted for base in change.bases.values()):
         return []
-    _, generated, call = change.models
+    data = {**change.pairing.fixed, **point.held, **point.at["params"]}
 
-    def values(model: Model, u: Any, p: Any) -> Values:
-        data = {**change.pairing.fixed, **change.params(p)}
-        trace = traced(model, *call, data, unconstrained=change.given(u))
+    def values(u: Any) -> Values:
+        trace = traced(expected, *change.models.call, data, unconstrained=change.given(u))
         return {name: trace[name]["value"] for name in change.bases}
 
-    def both(u: Any, p: Any) -> tuple[Values, Values]:
-        return values(expected, u, p), values(generated, u, p)
-
-    u, p = map(jnp.asarray, change.draw(0, 0))
     try:
-        old, new = jax.device_get(compiled(both, u, p)(u, p))
+        old = jax.device_get(compiled(values, point.u)(point.u))
     except Exception as error:
         return [unchecked(f"no values: {summary(error)}")]
     for name, base in change.bases.items():
-        one, other = old[name], new[name]
+        one, other = old[name], point.at["values"][name]
         alike = np.shape(one) == np.shape(other)
         size = float(np.max(np.abs(one), initial=1.0))
         if not alike or not np.allclose(one, other, 1e-9, 1e-9 * size):
