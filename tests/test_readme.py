@@ -381,7 +381,7 @@ def test_targets_with_wildcards(tmp_path: Path) -> None:
 
 
 def test_the_checks_of_verify() -> None:
-    from reparam_rewrite.verify.checks import CHECKS
+    from reparam_rewrite.verify import CHECKS
 
     rows = re.findall(r"^\| (`[^|]*`) \|", PAGES["docs/verify.md"], re.MULTILINE)
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(CHECKS)

@@ -9,7 +9,7 @@ import click
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, refused
 from reparam_rewrite.cli.screen import Screen
-from reparam_rewrite.verify.checks import CHECKS, NEEDED
+from reparam_rewrite.verify import CHECKS, NEEDED
 
 if TYPE_CHECKING:
     from reparam_rewrite.config.keys import Config

@@ -9,13 +9,8 @@ the unconstrained space in which samplers and guides work,
 must hold at every point u for every value of the coefficients, with the scales and masks that the
 models put on their sites: what samplers see is compared, not the densities of distributions.
 
-    values     what is asked for, and the lines of the report
-    pairing    the sites of both, matched
-    change     the change of variables as one compiled function; `determinant`: its log|det|
-    points     what it gives at each point: all that a check looks at
-    comparing  the story; every other module is one or a few of the checks
-
-Importing the package itself imports nothing.
+`comparing` has the story, and `points` all that a check looks at. Importing the package itself
+imports nothing: commands list the checks.
 """
 
 from __future__ import annotations
@@ -27,7 +22,31 @@ if TYPE_CHECKING:
     from reparam_rewrite.running.values import Model
     from reparam_rewrite.verify.values import Options, Report
 
-__all__ = ["Line", "Options", "Report", "verify"]
+__all__ = ["CHECKS", "NEEDED", "Line", "Options", "Report", "verify"]
+
+#: By name what a check compares, in the order of the report. `comparing` has the functions.
+CHECKS = {
+    "sites": "names, shapes, dtypes and plates of the sites",
+    "observed": "the values that are observed",
+    "params": "the params of the plain model, and what there is of new ones",
+    "density": "log density and log|det|, by site and in sum, at every point",
+    "support": "that each value of a site is reached, and none outside of its support",
+    "values": "deterministic sites and what the model returns",
+    "init": "which sites are those of the plain model at the initial values of all params",
+    "effect": "that each element of each coefficient moves a site",
+    "gradients": "that those of the log density are finite",
+    "offsets": "that a coefficient multiplies the parent that its name says, with its sign",
+    "config": "that params and values are what the config asks for",
+    "jit": "the log density of a run that isn't compiled",
+    "predictive": "draws from the prior",
+    "data": "what both models predict from one draw with other data",
+    "AutoNormal": "that SVI takes a step with it",
+    "AutoDiagonalNormal": "that SVI takes a step with it",
+    "NUTS": "that it finds its first state",
+}
+
+#: Without these there is nothing to compare; the others can be switched off.
+NEEDED = ("observed", "sites", "density")
 
 
 def __getattr__(name: str) -> Any:
@@ -54,4 +73,5 @@ def verify(
     from reparam_rewrite.verify.comparing import compare
     from reparam_rewrite.verify.values import Options
 
-    return compare(Models(plain, generated, copied(args, kwargs or {})), options or Options())
+    models = Models(plain, generated, copied(args, kwargs or {}))
+    return compare(models, options or Options(), list(CHECKS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import jax
@@ -24,7 +24,6 @@ from reparam_rewrite.running.errors import (
 from reparam_rewrite.running.trace import double_precision, structure
 from reparam_rewrite.running.values import Trace
 from reparam_rewrite.verify.change import Change, Models
-from reparam_rewrite.verify.checks import CHECKS
 from reparam_rewrite.verify.coefficients import (
     config_lines,
     effect_lines,
@@ -76,15 +75,18 @@ OF_NUMBERS: dict[str, Callable[[Compared], Iterable[Line]]] = {
 DENSITIES, OF_EQUAL_DENSITIES = ("density", "gradients"), ("predictive", "data")
 
 
-def compare(models: Models, options: Options) -> Report:
-    """The report. Raises `Refusal` where the plain model itself doesn't run."""
+def compare(models: Models, options: Options, checks: Sequence[str]) -> Report:
+    """The report, in the order of all `checks`.
+
+    Raises `Refusal` where the plain model itself doesn't run.
+    """
     with double_precision(), warnings.catch_warnings():
         # What NumPyro thinks of the plain model is not the question here.
         warnings.simplefilter("ignore")
         dims, found = differences(models, options)
     lines = [line for line in found if line.check not in options.skip]
     lines += [skipped("switched off", check=check) for check in options.skip]
-    lines.sort(key=lambda line: list(CHECKS).index(line.check))
+    lines.sort(key=lambda line: checks.index(line.check))
     return Report(points=options.points, seed=options.seed, dims=dims, lines=tuple(lines))
 
 

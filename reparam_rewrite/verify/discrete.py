@@ -28,28 +28,24 @@ COMBINATIONS = 200
 class Discrete(NamedTuple):
     """A discrete latent: values that were drawn, and those that an element may have at all.
 
-    support: None where they are too many, or not known. single: an element is a value by itself.
+    like: the first of the former. support: the latter, None where they are too many, or not known.
+    single: an element is a value by itself. listed: the values of each element are known.
     """
 
     drawn: Sequence[Any]
+    like: Any
     support: Any
     single: bool
+    listed: bool
 
     @classmethod
     def of(cls, site: Site) -> Discrete:
         """That of a site in a trace with draws."""
         drawn = [np.asarray(value) for value in (site["value"], *site.get("draws", ()))]
-        return cls(drawn, site.get("support"), site["fn"].event_dim == 0)
-
-    @property
-    def listed(self) -> bool:
-        """Whether the values of each element are known."""
-        return self.single and self.support is not None and np.size(self.support) > 0
-
-    @property
-    def like(self) -> Any:
-        """A value of all elements: an array of its shape and dtype."""
-        return self.drawn[0]
+        support = None if site.get("support") is None else np.asarray(site["support"])
+        single = site["fn"].event_dim == 0
+        listed = single and support is not None and support.size > 0
+        return cls(drawn, drawn[0], support, single, listed)
 
 
 class Schedule:
@@ -57,61 +53,50 @@ class Schedule:
 
     Where all elements together have few combinations, each comes once, in a random order; else
     each element takes all of its values in an order of its own. What isn't known to have few is
-    what was drawn.
+    what was drawn. `count`: how many points it takes to see all of the values.
     """
 
     def __init__(self, discrete: Mapping[str, Discrete], seed: int) -> None:
         self.discrete, self.seed = discrete, seed
-        self.listed = {n: np.asarray(d.support) for n, d in discrete.items() if d.listed}
+        self.listed = {name: one for name, one in discrete.items() if one.listed}
         #: Of each element of those how many values it may have.
-        self.sizes = [len(v) for n, v in self.listed.items() for _ in range(discrete[n].like.size)]
+        self.sizes = [len(d.support) for d in self.listed.values() for _ in range(d.like.size)]
         self.combined = sum(map(math.log, self.sizes)) <= math.log(COMBINATIONS)
         longest = (*self.sizes, *(len(one.drawn) for one in discrete.values()))
-        #: How many points it takes to see all of the values.
-        self.count = max(longest, default=0)
-        if self.combined and self.listed:
-            self.count = math.prod(self.sizes)
+        in_all = self.combined and self.listed
+        self.count = math.prod(self.sizes) if in_all else max(longest, default=0)
 
     def at(self, number: int) -> Iterator[Values]:
         """The values at a point, and others, in case there is no density with those."""
         drawn = {name: d.drawn[number % len(d.drawn)] for name, d in self.discrete.items()}
-        others = self.combination(number) if self.combined else self.orders(number)
+        others = {
+            name: d.support[index].reshape(d.like.shape).astype(d.like.dtype)
+            for (name, d), index in zip(self.listed.items(), self.indices(number), strict=True)
+        }
         if number % 2:
-            others |= self.counts(number)
+            # Of those whose values aren't listed, some that are seldom drawn.
+            rng = np.random.default_rng([self.seed, 6, number])
+            for name, d in self.discrete.items():
+                if d.single and not d.listed:
+                    others[name] = rng.choice(COUNTS, d.like.shape).astype(d.like.dtype)
         if others:
             yield {**drawn, **others}
         yield drawn
 
-    def counts(self, number: int) -> Values:
-        """Of those whose values aren't listed, some that are seldom drawn."""
-        rng = np.random.default_rng([self.seed, 6, number])
-        free = {n: d.like for n, d in self.discrete.items() if d.single and not d.listed}
-        return {n: rng.choice(COUNTS, one.shape).astype(one.dtype) for n, one in free.items()}
-
-    def combination(self, number: int) -> Values:
-        """One combination of the values of all elements."""
-        if not self.listed:
-            return {}
-        order = np.random.default_rng([self.seed, 4]).permutation(self.count)
-        flat: Any = np.unravel_index(order[number % self.count], self.sizes)
-        found, start = {}, 0
-        for name, values in self.listed.items():
-            like = self.discrete[name].like
-            index = np.array(flat[start : start + like.size], int)
-            start += like.size
-            found[name] = values[index].reshape(like.shape).astype(like.dtype)
-        return found
-
-    def orders(self, number: int) -> Values:
-        """Of each element the next value in its own order."""
-        found = {}
-        for at, (name, values) in enumerate(self.listed.items()):
-            like, count = self.discrete[name].like, len(values)
-            rng = np.random.default_rng([self.seed, 5, at, number // count])
-            orders = np.argsort(rng.uniform(size=(like.size, count)), axis=1)
-            index = orders[:, number % count]
-            found[name] = values[index].reshape(like.shape).astype(like.dtype)
-        return found
+    def indices(self, number: int) -> Iterator[Any]:
+        """For each latent whose values are listed, which of them its elements have."""
+        flat: Any = ()
+        if self.combined and self.listed:
+            order = np.random.default_rng([self.seed, 4]).permutation(self.count)
+            flat = np.array(np.unravel_index(order[number % self.count], self.sizes), int)
+        for at, d in enumerate(self.listed.values()):
+            count, size = len(d.support), d.like.size
+            if self.combined:
+                yield flat[:size]
+                flat = flat[size:]
+            else:
+                rng = np.random.default_rng([self.seed, 5, at, number // count])
+                yield np.argsort(rng.uniform(size=(size, count)), axis=1)[:, number % count]
 
 
 def over_support(plain: Site, generated: Site, discrete: Discrete) -> Any:
@@ -120,17 +105,15 @@ def over_support(plain: Site, generated: Site, discrete: Discrete) -> Any:
     [difference, value, log density in the plain model].
     """
     shape, dtype = jnp.shape(plain["value"]), jnp.result_type(plain["value"])
-    values = COUNTS if discrete.support is None else np.asarray(discrete.support)
+    values = COUNTS if discrete.support is None else discrete.support
     values = values[:: 1 + len(values) * math.prod(shape) // MOST_VALUES]
 
-    def log_prob(value: Any) -> tuple[Any, Any]:
-        of_all = jnp.full(shape, value, dtype)
-        found = []
-        for fn in (plain["fn"], generated["fn"]):
-            found.append(jnp.where(fn.support(of_all), fn.log_prob(of_all), -jnp.inf))
-        return found[0], found[1]
+    def log_probs(value: Any) -> list[Any]:
+        all_of = jnp.full(shape, value, dtype)
+        fns = (plain["fn"], generated["fn"])
+        return [jnp.where(fn.support(all_of), fn.log_prob(all_of), -jnp.inf) for fn in fns]
 
-    old, new = jax.vmap(log_prob)(jnp.asarray(values))
+    old, new = jax.vmap(log_probs)(jnp.asarray(values))
     if jnp.shape(old) != jnp.shape(new):
         return jnp.array([jnp.nan, 0.0, jnp.nan])
     gap = jnp.where(old == new, 0.0, (new - old) / jnp.maximum(1.0, jnp.abs(old)))
