@@ -80,9 +80,7 @@ def command(request: Request, screen: Screen) -> int:
     if generated is None and request.config is None:
         hint = "name the generated file, or --config FILE to generate it in memory."
         refused(None, "there is nothing to compare the model with", hint)
-    config = None
-    if request.config:
-        config = config_at(request.config)
+    config = config_at(request.config) if request.config else None
     document, rewritten = models_of(request, config)
     if generated is not None:
         read_bytes(generated, "generated file")  # before anything slow
