@@ -20,7 +20,6 @@ from reparam_rewrite.plan.values import Account
 from reparam_rewrite.rewriting import rewrite as rewrite_document
 from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.source.line_length import line_length as line_length_of
 from reparam_rewrite.source.reading import read
 
 __all__ = ["Rewrite", "Site", "rewrite"]
@@ -121,8 +120,6 @@ def rewrite(
     """
     settings = config_of(config)
     document = document_of(source, path)
-    if line_length is None:
-        line_length = line_length_of(Path() if document.path == SOURCE else Path(document.path))
     try:
         result = rewrite_document(document, settings, line_length)
     except RecursionError:

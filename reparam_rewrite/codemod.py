@@ -20,7 +20,6 @@ from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan.resolve import is_concerned
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.source.line_length import line_length
 from reparam_rewrite.source.reading import read
 from reparam_rewrite.survey import survey
 
@@ -60,7 +59,7 @@ class ReparamCommand(CodemodCommand):
             module = document.module
             if not is_concerned(survey(module.path, module.text), self._config):
                 raise SkipFile("it samples none of the sites that the config offsets")
-            result = rewrite(document, self._config, line_length(Path(document.path)))
+            result = rewrite(document, self._config)
         except Refusal as refusal:
             raise Refused(str(refusal)) from None
         return tree if result.data == document.data else cst.parse_module(result.data)

@@ -56,7 +56,6 @@ def run(shell: Shell, line: str, cell: str) -> None:
     from reparam_rewrite.config.reading import config_at
     from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.diff import hunks
-    from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.session import session
 
     # By the names that the code of cells has for tracebacks. The last number is that of the cell
@@ -67,8 +66,7 @@ def run(shell: Shell, line: str, cell: str) -> None:
         path, options = arguments(line)
         config = config_at(path)
         called = {name: f"In[{number}]" for name, number in numbers.items()}
-        document = session(cell, label, shell.user_ns, called)
-        result = rewrite(document, config, line_length(Path()))
+        result = rewrite(session(cell, label, shell.user_ns, called), config)
     except Refusal as refusal:
         raise Refused(str(refusal)) from None
     except RecursionError:

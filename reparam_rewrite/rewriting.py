@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source
+from reparam_rewrite.source.line_length import line_length
 
 if TYPE_CHECKING:
     from reparam_rewrite.survey.functions import Survey
@@ -26,14 +28,17 @@ class Rewrite(Struct, frozen=True):
     already: bool
 
 
-def rewrite(document: Document, config: Config, width: int) -> Rewrite:
+def rewrite(document: Document, config: Config, width: int | None = None) -> Rewrite:
     """Rewrite the models of a document as a config says.
 
-    `width` is the line length of generated code. Raises `Refusal` with all the reasons if anything
-    in the config can't be done.
+    `width` is the line length of generated code; without it, it is that of the project's formatter
+    for a file at the path of the document, or in this folder. Raises `Refusal` with all the
+    reasons if anything in the config can't be done.
     """
     if config.is_empty:
         return Rewrite(document.data, (), already=False)
+    if width is None:
+        width = line_length(Path(document.path))
     # The growing trees have no cycles: they are freed as soon as nothing holds them, and the cyclic
     # garbage collector would go through them many times.
     collecting = gc.isenabled()

@@ -52,7 +52,6 @@ def print_rewritten(model: str, config: str, request: Request, screen: Lines) ->
     from reparam_rewrite.rewriting import rewrite
     from reparam_rewrite.source.diff import unified_diff
     from reparam_rewrite.source.files import read_stdin
-    from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.reading import read
 
     if request.check:
@@ -65,7 +64,7 @@ def print_rewritten(model: str, config: str, request: Request, screen: Lines) ->
         refused(None, "the model and the config can't both be standard input", hint)
     settings = read_config(read_stdin("config"), "<stdin>") if config == "-" else config_at(config)
     document = read(model)
-    result = rewrite(document, settings, line_length(Path() if model == "-" else Path(model)))
+    result = rewrite(document, settings)
     if request.diff:
         path = Path(document.path)
         screen.diff(unified_diff(document.data, result.data, path))

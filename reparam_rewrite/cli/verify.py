@@ -134,10 +134,7 @@ def models_of(request: Request, config: Config | None) -> tuple[Document, Rewrit
 
     Raises `Refusal` if it can't be run, or is a generated one.
     """
-    from pathlib import Path
-
     from reparam_rewrite.rewriting import rewrite
-    from reparam_rewrite.source.line_length import line_length
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.source.stamp import read_stamp
 
@@ -150,7 +147,7 @@ def models_of(request: Request, config: Config | None) -> tuple[Document, Rewrit
         refused(request.model, "the model is rewritten already", hint)
     if config is None:
         return document, None
-    result = rewrite(document, config, line_length(Path(document.path)))
+    result = rewrite(document, config)
     if result.already:
         hint = "give the plain model first, and this one second."
         refused(document.path, "the model is rewritten already", hint)
