@@ -12,7 +12,7 @@ from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.values import Lines
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums
-from reparam_rewrite.survey.terms import Form, Made, Term
+from reparam_rewrite.survey.terms import Form, Term
 from reparam_rewrite.survey.values import Axis, Site
 
 #: What the last axis of logits is called.
@@ -139,7 +139,7 @@ class Evidence(Struct, frozen=True):
         """Do observations say far more of an element than its prior, as far as can be told?"""
         facts, observed = self.facts, place.observed
         noise = observed.arguments.get("scale")
-        by = self.scale_site(self.model.priors[place.site.index])
+        by = self.plain_site(self.model.priors[place.site.index].arguments.get("scale"))
         prior = self.model.priors.get(by.index) if by is not None else None
         reach = facts.reach(place.name) if facts is not None else None
         if reach is None and prior is not None:
@@ -148,32 +148,25 @@ class Evidence(Struct, frozen=True):
                 reach = (wide.number if "scale" in prior.arguments else 1 / wide.number) ** 2
         if noise is None or observed.family not in LOCATION_SCALE or reach is None:
             return False
-        size = noise.number
+        size, site = noise.number, self.plain_site(noise)
         if size is None and facts is not None:
-            if len(noise.terms) == 1 and noise.terms[0].is_plain:
-                size = facts.typical(self.sites[noise.terms[0].site].name)
+            if site is not None:
+                size = facts.typical(site.name)
             elif noise.text and not noise.terms:
                 value = facts.evaluate(noise.text, {})
                 size = None if value is None else float((value**2).mean()) ** 0.5
         return bool(size) and (each or 1.0) * reach >= PRECISE * size**2  # type: ignore[operator]
 
-    def scale_site(self, made: Made) -> Site | None:
-        """The site that is the scale of a prior, with nothing done to it."""
-        scale = made.arguments.get("scale")
-        if scale is None or len(scale.terms) != 1 or not scale.terms[0].is_plain:
-            return None
-        return self.sites[scale.terms[0].site]
+    def plain_site(self, form: Form | None) -> Site | None:
+        """The site that a form is, with nothing done to it."""
+        plain = form is not None and len(form.terms) == 1 and form.terms[0].is_plain
+        return self.sites[form.terms[0].site] if form is not None and plain else None
 
     def has_sampled_scale(self, site: Site) -> bool:
         """Is its prior one of a location and a scale that is sampled?"""
         made = self.model.priors.get(site.index)
         scale = made.arguments.get("scale") if made and made.family in LOCATION_SCALE else None
         return scale is not None and bool(scale.sites)
-
-    def is_scaled_slope(self, child: Summand) -> bool:
-        """Is it multiplied by data, with a prior whose scale is sampled: better non-centred?"""
-        weighted = bool(child.term.weights) and child.site.shape != ()
-        return weighted and self.has_sampled_scale(child.site)
 
     def rows(self, child: Summand) -> tuple[str, float | None]:
         """How many observations each element of a site has.

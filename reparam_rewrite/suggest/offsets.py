@@ -34,10 +34,11 @@ def offsets_of(evidence: Evidence, summands: list[Summand]) -> Iterator[tuple[in
     for child in summands:
         index = child.site.index
         parents = [s for s in seen if s.site.order < child.site.order and s.is_added_to(child)]
+        slope = child.term.weights and child.site.shape != ()
         if reason := unseen.get(index):
             yield index, reason
-        elif not parents or evidence.is_scaled_slope(child):
-            continue
+        elif not parents or (slope and evidence.has_sampled_scale(child.site)):
+            continue  # a slope with a scale of its own is better non-centred
         elif reason := evidence.why_no_child(child):
             yield index, reason
         else:

@@ -130,7 +130,8 @@ class Proposing:
         site, reasons, where = proposal.site, proposal.reasons, proposal.where
         if not self.evidence.has_sampled_scale(site) or site.prior.support.kind != "real":
             return proposal
-        by, text = self.evidence.scale_site(made), made.nodes.get("scale", "")
+        by = self.evidence.plain_site(made.arguments.get("scale"))
+        text = made.nodes.get("scale", "")
         called = f"'{by.name}'" if by is not None else text
         reason = self.why_no_scale(site, made, place, called)
         if reason:
@@ -153,7 +154,7 @@ class Proposing:
         """What speaks against taking the scale of a prior out; "" if nothing."""
         where = f"({self.at(site)})"
         scale, loc = made.arguments["scale"], made.arguments.get("loc")
-        text, by = made.nodes.get("scale", ""), self.evidence.scale_site(made)
+        text, by = made.nodes.get("scale", ""), self.evidence.plain_site(scale)
         if not text or (by is not None and by.variable is None):
             return f"the scale of its prior has no name where it is sampled {where}"
         if any(term.weights or term.picked or term.summed for term in scale.terms):
