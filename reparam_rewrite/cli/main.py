@@ -32,9 +32,6 @@ COMMANDS = {
     "verify": "Prove that a generated or hand-written model is the plain one.",
 }
 
-#: The key of a context's `meta` that says whether the first word is being completed.
-FIRST = f"{__name__}.first"
-
 EPILOG = """\b
 Examples:
   Print the rewritten model, or write it to a file:
@@ -80,13 +77,9 @@ class Rewriter(Program):
         **extra: Any,
     ) -> click.Context:
         """Where a shell asks for completions, the command in the first word is what completes."""
-        completes = extra.get("resilient_parsing")
-        if completes and args and args[0] in COMMANDS:
+        if extra.get("resilient_parsing") and args and args[0] in COMMANDS:
             return command_of(args[0]).make_context(info_name, args[1:], parent, **extra)
-        first = not args  # which click takes apart
-        context = super().make_context(info_name, args, parent, **extra)
-        context.meta[FIRST] = completes and first
-        return context
+        return super().make_context(info_name, args, parent, **extra)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)
@@ -122,12 +115,14 @@ def model_or_command(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Complete MODEL, whose place a command may take if it is the first word."""
+    from click.core import ParameterSource
     from click.shell_completion import CompletionItem
 
+    before = ParameterSource.COMMANDLINE in map(context.get_parameter_source, context.params)
     commands = [
         CompletionItem(name, help=text)
         for name, text in COMMANDS.items()
-        if context.meta.get(FIRST) and name.startswith(incomplete)
+        if name.startswith(incomplete) and not before
     ]
     return [*commands, *options.found_files(incomplete, options.MODELS)]
 
