@@ -136,10 +136,9 @@ def sizes_by_axes(
         raise unstructured(pair, "the axes of '{child}' can't be read from the source")
     chosen = set()
     for name in wanted:
-        # An axis is called by its plate, or by its size as it is written.
-        found = [
-            at for at, axis in enumerate(shape) if name == axis.size or repr(name) == axis.plate
-        ]
+        # An axis is called by its size as it is written, or by its plate.
+        called = enumerate((axis.size, axis.plate) for axis in shape)
+        found = [at for at, (size, plate) in called if name == size or repr(name) == plate]
         if len(found) != 1:
             known = ", ".join(described(axis) for axis in shape if not axis.unit) or "none at all"
             what = "no axis" if not found else f"{len(found)} axes"
@@ -176,21 +175,19 @@ def matrix(
     if any(axis.unit for axis in (*parent, *child)):
         raise unstructured(pair, "a matrix of weights isn't made for dims of size 1")
     letters = iter(ascii_letters)
-    of_child = {at - len(child): next(letters) for at in range(len(child))}
+    of_child = [next(letters) for _ in child]
     shared = [match(axis, child) for axis in parent]
     of_parent = [next(letters) if at is None else of_child[at] for at in shared]
-    own_child = [at for at in of_child if at not in shared]
-    own_parent = [at for at, target in enumerate(shared) if target is None]
-    if not own_parent:
+    if None not in shared:
         raise unstructured(pair, "'{parent}' has no axis that '{child}' lacks")
-    axes = [child[at] for at in own_child] + [parent[at] for at in own_parent]
-    if any(axis not in written for axis in axes):
+    axes = dict(zip(of_child + of_parent, (*child, *parent), strict=True))
+    weights = [one for one in axes if (one in of_child) != (one in of_parent)]
+    if any(axes[one] not in written for one in weights):
         raise unstructured(pair, "the sizes of a matrix of weights can't be written there")
-    sizes = tuple(written[axis] for axis in axes)
+    sizes = tuple(written[axes[one]] for one in weights)
     if len(parent) == 1 and len(child) <= 1:
         return sizes, "@"
-    weights = [of_child[at] for at in own_child] + [of_parent[at] for at in own_parent]
-    return sizes, f"{''.join(weights)},{''.join(of_parent)}->{''.join(of_child.values())}"
+    return sizes, f"{''.join(weights)},{''.join(of_parent)}->{''.join(of_child)}"
 
 
 def unstructured(pair: Pair, reason: str, **parts: str) -> Stop:

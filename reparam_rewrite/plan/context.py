@@ -18,10 +18,6 @@ from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.shapes import opened
 from reparam_rewrite.survey.values import Scan, Site
 
-#: What the generated code may have to import, besides the transforms of bases.
-IMPORTED = ("AffineTransform", "biject_to", "constraints", "jnp", "numpyro")
-CALLED = ("deterministic", "handlers", "param")
-
 
 def taken_in(identifiers: frozenset[str]) -> frozenset[str]:
     """What an import may not bind in a file with these identifiers."""
@@ -30,8 +26,9 @@ def taken_in(identifiers: frozenset[str]) -> frozenset[str]:
 
 def reserved_in(identifiers: frozenset[str]) -> frozenset[str]:
     """What a variable may not be called: the names of imports to come are taken too."""
-    transforms = (kind.transform for kind in BASES.values())
-    return taken_in(identifiers).union(IMPORTED, CALLED, transforms, REPARAMETERIZERS)
+    classes = ("AffineTransform", *(kind.transform for kind in BASES.values()), *REPARAMETERIZERS)
+    others = ("biject_to", "constraints", "deterministic", "handlers", "jnp", "numpyro", "param")
+    return taken_in(identifiers).union(classes, others)
 
 
 class Names:

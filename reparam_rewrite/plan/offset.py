@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -49,10 +50,9 @@ def other(context: Context, child: Child) -> OtherRewrite:
 class Draft(Struct, frozen=True):
     """What the code of a child is made of, before it is known where that goes.
 
-    `sources` are those of its parents and then of its scale, if that is made of something. `data`
-    are the arguments of the call that they depend on. Before one of the `moments` its coefficients
-    are declared. `subsampled`: a param of its full size stands inside of a subsampled plate, which
-    takes its part of it::
+    `sources` are those of its parents and then of its scale, if that is made of something. Before
+    one of the `moments` its coefficients are declared. `subsampled`: a param of its full size
+    stands inside of a subsampled plate, which takes its part of it::
 
         with numpyro.plate("n", n, subsample_size=m):
             a_loc = numpyro.param("xi_a_mu", jnp.zeros(n), event_dim=0) * mu
@@ -61,9 +61,12 @@ class Draft(Struct, frozen=True):
     context: Context
     child: Child
     sources: list[Source]
-    data: tuple[str, ...]
     moments: list[int]
     subsampled: bool
+
+
+class TooEarly(Exception):
+    """Not all is known before a statement that the code there would have to say."""
 
 
 def offset(context: Context, child: Child) -> OffsetRewrite:
@@ -85,29 +88,23 @@ def offset(context: Context, child: Child) -> OffsetRewrite:
     sources = [source_of(context, site, pair) for pair in child.all_pairs]
     subsampled &= any(spec.learn and not spec.kind.single for spec in child.coefficients)
     moments = [site.statement] if subsampled else moments_of(context, site)
-    draft = Draft(context, child, sources, data_of(child, sources), moments, subsampled)
+    draft = Draft(context, child, sources, moments, subsampled)
     for first in range(len(moments) - 1):
-        try:
-            written = candidate(draft, moments[first:])
-        except Stop:
-            continue  # it may do further in
-        if written is not None:
-            return written()
-    written = candidate(draft, moments[-1:])
-    assert written is not None
-    return written()
+        with suppress(Stop, TooEarly):
+            return written(draft, moments[first:])
+    return written(draft, moments[-1:])
 
 
-def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] | None:
-    """What makes the rewrite of a child with its coefficients declared before the first moment.
+def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
+    """The rewrite of a child with its coefficients declared before the first moment.
 
-    None if their shapes aren't known there; at the statement that samples the child the prior is
-    asked for them. Raises `Stop`.
+    Raises `TooEarly` if their shapes aren't known there; at the statement that samples the child
+    the prior is asked for them. Raises `Stop` if it can't be written there.
     """
     context, child, sources = draft.context, draft.child, draft.sources
     site, declare, statement = child.site, moments[0], moments[-1]
-    bijects = site.prior.support.kind == "runtime"
-    places = [statement] if bijects else told_at(context, site, draft.data, moments)
+    data, bijects = data_of(child, sources), site.prior.support.kind == "runtime"
+    places = [statement] if bijects else told_at(context, site, data, moments)
     shift, kept = place_offset(context, site, sources, places)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(context, source, site, shape) for source in sources]
@@ -115,14 +112,56 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
     structures = [structure_of(context, source, shape, sizes, declare) for source in of_pairs]
     at_run_time = any(value.at_run_time for value in values)
     full = needs_full_shape(child, values)
-    if (full or at_run_time) and sizes is not None and known_shape(context, site, shift)[1] is None:
-        return None  # it is broadcast where the offset is computed
+    asks_shape = full or at_run_time
+    if asks_shape and sizes is not None and known_shape(context, site, shift)[1] is None:
+        raise TooEarly  # it is broadcast where the offset is computed
     elementwise = any(spec.is_elementwise for spec in child.coefficients)
-    asks_shape = sizes is None and (full or at_run_time or elementwise)
+    asks_shape = sizes is None and (asks_shape or elementwise)
     if asks_shape and declare != statement:
-        return None
+        raise TooEarly
+    check_written(context, child, declare, shift, asks_shape, at_run_time)
+    if asks_shape or bijects:
+        check_prior_can_move(site)
+    sized = sized_at(context, site, draft.moments) if asks_shape else statement
+    # From here on names are taken: those by which the values are known where they are used first.
+    names, base = context.names, identifier(site.name)
+    prior, support = ask(names, base, site, sized, shape=asks_shape)
+    for at, parent in enumerate(source.pair.site for source in sources):
+        if parent is not None:
+            name = context.keep(parent) if parent.index in kept else parent.variable
+            values[at] = replace(values[at], expression=name or "")
+    event_dim = len(site.prior.event or ()) if draft.subsampled else None
+    terms = tuple(
+        term_of(names, site, pair, value, structure, event_dim)
+        for pair, value, structure in zip(child.pairs, values, structures, strict=False)
+    )
+    scaled = values[-1] if len(values) > len(terms) else None
+    whole = [term for term in terms if term.variable and term.product == "*"]
+    covered = any(term.coefficient.sizes == sizes for term in whole)
+    return OffsetRewrite(
+        site=site,
+        function=context.function.name,
+        place=Placement(declare, shift),
+        terms=terms,
+        sizes=sizes,
+        loc=names.new(f"{base}_loc"),
+        reparam=names.new(f"{base}_reparam"),
+        support=support,
+        prior=prior,
+        scale=scale_of(names, child, scaled, sizes, event_dim),
+        basis=child.basis,
+        full=full and not covered,
+        data=dependence(context, site, data, shift),
+    )
+
+
+def check_written(
+    context: Context, child: Child, declare: int, shift: int, asks_shape: bool, at_run_time: bool
+) -> None:
+    """What is left to the run must fail as it should, and names must be as they are at the site."""
+    site = child.site
     if is_subsampled(site) and (asks_shape or at_run_time):
-        raise Sampled(site).stop(
+        raise child.stop(
             "subsampled-shape",
             "'{site}' is in a subsampled plate, and not all shapes can be read from the source",
             'use coefficient = "shared" and parents whose shapes show.',
@@ -132,52 +171,12 @@ def candidate(draft: Draft, moments: list[int]) -> Callable[[], OffsetRewrite] |
     for parent in (pair.site for pair in child.pairs if pair.site is not None):
         check_name(context, parent, declare)
     if at_run_time and any(frame.kind == "try" for frame in site.frames):
-        raise Sampled(site).stop(
+        raise child.stop(
             "error-swallowed",
             "'{site}' is sampled in a try, which may swallow the error of a parent that "
             "doesn't fit when the model runs",
             "sample it outside, or use parents whose shapes show.",
         )
-    if asks_shape or bijects:
-        check_prior_can_move(site)
-    sized = sized_at(context, site, draft.moments) if asks_shape else statement
-
-    def written() -> OffsetRewrite:
-        """All names are taken here."""
-        names, base = context.names, identifier(site.name)
-        prior, support = ask(names, base, site, sized, shape=asks_shape)
-        called = []  # the values by the names that they have where the offset is computed
-        for source, value in zip(sources, values, strict=True):
-            parent = source.pair.site
-            if parent is not None:
-                name = context.keep(parent) if parent.index in kept else parent.variable
-                value = replace(value, expression=name or "")
-            called.append(value)
-        event_dim = len(site.prior.event or ()) if draft.subsampled else None
-        terms = tuple(
-            term_of(names, site, pair, value, structure, event_dim)
-            for pair, value, structure in zip(child.pairs, called, structures, strict=False)
-        )
-        scaled = called[-1] if len(called) > len(terms) else None
-        whole = [term for term in terms if term.variable and term.product == "*"]
-        covered = any(term.coefficient.sizes == sizes for term in whole)
-        return OffsetRewrite(
-            site=site,
-            function=context.function.name,
-            place=Placement(declare, shift),
-            terms=terms,
-            sizes=sizes,
-            loc=names.new(f"{base}_loc"),
-            reparam=names.new(f"{base}_reparam"),
-            support=support,
-            prior=prior,
-            scale=scale_of(names, child, scaled, sizes, event_dim),
-            basis=child.basis,
-            full=full and not covered,
-            data=dependence(context, site, draft.data, shift),
-        )
-
-    return written
 
 
 def is_subsampled(site: Site) -> bool:

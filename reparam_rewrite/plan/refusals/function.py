@@ -116,7 +116,7 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
     # ``c_W_emb``, of ``f"{cls}_W_emb"``, if that is put together of more than what is computed
     fixed = {site: re.sub(r"\{[^{}]*\}|\*", "", site) for site in known}
     templates = [site for site in known if 0 < len(fixed[site]) < len(site)]
-    near = [s for s in templates if may_be(named.name, [s.replace("*", "{}")])]
+    near = [one for one in templates if may_be(named.name, [one.replace("*", "{}")])]
     near = near or nearest(named.name, known)
     helpers = [] if near else unfollowed_helpers(survey, named.name, functions)
     if helpers:
