@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.plan.children import Sampled, Stop
+from reparam_rewrite.plan.children import Asked, Stop
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.values import AskedPrior, AskedShape, Constrained
 from reparam_rewrite.survey.values import Shape, Site
@@ -31,7 +31,7 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
                 "say what its axes, and its parents', are called, from left to right, with the "
                 'plates\' names: axes = {{ {site} = ["...", "..."] }}.'
             )
-        raise Sampled(site).stop(
+        raise Asked(site).stop(
             "plate-without-a-dim",
             "the shape of '{site}' can't be told: the with in {at} holds something that "
             "isn't a plate with a known dim",
@@ -41,7 +41,7 @@ def sized_at(context: Context, site: Site, moments: list[int]) -> int:
     for moment in reversed(moments):
         if written(context, plates, moment) is not None:
             return moment
-    raise Sampled(site).stop(
+    raise Asked(site).stop(
         "plate-size-too-late",
         "the size of a plate of '{site}' isn't known before its outermost with",
         f"bind the size to a name first, or {way_out}",
@@ -62,7 +62,7 @@ def check_prior_can_move(site: Site) -> None:
     """
     untold = "the shape or support of '{site}' can't be read from the source, and its prior"
     if site.through:
-        raise Sampled(site).stop(
+        raise Asked(site).stop(
             "prior-of-a-helper",
             f"{untold} is made by '{{helper}}'",
             'use coefficient = "shared" and parents that are scalars, or a prior whose shape '
@@ -72,7 +72,7 @@ def check_prior_can_move(site: Site) -> None:
     tree = ast.parse(f"({text})") if ":=" in text else ast.Pass()
     if any(isinstance(part, ast.NamedExpr) for part in ast.walk(tree)):
         hint = "bind it in a statement of its own."
-        raise Sampled(site).stop("prior-binds", f"{untold} binds a name", hint)
+        raise Asked(site).stop("prior-binds", f"{untold} binds a name", hint)
     if site.unsettled:
         raise unsettled(site, "its prior, whose shape or support can't be read from it")
 
@@ -84,7 +84,7 @@ def unsettled(site: Site, what: str) -> Stop:
     if site.through:
         text = "'{helper}' does other things before it samples '{site}', which may change {what}"
         hint = "sample '{site}' first, or in a function that does nothing else."
-    return Sampled(site).stop("other-things-before", text, hint, what=what)
+    return Asked(site).stop("other-things-before", text, hint, what=what)
 
 
 def ask(

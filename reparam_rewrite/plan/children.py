@@ -25,12 +25,15 @@ class Stop(Exception):
 
 
 class Asked(Struct, frozen=True):
-    """What a config asks for, of which it can be said that it can't be done."""
+    """A site that something is asked of, of which it can be said that it can't be done."""
+
+    site: Site | None
 
     @property
-    def about(self) -> tuple[OfSite | OfPair, Place, Site | None]:
-        """What it is called in a problem, where that is by default, and the site in question."""
-        raise NotImplementedError
+    def about(self) -> tuple[OfSite | OfPair, Place]:
+        """What a problem with it is about, and where that is if nothing else is said."""
+        assert self.site is not None
+        return OfSite(self.site.name), self.site.place
 
     def problem(
         self, code: str, text: str, hint: str, place: Place | None = None, **parts: Filler
@@ -41,7 +44,7 @@ class Asked(Struct, frozen=True):
         the site, or of the parent, a message can tell where it is sampled (`at`), the `helper` that
         does that, its `variable` and the `family` of its prior.
         """
-        whose, default, site = self.about
+        (whose, default), site = self.about, self.site
         if site is not None:
             named, family = site.variable or identifier(site.name), str(site.prior.family)
             told: dict[str, Filler] = {
@@ -58,16 +61,6 @@ class Asked(Struct, frozen=True):
     ) -> Stop:
         """The same, to be raised where the child's code is made."""
         return Stop(self.problem(code, text, hint, place, **parts))
-
-
-class Sampled(Asked, frozen=True):
-    """A site, whatever is asked of it."""
-
-    site: Site
-
-    @property
-    def about(self) -> tuple[OfSite, Place, Site]:
-        return OfSite(self.site.name), self.site.place, self.site
 
 
 class Snippet(Struct, frozen=True):
@@ -91,13 +84,12 @@ class Pair(Asked, frozen=True):
     named: Place
     coefficient: CoefficientSpec
     reduce: str
-    site: Site | None = None
     value: Snippet | None = None
     center: float | Snippet | None = None
 
     @property
-    def about(self) -> tuple[OfPair, Place, Site | None]:
-        return OfPair(self.child, self.parent), self.place, self.site
+    def about(self) -> tuple[OfPair, Place]:
+        return OfPair(self.child, self.parent), self.place
 
 
 class PowerScale(Struct, frozen=True):
@@ -116,12 +108,13 @@ class ReparamSpec(Struct, frozen=True):
     by: Pair | None
 
 
-class Child(Sampled, frozen=True):
+class Child(Asked, frozen=True):
     """A site to be reparameterized, and where the config says so first.
 
     Its `scale` is a number, one that is learned, an expression of the config, or a power of a site.
     """
 
+    site: Site
     function: Function
     place: Place
     pairs: tuple[Pair, ...]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.plan.alignment import known_shape, value_of
 from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_at
-from reparam_rewrite.plan.children import Child, Sampled, Stop
+from reparam_rewrite.plan.children import Asked, Child, Stop
 from reparam_rewrite.plan.coefficients import check_templates, scale_of, structure_of, term_of
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.data import data_of, dependence, told_at
@@ -186,7 +186,7 @@ def is_subsampled(site: Site) -> bool:
 def check_name(context: Context, site: Site, moment: int) -> None:
     """A name that is put together is written again before `moment`, and must be the same there."""
     if site.call.computed and not context.function.timeline.holds(site.call.name_reads, moment):
-        raise Sampled(site).stop(
+        raise Asked(site).stop(
             "name-made-later",
             "the name of '{written}' is put together of what is bound later than its "
             "coefficients are declared, or changes",

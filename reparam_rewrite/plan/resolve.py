@@ -337,7 +337,7 @@ class Asking(NamedTuple):
         settings = replace(self.config.settings_of_site(name), coefficient="elementwise")
         spec = spec_of(settings, name, by, place)
         site = own or next(iter(found), None)
-        pair = Pair(name, by, place, place, spec, settings.reduce, site)
+        pair = Pair(site, name, by, place, place, spec, settings.reduce)
         if isinstance(scale.power, keys.PowerTable):
             return PowerScale(pair, spec_of(scale.power, name, by, place))
         return PowerScale(pair, scale.power)
@@ -353,7 +353,7 @@ class Asking(NamedTuple):
         """A pair of a child and, for example, an expression."""
         settings = self.config.settings(child.name, label)
         spec = spec_of(settings, child.name, label, place)
-        return Pair(child.name, label, place, place, spec, settings.reduce, value=value)
+        return Pair(None, child.name, label, place, place, spec, settings.reduce, value)
 
 
 def in_one_call(site: Site, child: Site) -> bool:

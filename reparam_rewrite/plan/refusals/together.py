@@ -12,7 +12,7 @@ from itertools import groupby
 from msgspec import Struct
 
 from reparam_rewrite.messages import OfFile, OfSite, Place, Problem
-from reparam_rewrite.plan.children import Asked, Child, Sampled, left_alone
+from reparam_rewrite.plan.children import Asked, Child, left_alone
 from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, terms_of
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import SKIP, Comment
@@ -81,7 +81,7 @@ def moved_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
     for rewrite, part in zip(rewrites, parts, strict=True):
         prior = rewrite.prior if isinstance(rewrite, OffsetRewrite) else None
         if prior is not None and prior.moved and count[part] > 1:
-            yield Sampled(rewrite.site).problem(
+            yield Asked(rewrite.site).problem(
                 "prior-moves-from-others",
                 "'{site}' shares its statement with another rewritten site, and its prior would "
                 "have to move",
@@ -102,7 +102,7 @@ def offset_twice(rewrites: list[Rewrite]) -> Iterable[Problem]:
                     "drop what it is offset by in one of the two: {label} = false in "
                     "[sites.{site}.offset], for example."
                 )
-            yield Sampled(site).problem(
+            yield Asked(site).problem(
                 "offset-twice",
                 "'{site}' would be offset where '{helper}' is called and again inside of that, "
                 "which NumPyro doesn't do twice",
