@@ -342,16 +342,16 @@ def matched(parent: Shape, child: Shape, twice: frozenset[str]) -> list[int | No
     kept = [target for target in targets if target is not None]
     if len(set(kept)) != len(kept):
         raise Unaligned("two of its axes would be the same axis of the child")
+    alone = all(sum(axis.plate is not None for axis in shape) == 1 for shape in (parent, child))
     for position, axis in enumerate(parent):
         key = axis.size_key
         if targets[position] is not None or key is None or key in twice:
             continue
-        here = [at for at, other in enumerate(parent) if other.size_key == key]
-        there = [at - len(child) for at, other in enumerate(child) if other.size_key == key]
-        if len(here) == 1 and len(there) == 1 and there[0] not in kept:
-            if axis.dim == child[there[0]].dim and is_alone(parent) and is_alone(child):
-                continue
-            targets[position] = there[0]
+        here = [other for other in parent if other.size_key == key]
+        there = [at for at in range(-len(child), 0) if child[at].size_key == key]
+        if len(here) == len(there) == 1 and there[0] not in kept:
+            beside = alone and axis.dim == child[there[0]].dim
+            targets[position] = None if beside else there[0]
     return targets
 
 
@@ -359,23 +359,15 @@ def match(axis: Axis, child: Shape) -> int | None:
     """The child's axis, counted from the right, that is this one; None if it has none."""
     if axis.unit:
         return None
-    found = [at - len(child) for at, other in enumerate(child) if axis.same(other)]
-    if axis.plate is not None:
-        # A plate of the same name is the axis, whatever else has its size.
-        named = [at for at in found if child[at].plate == axis.plate]
-        found = named or found
-    else:
-        # So is an axis that is the very same size and no plate.
-        bare = [at for at in found if child[at].plate is None]
-        found = bare if len(bare) == 1 and len(found) > 1 else found
+    found = [at for at in range(-len(child), 0) if axis.same(child[at])]
+    alike = [at for at in found if child[at].plate == axis.plate]
+    # A plate of the same name is the axis, whatever else has its size; so is an axis that is the
+    # very same size and no plate.
+    if alike and (axis.plate is not None or len(alike) == 1):
+        found = alike
     if len(found) > 1:
         raise Unaligned(f"the child has {len(found)} axes that could be its axis {described(axis)}")
     return found[0] if found else None
-
-
-def is_alone(shape: Shape) -> bool:
-    """Has it just one axis of a plate?"""
-    return sum(axis.plate is not None for axis in shape) == 1
 
 
 def described(axis: Axis) -> str:

@@ -71,10 +71,10 @@ def claimed(site: Site, names: tuple[str, ...]) -> Site:
         seen = shape[1:] if closed(shape) is None else shape
     plates = {plate.name: plate.axis for frame in site.frames for plate in frame.plates}
     padded = ((Axis(None),) * len(names) + seen)[len(seen) :]
-    axes = []
-    for name, axis in zip(names, padded, strict=True):
-        axes.append(called(plates.get(name, axis) if axis == Axis(None) else axis, name))
-    shape = tuple(axes)
+    shape = tuple(
+        called(plates.get(name, axis) if axis == Axis(None) else axis, name)
+        for name, axis in zip(names, padded, strict=True)
+    )
     batch = shape[: len(names) - count_of_events(site)]
     extent = replace(site.extent, shape=shape, batch=batch, seen=shape, claimed=True)
     return replace(site, extent=extent)

@@ -86,9 +86,8 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
         return config.source_line(place) if place.path == config.path else survey.line(place)
 
     def order(one: Diagnostic) -> tuple[bool, int, int, str]:
-        if isinstance(one.place, Place):
-            return one.place.path == config.path, one.place.line, one.place.column, one.message
-        return one.place == config.path, 0, 0, one.message
+        at = one.place if isinstance(one.place, Place) else Place(str(one.place), 0, 0)
+        return at.path == config.path, at.line, at.column, one.message
 
     once: dict[str, Diagnostic] = {}
     for problem in problems:
