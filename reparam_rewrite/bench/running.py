@@ -171,7 +171,7 @@ class Bench:
         try:
             fitting = Fitting(self.call, config)
             pilot = fitting.pilot(self.pilot, pilots.Options())
-            fits = fitting.fits(pilot)[0]
+            fits = fitting.fits(pilot).fits
             text = ""
             if is_worth_it(fits):
                 text = with_fits(config, fits, learn=False, file="", inline=10**9).text

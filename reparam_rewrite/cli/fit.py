@@ -86,7 +86,6 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.fit.pilots import Options
     from reparam_rewrite.fit.reporting import as_json, as_text, is_worth_it
     from reparam_rewrite.fit.running import Fitting
-    from reparam_rewrite.fit.values import Bases, Better
     from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits
     from reparam_rewrite.running.call import called
 
@@ -95,22 +94,17 @@ def command(request: Request, screen: Screen) -> int:
     bar = screen.on_terminal and not request.quiet
     length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
     pilot = fitting.pilot(request.pilot, length)
-    fits, warnings, least = fitting.fits(pilot)
-    helpful = fitting.bases(fits, pilot)
-    written_bases: tuple[Better, ...] = ()
-    while request.bases and helpful:
+    found = fitting.fits(pilot)
+    while request.bases and found.helpful:
         # The draws are of the plain model's sites, and so as good for one config as for another.
-        settings = read_config(with_bases(settings, helpful).encode(), config)
-        written_bases += helpful
+        settings = read_config(with_bases(settings, found.helpful).encode(), config)
         fitting = Fitting(call, settings)
-        fits, warnings, least = fitting.fits(pilot)
-        helpful = fitting.bases(fits, pilot)
-    known = Bases(written_bases, helpful)
+        found = fitting.fits(pilot, (*found.written, *found.helpful))
     outputs: list[tuple[str, bytes]] = []
     after = before = read_bytes(config, "config")
-    if is_worth_it(fits) or written_bases:
+    if is_worth_it(found.fits) or found.written:
         arrays_path = Path(written_to).with_suffix(".npz")
-        fitted = with_fits(settings, fits, request.learn, arrays_path.name)
+        fitted = with_fits(settings, found.fits, request.learn, arrays_path.name)
         after = fitted.text.encode()
         arrays = [(str(arrays_path), npz_bytes(fitted.arrays))] if fitted.arrays else []
         outputs = [*arrays, (written_to, after)]
@@ -120,12 +114,12 @@ def command(request: Request, screen: Screen) -> int:
         screen.diff(unified_diff(before, after, Path(config)))
     if request.form == "json":
         path = written_to if written else None
-        screen.print(as_json(fits, known, pilot, least, warnings, path))
+        screen.print(as_json(found, path))
     elif not request.quiet:
-        screen.account(as_text(fits, known, pilot, least, warnings))
+        screen.account(as_text(found))
         screen.account(f"wrote {path}" for path in written)
     else:
-        screen.account(f"warning: {warning}" for warning in warnings)
+        screen.account(f"warning: {warning}" for warning in found.warnings)
     return DONE
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reparam_rewrite.config.toml_places import header
-from reparam_rewrite.fit.values import Array, Bases, Better, Fitted, Pilot
+from reparam_rewrite.fit.values import Array, Better, Fitted, Found
 
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""
@@ -19,25 +19,21 @@ def is_worth_it(fits: Sequence[Fitted]) -> bool:
     return any(fit.kind != "none" or fit.narrowing > 1.02 for fit in fits)
 
 
-def as_text(
-    fits: Sequence[Fitted], bases: Bases, pilot: Pilot, least: float, warnings: Sequence[str]
-) -> list[str]:
-    """What was found in lines: one for each child, the advice, and what else would help.
-
-    least: the least effective sample size of the pilot's draws.
-    """
+def as_text(found: Found) -> list[str]:
+    """What was found in lines: one for each child, the advice, and what else would help."""
+    pilot, fits, warnings, least, written, helpful = found
     cost = f", {pilot.gradients:,} gradients" if pilot.gradients is not None else ""
     width = max((len(fit.regression.child) for fit in fits), default=0)
     return [
         f"pilot: {pilot.how}{cost}; least effective sample size {least:.0f}",
         *(f"warning: {warning}" for warning in warnings),
         *(f"{fit.regression.child:{width}}  {'; '.join(said_of(fit))}" for fit in fits),
-        *(f"{narrower(one, 'is')}: {basis_text(one)}" for one in bases.written),
-        advice(fits, bases),
+        *(f"{narrower(one, 'is')}: {basis_text(one)}" for one in written),
+        advice(fits, has_bases=bool(written or helpful)),
         *(
             f"{narrower(one, 'would be')}: write {header('sites', one.site)} {basis_text(one)} "
             "and fit once more, or let --bases do so"
-            for one in bases.helpful
+            for one in helpful
         ),
     ]
 
@@ -73,38 +69,31 @@ def shown(value: float | Array) -> str:
     return f"[{np.min(value):.3g} to {np.max(value):.3g}]"
 
 
-def advice(fits: Sequence[Fitted], bases: Bases) -> str:
+def advice(fits: Sequence[Fitted], has_bases: bool) -> str:
     if is_worth_it(fits):
         best = max(fits, key=lambda fit: fit.narrowing)
         return (
             f"worth it: the posterior of {best.regression.child} is {best.narrowing:.3g} times "
             "narrower around its offset"
         )
-    some = bases.written or bases.helpful
-    verdict = "no offset is worth it" if some else "leave the model as written"
+    verdict = "no offset is worth it" if has_bases else "leave the model as written"
     left = "what is left of each site when its parents are taken away is as wide as the site"
     return f"{verdict}: {left}"
 
 
-def as_json(
-    fits: Sequence[Fitted],
-    bases: Bases,
-    pilot: Pilot,
-    least: float,
-    warnings: Sequence[str],
-    path: str | None,
-) -> str:
+def as_json(found: Found, path: str | None) -> str:
     """What was found as JSON; `path` is the config that it was written to, None if it wasn't."""
-    found = {
+    pilot = found.pilot
+    said = {
         "version": VERSION,
         "pilot": {
             "how": pilot.how,
             "draws": len(pilot.chain),
             "gradients": pilot.gradients,
             "divergences": pilot.divergences,
-            "least_ess": round(least, 1),
+            "least_ess": round(found.least, 1),
         },
-        "warnings": list(warnings),
+        "warnings": found.warnings,
         "children": [
             {
                 "site": fit.regression.child,
@@ -121,7 +110,7 @@ def as_json(
                     for one in fit.regression.regressors
                 ],
             }
-            for fit in fits
+            for fit in found.fits
         ],
         "bases": [
             {
@@ -129,11 +118,11 @@ def as_json(
                 "kind": "dct",
                 "dim": one.dims,
                 "narrowing": one.narrowing,
-                "in_config": one in bases.written,
+                "in_config": one in found.written,
             }
-            for one in (*bases.written, *bases.helpful)
+            for one in (*found.written, *found.helpful)
         ],
-        "worth_it": is_worth_it(fits),
+        "worth_it": is_worth_it(found.fits),
         "written": path,
     }
-    return json.dumps(found, indent=2) + "\n"
+    return json.dumps(said, indent=2) + "\n"

@@ -17,7 +17,7 @@ from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, read_pilot, run_pilot
 from reparam_rewrite.fit.probing import TRANSFORMS, children_of, learning, regressions
 from reparam_rewrite.fit.regression import better, fitted, left_of
-from reparam_rewrite.fit.values import Better, Fitted, Pilot
+from reparam_rewrite.fit.values import Better, Fitted, Found, Pilot
 from reparam_rewrite.fit.writing import with_bases
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.plan.resolve import resolve
@@ -74,10 +74,10 @@ class Fitting:
         except (Exception, SystemExit) as error:
             raise refusal(error, self.call.document.path, f"{what} failed") from error
 
-    def fits(self, pilot: Pilot) -> tuple[list[Fitted], list[str], float]:
-        """The coefficients, what speaks against them, and the pilot's least ESS.
+    def fits(self, pilot: Pilot, written: tuple[Better, ...] = ()) -> Found:
+        """The coefficients, and what speaks against them. Raises `Refusal` where the model fails.
 
-        Raises `Refusal` where the generated model fails.
+        written: bases that the config has from earlier fits to the same draws.
         """
         call = self.call
         with self.told(f"the generated model of '{call.name}'"):
@@ -101,7 +101,7 @@ class Fitting:
         several = {fit.regression.key for fit in fits if fit.regression.several}
         if several:
             warnings.append(f"{listed(several)} stands for several sites, which share coefficients")
-        return fits, warnings, least
+        return Found(pilot, fits, warnings, least, written, self.bases(fits, pilot))
 
     def bases(self, fits: Sequence[Fitted], pilot: Pilot) -> tuple[Better, ...]:
         """Bases over more axes that would help, and that the program would write."""

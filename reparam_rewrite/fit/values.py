@@ -136,8 +136,17 @@ class Better(NamedTuple):
     narrowing: float
 
 
-class Bases(NamedTuple):
-    """Those that went into the config, and those that would help."""
+class Found(NamedTuple):
+    """What a pilot tells of a config.
 
+    `warnings` are what speaks against the coefficients, `least` the least effective sample size of
+    the pilot's draws. `written` are the bases that went into the config, and `helpful` those that
+    would help.
+    """
+
+    pilot: Pilot
+    fits: list[Fitted]
+    warnings: list[str]
+    least: float
     written: tuple[Better, ...] = ()
     helpful: tuple[Better, ...] = ()
