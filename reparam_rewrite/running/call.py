@@ -141,10 +141,10 @@ def from_file(path: str, name: str) -> Arguments:
             value = function()
     except (Exception, SystemExit) as error:
         raise refusal(error, path, f"'{name}' gives no arguments") from error
-    if not is_pair(value):
-        message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
-        refuse(None, message, "return (8, 6), {'y': None}, for example.")
-    return tuple(value[0]), dict(value[1])
+    if pair := as_pair(value):
+        return pair
+    message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
+    refuse(None, message, "return (8, 6), {'y': None}, for example.")
 
 
 def evaluated(expression: str, module: ModuleType) -> Arguments:
@@ -160,19 +160,19 @@ def evaluated(expression: str, module: ModuleType) -> Arguments:
         refuse(None, message, "write \"(8, 6), {'y': None}\".")
     except Exception as error:
         refuse(None, f"--args can't be computed: {type(error).__name__}: {error}")
-    if is_pair(value):
-        return tuple(value[0]), dict(value[1])
+    if pair := as_pair(value):
+        return pair
     if isinstance(value, dict):
         return (), value
     return (value if isinstance(value, tuple) else (value,)), {}
 
 
-def is_pair(value: Any) -> bool:
-    """Whether a value is (args, kwargs)."""
+def as_pair(value: Any) -> Arguments | None:
+    """A value as (args, kwargs), None for any other one."""
     match value:
-        case (tuple() | list(), dict()):
-            return isinstance(value, tuple)
-    return False
+        case (tuple() | list() as args, dict() as kwargs) if isinstance(value, tuple):
+            return tuple(args), dict(kwargs)
+    return None
 
 
 def template(model: Model, needed: Sequence[str]) -> str:

@@ -93,12 +93,6 @@ def cannot_run(error: BaseException, path: str, name: str) -> Refusal:
     return refusal(error, path, f"'{name}' can't be run with these --args", hint)
 
 
-def place_of(error: BaseException) -> str:
-    """``model.py:12``, where the user's own code raised an error; "" if it isn't known."""
-    frame = frame_of(error)
-    return f"{relative(frame.filename)}:{frame.lineno}" if frame else ""
-
-
 def file_of(model: object) -> str:
     """The file that a model is from, as a user would write it; "" for what is no function."""
     code = getattr(getattr(model, "__func__", model), "__code__", None)

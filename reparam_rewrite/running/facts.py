@@ -47,10 +47,10 @@ def facts_of_run(document: Document, function: str | None, args_given: str) -> t
     Raises `Refusal` also for what the model's code raises.
     """
     entry = Entry.of(document, function)
-    model, (args, kwargs) = entry.bound(entry.arguments(args_given))
+    model, call = entry.bound(entry.arguments(args_given))
     try:
         with redirect_stdout(sys.stderr):
-            return entry.name, facts_of(model, args, kwargs, entry.module)
+            return entry.name, facts_of(model, *call, entry.module)
     except (Exception, SystemExit) as error:
         raise cannot_run(error, document.path, entry.name) from error
 
@@ -142,9 +142,7 @@ def named(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[
 
 def unit(shape: tuple[int, ...], at: int) -> Any:
     """Zeros, and a one."""
-    made = np.zeros(prod(shape))
-    made[at] = 1.0
-    return made.reshape(shape)
+    return np.eye(1, prod(shape), at).reshape(shape)
 
 
 def regression(

@@ -107,11 +107,8 @@ class Change:
         implied = {name: other[name]["value"] for name in self.bases}
         return other, traced(plain, *call, {**data, **implied})
 
-    def v(self, plain: Trace) -> Any:
-        """The unconstrained values of the plain model's latents, flat."""
-        return self.flat(plain, unconstrained)
-
     def flat(self, plain: Trace, function: Callable[[Site], Any]) -> Any:
+        """What a function gives of the plain model's latents: v, where it is `unconstrained`."""
         found = [jnp.ravel(function(plain[name])) for name in self.bases]
         return jnp.concatenate([*found, jnp.zeros(0)])
 
@@ -120,21 +117,15 @@ class Change:
         generated, plain = self.traces(u, p, held)
         old, old_elements = terms(plain, {name: name for name in self.bases})
         new, new_elements = terms(generated, {base: name for name, base in self.bases.items()})
-        self.kept = {
-            name
-            for name in self.bases.keys() - self.moved.keys()
-            if surely_same(plain[name]["fn"].support, generated[name]["fn"].support)
-        }
-        same = {
-            name: (plain[name]["value"], generated[name]["value"])
-            for name in (*self.pairing.deterministic, RETURN)
-        }
+        unmoved = self.bases.keys() - self.moved.keys()
+        self.kept = {name for name in unmoved if same_support(plain[name], generated[name])}
+        names = (*self.pairing.deterministic, RETURN)
+        same = {name: [trace[name]["value"] for trace in (plain, generated)] for name in names}
         self.forms = {
             name: (parts.form(one), parts.form(other)) for name, (one, other) in same.items()
         }
-        values = {name: generated[name]["value"] for name in (*self.bases, *self.bases.values())}
         return {
-            "v": self.v(plain),
+            "v": self.flat(plain, unconstrained),
             "params": self.params(p),
             "generated": new,
             "plain": old,
@@ -149,7 +140,7 @@ class Change:
                 if discrete.single
             },
             "supported": {name: supported(plain[name]) for name in self.bases},
-            "values": values,
+            "values": {n: generated[n]["value"] for n in (*self.bases, *self.bases.values())},
             "blur": self.flat(plain, blurred),
             "same": {name: tuple(map(parts.arrays, two)) for name, two in same.items()},
             "arguments": dict(self.arguments(plain, generated)),
@@ -187,7 +178,7 @@ class Change:
 
     def _at(self, u: Any, p: Any, held: Values, along: Any) -> dict[str, Any]:
         def v(u: Any, p: Any) -> Any:
-            return self.v(self.traces(u, p, held)[1])
+            return self.flat(self.traces(u, p, held)[1], unconstrained)
 
         def derivative(row: Any) -> Any:
             return jax.jvp(v, (u, p), (row[: self.dims], row[self.dims :]))[1]
@@ -265,10 +256,10 @@ def supported(site: Site) -> Any:
     return jnp.all(inside | jnp.any(jnp.isinf(value), axis=tuple(event)))
 
 
-def surely_same(one: Any, other: Any) -> bool:
-    """Whether two supports are the same, as far as that can be told before there are numbers."""
+def same_support(one: Site, other: Site) -> bool:
+    """Whether two sites have one support, as far as that can be told before there are numbers."""
     try:
-        return same_constraint(one, other)
+        return same_constraint(one["fn"].support, other["fn"].support)
     except Exception:
         return False
 

@@ -13,34 +13,13 @@ import jax.numpy as jnp
 from msgspec.structs import replace
 from numpyro import handlers
 
-from reparam_rewrite.running.errors import (
-    file_of,
-    frame_of,
-    place_of,
-    refusal,
-    site_of,
-    summary,
-)
+from reparam_rewrite.running import errors
 from reparam_rewrite.running.trace import double_precision, structure
 from reparam_rewrite.running.values import Trace
+from reparam_rewrite.verify import coefficients, density, inference, predictions, reaching
 from reparam_rewrite.verify.change import Change, Models
-from reparam_rewrite.verify.coefficients import (
-    config_lines,
-    effect_lines,
-    init_lines,
-    offset_lines,
-)
-from reparam_rewrite.verify.density import density_lines, gradient_lines, jit_lines
-from reparam_rewrite.verify.inference import WAYS, inference_lines
 from reparam_rewrite.verify.pairing import Pairing, pair
 from reparam_rewrite.verify.points import Compared
-from reparam_rewrite.verify.predictions import (
-    data_lines,
-    observations,
-    predictive_lines,
-    value_lines,
-)
-from reparam_rewrite.verify.reaching import reach_lines
 from reparam_rewrite.verify.values import Line, Options, Report, different, ok, skipped
 
 
@@ -57,18 +36,18 @@ def params_lines(compared: Compared) -> Iterator[Line]:
 #: Every check that takes numbers, by its name, in the order in which they are asked.
 OF_NUMBERS: dict[str, Callable[[Compared], Iterable[Line]]] = {
     "params": params_lines,
-    "density": density_lines,
-    "gradients": gradient_lines,
-    "values": value_lines,
-    "support": reach_lines,
-    "init": init_lines,
-    "effect": effect_lines,
-    "offsets": offset_lines,
-    "config": config_lines,
-    "jit": jit_lines,
-    "predictive": predictive_lines,
-    "data": data_lines,
-    **{way: partial(inference_lines, way=way) for way in WAYS},
+    "density": density.density_lines,
+    "gradients": density.gradient_lines,
+    "values": predictions.value_lines,
+    "support": reaching.reach_lines,
+    "init": coefficients.init_lines,
+    "effect": coefficients.effect_lines,
+    "offsets": coefficients.offset_lines,
+    "config": coefficients.config_lines,
+    "jit": density.jit_lines,
+    "predictive": predictions.predictive_lines,
+    "data": predictions.data_lines,
+    **{way: partial(inference.inference_lines, way=way) for way in inference.WAYS},
 }
 
 #: Those that tell nothing of models whose densities differ.
@@ -99,9 +78,9 @@ def differences(models: Models, options: Options) -> tuple[int, list[Line]]:
         plain = structure(models.plain, *models.call, draws=8)
     except Exception as error:
         own = "it must run with these --args, as it does by itself."
-        hint = own if frame_of(error) else "are these the arguments that it takes?"
+        hint = own if errors.frame_of(error) else "are these the arguments that it takes?"
         said = "the plain model does not run"
-        raise refusal(error, file_of(models.plain), said, hint) from error
+        raise errors.refusal(error, errors.file_of(models.plain), said, hint) from error
     dims, lines = 0, list[Line]()
     try:
         generated = structure(models.generated, *models.call)
@@ -125,7 +104,7 @@ def differences(models: Models, options: Options) -> tuple[int, list[Line]]:
 
 def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
     """That the sites match: the observed ones, and the others."""
-    names = ", ".join(name for name, _ in observations(plain))
+    names = ", ".join(name for name, _ in predictions.observations(plain))
     said = f"the same values of {names}" if names else "there are none"
     yield ok(said, check="observed")
     moved = sum(name != base for name, base in pairing.bases.items())
@@ -140,9 +119,9 @@ def matched_lines(plain: Trace, pairing: Pairing) -> Iterator[Line]:
 
 def broken_line(error: Exception, models: Models, plain: Trace) -> Line:
     """A difference, with the first site of another shape, or the one that was being sampled."""
-    said = f"the generated model does not run: {summary(error)}"
-    if place := place_of(error):
-        said += f" ({place})"
+    said = f"the generated model does not run: {errors.summary(error)}"
+    if frame := errors.frame_of(error):
+        said += f" ({errors.relative(frame.filename)}:{frame.lineno})"
     for name, shape in shapes_until(models).items():
         if name in plain and plain[name]["type"] != "param":
             expected = jnp.shape(plain[name]["value"])
@@ -150,13 +129,11 @@ def broken_line(error: Exception, models: Models, plain: Trace) -> Line:
                 cause = f"before that, site {name!r} has shape {shape}, it was {expected}"
                 return different(name, said, cause, check="sites")
     # The site whose numpyro.sample raised it, by the frames that it went through, or one it names.
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    sampling = [
-        f for f in frames if f.f_code.co_name == "sample" and "numpyro" in f.f_code.co_filename
-    ]
-    names = (str(frame.f_locals.get("name")) for frame in sampling)
-    site = next((name for name in names if name in plain), "") or site_of(error, plain)
-    return different(site, said, check="sites")
+    for inner, _ in traceback.walk_tb(error.__traceback__):
+        sampling = inner.f_code.co_name == "sample" and "numpyro" in inner.f_code.co_filename
+        if sampling and (name := str(inner.f_locals.get("name"))) in plain:
+            return different(name, said, check="sites")
+    return different(errors.site_of(error, plain), said, check="sites")
 
 
 def shapes_until(models: Models) -> dict[str, tuple[int, ...]]:

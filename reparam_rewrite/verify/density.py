@@ -229,25 +229,22 @@ def gradient_lines(compared: Compared) -> list[Line]:
         return []
     if not change.reverse:
         return [skipped("the model has no reverse-mode derivatives")]
+    kinds = (("site", change.spans), ("param", change.param_spans))
     for point in compared.random_points():
-        if endless := endless_at(change, point):
+        endless = [
+            (kind, name)
+            for (kind, spans), gradient in zip(kinds, point.at["gradient"], strict=True)
+            for name, span in spans.items()
+            if not np.isfinite(gradient[span]).all()
+        ]
+        if endless:
             if not plain_is_finite(change, point):
                 return [skipped("those of the plain model are not finite")]
-            kind, name = endless
+            kind, name = endless[0]
             message = f"the gradient of {kind} {name!r} is not finite {compared.where(point)}"
             return [different(name, message, point=point.number)]
     count = sum(point.usable for point in compared.points)
     return [ok(f"{change.dims + change.param_dims} of them, finite at {count} points")]
-
-
-def endless_at(change: Change, point: Point) -> tuple[str, str] | None:
-    """The kind and the name of the first site or param whose gradient is not finite."""
-    kinds = (("site", change.spans), ("param", change.param_spans))
-    for (kind, spans), gradient in zip(kinds, point.at["gradient"], strict=True):
-        for name, span in spans.items():
-            if not np.isfinite(gradient[span]).all():
-                return kind, name
-    return None
 
 
 def plain_is_finite(change: Change, point: Point) -> bool:
@@ -265,7 +262,7 @@ def plain_is_finite(change: Change, point: Point) -> bool:
     def gradients(u: Any, p: Any) -> Any:
         trace = change.traces(u, p, point.held)[1]
         shapes.update({name: jnp.shape(unconstrained(trace[name])) for name in names})
-        return jax.grad(density, argnums=(0, 1))(change.v(trace), p)
+        return jax.grad(density, argnums=(0, 1))(change.flat(trace, unconstrained), p)
 
     found = compiled(gradients, point.u, point.p)(point.u, point.p)
     return all(bool(np.isfinite(one).all()) for one in jax.device_get(found))

@@ -2,9 +2,9 @@
 
 The sites of a model are sampled one after another, and what a child is moved by was sampled
 before it. In that order dv/du is block triangular, and its determinant is the product of those
-of each site's own block. A block is diagonal where a site is moved element by element: two
-directions show that, and give it. In a basis the elements of one axis mix: as many directions
-as the axis is long give the blocks of all the other axes' elements at once.
+of each site's own block. A block is diagonal where a site is moved element by element: one
+direction gives it. In a basis the elements of one axis mix: as many directions as the axis is
+long give the blocks of all the other axes' elements at once.
 
 Nothing of that is taken for granted. Each block is multiplied with a random vector and compared
 with the derivative along it, and what each site depends on is read off those derivatives:
@@ -116,14 +116,16 @@ def along_each(along: Along, directions: Iterable[tuple[slice, Any]]) -> list[An
 def blocks(
     along: Along, spans: Mapping[str, slice], shapes: Mapping[str, tuple[int, ...]], limit: int
 ) -> list[Block]:
-    """How the elements of each site mix, from what single elements and random vectors do.
+    """How the elements of each site mix, from what some of its single elements reach.
 
     Raises `Unknown` for a site of which more than `limit` elements mix.
     """
     rng = np.random.default_rng(0)
     sizes = {n: span.stop - span.start for n, span in spans.items() if span.stop > span.start}
     single = {name: rng.integers(size, size=3) for name, size in sizes.items()}
-    found = along_each(along, ((spans[n], np.eye(sizes[n])[at]) for n, at in single.items()))
+    found = along_each(
+        along, ((spans[n], at[:, None] == np.arange(sizes[n])) for n, at in single.items())
+    )
     made = []
     for (name, starts), rows in zip(single.items(), found, strict=True):
         shape = shapes[name]
