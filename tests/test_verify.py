@@ -277,6 +277,22 @@ def test_params_that_are_trees_run_uncompiled_too() -> None:
     assert compared(TREES, TREES, points=1, skip=skip).equivalent
 
 
+RETURNED = """
+def model():
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    numpyro.deterministic("d", 2 * mu)
+    return numpyro.deterministic("e", 3 * mu)
+"""
+
+
+@of_verify
+def test_what_is_different_is_not_called_the_same_as_well() -> None:
+    report = compared(RETURNED, RETURNED.replace("2 * mu", "4 * mu"))
+    (wrong, right) = found(report, "values")
+    assert wrong[:2] == ("different", "d")
+    assert right == ("ok", "", "the same: the returned value, e")
+
+
 OWN_DRAWS = """
 class Own(dist.Normal):
     def sample(self, key, sample_shape=()):

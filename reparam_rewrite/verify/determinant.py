@@ -169,8 +169,8 @@ def blockwise(along: Along, made: Sequence[Block]) -> Determinant:
 def inverse(along: Along, made: Sequence[Block], once: bool = False) -> Along:
     """From a change of v to that of u at one point: each site by itself, then what that left.
 
-    It takes one step for each site of a chain, as the derivative is block triangular; `once` takes
-    just the first.
+    That is Jacobi's iteration by blocks. It ends after one step for each site of a chain, as the
+    derivative is block triangular; `once` takes just the first.
     """
     found = along_each(along, ((block.span, block.directions()) for block in made))
     inverses = [np.linalg.pinv(b.matrices(rows)) for b, rows in zip(made, found, strict=True)]

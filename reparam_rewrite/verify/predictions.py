@@ -36,21 +36,25 @@ from reparam_rewrite.verify.values import Line, Options, different, ok, skipped,
 # -- at each point ---------------------------------------------------------------------------------
 
 
-def value_lines(compared: Compared) -> Iterator[Line]:
+def value_lines(compared: Compared) -> list[Line]:
     """What is different about deterministic sites and about what the model returns."""
-    rtol, names = compared.options.rtol, list(compared.points[0].at["same"])
-    for name in names:
-        what, site = named(name)
-        if message := made_otherwise(what, *compared.change.forms[name]):
-            yield different(site, message)
-            continue
-        for point in compared.points:
-            old, new = point.at["same"][name]
-            if message := unlike(what, old, new, rtol, compared.where(point)):
-                yield different(site, message, point=point.number)
-                break
-    sites = "".join(f", {name}" for name in names if name != RETURN)
-    yield ok(f"the same: the returned value{sites}")
+    found = {name: value_difference(name, compared) for name in compared.points[0].at["same"]}
+    lines = [line for line in found.values() if line]
+    same = [name for name, line in found.items() if not line and name != RETURN]
+    if not found[RETURN]:
+        same = ["the returned value", *same]
+    return [*lines, ok(f"the same: {', '.join(same)}")] if same else lines
+
+
+def value_difference(name: str, compared: Compared) -> Line | None:
+    what, site = named(name)
+    if message := made_otherwise(what, *compared.change.forms[name]):
+        return different(site, message)
+    for point in compared.points:
+        (old, new), where = point.at["same"][name], compared.where(point)
+        if message := unlike(what, old, new, compared.options.rtol, where):
+            return different(site, message, point=point.number)
+    return None
 
 
 def named(name: str) -> tuple[str, str]:
@@ -189,7 +193,11 @@ def within(draws: Values) -> Values:
 
 
 def errors_apart(old: Any, new: Any) -> float:
-    """By how many standard errors means and mean squares of two sets of draws differ at most."""
+    """By how many standard errors means and mean squares of two sets of draws differ at most.
+
+    Welch's statistic of each element, after tanh of a third of its distance from the median, in
+    median absolute deviations.
+    """
     old, new = old.reshape(len(old), -1), new.reshape(len(new), -1)
     if not old.size:
         return 0.0

@@ -4,7 +4,8 @@ A density tells nothing of values that no point came to, nor of those outside of
 of NumPyro's distributions have one there as well. So the base site of one latent at a time is
 sent far out, to both sides of each of its elements. Its values must stay in the support, and
 unconstrained they must go on and on, in the direction in which they went in the middle: a smooth
-map that has an inverse everywhere is onto just when it leaves no bounded part for the far values.
+map with an inverse around every value is onto, and has one inverse, just when it sends nothing that
+is far out to what is not (Hadamard's global inverse function theorem).
 """
 
 from __future__ import annotations
