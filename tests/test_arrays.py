@@ -13,10 +13,9 @@ from numpyro import handlers
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.running.load import load
 from tests.support import notebooks
-from tests.support.cases import FIXTURES, rewritten_case
+from tests.support.cases import FIXTURES, rewritten_case, rewritten_text, without_layout
 from tests.support.cli import run
 from tests.support.execution import assert_equivalent, load_model
-from tests.support.rewrites import rewritten, without_layout
 
 CROSSED = FIXTURES / "crossed"
 TENSOR = FIXTURES / "tensor"
@@ -60,19 +59,19 @@ def model(n, y=None):
     ],
 )
 def test_what_is_written(settings: str, expected: str) -> None:
-    code = rewritten(PLAIN, f"[sites.a.offset]\nmu = {{ {settings} }}")
+    code = rewritten_text(PLAIN, f"[sites.a.offset]\nmu = {{ {settings} }}")
     assert without_layout(expected) in without_layout(code)
 
 
 def test_the_import_of_a_path_stands_with_the_standard_library() -> None:
     config = '[sites.a.offset]\nmu = { init = "fit.npz" }'
-    alone = rewritten(PLAIN, config)
+    alone = rewritten_text(PLAIN, config)
     assert alone.startswith("from pathlib import Path\n\nimport jax.numpy as jnp\nimport numpyro\n")
-    among = rewritten("import math\nimport sys\n\n" + PLAIN, config)
+    among = rewritten_text("import math\nimport sys\n\n" + PLAIN, config)
     assert among.startswith("import math\nimport sys\nfrom pathlib import Path\n\nimport jax")
-    there = rewritten("from pathlib import Path as P\n\n" + PLAIN, config)
+    there = rewritten_text("from pathlib import Path as P\n\n" + PLAIN, config)
     assert 'P(__file__).with_name("fit.npz")' in there and there.count("pathlib") == 1
-    own = rewritten("Path = 3\n" + PLAIN, config)
+    own = rewritten_text("Path = 3\n" + PLAIN, config)
     found = re.search(r"from pathlib import Path as (\w+)\n", own)
     assert found is not None and f"{found[1]}(__file__)" in own
 
@@ -119,7 +118,7 @@ def test_each_step_of_a_scan_has_its_part(learn: str) -> None:
 
 def test_the_base_is_what_the_array_says() -> None:
     config = "[sites.a.offset]\nmu = { init = [0.0, 1.0, 2.0], learn = false }"
-    model = load_model(rewritten(PLAIN, config))
+    model = load_model(rewritten_text(PLAIN, config))
     given = handlers.substitute(model, {"mu": 10.0, "a_base": np.zeros(3)})
     trace = handlers.trace(handlers.seed(given, jax.random.PRNGKey(0))).get_trace(3)
     np.testing.assert_allclose(trace["a"]["value"], [0, -10, -20])
@@ -128,7 +127,7 @@ def test_the_base_is_what_the_array_says() -> None:
 @pytest.mark.parametrize("array", ["[0.5, 1.0]", "[[0.5, 1.0, 2.0]]", "[[0.5], [1.0]]"])
 def test_an_array_that_does_not_fit_fails_rather_than_widen(array: str) -> None:
     model = load_model(
-        rewritten(PLAIN, f"[sites.a.offset]\nmu = {{ init = {array}, learn = false }}")
+        rewritten_text(PLAIN, f"[sites.a.offset]\nmu = {{ init = {array}, learn = false }}")
     )
     with pytest.raises(ValueError, match="broadcast"):
         handlers.trace(handlers.seed(model, jax.random.PRNGKey(0))).get_trace(3)
@@ -189,11 +188,12 @@ SUBSAMPLED = PLAIN.replace('numpyro.plate("n", n)', 'numpyro.plate("n", n, subsa
 )
 def test_refused_of_a_model(plain: str, settings: str, message: str) -> None:
     with pytest.raises(Refusal) as refused:
-        rewritten(plain, f"[sites.a.offset]\nmu = {{ {settings} }}")
+        rewritten_text(plain, f"[sites.a.offset]\nmu = {{ {settings} }}")
     assert message in str(refused.value)
 
 
 def test_refused_of_a_notebook() -> None:
+    config = '[sites.a.offset]\nmu = { init = "o.npz" }'
     with pytest.raises(Refusal) as refused:
-        notebooks.rewritten(notebooks.notebook(PLAIN), '[sites.a.offset]\nmu = { init = "o.npz" }')
+        notebooks.rewritten_notebook(notebooks.notebook(PLAIN), config)
     assert "the code of a notebook doesn't know its folder" in str(refused.value)

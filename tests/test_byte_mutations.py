@@ -20,9 +20,8 @@ from reparam_rewrite.messages import Refusal
 from reparam_rewrite.source.stamp import read_stamp, stamped
 from reparam_rewrite.source.up_to_date import origin
 from tests import test_bytes
-from tests.support.cases import CASES, golden
+from tests.support.cases import CASES, golden, rewritten
 from tests.support.mutations import mutated
-from tests.support.rewrites import rewritten_bytes
 from tests.support.unchanged import assert_only_sites_changed, compiles, parsed
 
 
@@ -61,12 +60,12 @@ def texts_in(value: object) -> Iterator[str]:
 def outcome(file: File, data: bytes) -> str:
     """`REWRITTEN`, or what the first refusal says."""
     try:
-        output = rewritten_bytes(data, file.config)
+        output = rewritten(data, file.config).data
     except Refusal as refusal:
         assert str(refusal)
         return refusal.diagnostics[0].message
     assert_only_sites_changed(data, output, sites_of(file.config))
-    assert rewritten_bytes(output, file.config) == output, "a second pass would change it"
+    assert rewritten(output, file.config).data == output, "a second pass would change it"
 
     made_from = origin("0.1.0", "out.py", ("model.py", data), ("offsets.toml", b""), 88)
     whole = stamped(output, made_from)
@@ -128,7 +127,7 @@ def test_many_random_accidents(share: int) -> None:
     ],
 )
 def test_the_check_sees_what_became_of_other_bytes(old: bytes, new: bytes) -> None:
-    output = rewritten_bytes(test_bytes.PLAIN, test_bytes.CONFIG)
+    output = rewritten(test_bytes.PLAIN, test_bytes.CONFIG).data
     sites = sites_of(test_bytes.CONFIG)
     assert_only_sites_changed(test_bytes.PLAIN, output, sites)
     assert output.count(old) == 1

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from reparam_rewrite.messages import Refusal
-from tests.support.rewrites import rewritten_bytes
+from tests.support.cases import rewritten
 from tests.support.unchanged import assert_only_sites_changed
 
 PLAIN = b'''\
@@ -153,7 +153,7 @@ SHAPES: list[Shape] = [
 
 def check_bytes(data: bytes) -> bytes:
     """Rewrite, and compare what was removed with what may be."""
-    output = rewritten_bytes(data, CONFIG)
+    output = rewritten(data, CONFIG).data
     before, after = data.splitlines(keepends=True), output.splitlines(keepends=True)
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
@@ -165,7 +165,7 @@ def check_bytes(data: bytes) -> bytes:
             if line.strip().startswith(b"a = "):
                 assert line.strip() in kept, "a statement moves inwards as it is"
     compile(output, "model.py", "exec")
-    assert rewritten_bytes(output, CONFIG) == output
+    assert rewritten(output, CONFIG).data == output
     return output
 
 
@@ -225,7 +225,7 @@ def model(scale):
 
 
 def test_a_string_of_several_lines_in_a_prior_keeps_its_lines() -> None:
-    output = rewritten_bytes(STRING, CONFIG.partition("[sites.b]")[0])
+    output = rewritten(STRING, CONFIG.partition("[sites.b]")[0]).data
     assert b'\ta_prior = make_prior("""\n      as it\n   is\n\t""")\n' in output
     assert b'\t\ta = numpyro.sample("a", a_prior)\n' in output
 
@@ -250,7 +250,7 @@ def model(n):
     {statement}
 """
     with pytest.raises(Refusal) as refused:
-        rewritten_bytes(plain.encode(), '[sites.a]\noffset = "mu"')
+        rewritten(plain.encode(), '[sites.a]\noffset = "mu"')
     assert message in refused.value.diagnostics[0].message
 
 
@@ -355,7 +355,7 @@ def model(n):
 
 def test_of_several_line_ends_and_indents_the_first_is_that_of_the_file() -> None:
     assert (
-        rewritten_bytes(MIXED, '[sites.a]\noffset = "mu"')
+        rewritten(MIXED, '[sites.a]\noffset = "mu"')
         == b"""\
 import numpyro\r
 import numpyro.distributions as dist
@@ -431,7 +431,7 @@ def test_what_is_laid_out_anew_means_what_it_did(
     data, wanted = shape((HEAD + statement).encode()), shape(expected.encode())
     if shape is crlf:
         data, wanted = data.replace(b"\r\r", b"\r"), wanted.replace(b"\r\r", b"\r")
-    output = rewritten_bytes(data, '[sites.a]\noffset = "mu"')
+    output = rewritten(data, '[sites.a]\noffset = "mu"').data
     assert wanted in output
     assert_only_sites_changed(data, output, ["mu", "a"])
 
@@ -441,7 +441,7 @@ def test_what_is_laid_out_anew_means_what_it_did(
 
 def refusal_of(data: bytes, config: str = CONFIG) -> str:
     with pytest.raises(Refusal) as refused:
-        rewritten_bytes(data, config)
+        rewritten(data, config)
     return str(refused.value)
 
 

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from tests.support.rewrites import rewritten
+from tests.support.cases import rewritten_text
 from tests.support.shapes import read_case
 
 
 def models_of(name: str) -> tuple[bytes, bytes]:
     """The plain model of a case, and the generated one."""
     shape = read_case(f"data-in-offsets/{name}").shape
-    return shape.source, rewritten(shape.source, shape.config).encode()
+    return shape.source, rewritten_text(shape.source, shape.config).encode()
 
 
 def test_comment_is_broken_at_the_line_length() -> None:
     plain = read_case("data-in-offsets/an-argument").shape.source.decode()
     value = 'mu * x.mean() * data["weights"].mean() * data["exposures"].max()'
     config = f"[sites.b.offset]\nmu = {{ value = '{value}' }}\n"
-    code = rewritten(plain.replace("(x, y=None)", "(x, data, y=None)"), config, 60)
+    code = rewritten_text(plain.replace("(x, y=None)", "(x, data, y=None)"), config, 60)
     comment = [line for line in code.splitlines() if line.strip().startswith("#")]
     assert len(comment) > 1
     assert max(map(len, comment)) <= 60

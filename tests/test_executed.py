@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.shapes import Expected, Shape, assert_executed, rewritten, usual
+from tests.support.cases import rewritten
+from tests.support.shapes import Expected, Shape, assert_executed, usual
 
 MODEL = """\
 def model(x):
@@ -15,7 +16,7 @@ def model(x):
     a = numpyro.sample("a", dist.Normal(0, 1))
 """
 SHAPE = Shape(usual(MODEL), call="(np.zeros(3),)", expected=Expected({"a": "xi_a_mu * mu"}))
-GENERATED = rewritten(SHAPE.source, SHAPE.config)
+GENERATED = rewritten(SHAPE.source, SHAPE.config).data
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 
 import reparam_rewrite
 from reparam_rewrite.messages import Refusal
+from tests.support.cases import rewritten_text
 from tests.support.mistakes import HEAD, model
-from tests.support.rewrites import rewritten
 
 MU = 'mu = numpyro.sample("mu", dist.Normal(0, 1))\n'
 A = 'a = numpyro.sample("a", dist.Normal(0, 1))\n'
@@ -866,7 +866,7 @@ def refused(plain: str, config: str) -> list[tuple[str, str]]:
     """The reasons why a model can't be rewritten, each with its hint; none: it is rewritten."""
     compile(plain, "model.py", "exec")
     try:
-        code = rewritten(plain, config)
+        code = rewritten_text(plain, config)
     except Refusal as refusal:
         return [(found.message, found.hint) for found in refusal.diagnostics]
     assert code != plain

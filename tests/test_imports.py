@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rewrites import rewritten
+from tests.support.cases import rewritten, rewritten_text
 from tests.support.shapes import is_plain, names, read_case
 
 CONFIG = '[sites.a]\noffset = "mu"\n'
@@ -44,7 +44,7 @@ def test_sorted_imports_stay_sorted(order: list[str], tmp_path: Path) -> None:
         if case.is_rewritten and is_plain(case.shape.source):
             file = f"{Path(name).name}.py"
             (before / file).write_bytes(case.shape.source)
-            (after / file).write_bytes(rewritten(case.shape.source, case.shape.config).encode())
+            (after / file).write_bytes(rewritten(case.shape.source, case.shape.config).data)
     wrong = unsorted(after, order) - unsorted(before, order)
     own = {"an-import-of-ones-own-may-set-up-jax"}  # and stays in front
     # These are sorted either way, and nothing in the file tells which way is meant.
@@ -53,7 +53,7 @@ def test_sorted_imports_stay_sorted(order: list[str], tmp_path: Path) -> None:
 
 def test_a_long_import_has_a_name_a_line() -> None:
     plain = f"{PLAIN}\nAffineTransform = 3\n{MODEL}"
-    output = rewritten(plain, CONFIG, width=72)
+    output = rewritten_text(plain, CONFIG, width=72)
     package = "numpyro.distributions.transforms"
     assert f"from {package} import (\n    AffineTransform as AffineTransform_2,\n)\n" in output
 
@@ -62,5 +62,5 @@ def test_a_longer_line_takes_more_names() -> None:
     head = "import numpyro\nimport numpyro.distributions as dist\n"
     names = "CircularReparam, LocScaleReparam, NeuTraReparam"
     plain = f"{head}from numpyro.infer.reparam import {names}\n\n{MODEL}"
-    wide = rewritten(plain, CONFIG, width=100)
+    wide = rewritten_text(plain, CONFIG, width=100)
     assert f"import {names.replace('L', 'ExplicitReparam, L', 1)}\n" in wide

@@ -28,7 +28,7 @@ from tests.support.notebooks import (
     OFFSETS,
     code,
     notebook,
-    rewritten,
+    rewritten_notebook,
     sources,
     text,
 )
@@ -37,13 +37,13 @@ from tests.support.notebooks import (
 def refused(data: bytes, config: str = OFFSETS) -> str:
     """The message of a refusal."""
     with pytest.raises(Refusal) as caught:
-        rewritten(data, config)
+        rewritten_notebook(data, config)
     return str(caught.value)
 
 
 def after(*cells: str, config: str = OFFSETS, width: int = 88) -> list[str]:
     """The sources of a notebook once it is rewritten."""
-    return sources(rewritten(notebook(*cells), config, width).data)
+    return sources(rewritten_notebook(notebook(*cells), config, width).data)
 
 
 # -- what changes, and what stays ----------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_every_form_of_the_file_is_kept(minor: int, form: type, dumped: dict[str
         around[0].pop("attachments")  # new in 4.1
     before = notebook(IMPORTS, *around, MODEL, minor=minor, form=form, **dumped)
     wanted = notebook(IMPORTS_AFTER, *around, MODEL_AFTER, minor=minor, form=form, **dumped)
-    assert rewritten(before).data == wanted
+    assert rewritten_notebook(before).data == wanted
     nbformat.validate(nbformat.reads(wanted.decode(), as_version=nbformat.NO_CONVERT))
 
 
@@ -87,7 +87,7 @@ def test_what_nbformat_writes_is_kept(tmp_path: Path) -> None:
     cells = [nbformat.v4.new_code_cell(source) for source in (IMPORTS, MODEL)]
     book = nbformat.v4.new_notebook(cells=cells)
     nbformat.write(book, tmp_path / "model.ipynb")
-    result = rewritten((tmp_path / "model.ipynb").read_bytes())
+    result = rewritten_notebook((tmp_path / "model.ipynb").read_bytes())
     for cell, source in zip(cells, (IMPORTS_AFTER, MODEL_AFTER), strict=True):
         cell["source"] = source
     nbformat.write(book, tmp_path / "wanted.ipynb")
@@ -102,7 +102,7 @@ def test_line_ends_of_the_json_are_kept(newline: str, mark: bytes, end: str) -> 
         return mark + (data.decode().rstrip("\n") + end).replace("\n", newline).encode()
 
     before, wanted = notebook(IMPORTS, MODEL), notebook(IMPORTS_AFTER, MODEL_AFTER)
-    assert rewritten(dressed(before)).data == dressed(wanted)
+    assert rewritten_notebook(dressed(before)).data == dressed(wanted)
 
 
 def odd(imports: str, model: str) -> bytes:
@@ -120,18 +120,18 @@ def odd(imports: str, model: str) -> bytes:
 
 
 def test_odd_json_is_kept() -> None:
-    assert rewritten(odd(IMPORTS, MODEL)).data == odd(IMPORTS_AFTER, MODEL_AFTER)
+    assert rewritten_notebook(odd(IMPORTS, MODEL)).data == odd(IMPORTS_AFTER, MODEL_AFTER)
 
 
 def test_lines_that_stay_keep_their_escapes() -> None:
     """``\\/`` and ``\\u0022`` in lines of a changed cell; new lines are written as usual."""
     data = notebook(IMPORTS, "# a/b, é\n" + MODEL, form=str)
     escaped = data.replace(b"# a/b", b"# a\\/b").replace("é\\n".encode(), b"\\u00e9\\u000a")
-    found = rewritten(escaped).data
+    found = rewritten_notebook(escaped).data
     assert b'"# a\\/b, \\u00e9\\u000adef model' in found
     assert sources(found)[1] == "# a/b, é\n" + MODEL_AFTER
     data = notebook(IMPORTS, "# a/b, é\n" + MODEL)
-    assert b'"# a\\/b, ' in rewritten(data.replace(b"# a/b", b"# a\\/b")).data
+    assert b'"# a\\/b, ' in rewritten_notebook(data.replace(b"# a/b", b"# a\\/b")).data
 
 
 GREEK = MODEL.replace('"a"', '"ψ"').replace("mu", "μ")
@@ -141,7 +141,7 @@ GREEK = MODEL.replace('"a"', '"ψ"').replace("mu", "μ")
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_new_lines_are_escaped_where_the_file_escapes(form: type, ascii_only: bool) -> None:
     data = notebook(IMPORTS, GREEK, form=form, ensure_ascii=ascii_only)
-    found = rewritten(data, '[sites."ψ"]\noffset = "μ"\n').data
+    found = rewritten_notebook(data, '[sites."ψ"]\noffset = "μ"\n').data
     assert found.isascii() is ascii_only
     assert 'numpyro.param("xi_ψ_μ", jnp.zeros(n)) * μ' in sources(found)[1]
 
@@ -150,7 +150,7 @@ def test_new_lines_are_not_escaped_where_nothing_needed_it() -> None:
     data = notebook(IMPORTS, MODEL, ensure_ascii=True, metadata={}).replace(b"\\u00e9", b"e")
     data = data.replace(b"\\u03be", b"xi")
     config = '[sites.a]\noffset = "mu"\nname = "ξ"\n'
-    assert 'param(\\"ξ\\"' in rewritten(data, config).data.decode()
+    assert 'param(\\"ξ\\"' in rewritten_notebook(data, config).data.decode()
 
 
 def test_one_line_of_a_list_gets_more() -> None:
@@ -158,7 +158,7 @@ def test_one_line_of_a_list_gets_more() -> None:
     one = "import numpyro, numpyro.distributions as dist"
     for dumped in ({"indent": 2}, {"indent": None}, {"indent": None, "separators": (",", ":")}):
         new = "from numpyro.infer.reparam import ExplicitReparam"
-        found = rewritten(notebook(one, MODEL, **dumped)).data
+        found = rewritten_notebook(notebook(one, MODEL, **dumped)).data
         wanted = [line + "\n" for line in IMPORTS_AFTER.splitlines()]
         wanted[1:3] = [one + "\n"]
         wanted[-1] = new
@@ -189,8 +189,8 @@ def test_cells_with_windows_line_ends() -> None:
 
 
 def test_a_second_pass_changes_nothing() -> None:
-    once = rewritten(notebook("%matplotlib inline", IMPORTS, MODEL))
-    twice = rewritten(once.data)
+    once = rewritten_notebook(notebook("%matplotlib inline", IMPORTS, MODEL))
+    twice = rewritten_notebook(once.data)
     assert not once.already
     assert (twice.already, twice.data) == (True, once.data)
 
@@ -198,7 +198,7 @@ def test_a_second_pass_changes_nothing() -> None:
 def test_output_stays_formatted(tmp_path: Path) -> None:
     """A notebook that ruff has nothing to say of stays one."""
     plain = f'"""Offsets"""\n\n%matplotlib inline\n{IMPORTS}\n\n%load_ext autoreload'
-    (tmp_path / "model.ipynb").write_bytes(rewritten(notebook(plain, MODEL)).data)
+    (tmp_path / "model.ipynb").write_bytes(rewritten_notebook(notebook(plain, MODEL)).data)
     for command in (["format", "--check"], ["check", "--select=I001"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", "model.ipynb"],
@@ -327,7 +327,7 @@ def test_cells_of_other_languages_are_left_out(cell: str) -> None:
 def test_a_cell_that_the_editor_has_in_another_language_is_left_out() -> None:
     sql = code("SELECT * FROM y", metadata={"vscode": {"languageId": "sql"}})
     python = code(MODEL, metadata={"vscode": {"languageId": "python"}})
-    assert sources(rewritten(notebook(IMPORTS, sql, python)).data)[1:] == [
+    assert sources(rewritten_notebook(notebook(IMPORTS, sql, python)).data)[1:] == [
         "SELECT * FROM y",
         MODEL_AFTER,
     ]
@@ -335,7 +335,7 @@ def test_a_cell_that_the_editor_has_in_another_language_is_left_out() -> None:
 
 def test_a_cell_that_is_broken_on_purpose_is_left_out() -> None:
     broken = code("print 'old'", metadata={"tags": ["raises-exception"]})
-    assert sources(rewritten(notebook(IMPORTS, broken, MODEL)).data)[1] == "print 'old'"
+    assert sources(rewritten_notebook(notebook(IMPORTS, broken, MODEL)).data)[1] == "print 'old'"
 
 
 def test_a_declared_encoding_means_nothing_in_a_cell() -> None:
@@ -353,7 +353,7 @@ def test_a_later_cell_may_import_from_the_future() -> None:
 
 
 def test_accounts_name_the_cell() -> None:
-    (account,) = rewritten(
+    (account,) = rewritten_notebook(
         notebook(text("# A"), IMPORTS, "%%bash\nls", f"%%time\n{MODEL}")
     ).accounts
     assert f"{account.path}:{account.line}" == "model.ipynb:cell 4:5"
@@ -535,14 +535,14 @@ def test_nbformat_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("metadata", [{}, {"language_info": {"name": "python"}}])
 def test_a_notebook_that_says_less_is_python(metadata: dict[str, Any]) -> None:
-    assert rewritten(notebook(IMPORTS, MODEL, metadata=metadata)).accounts
+    assert rewritten_notebook(notebook(IMPORTS, MODEL, metadata=metadata)).accounts
 
 
 def test_editors_that_leave_ids_out_or_put_more_in_are_forgiven() -> None:
     data = notebook(IMPORTS, code(MODEL, colour="red"))
     for number in range(2):
         data = data.replace(b'   "id": "cell-%d"' % number, b'   "size": 1')
-    assert sources(rewritten(data).data) == [IMPORTS_AFTER, MODEL_AFTER]
+    assert sources(rewritten_notebook(data).data) == [IMPORTS_AFTER, MODEL_AFTER]
 
 
 # -- the command line ----------------------------------------------------------------------------
@@ -614,7 +614,7 @@ def test_a_capital_suffix(folder: Path) -> None:
 
 def test_a_notebook_takes_the_line_length_of_its_folder(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool.black]\nline-length = 40\n")
-    assert run(folder, *ARGUMENTS, "-q").out == rewritten(PLAIN, width=40).data != WANTED
+    assert run(folder, *ARGUMENTS, "-q").out == rewritten_notebook(PLAIN, width=40).data != WANTED
 
 
 def test_a_notebook_is_not_written_as_python(folder: Path) -> None:
@@ -739,6 +739,6 @@ def test_the_rewritten_notebook_is_the_same_model() -> None:
     before = notebook("%matplotlib inline", IMPORTS, "!ls", "def helper():\n    pass", model)
     runs = [
         load_model("\n".join(source for source in sources(data) if source[0] not in "%!"))
-        for data in (before, rewritten(before, config).data)
+        for data in (before, rewritten_notebook(before, config).data)
     ]
     assert_equivalent(*runs, (3,), {"y": np.array([0.5, -1.0, 2.0])})

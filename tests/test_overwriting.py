@@ -14,10 +14,10 @@ import pytest
 from reparam_rewrite.source.overwriting import refusal_to_overwrite
 from reparam_rewrite.source.stamp import read_stamp, stamped
 from reparam_rewrite.source.up_to_date import Origin
+from tests.support.cases import rewritten_text
 from tests.support.cli import Ran, body, made_before, run, snapshot
 from tests.support.mistakes import OFFSETS, PLAIN
 from tests.support.notebooks import notebook
-from tests.support.rewrites import rewritten
 
 ARGUMENTS = ("model.py", "--config", "offsets.toml", "-o", "out.py")
 ACCOUNT = "model.py:8 a <- mu (offsets.toml:1)\n"
@@ -166,7 +166,7 @@ def without_code(data: bytes) -> bytes:
 
 def untidy() -> bytes:
     made_from = Origin("1", "model.py", "offsets.toml", "0" * 16)
-    return stamped(rewritten(UNTIDY, OFFSETS).encode(), made_from)
+    return stamped(rewritten_text(UNTIDY, OFFSETS).encode(), made_from)
 
 
 @pytest.mark.parametrize(

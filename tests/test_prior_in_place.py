@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from reparam_rewrite.messages import Refusal
-from tests.support.shapes import rewritten
+from tests.support.cases import rewritten
 
 A_BY_MU = '[sites.a]\noffset = "mu"\n'
 
@@ -47,7 +47,7 @@ VALUE = "[sites.a.offset]\nmu = {{ value = '''{}''' }}\n"
 
 def model_of(body: str, config: str = A_BY_MU) -> str:
     """The generated body of a model, from the statement after that of mu on."""
-    return rewritten(source_of(body).encode(), config).decode().partition("(0, 10))\n")[2]
+    return rewritten(source_of(body).encode(), config).data.decode().partition("(0, 10))\n")[2]
 
 
 def source_of(body: str) -> str:
@@ -446,4 +446,7 @@ def test_a_value_changes_nothing(expression: str) -> None:
 
 def test_a_value_may_set_elements_of_arrays_of_jax() -> None:
     plain = source_of("---\na = numpyro.sample('a', dist.Normal(0, 1))\n")
-    assert b"mu.at[...].add(1.0)" in rewritten(plain.encode(), VALUE.format("mu.at[...].add(1.0)"))
+    assert (
+        b"mu.at[...].add(1.0)"
+        in rewritten(plain.encode(), VALUE.format("mu.at[...].add(1.0)")).data
+    )

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from reparam_rewrite.messages import Refusal
-from tests.support.shapes import Expected, Shape, assert_rewritten, rewritten, usual
+from tests.support.cases import rewritten
+from tests.support.shapes import Expected, Shape, assert_rewritten, usual
 
 UNFIT = "can't be lined up with"
 SWAPPED = (
@@ -144,4 +145,4 @@ def test_the_offset_is_what_numpy_says(seed: int) -> None:
             rewritten(shape.source, shape.config)
         assert [problem.message for problem in refusal.value.diagnostics] == messages
     else:
-        assert_rewritten(shape, rewritten(shape.source, shape.config))
+        assert_rewritten(shape, rewritten(shape.source, shape.config).data)

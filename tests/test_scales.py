@@ -9,9 +9,8 @@ from jax import random
 from numpyro.infer import MCMC, NUTS
 
 from reparam_rewrite.messages import Refusal
-from tests.support.cases import FIXTURES, rewritten, rewritten_case
+from tests.support.cases import FIXTURES, rewritten, rewritten_case, without_layout
 from tests.support.execution import assert_equivalent, load_model, log_density_jaxpr, traced
-from tests.support.rewrites import without_layout
 
 GRAND_MEAN = FIXTURES / "grand_mean"
 EXAMPLE = load_model(GRAND_MEAN / "example.py", "example_args")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import black
 import pytest
 
-from tests.support.rewrites import rewritten
+from tests.support.cases import rewritten_text
 from tests.support.shapes import is_plain, names, read_case
 
 CASES = {name: read_case(name) for name in names("scans")}
@@ -20,5 +20,5 @@ def test_stable_under_black(name: str) -> None:
     for width in (60, 72, 88, 100):
         mode = black.Mode(line_length=width)
         plain = black.format_str(shape.source.decode(), mode=mode)
-        generated = rewritten(plain, shape.config, width)
+        generated = rewritten_text(plain, shape.config, width)
         assert black.format_str(generated, mode=mode) == generated

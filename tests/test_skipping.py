@@ -12,7 +12,7 @@ from tests.support.cases import rewritten
 from tests.support.cli import Ran, run
 from tests.support.mistakes import model
 from tests.support.notebooks import IMPORTS, notebook, sources
-from tests.support.notebooks import rewritten as rewritten_notebook
+from tests.support.notebooks import rewritten_notebook
 
 CHAIN = 'chain = ["mu", "a", "b"]\n'
 

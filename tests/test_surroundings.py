@@ -21,9 +21,9 @@ from numpyro.distributions import biject_to
 from numpyro.primitives import Messenger
 
 from reparam_rewrite.messages import Refusal
+from tests.support.cases import rewritten
 from tests.support.execution import double_precision, load_model
 from tests.support.random_surroundings import Case, random_surroundings
-from tests.support.shapes import rewritten
 
 #: Many of the models of a run must be rewritten; with a handler around them, fewer may be.
 MOST_REFUSED = {False: 0.45, True: 0.7}
@@ -35,7 +35,7 @@ ERRORS = (ArithmeticError, AssertionError, LookupError, StopIteration, TypeError
 def outcome(case: Case) -> str:
     """What became of a case: "rewritten", or the reason of its first refusal."""
     try:
-        source = rewritten(case.model.encode(), case.config)
+        source = rewritten(case.model.encode(), case.config).data
     except Refusal as refusal:
         return re.sub(r"'[^']*'|\d+", "_", f"refused: {refusal.diagnostics[0].message}")
     with double_precision():

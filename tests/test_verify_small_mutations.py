@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.cases import CASES, rewritten_case
+from tests.support.cases import CASES, rewritten, rewritten_case
 from tests.support.execution import load_model
-from tests.support.shapes import names, read_case, rewritten
+from tests.support.shapes import names, read_case
 from tests.verify_small_mutations import CHANGES, MODELS, RIGHT, Change, first, of_change, verified
 
 #: One of each kind in every run of the tests: each costs seconds.
@@ -62,7 +62,7 @@ def test_a_case_passes_all_checks(name: str) -> None:
     if not case.is_executed:
         return
     shape, expected = case.shape, case.shape.expected
-    sources = shape.source, rewritten(shape.source, shape.config)
+    sources = shape.source, rewritten(shape.source, shape.config).data
     models = [load_model(source, expected.function) for source in sources]
     skip = () if expected.matter else ("effect", "offsets")
     assert alarms(verify(*models, arguments(shape), {}, Options(points=4, skip=skip))) == []

@@ -12,8 +12,8 @@ from reparam_rewrite.emit import wrap
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.source.fingerprint import fingerprint
+from tests.support.cases import rewritten_text
 from tests.support.plain_models import WORDS, case
-from tests.support.rewrites import rewritten
 
 # -- one statement -------------------------------------------------------------------------------
 
@@ -437,7 +437,7 @@ SHAPES = [
 
 @pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])
 def test_shape(shape: Shape) -> None:
-    output = rewritten(HEAD + shape.plain, shape.config, shape.width)
+    output = rewritten_text(HEAD + shape.plain, shape.config, shape.width)
     assert output.partition("dist.Normal(0, 10))\n")[2] == shape.after
 
 
@@ -453,11 +453,11 @@ def test_what_black_makes_of_an_output_is_the_same(awkward: bool) -> None:
         width = pick.randint(60, 120)
         plain, config = case(pick, awkward=awkward)
         try:
-            after = rewritten(plain, config, width)
+            after = rewritten_text(plain, config, width)
         except Refusal:
             continue
         compile(after, "model.py", "exec")
-        assert rewritten(after, config, width) == after
+        assert rewritten_text(after, config, width) == after
         formatted = black.format_str(after, mode=black.Mode(line_length=pick.randint(40, 120)))
         assert fingerprint(formatted) == fingerprint(after), seed
         count += 1

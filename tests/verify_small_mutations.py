@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tests.support.cases import rewritten
 from tests.support.execution import load_model
-from tests.support.shapes import rewritten
 
 HEAD = """\
 import jax
@@ -54,7 +54,7 @@ class Small(NamedTuple):
 
     def right(self) -> str:
         made = self.by_hand and HEAD + self.by_hand
-        return made or rewritten((HEAD + self.plain).encode(), CONFIG).decode()
+        return made or rewritten((HEAD + self.plain).encode(), CONFIG).data.decode()
 
 
 class Change(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from reparam_rewrite.config.reading import read_config
@@ -32,6 +33,16 @@ def rewritten(
     source = model.encode() if isinstance(model, str) else model
     settings = config.encode() if isinstance(config, str) else config
     return rewrite(read(path, source), read_config(settings, "offsets.toml"), width)
+
+
+def rewritten_text(model: str | bytes, config: str, width: int = WIDTH) -> str:
+    """The rewritten source as text; line ends stay what they are."""
+    return rewritten(model, config, width).data.decode()
+
+
+def without_layout(code: str) -> str:
+    """Code without blanks, line ends and trailing commas: it matters not where it is broken."""
+    return re.sub(r",?\s+(?=[)\]}])|\s+", "", code)
 
 
 def rewritten_case(case: Path, config: str | bytes | None = None) -> Rewrite:

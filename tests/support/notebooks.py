@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.rewriting import Rewrite, rewrite
-from reparam_rewrite.source.reading import read
+from reparam_rewrite.rewriting import Rewrite
+from tests.support.cases import WIDTH, rewritten
 
 IMPORTS = "import numpyro\nimport numpyro.distributions as dist"
 
@@ -81,8 +80,6 @@ def sources(data: bytes) -> list[str]:
     return ["".join(cell["source"]) for cell in json.loads(data)["cells"]]
 
 
-def rewritten(
-    data: bytes, config: str = OFFSETS, width: int = 88, path: str = "model.ipynb"
-) -> Rewrite:
+def rewritten_notebook(data: bytes, config: str = OFFSETS, width: int = WIDTH) -> Rewrite:
     """Rewrite a notebook as the command line would. Raises `Refusal`."""
-    return rewrite(read(path, data), read_config(config.encode(), "offsets.toml"), width)
+    return rewritten(data, config, width, path="model.ipynb")

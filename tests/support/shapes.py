@@ -45,10 +45,8 @@ from pathlib import Path
 import msgspec
 
 from reparam_rewrite.cli.report import accounted
-from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.rewriting import Rewrite, rewrite
-from reparam_rewrite.source.reading import read
+from tests.support.cases import rewritten
 from tests.support.executed import code_of, digest_of, executed
 
 FOLDER = Path(__file__).parents[1] / "cases"
@@ -175,7 +173,7 @@ def usual(model: str) -> bytes:
 def outcome_of(shape: Shape) -> tuple[str, bytes | None]:
     """What becomes of a shape as its file has it, and the generated source if there is one."""
     try:
-        result = rewrite_of(shape.source, shape.config)
+        result = rewritten(shape.source, shape.config)
     except Refusal as refusal:
         told = "\n".join(map(str, refusal.diagnostics))
         return f"==== refused\n{told}\n", None
@@ -194,15 +192,6 @@ def is_plain(source: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return text.endswith("\n") and not re.search("[\r\f\ufeff]|^==== ", text, re.MULTILINE)
-
-
-def rewritten(source: bytes, config: str) -> bytes:
-    return rewrite_of(source, config).data
-
-
-def rewrite_of(source: bytes, config: str) -> Rewrite:
-    settings = read_config(config.encode(), "offsets.toml")
-    return rewrite(read("model.py", source), settings, 88)
 
 
 def assert_rewritten(shape: Shape, generated: bytes) -> None:
