@@ -11,8 +11,7 @@ from reparam_rewrite.rewriting import Rewrite
 from tests.support.cases import rewritten
 from tests.support.cli import Ran, run
 from tests.support.mistakes import model
-from tests.support.notebooks import IMPORTS, notebook, sources
-from tests.support.notebooks import rewritten_notebook
+from tests.support.notebooks import IMPORTS, notebook, rewritten_notebook, sources
 
 CHAIN = 'chain = ["mu", "a", "b"]\n'
 
