@@ -171,11 +171,7 @@ class Meeting(Struct, frozen=True):
 
 
 def align(
-    expression: str,
-    parent: Shape,
-    child: Shape,
-    reduce: str,
-    twice: frozenset[str] = frozenset(),
+    expression: str, parent: Shape, child: Shape, reduce: str, twice: frozenset[str] = frozenset()
 ) -> Value:
     """The parent's value in the child's axes.
 

@@ -81,7 +81,7 @@ def claimed(site: Site, names: tuple[str, ...]) -> Site:
 
 
 def with_dims(frame: Frame, names: tuple[str, ...], event: int) -> Frame:
-    """A frame whose plates are where the config has their names, if only the run tells it else."""
+    """A frame with plates where the config has their names, if only the run tells otherwise."""
     items = []
     for item in frame.items:
         if isinstance(item, Plate) and item.dim_text and item.name in names:

@@ -74,10 +74,7 @@ FORMS = {
         "the scan stands in a with, whose plates or handlers reach into it",
         "put the scan outside, or take the site out of the config.",
     ),
-    "subsampled": (
-        "a subsampled plate stands around it there",
-        "take the site out of the config.",
-    ),
+    "subsampled": ("a subsampled plate stands around it there", "take the site out of the config."),
     "unlocated": (
         "an offset is added to the loc of its prior there, and its prior has none that can be told "
         "to shift it and nothing else",
@@ -119,10 +116,9 @@ def check_form(child: Child) -> None:
 class Parent(Struct, frozen=True):
     """A parent of a child in a scan, as the body reads it.
 
-    `site` is what is sampled `where` its variable is bound: in the body, then it is `inner`, or
-    outside, where it is all that one call of the function samples. `axis` is then the scan's own,
-    if it has that: every step has its part of it. `holds`: its variable stands for its value where
-    the body reads it.
+    `site` is sampled `where` its variable is bound: `inner`, by one call of the body, or outside.
+    There `axis` is the scan's own, if it has that: every step has its part of it. `holds`: its
+    variable stands for its value where the body reads it.
     """
 
     pair: Pair

@@ -36,8 +36,10 @@ class ShapeAmong(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """What the config says of axes: a "parent" or a "child" has so many of them, or else the plate
-    whose dim the model computes by an expression, `of`, is at this one."""
+    """What the config says of axes: a "parent" or a "child" has so many of them.
+
+    Or `of` is an expression by which the model computes the dim of a plate, which must be this one.
+    """
 
     of: str
     dims: int
