@@ -16,11 +16,10 @@ from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 from reparam_rewrite.rewriting import Rewrite
 from reparam_rewrite.source import STDIN, is_notebook
 from reparam_rewrite.source.files import read_bytes, refuse_same_file
-from reparam_rewrite.source.freshness import known_fresh
 from reparam_rewrite.source.line_length import line_length
 from reparam_rewrite.source.overwriting import refusal_to_overwrite
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.source.stamp import read_stamp, stamped
+from reparam_rewrite.source.stamp import known_fresh, read_stamp, stamped
 from reparam_rewrite.source.targets import Target
 from reparam_rewrite.source.up_to_date import origin
 

@@ -81,7 +81,7 @@ def generate(one: tuple[str, str, str] | None, request: Request, screen: Lines) 
     """
     from pathlib import Path
 
-    from reparam_rewrite.source.freshness import known_fresh
+    from reparam_rewrite.source.stamp import known_fresh
 
     if one is None:
         from reparam_rewrite.source.targets import find_targets

@@ -18,9 +18,12 @@ A notebook has the same in its metadata: `notebook_stamp`.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from reparam_rewrite.source import is_notebook
-from reparam_rewrite.source.up_to_date import Origin, Stamp, digest
+from reparam_rewrite import __version__
+from reparam_rewrite.source import STDIN, is_notebook
+from reparam_rewrite.source.line_length import line_length
+from reparam_rewrite.source.up_to_date import Origin, Stamp, digest, origin
 
 EOL = rb"(?:\r\n|\r|\n)"
 #: What must stay the first of a file: a byte order mark, and a shebang or the declaration of an
@@ -116,3 +119,24 @@ def stamped(data: bytes, made_from: Origin, path: str = "") -> bytes:
     lines = f"{first}\n{digests}\n{paths}\n\n".encode()
     head = head_of(rest).end()
     return rest[:head] + lines.replace(b"\n", newline[0] if newline else b"\n") + rest[head:]
+
+
+def known_fresh(model: str, config: str, output: str) -> bool:
+    """Whether the file `output` says of itself that it is up to date, and was not edited.
+
+    Told from digests, without parsing any. Whatever is unusual (a file that can't be read, one
+    without a stamp) is no answer: then the output is generated, and compared.
+    """
+    if STDIN in (model, output):
+        return False
+    try:
+        if not all(Path(path).is_file() for path in (model, config, output)):
+            return False  # a pipe, say, is read once
+        made = Path(output).read_bytes()
+        sources = (model, Path(model).read_bytes()), (config, Path(config).read_bytes())
+    except (OSError, ValueError):
+        return False
+    stamp = read_stamp(made, output)
+    return stamp is not None and stamp.is_fresh(
+        origin(__version__, output, *sources, line_length(Path(model)))
+    )
