@@ -121,6 +121,9 @@ class Layout:
     def end_of(self, node: ast.stmt, indent: str) -> int:
         """Where the last line of a statement ends, with deeper comments below a compound one."""
         lines, last = self._text.lines, node.end_lineno or node.lineno
+        behind = self.source[self.span(node)[1] : self.line_end(self.span(node)[1])]
+        if behind.strip() == "\\":  # the blank line below is the statement's, too
+            return self.below(last + 1)
         for number in range(last, len(lines) if is_compound(node) else 0):
             code = lines[number].lstrip(" \t\f")
             if code.startswith("#") and len(lines[number]) - len(code) > len(indent):
