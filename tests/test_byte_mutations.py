@@ -95,7 +95,7 @@ def test_random_accidents() -> None:
     found: Counter[str] = Counter()
     run()
     assert found.total() >= 300
-    assert found[REWRITTEN] >= 100, found
+    assert found[REWRITTEN] >= 75, found  # what is drawn changes with the package's constants
 
 
 @pytest.mark.long

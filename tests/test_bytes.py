@@ -355,7 +355,7 @@ def model(n):
 
 def test_of_several_line_ends_and_indents_the_first_is_that_of_the_file() -> None:
     assert (
-        rewritten(MIXED, '[sites.a]\noffset = "mu"')
+        rewritten(MIXED, '[sites.a]\noffset = "mu"').data
         == b"""\
 import numpyro\r
 import numpyro.distributions as dist

@@ -141,7 +141,7 @@ def rewrite_once() -> None:
     rewriting.rewrite = remembered
     for model in Path().glob("*/model.py"):
         files = (model, model.with_name("offsets.toml"), model.with_name("model_reparam.py"))
-        generation.attempt(Target(*map(str, files)), thorough=True)
+        generation.attempt(Target(*map(str, files)))
 
 
 if __name__ == "__main__":
