@@ -15,19 +15,10 @@ from reparam_rewrite.config import allowed_values as allowed
 from reparam_rewrite.config import keys as typed
 from reparam_rewrite.config.allowed_values import Wrong, checked, found
 from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header
-from reparam_rewrite.messages import Diagnostic, Named, Place, listed
+from reparam_rewrite.messages import Diagnostic, Named, Place
 
 Value = TypeVar("Value")
 Keys = tuple[str, ...]
-
-
-#: Where the keys of a table go, in the order in which they are looked for.
-GOES = {
-    typed.ConfigTable: "to the top of the file, before the first [table].",
-    typed.Settings: "in [defaults], [sites.<site>] or the table of a parent.",
-    typed.SiteTable: "in [sites.<site>].",
-    typed.ParentTable: "in the table of a parent, in [sites.<site>.offset].",
-}
 
 
 class Reader:
@@ -363,7 +354,7 @@ class Reader:
     def refuse_unknown(self, keys: Keys, raw: dict[str, Any], table: type[typed.Table]) -> None:
         where = f" in {header(*keys)}" if keys else ""
         for key in [key for key in raw if key not in typed.keys_of(table)]:
-            hint = hint_for_unknown(key, raw[key], keys, table)
+            hint = typed.hint_for_unknown(key, raw[key], keys, table)
             self.wrong(self.key(*keys, key), f"unknown key '{key}'{where}", hint)
 
     def attempt(self, place: Place, check: Callable[..., Value], *raw: Any) -> Value | None:
@@ -385,19 +376,3 @@ class Reader:
     def at(self, *keys: str | int) -> Place:
         """Where the value at a path of keys stands."""
         return Place(self.path, *self.places[keys].value)
-
-
-def hint_for_unknown(key: str, value: object, above: Keys, table: type[typed.Table]) -> str:
-    """What was probably meant by a `key` that `table`, which stands at `above`, does not have.
-
-    A known key may be in the wrong table: in TOML a key belongs to the header before it, so that
-    `chain` below `[defaults]` is a key of `defaults`.
-    """
-    for known, where in GOES.items():
-        if key in typed.keys_of(known):
-            return f"'{key}' goes {where}"
-    if hint := allowed.meant(key, typed.keys_of(table)):
-        return hint
-    if table is typed.SiteTable and isinstance(value, dict):
-        return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
-    return f"the valid keys are {listed(typed.keys_of(table), limit=20)}."

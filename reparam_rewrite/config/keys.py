@@ -21,7 +21,8 @@ from msgspec import UNSET, Meta
 
 from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config import allowed_values as check
-from reparam_rewrite.messages import Named, Place
+from reparam_rewrite.config.toml_places import header
+from reparam_rewrite.messages import Named, Place, listed
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.structures import StructureName
 
@@ -383,3 +384,28 @@ def line_of(text: str, line: int) -> str:
     """The 1-based `line` of `text`; only a line feed, after a carriage return or not, ends one."""
     lines = text.split("\n")
     return lines[line - 1].removesuffix("\r") if 0 < line <= len(lines) else ""
+
+
+#: Where the keys of a table go, in the order in which they are looked for.
+GOES = {
+    ConfigTable: "to the top of the file, before the first [table].",
+    Settings: "in [defaults], [sites.<site>] or the table of a parent.",
+    SiteTable: "in [sites.<site>].",
+    ParentTable: "in the table of a parent, in [sites.<site>.offset].",
+}
+
+
+def hint_for_unknown(key: str, value: object, above: tuple[str, ...], table: type[Table]) -> str:
+    """What was probably meant by a `key` that `table`, which stands at `above`, does not have.
+
+    A known key may be in the wrong table: in TOML a key belongs to the header before it, so that
+    `chain` below `[defaults]` is a key of `defaults`.
+    """
+    for known, where in GOES.items():
+        if key in keys_of(known):
+            return f"'{key}' goes {where}"
+    if hint := check.meant(key, keys_of(table)):
+        return hint
+    if table is SiteTable and isinstance(value, dict):
+        return f"a site whose name has a dot is quoted: {header('sites', f'{above[-1]}.{key}')}."
+    return f"the valid keys are {listed(keys_of(table), limit=20)}."

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from reparam_rewrite.survey.aliases import defaults
 from reparam_rewrite.survey.effects import PURE_BUILTINS
 from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import GIVEN, NAMED, FunctionNode, copied, kinds, walk
+from reparam_rewrite.survey.points_to import defaults
 from reparam_rewrite.survey.purity import UNREPEATABLE
 from reparam_rewrite.survey.scopes import bound_names, own_names
 from reparam_rewrite.survey.timeline import Assigned

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from reparam_rewrite.survey.aliases import (
+from reparam_rewrite.survey.calls import argument
+from reparam_rewrite.survey.effects import RUNNERS, effect_of
+from reparam_rewrite.survey.points_to import (
     ANYTHING,
     CALLABLE,
     FOREIGN,
@@ -26,8 +28,6 @@ from reparam_rewrite.survey.aliases import (
     Value,
     Values,
 )
-from reparam_rewrite.survey.calls import argument
-from reparam_rewrite.survey.effects import RUNNERS, effect_of
 
 HANDLERS = "numpyro.handlers."
 #: Modules whose functions call one argument with the others.

@@ -23,7 +23,12 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.survey.aliases import (
+from reparam_rewrite.survey.calls import assignment
+from reparam_rewrite.survey.index import Index, blocks_of
+from reparam_rewrite.survey.invoking import Invoking, keeps_out
+from reparam_rewrite.survey.names import bound_by
+from reparam_rewrite.survey.nodes import FunctionNode, parts_of
+from reparam_rewrite.survey.points_to import (
     ANYTHING,
     CALLABLE,
     ENTERING,
@@ -40,11 +45,6 @@ from reparam_rewrite.survey.aliases import (
     defaults,
     parameters,
 )
-from reparam_rewrite.survey.calls import assignment
-from reparam_rewrite.survey.index import Index, blocks_of
-from reparam_rewrite.survey.invoking import Invoking, keeps_out
-from reparam_rewrite.survey.names import bound_by
-from reparam_rewrite.survey.nodes import FunctionNode, parts_of
 from reparam_rewrite.survey.scopes import bound_names, names_of
 
 PROPERTIES = ("property", "cached_property", "setter")

@@ -6,7 +6,6 @@ import ast
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.aliases import ENTERING
 from reparam_rewrite.survey.calls import argument, assignment, calls_in, given, is_none, variable_of
 from reparam_rewrite.survey.contexts import plate_shape
 from reparam_rewrite.survey.data import bounds_in, data_in, observations
@@ -14,6 +13,7 @@ from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.names import is_computed, template_of
 from reparam_rewrite.survey.nodes import root_of, walk
+from reparam_rewrite.survey.points_to import ENTERING
 from reparam_rewrite.survey.priors import is_located, prior_of
 from reparam_rewrite.survey.purity import is_repeatable, read_again, reads_of
 from reparam_rewrite.survey.scans import SCAN, read_scan

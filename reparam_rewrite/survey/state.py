@@ -9,13 +9,13 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.aliases import parameters
 from reparam_rewrite.survey.effects import ARRAY_MODULES, FileFacts
 from reparam_rewrite.survey.functions import Function, Hidden, Returned
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.names import dotted
 from reparam_rewrite.survey.nodes import root_of, walk
+from reparam_rewrite.survey.points_to import parameters
 from reparam_rewrite.survey.purity import ACTING, acts, before, bindings_in, touched_by
 from reparam_rewrite.survey.scopes import Scope, bound_names, sizes_in
 from reparam_rewrite.survey.shapes import shape_of

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from reparam_rewrite.survey.aliases import MESSENGER, PLATES, MadeHandler, With
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.contexts import (
     ADDRESSING,
@@ -18,6 +17,7 @@ from reparam_rewrite.survey.contexts import (
 from reparam_rewrite.survey.functions import ANY, Addressed, Call, Function
 from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
 from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.points_to import MESSENGER, PLATES, MadeHandler, With
 from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.text import Text
 from reparam_rewrite.survey.values import Handler, Plate, weighs
