@@ -179,3 +179,25 @@ def test_draws_of_a_fitted_config_predict_from_other_data(tmp_path: Path) -> Non
     np.testing.assert_allclose(same, still, rtol=1e-5)
     same, moved = slopes(config)
     assert np.abs(np.asarray(same) - np.asarray(moved)).min() > 0.001
+
+
+def test_numbers_for_data_along_an_axis_more_than_the_coefficient_has(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("""\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(x, n, m, y=None):
+    mu = numpyro.sample("mu", dist.Normal(1, 2))
+    with numpyro.plate("i", n, dim=-2), numpyro.plate("j", m, dim=-1):
+        a = numpyro.sample("a", dist.Normal(mu, 1))
+        numpyro.sample("y", dist.Normal(x[:, None] * a, 1), obs=y)
+""")
+    value = '{ mu = { value = "x[:, None] * mu" } }'
+    (tmp_path / "offsets.toml").write_text(f'[sites.a]\ncoefficient = ["j"]\noffset = {value}\n')
+    call = "(np.array([0.9, 1.0, 1.1, 1.2]), 4, 3), {'y': np.ones((4, 3))}"
+    words = ("fit", "model.py", "--config", "offsets.toml", "--pilot", "laplace")
+    ran = run(tmp_path, *words, "--args", call)
+    assert ran.status == 0, ran.err
+    fitted = tomllib.loads((tmp_path / "offsets.toml").read_text())["sites"]["a"]["offset"]["mu"]
+    assert (fitted["value"], fitted["coefficient"]) == ("mu", "elementwise")

@@ -369,6 +369,14 @@ def test_many_are_shared_among_processes(folder: Path) -> None:
 # -- reports for programs ----------------------------------------------------------------------
 
 
+def test_json_has_the_sites_of_what_is_up_to_date(three: Path) -> None:
+    run(three)
+    before = json.loads(run(three, "--force", "--format", "json").out)["targets"]
+    now = json.loads(run(three, "--check", "--format", "json").out)["targets"]
+    assert {target["status"] for target in now} == {"up to date"}
+    assert [target["sites"] for target in now] == [target["sites"] for target in before]
+
+
 def test_json(three: Path) -> None:
     (three / "b.py").write_text("x = (\n")
     ran = run(three, "--check", "--format", "json")

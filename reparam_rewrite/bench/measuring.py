@@ -59,7 +59,7 @@ class Sampler:
         options, call = self.options, self.variant.call
         warmup, draws = (BLOCK * math.ceil(n / BLOCK) for n in (options.warmup, options.draws))
         started = time.perf_counter()
-        kernel = NUTS(call.model, dense_mass=self.variant.dense)
+        kernel = NUTS(call.model, **self.variant.kernel)
         keys = jax.random.split(jax.random.PRNGKey(key), options.chains)
         state = kernel.init(keys, warmup, model_args=call.args, model_kwargs=call.kwargs)
         starting = time.perf_counter() - started
@@ -248,7 +248,7 @@ def long_run(variant: Variant, dims: int, options: Options) -> Reference:
     twice = {name: 2 * getattr(options, name) for name in ("draws", "warmup", "chains")}
     longer = options._replace(**twice, limit=4 * options.limit)
     dense = dims <= DENSE
-    found, values = Sampler(variant._replace(dense=dense), longer).run(key=12_345)
+    found, values = Sampler(variant._replace(kernel={"dense_mass": dense}), longer).run(key=12_345)
     if found.failed or not math.isfinite(found.least):
         raise RuntimeError(f"the long run for reference: {found.failed or 'no numbers'}")
     mass = "a dense" if dense else "a diagonal"

@@ -125,7 +125,7 @@ RIVALS = (
     # Guides that know of correlations.
     rival(f"{PLAIN}, {LOW_RANK}", LOW_RANK, most=20_000, nuts=False, guide=LOW_RANK),
     rival(f"{PLAIN}, {FULL_RANK}", FULL_RANK, most=2_000, nuts=False, guide=FULL_RANK),
-    rival("dense_mass=True", "dense", most=LARGEST_DENSE, svi=False, dense=True),
+    rival("dense_mass=True", "dense", most=LARGEST_DENSE, svi=False, kernel={"dense_mass": True}),
     rival("LocScaleReparam(0)", "non-centred", partial(LocScaleReparam, 0), hierarchical_sites),
     # Each site between centred and non-centred, as SVI learns it (Gorinova et al. 2020).
     rival("VIP", "vip", partial(LocScaleReparam, None), hierarchical_sites, trained=with_centring),

@@ -223,7 +223,9 @@ class Bench:
     def _sampled(self, variant: Variant) -> Row:
         options, sampler = self.options, Sampler(variant, self.options)
         lengths = [options.draws, options.warmup, options.chains, options.limit]
-        identity = ["nuts", variant.identity, variant.dense, variant.cost._asdict(), lengths]
+        kernel = {**variant.kernel}
+        identity: list[Any] = ["nuts", variant.identity, kernel.pop("dense_mass", False)]
+        identity += [variant.cost._asdict(), lengths, *([kernel] if kernel else [])]
         return self._row(variant, Chains, identity, "NUTS", lambda key: sampler.run(key)[0])
 
     def _guided(self, variant: Variant, reference: Reference | None) -> Row:

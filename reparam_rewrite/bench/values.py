@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from reparam_rewrite.running.call import Call
@@ -41,7 +42,7 @@ class Variant(NamedTuple):
     """A way to sample the model: `call` has the sites of the model as written.
 
     identity: what tells that a run that was kept is one of this variant. kind: "plain", "config" or
-    "rival". dense: NUTS has a dense mass matrix. `guide`: what SVI fits, the name of a class of
+    "rival". `kernel`: further arguments of NUTS. `guide`: what SVI fits, the name of a class of
     numpyro.infer.autoguide. diff: of the generated file, for a config. other_prior: the posterior
     is another. same: its coefficients are 0 at the start, where MCMC keeps them: it is the model as
     written. nuts, svi: what it is for. `trained` makes what NUTS samples of what SVI has learned.
@@ -51,7 +52,7 @@ class Variant(NamedTuple):
     identity: str
     name: str = PLAIN
     kind: str = "plain"
-    dense: bool = False
+    kernel: Mapping[str, Any] = MappingProxyType({})
     guide: str = "AutoDiagonalNormal"
     cost: Cost = FREE
     diff: str = ""

@@ -89,8 +89,8 @@ def generate(one: tuple[str, str, str] | None, request: Request, screen: Lines) 
         given: Sequence[tuple[str, str, str]] = find_targets(Path())
     else:
         given = [one]
-    told_all = request.loudness > 1 or request.force
-    if not (told_all or screen.is_document) and all(known_fresh(*target) for target in given):
+    told_all = request.loudness > 1 or request.force or screen.is_document
+    if not told_all and all(known_fresh(*target) for target in given):
         said = f"{one[2]} is up to date" if one else total(["up to date"] * len(given))
         screen.account([said] if request.loudness else [])
         return DONE

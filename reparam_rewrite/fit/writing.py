@@ -163,7 +163,7 @@ def offsets(config: Config, fits: Sequence[Fitted], learn: bool, initial: Any) -
         if numbers is not None:
             settings["value"] = numbers.expression
             value = np.asarray(value) * np.asarray(numbers.factor)
-            if value.ndim and not np.ndim(values[0]) and said.coefficient != "elementwise":
+            if value.shape != np.shape(values[0]) and said.coefficient != "elementwise":
                 settings["coefficient"] = "elementwise"
         settings["init"] = initial(value, one.param)
         if said.learn != learn:
