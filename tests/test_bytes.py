@@ -488,3 +488,34 @@ REFUSED_FILES = {
 @pytest.mark.parametrize(("data", "message"), REFUSED_FILES.values(), ids=REFUSED_FILES)
 def test_what_cannot_be_kept_is_refused(data: bytes, message: str) -> None:
     assert refusal_of(data) == message
+
+
+BELOW_ITS_TITLE = """\
+# My model
+# -*- coding: latin-1 -*-
+import sys
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(n, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    with numpyro.plate("n", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+"""
+
+
+def test_the_declaration_of_an_encoding_stays_in_the_second_line() -> None:
+    config = '[sites.a]\noffset = { mu = { init = "xi.npz" } }'
+    output = rewritten(BELOW_ITS_TITLE.encode("latin-1"), config).data
+    assert output.splitlines()[1] == b"# -*- coding: latin-1 -*-"
+
+
+def test_the_lines_of_a_string_stay_where_a_backslash_ends_one_with_a_carriage_return() -> None:
+    prior = 'dist.Normal(f("abc\\\n    def", """x\n    y"""), 1).expand([n]).to_event(1)'
+    body = BELOW_ITS_TITLE[BELOW_ITS_TITLE.index("import") :]
+    body = body.replace('    with numpyro.plate("n", n):\n    ', "")
+    before, _, after = body.rpartition("dist.Normal(0, 1)")
+    source = f"{before}{prior}{after}".replace("\n", "\r\n")
+    output = rewritten(source.encode(), '[sites.a]\noffset = "mu"\n').data
+    assert b'"""x\r\n    y"""' in output

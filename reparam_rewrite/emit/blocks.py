@@ -75,7 +75,7 @@ class Block:
         self._end = 0 if parent is None else layout.below(lines_of(parent)[-1])
         groups: list[list[ast.stmt]] = []
         for node in nodes:
-            if groups and groups[-1][-1].end_lineno == node.lineno:
+            if groups and layout.shares_line(groups[-1][-1], node):
                 groups[-1].append(node)
             else:
                 groups.append([node])
@@ -159,7 +159,7 @@ class Blocks:
         for nodes in blocks:
             if self._layout.is_elif(nodes[0]):
                 yield from self.inside(nodes[0])
-            elif self._layout.before(nodes[0]).strip():
+            elif not self._layout.begins_line(nodes[0]):
                 yield nodes, None
             else:
                 if id(nodes) not in self._made:
@@ -168,5 +168,6 @@ class Blocks:
 
     def splices(self) -> Iterator[Splice]:
         """What turns the source into the blocks as they are now."""
-        for block in (self.module, *self._made.values()):
+        # Where two blocks end at the same place, what is added to the inner one comes first.
+        for block in sorted((self.module, *self._made.values()), key=lambda block: block.room):
             yield from block.splices()

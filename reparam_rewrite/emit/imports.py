@@ -266,8 +266,8 @@ def insert_alone(block: Block, new: Line, runs: Sequence[range], head: range) ->
     """
     position = head.start
     for at in head:
-        kind = block.lines[at].kind
-        if kind == "future" or (kind == "docstring" and at == position):
+        kinds = [Line([node], "").kind for node in block.lines[at].nodes]
+        if "future" in kinds or (kinds[0] == "docstring" and at == position):
             position = at + 1
     position = max([position, *(run.stop for run in runs if is_standard(block, run))])
     new.above = [block.blank]
@@ -291,7 +291,9 @@ def parted(block: Block, position: int, *, keep: bool) -> tuple[list[str], list[
     lines = block.lines[position].above
     marks = 0
     if block.is_module and position == 0:
-        marks = sum(line.lstrip().startswith("#!") or "coding" in line for line in lines[:2])
+        first = enumerate(lines[:2], 1)
+        kept = (n for n, line in first if line.lstrip().startswith("#!") or "coding" in line)
+        marks = max(kept, default=0)
     blank = [at + 1 for at, line in enumerate(lines) if at >= marks and not line.strip()]
     cut = max(blank, default=len(lines) if keep and block.is_first(position) else marks)
     return lines[:cut], lines[cut:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from reparam_rewrite.emit import wrap
@@ -19,6 +19,10 @@ Span = tuple[int, int]
 
 #: What stands before the parenthesis of a call, rather than of an expression in parentheses.
 CALLED = re.compile(r"(\w+|[\])\"'])[ \t]*\Z")
+
+
+#: What stands between two statements that share a line, which may go on below.
+BETWEEN = re.compile(r"(?:[ \t\f;]|\\\r?\n)*")
 
 
 class Mismatch(Exception):
@@ -60,8 +64,15 @@ class Layout:
         self.source, self.newline = source.text, source.newline
         self.statements, self.width = statements, width
         self._text = Text(source.path, source.text)
-        indents = (self.before(node) for node in statements if node.col_offset)
-        self.step = next((indent for indent in indents if not indent.strip()), " " * wrap.STEP)
+        self.step = next(self._indents(), " " * wrap.STEP)
+
+    def _indents(self) -> Iterator[str]:
+        """The indents of statements, and of each first ``case``, which is no statement."""
+        for node in self.statements:
+            if node.col_offset and self.begins_line(node):
+                yield self.before(node)
+            elif isinstance(node, ast.Match):
+                yield wrap.margin_of(self._text.lines[node.cases[0].pattern.lineno - 1])
 
     def start_of(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> int:
         return self._text.offset(node.lineno, node.col_offset)
@@ -106,6 +117,17 @@ class Layout:
         """What stands before a statement on its line."""
         return self.source[self._text.offset(node.lineno, 0) : self.start_of(node)]
 
+    def begins_line(self, node: ast.stmt) -> bool:
+        """Does nothing stand before a statement, on its line or on one that goes on there?"""
+        above = self._text.lines[node.lineno - 2] if node.lineno > 1 else ""
+        continued = above.rstrip("\r\0").endswith("\\") and "#" not in above
+        return not self.before(node).strip() and not continued
+
+    def shares_line(self, node: ast.stmt, following: ast.stmt) -> bool:
+        """Is there no more than a semicolon between two statements, and perhaps a backslash?"""
+        end = self.span(node)[1]
+        return BETWEEN.fullmatch(self.source, end, self.start_of(following)) is not None
+
     def indent_of(self, node: ast.stmt) -> str:
         """The indent of a statement. Raises `Mismatch` if code stands before it."""
         indent = self.before(node)
@@ -122,7 +144,7 @@ class Layout:
         """Where the last line of a statement ends, with deeper comments below a compound one."""
         lines, last = self._text.lines, node.end_lineno or node.lineno
         behind = self.source[self.span(node)[1] : self.line_end(self.span(node)[1])]
-        if behind.strip() == "\\":  # the blank line below is the statement's, too
+        if behind.strip(" \t\f;") == "\\":  # the blank line below is the statement's, too
             return self.below(last + 1)
         for number in range(last, len(lines) if is_compound(node) else 0):
             code = lines[number].lstrip(" \t\f")

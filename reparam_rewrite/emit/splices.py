@@ -123,7 +123,8 @@ def with_loc(layout: Layout, prior: ast.expr, rewrite: ScanRewrite) -> Splice:
     arguments = arguments_of(layout, prior)
     closing = layout.span(prior)[1] - 1
     last = arguments[-1][2] if arguments else closing
-    if "," in layout.source[last:closing]:  # a trailing comma
+    behind = re.sub(r"#[^\r\n]*", "", layout.source[last:closing])
+    if "," in behind:  # a trailing comma
         return Splice(closing, closing, f"loc={rewrite.loc}")
     return Splice(last, last, f"{', ' if arguments else ''}loc={rewrite.loc}")
 

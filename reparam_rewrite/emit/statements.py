@@ -184,6 +184,8 @@ class Editor(Layout):
         header = wrap.statement(f"with {handler}:", self.width - len(indent))
         inner = indent + self.step
         deeper = reindented(code, indent, inner)
+        if "\n" in code and not wrap.same([deeper], code):
+            deeper = code  # a line that was taken for code is a string's
         lines = f"{inner}{deeper}{behind.rstrip()}".replace("\r", "").split("\n")
         if max(map(len, lines)) > self.width:
             deeper = self._fitted(code, inner, behind)

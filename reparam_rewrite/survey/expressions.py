@@ -35,7 +35,7 @@ def is_arithmetic(text: str) -> bool:
 
 def grouped(text: str) -> str:
     """The expression, in parentheses unless it is an atom."""
-    return text if is_atom(text) else f"({text})"
+    return text if is_atom(f"({text})") else f"({text})"  # it may have several lines
 
 
 def ungrouped(text: str) -> str:
