@@ -585,3 +585,26 @@ def test_a_notebook_is_told_by_its_cells(tmp_path: Path) -> None:
     assert "sigma (line 12 of cell 1)" in ran.out.decode()
     piped = run(tmp_path, "model.ipynb", "--config", "-", stdin=ran.out)
     assert piped.status == 0
+
+
+def test_a_site_whose_name_is_put_together_is_told_of_by_that() -> None:
+    found = proposed("""\
+def model(n, x, s, y=None):
+    (a := numpyro.sample(f"a_{n}", dist.Normal(0, 1)))
+    numpyro.sample("y", dist.Normal(s * a[x], 1), obs=y)
+""")
+    assert [one.site for one in found.alone] == ["a_{n}"]
+
+
+def test_a_site_that_is_sampled_twice_is_told_of_at_both_places() -> None:
+    found = proposed("""\
+def model(y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    s = numpyro.sample("s", dist.HalfNormal(1))
+    a = numpyro.sample("a", dist.Normal(0, s))
+    numpyro.sample("y", dist.Normal(mu + a, 1), obs=y)
+    a = numpyro.sample("a", dist.Normal(0, 1))
+""")
+    reasons = [one.reason for one in found.alone if one.site == "a"]
+    assert len(reasons) == 2
+    assert all("is sampled in more than one place" in reason for reason in reasons)

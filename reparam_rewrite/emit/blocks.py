@@ -90,7 +90,10 @@ class Block:
             if above.strip()[:1] not in ("", "#"):
                 break
             line.above.insert(0, above)
-        line.places = (start - sum(map(len, line.above)), start), place
+        top = start - sum(map(len, line.above))
+        if self._end and source[self._end : top].strip() == "\\":  # which what follows goes on from
+            line.above, top, start = [], self._end, self._end
+        line.places = (top, start), place
         self._end = self._layout.end_of(nodes[-1], self._indent)
         return line
 

@@ -13,6 +13,9 @@ from reparam_rewrite.survey.expressions import is_arithmetic, is_atom
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.values import Segment
 
+#: What follows an argument that isn't the last.
+COMMA = re.compile(r"\s*,")
+
 
 def given(call: ast.Call, position: int, name: str) -> ast.expr:
     """What a call is given. Raises `Mismatch` if that doesn't show."""
@@ -98,10 +101,12 @@ def expanded(layout: Layout, call: ast.Call, *, moved: bool) -> Iterator[Splice]
     arguments = arguments_of(layout, call)
     at = next(n for n, (value, _, _) in enumerate(arguments) if value is asked)
     _, start, end = arguments[at]
-    if at + 1 < len(arguments):
-        yield Splice(start, arguments[at + 1][1], "")
-    else:
-        yield Splice(arguments[at - 1][2], end, "")
+    following = at + 1 < len(arguments)
+    gone = (start, arguments[at + 1][1]) if following else (arguments[at - 1][2], end)
+    if "#" in layout.source[slice(*gone)]:  # comments stay
+        comma = COMMA.match(layout.source, end)
+        gone = (start, comma.end() if comma else end)
+    yield Splice(*gone, "")
 
 
 def arguments_of(layout: Layout, call: ast.Call) -> list[tuple[ast.expr, int, int]]:

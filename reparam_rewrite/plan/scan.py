@@ -34,8 +34,9 @@ from reparam_rewrite.survey.values import Handler, Plate, Site
 def offset_in_scan(outer: Context, child: Child) -> ScanRewrite:
     """The rewrite of a child that a scan samples. Raises `Stop`, before names are taken."""
     site, scan = child.site, child.site.scan
-    assert scan is not None and site.prior.family is not None
+    assert scan is not None
     check_form(child)
+    assert site.prior.family is not None
     context = outer.of_scan(scan)
     step = one_step(site)
     parents = [parent_in(context, site, step, pair) for pair in child.pairs]

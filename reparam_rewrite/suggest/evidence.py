@@ -76,7 +76,8 @@ class Summand(Struct, frozen=True):
             return term.text
         picked = f"[{term.picked}]" if term.picked else ""
         number = [] if abs(term.factor) == 1 else [f"{abs(term.factor):g}"]
-        return times((*number, *(weight or "..." for weight in term.weights), name + picked))
+        weights = (*number, *(weight or "..." for weight in term.weights))
+        return " * ".join([*map(grouped, weights), name + picked])  # a name may be no Python
 
 
 def meets(one: Marked, other: Marked) -> bool:

@@ -51,7 +51,7 @@ class Proposal(Struct, frozen=True):
 
     The scale of its prior is taken out `by` a site, or as `scale`, an expression. `where` tells
     the line that samples the site, and `alone` why nothing is proposed for it: "" where that is
-    that other sites are sampled around it.
+    that other sites are sampled around it. `refused`: the rewriter would not do what was proposed.
     """
 
     site: Site
@@ -64,6 +64,7 @@ class Proposal(Struct, frozen=True):
     elementwise: bool = False
     reasons: dict[str, str] = {}
     alone: str = ""
+    refused: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -78,7 +79,7 @@ class Proposal(Struct, frozen=True):
         return replace(self, offsets=offsets, reasons={**self.reasons, parent: reason})
 
     def left_alone(self, reason: str) -> Proposal:
-        return Proposal(self.site, self.where, alone=reason)
+        return Proposal(self.site, self.where, alone=reason, refused=True)
 
 
 class Alone(NamedTuple):
@@ -146,10 +147,12 @@ class Suggestion(Struct, frozen=True):
 
     @property
     def bystanders(self) -> list[Proposal]:
-        """The sites that nothing is proposed for, each once."""
+        """The sites that nothing is proposed for: all that are refused, else the last of a name."""
         proposed = {one.site.name for one in self.proposals}
-        every = {one.site.name: one for one in self.each}
-        return [one for name, one in every.items() if name not in proposed]
+        last = {one.site.name: one for one in self.each}
+        last |= {one.site.name: one for one in self.each if one.refused}
+        left = (one for one in self.each if one.site.name not in proposed)
+        return [one for one in left if one.refused or one is last[one.site.name]]
 
     @property
     def alone(self) -> list[Alone]:
