@@ -87,7 +87,7 @@ def accident(file: File, number: int, count: int) -> str:
 
 
 def test_random_accidents() -> None:
-    @settings(max_examples=300, derandomize=True, deadline=None)
+    @settings(max_examples=400, derandomize=True, deadline=None)
     @ACCIDENTS
     def run(file: File, number: int, count: int) -> None:
         found[accident(file, number, count)] += 1
@@ -95,7 +95,7 @@ def test_random_accidents() -> None:
     found: Counter[str] = Counter()
     run()
     assert found.total() >= 300
-    assert found[REWRITTEN] >= 75, found  # what is drawn changes with the package's constants
+    assert found[REWRITTEN] >= 100, found
 
 
 @pytest.mark.long

@@ -20,7 +20,6 @@ Span = tuple[int, int]
 #: What stands before the parenthesis of a call, rather than of an expression in parentheses.
 CALLED = re.compile(r"(\w+|[\])\"'])[ \t]*\Z")
 
-
 #: What stands between two statements that share a line, which may go on below.
 BETWEEN = re.compile(r"(?:[ \t\f;]|\\\r?\n)*")
 

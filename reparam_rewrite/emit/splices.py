@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from reparam_rewrite.emit.layout import Layout, Mismatch, Splice
 from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, ScanRewrite
 from reparam_rewrite.survey.calls import argument
-from reparam_rewrite.survey.expressions import is_arithmetic, is_atom
+from reparam_rewrite.survey.expressions import grouped, is_arithmetic
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.values import Segment
 
@@ -95,8 +95,7 @@ def expanded(layout: Layout, call: ast.Call, *, moved: bool) -> Iterator[Splice]
     """The `sample_shape` of a call as ``prior.expand_by(...)``, unless the prior is `moved`."""
     asked, prior = given(call, 4, "sample_shape"), given(call, 1, "fn")
     if not moved:
-        text = layout.written(prior)
-        text = text if is_atom(f"({text})") else f"({text})"
+        text = grouped(layout.written(prior))
         yield Splice(*layout.outer_span(prior), f"{text}.expand_by({layout.written(asked)})")
     arguments = arguments_of(layout, call)
     at = next(n for n, (value, _, _) in enumerate(arguments) if value is asked)
