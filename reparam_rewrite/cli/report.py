@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reparam_rewrite.cli.main import Request
     from reparam_rewrite.generation import Outcome
     from reparam_rewrite.messages import Diagnostic, Place
+    from reparam_rewrite.plan.values import Met
     from reparam_rewrite.rewriting import Rewrite
 
 #: Of the form of the JSON: it grows when a key changes its meaning or goes away.
@@ -193,12 +194,32 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
             line += "is left alone: # reparam: skip"
             line += f" {asked_by} in {account.function}" if loudness > 1 else ""
         else:
-            line += f"<- {', '.join(account.parents)} {asked_by}"
+            words = {met.parent: met.value for met in account.meets}
+            parents = ", ".join(words.get(parent, parent) for parent in account.parents)
+            line += f"<- {parents} {asked_by}"
             if loudness > 1:
-                line += f" in {account.function}, {'; '.join(account.details)}"
+                details = [*account.details, *(by(met) for met in account.meets)]
+                line += f" in {account.function}, {'; '.join(details)}"
         lines.append(line)
         lines += [f"{account.path}:{account.line} note: {note}" for note in account.notes]
     return lines
+
+
+#: By what is told how a parent meets its child.
+EVIDENCE = {
+    "as written": "as the config writes it",
+    "config": "by the config",
+    "frozen": "by the arrays of the config",
+    "sum": "by the sum in line {line}",
+    "axes": "by plates and sizes",
+    "number": "one number",
+    "nothing in common": "no axis in common",
+}
+
+
+def by(met: Met) -> str:
+    """``s by the sum in line 12``"""
+    return f"{met.parent} {EVIDENCE[met.evidence].format(line=met.line)}"
 
 
 def annotated(diagnostic: Diagnostic) -> str:
@@ -232,6 +253,8 @@ def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:
     result = outcome.rewrite
     accounts = () if result is None or result.already else result.accounts
     sites = [{key: getattr(account, key) for key in SITE} for account in accounts]
+    for site, account in zip(sites, accounts, strict=True):
+        site["meets"] = [meets_entry(met) for met in account.meets]
     entry = {
         **outcome.target._asdict(),
         "status": report.status_of(outcome),
@@ -241,6 +264,11 @@ def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:
     if report.request.diff:
         entry["diff"] = diff_of(outcome).decode("utf-8", "replace")
     return entry
+
+
+def meets_entry(met: Met) -> dict[str, Any]:
+    told = {"parent": met.parent, "value": met.value, "evidence": met.evidence}
+    return {**told, "line": met.line or None}
 
 
 def error_entry(diagnostic: Diagnostic) -> dict[str, Any]:

@@ -192,7 +192,12 @@ def template(key: str, value: str) -> str:
     return value
 
 
-def expression(key: str, value: str) -> str:
+def per(key: str, value: str) -> str:
+    """An index, ``county`` or ``i, t``, or the name of an .npz."""
+    return initial(key, value) if value.endswith(".npz") else expression(key, value, tuples=True)
+
+
+def expression(key: str, value: str, *, tuples: bool = False) -> str:
     """Python source that can be put in parentheses wherever the child is sampled."""
     # Most configs have no expression, and ast takes a while to import.
     import ast
@@ -219,7 +224,7 @@ def expression(key: str, value: str) -> str:
             raise Wrong(f"'{key}' may not hold {refused[type(node)]}")
         if isinstance(node, ast.comprehension) and node.is_async:
             raise Wrong(f"'{key}' may not hold 'async for'")
-    if isinstance(tree.body, ast.Tuple):
+    if isinstance(tree.body, ast.Tuple) and not tuples:
         raise Wrong(f"'{key}' is a tuple, not a number or an array")
     try:
         _quietly_parsed(f"({source})")

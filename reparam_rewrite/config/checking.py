@@ -281,9 +281,20 @@ class Reader:
         elif not parent:
             self.wrong(place, "the name of a parent is empty")
         overrides = self.values(keys, raw, typed.ParentTable)
-        value, center = (overrides.pop(key, None) for key in ("value", "center"))
-        places = [self.at(*keys, key) if key in raw else None for key in ("value", "center")]
-        return typed.ParentRule(parent, place, True, value, places[0], center, places[1], overrides)
+        own = ("value", "center", "per", "weight")
+        said = {key: overrides.pop(key) for key in own if key in overrides}
+        places = {key: self.at(*keys, key) for key in said}
+        rule = typed.ParentRule(parent, place, **said, places=places, overrides=overrides)
+        if rule.per is not None and not rule.is_frozen and "value" not in raw:
+            hint = 'write { value = "s[state]", per = "county" }, for example.'
+            message = "'per' needs a 'value': what each observation gets of the parent"
+            self.wrong(self.key(*keys, "per"), message, hint)
+        if rule.weight is not None and (rule.is_frozen or "value" not in raw):
+            message = "'weight' needs a 'value': what each observation gets of the parent"
+            if rule.is_frozen:
+                message = f"'weight' does nothing beside {rule.per}, which has the weights"
+            self.wrong(self.key(*keys, "weight"), message, "take one of them out.")
+        return rule
 
     def parent_name(self, child: str) -> Callable[[str], str]:
         """The check of the name of a site that `child` is to be offset by."""

@@ -65,6 +65,7 @@ Initial = Annotated[
     check.initial,
 ]
 Center = Annotated[float | Expression, check.center]
+Per = Annotated[str, _says(pattern=r"\S"), check.per]
 Positive = Annotated[float, _says(exclusiveMinimum=0), check.finite]
 Factor = Annotated[Positive | Expression, check.factor]
 Power = Annotated[float, _says(minimum=0, maximum=1), check.power]
@@ -105,10 +106,16 @@ class ParentTable(Settings, frozen=True):
 
     value: A Python expression to offset by, where it is not a site's value.
     center: A number or a Python expression that is subtracted from the parent.
+    per: The index by which each observation picks its element of the child, where the value is
+        one number for each observation: the child gets what makes up for them. Or an .npz that has
+        how the elements of both meet.
+    weight: What the child is multiplied by in each observation, as the slope of it.
     """
 
     value: Expression = _NOTHING
     center: Center = _NOTHING
+    per: Per = _NOTHING
+    weight: Expression = _NOTHING
 
 
 class PowerTable(Table, frozen=True):
@@ -231,17 +238,24 @@ class ParentRule(msgspec.Struct, frozen=True):
     `place` is the parent's key in an offset table, else its string. `keep` is False for
     `parent = false`: the pair is dropped from the chain. `value` is the stripped source of the
     expression to offset by; `parent` is then only a label. `center` is a number, or the stripped
-    source of an expression. Both parse with `ast.parse(..., mode="eval")`.
+    source of an expression, as are `per` and `weight`; `per` may name an .npz instead. Expressions
+    parse with `ast.parse(..., mode="eval")`. `places` are those of the values of these keys.
     """
 
     parent: str
     place: Place
     keep: bool = True
     value: str | None = None
-    value_place: Place | None = None
     center: float | str | None = None
-    center_place: Place | None = None
+    per: str | None = None
+    weight: str | None = None
+    places: Mapping[str, Place] = {}
     overrides: Mapping[str, Any] = {}
+
+    @property
+    def is_frozen(self) -> bool:
+        """Does `per` name an .npz?"""
+        return self.per is not None and self.per.endswith(".npz")
 
 
 class ScaleRule(msgspec.Struct, frozen=True):
@@ -328,6 +342,7 @@ class Config(msgspec.Struct, frozen=True, dict=True):
         for site in self.sites.values():
             said.append(site.overrides.get("init"))
             said += [parent.overrides.get("init") for parent in site.parents]
+            said += [parent.per for parent in site.parents if parent.is_frozen]
         found = {}
         for name in said:
             if isinstance(name, str) and name not in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from reparam_rewrite.emit import wrap
 from reparam_rewrite.emit.spell import BY_NAME, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
+from reparam_rewrite.messages import joined
 from reparam_rewrite.plan import values as plan
-from reparam_rewrite.survey.expressions import grouped, is_arithmetic
+from reparam_rewrite.survey.expressions import grouped, is_arithmetic, parsed
 from reparam_rewrite.survey.scopes import Moment
 
 JNP = "jax.numpy"
@@ -85,6 +87,7 @@ class Code:
         if prior is not None:
             self._ask(prior, rewrite.support)
         self._check(rewrite)
+        self._project(rewrite)
         self._sum(rewrite.terms, rewrite.loc)
         scale = self._scale(rewrite.scale)
         explicit = self._reparam("ExplicitReparam")
@@ -110,7 +113,7 @@ class Code:
         lines = wrap.statement(f"{reparam} = {made}", self._room)
         if data is not None:
             text = f"How {self._site.name} comes from its base depends on "
-            text += f"{' and '.join(data.arguments)}: predict with the plain model."
+            text += f"{joined([*data.arguments])}: predict with the plain model."
             comment = textwrap.wrap(text, min(self._room, COMMENT) - 2)
             lines = (*(f"# {line}" for line in comment), *lines)
         self._shift(lines)
@@ -211,6 +214,74 @@ class Code:
             return f"{self._shape}{index_of(part)}"
         return sizes[part] if isinstance(part, int) else tuple_of(sizes[part.start : part.end])
 
+    # -- where a parent and a child meet in data --------------------------------------------------
+
+    def _project(self, rewrite: plan.OffsetRewrite) -> None:
+        """What the child can make up for of its parents, each in a variable.
+
+        ::
+
+            county_count = jnp.maximum(jnp.zeros(n).at[county].add(1), 1)
+            county_s = jnp.zeros(n).at[county].add(s[state]) / county_count
+        """
+        summed = set[str]()
+        for term in rewrite.terms:
+            match term.value.projection:
+                case plan.Projection() as made:
+                    if made.squares and made.squares not in summed:
+                        self._divide_by(made)
+                        summed.add(made.squares)
+                    added = [(one.index, times(one.weight, one.added)) for one in made.seen]
+                    text = self._added_up([one for one in added if one[1]])
+                    below = f" / {made.squares}" if made.squares else ""
+                    self._shift(f"{made.variable} = {text}{below}")
+                case plan.FrozenProjection() as frozen:
+                    self._project_as_frozen(term, frozen)
+
+    def _divide_by(self, made: plan.Projection) -> None:
+        """The sum of squares of the weights, 1 where there is no observation or they are all 0."""
+        squares = self._added_up([(one.index, square_of(one.weight)) for one in made.seen])
+        if not any(one.weight for one in made.seen):
+            squares = f"{self._jnp('maximum')}({squares}, 1)"
+        self._shift(f"{made.squares} = {squares}")
+        if any(one.weight for one in made.seen):
+            safe = f"{made.squares} > 0, {made.squares}, 1"
+            self._shift(f"{made.squares} = {self._jnp('where')}({safe})")
+
+    def _added_up(self, parts: list[tuple[str, str]]) -> str:
+        """What observations give to each element, by their indices; the mean for one number."""
+        if not parts[0][0]:
+            return f"{self._jnp('mean')}({parts[0][1]})"
+        shape = self._sizes[0] if self._sizes and len(self._sizes) == 1 else self._shape
+        added = "".join(f".at[{index}].add({text})" for index, text in parts)
+        return f"{self._jnp('zeros')}({shape}){added}"
+
+    def _project_as_frozen(self, term: plan.Term, frozen: plan.FrozenProjection) -> None:
+        """The same with the numbers of an .npz, which must be of the sizes that there are."""
+
+        def array(key: str) -> str:
+            return f"{frozen.arrays}[{self._string(f'{frozen.name}.{key}')}]"
+
+        parent, shape = term.value.expression, f"{self._jnp('shape')}({term.value.expression})"
+        self._shift(f"{frozen.arrays} = {self._loaded(frozen.file)}")
+        made = f"{self._shape}, {shape}"
+        kept = f"tuple({array('child')}), tuple({array('parent')})"
+        words = f"'{term.label}' in the offset of '{self._site.name}': {frozen.file} was made for "
+        words += "other sizes, run 'reparam-rewrite fit' again"
+        raised = wrap.raised("ValueError", self._string(words), self._room)
+        self._shift((*wrap.statement(f"if ({made}) != ({kept}):", self._room), *raised))
+        value = f"{array('weights')} * {grouped(parent)}[tuple({array('columns')})]"
+        text = f"{self._jnp('sum')}({value})"
+        if self._shape != "()":
+            zeros = f"{self._jnp('zeros')}({self._shape})"
+            text = f"{zeros}.at[tuple({array('rows')})].add({value})"
+        self._shift(f"{frozen.variable} = {text}")
+
+    def _loaded(self, file: str) -> str:
+        """``jnp.load(Path(__file__).with_name("offsets.npz"))``"""
+        path = f"{self._spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
+        return f"{self._spell(JNP)}.load({path})"
+
     # -- the offset --------------------------------------------------------------------------------
 
     def _sum(self, terms: tuple[plan.Term, ...], loc: str) -> None:
@@ -275,8 +346,7 @@ class Code:
         sizes = coefficient.sizes
         match coefficient.spec.init:
             case str(file):
-                path = f"{self._spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
-                array = f"{self._spell(JNP)}.load({path})[{self._named(coefficient)}]"
+                array = f"{self._loaded(file)}[{self._named(coefficient)}]"
             case tuple(rows):
                 array = f"{self._spell(JNP)}.array({listed(rows)})"
             case number if sizes == ():
@@ -294,18 +364,9 @@ class Code:
 
     def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
-        text, center, by = value.expression, value.center, value.reduction
+        text, center = value.written(self._jnp), value.center
         if "jnp" in text or "jnp" in center:
             self._spell(JNP, self._sampled)  # imports it as jnp where the file doesn't
-        if by is not None:
-            axes = f", axis={by.axes[0] if len(by.axes) == 1 else by.axes}" if by.axes else ""
-            keep = ", keepdims=True" if by.keepdims else ""
-            text = f"{self._jnp(by.function)}({text}{axes}{keep})"
-        if value.order:
-            order = "" if value.order == (1, 0) else f", {value.order}"
-            text = f"{self._jnp('transpose')}({text}{order})"
-        if value.index:
-            text = f"{grouped(text)}[{', '.join(value.index)}]"
         if center:
             text = text if is_arithmetic(text) else f"({text})"
             minus = f"+ {center[1:]}" if NEGATIVE.fullmatch(center) else f"- {grouped(center)}"
@@ -392,6 +453,24 @@ class Code:
         if self._quote not in text and shown[1:-1] == text:
             return f"{self._quote}{text}{self._quote}"
         return shown
+
+
+def square_of(weight: str) -> str:
+    """``x**2``; 1 without a weight"""
+    hugged = weight.replace(".", "").isidentifier()
+    return f"{grouped(weight)}{'**' if hugged else ' ** '}2" if weight else "1"
+
+
+def times(weight: str, added: str) -> str:
+    """``x * s[state]``; "" where nothing is added."""
+    return f"{grouped(weight)} * {as_factor(added)}" if weight and added else added
+
+
+def as_factor(text: str) -> str:
+    """An expression as the last factor of a product: ``x * s`` stays as it is."""
+    node = parsed(text)
+    product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
+    return text if product else grouped(text)
 
 
 def to_power(text: str, power: str) -> str:

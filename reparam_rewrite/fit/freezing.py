@@ -22,6 +22,7 @@ import numpy as np
 
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Regressor
+from reparam_rewrite.messages import joined
 from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.functions import Survey
@@ -151,7 +152,7 @@ def frozen(
 
 def stays(what: str, arguments: Sequence[str]) -> str:
     return (
-        f"{what} reads {' and '.join(arguments)} of the call, which no number can stand for: "
+        f"{what} reads {joined([*arguments])} of the call, which no number can stand for: "
         "predict with the plain model, as with other data the generated one gives other values"
     )
 

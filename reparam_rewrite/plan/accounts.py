@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from reparam_rewrite.messages import joined
 from reparam_rewrite.plan.children import Child, PowerScale
-from reparam_rewrite.plan.values import Account, Rewrite, ScanRewrite, terms_of
+from reparam_rewrite.plan.values import Account, Met, Rewrite, ScanRewrite, Term, terms_of
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import SKIP
 
@@ -46,9 +47,20 @@ def described(child: Child) -> Iterator[str]:
 
 def noted(accounts: Iterable[Account], rewrites: Iterable[Rewrite]) -> Iterator[Account]:
     """The accounts, with what a person should know beside."""
-    notes = {(one.function, one.site.name): tuple(notes_of(one)) for one in rewrites}
+    made = {(one.function, one.site.name): one for one in rewrites}
     for account in accounts:
-        yield replace(account, notes=notes.get((account.function, account.site), ()))
+        rewrite = made.get((account.function, account.site))
+        if rewrite is not None:
+            met = tuple(met_by(term) for term in terms_of(rewrite))
+            account = replace(account, notes=tuple(notes_of(rewrite)), meets=met)
+        yield account
+
+
+def met_by(term: Term) -> Met:
+    """How a parent is taken; an expression of the config is called as that calls it."""
+    value = term.value
+    words = term.label if value.evidence == "as written" else value.in_words
+    return Met(term.label, words, value.evidence, value.line)
 
 
 def notes_of(rewrite: Rewrite) -> Iterator[str]:
@@ -68,7 +80,7 @@ def notes_of(rewrite: Rewrite) -> Iterator[str]:
             missing = " or ".join(data.optional)
             ending = f", so that draws of '{site.name}' itself count first where {missing} is None"
             ending += " (not all that is observed can be told)" if data.untold else ""
-        text = f"how '{site.name}' comes from its base depends on {' and '.join(data.arguments)}"
+        text = f"how '{site.name}' comes from its base depends on {joined([*data.arguments])}"
         yield f"{text}{ending}: predict with the plain model"
     for comment in site.comments:
         if comment.kind == "unknown":

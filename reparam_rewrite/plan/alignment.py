@@ -21,6 +21,8 @@ from reparam_rewrite.plan.values import (
     WHOLE,
     Check,
     Claim,
+    Evidence,
+    FrozenProjection,
     Part,
     Reduction,
     ShapeAmong,
@@ -64,6 +66,8 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         expression = parent.variable or ""
     if source.pair.coefficient.kind.contracted:
         return Value(expression, center=source.center)  # it is contracted as it is
+    if source.is_projected:
+        return projected(source, site, expression, child)
     both = shape is not None and child is not None
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:
         raise unaligned(source, "its unconstrained shape can't be read", expression)
@@ -71,6 +75,7 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         # An expression is taken as it is written: it is never reduced, and never widens.
         sure = fits(shape, child) and fits(source.center_shape, child)
         return Value(expression, center=source.center, guarded=not sure, told=not sure and both)
+    told = None if source.meeting is None else list(source.meeting.targets)
     reduce = source.pair.reduce
     if (shape is None or (child is None and shape != ())) and reduce == "error":
         raise unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)
@@ -79,7 +84,9 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     if there is None:  # what shows of it, in unconstrained space
         there = (REST,) if site.prior.support.reshapes else opened(site.extent.seen)
     try:
-        value = align(expression, seen, there, reduce, context.twice)
+        if told is not None and len(told) != len(seen):
+            told = None  # not all of it shows
+        value = align(expression, seen, there, reduce, context.twice, told)
     except Unaligned as error:
         raise unaligned(source, str(error), expression) from None
     checks = (*claims_of(context, source, parent, site, value, seen), *value.checks)
@@ -90,7 +97,55 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         guarded=not fits(source.center_shape, child),
         checks=checks,
         told=bool(checks) and both and not claimed,
+        evidence=evidence_of(source, value, seen, told=told is not None),
+        line=source.meeting.line if source.meeting is not None and seen else 0,
     )
+
+
+def evidence_of(source: Source, value: Value, seen: Shape, *, told: bool) -> Evidence:
+    """By what a parent and its child were lined up."""
+    if seen == ():
+        return "number"
+    if source.pair.has_named_axes:
+        return "config"
+    if told:
+        return "sum"
+    lost = value.reduction is not None and not value.reduction.axes
+    return "nothing in common" if lost else "axes"
+
+
+def projected(source: Source, site: Site, expression: str, child: Shape | None) -> Value:
+    """What a child can make up for of a parent, as the config, the model or an .npz tells it.
+
+    Raises `Stop` where the child's elements aren't those of unconstrained space.
+    """
+    pair = source.pair
+    if pair.coefficient.kind.contracted or site.prior.support.reshapes:
+        raise pair.stop(
+            "projected-on-no-elements",
+            "'{parent}' can't be projected on '{child}': {reason}",
+            "leave 'per' out.",
+            (pair.per or pair.weight or pair).place,
+            reason="a matrix of weights has its elements meet as it likes"
+            if pair.coefficient.kind.contracted
+            else "its elements aren't those that it is sampled by",
+        )
+    if pair.weight is not None and pair.per is None and child != ():
+        raise pair.stop(
+            "weight-without-per",
+            "'{child}' isn't known to be one number, so that 'weight' needs 'per'",
+            'say which element each observation has: per = "county", for example.',
+            pair.weight.place,
+        )
+    guarded = not fits(source.center_shape, child)
+    value = Value(expression, center=source.center, guarded=guarded)
+    if pair.per is not None and pair.is_frozen:
+        frozen = FrozenProjection(pair.per.text, pair.coefficient.name)
+        return replace(value, projection=frozen, evidence="frozen")
+    assert source.meeting is not None and source.meeting.projected is not None
+    evidence: Evidence = "config" if pair.value is not None else "sum"
+    made, line = source.meeting.projected(expression), source.meeting.line
+    return replace(value, projection=made, evidence=evidence, line=line)
 
 
 def claims_of(
@@ -171,7 +226,12 @@ class Meeting(Struct, frozen=True):
 
 
 def align(
-    expression: str, parent: Shape, child: Shape, reduce: str, twice: frozenset[str] = frozenset()
+    expression: str,
+    parent: Shape,
+    child: Shape,
+    reduce: str,
+    twice: frozenset[str] = frozenset(),
+    told: list[int | None] | None = None,
 ) -> Value:
     """The parent's value in the child's axes.
 
@@ -190,12 +250,13 @@ def align(
 
     `reduce` is "mean", "sum" or "error"; raises `Unaligned` if it is "error" and an axis would
     have to be reduced, or if it isn't sure which axis of the child a parent's axis is. Either
-    shape may be open to the left. `twice`: see `matched`.
+    shape may be open to the left. `twice`: see `matched`. `told` are the targets of the parent's
+    axes where they are known, whatever these are called.
     """
     all_own, all_there = closed(parent) is not None, closed(child) is not None
     own = parent if all_own else parent[1:]
     there = child if all_there else child[1:]
-    targets = matched(own, there, twice)
+    targets = matched(own, there, twice) if told is None else told
     lost = [at for at, axis in enumerate(own) if targets[at] is None and not axis.unit]
     if lost and reduce == "error":
         raise Unaligned(f'the child has no axis {described(own[lost[0]])}, and reduce is "error"')

@@ -75,7 +75,9 @@ class Pair(Asked, frozen=True):
 
     `parent` is the parent's name, or the label of the expression. `reduce` says what happens to
     an axis that the child lacks. `place` is where the config asks for the pair, `named` where it
-    names the parent; in a chain these are the entries of the child and of the parent.
+    names the parent; in a chain these are the entries of the child and of the parent. `per` and
+    `weight` say how observations see the child, where `value` is one number for each; `per` may be
+    an .npz. `has_named_axes`: the config tells which axes of both are one.
     """
 
     child: str
@@ -86,6 +88,13 @@ class Pair(Asked, frozen=True):
     reduce: str
     value: Snippet | None = None
     center: float | Snippet | None = None
+    per: Snippet | None = None
+    weight: Snippet | None = None
+    has_named_axes: bool = False
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.per is not None and self.per.text.endswith(".npz")
 
     @property
     def about(self) -> tuple[OfPair, Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from string import ascii_letters
 
 from reparam_rewrite.plan.alignment import described, match
@@ -108,7 +109,9 @@ def structure_of(
             'use coefficient = "elementwise", or one number.',
         )
     if spec.kind.contracted:
-        return matrix(pair, source.shape, shape, written_axes(context, source, shape, declare))
+        told = source.meeting.targets if source.meeting is not None else ()
+        axes = written_axes(context, source, shape, declare)
+        return matrix(pair, source.shape, shape, axes, told)
     if spec.kind.single or not spec.has_shape:
         return (), "*"
     if isinstance(spec.structure, list):
@@ -150,7 +153,11 @@ def sizes_by_axes(
 
 
 def matrix(
-    pair: Pair, parent: Shape | None, child: Shape | None, written: dict[Axis, str]
+    pair: Pair,
+    parent: Shape | None,
+    child: Shape | None,
+    written: dict[Axis, str],
+    told: Sequence[int | None] = (),
 ) -> tuple[tuple[str, ...], str]:
     """``coefficient = "matrix"``: the sizes of the weights, and how they meet the parent.
 
@@ -165,7 +172,8 @@ def matrix(
     ``(n_i, n_t)``  ``(n_j, n_t)``  ``(n_i, n_j)``      ``ab,bc->ac``
     ==============  ==============  ==================  ================
 
-    `written` are the sizes of axes where params are declared. Raises `Stop` if a shape isn't
+    `written` are the sizes of axes where params are declared. `told` has for each of the parent's
+    axes the child's that it is, if a sum of the model tells that. Raises `Stop` if a shape isn't
     known, or the parent has no axis of its own.
     """
     if not pair.coefficient.has_shape:
@@ -176,7 +184,8 @@ def matrix(
         raise unstructured(pair, "a matrix of weights isn't made for dims of size 1")
     letters = iter(ascii_letters)
     of_child = [next(letters) for _ in child]
-    shared = [match(axis, child) for axis in parent]
+    known = len(told) == len(parent)
+    shared = list(told) if known else [match(axis, child) for axis in parent]
     of_parent = [next(letters) if at is None else of_child[at] for at in shared]
     if None not in shared:
         raise unstructured(pair, "'{parent}' has no axis that '{child}' lacks")

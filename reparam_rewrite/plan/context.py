@@ -16,6 +16,7 @@ from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.shapes import opened
+from reparam_rewrite.survey.sums import Sums, sums_of
 from reparam_rewrite.survey.values import Scan, Site
 
 
@@ -75,6 +76,14 @@ class Context(Struct, dict=True):
             body = Context(self.survey, self.survey.functions[scan.body], self.names)
             self.scans[scan.body] = ScanContext(scan, self, body)
         return self.scans[scan.body]
+
+    @cached_property
+    def sums(self) -> Sums:
+        """What the function adds up; nothing where that is nested too deeply to be followed."""
+        try:
+            return sums_of(self.survey, self.function)
+        except RecursionError:
+            return Sums(self.function)
 
     @cached_property
     def twice(self) -> frozenset[str]:

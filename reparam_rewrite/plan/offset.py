@@ -13,12 +13,12 @@ from reparam_rewrite.plan.alignment import known_shape, value_of
 from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_at
 from reparam_rewrite.plan.children import Asked, Child, Stop
 from reparam_rewrite.plan.coefficients import check_templates, scale_of, structure_of, term_of
-from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.data import data_of, dependence, told_at
 from reparam_rewrite.plan.named_axes import count_of_events
 from reparam_rewrite.plan.placement import moments_of, place_offset
-from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Value
+from reparam_rewrite.plan.sources import Source, as_they_meet, source_of
+from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Projection, Value
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import UNIT, Site
 
@@ -85,7 +85,10 @@ def offset(context: Context, child: Child) -> OffsetRewrite:
                 "the coefficient of '{parent}' is an array",
                 "use learn = true, or one number.",
             )
-    sources = [source_of(context, site, pair) for pair in child.all_pairs]
+    sources = [
+        as_they_meet(context, site, source_of(context, site, pair), projected=pair is not child.by)
+        for pair in child.all_pairs
+    ]
     subsampled &= any(spec.learn and not spec.kind.single for spec in child.coefficients)
     moments = [site.statement] if subsampled else moments_of(context, site)
     draft = Draft(context, child, sources, moments, subsampled)
@@ -112,7 +115,8 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
     structures = [structure_of(context, source, shape, sizes, declare) for source in of_pairs]
     at_run_time = any(value.at_run_time for value in values)
     full = needs_full_shape(child, values)
-    asks_shape = full or at_run_time
+    projected = shape != () and any(value.projection is not None for value in values)
+    asks_shape = full or at_run_time or projected
     if asks_shape and sizes is not None and known_shape(context, site, shift)[1] is None:
         raise TooEarly  # it is broadcast where the offset is computed
     elementwise = any(spec.is_elementwise for spec in child.coefficients)
@@ -129,7 +133,11 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
     for at, parent in enumerate(source.pair.site for source in sources):
         if parent is not None:
             name = context.keep(parent) if parent.index in kept else parent.variable
-            values[at] = replace(values[at], expression=name or "")
+            meeting, value = sources[at].meeting, values[at]
+            if isinstance(value.projection, Projection) and meeting and meeting.projected:
+                value = replace(value, projection=meeting.projected(name or ""))
+            values[at] = replace(value, expression=name or "")
+    values = with_variables(names, base, sources, values)
     event_dim = len(site.prior.event or ()) if draft.subsampled else None
     terms = tuple(
         term_of(names, site, pair, value, structure, event_dim)
@@ -153,6 +161,29 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
         full=full and not covered,
         data=dependence(context, site, data, shift),
     )
+
+
+def with_variables(
+    names: Names, base: str, sources: Sequence[Source], values: Sequence[Value]
+) -> list[Value]:
+    """The values with names for their projections, and for the sums that these have in common."""
+    squares: dict[tuple[tuple[str, str], ...], str] = {}
+    found = []
+    for source, value in zip(sources, values, strict=True):
+        made = value.projection
+        if isinstance(made, Projection):
+            index, weight = made.design[0]
+            by = identifier(index) if index else base
+            if made.design not in squares and (index or weight):
+                squares[made.design] = names.new(f"{by}_{'squares' if weight else 'count'}")
+            variable = names.new(f"{by}_{identifier(source.pair.parent)}")
+            made = replace(made, variable=variable, squares=squares.get(made.design, ""))
+        elif made is not None:
+            arrays = names.new(identifier(made.file.removesuffix(".npz")))
+            variable = names.new(f"{base}_{identifier(source.pair.parent)}")
+            made = replace(made, variable=variable, arrays=arrays)
+        found.append(replace(value, projection=made))
+    return found
 
 
 def check_written(

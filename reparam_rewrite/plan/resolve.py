@@ -276,14 +276,18 @@ class Asking(NamedTuple):
         """A child and a parent, of which its table says `rule`: one of the sites `found`."""
         place = self.config.place_of_pair(child.name, name)
         named = next((one.place for one in self.chained(child) if one.name == name), place)
-        value = None
+        said: dict[str, Snippet] = {}
         center: float | Snippet | None = None
         if rule is not None:
             named, center = rule.place, None if isinstance(rule.center, str) else rule.center
-            if rule.value is not None:
-                value = Snippet(rule.value, rule.value_place or rule.place)
-            if isinstance(rule.center, str):
-                center = Snippet(rule.center, rule.center_place or rule.place)
+            texts = {key: getattr(rule, key) for key in rule.places}
+            said = {
+                key: Snippet(text, rule.places[key])
+                for key, text in texts.items()
+                if isinstance(text, str)
+            }
+            center = said.get("center", center)
+        value = said.get("value")
         site = next(iter(found), None)
         if found and are_alternatives(found):
             before = nearest(self.function, found, child)
@@ -293,7 +297,16 @@ class Asking(NamedTuple):
                 # Whichever of them was sampled, this is its value.
                 value, site = Snippet(variable, place), None
         made = self.expression(child, name, value, place)
-        return replace(made, named=named, site=site, center=center)
+        axes = self.config.axes
+        return replace(
+            made,
+            named=named,
+            site=site,
+            center=center,
+            per=said.get("per"),
+            weight=said.get("weight"),
+            has_named_axes=child.name in axes and name in axes,
+        )
 
     def chained(self, child: Site) -> list[Named]:
         """The entries of the chains that a child is in."""

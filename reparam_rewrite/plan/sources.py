@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.messages import Place, listed, nearest
 from reparam_rewrite.plan.alternatives import is_read
 from reparam_rewrite.plan.asking_prior import unsettled
 from reparam_rewrite.plan.children import Pair, Snippet, Stop
 from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.meetings import Meeting, meeting_of
+from reparam_rewrite.plan.values import Projection, Seen
 from reparam_rewrite.survey.data import data_in
+from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.shapes import shape_of
@@ -29,6 +33,11 @@ class Source(Struct, frozen=True):
     center_shape: Shape | None
     movable: bool  # it may be computed before the statement, if its names allow
     data: frozenset[str]  # the arguments of the call that it is computed of
+    meeting: Meeting | None = None  # how the two meet in the data
+
+    @property
+    def is_projected(self) -> bool:
+        return self.pair.is_frozen or bool(self.meeting and self.meeting.projected)
 
 
 def source_of(context: Context, site: Site, pair: Pair) -> Source:
@@ -46,8 +55,13 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
         return ast.unparse(tree) if "\n" in text or "#" in text else text, shape_of(moment, tree)
 
     expression, shape = "", pair.site.shape if pair.site is not None else None
+    meeting = None
     if pair.value is not None:
         expression, shape = read(pair.value)
+    if pair.value is not None and not pair.is_frozen and (pair.per or pair.weight):
+        texts = [read(said)[0] if said is not None else "" for said in (pair.per, pair.weight)]
+        seen = Projection((Seen(texts[0], texts[1], expression),))
+        meeting = Meeting(0, (), lambda _: seen)
     center = repr(pair.center) if pair.center else ""
     center_shape: Shape | None = ()
     if isinstance(pair.center, Snippet):
@@ -58,7 +72,31 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
     given = pair.site.data.observations if pair.site is not None else None
     if given is not None:
         data |= given.data
-    return Source(pair, reads, expression, shape, center, center_shape, movable, data)
+    return Source(pair, reads, expression, shape, center, center_shape, movable, data, meeting)
+
+
+def as_they_meet(context: Context, site: Site, source: Source, *, projected: bool = True) -> Source:
+    """The source of a parent with how it meets its child in a sum of the model, if that shows.
+
+    What the config says of it goes before. Not `projected`: by the axes that they share alone.
+    """
+    pair, support = source.pair, site.prior.support
+    told = pair.value is not None or pair.per is not None or pair.has_named_axes
+    if pair.site is None or told or support.reshapes or pair.reduce == "sum":
+        return source
+    meeting = meeting_of(context, site, pair.site)
+    if meeting is None or meeting.projected is None:
+        return replace(source, meeting=meeting)
+    subsampled = any(plate.subsampled for frame in site.all_frames for plate in frame.plates)
+    moved = support.kind in ("real", "runtime") and not pair.coefficient.kind.contracted
+    if not projected or not moved or subsampled or site.unsettled:
+        return source
+    moment = Moment(context.survey, context.function, site.statement)
+    trees = [parsed(text) for text in meeting.reads]
+    reads = source.reads.union(*(reads_of(moment, tree) for tree in trees))
+    own = {read for read in reads if read.name == pair.site.variable}
+    data = source.data.union(*(data_in(moment, tree) for tree in trees))
+    return replace(source, meeting=meeting, reads=reads - own, data=data)
 
 
 def read_names(

@@ -6,12 +6,14 @@ Expressions are Python source. Positions are statement numbers of the survey.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
 from reparam_rewrite.structures import STRUCTURES, Structure
+from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.values import Scan, Segment, Site
 
 
@@ -57,13 +59,72 @@ class Reduction(Struct, frozen=True):
     keepdims: bool = False
 
 
+class Seen(Struct, frozen=True):
+    """How one observed site sees a child, and what the parent adds to its observations.
+
+    `index` picks the child's element of each observation, ``county`` or ``i, t``; it is "" where
+    the child is one number. `weight` is what that is multiplied by and `added` the parent's part,
+    ``s[state]``: "" is 1, and nothing.
+    """
+
+    index: str
+    weight: str = ""
+    added: str = ""
+
+
+class Projection(Struct, frozen=True):
+    """What a child can make up for of a parent where they meet in the data.
+
+    That is the least-squares projection of what the parent adds to the observations on what the
+    child does: for its element k
+
+        sum_{n: index[n] = k} weight[n] * added[n] / sum_{n: index[n] = k} weight[n] ** 2
+
+    over the observations n of all that is `seen`; 0 for an element that has none. `variable` holds
+    it and `squares` the sum below.
+    """
+
+    seen: tuple[Seen, ...]
+    variable: str = ""
+    squares: str = ""
+
+    @property
+    def design(self) -> tuple[tuple[str, str], ...]:
+        """What is seen of the child, whatever the parent adds."""
+        return tuple((seen.index, seen.weight) for seen in self.seen)
+
+
+class FrozenProjection(Struct, frozen=True):
+    """The same as numbers of an .npz: which elements of both meet, and with what weights.
+
+    Its arrays are called after the coefficient, `name`: ``.rows`` (dims of the child, meetings)
+    and ``.columns`` (dims of the parent, meetings) are indices, ``.weights`` (meetings,), and
+    ``.child`` and ``.parent`` the shapes that they are for. `variable` holds the projection and
+    `arrays` the file.
+    """
+
+    file: str
+    name: str
+    variable: str = ""
+    arrays: str = ""
+
+
+#: By what it is told how a parent's value meets its child. The config says it ("as written" where
+#: that is an expression without more to it), or an .npz of it ("frozen"); a sum in the model shows
+#: it; or the names and sizes of their plates do ("axes"). A number meets everything, and of what
+#: has nothing in common with the child the mean does.
+Evidence = Literal["as written", "config", "frozen", "sum", "axes", "number", "nothing in common"]
+
+
 class Value(Struct, frozen=True):
     """A parent's value in the shape that the child needs.
 
     Applied in this order: the `reduction`, then `order` (a permutation of the axes, empty: as they
     are), then `index` (items such as ":", "None", "0" and "..."), then minus `center`. `guarded`:
     it is broadcast to the child's shape, which fails where it would widen the site. `checks` are
-    made before. `told`: the source tells both shapes, but not that they fit.
+    made before. `told`: the source tells both shapes, but not that they fit. In the place of all of
+    these but the centre there may be a `projection`, which has the child's shape. `evidence` says
+    by what the two were lined up.
     """
 
     expression: str
@@ -74,6 +135,38 @@ class Value(Struct, frozen=True):
     guarded: bool = False
     checks: tuple[Check, ...] = ()
     told: bool = False
+    projection: Projection | FrozenProjection | None = None
+    evidence: Evidence = "as written"
+    line: int = 0  # of the sum
+
+    def written(self, jnp: Callable[[str], str]) -> str:
+        """How it is written, but for its centre; `jnp` spells a function of jax.numpy."""
+        text, by = self.expression, self.reduction
+        if self.projection is not None:
+            return self.projection.variable
+        if by is not None:
+            axes = f", axis={by.axes[0] if len(by.axes) == 1 else by.axes}" if by.axes else ""
+            keep = ", keepdims=True" if by.keepdims else ""
+            text = f"{jnp(by.function)}({text}{axes}{keep})"
+        if self.order:
+            order = "" if self.order == (1, 0) else f", {self.order}"
+            text = f"{jnp('transpose')}({text}{order})"
+        return f"{grouped(text)}[{', '.join(self.index)}]" if self.index else text
+
+    @property
+    def in_words(self) -> str:
+        """The same for a person: ``s[state] per county``, ``jnp.mean(z)``."""
+        match self.projection:
+            case Projection(seen):
+                parts = []
+                for one in (one for one in seen if one.added):
+                    per = f" per {one.index}" if one.index else ""
+                    by = f" by {one.weight}" if one.weight else ""
+                    parts.append(f"{one.added}{per}{by}")
+                return " and ".join(parts)
+            case FrozenProjection(file):
+                return f"{self.expression} per {file}"
+        return self.written("jnp.{}".format)
 
     @property
     def at_run_time(self) -> bool:
@@ -333,11 +426,24 @@ class Keep(Struct, frozen=True):
     site: Segment
 
 
+class Met(Struct, frozen=True):
+    """How a `parent` is taken by its child: its `value` in words, and by what `evidence`.
+
+    `line` is that of the sum in the model that shows it, if one does.
+    """
+
+    parent: str
+    value: str
+    evidence: Evidence
+    line: int = 0
+
+
 class Account(Struct, frozen=True):
     """One line of the report: a configured site, what offsets it, and where that is said.
 
     `notes` are what the person should know beside, in words. `skipped`: the site has a comment
-    that says so, and `parents` are what it would have been offset by.
+    that says so, and `parents` are what it would have been offset by. `meets` are those of its
+    offset, in the order of `parents`.
     """
 
     path: str
@@ -349,6 +455,7 @@ class Account(Struct, frozen=True):
     details: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     skipped: bool = False
+    meets: tuple[Met, ...] = ()
 
 
 class Plan(Struct, frozen=True):

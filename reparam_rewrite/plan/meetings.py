@@ -1,0 +1,281 @@
+"""How do a parent and its child meet in what the observed sites add up?
+
+::
+
+    loc = mu + s[state] + a[county] + (a2[i] + c[i, j]) * x + (d[:, None] + E)
+
+`a` and `s` are picked by different groups of the same observations, so that what `s` adds to those
+of a county is projected on them. Every axis of `a2` is one of `c`'s, by what picks from both, and
+so is that of `d`, by its place. What a sum shows goes before the names of plates.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from itertools import dropwhile
+
+from msgspec import Struct
+
+from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.values import Projection, Seen
+from reparam_rewrite.survey.expressions import grouped, parsed
+from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.purity import only_computes
+from reparam_rewrite.survey.scopes import Moment
+from reparam_rewrite.survey.sums import Observed
+from reparam_rewrite.survey.terms import Term
+from reparam_rewrite.survey.values import Site
+
+#: What an axis of a site is in a location: the place where it stands, counted from the right, or
+#: the text of what picks from it.
+Mark = int | str
+
+
+class Meeting(Struct, frozen=True):
+    """How a parent meets its child in the locations of observed sites.
+
+    Either `targets` has for each of the parent's axes the one of the child's that it is, counted
+    from the right, None where it is none. Or the parent is projected: `projected` says how, by the
+    name of its value, and `reads` are the expressions in that. `line` is that of the location.
+    """
+
+    line: int
+    targets: tuple[int | None, ...] = ()
+    projected: Callable[[str], Projection] | None = None
+    reads: tuple[str, ...] = ()
+
+
+class Design(Struct, frozen=True):
+    """The summands that a child and a parent are of one location; `theirs` is None if it isn't."""
+
+    observed: Observed
+    mine: Term
+    theirs: Term | None
+
+
+class Unsure(Exception):
+    """The sums don't tell how the two meet."""
+
+
+def meeting_of(context: Context, child: Site, parent: Site) -> Meeting | None:
+    """What the sums of a function show of a pair; None if they show nothing, or are unsure."""
+    try:
+        designs = list(designs_of(context.sums.observed, child, parent))
+        met = [one for one in designs if one.theirs is not None]
+        if not met:
+            return None
+        line = met[0].observed.line
+        if len(met) == len(designs):
+            found = {targets_of(one, child, parent) for one in met}
+            if len(found) == 1 and None not in found:
+                return Meeting(line, found.pop() or ())
+        return projection_of(context, designs, child, parent, line)
+    except Unsure:
+        return None
+
+
+def designs_of(sums: Sequence[Observed], child: Site, parent: Site) -> Iterator[Design]:
+    """The locations that a child is in. Raises `Unsure` where it isn't simply a summand."""
+    for observed in sums:
+        mine, theirs = term_in(observed, child), term_in(observed, parent)
+        if mine is None:
+            continue
+        if theirs is not None and not is_added(mine, theirs):
+            raise Unsure
+        yield Design(observed, mine, theirs)
+
+
+def term_in(observed: Observed, site: Site) -> Term | None:
+    """The summand that a site is of a location; None if it isn't in it. Raises `Unsure`."""
+    own = [term for term in observed.location.terms if site.index in term.sites]
+    if len(own) > 1 or not all(term.is_summand for term in own):
+        raise Unsure
+    return own[0] if own else None
+
+
+def is_added(one: Term, other: Term) -> bool:
+    """Are both in one sum at the same time?"""
+    same = one.group == other.group and not one.alternative_to(other)
+    return same and not (one.softmax or other.softmax)
+
+
+def marks_of(term: Term, site: Site) -> list[Mark | None]:
+    """What each axis of a site is in a location, None where that isn't told."""
+    layout, shape = term.layout, site.shape
+    if shape == ():
+        return []
+    count = len(term.picks or shape or ()) or sum(isinstance(one, int) for one in layout or ())
+    if not count or term.single or term.summed:
+        raise Unsure
+    picks = term.picks or ("",) * count
+    places = {own: at - len(layout or ()) for at, own in enumerate(layout or ())}
+    return [pick or places.get(at - count) for at, pick in enumerate(picks)]
+
+
+def targets_of(design: Design, child: Site, parent: Site) -> tuple[int | None, ...] | None:
+    """Which axes are one where a parent needs no data to meet its child; None where it does.
+
+    That is so where both have the same weights, and each axis of the parent is one of the child's
+    or stands whole where the child is the same for all of it: there its mean is what counts.
+    """
+    mine, theirs = design.mine, design.theirs
+    assert theirs is not None
+    if mine.weights != theirs.weights or not all(mine.weights) or theirs.summed:
+        return None
+    own, there = marks_of(theirs, parent), marks_of(mine, child)
+    shape = parent.shape or ()
+    if len(set(there)) < len(there) or len(set(own)) < len(own):
+        raise Unsure
+    targets: list[int | None] = []
+    for at, mark in enumerate(own):
+        unit = len(shape) == len(own) and shape[at].unit
+        if mark is not None and mark in there and not unit:
+            targets.append(there.index(mark) - len(there))
+        elif unit or (isinstance(mark, int) and is_constant_along(mine, mark, child)):
+            targets.append(None)
+        else:
+            return None
+    return tuple(targets)
+
+
+def is_constant_along(term: Term, place: int, site: Site) -> bool:
+    """Is a summand the same along the axis of the location at that place?"""
+    if site.shape == ():
+        return True
+    return term.layout is not None and (len(term.layout) < -place or term.layout[place] == "")
+
+
+def projection_of(
+    context: Context, designs: Sequence[Design], child: Site, parent: Site, line: int
+) -> Meeting:
+    """The meeting where a parent is projected on its child. Raises `Unsure` where it can't be."""
+    scalar = child.shape == ()
+    if scalar and len(designs) > 1:
+        raise Unsure
+    seen = []
+    for one in designs:
+        index, weight = index_of(one.mine, child), product(one.mine.weights)
+        theirs = one.theirs
+        if theirs is not None:
+            reach(one.mine, theirs, child, parent)
+        seen.append((index, weight, theirs))
+    ratios = {t.factor / one.mine.factor for one in designs if (t := one.theirs) is not None}
+    if len(ratios) > 1:
+        raise Unsure
+
+    def projected(name: str) -> Projection:
+        parts = ((i, w, "" if t is None else contribution(t, name, parent)) for i, w, t in seen)
+        return Projection(tuple(Seen(*part) for part in dict.fromkeys(parts)))
+
+    projected(parent.variable or parent.name)  # can it be written?
+    reads = []
+    for one in designs:
+        terms = [one.mine] if one.theirs is None else [one.mine, one.theirs]
+        texts = [text for term in terms for text in read_by(term)]
+        last = one.observed.site.statement
+        if not all(is_there(context, text, child, last, parent) for text in texts):
+            raise Unsure
+        reads += texts
+    return Meeting(line, (), projected, tuple(dict.fromkeys(reads)))
+
+
+def read_by(term: Term) -> Iterator[str]:
+    """The expressions of data that tell how a summand stands in its location."""
+    yield from term.weights
+    yield from filter(None, [term.text] if term.summed else term.picks)
+
+
+def index_of(term: Term, site: Site) -> str:
+    """What picks a child's elements for the observations, ``i, t``; "" if it is one number.
+
+    Raises `Unsure` where not all of its axes are picked or go to the end of the location.
+    """
+    if term.summed or term.single or not all(term.weights):
+        raise Unsure
+    if site.shape == ():
+        return ""
+    picks = list(term.picks)
+    if not any(picks):
+        raise Unsure
+    while not picks[-1]:
+        picks.pop()
+    return ", ".join(pick or ":" for pick in picks)
+
+
+def reach(mine: Term, theirs: Term, child: Site, parent: Site) -> None:
+    """Raise `Unsure` unless what a parent adds surely has no axis that the child's summand lacks.
+
+    A location may be a table of which each row is picked: ``a[group][:, None] + B``.
+    """
+    if theirs.summed:
+        if theirs.scalar or mine.layout is None or len(stripped(mine.layout)) == 1:
+            return
+        raise Unsure
+    if child.shape == () or parent.shape == ():
+        return
+    whole = not all(theirs.picks) or not theirs.picks
+    if mine.layout is None or theirs.layout is None:
+        if whole or not all(mine.picks):
+            raise Unsure
+        return
+    own, there = stripped(theirs.layout), stripped(mine.layout)
+    if "" in there or len(own) > len(there):
+        raise Unsure
+
+
+def stripped(layout: Sequence[int | str]) -> Sequence[int | str]:
+    """A layout without the new axes at its left."""
+    return list(dropwhile("".__eq__, layout))
+
+
+def contribution(term: Term, name: str, site: Site) -> str:
+    """What a parent adds to observations, by the name of its value: ``x * s[state]``.
+
+    Raises `Unsure` where that can't be written.
+    """
+    if term.summed:
+        if not term.text or name != site.variable or not all(term.weights):
+            raise Unsure
+        text = term.text
+    elif term.picks:
+        picks = list(term.picks)
+        while not picks[-1]:
+            picks.pop()
+        text = f"{grouped(name)}[{', '.join(pick or ':' for pick in picks)}]"
+    elif site.shape == ():
+        text = name
+    else:
+        layout = None if term.layout is None else stripped(term.layout)
+        own = [axis for axis in layout or () if isinstance(axis, int)]
+        if layout is None or not own or own != sorted(own):
+            raise Unsure
+        items = ["None" if axis == "" else ":" for axis in layout]
+        text = f"{grouped(name)}[{', '.join(items)}]" if "None" in items else name
+    if not all(term.weights):
+        raise Unsure
+    return product((*term.weights, text))
+
+
+def product(factors: Sequence[str]) -> str:
+    """``x * s[state]``"""
+    return " * ".join(map(grouped, factors)) if len(factors) > 1 else "".join(factors)
+
+
+def is_there(context: Context, text: str, child: Site, last: int, parent: Site) -> bool:
+    """Can an expression be computed where the child is sampled, and be what it is in the location?
+
+    `last` is the statement with that. The parent's own value is looked after elsewhere.
+    """
+    here = Moment(context.survey, context.function, child.statement)
+    there = Moment(context.survey, context.function, last)
+    tree = parsed(text)
+    own = parent.variable
+    for part in walk(tree):
+        if not isinstance(part, ast.Name) or part.id == own:
+            continue
+        now, then = here.binding(part.id), there.binding(part.id)
+        same = (now and now.version) == (then and then.version)
+        if not same or not here.is_bound(part.id):
+            return False
+    return only_computes(here, tree)
