@@ -126,12 +126,11 @@ def test_offset_table() -> None:
             parent="x",
             place=at(27, 1),
             value="x_bar * beta",
-            value_place=at(27, 16),
             center=20.0,
-            center_place=at(27, 43),
+            places={"value": at(27, 16), "center": at(27, 43)},
             overrides={"coefficient": "elementwise", "name": "gamma"},
         ),
-        ParentRule(parent="y", place=at(28, 1), center="mean( y )", center_place=at(28, 17)),
+        ParentRule(parent="y", place=at(28, 1), center="mean( y )", places={"center": at(28, 17)}),
     ]
 
 

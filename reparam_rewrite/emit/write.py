@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import textwrap
 from collections.abc import Iterator
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.emit import wrap
+from reparam_rewrite.emit import projecting, wrap
 from reparam_rewrite.emit.spell import BY_NAME, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import joined
 from reparam_rewrite.plan import values as plan
-from reparam_rewrite.survey.expressions import grouped, is_arithmetic, parsed
+from reparam_rewrite.survey.expressions import grouped, is_arithmetic
 from reparam_rewrite.survey.scopes import Moment
 
 JNP = "jax.numpy"
@@ -217,64 +216,37 @@ class Code:
     # -- where a parent and a child meet in data --------------------------------------------------
 
     def _project(self, rewrite: plan.OffsetRewrite) -> None:
-        """What the child can make up for of its parents, each in a variable.
-
-        ::
-
-            county_count = jnp.maximum(jnp.zeros(n).at[county].add(1), 1)
-            county_s = jnp.zeros(n).at[county].add(s[state]) / county_count
-        """
-        summed = set[str]()
+        """What the child can make up for of its parents, each in a variable."""
+        shape = self._sizes[0] if self._sizes and len(self._sizes) == 1 else self._shape
+        divided = set[str]()
         for term in rewrite.terms:
             match term.value.projection:
                 case plan.Projection() as made:
-                    if made.squares and made.squares not in summed:
-                        self._divide_by(made)
-                        summed.add(made.squares)
-                    added = [(one.index, times(one.weight, one.added)) for one in made.seen]
-                    text = self._added_up([one for one in added if one[1]])
-                    below = f" / {made.squares}" if made.squares else ""
-                    self._shift(f"{made.variable} = {text}{below}")
+                    for text in projecting.statements(made, shape, self._jnp, divided):
+                        self._shift(text)
                 case plan.FrozenProjection() as frozen:
-                    self._project_as_frozen(term, frozen)
+                    self._project_as_frozen(term, frozen, shape)
 
-    def _divide_by(self, made: plan.Projection) -> None:
-        """The sum of squares of the weights, 1 where there is no observation or they are all 0."""
-        squares = self._added_up([(one.index, square_of(one.weight)) for one in made.seen])
-        if not any(one.weight for one in made.seen):
-            squares = f"{self._jnp('maximum')}({squares}, 1)"
-        self._shift(f"{made.squares} = {squares}")
-        if any(one.weight for one in made.seen):
-            safe = f"{made.squares} > 0, {made.squares}, 1"
-            self._shift(f"{made.squares} = {self._jnp('where')}({safe})")
-
-    def _added_up(self, parts: list[tuple[str, str]]) -> str:
-        """What observations give to each element, by their indices; the mean for one number."""
-        if not parts[0][0]:
-            return f"{self._jnp('mean')}({parts[0][1]})"
-        shape = self._sizes[0] if self._sizes and len(self._sizes) == 1 else self._shape
-        added = "".join(f".at[{index}].add({text})" for index, text in parts)
-        return f"{self._jnp('zeros')}({shape}){added}"
-
-    def _project_as_frozen(self, term: plan.Term, frozen: plan.FrozenProjection) -> None:
+    def _project_as_frozen(
+        self, term: plan.Term, frozen: plan.FrozenProjection, shape: str
+    ) -> None:
         """The same with the numbers of an .npz, which must be of the sizes that there are."""
-
-        def array(key: str) -> str:
-            return f"{frozen.arrays}[{self._string(f'{frozen.name}.{key}')}]"
-
-        parent, shape = term.value.expression, f"{self._jnp('shape')}({term.value.expression})"
-        self._shift(f"{frozen.arrays} = {self._loaded(frozen.file)}")
-        made = f"{self._shape}, {shape}"
-        kept = f"tuple({array('child')}), tuple({array('parent')})"
+        parent, arrays, name = term.value.expression, frozen.arrays, frozen.name
+        sized, rows, columns, weights = (
+            f"{arrays}[{self._string(f'{name}.{key}')}]"
+            for key in ("shapes", "rows", "columns", "weights")
+        )
+        self._shift(f"{arrays} = {self._loaded(frozen.file)}")
+        own = f"*{self._shape}" if self._sizes is None else ", ".join(self._sizes)
+        shapes = f"({own}{', ' if own else ''}-1, *{self._jnp('shape')}({parent}))"
         words = f"'{term.label}' in the offset of '{self._site.name}': {frozen.file} was made for "
-        words += "other sizes, run 'reparam-rewrite fit' again"
+        words += "other sizes, so run 'reparam-rewrite fit' again"
         raised = wrap.raised("ValueError", self._string(words), self._room)
-        self._shift((*wrap.statement(f"if ({made}) != ({kept}):", self._room), *raised))
-        value = f"{array('weights')} * {grouped(parent)}[tuple({array('columns')})]"
-        text = f"{self._jnp('sum')}({value})"
-        if self._shape != "()":
-            zeros = f"{self._jnp('zeros')}({self._shape})"
-            text = f"{zeros}.at[tuple({array('rows')})].add({value})"
+        self._shift((*wrap.statement(f"if {shapes} != tuple({sized}):", self._room), *raised))
+        added = f"{weights} * {grouped(parent)}[tuple({columns})]"
+        text = f"{self._jnp('sum')}({added})"
+        if self._sizes != ():
+            text = f"{self._jnp('zeros')}({shape}).at[tuple({rows})].add({added})"
         self._shift(f"{frozen.variable} = {text}")
 
     def _loaded(self, file: str) -> str:
@@ -453,24 +425,6 @@ class Code:
         if self._quote not in text and shown[1:-1] == text:
             return f"{self._quote}{text}{self._quote}"
         return shown
-
-
-def square_of(weight: str) -> str:
-    """``x**2``; 1 without a weight"""
-    hugged = weight.replace(".", "").isidentifier()
-    return f"{grouped(weight)}{'**' if hugged else ' ** '}2" if weight else "1"
-
-
-def times(weight: str, added: str) -> str:
-    """``x * s[state]``; "" where nothing is added."""
-    return f"{grouped(weight)} * {as_factor(added)}" if weight and added else added
-
-
-def as_factor(text: str) -> str:
-    """An expression as the last factor of a product: ``x * s`` stays as it is."""
-    node = parsed(text)
-    product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
-    return text if product else grouped(text)
 
 
 def to_power(text: str, power: str) -> str:

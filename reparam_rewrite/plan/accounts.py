@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from reparam_rewrite.messages import joined
 from reparam_rewrite.plan.children import Child, PowerScale
 from reparam_rewrite.plan.values import Account, Met, Rewrite, ScanRewrite, Term, terms_of
+from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import SKIP
 
@@ -57,9 +58,12 @@ def noted(accounts: Iterable[Account], rewrites: Iterable[Rewrite]) -> Iterator[
 
 
 def met_by(term: Term) -> Met:
-    """How a parent is taken; an expression of the config is called as that calls it."""
+    """How a parent is taken, by the name that the config has for it where that can be."""
     value = term.value
-    words = term.label if value.evidence == "as written" else value.in_words
+    if value.evidence == "as written" or value.is_plain:
+        words = term.label
+    else:
+        words = replace(value, expression=identifier(term.label)).in_words
     return Met(term.label, words, value.evidence, value.line)
 
 

@@ -101,7 +101,7 @@ def is_added(one: Term, other: Term) -> bool:
 
 
 def marks_of(term: Term, site: Site) -> list[Mark | None]:
-    """What each axis of a site is in a location, None where that isn't told."""
+    """What each axis of a site is in a location, None for one of size 1. Raises `Unsure`."""
     layout, shape = term.layout, site.shape
     if shape == ():
         return []
@@ -110,7 +110,14 @@ def marks_of(term: Term, site: Site) -> list[Mark | None]:
         raise Unsure
     picks = term.picks or ("",) * count
     places = {own: at - len(layout or ()) for at, own in enumerate(layout or ())}
-    return [pick or places.get(at - count) for at, pick in enumerate(picks)]
+    units = [axis.unit for axis in shape] if shape else [False] * count
+    marks = [pick or places.get(at - count) for at, pick in enumerate(picks)]
+    if None in (mark for mark, unit in zip(marks, units, strict=True) if not unit):
+        raise Unsure
+    found = [None if unit else mark for mark, unit in zip(marks, units, strict=True)]
+    if len({*filter(None, found)}) < len(found) - found.count(None):
+        raise Unsure  # A[i, i]
+    return found
 
 
 def targets_of(design: Design, child: Site, parent: Site) -> tuple[int | None, ...] | None:
@@ -124,15 +131,11 @@ def targets_of(design: Design, child: Site, parent: Site) -> tuple[int | None, .
     if mine.weights != theirs.weights or not all(mine.weights) or theirs.summed:
         return None
     own, there = marks_of(theirs, parent), marks_of(mine, child)
-    shape = parent.shape or ()
-    if len(set(there)) < len(there) or len(set(own)) < len(own):
-        raise Unsure
     targets: list[int | None] = []
-    for at, mark in enumerate(own):
-        unit = len(shape) == len(own) and shape[at].unit
-        if mark is not None and mark in there and not unit:
+    for mark in own:
+        if mark is not None and mark in there:
             targets.append(there.index(mark) - len(there))
-        elif unit or (isinstance(mark, int) and is_constant_along(mine, mark, child)):
+        elif mark is None or (isinstance(mark, int) and is_constant_along(mine, mark, child)):
             targets.append(None)
         else:
             return None
@@ -143,16 +146,19 @@ def is_constant_along(term: Term, place: int, site: Site) -> bool:
     """Is a summand the same along the axis of the location at that place?"""
     if site.shape == ():
         return True
-    return term.layout is not None and (len(term.layout) < -place or term.layout[place] == "")
+    layout, shape = term.layout, site.shape
+    if layout is None:
+        return False
+    own = layout[place] if -place <= len(layout) else ""
+    return own == "" or (isinstance(own, int) and shape is not None and shape[own].unit)
 
 
 def projection_of(
     context: Context, designs: Sequence[Design], child: Site, parent: Site, line: int
 ) -> Meeting:
     """The meeting where a parent is projected on its child. Raises `Unsure` where it can't be."""
-    scalar = child.shape == ()
-    if scalar and len(designs) > 1:
-        raise Unsure
+    if child.shape == () and (parent.shape == () or len(designs) > 1):
+        raise Unsure  # of two numbers a coefficient tells all
     seen = []
     for one in designs:
         index, weight = index_of(one.mine, child), product(one.mine.weights)

@@ -173,7 +173,7 @@ def with_variables(
         made = value.projection
         if isinstance(made, Projection):
             index, weight = made.design[0]
-            by = identifier(index) if index else base
+            by = index if index.isidentifier() else base
             if made.design not in squares and (index or weight):
                 squares[made.design] = names.new(f"{by}_{'squares' if weight else 'count'}")
             variable = names.new(f"{by}_{identifier(source.pair.parent)}")

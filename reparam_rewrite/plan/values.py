@@ -98,9 +98,9 @@ class FrozenProjection(Struct, frozen=True):
     """The same as numbers of an .npz: which elements of both meet, and with what weights.
 
     Its arrays are called after the coefficient, `name`: ``.rows`` (dims of the child, meetings)
-    and ``.columns`` (dims of the parent, meetings) are indices, ``.weights`` (meetings,), and
-    ``.child`` and ``.parent`` the shapes that they are for. `variable` holds the projection and
-    `arrays` the file.
+    and ``.columns`` (dims of the parent, meetings) are indices, ``.weights`` is (meetings,), and
+    ``.shapes`` has the shapes that they are for, the child's, -1 and the parent's. `variable` holds
+    the projection and `arrays` the file.
     """
 
     file: str
@@ -139,6 +139,11 @@ class Value(Struct, frozen=True):
     evidence: Evidence = "as written"
     line: int = 0  # of the sum
 
+    @property
+    def is_plain(self) -> bool:
+        """Is it the parent's value as it is?"""
+        return not (self.reduction or self.order or self.index or self.projection)
+
     def written(self, jnp: Callable[[str], str]) -> str:
         """How it is written, but for its centre; `jnp` spells a function of jax.numpy."""
         text, by = self.expression, self.reduction
@@ -160,9 +165,9 @@ class Value(Struct, frozen=True):
             case Projection(seen):
                 parts = []
                 for one in (one for one in seen if one.added):
-                    per = f" per {one.index}" if one.index else ""
                     by = f" by {one.weight}" if one.weight else ""
-                    parts.append(f"{one.added}{per}{by}")
+                    mean = f"jnp.mean({one.added})" if not one.weight else one.added
+                    parts.append(f"{one.added} per {one.index}{by}" if one.index else f"{mean}{by}")
                 return " and ".join(parts)
             case FrozenProjection(file):
                 return f"{self.expression} per {file}"
