@@ -41,10 +41,13 @@ def test_comment_is_broken_at_the_line_length() -> None:
     ],
 )
 def test_predictions_from_new_data(shape: str) -> None:
-    """The generated model and the plain one predict the same from draws that were made with y."""
+    """The generated model and the plain one predict the same from draws that were made with y.
+
+    With observations of the new data, they say the same of how likely these are.
+    """
     import jax
     import jax.numpy as jnp
-    from numpyro.infer import Predictive
+    from numpyro.infer import Predictive, log_likelihood
 
     from tests.support.execution import load_model
 
@@ -57,6 +60,8 @@ def test_predictions_from_new_data(shape: str) -> None:
     draws = {name: value for name, value in drawn.items() if name != "y"}
     new = jnp.array([1.0, 10.0, 4.0])
     first, second = (Predictive(m, draws)(keys[1], new)["y"] for m in models)
+    assert jnp.allclose(first, second)
+    first, second = (log_likelihood(m, draws, new, y)["y"] for m in models)
     assert jnp.allclose(first, second)
 
 

@@ -5,9 +5,9 @@ plate the elements are the batch. NumPyro's transform would make one event of th
 plate would then repeat. The class keeps them a batch: each has the log density of its own value,
 and their sum is that of all, since the determinant is 1.
 
-Where a child's map to its base depends on the data of the call, its draws must count by name when
-other data are predicted. What ExplicitReparam makes of it then, a deterministic value, takes no
-draws; a Delta does, and has that value where there are none, as those of an autoguide's.
+Where a child's map to its base depends on the data of the call, draws of it must count by name when
+other data are predicted. NumPyro gives none to a deterministic site, which is what ExplicitReparam
+makes of it: so the handlers around are asked for them, as for those of a param.
 """
 
 from __future__ import annotations
@@ -32,15 +32,25 @@ class {name}({transform}):
 
 FUNCTION = '''\
 def {name}(reparam):
-    """To predict: draws of a site, if there are any, count before its base's."""
+    """Draws of a site itself, where they are given, count before its base's."""
 
     def reparameterized(name, fn, obs):
         other, value = reparam(name, fn, obs)
-        if value is not None:
-            other = {delta}(value, event_dim=fn.event_dim)
-        return other, None
+        given = {{"type": "param", "name": name, "value": None}}
+        asked = {scope}, {substitute}
+        for handler in reversed({stack}):
+            if isinstance(handler, asked):
+                handler.process_message(given)
+        return other, value if given["value"] is None else given["value"]
 
     return reparameterized'''
+
+#: What the function asks for draws: the handlers around it, which may give values to sites.
+ASKED = {
+    "stack": "numpyro.primitives._PYRO_STACK",
+    "scope": "numpyro.handlers.scope",
+    "substitute": "numpyro.handlers.substitute",
+}
 
 
 def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
@@ -51,7 +61,8 @@ def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
     lines = []
     for kind, name in sorted(spelling.definitions.items(), key=lambda made: made[0] == BY_NAME):
         if kind == BY_NAME:
-            text = FUNCTION.format(name=name, delta=above("numpyro.distributions.Delta"))
+            asked = {key: above(dotted) for key, dotted in ASKED.items()}
+            text = FUNCTION.format(name=name, **asked)
         else:
             text = CLASS.format(
                 name=name,

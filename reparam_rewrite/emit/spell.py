@@ -13,7 +13,9 @@ THROUGH = {
     "numpyro.deterministic": ("numpyro",),
     "numpyro.param": ("numpyro",),
     "numpyro.handlers.reparam": ("numpyro.handlers", "numpyro"),
-    "numpyro.distributions.Delta": ("numpyro.distributions",),
+    "numpyro.handlers.scope": ("numpyro.handlers", "numpyro"),
+    "numpyro.handlers.substitute": ("numpyro.handlers", "numpyro"),
+    "numpyro.primitives._PYRO_STACK": ("numpyro.primitives", "numpyro"),
 }
 
 #: The same object under another name.

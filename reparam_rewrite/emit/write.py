@@ -105,22 +105,17 @@ class Code:
     def _handle(self, rewrite: plan.OffsetRewrite | plan.OtherRewrite, made: str) -> None:
         """A reparameterizer in a variable, for a handler to apply.
 
-        Where draws mean something else with other data, a comment says so. Those that count by
-        name take two lines more: ``if y is None: b_reparam = by_name(b_reparam)``
+        Where draws mean something else with other data, those that there are of the site count.
         """
-        reparam, data = rewrite.reparam, rewrite.data
-        lines = wrap.statement(f"{reparam} = {made}", self._room)
-        if data is not None:
-            text = f"How {self._site.name} comes from its base depends on "
-            text += f"{joined([*data.arguments])}: predict with the plain model."
+        reparam, data, site = rewrite.reparam, rewrite.data, self._site.name
+        comment: list[str] = []
+        if data:
+            made = f"{self._spelling.defined(BY_NAME, rewrite.function)}({made})"
+            text = f"How {site} comes from its base depends on {joined([*data])}: where draws of "
+            text += f"{site} are given, they count."
             comment = textwrap.wrap(text, min(self._room, COMMENT) - 2)
-            lines = (*(f"# {line}" for line in comment), *lines)
-        self._shift(lines)
-        if data is not None and data.optional:
-            missing = " or ".join(f"{part} is None" for part in data.optional)
-            by_name = self._spelling.defined(BY_NAME, rewrite.function)
-            head = wrap.statement(f"if {missing}:", self._room)
-            self._shift((*head, f"{' ' * wrap.STEP}{reparam} = {by_name}({reparam})"))
+        lines = wrap.statement(f"{reparam} = {made}", self._room)
+        self._shift((*(f"# {line}" for line in comment), *lines))
         handler = self._spell("numpyro.handlers.reparam")
         name = self._site.call.name.text
         self.handled = Handled(handler, name, reparam, self._site.statement)

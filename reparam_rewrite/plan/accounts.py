@@ -77,15 +77,9 @@ def notes_of(rewrite: Rewrite) -> Iterator[str]:
                 f"'{term.label}' must broadcast to '{site.name}' when the model runs: the source "
                 f"doesn't tell {missing}"
             )
-    if not isinstance(rewrite, ScanRewrite) and rewrite.data is not None:
-        data = rewrite.data
-        ending = ", and the source doesn't tell when there are no observations"
-        if data.optional:
-            missing = " or ".join(data.optional)
-            ending = f", so that draws of '{site.name}' itself count first where {missing} is None"
-            ending += " (not all that is observed can be told)" if data.untold else ""
-        text = f"how '{site.name}' comes from its base depends on {joined([*data.arguments])}"
-        yield f"{text}{ending}: predict with the plain model"
+    if not isinstance(rewrite, ScanRewrite) and rewrite.data:
+        told = f"how '{site.name}' comes from its base depends on {joined([*rewrite.data])}"
+        yield f"{told}: where draws of '{site.name}' are given, they count"
     for comment in site.comments:
         if comment.kind == "unknown":
             yield f"'{comment.text}' does nothing: '{SKIP}' would leave the site alone"

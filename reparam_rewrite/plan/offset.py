@@ -14,7 +14,7 @@ from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_a
 from reparam_rewrite.plan.children import Asked, Child, Stop
 from reparam_rewrite.plan.coefficients import check_templates, scale_of, structure_of, term_of
 from reparam_rewrite.plan.context import Context, Names
-from reparam_rewrite.plan.data import data_of, dependence, told_at
+from reparam_rewrite.plan.data import data_of
 from reparam_rewrite.plan.named_axes import count_of_events
 from reparam_rewrite.plan.placement import moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, as_they_meet, source_of
@@ -31,9 +31,8 @@ def other(context: Context, child: Child) -> OtherRewrite:
     site, spec, by = child.site, child.reparam, child.by
     assert spec is not None
     sources = [source_of(context, site, by)] if by is not None else []
-    data = data_of(child, sources)
     moments = moments_of(context, site)
-    shift, _ = place_offset(context, site, sources, told_at(context, site, data, moments))
+    shift, _ = place_offset(context, site, sources, moments)
     check_name(context, site, shift)
     arguments = ", ".join(f"{key}={value!r}" for key, value in spec.arguments)
     return OtherRewrite(
@@ -43,7 +42,7 @@ def other(context: Context, child: Child) -> OtherRewrite:
         reparam=context.names.new(f"{identifier(site.name)}_reparam"),
         name=spec.name,
         arguments=sources[0].expression if sources else arguments,
-        data=dependence(context, site, data, shift),
+        data=data_of(child, sources),
     )
 
 
@@ -106,9 +105,8 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
     """
     context, child, sources = draft.context, draft.child, draft.sources
     site, declare, statement = child.site, moments[0], moments[-1]
-    data, bijects = data_of(child, sources), site.prior.support.kind == "runtime"
-    places = [statement] if bijects else told_at(context, site, data, moments)
-    shift, kept = place_offset(context, site, sources, places)
+    bijects = site.prior.support.kind == "runtime"
+    shift, kept = place_offset(context, site, sources, [statement] if bijects else moments)
     shape, sizes = known_shape(context, site, declare)
     values = [value_of(context, source, site, shape) for source in sources]
     of_pairs = sources[: len(child.pairs)]
@@ -159,7 +157,7 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
         scale=scale_of(names, child, scaled, sizes, event_dim),
         basis=child.basis,
         full=full and not covered,
-        data=dependence(context, site, data, shift),
+        data=data_of(child, sources),
     )
 
 

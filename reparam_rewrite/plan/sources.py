@@ -73,9 +73,8 @@ def source_of(context: Context, site: Site, pair: Pair) -> Source:
     if site.unsettled and reads:
         first = pair.value.text if pair.value is not None else center
         raise unsettled(site, f"what '{first}' reads")
-    given = pair.site.data.observations if pair.site is not None else None
-    if given is not None:
-        data |= given.data
+    if pair.site is not None:
+        data |= pair.site.data.observations
     return Source(pair, reads, expression, shape, center, center_shape, movable, data, meeting)
 
 

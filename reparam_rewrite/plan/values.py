@@ -326,25 +326,13 @@ class Placement(Struct, frozen=True):
     join: int | None = None
 
 
-class DataDependence(Struct, frozen=True):
-    """The `arguments` of the call that the map between a child and its base depends on.
-
-    Draws of the child count by name where one of the `optional`, what is observed, is None.
-    `untold`: there are observations of which that can't be told.
-    """
-
-    arguments: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-    untold: bool = False
-
-
 class OffsetRewrite(Struct, frozen=True):
     """A child that `ExplicitReparam` scales and offsets.
 
     `sizes` is the child's shape, None where only the run tells it. `support` is what the child is
     constrained to, None for the real line. `full`: the offset is broadcast to the child's shape, so
     that its prior is too. The variables `loc` and `reparam` hold the offset and the
-    reparameterizer.
+    reparameterizer. On the arguments of the call in `data` depends how it comes from its base.
     """
 
     site: Site
@@ -359,7 +347,7 @@ class OffsetRewrite(Struct, frozen=True):
     scale: Scale | None = None
     basis: Basis | None = None
     full: bool = False
-    data: DataDependence | None = None
+    data: tuple[str, ...] = ()
 
 
 class ScanRewrite(Struct, frozen=True):
@@ -388,7 +376,7 @@ class OtherRewrite(Struct, frozen=True):
     reparam: str
     name: str
     arguments: str
-    data: DataDependence | None = None
+    data: tuple[str, ...] = ()
 
 
 #: One child and what is done to it.

@@ -290,9 +290,14 @@ def is_displayed(index: Index, call: ast.Call) -> bool:
 
 
 def is_explicit(index: Index, call: ast.Call) -> bool:
-    """``reparam(config={"a": a_reparam})`` where ``a_reparam = ExplicitReparam(...)``"""
+    """``reparam(config={"a": a_reparam})`` where ``a_reparam = ExplicitReparam(...)``
+
+    That may be given to a function: ``by_name(ExplicitReparam(...))``
+    """
     config = argument(call, 1, "config")
     values = config.values if isinstance(config, ast.Dict) else []
-    made = (node.func for v in values for node in values_of(index, v) if isinstance(node, ast.Call))
+    calls = [node for v in values for node in values_of(index, v) if isinstance(node, ast.Call)]
+    inner = [part for node in calls for part in node.args if isinstance(part, ast.Call)]
+    made = (node.func for node in (*calls, *inner))
     names = (dotted_name(index.aliases, called) or ast.unparse(called) for called in made)
     return any(name.endswith("ExplicitReparam") for name in names)

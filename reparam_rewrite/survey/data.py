@@ -8,19 +8,15 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from reparam_rewrite.survey.calls import DECIDING, argument, is_none, is_starred
-from reparam_rewrite.survey.effects import EXPANDING, effect_of_call
+from reparam_rewrite.survey.calls import argument, is_starred
+from reparam_rewrite.survey.effects import EXPANDING
 from reparam_rewrite.survey.families import FAMILIES
-from reparam_rewrite.survey.nodes import kinds, parts_of, remembered, walk
+from reparam_rewrite.survey.nodes import kinds, parts_of, remembered
 from reparam_rewrite.survey.scopes import Scope
-from reparam_rewrite.survey.values import Observations, Use
 
 #: What takes a shape, which says nothing of the values: at that position, or by those keywords.
 SHAPED = {**dict.fromkeys(EXPANDING, 0), "GaussianRandomWalk": 1, "broadcast_to": 1}
 SIZES = ("num_steps", "shape")
-
-#: What decides between values, rather than compute one of all that it reads.
-CHOOSING = DECIDING | kinds("Compare NamedExpr")
 
 REFERRING = kinds("Attribute Name Subscript")
 
@@ -107,54 +103,3 @@ def data_of(scope: Scope, read: Reference) -> frozenset[str]:
     if binding is None:
         return own if scope.is_captured(read.root) else NO_DATA
     return own if binding.data == {read.root} else binding.data
-
-
-def observations(scope: Scope, node: ast.expr | None) -> Observations | None:
-    """What an `obs` is computed of, and what is None if there are no observations.
-
-    ``y`` for ``obs=y``, ``obs=jnp.log(y)`` and ``obs=None if y is None else y[rows]``.
-    """
-    data = data_in(scope, node)
-    if node is None or not data:
-        return None
-    found = optional(node)
-    if found is None and is_computed(scope, node):
-        several = {known for known in references(node) if data_of(scope, known)}
-        found = several.pop() if len(several) == 1 else None
-    if found is None:
-        return Observations(data)
-    binding = scope.binding(found.root)
-    reads = frozenset([Use(found.root, binding.version)] if binding is not None else [])
-    return Observations(data, found.text, reads)
-
-
-def is_computed(scope: Scope, node: ast.expr) -> bool:
-    """Do array functions and operators compute it of arguments, so that it is None if these are?
-
-    Not ``data.get("y")`` or ``f(data)``, which may be None though `data` isn't.
-    """
-    found = optional(node)
-    if found is not None:
-        binding = scope.binding(found.root)
-        return binding is not None and binding.computed
-    for part in walk(node):
-        if type(part) in CHOOSING:
-            return False
-        if isinstance(part, ast.Call) and not effect_of_call(part, scope.resolve(part.func)).strict:
-            return False
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
-            binding = scope.binding(part.id)
-            if binding is not None and binding.data and not binding.computed:
-                return False
-    return True
-
-
-def optional(node: ast.expr) -> Reference | None:
-    """``y`` itself, or the ``y`` of ``None if y is None else jnp.log(y)``."""
-    match node:
-        case (
-            ast.IfExp(test=ast.Compare(tested, [ast.Is()], [none]), body=otherwise)
-            | ast.IfExp(test=ast.Compare(tested, [ast.IsNot()], [none]), orelse=otherwise)
-        ):
-            return reference(tested) if is_none(none) and is_none(otherwise) else None
-    return reference(node)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.contexts import items_of, plate_at
-from reparam_rewrite.survey.data import data_in, is_computed
+from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.names import bound_by
 from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
@@ -408,9 +408,7 @@ def meaning_of(
     if isinstance(value, ast.Call):
         if value in sites:
             site = sites[value]
-            given = site.data.observations
-            data = given.data if given is not None else frozenset()
-            tail = site.extent.seen or (REST,)
+            data, tail = site.data.observations, site.extent.seen or (REST,)
             return made(site=site.index, shape=site.shape, tail=tail, data=data)
         if value in state.nameless and is_none(argument(value, 2, "obs")):
             return made(shape=state.nameless[value])
@@ -429,7 +427,6 @@ def meaning_of(
         tail=seen,
         parts=state.parts(value),
         opaque=is_opaque(state, value) or not only_computes(state, value),
-        computed=is_computed(state, value),
         era=None if is_fixed(state, value) else state.era,
         data=data_in(state, value),
     )

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, assignment, calls_in, given, is_none, variable_of
 from reparam_rewrite.survey.contexts import plate_shape
-from reparam_rewrite.survey.data import bounds_in, data_in, observations
+from reparam_rewrite.survey.data import bounds_in, data_in
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.names import is_computed, template_of
@@ -141,7 +141,7 @@ def read_site(
         ),
         prior=prior,
         extent=Extent(axes, batch, plates, stack, seen),
-        data=Data(data_in(state, prior_node), bounds, observations(state, obs)),
+        data=Data(data_in(state, prior_node), bounds, data_in(state, obs)),
         place=text.place(call),
         statement=number,
         indent=statement.col_offset,

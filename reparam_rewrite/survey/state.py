@@ -270,7 +270,7 @@ class State(Scope):
             if name in given:
                 self.timeline.bind(name, first, replace(given[name], value=value))
                 continue
-            what = {"data": frozenset([name]), "computed": not extra, "value": value}
+            what = {"data": frozenset([name]), "value": value}
             if name in numbers and not extra:
                 what |= {"shape": (), "era": None}
             self.bind(name, first, **what)

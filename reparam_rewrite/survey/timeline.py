@@ -81,8 +81,7 @@ class Binding(Struct, frozen=True):
     `certain` is False where the name may be unbound. `data` are the arguments of the call that the
     value is computed of, other than through sites; an argument is its own. A binding that says
     nothing else stands for a value that can't be told from the source; `opaque`: it may be any
-    object, not just an array. `computed`: it is an argument, or what array functions make of
-    arguments, so that None is passed on.
+    object, not just an array.
     """
 
     version: int
@@ -98,7 +97,6 @@ class Binding(Struct, frozen=True):
     data: frozenset[str] = frozenset()
     era: int | None = 0  # see `Use`; None: nothing changes the value in place
     opaque: bool = False
-    computed: bool = False
     tail: Shape = (REST,)  # what shows of a shape that can't be read
     value: RightSide | None = None  # its right-hand side; imports have none
 

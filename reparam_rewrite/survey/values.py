@@ -243,17 +243,6 @@ class Scan(Struct, frozen=True):
     passes: bool
 
 
-class Observations(Struct, frozen=True):
-    """What an observed site is given: the arguments of the call that it is computed of, `data`.
-
-    `optional` is what is None where there are none, with what that reads, or "" if unknown.
-    """
-
-    data: frozenset[str]
-    optional: str = ""
-    reads: frozenset[Use] = frozenset()
-
-
 class SampleCall(Struct, frozen=True):
     """What the call of a site is made of, and what can be done to it.
 
@@ -301,12 +290,13 @@ class Extent(Struct, frozen=True):
 class Data(Struct, frozen=True):
     """The arguments of the function's call that a site depends on, other than through sites.
 
-    Its `prior` is computed of some, and the `bounds` of its support of some of them.
+    Its `prior` is computed of some, and the `bounds` of its support of some of them. What an
+    observed site is given comes from `observations`.
     """
 
     prior: frozenset[str] = frozenset()
     bounds: frozenset[str] = frozenset()
-    observations: Observations | None = None
+    observations: frozenset[str] = frozenset()
 
 
 class Site(Struct, frozen=True):

@@ -218,7 +218,7 @@ def assert_executed(shape: Shape, generated: bytes = b"") -> None:
 
 
 #: The comment that says what the map of a child depends on.
-WARNING = re.compile(rb"^ *# How (?:.*\n)*?.*\bmodel\.\r?\n", re.MULTILINE)
+WARNING = re.compile(rb"^ *# How (?:.*\n)*?.*\bcount\.\r?\n", re.MULTILINE)
 
 
 def assert_kept(shape: Shape, generated: bytes) -> None:
