@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,21 +12,26 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
-from reparam_rewrite.plan.values import Account
+from reparam_rewrite.plan.values import Account, MovedUp
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.line_length import line_length
 
 if TYPE_CHECKING:
+    from reparam_rewrite.ordering import Ordered
     from reparam_rewrite.survey.functions import Survey
 
 
 class Rewrite(Struct, frozen=True):
-    """What became of a document. `already`: it had been rewritten before, and `data` is its own."""
+    """What became of a document. `already`: it had been rewritten before, and `data` is its own.
+
+    `moves` are the sites that were moved up above their children.
+    """
 
     data: bytes
     accounts: tuple[Account, ...]
     already: bool
+    moves: tuple[MovedUp, ...] = ()
 
 
 def rewrite(document: Document, config: Config, width: int | None = None) -> Rewrite:
@@ -57,7 +63,7 @@ def rewrite(document: Document, config: Config, width: int | None = None) -> Rew
 def rewritten(document: Document, module: Source, config: Config, width: int) -> Rewrite:
     """`rewrite`, with refusals that speak of places in the module."""
     # LibCST is half of the program's start-up: a config with errors never gets to it.
-    from reparam_rewrite.plan import plan
+    from reparam_rewrite.ordering import ordered
     from reparam_rewrite.survey import survey
 
     if not document.knows_folder:
@@ -66,25 +72,44 @@ def rewritten(document: Document, module: Source, config: Config, width: int) ->
             hint = "give the coefficients as an array: init = [0.5, 1.0]."
             raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
     surveyed = survey(module.path, module.text)
-    planned = plan(surveyed, of_changeable(config, surveyed, document.first_line))
+    config = of_changeable(config, surveyed, document.first_line)
+    found = ordered(module, config, surveyed)
+    try:
+        return of_ordered(document, found, config, width)
+    except Refusal as refusal:
+        raise found.located(refusal) from None
+
+
+def of_ordered(document: Document, found: Ordered, config: Config, width: int) -> Rewrite:
+    """`rewritten`, with refusals that speak of places in the module with its parents in order."""
+    from reparam_rewrite.plan import plan
+
+    surveyed = found.survey
+    planned = plan(surveyed, config, found.request)
     if planned.already:
         accounts = tuple(replace(each, path=document.path) for each in planned.accounts)
         return Rewrite(document.data, accounts, already=True)
-    accounts = tuple(located(account, document) for account in planned.accounts)
+
+    def place(place: Place) -> Place:
+        return document.place(found.place(place))
+
+    accounts = tuple(located(account, place) for account in planned.accounts)
     if not planned.rewrites:  # all that is asked for is to be left alone
         return Rewrite(document.data, accounts, already=False)
     for account in accounts:
         if not account.skipped:
-            place = Place(account.path, account.line, 1)
-            document.refuse_elsewhere(place, account.site, account.function)
+            at = Place(account.path, account.line, 1)
+            document.refuse_elsewhere(at, account.site, account.function)
     from reparam_rewrite.emit import emit
 
-    first = min(surveyed.functions[step.function].place.line for step in planned.rewrites)
+    heads = (surveyed.functions[step.function].place.line for step in planned.rewrites)
+    first = found.line(min(heads))
     certain = document.imported_before(first)
     if certain is not None:
         surveyed = replace(surveyed, certain=certain)
-    data = emit(planned, surveyed, module, width, document.border(first))
-    return Rewrite(document.with_module(data), accounts, already=False)
+    data = emit(planned, surveyed, found.module, width, document.border(first))
+    moves = tuple(moved.placed(document.place) for moved in found.moves)
+    return Rewrite(document.with_module(data), accounts, already=False, moves=moves)
 
 
 def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
@@ -103,7 +128,12 @@ def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
     return replace(config, functions=tuple(Named(function.name, place) for function in asked))
 
 
-def located(account: Account, document: Document) -> Account:
-    """An account with its place as a user finds it."""
-    place = document.place(Place(account.path, account.line, 1))
-    return replace(account, path=place.path, line=place.line)
+def located(account: Account, place: Callable[[Place], Place]) -> Account:
+    """An account with its places as a user finds them."""
+
+    def line(number: int) -> int:
+        return place(Place(account.path, number, 1)).line if number else 0
+
+    found = place(Place(account.path, account.line, 1))
+    meets = tuple(replace(met, line=line(met.line)) for met in account.meets)
+    return replace(account, path=found.path, line=found.line, meets=meets)

@@ -205,7 +205,8 @@ def test_account_of_a_chain_is_in_the_order_of_sampling(folder: Path) -> None:
     (folder / "model.py").write_text(WITH_Z)
     (folder / "offsets.toml").write_text('chain = [\n  "a",\n  "mu",\n  "z",\n]\n')
     assert run(folder, *ARGUMENTS).err == (
-        "model.py:7 z <- mu (offsets.toml:4)\nmodel.py:9 a <- mu, z (offsets.toml:2)\n"
+        "model.py:9 a is moved up above line 6 (offsets.toml:3)\n"
+        "model.py:6 mu <- a (offsets.toml:3)\nmodel.py:7 z <- a, mu (offsets.toml:4)\n"
     )
 
 

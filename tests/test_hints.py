@@ -551,9 +551,9 @@ CASES = [
     Case(
         "sampled later",
         "an offset can only use what was sampled before; swap the two or drop one.",
-        model(MU + A + B),
+        model(MU + A + "assert n > 2\n" + B),
         A_BY_B,
-        model(MU + B + A),
+        model(MU + B + A + "assert n > 2\n"),
     ),
     Case(
         "each offset by the other",

@@ -797,7 +797,7 @@ NAMES = [
         "parent sampled after its child",
         config='[sites.mu]\noffset = "a"\n',
         says="""
-            offsets.toml:2:10: 'a' is sampled after 'mu' (line 8, after line 6)
+            offsets.toml:2:10: 'a' is sampled after 'mu' (line 8, after line 6) and can't be moved up: line 9 needs 'mu' of line 6
                 offset = "a"
                          ^
             hint: an offset can only use what was sampled before; swap the two or drop one.
@@ -807,7 +807,7 @@ NAMES = [
         "cycle",
         config='[sites.mu]\noffset = "a"\n[sites.a]\noffset = "mu"\n',
         says="""
-            offsets.toml:2:10: 'mu' and 'a' would each be offset by the other
+            offsets.toml:2:10: 'mu' and 'a' would each be offset by the other (offsets.toml:4)
                 offset = "a"
                          ^
             hint: an offset can only use what was sampled before; keep one of the two.

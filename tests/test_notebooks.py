@@ -371,7 +371,8 @@ def test_problems_name_the_cell() -> None:
 
 def test_lines_in_messages_name_the_cell() -> None:
     assert refused(notebook(IMPORTS, "", MODEL), '[sites.mu]\noffset = "a"\n') == (
-        "offsets.toml:2:10: 'a' is sampled after 'mu' (line 4 of cell 3, after line 2 of cell 3)\n"
+        "offsets.toml:2:10: 'a' is sampled after 'mu' (line 4 of cell 3, after line 2 of cell 3) "
+        "and can't be moved up: line 5 of cell 3 needs 'mu' of line 2 of cell 3\n"
         '    offset = "a"\n'
         "             ^\n"
         "hint: an offset can only use what was sampled before; swap the two or drop one."
@@ -383,7 +384,8 @@ def test_a_name_that_looks_like_a_line_is_told_as_it_is() -> None:
     message = refused(notebook(IMPORTS, "", named), '[sites."line 4"]\noffset = "a"\n')
     assert message.splitlines()[0] == (
         "offsets.toml:2:10: 'a' is sampled after 'line 4' "
-        "(line 4 of cell 3, after line 2 of cell 3)"
+        "(line 4 of cell 3, after line 2 of cell 3) "
+        "and can't be moved up: line 5 of cell 3 needs 'mu' of line 2 of cell 3"
     )
     said = refused(notebook(IMPORTS, MODEL), '[sites."model.ipynb:1"]\noffset = "a"\n')
     assert said.startswith("offsets.toml:1:8: 'model' samples no site 'model.ipynb:1'\n")

@@ -97,8 +97,9 @@ def test_same_density(config: str) -> None:
             "it can't be sampled in the haar basis",
         ),
         (
-            '[sites.mu]\nscale = { by = "a" }',
-            "'a' is sampled after 'mu' (line 12, after line 8)",
+            '[sites.sigma_a]\nscale = { by = "a" }',
+            "'a' is sampled after 'sigma_a' (line 12, after line 9) and can't be moved up: "
+            "line 12 needs 'sigma_a' of line 9",
         ),
         (
             '[sites.a]\nscale = { by = "sigma_b" }',

@@ -100,7 +100,7 @@ def test_the_garbage_collector_is_left_as_it_was(enabled: bool) -> None:
         rewritten(source, config)
         assert gc.isenabled() is enabled
         with pytest.raises(Refusal):
-            rewritten(source, '[sites.mu]\noffset = "C"\n')
+            rewritten(source, '[sites.mu]\noffset = "D"\n')
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if before else gc.disable)()

@@ -41,14 +41,13 @@ from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
 from reparam_rewrite.fit.writing import with_fits
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.plan.resolve import resolve
+from reparam_rewrite.ordering import ordered
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import first_line
 from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
-from reparam_rewrite.survey import survey
 
 PACKAGES = ("numpyro", "jax")
 
@@ -269,7 +268,7 @@ def row_of(one: Variant, problem: str = "") -> Row:
 
 def starts_as_written(document: Document, config: Config) -> bool:
     """Is the generated model the plain one until its coefficients are learned: are they all 0?"""
-    request = resolve(survey(document.module.path, document.module.text), config)
+    request = ordered(document.module, config).request
     return not config.is_empty and not any(
         child.scale
         or child.basis

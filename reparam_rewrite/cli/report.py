@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reparam_rewrite.cli.main import Request
     from reparam_rewrite.generation import Outcome
     from reparam_rewrite.messages import Diagnostic, Place
-    from reparam_rewrite.plan.values import Met
+    from reparam_rewrite.plan.values import Met, MovedUp
     from reparam_rewrite.rewriting import Rewrite
 
 #: Of the form of the JSON: it grows when a key changes its meaning or goes away.
@@ -186,7 +186,7 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
         ]
     if not result.accounts:
         return ["the chain is empty, and nothing changed"]
-    lines = []
+    lines = [moved_in_words(up) for up in result.moves]
     for account in result.accounts:
         asked_by = f"({account.config.path}:{account.config.line})"
         line = f"{account.path}:{account.line} {account.site} "
@@ -222,6 +222,16 @@ def by(met: Met) -> str:
     return f"{met.parent} {EVIDENCE[met.evidence].format(line=met.line)}"
 
 
+def moved_in_words(up: MovedUp) -> str:
+    """``model.py:9 s is moved up above line 7, with line 8 (offsets.toml:1)``"""
+    from reparam_rewrite.messages import lines_in_words
+
+    beside = f", with {lines_in_words(up.others)}" if up.others else ""
+    asked_by = f"({up.config.path}:{up.config.line})"
+    above = lines_in_words((up.above,))
+    return f"{up.at.path}:{up.at.line} {up.site} is moved up above {above}{beside} {asked_by}"
+
+
 def annotated(diagnostic: Diagnostic) -> str:
     """``::error file=model.py,line=3,col=5,title=reparam-rewrite::what is wrong``
 
@@ -255,10 +265,12 @@ def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:
     sites = [{key: getattr(account, key) for key in SITE} for account in accounts]
     for site, account in zip(sites, accounts, strict=True):
         site["meets"] = [meets_entry(met) for met in account.meets]
+    moves = result.moves if result is not None else ()
     entry = {
         **outcome.target._asdict(),
         "status": report.status_of(outcome),
         "sites": [{**site, "config": place_entry(site["config"])} for site in sites],
+        "moves": list(map(move_entry, moves)),
         "errors": list(map(error_entry, report.problems(outcome))),
     }
     if report.request.diff:
@@ -269,6 +281,19 @@ def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:
 def meets_entry(met: Met) -> dict[str, Any]:
     told = {"parent": met.parent, "value": met.value, "evidence": met.evidence}
     return {**told, "line": met.line or None}
+
+
+def move_entry(up: MovedUp) -> dict[str, Any]:
+    """What is told of a site that is moved up, with the lines that go with it."""
+    return {
+        "site": up.site,
+        "function": up.function,
+        "path": up.at.path,
+        "line": up.at.line,
+        "above": up.above.line,
+        "with": [place.line for place in up.others],
+        "config": place_entry(up.config),
+    }
 
 
 def error_entry(diagnostic: Diagnostic) -> dict[str, Any]:

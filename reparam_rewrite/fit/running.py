@@ -20,11 +20,10 @@ from reparam_rewrite.fit.regression import better, fitted, left_of
 from reparam_rewrite.fit.values import Better, Fitted, Found, Pilot
 from reparam_rewrite.fit.writing import with_bases
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
-from reparam_rewrite.plan.resolve import resolve
+from reparam_rewrite.ordering import ordered
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import refusal
-from reparam_rewrite.survey import survey
 
 #: What a pilot's draws must have for the coefficients to be believed: draws that are independent.
 FEW = 50
@@ -50,8 +49,8 @@ class Fitting:
             self.probe = made(learning(config))
         except Refusal:
             self.probe = made(learning(config, shared=True))
-        self.survey = survey(call.document.module.path, call.document.module.text)
-        self.children = children_of(resolve(self.survey, config), config)
+        found = ordered(call.document.module, config)
+        self.survey, self.children = found.survey, children_of(found.request, config)
         if not self.children:
             asked = "the config asks for no offset and no power of a scale"
             raise Refusal(Diagnostic(config.path, f"{asked}, so there is nothing to fit"))

@@ -10,6 +10,7 @@ from reparam_rewrite.plan.accounts import account_of, noted
 from reparam_rewrite.plan.children import Child, Stop, left_alone
 from reparam_rewrite.plan.context import Context, Names, reserved_in
 from reparam_rewrite.plan.offset import offset, other
+from reparam_rewrite.plan.ordering import wanted_by
 from reparam_rewrite.plan.placement import with_handlers
 from reparam_rewrite.plan.refusals.child import problems_of
 from reparam_rewrite.plan.refusals.together import (
@@ -19,7 +20,7 @@ from reparam_rewrite.plan.refusals.together import (
     param_problems,
     params_of,
 )
-from reparam_rewrite.plan.resolve import refusal, resolve
+from reparam_rewrite.plan.resolve import Request, refusal, resolve
 from reparam_rewrite.plan.scan import offset_in_scan
 from reparam_rewrite.plan.values import Plan, Rewrite
 from reparam_rewrite.survey.functions import Survey
@@ -28,12 +29,13 @@ from reparam_rewrite.survey.values import Handler
 __all__ = ["plan"]
 
 
-def plan(survey: Survey, config: Config) -> Plan:
+def plan(survey: Survey, config: Config, request: Request | None = None) -> Plan:
     """Decide everything before anything is edited.
 
-    Raises `Refusal` with every reason that was found, in the order of the files.
+    `request` is what the config asks of the survey, where that is known already. Raises `Refusal`
+    with every reason that was found, in the order of the files.
     """
-    request = resolve(survey, config)
+    request = request or resolve(survey, config)
     children = request.to_rewrite
     skipped = [account_of(survey, one, skipped=True) for one in left_alone(request.children)]
     accounts = [account_of(survey, child) for child in children]
@@ -100,10 +102,10 @@ def planned(context: Context, children: list[Child], problems: list[Problem]) ->
     """The part of the plan that is about one function; what is wrong goes to `problems`."""
     names = context.names
     rewrites: list[Rewrite] = []
-    asked = {(pair.child, pair.parent) for child in children for pair in child.pairs}
+    wanted = wanted_by(children)
     before: dict[str, Names] = {}  # the names in use before a child's first place
     for child in children:
-        wrong = list(problems_of(context.survey, child, asked))
+        wrong = list(problems_of(context.survey, child, wanted))
         problems += wrong
         if wrong:
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from reparam_rewrite.plan import alternatives
 from reparam_rewrite.plan.alternatives import are_alternatives, nearest
 from reparam_rewrite.plan.children import Child, Pair, PowerScale, ReparamSpec, Snippet
 from reparam_rewrite.plan.named_axes import count_of_events, with_axes
+from reparam_rewrite.plan.ordering import is_late
 from reparam_rewrite.plan.refusals import function as reasons
 from reparam_rewrite.plan.values import Basis, CoefficientSpec
 from reparam_rewrite.survey.functions import Function, Survey
@@ -42,6 +44,12 @@ class Request(Struct, frozen=True):
     def to_rewrite(self) -> list[Child]:
         """The children, but for those that the model says to skip."""
         return [child for child in self.children if not child.site.skip]
+
+    @property
+    def is_late(self) -> bool:
+        """Is any parent sampled after its child?"""
+        children = self.to_rewrite
+        return any(is_late(child, pair) for child in children for pair in child.all_pairs)
 
 
 def resolve(survey: Survey, config: Config) -> Request:
@@ -260,7 +268,7 @@ class Asking(NamedTuple):
         rules = {rule.parent: rule for rule in own.parents} if own is not None else {}
         names = {name: rule.keep for name, rule in rules.items()}
         for named in self.chained(child):
-            if named.name not in names and named.name != child.name:
+            if named.name not in names:
                 sites = self.function.find(named.name)
                 names[named.name] = any(self.comes_before(site, child) for site in sites)
         pairs = []
@@ -274,7 +282,7 @@ class Asking(NamedTuple):
 
     def pair(self, child: Site, name: str, rule: keys.ParentRule | None, found: list[Site]) -> Pair:
         """A child and a parent, of which its table says `rule`: one of the sites `found`."""
-        place = self.config.place_of_pair(child.name, name)
+        place = self.place(child, name)
         named = next((one.place for one in self.chained(child) if one.name == name), place)
         said: dict[str, Snippet] = {}
         center: float | Snippet | None = None
@@ -308,22 +316,38 @@ class Asking(NamedTuple):
             has_named_axes=child.name in axes and name in axes,
         )
 
+    def place(self, child: Site, parent: str) -> Place:
+        """Where the config asks for a pair: in a chain, where the parent stands before the child.
+
+        It is the child's entry then; what an `offset` says comes first.
+        """
+        if self.config.rule(child.name, parent) is None:
+            for chain in self.config.chains_of.get(child.name, []):
+                names = [named.name for named in chain]
+                if parent in names[: names.index(child.name)]:
+                    return chain[names.index(child.name)].place
+        return self.config.place_of_pair(child.name, parent)
+
     def chained(self, child: Site) -> list[Named]:
-        """The entries of the chains that a child is in."""
-        chains = self.config.chains_of.get(child.name, [])
-        return [named for chain in chains for named in chain]
+        """The entries before a child in the chains that it is in, whose order is the one wanted."""
+        found = []
+        for chain in self.config.chains_of.get(child.name, []):
+            found += list(takewhile(lambda named: named.name != child.name, chain))
+        return found
 
     def comes_before(self, site: Site, child: Site) -> bool:
-        """May a site of a chain have been sampled when `child` is?
+        """May a site have been sampled when `child` is, which comes later in a chain?
 
-        Where both are sampled by one call of a helper, that is the helper's own matter, if the
-        config lists it.
+        Where the model samples it later, it must be moved up. Where both are sampled by one call of
+        a helper, that is the helper's own matter, if the config lists it.
         """
         if in_one_call(site, child):
-            return site.index < child.index and not self.lists(site.through)
-        if site.order >= child.order or alternatives.exclusive(site, child):
+            return not self.lists(site.through)
+        if site.order == child.order or alternatives.exclusive(site, child):
             return False
-        if alternatives.is_before(site.path, child.path) or site.variable is None:
+        if site.order > child.order or site.variable is None:
+            return True
+        if alternatives.is_before(site.path, child.path):
             return True
         return self.function.timeline.before(site.variable, child.statement) is not None
 

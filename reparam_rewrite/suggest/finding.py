@@ -19,6 +19,7 @@ from reparam_rewrite.messages import (
     listed,
     nearest,
 )
+from reparam_rewrite.ordering import ordered
 from reparam_rewrite.plan import plan
 from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
@@ -107,9 +108,11 @@ def tried(
     while not suggestion.is_empty:
         lines = config_lines(suggestion)
         config = read_config("".join(f"{line.text}\n" for line in lines).encode(), PROPOSED)
+        found = ordered(document.module, config, surveyed)
         try:
-            planned = plan(surveyed, config)
+            planned = plan(found.survey, config, found.request)
         except Refusal as refusal:
+            refusal = found.located(refusal)
             problems = [problem.moved(document.place) for problem in refusal.problems]
             less = reduce(partial(dropped, lines=lines), problems, suggestion)
             suggestion = less if less != suggestion else emptied(less, problems[0].message)

@@ -163,6 +163,11 @@ class Timeline:
         """`statement` may change, in place, whatever can be changed so: what, isn't looked into."""
         self._acts.append(statement)
 
+    def act_between(self, start: int, end: int) -> int | None:
+        """The first statement from `start` on, and before `end`, that may change something."""
+        at = bisect_left(self._acts, start)
+        return self._acts[at] if at < bisect_left(self._acts, end) else None
+
     def guard(self, statement: int) -> None:
         """`statement` may leave the block that it stands in, or the function."""
         self._guards.append(statement)

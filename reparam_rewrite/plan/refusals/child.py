@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, PowerScale
+from reparam_rewrite.plan.ordering import Wanted, in_the_way, is_late
 from reparam_rewrite.plan.refusals.handlers import handler_problems
 from reparam_rewrite.plan.refusals.parent import parent_problems
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS
@@ -60,11 +61,8 @@ OBSTACLES = {
 }
 
 
-def problems_of(survey: Survey, child: Child, asked: set[tuple[str, str]]) -> Iterator[Problem]:
-    """What speaks against a child and its parents.
-
-    `asked` are the names of all pairs of its function, the child's first.
-    """
+def problems_of(survey: Survey, child: Child, wanted: Wanted) -> Iterator[Problem]:
+    """What speaks against a child and its parents; `wanted` are all pairs of its function."""
     running = survey.running(child.function.name)
     yield from of_prior(survey, child)
     yield from of_place(child)
@@ -73,8 +71,9 @@ def problems_of(survey: Survey, child: Child, asked: set[tuple[str, str]]) -> It
     yield from handler_problems(survey, child, running)
     for pair in child.all_pairs:
         if pair.site is not None:
-            backwards = (pair.parent, pair.child) in asked
-            yield from parent_problems(child, pair, pair.site, backwards=backwards)
+            yield from parent_problems(survey, child, pair, pair.site, wanted)
+        elif is_late(child, pair):  # s = { value = "s[state]" }, and s can't be moved up
+            yield in_the_way(survey, child, pair, wanted)
         elif pair.value is None:  # ``mu = true`` in a's offset, where another function samples mu
             yield pair.problem(
                 "no-such-parent",

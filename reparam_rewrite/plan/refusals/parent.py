@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.children import Child, Pair
+from reparam_rewrite.plan.ordering import Wanted, in_the_way
 from reparam_rewrite.survey.expressions import identifier
+from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import Frame, Site
 
 #: The way out of most of these: what the source doesn't tell the config can.
@@ -15,14 +17,14 @@ VALUE = 'give an expression instead: {parent} = {{ value = "..." }}'
 
 
 def parent_problems(
-    child: Child, pair: Pair, parent: Site, *, backwards: bool
+    survey: Survey, child: Child, pair: Pair, parent: Site, wanted: Wanted
 ) -> Iterator[Problem]:
     """Everything that speaks against a site as a parent.
 
-    If it isn't sampled before the child, there is nothing else to be said. `backwards`: the config
-    also asks for the child as a parent of the parent.
+    If it isn't sampled before the child, there is nothing else to be said. `wanted` are all pairs
+    of the function.
     """
-    unordered = not_before(child, pair, parent, backwards=backwards)
+    unordered = not_before(survey, child, pair, parent, wanted)
     if unordered is not None:
         yield unordered
         return
@@ -71,7 +73,9 @@ def parent_problems(
         )
 
 
-def not_before(child: Child, pair: Pair, parent: Site, *, backwards: bool) -> Problem | None:
+def not_before(
+    survey: Survey, child: Child, pair: Pair, parent: Site, wanted: Wanted
+) -> Problem | None:
     """Why the parent has no value when the child is sampled: the first reason that there is."""
     places, site = child.function.find(parent.name), child.site
     own = are_alternatives(places) and nearest(child.function, places, site) is parent
@@ -97,19 +101,8 @@ def not_before(child: Child, pair: Pair, parent: Site, *, backwards: bool) -> Pr
             "'{parent}' is sampled in the same statement as '{child}' ({at})",
             "give each a statement of its own.",
         )
-    if parent.order > site.order and backwards:
-        return pair.problem(
-            "pair-both-ways",
-            "'{child}' and '{parent}' would each be offset by the other",
-            "an offset can only use what was sampled before; keep one of the two.",
-        )
     if parent.order > site.order:
-        return pair.problem(
-            "parent-after-child",
-            "'{parent}' is sampled after '{child}' ({at}, after {child_at})",
-            "an offset can only use what was sampled before; swap the two or drop one.",
-            child_at=site.place,
-        )
+        return in_the_way(survey, child, pair, wanted)
     # if wide: mu = sample("mu", ...), and then a = sample("a", ...)
     if is_before(parent.path, site.path) or is_bound(child.function, parent, site):
         return None
