@@ -6,16 +6,37 @@ text is read again after each. All that is said of it is then said of the lines 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import Place, Refusal
 from reparam_rewrite.plan.resolve import Request, resolve
-from reparam_rewrite.plan.values import MovedUp
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
+
+
+class MovedUp(Struct, frozen=True):
+    """A site whose statement was moved up above that of another, which it is a parent of.
+
+    `at` is where the model samples it, and `above` is the statement that it went above. `others`
+    had to go with it, and `config` says where that is asked for.
+    """
+
+    site: str
+    function: str
+    at: Place
+    above: Place
+    others: tuple[Place, ...]
+    config: Place
+
+    def placed(self, place: Callable[[Place], Place]) -> MovedUp:
+        """The same with its places in the model's file as a user finds them."""
+        others = tuple(map(place, self.others))
+        return replace(self, at=place(self.at), above=place(self.above), others=others)
 
 
 class Ordered(Struct, frozen=True):

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
-from reparam_rewrite.plan.values import Account, MovedUp
+from reparam_rewrite.plan.values import Account
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.line_length import line_length
 
 if TYPE_CHECKING:
-    from reparam_rewrite.ordering import Ordered
+    from reparam_rewrite.ordering import MovedUp, Ordered
     from reparam_rewrite.survey.functions import Survey
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from reparam_rewrite.cli.main import Request
     from reparam_rewrite.generation import Outcome
     from reparam_rewrite.messages import Diagnostic, Place
-    from reparam_rewrite.plan.values import Met, MovedUp
+    from reparam_rewrite.ordering import MovedUp
+    from reparam_rewrite.plan.values import Met
     from reparam_rewrite.rewriting import Rewrite
 
 #: Of the form of the JSON: it grows when a key changes its meaning or goes away.

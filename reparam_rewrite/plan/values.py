@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from reparam_rewrite.messages import Place
 from reparam_rewrite.structures import STRUCTURES, Structure
@@ -450,26 +449,6 @@ class Account(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     skipped: bool = False
     meets: tuple[Met, ...] = ()
-
-
-class MovedUp(Struct, frozen=True):
-    """A site whose statement was moved up above that of another, which it is a parent of.
-
-    `at` is where the model samples it, and `above` is the statement that it went above. `others`
-    had to go with it, and `config` says where that is asked for.
-    """
-
-    site: str
-    function: str
-    at: Place
-    above: Place
-    others: tuple[Place, ...]
-    config: Place
-
-    def placed(self, place: Callable[[Place], Place]) -> MovedUp:
-        """The same with its places in the model's file as a user finds them."""
-        others = tuple(map(place, self.others))
-        return replace(self, at=place(self.at), above=place(self.above), others=others)
 
 
 class Plan(Struct, frozen=True):
