@@ -118,7 +118,7 @@ LOCATIONS = {
     "a slope with a minus": ("alpha - x * beta", {"beta": {"alpha": (SLOPE, -1.0)}}),
     "jnp.add": ("jnp.add(mu, alpha)", {"alpha": {"mu": 1.0}}),
     "jnp.subtract": ("jnp.subtract(mu, alpha)", {"alpha": {"mu": -1.0}}),
-    "sum of a list": ("sum([mu, alpha])", {}),
+    "sum of a list": ("sum([mu, alpha])", {"alpha": {"mu": 1.0}}),
     "either of two": ("jnp.where(x > 0, mu, alpha)", {}),
     "one beside either": ("mu + jnp.where(x > 0, alpha, beta)", {"alpha": {"mu": 1.0}}),
     "stacked": ("jnp.stack([mu, alpha])", {}),

@@ -12,7 +12,6 @@ from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import to_text
-from reparam_rewrite.survey.terms import Layout, layout_after
 from tests.support.cases import FIXTURES, WIDTH
 from tests.support.cli import run
 from tests.test_suggest import HEAD, offsets, proposed, reason
@@ -361,26 +360,6 @@ def test_cutpoints_make_up_for_a_constant() -> None:
 def test_cutpoints_that_are_known_do_not() -> None:
     found = proposed(CUTPOINTS.format(cut="c = jnp.arange(3.0)"))
     assert offsets(found) == {"a": {"mu": 1.0}}
-
-
-@pytest.mark.parametrize(
-    ("layout", "items", "expected"),
-    [
-        ((-2, -1), ["whole"], (-2, -1)),
-        ((-2, -1), [("g",)], ("g", -1)),
-        ((-1,), ["new", "whole"], ("", -1)),
-        ((-1,), ["whole", "new"], (-1, "")),
-        ((-2, -1), ["rest", "new"], (-2, -1, "")),
-        ((-2, -1), ["rest", ("g",)], (-2, "g")),
-        ((-2, -1), [("i",), ("j",)], None),
-        ((), ["whole"], None),
-        (None, [("g",)], None),
-    ],
-)
-def test_axes_after_an_index(
-    layout: Layout, items: list[str | tuple[str, ...]], expected: Layout
-) -> None:
-    assert layout_after(layout, items) == expected
 
 
 # -- with a run ------------------------------------------------------------------------------------

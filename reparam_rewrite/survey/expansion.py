@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import count
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.functions import Function, Returned, Survey
 from reparam_rewrite.survey.helpers import matched
 from reparam_rewrite.survey.names import dotted
-from reparam_rewrite.survey.nodes import root_of
-from reparam_rewrite.survey.terms import DATA, Form, both, each, either, hidden, in_branch, merged
+from reparam_rewrite.survey.nodes import root_of, walk
+from reparam_rewrite.survey.terms import (
+    DATA,
+    Form,
+    both,
+    either,
+    hidden,
+    in_branch,
+    merged,
+    repeated,
+    untold,
+)
 from reparam_rewrite.survey.timeline import (
     Altered,
     Argument,
@@ -34,6 +47,17 @@ from reparam_rewrite.survey.timeline import (
 DEEPEST, LONGEST = 8, 50_000
 
 
+class Key(NamedTuple):
+    """``d[k]`` as it is written, and what the names in its brackets stand for."""
+
+    text: str
+    meanings: tuple[RightSide | None, ...]
+
+
+#: An element that something else may have been stored in.
+UNTOLD = Argument("")
+
+
 class Activation(Struct, eq=False):
     """One call of a function: `given` are its arguments, and `around` is where it was called.
 
@@ -47,7 +71,7 @@ class Activation(Struct, eq=False):
     around: Here | None = None
     depth: int = 0
     known: dict[int, Form] = {}
-    elements: dict[tuple[int, str], RightSide | None] = {}
+    elements: dict[tuple[int, Key], RightSide | None] = {}
 
 
 class Here(Struct, frozen=True, eq=False):
@@ -101,6 +125,10 @@ class Expansion:
             forms.append(form)
         return forms
 
+    def is_looped(self, site: int) -> bool:
+        """Is a site sampled in a loop, so that each run has its own?"""
+        raise NotImplementedError
+
     def value(self, value: RightSide | None, run: Activation) -> Form:
         """What a right-hand side adds up to in a run of the function that it stands in."""
         if value is None:
@@ -122,20 +150,15 @@ class Expansion:
                     return form.parts[place]
                 return Form(hidden(form.terms, "a part of a tuple"))
             case Element(over):
-                return Form(each(self.value(over, run).terms, single=True))
+                terms = self.value(over, run).terms
+                return Form(tuple(untold(t, layout=None, single=True) for t in terms), loose=True)
             case Either(choice, among):
                 forms = [(at, self.value(inner, run)) for at, inner in among]
                 return either(forms, (run.number, choice))
             case Repeated(now, before):
-                form, first = self.value(now, run), self.value(before, run)
-                if form.made or form.function:
-                    return form
-                return replace(form, terms=both(form, first), text="")
-            case Altered(holder, _, stored, direct):
-                form = self.value(holder, run)
-                inside = self.value(stored, run).terms if direct else ()
-                inside = hidden(inside, "an element of an array or a dictionary")
-                return replace(form, terms=both(form, Form(inside)))
+                return repeated(self.value(now, run), self.value(before, run), self.is_looped)
+            case Altered(holder, key, stored, direct):
+                return altered(self.value(holder, run), key, self.value(stored, run), direct)
         return Form(function=self._survey.functions.get(value))
 
     # Names
@@ -159,15 +182,20 @@ class Expansion:
         if value is None:
             return None if binding.qualified else self.untold(name)
         form = self.value(value, moment.run)
-        if isinstance(value, Altered) and moment.depth == 0:
-            return replace(form, text=name)
-        if not form.is_data or isinstance(value, Argument):
+        timeline, own = moment.run.function.timeline, moment.depth == 0
+        if not form.is_data:
             return form
-        while isinstance(value, Part) and value.whole is not None:
-            value = value.whole
-        if isinstance(value, (Element, Repeated)):
+        stays = own and timeline.value(name) is value  # it means the same at the end
+        if isinstance(value, Argument):
+            return form if stays or not own else replace(form, text="")
+        if isinstance(value, Altered):
+            return replace(form, text=name if stays else "")
+        whole: RightSide = value
+        while isinstance(whole, Part) and whole.whole is not None:
+            whole = whole.whole
+        if isinstance(whole, (Element, Repeated)):
             return replace(form, text="")  # no other place can write it
-        return Form(text=name if moment.depth == 0 else form.text, number=form.number)
+        return replace(form, text=name) if stays else form
 
     def untold(self, name: str) -> Form:
         """The form of a name of which nothing is known: those of helpers can't be written."""
@@ -192,36 +220,74 @@ class Expansion:
         return self._survey.aliases.get(name)
 
     def element(self, node: ast.expr) -> Form | None:
-        """What ``d["k"]`` or ``self.k`` is, if the function has stored it."""
+        """What ``d["k"]`` or ``self.k`` is, if the function has stored it.
+
+        It is data where the function has stored something else in what is data.
+        """
         root, run = root_of(node), self.at.run
         if not isinstance(root, ast.Name) or root.id in self.at.own:
             return None
         binding = run.function.timeline.at(root.id, self.at.mark)
-        if binding is None or binding.value is None:
+        if binding is None or not isinstance(binding.value, (Altered, Either, Repeated)):
             return None
-        stored = self._stored(binding.value, ast.unparse(node), run)
-        return None if stored is None else self.value(stored, run)
+        key = ast.unparse(node)
+        stored = self._stored(binding.value, Key(key, self._meanings(key, self.at.mark)), run)
+        base: RightSide | None = binding.value
+        while isinstance(base, Altered):
+            base = base.holder
+        if stored is None and not isinstance(base, (Either, Repeated)):
+            return DATA if self.value(base, run).is_data else None
+        return None if stored in (None, UNTOLD) else self.value(stored, run)
 
-    def _stored(self, value: RightSide | None, key: str, run: Activation) -> RightSide | None:
-        """The right-hand side of an element of an object."""
+    def _meanings(self, key: str, mark: int) -> tuple[RightSide | None, ...]:
+        """What the names in the brackets of ``d[k]`` stand for."""
+        timeline = self.at.run.function.timeline
+        return tuple(
+            binding.value if (binding := timeline.at(name, mark)) is not None else None
+            for name in names_in(key)
+        )
+
+    def _stored(self, value: RightSide | None, key: Key, run: Activation) -> RightSide | None:
+        """The right-hand side of an element of an object.
+
+        None where none was stored, `UNTOLD` where another one may have been.
+        """
         place = id(value), key
         if place in run.elements:
             return run.elements[place]
         found: RightSide | None = None
         match value:
             case Altered(holder, own, stored, _):
-                found = stored if own == key else self._stored(holder, key, run)
+                if own == key.text and self._is_meant(key, stored):
+                    found = stored
+                else:
+                    is_other = are_apart(own, key.text)
+                    found = self._stored(holder, key, run) if is_other else UNTOLD
             case Repeated(now, before):
                 last, first = self._stored(now, key, run), self._stored(before, key, run)
                 found = last if first is None or first is last else Repeated(last, first)
+                found = UNTOLD if UNTOLD in (last, first) else found
             case Either(choice, among):
                 held = [(at, self._stored(inner, key, run)) for at, inner in among]
                 held = [(at, inner) for at, inner in held if inner is not None]
                 found = held[0][1] if held else None
-                if len({id(inner) for _, inner in held}) > 1:
+                if UNTOLD in [inner for _, inner in held]:
+                    found = UNTOLD
+                elif len({id(inner) for _, inner in held}) > 1:
                     found = Either(choice, tuple(held))
         run.elements[place] = found
         return found
+
+    def _is_meant(self, key: Key, stored: RightSide) -> bool:
+        """Do the names in a key mean now what they did where it was stored, or loops alike?"""
+        while isinstance(stored, Part) and stored.whole is not None:
+            stored = stored.whole
+        if not key.meanings:
+            return True
+        if not isinstance(stored, Assigned):
+            return False
+        pairs = zip(key.meanings, self._meanings(key.text, stored.mark), strict=True)
+        return all(now is was or (is_run(now) and is_run(was)) for now, was in pairs)
 
     # Functions of the file
 
@@ -277,6 +343,67 @@ class Expansion:
             if isinstance(function, ast.FunctionDef) and function.args.args:
                 return (None, None) if function.decorator_list else (found[0], node.value)
         return None, None
+
+
+def is_run(value: RightSide | None) -> bool:
+    """Is it what the target of a loop is?"""
+    while isinstance(value, Part):
+        value = value.whole
+    return isinstance(value, Element)
+
+
+def altered(form: Form, key: str, stored: Form, direct: bool) -> Form:
+    """What an object is that is given something, by the target as it is written."""
+    place = path_of(key)[-1:]
+    if direct and key.endswith(".append()") and form.parts is not None and stored.parts:
+        parts = (*form.parts, stored.parts[0])
+        return Form(both(form, stored.parts[0]), parts=parts, loose=True)
+    entries = None
+    if direct and form.entries is not None and isinstance(place[0], tuple):
+        entries = {**form.entries, place[0][0]: stored}
+    inside = hidden(stored.terms if direct else (), "an element of an array or a dictionary")
+    return replace(form, terms=both(form, Form(inside)), parts=None, entries=entries, pure=False)
+
+
+#: A step of a key: an attribute, an element by a constant in a tuple, or None for any other.
+Step = str | tuple[Any] | None
+
+
+@lru_cache
+def path_of(key: str) -> tuple[Step, ...]:
+    """The steps from a name to ``d.x["k"]``."""
+    found: list[Step] = []
+    node: ast.AST = parsed(key)
+    while not isinstance(node, ast.Name):
+        match node:
+            case ast.Attribute(value=holder, attr=attribute):
+                found.append(attribute)
+            case ast.Subscript(value=holder, slice=ast.Constant(value=constant)):
+                found.append((constant,))
+            case ast.Subscript(value=holder) | ast.Call(func=ast.Attribute(value=holder)):
+                found.append(None)
+            case _:
+                break
+        node = holder
+    return tuple(reversed(found))
+
+
+@lru_cache
+def names_in(key: str) -> tuple[str, ...]:
+    """The names in the brackets of ``d[k]``."""
+    node = parsed(key)
+    root = root_of(node)
+    return tuple(p.id for p in walk(node) if isinstance(p, ast.Name) and p is not root)
+
+
+def are_apart(one: str, other: str) -> bool:
+    """Are ``d["i"]`` and ``d["j"]`` surely two places, neither in the other?"""
+    for mine, its in zip(path_of(one), path_of(other), strict=False):
+        if mine is None or its is None:
+            return False
+        if mine != its:
+            return True
+    return False
 
 
 def joined(returned: Sequence[Form]) -> Form:

@@ -13,39 +13,27 @@ isn't known hides what it is given: such a term tells what keeps it from being a
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, is_none
-from reparam_rewrite.survey.effects import ARRAY_MODULES
-from reparam_rewrite.survey.expansion import DEEPEST, LONGEST, Expansion
-from reparam_rewrite.survey.expressions import parsed
+from reparam_rewrite.survey.expansion import DEEPEST
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.nodes import GIVEN, copied, walk
+from reparam_rewrite.survey.reading import Reading, given_to
 from reparam_rewrite.survey.scans import SCAN
-from reparam_rewrite.survey.shapes import Item, item_of
 from reparam_rewrite.survey.terms import (
     DATA,
     Form,
     Made,
     Term,
     apart,
-    array_function,
-    array_method,
-    at_line,
     both,
-    each,
-    either,
-    hidden,
-    layout_after,
     lost,
-    operation,
     own_layout,
-    picks_of,
-    scaled,
+    untold,
 )
 from reparam_rewrite.survey.values import Handler, Site
 
@@ -111,129 +99,14 @@ def is_observed(site: Site) -> bool:
     )
 
 
-class Reader(Expansion):
-    """Reads the expressions of one function, and notes what it samples."""
+class Reader(Reading):
+    """Reads what one function samples, and notes it."""
 
     def __init__(self, survey: Survey, function: Function) -> None:
         super().__init__(survey, function)
         self.sums = Sums(function)
-        self._left = LONGEST
 
-    def form(self, node: ast.expr) -> Form:
-        """What an expression adds up to."""
-        self._left -= 1
-        if self._left < 0:
-            return DATA
-        if GIVEN in node.__dict__:
-            return at_line(self._given_value(node), node.lineno)
-        made = self._form(node)
-        return replace(made, text=made.text or self._written(node)) if made.is_data else made
-
-    def _form(self, node: ast.expr) -> Form:
-        match node:
-            case ast.Constant(value=value):
-                number = float(value) if isinstance(value, int | float) else None
-                return Form(number=number, text=ast.unparse(node))
-            case ast.Name(id=name):
-                known = self.variable(name) or self.function_named(name)
-                return self.untold(name) if known is None else at_line(known, node.lineno)
-            case ast.Attribute(value=value, attr=attribute):
-                known = self.element(node)
-                if known is not None:
-                    return at_line(known, node.lineno)
-                terms = self.form(value).terms
-                if attribute in ("T", "mT", "at"):
-                    return Form(each(terms, layout=None))
-                told = attribute in ("shape", "ndim", "dtype", "size")
-                return DATA if told else Form(hidden(terms, f".{attribute}"))
-            case ast.Subscript():
-                return self._subscript(node)
-            case ast.UnaryOp(op=op, operand=operand):
-                form = self.form(operand)
-                if isinstance(op, ast.USub):
-                    return scaled(form, -1.0)
-                return form if isinstance(op, ast.UAdd) else Form(hidden(form.terms, "a test"))
-            case ast.BinOp():
-                left, right = self.form(node.left), self.form(node.right)
-                return operation(node, left, right, self._text_of(node), self.fresh)
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                self.form(test)
-                choice = next(self.fresh)
-                return either([(0, self.form(body)), (1, self.form(orelse))], choice)
-            case ast.Call():
-                return self._call(node)
-            case ast.Tuple(elts=elements) | ast.List(elts=elements):
-                parts = tuple(self.form(element) for element in elements)
-                return replace(apart(parts, self.fresh), parts=parts)
-            case ast.Dict(values=values):
-                return lost("a dictionary", *map(self.form, values))
-            case ast.NamedExpr(value=value) | ast.Starred(value=value):
-                return self.form(value)
-            case ast.Lambda():
-                return Form(function=node)
-            case ast.GeneratorExp(elt=elt) | ast.ListComp(elt=elt):
-                return self._comprehension(node.generators, elt)
-        inside = (part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
-        is_test = isinstance(node, (ast.Compare, ast.BoolOp))
-        why = "a test" if is_test else "an expression that isn't followed"
-        return lost(why, *map(self.form, inside))
-
-    def _comprehension(self, generators: list[ast.comprehension], elt: ast.expr) -> Form:
-        own = dict(self.at.own)
-        for generator in generators:
-            over = self.form_at(generator.iter, replace(self.at, own=own))
-            one = Form(each(over.terms, single=True))
-            own = {**own, **dict(bound_to(generator.target, one))}
-        return Form(self.form_at(elt, replace(self.at, own=own)).terms)
-
-    def _subscript(self, node: ast.Subscript) -> Form:
-        known = self.element(node)
-        if known is not None:
-            return at_line(known, node.lineno)
-        owner, index = self.form(node.value), node.slice
-        if owner.parts is not None and isinstance(index, ast.Constant):
-            place = index.value
-            if type(place) is int and -len(owner.parts) <= place < len(owner.parts):
-                return owner.parts[place]
-        if not owner.terms:
-            return DATA
-        picked, single = "", False
-        items: list[Item[str]] = []
-        for item in index.elts if isinstance(index, ast.Tuple) else [index]:
-            if isinstance(item, ast.Slice):
-                single = single or bool(item.lower or item.upper or item.step)
-                items.append("whole")
-                continue
-            number = self.form(item)
-            if number.terms:
-                return lost("an index that is sampled", owner, number)
-            kind = item_of(self.resolve, item)
-            if isinstance(kind, str):
-                items.append(kind)
-                continue
-            items.append((ast.unparse(item),))
-            if number.number is not None:
-                single = True
-            else:
-                picked = ast.unparse(index).strip("()")
-        told = not (single or owner.loose)
-        return Form(
-            tuple(
-                replace(
-                    term,
-                    picked=term.picked or picked,
-                    single=term.single or single,
-                    layout=layout_after(term.layout, items) if told else None,
-                    picks=picks_of(term, items) if told else (),
-                )
-                for term in owner.terms
-            )
-        )
-
-    # Calls
-
-    def _call(self, node: ast.Call) -> Form:
-        name = self.resolve(node.func)
+    def sampled(self, node: ast.Call, name: str) -> Form:
         match name:
             case "numpyro.sample":
                 return self._sample(node)
@@ -241,34 +114,15 @@ class Reader(Expansion):
                 value = argument(node, 1, "value")
                 return DATA if value is None else self.form(value)
             case "numpyro.factor":
-                self.sums.factors.update(*(form.sites for form in self._given(node)))
+                self.sums.factors.update(*(form.sites for form in self.given(node)))
+                return DATA
+            case "numpyro.plate":
                 return DATA
             case str() if name in SCAN:
                 return self._scan(node)
             case str() if name.startswith("numpyro.distributions."):
                 return self._distribution(node, name.removeprefix("numpyro.distributions."))
-            case str() if name.startswith(ARRAY_MODULES):
-                text = self._text_of(node)
-                return array_function(node, name, self._given(node), text, self.fresh)
-        if name is None or name.startswith("."):
-            followed = self.follow(node)
-            if followed is not None:
-                return followed
-        given = self._given(node)
-        if isinstance(node.func, ast.Attribute) and name is None:
-            owner = self.form(node.func.value)
-            if owner.made is not None:  # ``Normal(...).to_event(1)``
-                return owner
-            text = self._text_of(node)
-            return array_method(node, node.func.attr, owner, given, text, self.fresh)
-        if isinstance(node.func, ast.Name) and name is None and node.func.id == "sum":
-            return given[0] if len(given) == 1 else Form(both(*given))
-        if name == "numpyro.plate" or not any(form.terms for form in given):
-            return DATA
-        return lost(f"'{ast.unparse(node.func)}', which isn't followed", *given)
-
-    def _given(self, node: ast.Call) -> list[Form]:
-        return [self.form(part) for part in given_to(node)]
+        return self.unfollowed(node, self.given(node))
 
     def _sample(self, node: ast.Call) -> Form:
         prior_node = argument(node, 1, "fn")
@@ -285,7 +139,7 @@ class Reader(Expansion):
             self.sums.priors.setdefault(site.index, told)
         shown = site.shape is not None and site.step is None
         layout = own_layout(len(site.shape or ())) if shown else None
-        return Form((Term((site.index,), node.lineno, layout=layout),))
+        return Form((Term((site.index,), node.lineno, layout=layout),), pure=True)
 
     def _site_of(self, node: ast.Call) -> Site | None:
         """The site of the function itself that a call samples, perhaps in the body of a scan."""
@@ -299,7 +153,7 @@ class Reader(Expansion):
     def _scan(self, node: ast.Call) -> Form:
         """``scan(body, init, xs)``: the body is read once, its arguments are data."""
         body, why = argument(node, 0, "f"), "the state of a scan"
-        carried = lost(why, *self._given(node))
+        carried = lost(why, *map(self.form, given_to(node)))
         function = self.form(body).function if isinstance(body, ast.Name) else None
         if not isinstance(function, Function) or self.at.depth >= DEEPEST:
             return carried
@@ -309,13 +163,30 @@ class Reader(Expansion):
         state = lost(why, *returned)
         outputs = [form.parts[1] for form in returned if form.parts and len(form.parts) == 2]
         if outputs:
-            return Form(both(outputs[0]), parts=(state, outputs[0]))
+            stacked = self._stacked(outputs[0])
+            return Form(both(stacked), parts=(state, stacked))
         return Form(both(carried, state))
+
+    def _stacked(self, form: Form) -> Form:
+        """What a step of a scan gives out, of all steps: along a new axis at the left."""
+        if form.parts is not None:
+            parts = tuple(map(self._stacked, form.parts))
+            return replace(apart(parts, self.fresh), parts=parts)
+
+        def one(term: Term) -> Term:
+            site = self.sums.function.sites[term.site]
+            if not any(self.sums.function.sites[at].scan for at in term.sites):
+                return term  # the same in all steps
+            if form.pure and term.is_plain and site.shape is not None:
+                return replace(term, layout=own_layout(len(site.shape)))
+            return term if form.pure and term.is_plain else untold(term, layout=None)
+
+        return Form(tuple(map(one, form.terms)), loose=not form.pure, pure=form.pure)
 
     def _distribution(self, node: ast.Call, family: str) -> Form:
         known = FAMILIES.get(family)
         names = [name for name, _ in known.arguments] if known else []
-        forms, count = self._given(node), len(node.args)
+        forms, count = self.given(node), len(node.args)
         starred = any(isinstance(part, ast.Starred) for part in node.args)
         if starred or (known and count > len(names)):
             return lost(f"the arguments of {family}", *forms)
@@ -330,55 +201,6 @@ class Reader(Expansion):
             given = {"": lost(f"the distribution {family}", *parts)}
         nodes = map(ast.unparse, given_to(node)) if self.at.depth == 0 else ()
         return Form(made=Made(family, given, dict(zip(keys, nodes, strict=False))))
-
-    # Text
-
-    def _text_of(self, node: ast.expr) -> str:
-        """An expression as it is written, "" if it stands in another function."""
-        return "" if self.at.depth else ast.unparse(node)
-
-    def _written(self, node: ast.expr) -> str:
-        """How a value without sites can be written in the function itself; "" if it can't."""
-        parts = walk(node)
-        calls = [part for part in parts if isinstance(part, ast.Call)]
-        if not all((self.resolve(call.func) or "").startswith(ARRAY_MODULES) for call in calls):
-            return ""
-        texts: dict[ast.AST, str] = {}
-        texts |= {part: self._spelled(part) for part in parts if isinstance(part, ast.Name)}
-        texts |= {part: self._given_value(part).text for part in parts if GIVEN in part.__dict__}
-        if not all(texts.values()):
-            return ""
-        if all(isinstance(part, ast.Name) and text == part.id for part, text in texts.items()):
-            return ast.unparse(node)
-        return ast.unparse(copied(node, {part: parsed(text) for part, text in texts.items()}))
-
-    def _spelled(self, node: ast.Name) -> str:
-        """How the value of a name can be written in the function itself; "" if it can't."""
-        known = self.variable(node.id)
-        if known is None:
-            elsewhere = self.at.depth and node.id in self.sums.function.timeline
-            return "" if elsewhere or "@" in node.id else node.id
-        return known.text
-
-    def _given_value(self, node: ast.AST) -> Form:
-        """The value of an argument that stands in the place of a helper's parameter."""
-        return self.value(getattr(node, GIVEN), self.at.run)
-
-
-def given_to(node: ast.Call) -> list[ast.expr]:
-    return [*node.args, *(keyword.value for keyword in node.keywords)]
-
-
-def bound_to(target: ast.expr, form: Form) -> Iterator[tuple[str, Form]]:
-    """What the names of a comprehension's target stand for."""
-    match target:
-        case ast.Name(id=name):
-            yield name, form
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            for part in parts:
-                yield from bound_to(part, Form(hidden(form.terms, "a part of a tuple")))
-        case ast.Starred(value=inner):
-            yield from bound_to(inner, form)
 
 
 def arguments(prior: Form) -> Sequence[Form]:

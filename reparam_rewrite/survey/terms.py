@@ -1,42 +1,29 @@
-"""What a value adds up to, as far as its source tells, and what operators and functions make of it.
+"""What a value adds up to, as far as its source tells: summands, each a site times data.
 
-Sites are meant by their `index` in a survey's function. `text` is the expression as it can be
-written in the function itself, "" if it can't, and `fresh` gives numbers: to the arguments of
-nonlinear functions, as only what is in one of them is added up, and to choices.
+Sites are meant by their `index` in a survey's function. A `text` is an expression as it can be
+written in the function itself, where its names mean what they do at its end; "" if it can't.
+`fresh` gives numbers: to the arguments of nonlinear functions, as only what is in one of them is
+added up, and to choices.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.calls import argument
-from reparam_rewrite.survey.effects import words
+from reparam_rewrite.survey.expressions import is_atom
 from reparam_rewrite.survey.functions import Function
-from reparam_rewrite.survey.shapes import ELEMENTWISE, Item, subscripted
 
-#: Sums and products of the first two arguments: by what the second is multiplied, 0 for a product.
-ADDING = {"add": 1.0, "subtract": -1.0, "multiply": 0.0}
-
-CONTRACTING = words("dot einsum inner matmul multi_dot tensordot vdot")
-
-#: What puts the elements of several arrays into one.
-JOINING = words("append column_stack concatenate hstack stack vstack")
-
-#: What moves elements, and changes none.
-MOVING = JOINING | words(
-    """array asarray atleast_1d atleast_2d broadcast_to expand_dims flip moveaxis ravel repeat
-    reshape roll squeeze swapaxes tile transpose"""
-)
-MOVING_METHODS = words("add flatten ravel repeat reshape set squeeze swapaxes transpose")
+#: Where a summand's variable stands in its `core`; no expression that is written has it.
+HOLE = "\0"
 
 #: From left to right: the number of an axis of the site itself, counted from its end, "" for a new
-#: axis of one element, or the index that picks from an axis. None: the axes can't be told.
+#: axis of one element, or the index that picks from an axis: of several at once ``i, t``. None: the
+#: axes can't be told.
 Layout = tuple[int | str, ...] | None
 
 
@@ -49,15 +36,20 @@ class Term(Struct, frozen=True):
 
     `sites` are those of which it is the product, often one. `factor` is a number that is written
     out, `weights` are the data that it is multiplied by, each an expression, "" where that can't
-    be written elsewhere. `picked`: what it is indexed by is data, as in ``a[group]``. `single`:
-    only some of its elements are meant, ``a[0]``. `summed`: its elements are added up, ``X @ b``;
-    `text` is that expression then, as written, and `scalar` says that it is one number. `group`
-    tells the argument of a nonlinear function from what is outside of it, as only summands of one
-    group are added up. `layout` are the axes that it has where it is added. `picks` are what picks
-    from each axis of the site, "" where nothing does. `softmax`: it is added to logits of which
-    only the differences are seen. `branches` are the choices that must be made to come to it.
-    `through` is what keeps it from being a shift, in words; "" for a summand. `line` is that of
-    the summand.
+    be written elsewhere. `core` is the rest of it, with `HOLE` in the place of the site's variable:
+    ``a[county]``, "" where that can't be told. What is done to the axes of a product with data
+    takes the core away, as then the weights aren't lined up with the location any more.
+
+    `picked`: what it is indexed by is data, as in ``a[group]``, in the words of the source.
+    `single`: only some of its elements are meant, ``a[0]``. `summed`: its elements are added up,
+    ``X @ b``; `text` is that expression then, as written, and `scalar` says that it is one number.
+    `group` tells the argument of a nonlinear function from what is outside of it, as only summands
+    of one group are added up. `layout` are the axes that it has where it is added; there may be
+    more of one element at their left. `picks` are what picks from each axis of the site, "" where
+    nothing does; () where that isn't told, or where nothing picks from any. `softmax`: it is added
+    to logits of which only the differences are seen. `branches` are the choices that must be made
+    to come to it. `through` is what keeps it from being a shift, in words; "" for a summand. `line`
+    is that of the summand.
     """
 
     sites: tuple[int, ...]
@@ -75,6 +67,7 @@ class Term(Struct, frozen=True):
     softmax: bool = False
     branches: frozenset[tuple[Choice, int]] = frozenset()
     through: str = ""
+    core: str = HOLE
 
     @property
     def site(self) -> int:
@@ -93,6 +86,28 @@ class Term(Struct, frozen=True):
     def is_whole(self) -> bool:
         """Is it known to have the axes of its site, and no others?"""
         return self.layout is not None and self.layout == own_layout(len(self.layout))
+
+    @property
+    def is_scalar(self) -> bool:
+        """Is it known to be one number for all of the location, but for its weights?"""
+        return self.scalar or (self.layout is not None and not any(self.layout))
+
+    def contribution(self, variable: str) -> str:
+        """The summand without its `factor`, where its site is called `variable`.
+
+        ``s[state]``, ``x * s[state]``, ``A[i, t]``, ``a[:, None]``, ``X @ b``: it broadcasts to the
+        location as it is. "" if it can't be written. Of a summand in the argument of a function it
+        is what is added up there.
+        """
+        if not (self.is_summand and self.core and all(self.weights)):
+            return ""
+        return " * ".join([*map(operand, self.weights), self.in_core(variable, bare=True)])
+
+    def in_core(self, variable: str, *, bare: bool = False) -> str:
+        """The core, where the site is called `variable`; in parentheses, but for one that is `bare`
+        and has no weights to be multiplied with."""
+        made = self.core.replace(HOLE, operand(variable))
+        return made if bare and not self.weights else operand(made)
 
     def alternative_to(self, other: Term) -> bool:
         """Is one of them there only where the other isn't?"""
@@ -115,23 +130,34 @@ class Form(Struct, frozen=True):
     """What an expression is made of.
 
     `text` is how a value without latent sites can be written where the function's own names mean
-    what they do, "" if it can't. `number` is its value, if it is a literal. `parts` are the
-    elements of a tuple. A distribution is `made`, a function of the file `function`. `loose`: it
-    may have more axes than its summands, those of data.
+    what they do at its end, "" if it can't. `number` is its value, if it is a literal; `mask`: it
+    is a test. `one_hot` is the text of what it is a table of zeros and ones for. `parts` are the
+    elements of a tuple, and `entries` those of a dictionary by their keys. A distribution is
+    `made`, a function of the file `function`. `loose`: it may have more axes than its summands,
+    those of data. `pure`: it is its only term, with nothing added.
     """
 
     terms: Terms = ()
     text: str = ""
     number: float | None = None
+    mask: bool = False
+    one_hot: str = ""
     parts: tuple[Form, ...] | None = None
+    entries: dict[Any, Form] | None = None
     made: Made | None = None
     function: Function | ast.Lambda | None = None
     loose: bool = False
+    pure: bool = False
 
     @property
     def is_data(self) -> bool:
         """Is it a value that no site is in, nor a distribution, a function or a tuple?"""
-        return not (self.terms or self.made or self.function or self.parts)
+        return not (self.terms or self.made or self.function or self.parts or self.entries)
+
+    @property
+    def adds_axes(self) -> bool:
+        """May it have axes that none of its terms has?"""
+        return self.loose or not (self.terms or self.number is not None)
 
     @property
     def sites(self) -> frozenset[int]:
@@ -144,6 +170,11 @@ DATA = Form()
 def own_layout(axes: int) -> tuple[int, ...]:
     """That of a site itself: ``(-2, -1)``"""
     return tuple(range(-axes, 0))
+
+
+def operand(text: str) -> str:
+    """An expression as a factor of a product; the core of a summand is no Python yet."""
+    return text if is_atom(text.replace(HOLE, "_")) else f"({text})"
 
 
 def each(terms: Iterable[Term], **fields: Any) -> Terms:
@@ -166,34 +197,25 @@ def lost(through: str, *forms: Form) -> Form:
     return Form(hidden(both(*forms), through))
 
 
-def as_wide(form: Form, other: Form) -> Terms:
-    """The summands with as many axes as those of another that they are added to."""
-    layouts = [term.layout for term in other.terms]
-    if not layouts or None in layouts:
-        return form.terms
-    width = max(len(layout or ()) for layout in layouts)
-    return tuple(
-        replace(term, layout=("",) * (width - len(term.layout)) + term.layout)
-        if term.layout is not None
-        else term
-        for term in form.terms
-    )
+def untold(term: Term, **fields: Any) -> Term:
+    """A summand of which it isn't told any more how its elements come to the location."""
+    return replace(term, core="", picks=(), **fields)
 
 
 def scaled(form: Form, factor: float) -> Form:
     """Times a number."""
+    number = None if form.number is None else form.number * factor
     terms = tuple(replace(term, factor=term.factor * factor) for term in form.terms)
-    return Form(terms, number=None if form.number is None else form.number * factor)
+    return Form(terms, number=number, loose=form.loose, pure=form.pure)
 
 
 def weighted(form: Form, weight: str) -> Form:
     """The summands times data; those in the argument of a function stay what they are."""
-    return Form(
-        tuple(
-            term if term.group else replace(term, weights=(*term.weights, weight))
-            for term in form.terms
-        )
+    terms = tuple(
+        term if term.group else replace(term, weights=(*term.weights, weight))
+        for term in form.terms
     )
+    return Form(terms, loose=True, pure=form.pure)
 
 
 def product(left: Form, right: Form) -> Form:
@@ -207,7 +229,7 @@ def product(left: Form, right: Form) -> Form:
         for other in others:
             joint, branches = one.sites + other.sites, one.branches | other.branches
             through = one.through or other.through
-            found.append(Term(joint, one.line, branches=branches, through=through))
+            found.append(Term(joint, one.line, branches=branches, through=through, core=""))
     if not mine or not others:
         found += hidden((*mine, *others), "a product with a function of other sites")
     return Form(tuple(dict.fromkeys(found)))
@@ -231,27 +253,35 @@ def either(forms: Sequence[tuple[int, Form]], choice: Choice) -> Form:
 
 def merged(forms: Sequence[Form]) -> Form:
     """What is one of several values, or a distribution if one of them is."""
-    return Form(both(*forms), made=next((form.made for form in forms if form.made), None))
+    loose = any(form.adds_axes for form in forms)
+    made = next((form.made for form in forms if form.made), None)
+    return Form(both(*forms), made=made, loose=loose)
 
 
-def layout_after(layout: Layout, items: Sequence[Item[str]]) -> Layout:
-    """The axes of a value after ``[...]``; None if they can't be told."""
-    if layout is None or sum(isinstance(item, tuple) for item in items) > 1:
-        return None
-    return subscripted(layout, items, "")
+def repeated(now: Form, before: Form, is_looped: Callable[[int], bool]) -> Form:
+    """What a value is after a block that ran any number of times, by what one run makes of it.
+
+    A summand that every run adds, of a site that is the same in all, is there as often as it ran.
+    """
+    if now.made or now.function:
+        return now
+    was = [placeless(term) for term in before.terms]
+    stays = [term for term in now.terms if placeless(term) in was]
+    if len(stays) < len(was):  # what was there is made into something else
+        return replace(lost("a loop", now, before), loose=True)
+    again = (
+        term
+        if term.single or "" in term.weights or all(map(is_looped, term.sites))
+        else replace(term, weights=(*term.weights, ""))
+        for term in now.terms
+        if term not in stays
+    )
+    return Form((*stays, *again), loose=True)
 
 
-def picks_of(term: Term, items: Sequence[Item[str]]) -> tuple[str, ...]:
-    """What picks from each axis of a site of which none is gone; () if that isn't told."""
-    if term.layout is None or "rest" in items:
-        return ()
-    own = tuple(axis for axis in term.layout if axis != "")
-    picks = [item[0] if isinstance(item, tuple) else "" for item in items if item != "new"]
-    if own != own_layout(len(own)) or len(picks) > len(term.layout):
-        return ()
-    pairs = zip_longest(term.layout, picks, fillvalue="")
-    mine = tuple(pick for axis, pick in pairs if axis != "")
-    return mine if any(mine) else ()
+def placeless(term: Term) -> Term:
+    """The same wherever it is added."""
+    return replace(term, layout=None, line=0)
 
 
 def at_line(form: Form, line: int) -> Form:
@@ -261,121 +291,17 @@ def at_line(form: Form, line: int) -> Form:
     return replace(form, terms=each(form.terms, line=line))
 
 
-def operation(node: ast.BinOp, left: Form, right: Form, text: str, fresh: Iterator[int]) -> Form:
-    """What an operator makes of its two operands."""
-    match node.op:
-        case ast.Add() | ast.Sub():
-            other = right if isinstance(node.op, ast.Add) else scaled(right, -1.0)
-            # Also what is there twice.
-            made = Form((*as_wide(left, other), *as_wide(other, left)))
-        case ast.Mult():
-            made = times(left, right)
-        case ast.Div() if right.terms:
-            made = product(left, right) if left.terms else linked(right, fresh)
-        case ast.Div() if right.number:
-            made = scaled(left, 1 / right.number)
-        case ast.Div():
-            made = weighted(left, f"1 / ({right.text})" if right.text else "")
-        case ast.MatMult():
-            made = contracted(node, [left, right], text)
-        case ast.Pow() if not right.terms:
-            made = linked(left, fresh)
-        case _:
-            made = lost(ast.unparse(node)[:40], left, right)
-    untold = any(term.layout is None for term in (*left.terms, *right.terms))
-    loose = any(form.loose or not (form.terms or form.number is not None) for form in (left, right))
-    return replace(made, loose=loose or untold)
-
-
-def times(left: Form, right: Form) -> Form:
-    """A product, with a number or data as weights where only one of both has sites."""
-    if left.terms and right.terms:
-        return product(left, right)
-    if right.terms:
-        left, right = right, left
-    if not left.terms:
-        return DATA
-    return weighted(left, right.text) if right.number is None else scaled(left, right.number)
-
-
-def contracted(node: ast.expr, operands: Sequence[Form], text: str) -> Form:
-    """``X @ beta``, ``jnp.einsum("ij,j->i", X, beta)``"""
-    sampled = [form for form in operands if form.terms]
-    if len(sampled) == 1:
-        return summed(node, sampled[0], text)
-    first = product(sampled[0], sampled[1]) if sampled else DATA
-    return Form((*first.terms, *lost("a product of several sites", *sampled[2:]).terms))
-
-
-def summed(node: ast.expr, form: Form, text: str, **fields: bool) -> Form:
-    """``jnp.sum(x * b, axis=-1)``: as a product with data is added up."""
-    return Form(each(form.terms, summed=True, text=text, line=node.lineno, layout=None, **fields))
+def apart(forms: Sequence[Form], fresh: Iterator[int]) -> Form:
+    """The elements of one array: their summands are never added to each other."""
+    if sum(bool(form.terms) for form in forms) > 1:
+        choice = next(fresh)
+        forms = [in_branch(form, choice, at) for at, form in enumerate(forms)]
+    return Form(both(*forms), loose=any(form.adds_axes for form in forms))
 
 
 def linked(form: Form, fresh: Iterator[int], **fields: bool) -> Form:
     """What is added up in the argument of a function that works element by element."""
     group = next(fresh)
     terms = each(form.terms, **fields)
-    return Form(tuple(replace(term, group=(*term.group, group)) for term in terms))
-
-
-def apart(forms: Sequence[Form], fresh: Iterator[int]) -> Form:
-    """The elements of one array: their summands are never added to each other."""
-    if sum(bool(form.terms) for form in forms) > 1:
-        choice = next(fresh)
-        forms = [in_branch(form, choice, at) for at, form in enumerate(forms)]
-    return Form(both(*forms))
-
-
-def array_function(
-    node: ast.Call, name: str, given: Sequence[Form], text: str, fresh: Iterator[int]
-) -> Form:
-    """What the function of JAX or NumPy of that name makes of its arguments."""
-    last, called = name.rpartition(".")[2], f"'{ast.unparse(node.func)}'"
-    if last in CONTRACTING:
-        return contracted(node, given, text)
-    if not any(form.terms for form in given):
-        return DATA
-    first = given[0]
-    if last in ADDING and len(given) >= 2:
-        sign = ADDING[last]
-        return Form(both(first, scaled(given[1], sign))) if sign else times(first, given[1])
-    if last == "negative":
-        return scaled(first, -1.0)
-    if last == "where" and len(given) == 3:
-        return apart(given[1:], fresh)
-    if last in ("clip", "float32", "float64"):
-        return Form(first.terms)
-    if last in ("softmax", "log_softmax"):  # what is added to all of the argument isn't seen
-        axis = argument(node, 1, "axis")
-        if (axis is not None and ast.unparse(axis) != "-1") or both(*given[1:]):
-            return lost(f"{called} over another axis than the last one", *given)
-        return linked(first, fresh, softmax=True)
-    if last in MOVING:
-        return Form(each(both(*(given if last in JOINING else given[:1])), layout=None))
-    if last == "take":
-        index = ast.unparse(node.args[1]) if len(node.args) > 1 else "an index"
-        return Form(tuple(replace(t, layout=None, picked=t.picked or index) for t in first.terms))
-    if last in ("sum", "mean", "average", "nansum"):
-        return summed(node, first, text, scalar=len(given) == 1)
-    if last in ELEMENTWISE and sum(bool(form.terms) for form in given) == 1:
-        return linked(Form(both(*given)), fresh)
-    return lost(called, *given)
-
-
-def array_method(
-    node: ast.Call, name: str, owner: Form, given: Sequence[Form], text: str, fresh: Iterator[int]
-) -> Form:
-    """A method of a value: ``a.reshape(...)``."""
-    terms = both(owner, *given)
-    if not terms or name == "astype":
-        return Form(terms)
-    if name in MOVING_METHODS:
-        return Form(each(terms, layout=None))
-    if name in ("sum", "mean"):
-        return summed(node, owner, text, scalar=not given)
-    if name == "dot":
-        return contracted(node, [owner, *given], text)
-    if name in ("clip", "round") and not both(*given):
-        return linked(owner, fresh)
-    return lost(f"'.{name}', which isn't followed", owner, *given)
+    terms = tuple(replace(term, group=(*term.group, group)) for term in terms)
+    return Form(terms, loose=form.loose)

@@ -62,6 +62,7 @@ class Repeated(Struct, frozen=True, eq=False):
 class Altered(Struct, frozen=True, eq=False):
     """An object after ``d["k"] = value`` or ``d.k = value``; `key` is the target as it is written.
 
+    After ``d.append(value)`` it is ``d.append()``, and `value` the tuple of what is given.
     `direct`: the target is an element or an attribute of the name itself.
     """
 
@@ -205,6 +206,12 @@ class Timeline:
             return
         version = self.version() if known.shape is None else known.version
         self.bind(name, statement, replace(known, version=version, data=known.data | data))
+
+    def revalue(self, name: str, statement: int, value: RightSide) -> None:
+        """`statement` changes what the value of a name is made of, and nothing else of it."""
+        known = self._current(name)
+        if known is not None and known.value is not None:
+            self.bind(name, statement, replace(known, value=value))
 
     def forget(
         self,
