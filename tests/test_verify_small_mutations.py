@@ -9,10 +9,25 @@ import pytest
 from tests.support.cases import CASES, rewritten, rewritten_case
 from tests.support.execution import load_model
 from tests.support.shapes import names, read_case
-from tests.verify_small_mutations import CHANGES, MODELS, RIGHT, Change, first, of_change, verified
+from tests.verify_small_mutations import (
+    CHANGES,
+    MODELS,
+    RIGHT,
+    SKIPPED,
+    Change,
+    first,
+    of_change,
+    verified,
+)
 
 #: One of each kind in every run of the tests: each costs seconds.
-QUICK = ("[0.35, 0.15, 0.5]", "-0.4 * mu**2", "interval(0.0, 1.2)")
+QUICK = (
+    "[0.35, 0.15, 0.5]",
+    "-0.4 * mu**2",
+    "interval(0.0, 1.2)",
+    "xi_b_s.at[3].set(0.0) *",
+    ".at[county].add(s[county])",
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +37,22 @@ QUICK = ("[0.35, 0.15, 0.5]", "-0.4 * mu**2", "interval(0.0, 1.2)")
 )
 def test_a_change_is_seen_at_its_site(one: Change) -> None:
     assert first(of_change(one)) == (one.check, one.site)
+
+
+def test_what_meets_no_observation_may_do_nothing() -> None:
+    model = MODELS["where contributions meet"]
+    skip = [check for check in (*SKIPPED, "data") if check != "gradients"]
+    lines = verified(model, model.right(), skip=skip).lines
+    assert [line.message for line in lines if line.check == "effect"] == [
+        "1 of 5 elements of xi_a_s may move nothing: no observation has them",
+        *(
+            f"2 of 5 elements of xi_b_{parent} may move nothing: what {parent} adds to their "
+            "observations is 0 or cancels"
+            for parent in ("mu", "s", "a")
+        ),
+        "each element of xi_s_mu (2) moves it",
+        "each element of xi_a_mu (5) moves it",
+    ]
 
 
 def test_there_are_many_of_them() -> None:

@@ -152,8 +152,22 @@ CROSSED = [
     (
         "swapped parents",
         "b_sample",
-        "xi_b_sample_mu * mu + xi_b_sample_a_plate * jnp.mean(a_plate)",
-        "xi_b_sample_a_plate * mu + xi_b_sample_mu * jnp.mean(a_plate)",
+        '"xi_b_sample_mu", jnp.zeros(n_samples)) * mu',
+        '"xi_b_sample_mu", jnp.zeros(n_samples)) * sample_a_plate',
+        '"xi_b_sample_a_plate", jnp.zeros(n_samples)) * sample_a_plate',
+        '"xi_b_sample_a_plate", jnp.zeros(n_samples)) * mu',
+    ),
+    (
+        "the sign of what is projected",
+        "b_sample",
+        ".add(a_plate[plate])",
+        ".add(-a_plate[plate])",
+    ),
+    (
+        "an element that only one group has",
+        "b_sample",
+        ".at[sample].add(a_plate[plate])",
+        ".at[sample * 0].add(a_plate[plate])",
     ),
     (
         "a hyperprior dropped without a word",
@@ -303,6 +317,21 @@ BROADCAST = [
 
 #: The same model in coordinates that nobody asked for.
 BY_CONFIG = [
+    (
+        "crossed",
+        "another index of what is projected",
+        "b_sample",
+        ".add(a_plate[plate])",
+        ".add(a_plate[sample % n_plates])",
+    ),
+    ("crossed", "the groups of the parent", "b_sample", ".at[sample].add(a", ".at[plate].add(a"),
+    (
+        "crossed",
+        "a sum for a mean",
+        "b_sample",
+        ".add(a_plate[plate]) / sample_count",
+        ".add(a_plate[plate])",
+    ),
     ("grand_mean", "a scale", "a", "AffineTransform(a_loc, 1)", "AffineTransform(a_loc, 2)"),
     ("grand_mean", "a param inside a plate", "a", A_BLOCK, A_INSIDE),
     ("grand_mean", "another start", "a", "jnp.zeros(n_a)", "jnp.ones(n_a)"),

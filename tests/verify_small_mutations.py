@@ -51,14 +51,15 @@ class Small(NamedTuple):
     plain: str
     by_hand: str = ""
     kwargs: Mapping[str, Any] = MappingProxyType({})
+    config: str = CONFIG
 
     def right(self) -> str:
         made = self.by_hand and HEAD + self.by_hand
-        return made or rewritten((HEAD + self.plain).encode(), CONFIG).data.decode()
+        return made or rewritten((HEAD + self.plain).encode(), self.config).data.decode()
 
 
 class Change(NamedTuple):
-    """check, site: what the report must name first."""
+    """check, site: what the report must name first. "config": by a comparison with the config."""
 
     model: Small
     check: str
@@ -297,6 +298,29 @@ def model(y=None):
 """,
     kwargs={"y": np.array([0, 1, 9, 10])},
 )
+#: A county without observations, and one in which the slopes' x cancel.
+MEETING = Small(
+    "where contributions meet",
+    (np.array([0, 1, 1, 3, 4, 4]), np.array([0, 0, 0, 1, 1, 0]), np.arange(6.0) - 1.5, 5, 2),
+    """\
+def model(county, state, x, n_county, n_state, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 5))
+    with numpyro.plate("state", n_state):
+        s = numpyro.sample("s", dist.Normal(0, 1))
+    with numpyro.plate("county", n_county):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+        b = numpyro.sample("b", dist.Normal(0, 1))
+    loc = mu + s[state] + a[county] + b[county] * x
+    with numpyro.plate("n", len(county)):
+        numpyro.sample("y", dist.Normal(loc, 1), obs=y)
+""",
+    kwargs={"y": np.linspace(-1, 1, 6)},
+    config='chain = ["mu", "s", "a", "b"]\n',
+)
+#: A slope whose x is 0 in every observation.
+MEETS_NOTHING = MEETING._replace(
+    name="weights that are all 0", args=(*MEETING.args[:2], np.zeros(6), *MEETING.args[3:])
+)
 KEYS = Small(
     "an argument with keys of two types",
     ({"n": 3, 5: "x", None: np.zeros(2)},),
@@ -403,6 +427,31 @@ def changes() -> Iterator[Change]:
         ("b", CARE, READS.format("group")),
         ("", "return b", "return b + (0.0 if y is not None else 1.0)"),
     )
+    of_a = 'numpyro.param("xi_a_s", jnp.zeros(n_county))'
+    yield from of(
+        MEETING,
+        "effect",
+        ("a", f"{of_a} *", f"{of_a}.at[3].set(0.0) *"),
+        ("a", ".at[county].add(s[state])", ".at[state].add(s[state])"),
+        ("b", "xi_b_s *", "xi_b_s.at[3].set(0.0) *"),
+    )
+    yield from of(
+        MEETING,
+        "offsets",
+        ("a", "AffineTransform(a_loc", "AffineTransform(-a_loc"),
+        ("a", ".at[county].add(s[state])", ".at[county].add(-s[state])"),
+        ("b", "add(x * s[state])", "add(x * a[county])"),
+    )
+    yield from of(
+        MEETING,
+        "config",
+        ("a", ".at[county].add(s[state])", ".at[county].add(s[county])"),
+        ("a", "jnp.maximum(jnp.zeros(n_county).at[county].add(1), 1)", "1"),
+        ("b", "add(x * s[state])", "add(s[state])"),
+        ("b", "add(x**2)", "add(1)"),
+        ("b", "add(x * a[county])", "add(x * a[state])"),
+    )
+    yield from of(MEETING, "data", ("a", "a_reparam = by_name(", "a_reparam = ("))
 
 
 CARE = f"2.0, 1))\n    with numpyro.handlers.reparam(config={PLAINLY}"
@@ -414,6 +463,7 @@ CHANGES = list(changes())
 RIGHT = [
     *dict.fromkeys(change.model.name for change in CHANGES),
     *(m.name for m in (MATRIX, CAREFUL, FROZEN, NEGATIVE, MISSING, PARTLY_OBSERVED, VAGUE, KEYS)),
+    MEETS_NOTHING.name,
 ]
 MODELS = {m.name: m for m in vars().copy().values() if isinstance(m, Small)}
 
@@ -431,8 +481,9 @@ def verified(model: Small, generated: str, points: int = 3, **options: Any) -> A
 
 
 def of_change(one: Change) -> Any:
-    data = () if one.check == "data" else ("data",)
-    return verified(one.model, one.wrong(), skip=(*SKIPPED, *data))
+    skip = {*SKIPPED, "data"} - ({"gradients"} if one.check == "effect" else {one.check})
+    expected = load_model(one.model.right()) if one.check == "config" else None
+    return verified(one.model, one.wrong(), skip=[*skip], expected=expected)
 
 
 def first(report: Any) -> tuple[str, str]:

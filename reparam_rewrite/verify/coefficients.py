@@ -24,6 +24,7 @@ from reparam_rewrite.running.trace import (
     traced,
 )
 from reparam_rewrite.running.values import Site, Trace, Values
+from reparam_rewrite.verify.idle import Met, met
 from reparam_rewrite.verify.pairing import declared_in
 from reparam_rewrite.verify.points import INITIAL, Compared, Point
 from reparam_rewrite.verify.values import Line, different, ok, skipped, unchecked
@@ -35,7 +36,10 @@ NONE = 1e-4
 
 
 def effect_lines(compared: Compared) -> Iterator[Line]:
-    """Every element of every coefficient moves a site; with a subsampled plate, any element."""
+    """Every element of every coefficient moves a site; with a subsampled plate, any element.
+
+    One that meets nothing in the observations needn't.
+    """
     change = compared.change
     points = [point for point in compared.points if point.told_apart]
     if not points:
@@ -43,24 +47,41 @@ def effect_lines(compared: Compared) -> Iterator[Line]:
         return
     point = next((point for point in points if point.number != INITIAL), points[0])
     fine: dict[str, list[str]] = {}
+    idle: dict[str, Any] = {}
     for name, moved in compared.moved_at(point).items():
         span, shape = change.param_spans[name], change.param_shapes[name]
-        size = span.stop - span.start
-        idle = 0 if moved else size
+        still = np.full(shape, not moved)
         if change.reverse:
-            idle = int(np.sum(np.all([p.at["effect"][span] == 0 for p in points], axis=0)))
-        if idle < size and (not idle or change.pairing.subsampled):
-            child = moved[0] if moved else ""
-            fine.setdefault(child, []).append(f"{name} ({size})" if shape else name)
+            still = np.all([p.at["effect"][span] == 0 for p in points], axis=0).reshape(shape)
+        if still.all() or (still.any() and not change.pairing.subsampled):
+            idle[name] = still
             continue
-        what = f"{idle} of {size} elements of " if shape else ""
-        message = f"{what}param {name!r} without effect on any site"
-        cause = "what it is multiplied by is zero, or it is used nowhere"
-        yield different(compared.child_of(name, point), message, cause)
+        child = moved[0] if moved else ""
+        fine.setdefault(child, []).append(f"{name} ({still.size})" if shape else name)
+    if idle:
+        yield from idle_lines(compared, points, idle)
     for child, names in fine.items():
         yield ok(f"each element of {', '.join(names)} moves it", child)
     if not change.pairing.new:
         yield skipped("the generated model has no params of its own")
+
+
+def idle_lines(compared: Compared, points: list[Point], idle: dict[str, Any]) -> Iterator[Line]:
+    """Whether the elements of coefficients that move nothing should; `idle` has them by name."""
+    children = {name: compared.child_of(name, points[0]) for name in idle}
+    parents = {n: n.removeprefix(f"xi_{child}_") for n, child in children.items()}
+    meeting: Met | None = None
+    if compared.change.reverse:
+        meeting = met(compared, points, [(children[n], parents[n]) for n in idle])
+    for name, still in idle.items():
+        child, count = children[name], f"{still.sum()} of {still.size} elements of "
+        if meeting and (reason := meeting.excuse(child, parents[name], still)):
+            what = f"{count}{name}" if still.ndim else name
+            yield ok(f"{what} may move nothing: {reason}", child)
+            continue
+        message = f"{count if still.ndim else ''}param {name!r} without effect on any site"
+        cause = "what it is multiplied by is zero, or it is used nowhere"
+        yield different(child, message, cause)
 
 
 def init_lines(compared: Compared) -> list[Line]:
@@ -98,6 +119,8 @@ def offset_lines(compared: Compared) -> Iterator[Line]:
     responses = {p: responding(compared, point, p) for p in {names[n][1]: 0 for n in named}}
     wrong = False
     for name in named:
+        if not np.any(point.at["by_param"][name]):
+            continue  # whether it may do nothing is another question
         child, parent = names[name]
         own, (constant, moved_by) = change.spans[child], responses[parent]
         moved = moved_by[name][own]
