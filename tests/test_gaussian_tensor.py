@@ -9,8 +9,8 @@ from __future__ import annotations
 import jax
 import pytest
 
-from tests.benchmarks import gaussian_tensor
-from tests.benchmarks.gaussian_tensor import Figures
+from tests.benchmarks import gaussian, gaussian_tensor
+from tests.benchmarks.gaussian import Figures
 from tests.support.execution import double_precision
 
 
@@ -37,4 +37,4 @@ def test_chain_of_ones(data: jax.Array, plain: Figures) -> None:
         chain = gaussian_tensor.figures(source, data)
     assert chain.kl == pytest.approx(50.2, abs=0.1)
     assert chain.sd_mu / chain.exact_sd_mu == pytest.approx(0.47, abs=0.01)
-    gaussian_tensor.check_same_posterior(plain, chain)
+    gaussian.check_same_posterior(plain, chain)

@@ -60,6 +60,23 @@ STATEMENTS = [
         "if jnp.shape(w) not in ((), v_prior.shape()):",
         ["if jnp.shape(w) not in (", "    (),", "    v_prior.shape(),", "):"],
     ),
+    (
+        "x = zeros(n).at[group].add(w * s) / group_count",
+        [
+            "x = (",
+            "    zeros(n).at[group].add(w * s)",
+            "    / group_count",
+            ")",
+        ],
+    ),
+    (
+        "x = zeros(n).at[g].add(w * s) / g_count",
+        ["x = zeros(n).at[g].add(w * s) / g_count"],
+    ),
+    (
+        "long_name = zeros(n).at[g].add(s) / count",
+        ["long_name = (", "    zeros(n).at[g].add(s) / count", ")"],
+    ),
     ("x = f('a, (b', 'c, [d', e, g, h, i, j, k)", None),
 ]
 
@@ -122,6 +139,11 @@ def test_a_sum_has_one_term_a_line() -> None:
     assert wrap.sum_of("a_loc", TERMS, 88) == (f"a_loc = {' '.join(TERMS)}",)
     lines = ("a_loc = (", *(f"    {term}" for term in TERMS), ")")
     assert wrap.sum_of("a_loc", TERMS, 40) == lines
+
+
+def test_a_sum_that_fits_in_parentheses_has_a_line_there() -> None:
+    lines = ("a_loc = (", "    xi_a_mu * mu - 0.5 * c", ")")
+    assert wrap.sum_of("a_loc", TERMS[::2], 26) == lines
 
 
 def test_a_sum_of_two_with_a_call_at_the_end_is_added_up() -> None:

@@ -29,7 +29,7 @@ PART = re.compile(
     | (?P<open> [(\[{] )
     | (?P<close> [)\]}] )
     | (?P<comma> , )
-    | (?P<operator> [ ](?: [-+] | or | and | if | else | for )[ ] )
+    | (?P<operator> [ ](?: [-+*/@%] | // | or | and | if | else | for )[ ] )
     | (?P<other> \w+ | . )
     """,
     re.VERBOSE | re.DOTALL,
@@ -37,6 +37,9 @@ PART = re.compile(
 
 #: Where a line is broken first, if there are no commas.
 LOOSEST: list[tuple[str, ...]] = [("if", "else"), ("or",), ("and",), ("+", "-")]
+
+#: Where one in parentheses is broken last.
+TIGHTEST = ("*", "/", "//", "@", "%")
 
 #: Where parentheses may be put around something.
 VALUE = re.compile(r"(?P<head>(?:if|return|[\w.\[\], ]+? [-+]?=) )(?P<value>.+?)(?P<tail>:?)")
@@ -50,7 +53,8 @@ def statement(text: str, room: int, comment: int = 0) -> Lines:
     found = VALUE.fullmatch(text)
     if found is not None:
         value = ungrouped(found["value"])
-        loose = len(split(value, ",", *(word for words in LOOSEST for word in words))) > 1
+        loose = bool(pairs_of(value)) and value[-1] not in ")]}"
+        loose |= len(split(value, ",", *(word for words in LOOSEST for word in words))) > 1
         lines = indented(in_brackets(value, room - STEP))
         ways.insert(0 if loose else 1, [f"{found['head']}(", *lines, f"){found['tail']}"])
     ways = [lines for lines in ways if same(lines, text)]
@@ -89,7 +93,7 @@ def in_brackets(text: str, room: int) -> list[str]:
         return with_commas(in_brackets(item, room - 1) for item in items)
     if len(text) <= room:
         return [text]
-    for words in loosest:
+    for words in (*loosest, TIGHTEST):
         parts = split(text, *words)
         if len(parts) > 1:
             return [line for part in parts for line in broken(part.strip(), room)]
@@ -202,7 +206,8 @@ def sum_of(target: str, terms: list[str], room: int) -> Lines | None:
     calls = len(terms) < 3 and terms[-1].endswith(")")
     if calls or any(STEP + len(term) > room for term in terms):
         return None
-    return (f"{target} = (", *indented(terms), ")")
+    whole = " ".join(terms)
+    return (f"{target} = (", *indented([whole] if STEP + len(whole) <= room else terms), ")")
 
 
 def added_up(target: str, terms: list[str], room: int) -> list[Lines]:
