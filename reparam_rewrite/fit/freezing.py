@@ -13,7 +13,7 @@ what it multiplies is told from the draws of the pilot, and becomes part of the 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from reparam_rewrite.config.keys import Config
-from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Regressor
+from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Meeting, Regressor
 from reparam_rewrite.messages import joined
 from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.survey.expressions import grouped
@@ -111,12 +111,16 @@ def frozen(
     reads: Reader,
     draws: Mapping[str, Any],
     names_of: Mapping[str, Any],
+    meetings: Mapping[str, Meeting],
+    failed: Mapping[str, str],
 ) -> tuple[list[Fitted], list[str]]:
     """The fits with numbers for what reads data, and a sentence for each expression that stays.
 
-    draws: of the pilot, by site. names_of: the names of the module that the model is in.
+    draws: of the pilot, by site. names_of: the names of the module that the model is in. meetings:
+    by param, where parents are met in the data; failed: why others can't be told.
     """
     functions = {child.key: child.asked.function.name for child in children}
+    variables = {child.key: {s.variable for s in child.asked.function.sites} for child in children}
     found, stay = [], []
     for fit in fits:
         regression = fit.regression
@@ -128,6 +132,10 @@ def frozen(
 
         numbers = {}
         for one in regression.regressors:
+            if one.param in failed:
+                stay.append(unfrozen(regression.child, one, failed[one.param]))
+            if one.param in failed or one.param in meetings:
+                continue
             rule = config.rule(key, one.parent)
             given = arguments(rule.value, rule.center) if rule is not None else []
             if rule is None or not given:
@@ -146,8 +154,29 @@ def frozen(
             scale = None if regression.several else constant(regression.scale)
             if scale is None:
                 stay.append(stays(f"the scale of {regression.child}", given))
-        found.append(replace(fit, frozen=numbers, scale=scale))
+        met = {
+            one.param: with_mean(meetings[one.param], variables.get(key, ()), names_of)
+            for one in regression.regressors
+            if one.param in meetings
+        }
+        found.append(replace(fit, frozen=numbers, scale=scale, meetings=met))
     return found, stay
+
+
+def with_mean(met: Meeting, variables: Collection[str | None], names: Mapping[str, Any]) -> Meeting:
+    """A meeting with the expression for it where it is a mean that the model's names can spell."""
+    spelled = [name for name, value in names.items() if value is jax.numpy]
+    if spelled and met.is_mean and met.variable in variables:
+        return met._replace(mean=f"{spelled[0]}.mean({met.variable})")
+    return met
+
+
+def unfrozen(child: str, one: Regressor, reason: str) -> str:
+    met = one.met.in_words if one.met is not None else one.parent
+    return (
+        f"the offset of {child} by {met} reads data, which no arrays can stand for ({reason}): "
+        "predict with the plain model, as with other data the generated one gives other values"
+    )
 
 
 def stays(what: str, arguments: Sequence[str]) -> str:

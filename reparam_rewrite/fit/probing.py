@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -28,11 +28,12 @@ from numpyro.distributions.transforms import AffineTransform, ComposeTransform
 from numpyro.infer.reparam import ExplicitReparam
 
 from reparam_rewrite.bases import BASES, Kind
-from reparam_rewrite.config.keys import Config, SiteRule
+from reparam_rewrite.config.keys import Config, ParentRule, SiteRule
 from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.children import Pair, PowerScale, Snippet
 from reparam_rewrite.plan.resolve import Request
+from reparam_rewrite.plan.values import Plan, Value, terms_of
 from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.trace import copied, double_precision, structure, traced
 from reparam_rewrite.running.values import Trace, Values
@@ -48,6 +49,22 @@ TRANSFORMS: dict[Any, Kind] = {
     for kind in BASES.values()
     if hasattr(transforms, kind.transform)
 }
+
+
+def thawed(config: Config, stays: Collection[tuple[str, str]] = ()) -> Config:
+    """The config without what is frozen in it, but for what `stays`, by child and parent.
+
+    It is told anew, of the data that there are.
+    """
+
+    def rule_of(key: str, rule: SiteRule) -> SiteRule:
+        def parent_of(one: ParentRule) -> ParentRule:
+            frozen = one.is_frozen and one.value is None and (key, one.parent) not in stays
+            return replace(one, per=None, places={}) if frozen else one
+
+        return replace(rule, parents=tuple(map(parent_of, rule.parents)))
+
+    return replace(config, sites={key: rule_of(key, rule) for key, rule in config.sites.items()})
 
 
 def children_of(request: Request, config: Config) -> list[Child]:
@@ -109,11 +126,25 @@ def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
     return found
 
 
-def regressions(call: Call, children: Sequence[Child], pilot: Pilot) -> list[Regression]:
+#: By the names of a child and a parent, the parent's value in the generated model.
+Mets = Mapping[tuple[str, str], Value]
+
+
+def mets_of(plan: Plan) -> Mets:
+    return {
+        (rewrite.site.name, term.label): term.value
+        for rewrite in plan.rewrites
+        for term in terms_of(rewrite)
+    }
+
+
+def regressions(
+    call: Call, children: Sequence[Child], pilot: Pilot, mets: Mets
+) -> list[Regression]:
     """The regression of every child, in the order in which the model samples them.
 
-    call: of the model in which all coefficients are learned. Raises `Refusal` where a child can't
-    be put at its draws.
+    call: of the model in which all coefficients are learned, which has parents as in `mets`. Raises
+    `Refusal` where a child can't be put at its draws.
     """
     with double_precision():
         args, kwargs = copied(call.args, call.kwargs)
@@ -147,7 +178,8 @@ def regressions(call: Call, children: Sequence[Child], pilot: Pilot) -> list[Reg
                 else:
                     continue
                 center = None if isinstance(pair.center, Snippet) else float(pair.center or 0.0)
-                yield Regressor(pair.parent, param, values, zero.shape, center, matrix)
+                met = mets.get((pair.child, pair.parent))
+                yield Regressor(pair.parent, param, values, zero.shape, center, matrix, met)
 
         def regression(name: str) -> Regression:
             (child, params), own = sites[name], without[name]
@@ -162,6 +194,7 @@ def regressions(call: Call, children: Sequence[Child], pilot: Pilot) -> list[Reg
                 float(power),
                 counts[child.key] > 1,
                 own.scale,
+                child.asked.function.name,
             )
 
         return [regression(name) for name in trace if name in sites]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reparam_rewrite.config.toml_places import header
-from reparam_rewrite.fit.values import Array, Better, Fitted, Found
+from reparam_rewrite.fit.values import Array, Better, Fitted, Found, Regressor
 
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""
@@ -56,11 +56,18 @@ def said_of(fit: Fitted) -> Iterator[str]:
         return
     regressors = fit.regression.regressors if fit.kind != "none" else ()
     if regressors:
-        offsets = (f"{shown(fit.coefficients[one.param])} {one.parent}" for one in regressors)
+        offsets = (f"{shown(fit.coefficients[one.param])} {met(fit, one)}" for one in regressors)
         yield " + ".join(offsets).replace("+ -", "- ")
     if fit.power is not None:
         yield f"power {fit.power:.2g}"
     yield f"{fit.narrowing:.3g} times narrower"
+
+
+def met(fit: Fitted, one: Regressor) -> str:
+    """A parent, and how the child meets it if that takes data: ``s[state] per county, frozen``."""
+    if one.met is None or one.met.projection is None:
+        return one.parent
+    return f"{one.met.in_words}{', frozen' if one.param in fit.meetings else ''}"
 
 
 def shown(value: float | Array) -> str:
@@ -106,6 +113,7 @@ def as_json(found: Found, path: str | None) -> str:
                         "parent": one.parent,
                         "param": one.param,
                         "init": np.asarray(fit.coefficients[one.param]).tolist(),
+                        "met": met(fit, one),
                     }
                     for one in fit.regression.regressors
                 ],

@@ -15,15 +15,27 @@ from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, read_pilot, run_pilot
-from reparam_rewrite.fit.probing import TRANSFORMS, children_of, learning, regressions
+from reparam_rewrite.fit.probing import (
+    TRANSFORMS,
+    children_of,
+    learning,
+    mets_of,
+    regressions,
+    thawed,
+)
+from reparam_rewrite.fit.projections import meetings
 from reparam_rewrite.fit.regression import better, fitted, left_of
-from reparam_rewrite.fit.values import Better, Fitted, Found, Pilot
+from reparam_rewrite.fit.values import Better, Child, Fitted, Found, Pilot
 from reparam_rewrite.fit.writing import with_bases
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.ordering import ordered
+from reparam_rewrite.plan import plan
+from reparam_rewrite.plan.values import Projection
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import refusal
+from reparam_rewrite.running.trace import double_precision, structure
+from reparam_rewrite.survey.functions import Survey
 
 #: What a pilot's draws must have for the coefficients to be believed: draws that are independent.
 FEW = 50
@@ -44,13 +56,17 @@ class Fitting:
             return call.generated(rewritten, f"<{call.document.path} with {config.path}>")
 
         self.call, self.config = call, config
-        self.as_configured = made(config)
-        try:
-            self.probe = made(learning(config))
-        except Refusal:
-            self.probe = made(learning(config, shared=True))
         found = ordered(call.document.module, config)
         self.survey, self.children = found.survey, children_of(found.request, config)
+        self.thawed = as_the_model_shows(self.survey, config, self.children)
+        self.as_configured = made(self.thawed)
+        learned = learning(self.thawed)
+        try:
+            self.probe = made(learned)
+        except Refusal:
+            learned = learning(self.thawed, shared=True)
+            self.probe = made(learned)
+        self.mets = mets_of(plan(self.survey, learned))
         if not self.children:
             asked = "the config asks for no offset and no power of a scale"
             raise Refusal(Diagnostic(config.path, f"{asked}, so there is nothing to fit"))
@@ -60,7 +76,19 @@ class Fitting:
         if kind.endswith((".npz", ".nc")):
             return read_pilot(kind, self.call)
         with self.told(f"the pilot of '{self.call.name}'"):
-            return run_pilot(kind, self.as_configured, options)
+            return run_pilot(kind, self.runs(), options)
+
+    def runs(self) -> Call:
+        """The model that the config asks for; with arrays of another call that as written."""
+        call = self.as_configured
+        if not self.config.files:
+            return call
+        try:
+            with double_precision():
+                structure(call.model, call.args, call.kwargs)
+        except Exception:
+            return self.probe
+        return call
 
     @contextmanager
     def told(self, what: str) -> Iterator[None]:
@@ -80,11 +108,12 @@ class Fitting:
         """
         call = self.call
         with self.told(f"the generated model of '{call.name}'"):
-            found = regressions(self.probe, self.children, pilot)
+            found = regressions(self.probe, self.children, pilot, self.mets)
             fits = [fitted(one, pilot.chain) for one in found]
-        reads = reader(call.name, self.survey)
+            reads = reader(call.name, self.survey)
+            met = meetings(self.probe, found, reads, pilot.draws)
         names = getattr(call.model, "__globals__", {})
-        fits, warnings = frozen(fits, self.config, self.children, reads, pilot.draws, names)
+        fits, warnings = frozen(fits, self.config, self.children, reads, pilot.draws, names, *met)
         chains = [np.flatnonzero(pilot.chain == chain) for chain in np.unique(pilot.chain)]
         each = [chain[: min(map(len, chains))] for chain in chains]
         draws = {name: np.stack([v[at] for at in each]) for name, v in pilot.draws.items()}
@@ -123,6 +152,26 @@ class Fitting:
     def check(self, text: str, path: str) -> None:
         """The program itself must take the config that it wrote. Raises `Refusal`."""
         rewrite(self.call.document, read_config(text.encode(), path), WIDTH)
+
+
+def as_the_model_shows(survey: Survey, config: Config, children: Sequence[Child]) -> Config:
+    """The config in which what was frozen is told anew, where the model itself shows it."""
+    other = thawed(config)
+    if other == config:
+        return config
+    try:
+        mets = mets_of(plan(survey, other))
+    except Refusal:
+        return config
+    pairs = ((child.key, pair) for child in children for pair in child.asked.pairs)
+    return thawed(
+        config,
+        {
+            (key, pair.parent)
+            for key, pair in pairs
+            if not isinstance(mets[pair.child, pair.parent].projection, Projection)
+        },
+    )
 
 
 def sizes(values: Mapping[str, Any], most: float = math.inf) -> tuple[float, float, str]:

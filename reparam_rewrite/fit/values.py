@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reparam_rewrite.plan import children
+from reparam_rewrite.plan.values import Value
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -58,7 +59,8 @@ class Regressor(NamedTuple):
     `parent` is a name, or the label of an expression; `param` that of the coefficient, whose shape
     in the generated model is `shape`. `values` (n, *shape of the child) are in its unconstrained
     space; of a `matrix` they are (n, ..., size): what each of its weights adds. `center` is the
-    number that is subtracted from the parent; None for an expression, which stays.
+    number that is subtracted from the parent; None for an expression, which stays. `met` is the
+    parent's value as the generated model has it.
     """
 
     parent: str
@@ -67,6 +69,7 @@ class Regressor(NamedTuple):
     shape: tuple[int, ...]
     center: float | None = 0.0
     matrix: bool = False
+    met: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Regression:
     its offset. bases: orthonormal matrices (size, size) that are applied last, each with its axis
     from the right. scaled_by: (n, *shape), what the child is divided by with a power of 1, where
     the config asks for one; power: that of the scale of `values`. several: the config says the
-    same of other sites too.
+    same of other sites too. function: the dotted name of that which samples it.
     """
 
     child: str
@@ -89,6 +92,7 @@ class Regression:
     power: float = 0.0
     several: bool = False
     scale: Array | None = None
+    function: str = ""
 
 
 class Frozen(NamedTuple):
@@ -104,6 +108,55 @@ class Frozen(NamedTuple):
     draws: Array
 
 
+class Meeting(NamedTuple):
+    """A projection in this call: which elements of a child and a parent meet, and with what weight.
+
+    `rows` and `columns` are flat indices into the child, of shape `child`, and the parent, of shape
+    `parent`; with `weights` they have an entry for each two that meet. `site` is the parent's name
+    and `variable` has its value.
+    `mean` is an expression of the model's names for it, where it is the mean over all elements of
+    the parent for every element of the child.
+    """
+
+    site: str
+    variable: str
+    rows: Integers
+    columns: Integers
+    weights: Array
+    child: tuple[int, ...]
+    parent: tuple[int, ...]
+    mean: str = ""
+
+    def of(self, value: Array) -> Array:
+        """The projection of a value of the parent, in the shape of the child."""
+        added = self.weights * value.ravel()[self.columns]
+        count = int(np.prod(self.child))
+        found: Array = np.bincount(self.rows, added, minlength=count).astype(float)
+        return found.reshape(self.child)
+
+    @property
+    def is_mean(self) -> bool:
+        """Is it the mean over several elements, all that there are, for every one of the child?"""
+        size = int(np.prod(self.parent))
+        full = len(self.weights) == size * int(np.prod(self.child))
+        return full and size > 1 and bool(np.allclose(self.weights, 1 / size, rtol=1e-9, atol=0))
+
+    def arrays(self, name: str) -> dict[str, Any]:
+        """The arrays of an .npz by which a generated model has it, called after its param."""
+        return {
+            f"{name}.rows": unraveled(self.rows, self.child),
+            f"{name}.columns": unraveled(self.columns, self.parent),
+            f"{name}.weights": self.weights,
+            f"{name}.shapes": np.array([*self.child, -1, *self.parent], np.int64),
+        }
+
+
+def unraveled(flat: Integers, shape: tuple[int, ...]) -> Integers:
+    """Flat indices as (dims, n) ones."""
+    found = np.array(np.unravel_index(flat, shape)) if shape else np.zeros((0, len(flat)))
+    return found.astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Fitted:
     """What a child is to be offset by.
@@ -112,7 +165,8 @@ class Fitted:
     0), "shared" or "elementwise". `narrowing` is by how much the base site is narrower than the
     child as written under the posterior: the ratio of their sds, its geometric mean over the
     elements that an offset moves, on draws that were held out. `power` is that of the scale, if it
-    has one. `frozen` are by param, and `scale`, the numbers for what the config reads of data.
+    has one. `frozen` are by param, and `scale`, the numbers for what the config reads of data, and
+    `meetings` by param those for where the child and its parents meet in data.
     """
 
     regression: Regression
@@ -121,6 +175,7 @@ class Fitted:
     narrowing: float
     power: float | None = None
     frozen: Mapping[str, Frozen] = field(default_factory=dict)
+    meetings: Mapping[str, Meeting] = field(default_factory=dict)
     scale: float | None = None
 
 

@@ -14,7 +14,7 @@ import tomlkit
 from tomlkit.items import InlineTable, Item, Table
 
 from reparam_rewrite.config.keys import Config, PowerTable
-from reparam_rewrite.fit.values import Array, Better, Fitted, Regressor
+from reparam_rewrite.fit.values import Array, Better, Fitted, Meeting, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 
 #: Up to how many numbers stand in the config itself.
@@ -40,7 +40,8 @@ def with_fits(
     """The config with what was fitted.
 
     learn: coefficients go on to be learned, from there. file: the name of the .npz for arrays that
-    have more numbers than `inline`. Raises `Refusal` for a config that can't be edited so
+    have more numbers than `inline`, and for where a child and its parents meet in data; without
+    one these stay as they are. Raises `Refusal` for a config that can't be edited so
     that it says that and nothing else.
     """
     arrays: dict[str, Array] = {}
@@ -52,7 +53,19 @@ def with_fits(
             return file
         return np.vectorize(rounded, otypes=[float])(array).tolist()
 
-    changes = [*offsets(config, fits, learn, initial), *scales(config, fits, learn)]
+    def frozen(met: Mapping[str, Meeting], parent: str) -> dict[str, Any]:
+        if not file:
+            return {}
+        means = {one.mean for one in met.values()}
+        if len(means) == 1 and "" not in means:
+            return {"value": means.pop(), "per": None, "weight": None}
+        for name, one in met.items():
+            arrays.update(one.arrays(name))
+        first = next(iter(met.values()))
+        value = None if first.site == parent else first.variable
+        return {"value": value, "per": file, "weight": None}
+
+    changes = [*offsets(config, fits, learn, initial, frozen), *scales(config, fits, learn)]
     try:
         return Written(edited(config, changes, "coefficients", "[sites.a.offset]", True), arrays)
     except Refusal:
@@ -102,7 +115,8 @@ def edited(
 def put(table: Any, path: Sequence[str], value: Any, headers: bool) -> None:
     """Write a value into a TOML document, or a dictionary of the same, in tables that it may lack.
 
-    What is there stays, and ``offset = ["mu"]`` becomes a table: ``offset = { mu = {} }``.
+    What is there stays, but for what becomes None, and ``offset = ["mu"]`` becomes a table:
+    ``offset = { mu = {} }``.
     """
     *above, last = path
     for depth, key in enumerate(above, 2):
@@ -121,10 +135,14 @@ def put(table: Any, path: Sequence[str], value: Any, headers: bool) -> None:
     entry = table.get(last)
     if not isinstance(value, dict):
         table[last] = value
-    elif isinstance(entry, MutableMapping) and (len(entry) or isinstance(entry, Table)):
-        entry.update(value)
+        return
+    kept = {name: one for name, one in value.items() if one is not None}
+    if isinstance(entry, MutableMapping) and (len(entry) or isinstance(entry, Table)):
+        for name in value.keys() - kept.keys():
+            entry.pop(name, None)
+        entry.update(kept)
     else:
-        table[last] = inline(value)
+        table[last] = inline(kept)
 
 
 def inline(values: Mapping[str, Any]) -> InlineTable:
@@ -138,11 +156,14 @@ def inline(values: Mapping[str, Any]) -> InlineTable:
     return made  # type: ignore[no-any-return]
 
 
-def offsets(config: Config, fits: Sequence[Fitted], learn: bool, initial: Any) -> Iterator[Change]:
+def offsets(
+    config: Config, fits: Sequence[Fitted], learn: bool, initial: Any, frozen: Any
+) -> Iterator[Change]:
     """What is to be said of each pair: the settings that change, or False for no offset.
 
     A glob, or a name that is put together, has one setting for several sites. `initial` makes an
-    `init` of a coefficient and the name of its param.
+    `init` of a coefficient and the name of its param, and `frozen` settings of where both meet, by
+    param, and the parent's name.
     """
     found: dict[tuple[str, str], list[tuple[Fitted, Regressor]]] = {}
     for fit in fits:
@@ -160,6 +181,9 @@ def offsets(config: Config, fits: Sequence[Fitted], learn: bool, initial: Any) -
         rule, said = config.rule(key, parent), config.settings(key, parent)
         settings: dict[str, Any] = {}
         numbers = fit.frozen.get(one.param)
+        met = {o.param: f.meetings[o.param] for f, o in several if o.param in f.meetings}
+        if len(met) == len(several):
+            settings |= frozen(met, parent)
         if numbers is not None:
             settings["value"] = numbers.expression
             value = np.asarray(value) * np.asarray(numbers.factor)
@@ -213,6 +237,6 @@ def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             member = io.BytesIO()
-            np.lib.format.write_array(member, np.asarray(arrays[name], float), allow_pickle=False)
+            np.lib.format.write_array(member, np.asarray(arrays[name]), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
     return buffer.getvalue()
