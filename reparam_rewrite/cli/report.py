@@ -212,6 +212,7 @@ EVIDENCE = {
     "config": "by the config",
     "frozen": "by the arrays of the config",
     "sum": "by the sum in line {line}",
+    "prior": "by the prior in line {line}",
     "axes": "by plates and sizes",
     "number": "one number",
     "nothing in common": "no axis in common",

@@ -76,6 +76,9 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
         sure = fits(shape, child) and fits(source.center_shape, child)
         return Value(expression, center=source.center, guarded=not sure, told=not sure and both)
     told = None if source.meeting is None else list(source.meeting.targets)
+    if source.meeting is not None and source.meeting.index:
+        line, index = source.meeting.line, source.meeting.index
+        return Value(expression, None, (), index, source.center, True, evidence="prior", line=line)
     reduce = source.pair.reduce
     if (shape is None or (child is None and shape != ())) and reduce == "error":
         raise unaligned(source, 'its shape can\'t be read, and reduce is "error"', expression)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import dropwhile
 
 from msgspec import Struct
@@ -33,16 +34,18 @@ Mark = int | str
 
 
 class Meeting(Struct, frozen=True):
-    """How a parent meets its child in the locations of observed sites.
+    """How a parent meets its child in the locations of observed sites, or in the child's own prior.
 
-    Either `targets` has for each of the parent's axes the one of the child's that it is, counted
-    from the right, None where it is none. Or the parent is projected: `projected` says how, by the
-    name of its value, and `reads` are the expressions in that. `line` is that of the location.
+    The parent may have to be projected: `projected` says how, by the name of its value. Else
+    `targets` has for each of its axes the one of the child's that it is, counted from the right,
+    None where it is none; or `index` are the items of one that looks its elements up. `reads` are
+    expressions of data, and `line` is that of the sum.
     """
 
     line: int
     targets: tuple[int | None, ...] = ()
     projected: Callable[[str], Projection] | None = None
+    index: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
 
 
@@ -59,20 +62,53 @@ class Unsure(Exception):
 
 
 def meeting_of(context: Context, child: Site, parent: Site) -> Meeting | None:
-    """What the sums of a function show of a pair; None if they show nothing, or are unsure."""
+    """What the sums of a function show of a pair; None if they show nothing, or are unsure.
+
+    Where a projection can't be written, what is known of the axes still is: two that are picked by
+    different data aren't one because their sizes are equal.
+    """
     try:
         designs = list(designs_of(context.sums.observed, child, parent))
-        met = [one for one in designs if one.theirs is not None]
-        if not met:
-            return None
-        line = met[0].observed.line
-        if len(met) == len(designs):
-            found = {targets_of(one, child, parent) for one in met}
-            if len(found) == 1 and None not in found:
-                return Meeting(line, found.pop() or ())
-        return projection_of(context, designs, child, parent, line)
     except Unsure:
         return None
+    met = [one for one in designs if one.theirs is not None]
+    if not met:
+        return of_prior(context, child, parent)
+    line, found = met[0].observed.line, None
+    with suppress(Unsure):
+        every = {targets_of(one, child, parent) for one in met}
+        found = every.pop() if len(every) == 1 else None
+        exact = found is not None and all(is_exact(one, found, child, parent) for one in met)
+        if found is not None and exact and len(met) == len(designs):
+            return Meeting(line, found)
+    with suppress(Unsure):
+        return projection_of(context, designs, child, parent, line)
+    return None if found is None else Meeting(line, of_plates(found, child, parent))
+
+
+def of_prior(context: Context, child: Site, parent: Site) -> Meeting | None:
+    """How a parent stands in the `loc` of the child's own prior: ``Normal(s[state_of], tau)``."""
+    made, shape = context.sums.priors.get(child.index), child.shape
+    terms = made.arguments["loc"].terms if made is not None and "loc" in made.arguments else ()
+    own = [term for term in terms if parent.index in term.sites]
+    if len(own) != 1 or not own[0].is_summand or own[0].weights:
+        return None
+    (term,) = own
+    layout = None if term.layout is None else stripped(term.layout)
+    wide = layout is not None and shape is not None and len(layout) > len(shape)
+    if layout is None or wide or term.summed or term.single:
+        return None
+    with suppress(Unsure):
+        if not any(term.picks):
+            marks = marks_of(term, parent)
+            return Meeting(term.line, tuple(m if isinstance(m, int) else None for m in marks))
+        dims = [axis for axis in layout if isinstance(axis, int)]
+        texts = {pick for pick in term.picks if pick}
+        there = all(is_there(context, text, child, child.statement, parent) for text in texts)
+        if there and dims == sorted(dims):
+            items = ("None" if a == "" else ":" if isinstance(a, int) else a for a in layout)
+            return Meeting(term.line, index=tuple(items), reads=tuple(sorted(texts)))
+    return None
 
 
 def designs_of(sums: Sequence[Observed], child: Site, parent: Site) -> Iterator[Design]:
@@ -120,26 +156,45 @@ def marks_of(term: Term, site: Site) -> list[Mark | None]:
     return found
 
 
-def targets_of(design: Design, child: Site, parent: Site) -> tuple[int | None, ...] | None:
-    """Which axes are one where a parent needs no data to meet its child; None where it does.
+def targets_of(design: Design, child: Site, parent: Site) -> tuple[int | None, ...]:
+    """For each of the parent's axes the child's that stands in its place, or is picked alike.
 
-    That is so where both have the same weights, and each axis of the parent is one of the child's
-    or stands whole where the child is the same for all of it: there its mean is what counts.
+    Raises `Unsure` where that isn't told.
+    """
+    assert design.theirs is not None
+    there = marks_of(design.mine, child)
+    return tuple(
+        there.index(mark) - len(there) if mark is not None and mark in there else None
+        for mark in marks_of(design.theirs, parent)
+    )
+
+
+def is_exact(design: Design, targets: tuple[int | None, ...], child: Site, parent: Site) -> bool:
+    """Does a parent, with its other axes averaged, need no data to be what the child makes up for?
+
+    That is so where both have the same weights, and the child is the same along all of each axis
+    that it lacks.
     """
     mine, theirs = design.mine, design.theirs
     assert theirs is not None
-    if mine.weights != theirs.weights or not all(mine.weights) or theirs.summed:
-        return None
-    own, there = marks_of(theirs, parent), marks_of(mine, child)
-    targets: list[int | None] = []
-    for mark in own:
-        if mark is not None and mark in there:
-            targets.append(there.index(mark) - len(there))
-        elif mark is None or (isinstance(mark, int) and is_constant_along(mine, mark, child)):
-            targets.append(None)
-        else:
-            return None
-    return tuple(targets)
+    if mine.weights != theirs.weights or not all(mine.weights):
+        return False
+    marks = zip(marks_of(theirs, parent), targets, strict=True)
+    lost = [mark for mark, target in marks if target is None and mark is not None]
+    return all(isinstance(mark, int) and is_constant_along(mine, mark, child) for mark in lost)
+
+
+def of_plates(targets: tuple[int | None, ...], child: Site, parent: Site) -> tuple[int | None, ...]:
+    """The targets, with axes that both have by the name of a plate, where the sum shows none."""
+    own, there = parent.shape or (), child.shape or ()
+    if len(own) != len(targets):
+        return targets
+    left = [at for at in range(-len(there), 0) if at not in targets and there[at].plate is not None]
+    named = {there[at].plate: at for at in left}
+    return tuple(
+        named.get(axis.plate) if at is None and axis.plate is not None else at
+        for at, axis in zip(targets, own, strict=True)
+    )
 
 
 def is_constant_along(term: Term, place: int, site: Site) -> bool:
@@ -183,7 +238,7 @@ def projection_of(
         if not all(is_there(context, text, child, last, parent) for text in texts):
             raise Unsure
         reads += texts
-    return Meeting(line, (), projected, tuple(dict.fromkeys(reads)))
+    return Meeting(line, (), projected, reads=tuple(dict.fromkeys(reads)))
 
 
 def read_by(term: Term) -> Iterator[str]:
@@ -232,7 +287,7 @@ def reach(mine: Term, theirs: Term, child: Site, parent: Site) -> None:
 
 def stripped(layout: Sequence[int | str]) -> Sequence[int | str]:
     """A layout without the new axes at its left."""
-    return list(dropwhile("".__eq__, layout))
+    return list(dropwhile(lambda axis: axis == "", layout))
 
 
 def contribution(term: Term, name: str, site: Site) -> str:

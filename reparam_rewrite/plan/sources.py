@@ -88,7 +88,7 @@ def as_they_meet(context: Context, site: Site, source: Source, *, projected: boo
     if pair.site is None or told or support.reshapes or pair.reduce == "sum":
         return source
     meeting = meeting_of(context, site, pair.site)
-    if meeting is None or meeting.projected is None:
+    if meeting is None or not meeting.reads:
         return replace(source, meeting=meeting)
     subsampled = any(plate.subsampled for frame in site.all_frames for plate in frame.plates)
     moved = support.kind in ("real", "runtime") and not pair.coefficient.kind.contracted

@@ -111,9 +111,11 @@ class FrozenProjection(Struct, frozen=True):
 
 #: By what it is told how a parent's value meets its child. The config says it ("as written" where
 #: that is an expression without more to it), or an .npz of it ("frozen"); a sum in the model shows
-#: it; or the names and sizes of their plates do ("axes"). A number meets everything, and of what
-#: has nothing in common with the child the mean does.
-Evidence = Literal["as written", "config", "frozen", "sum", "axes", "number", "nothing in common"]
+#: it, or the child's own prior; or the names and sizes of their plates do ("axes"). A number meets
+#: everything, and of what has nothing in common with the child the mean does.
+Evidence = Literal[
+    "as written", "config", "frozen", "sum", "prior", "axes", "number", "nothing in common"
+]
 
 
 class Value(Struct, frozen=True):
