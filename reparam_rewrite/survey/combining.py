@@ -146,11 +146,24 @@ def times(left: Form, right: Form) -> Form:
 def contracted(operands: Sequence[Operand], writer: Writer) -> Form:
     """``X @ beta``, ``jnp.einsum("ij,j->i", X, beta)``"""
     sampled = [one for one in operands if one[1].terms]
+    if len(sampled) == 1 and is_table(writer.node):
+        (_, design), (_, form) = operands[0], sampled[0]
+        layouts = [term.layout for term in form.terms]
+        told = not form.loose and all(layout and len(layout) < 3 for layout in layouts)
+        if design.one_hot and told and form.pure:
+            return indexed(form, [Pick(design.one_hot)], design.one_hot, design.one_hot)
     if len(sampled) == 1:
         return summed(*sampled[0], writer)
     forms = [form for _, form in sampled]
     first = product(*forms[:2]) if forms else DATA
     return Form((*first.terms, *lost("a product of several sites", *forms[2:]).terms))
+
+
+def is_table(node: ast.expr) -> bool:
+    """Is it a product of matrices, ``design @ a``?"""
+    name = node.func if isinstance(node, ast.Call) else None
+    last = name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")
+    return isinstance(node, ast.BinOp) or last in ("dot", "matmul")
 
 
 def summed(part: ast.expr, form: Form, writer: Writer, *, scalar: bool = False) -> Form:
@@ -179,7 +192,8 @@ def array_function(name: str, operands: Sequence[Operand], writer: Writer) -> Fo
     assert isinstance(node, ast.Call)
     last, called = name.rpartition(".")[2], f"'{ast.unparse(node.func)}'"
     if not any(form.terms for form in given):
-        return Form(mask=last in TESTING)
+        hot = given[0].text if last == "one_hot" and len(node.args) == 2 == len(given) else ""
+        return Form(mask=last in TESTING, one_hot=hot)
     first, plain = given[0], not node.keywords
     if last in OPERATORS and len(given) == 2 and plain:
         return operation(OPERATORS[last], operands[0], operands[1], writer)

@@ -7,6 +7,7 @@ its names stood for then, through branches, loops and the functions of the file.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import count
@@ -325,6 +326,10 @@ class Expansion:
         if found is None:
             return None
         given = {name: DATA if one is None else self.form(one) for name, one in found.items()}
+        return self.called(function, given)
+
+    def called(self, function: Function | ast.Lambda, given: dict[str, Form]) -> Form:
+        """What a function of the file gives back that is given these values."""
         if isinstance(function, ast.Lambda):
             own = {**self.at.own, **given}
             inside = replace(self.at, own=own, depth=self.at.depth + 1)
@@ -359,11 +364,14 @@ def altered(form: Form, key: str, stored: Form, direct: bool) -> Form:
         parts = (*form.parts, stored.parts[0])
         return Form(both(form, stored.parts[0]), parts=parts, loose=True)
     entries = None
-    if direct and form.entries is not None and isinstance(place[0], tuple):
+    if direct and form.entries is not None and place and isinstance(place[0], tuple):
         entries = {**form.entries, place[0][0]: stored}
     inside = hidden(stored.terms if direct else (), "an element of an array or a dictionary")
     return replace(form, terms=both(form, Form(inside)), parts=None, entries=entries, pure=False)
 
+
+#: The name of a helper behind its local name, at the head of a key, and names of any kind.
+OF_HELPER, NAME = re.compile(r"^(\w+)@\w+"), re.compile(r"[^\W\d]\w*(?: ?@ ?\w+)?")
 
 #: A step of a key: an attribute, an element by a constant in a tuple, or None for any other.
 Step = str | tuple[Any] | None
@@ -373,7 +381,7 @@ Step = str | tuple[Any] | None
 def path_of(key: str) -> tuple[Step, ...]:
     """The steps from a name to ``d.x["k"]``."""
     found: list[Step] = []
-    node: ast.AST = parsed(key)
+    node: ast.AST = parsed(OF_HELPER.sub(r"\1", key))
     while not isinstance(node, ast.Name):
         match node:
             case ast.Attribute(value=holder, attr=attribute):
@@ -391,8 +399,10 @@ def path_of(key: str) -> tuple[Step, ...]:
 @lru_cache
 def names_in(key: str) -> tuple[str, ...]:
     """The names in the brackets of ``d[k]``."""
-    node = parsed(key)
-    root = root_of(node)
+    node = parsed(OF_HELPER.sub(r"\1", key))
+    root, text = root_of(node), ast.unparse(node)
+    if "@" in text:  # a name of a helper is no Python
+        return tuple(name.replace(" ", "") for name in NAME.findall(text))
     return tuple(p.id for p in walk(node) if isinstance(p, ast.Name) and p is not root)
 
 

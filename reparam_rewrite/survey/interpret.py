@@ -11,10 +11,9 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.calls import argument, assignment, is_none
 from reparam_rewrite.survey.contexts import items_of, plate_at
 from reparam_rewrite.survey.data import data_in
-from reparam_rewrite.survey.effects import MUTATING_METHODS
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.names import bound_by
-from reparam_rewrite.survey.nodes import FunctionNode, copied, root_of, walk
+from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes, reads_of
 from reparam_rewrite.survey.scans import bind_outputs, outputs_given, sites_in
@@ -23,7 +22,6 @@ from reparam_rewrite.survey.shapes import seen_of
 from reparam_rewrite.survey.sites import read_calls, samples_in
 from reparam_rewrite.survey.state import Condition, State
 from reparam_rewrite.survey.timeline import (
-    Altered,
     Binding,
     Either,
     Element,
@@ -323,7 +321,7 @@ def read_simple(state: State, node: ast.stmt) -> None:
         read_return(state, node, sites)
     if value is None:
         rebind(state, node)
-        alter(state, node)
+        state.alter(node)
         return
     step = state.evaluated(value)
     meaning, data = meaning_of(state, value, step, sites), data_in(state, node)
@@ -375,20 +373,6 @@ def rebind(state: State, node: ast.stmt) -> None:
     if isinstance(node, ast.Delete):
         for name in bound_names(node, in_place=False) & state.locals:
             state.timeline.bind(name, number, None)
-
-
-def alter(state: State, node: ast.stmt) -> None:
-    """``effects.append(a)``: the name stands for an object that has something else in it."""
-    match node:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=holder, attr=method)) as call):
-            root = root_of(holder)
-            if method not in MUTATING_METHODS or not isinstance(root, ast.Name):
-                return
-            given = [*call.args, *(keyword.value for keyword in call.keywords)]
-            stored = state.evaluated(ast.copy_location(ast.Tuple(given, ast.Load()), call))
-            before, key = state.timeline.value(root.id), ast.unparse(call.func)
-            altered = Altered(before, f"{key}()", stored, root is holder)
-            state.timeline.revalue(root.id, state.number(node), altered)
 
 
 def values_bound(state: State, node: ast.stmt) -> Iterator[tuple[str, RightSide]]:

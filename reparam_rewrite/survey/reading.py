@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from reparam_rewrite.survey.calls import argument
 from reparam_rewrite.survey.combining import (
     Operand,
     added,
@@ -21,8 +22,10 @@ from reparam_rewrite.survey.effects import ARRAY_MODULES, STRICT_METHODS, words
 from reparam_rewrite.survey.expansion import DEEPEST, LONGEST, Expansion
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.helpers import matched, returned_by
 from reparam_rewrite.survey.indexing import SIGNS, Item, Pick, indexed, turned
 from reparam_rewrite.survey.nodes import GIVEN, copied, walk
+from reparam_rewrite.survey.rows import Rows, mapped_along
 from reparam_rewrite.survey.shapes import item_of
 from reparam_rewrite.survey.terms import (
     DATA,
@@ -170,7 +173,7 @@ class Reading(Expansion):
                 continue
             if number.terms:
                 return lost("an index that is sampled", owner, number)
-            one = number.number is not None or self._is_number(part)
+            one = number.number is not None or self.is_number(part)
             items.append(Pick("" if number.mask else number.text, one=one))
             texts.append(number.text)
         texts = [
@@ -193,7 +196,7 @@ class Reading(Expansion):
         kind = item_of(self.resolve, part)
         return kind if isinstance(kind, str) else Pick("", part=True)
 
-    def _is_number(self, node: ast.expr) -> bool:
+    def is_number(self, node: ast.expr) -> bool:
         """Is it one number, by what the survey knows of its names?"""
         parts, run = walk(node), self.at.run.function
         names = [part.id for part in parts if isinstance(part, ast.Name)]
@@ -217,8 +220,12 @@ class Reading(Expansion):
             followed = self.follow(node)
             if followed is not None:
                 return followed
+        if isinstance(node.func, ast.Call):
+            mapped = self._mapped(node, node.func)
+            if mapped is not None:
+                return mapped
         given = self.given(node)
-        if not isinstance(node.func, (ast.Attribute, ast.Name)):  # ``vmap(f)(x)``
+        if not isinstance(node.func, (ast.Attribute, ast.Name)):
             given.append(self.form(node.func))
         if isinstance(node.func, ast.Attribute) and name is None:
             holder = node.func.value
@@ -269,6 +276,35 @@ class Reading(Expansion):
             return lost("a function", self.form_at(inside.body, moment))
         declared = (part.arg for part in walk(inside.node.args) if isinstance(part, ast.arg))
         return lost("a function", *self.run(inside, dict.fromkeys(declared, DATA)))
+
+    def _mapped(self, node: ast.Call, maker: ast.Call) -> Form | None:
+        """``vmap(lambda i, w: a[i] * w)(county, x)``: as if the parameters were the arrays.
+
+        None where the function doesn't make one number of one number of each array.
+        """
+        if self.resolve(maker.func) != "jax.vmap" or not maker.args or node.keywords:
+            return None
+        function, axes = self.form(maker.args[0]).function, argument(maker, 1, "in_axes")
+        if (
+            function is None
+            or self.at.depth >= DEEPEST
+            or len(maker.args) + len(maker.keywords) > 2
+        ):
+            return None
+        declared = function.args if isinstance(function, ast.Lambda) else function.node.args
+        body = function.body if isinstance(function, ast.Lambda) else returned_by(function.node)
+        found = matched(declared, node)
+        along = mapped_along(axes, len(node.args))
+        if body is None or found is None or along is None or len(found) != len(node.args):
+            return None
+        forms = [self.form(arg) for arg in node.args]
+        given = dict(zip(found, forms, strict=True))
+        inside = isinstance(function, ast.Lambda) or "." in function.name
+        names = {name for name, at in zip(found, along, strict=True) if at}
+        rows = Rows(self, names, given, sees_names=inside)
+        if not rows.is_number(body):
+            return None
+        return self.called(function, given)
 
     # Text
 

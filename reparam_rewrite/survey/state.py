@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.effects import ARRAY_MODULES, FileFacts
+from reparam_rewrite.survey.effects import ARRAY_MODULES, MUTATING_METHODS, FileFacts
 from reparam_rewrite.survey.functions import Function, Hidden, Returned
 from reparam_rewrite.survey.helpers import made_by
 from reparam_rewrite.survey.index import Index, Scoped
@@ -234,6 +234,21 @@ class State(Scope):
                 if isinstance(root, ast.Name):
                     before = self.timeline.value(root.id)
                     yield root.id, Altered(before, ast.unparse(target), value, root is holder)
+
+    def alter(self, node: ast.stmt) -> None:
+        """``effects.append(a)``: the name stands for an object that has something else in it."""
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=holder, attr=method)) as call):
+                root = root_of(holder)
+                if method not in MUTATING_METHODS or not isinstance(root, ast.Name):
+                    return
+                given = [*call.args, *(keyword.value for keyword in call.keywords)]
+                # Their values are among the steps of the function already.
+                held = ast.copy_location(ast.Tuple(given, ast.Load()), call)
+                stored = Assigned(held, self.timeline.mark(), len(self.following))
+                before, key = self.timeline.value(root.id), f"{ast.unparse(call.func)}()"
+                altered = Altered(before, key, stored, root is holder)
+                self.timeline.revalue(root.id, self.number(node), altered)
 
     def parts(self, node: ast.expr) -> tuple[Shape | None, ...] | None:
         """The shapes of the elements of a tuple."""

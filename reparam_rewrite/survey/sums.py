@@ -132,7 +132,8 @@ class Reader(Reading):
             observed = not is_none(argument(node, 2, "obs"))
             return DATA if observed else lost("an unnamed site", *arguments(prior))
         if is_observed(site):
-            self.sums.observed.append(observed_as(site, prior, node.lineno))
+            if all(one.site.index != site.index for one in self.sums.observed):
+                self.sums.observed.append(observed_as(site, prior, node.lineno))
             return DATA
         if made is not None or prior.terms:
             told = made or Made("", {"": Form(both(prior))}, {})
