@@ -114,7 +114,7 @@ def test_what_is_written_and_what_it_means(tmp_path: Path) -> None:
     assert_equivalent(load_model(COUNTIES), model, args, {"y": np.zeros(8)}, points=3)
     bases = {f"{name}_base": np.zeros(n) for name, n in {"s": 2, "a": 5, "b": 5}.items()}
     with double_precision():
-        given = handlers.seed(handlers.substitute(model, {**bases, "mu": np.asarray(0.7)}), 0)
+        given = handlers.seed(handlers.substitute(model, {**bases, "mu": 0.7}), 0)
         trace = handlers.trace(given).get_trace(*args)
         values = {name: np.asarray(trace[name]["value"]) for name in ("mu", "s", "a", "b")}
     init = {(c, p): one["init"] for c, of in said.items() for p, one in of.items()}
@@ -140,6 +140,44 @@ def test_draws_predict_from_other_data(tmp_path: Path) -> None:
     again = Predictive(model, of_base)(keys[1], *other)["y"]
     np.testing.assert_allclose(first, again, rtol=1e-4, atol=1e-4)
     more = (np.array([0, 5]), np.array([0, 1]), np.ones(2), 6, 2)
-    message = "'s' in the offset of 'a': fitted.npz .* run 'reparam-rewrite fit' again"
+    message = "the offset of 'a' can't use 'xi_a_s' of fitted.npz .it was made for other sizes"
     with pytest.raises(ValueError, match=message):
         Predictive(model, num_samples=1)(keys[0], *more)
+
+
+CHAIN = "defaults.coefficient = 'shared'\nchain = ['mu', 's', 'a']\n"
+
+
+@pytest.mark.parametrize(
+    ("damage", "at_rewriting", "when_run"),
+    [
+        (
+            lambda path: path.unlink(),
+            "fitted.toml:9:13: there is no 'fitted.npz' beside made.py, which would load it",
+            "can't use 'xi_a_s' of fitted.npz .*No such file",
+        ),
+        (
+            lambda path: path.write_bytes(b"PK"),
+            "fitted.toml:9:13: 'fitted.npz' is no .npz: File is not a zip file",
+            "can't use 'xi_a_s' of fitted.npz",
+        ),
+        (
+            lambda path: np.savez(path, other=np.zeros(3)),
+            "fitted.toml:9:13: 'fitted.npz' has no arrays 'xi_a_s' for the offset of 'a'",
+            "can't use 'xi_a_s' of fitted.npz .*xi_a_s.shapes is not a file in the archive",
+        ),
+    ],
+)
+def test_arrays_that_are_not_there(
+    damage: Any, at_rewriting: str, when_run: str, tmp_path: Path
+) -> None:
+    """It is said of which site, and what to run, when rewriting and when the model is run."""
+    counties(tmp_path, CHAIN)
+    model = generated(tmp_path)
+    damage(tmp_path / "fitted.npz")
+    ran = run(tmp_path, "model.py", "-c", "fitted.toml", "-o", "made.py", "--force")
+    assert ran.status == 2
+    assert ran.err.startswith(at_rewriting)
+    message = f"the offset of 'a' {when_run}.*: run 'reparam-rewrite fit' again"
+    with pytest.raises(ValueError, match=message):
+        Predictive(model, num_samples=1)(jax.random.PRNGKey(0), COUNTY, STATE, X, 5, 2)

@@ -12,7 +12,7 @@ What a value must be besides stands in its type: as the schema says it, and the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -350,6 +350,13 @@ class Config(msgspec.Struct, frozen=True, dict=True):
                 line = before.count("\n") + 1
                 found[name] = Place(self.path, line, len(before) - before.rfind("\n"))
         return tuple(found.items())
+
+    @property
+    def frozen(self) -> Iterator[tuple[str, ParentRule]]:
+        """By the name of the child, but for globs, what says that an .npz has how both meet."""
+        for child, site in self.sites.items():
+            if not set(child) & set("*?["):
+                yield from ((child, parent) for parent in site.parents if parent.is_frozen)
 
     def source_line(self, place: Place) -> str:
         """The line of the config at `place`, without its end; empty past the end of the file."""

@@ -8,13 +8,16 @@ and their sum is that of all, since the determinant is 1.
 Where a child's map to its base depends on the data of the call, draws of it must count by name when
 other data are predicted. NumPyro gives none to a deterministic site, which is what ExplicitReparam
 makes of it: so the handlers around are asked for them, as for those of a param.
+
+Where a child and its parents meet in data, what comes of that may be in an .npz beside the file. It
+must be there, and be of the sizes that the model has, or the site says what to do.
 """
 
 from __future__ import annotations
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit.blocks import Blocks
-from reparam_rewrite.emit.spell import BY_NAME, Spelling
+from reparam_rewrite.emit.spell import BY_NAME, FROZEN, Spelling
 
 CLASS = '''\
 class {name}({transform}):
@@ -30,7 +33,7 @@ class {name}({transform}):
     def log_abs_det_jacobian(self, x, y, intermediates=None):
         return {jnp}.zeros_like(x)'''
 
-FUNCTION = '''\
+OF_BY_NAME = '''\
 def {name}(reparam):
     """Draws of a site itself, where they are given, count before its base's."""
 
@@ -45,11 +48,33 @@ def {name}(reparam):
 
     return reparameterized'''
 
-#: What the function asks for draws: the handlers around it, which may give values to sites.
-ASKED = {
-    "stack": "numpyro.primitives._PYRO_STACK",
-    "scope": "numpyro.handlers.scope",
-    "substitute": "numpyro.handlers.substitute",
+OF_FROZEN = '''\
+def {name}(site, parent, shape, file, name):
+    """What a site can make up for of its parent, by what 'reparam-rewrite fit' has written."""
+    parent = {jnp}.asarray(parent)
+    keys = "shapes", "rows", "columns", "weights"
+    try:
+        with {jnp}.load({path}(__file__).with_name(file)) as arrays:
+            sizes, rows, columns, weights = (arrays[f"{{name}}.{{key}}"] for key in keys)
+        if tuple(sizes) != (*shape, -1, *parent.shape):
+            raise ValueError("it was made for other sizes")
+    except Exception as error:
+        wrong = f"the offset of '{{site}}' can't use '{{name}}' of {{file}} ({{error}})"
+        raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error
+    added = weights * parent[tuple(columns)]
+    return {jnp}.zeros(shape).at[tuple(rows)].add(added) if shape else added.sum()'''
+
+#: The functions, and what they call. The first one asks the handlers around it for draws.
+FUNCTIONS = {
+    BY_NAME: (
+        OF_BY_NAME,
+        {
+            "stack": "numpyro.primitives._PYRO_STACK",
+            "scope": "numpyro.handlers.scope",
+            "substitute": "numpyro.handlers.substitute",
+        },
+    ),
+    FROZEN: (OF_FROZEN, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
 }
 
 
@@ -59,10 +84,10 @@ def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
         return
     module, above = blocks.module, spelling.above
     lines = []
-    for kind, name in sorted(spelling.definitions.items(), key=lambda made: made[0] == BY_NAME):
-        if kind == BY_NAME:
-            asked = {key: above(dotted) for key, dotted in ASKED.items()}
-            text = FUNCTION.format(name=name, **asked)
+    for kind, name in sorted(spelling.definitions.items(), key=lambda made: made[0] in FUNCTIONS):
+        if kind in FUNCTIONS:
+            text, used = FUNCTIONS[kind]
+            text = text.format(name=name, **{key: above(dotted) for key, dotted in used.items()})
         else:
             text = CLASS.format(
                 name=name,

@@ -25,6 +25,9 @@ SYNONYMS = {"numpyro.distributions.transforms.biject_to": "numpyro.distributions
 #: What makes draws of a child count before its base's.
 BY_NAME = "by_name"
 
+#: What a child can make up for of a parent, by arrays of an .npz.
+FROZEN = "frozen"
+
 
 class Spelling:
     """Spells dotted names for one file, and remembers the imports that this takes.
@@ -67,7 +70,8 @@ class Spelling:
     def defined(self, kind: str, function: str) -> str:
         """The name of what must be defined for the code of a function.
 
-        That is the class of a basis over a plate, of its `kind`, or the function `BY_NAME`.
+        That is the class of a basis over a plate, of its `kind`, or the function `BY_NAME` or
+        `FROZEN`.
         """
         self.defined_for.add(function)
         if kind not in self.definitions:

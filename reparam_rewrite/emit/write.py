@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import projecting, wrap
-from reparam_rewrite.emit.spell import BY_NAME, Spelling
+from reparam_rewrite.emit.spell import BY_NAME, FROZEN, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import joined
@@ -219,30 +219,12 @@ class Code:
                 case plan.Projection() as made:
                     for text in projecting.statements(made, shape, self._jnp, divided):
                         self._shift(text)
-                case plan.FrozenProjection() as frozen:
-                    self._project_as_frozen(term, frozen, shape)
-
-    def _project_as_frozen(
-        self, term: plan.Term, frozen: plan.FrozenProjection, shape: str
-    ) -> None:
-        """The same with the numbers of an .npz, which must be of the sizes that there are."""
-        parent, arrays, name = term.value.expression, frozen.arrays, frozen.name
-        sized, rows, columns, weights = (
-            f"{arrays}[{self._string(f'{name}.{key}')}]"
-            for key in ("shapes", "rows", "columns", "weights")
-        )
-        self._shift(f"{arrays} = {self._loaded(frozen.file)}")
-        own = f"*{self._shape}" if self._sizes is None else ", ".join(self._sizes)
-        shapes = f"({own}{', ' if own else ''}-1, *{self._jnp('shape')}({parent}))"
-        words = f"'{term.label}' in the offset of '{self._site.name}': {frozen.file} was made for "
-        words += "other sizes, so run 'reparam-rewrite fit' again"
-        raised = wrap.raised("ValueError", self._string(words), self._room)
-        self._shift((*wrap.statement(f"if {shapes} != tuple({sized}):", self._room), *raised))
-        added = f"{weights} * {grouped(parent)}[tuple({columns})]"
-        text = f"{self._jnp('sum')}({added})"
-        if self._sizes != ():
-            text = f"{self._jnp('zeros')}({shape}).at[tuple({rows})].add({added})"
-        self._shift(f"{frozen.variable} = {text}")
+                case plan.FrozenProjection(file, variable):
+                    made_by = self._spelling.defined(FROZEN, rewrite.function)
+                    name, own = self._site.call.name.text, self._named(term.coefficient)
+                    text = f"{name}, {term.value.expression}, {self._shape}"
+                    text = f"{made_by}({text}, {self._string(file)}, {own})"
+                    self._shift(f"{variable} = {text}")
 
     def _loaded(self, file: str) -> str:
         """``jnp.load(Path(__file__).with_name("offsets.npz"))``"""

@@ -143,8 +143,7 @@ def projected(source: Source, site: Site, expression: str, child: Shape | None) 
     guarded = not fits(source.center_shape, child)
     value = Value(expression, center=source.center, guarded=guarded)
     if pair.per is not None and pair.is_frozen:
-        frozen = FrozenProjection(pair.per.text, pair.coefficient.name)
-        return replace(value, projection=frozen, evidence="frozen")
+        return replace(value, projection=FrozenProjection(pair.per.text), evidence="frozen")
     assert source.meeting is not None and source.meeting.projected is not None
     evidence: Evidence = "config" if pair.value is not None else "sum"
     made, line = source.meeting.projected(expression), source.meeting.line

@@ -26,7 +26,9 @@ from reparam_rewrite.survey.values import Axis, Shape, Site
 
 
 def check_templates(child: Child) -> None:
-    """A param's name that is put together is an f-string, in which nothing else may be special.
+    """The name of a param or of arrays that is put together is an f-string.
+
+    Nothing else in it may be special.
 
     Raises `Stop`.
     """
@@ -35,7 +37,8 @@ def check_templates(child: Child) -> None:
     for spec, pair in [*named, *([] if scale is None else [(scale, child.by)])]:
         by = pair.site if pair is not None else None
         sites = [child.site] if by is None else [child.site, by]
-        if not spec.learn or not is_computed(child.site, pair):
+        written = spec.learn or isinstance(spec.init, str) or (pair is not None and pair.is_frozen)
+        if not written or not is_computed(child.site, pair):
             continue
         plain = [site.name for site in sites if not site.call.computed]
         plain += [pair.parent] if pair is not None and by is None else []

@@ -177,9 +177,7 @@ def with_variables(
             variable = names.new(f"{by}_{identifier(source.pair.parent)}")
             made = replace(made, variable=variable, squares=squares.get(made.design, ""))
         elif made is not None:
-            arrays = names.new(identifier(made.file.removesuffix(".npz")))
-            variable = names.new(f"{base}_{identifier(source.pair.parent)}")
-            made = replace(made, variable=variable, arrays=arrays)
+            made = replace(made, variable=names.new(f"{base}_{identifier(source.pair.parent)}"))
         found.append(replace(value, projection=made))
     return found
 

@@ -97,16 +97,14 @@ class Projection(Struct, frozen=True):
 class FrozenProjection(Struct, frozen=True):
     """The same as numbers of an .npz: which elements of both meet, and with what weights.
 
-    Its arrays are called after the coefficient, `name`: ``.rows`` (dims of the child, meetings)
-    and ``.columns`` (dims of the parent, meetings) are indices, ``.weights`` is (meetings,), and
-    ``.shapes`` has the shapes that they are for, the child's, -1 and the parent's. `variable` holds
-    the projection and `arrays` the file.
+    Its arrays are called after the coefficient's param, P: ``P.rows`` (dims of the child, meetings)
+    and ``P.columns`` (dims of the parent, meetings) are indices, ``P.weights`` is (meetings,), and
+    ``P.shapes`` has the shapes that they are for, the child's, -1 and the parent's. `variable`
+    holds the projection.
     """
 
     file: str
-    name: str
     variable: str = ""
-    arrays: str = ""
 
 
 #: By what it is told how a parent's value meets its child. The config says it ("as written" where
