@@ -47,6 +47,15 @@ def scanned(
     return f"{SCAN_HEAD}    def step(z, x):\n{inner}\n{outer}{after}"
 
 
+#: Summands of observations that `g` and `h` pick, weighed by `x`.
+B_OF_TWO = 'g, h, x, c = n.data\nwith numpyro.plate("b", 2):\n    ' + B
+
+
+def met(**said: str) -> str:
+    rest = "".join(f', {key} = "{text}"' for key, text in said.items())
+    return f'[sites.a.offset]\nb = {{ value = "b[h]"{rest} }}\n'
+
+
 Z_BY_MU = '[sites.z]\noffset = "mu"\n'
 
 IMPORTS = HEAD[: HEAD.index("def ")]
@@ -711,6 +720,49 @@ CASES = [
         model(MU + PLATE + A),
         A_BY_MU + '[axes]\na = ["i", "t"]\n',
         new_config=A_BY_MU + '[axes]\na = ["i"]\n',
+    ),
+    # where contributions meet
+    Case(
+        "an index that is none",
+        "give what picks an element of 'a' for each observation",
+        model(B_OF_TWO + PLATE + A),
+        met(per="g > 1"),
+        new_config=met(per="g"),
+    ),
+    Case(
+        "a weight that is none",
+        "give what 'a' is multiplied by in each observation",
+        model(B_OF_TWO + PLATE + A),
+        met(per="g", weight="[1, 2]"),
+        new_config=met(per="g", weight="x"),
+    ),
+    Case(
+        "a weight without an index",
+        'say which element each observation has: per = "county"',
+        model(B_OF_TWO + PLATE + A),
+        met(weight="x"),
+        new_config=met(per="g", weight="x"),
+    ),
+    Case(
+        "projected with a matrix of weights",
+        "leave 'per' out.",
+        model(B_OF_TWO + PLATE + A),
+        '[sites.a.offset]\nb = { per = "o.npz", coefficient = "matrix" }\n',
+        new_config='[sites.a.offset]\nb = { coefficient = "matrix" }\n',
+    ),
+    Case(
+        "projected on a part of a plate",
+        'offset it by a number: b = { value = "jnp.mean(b[h])" }',
+        model(B_OF_TWO + PLATE.replace("n)", "n, subsample_size=2)") + A),
+        met(per="g"),
+        new_config=value("jnp.mean(b[h])"),
+    ),
+    Case(
+        "projected on what isn't sampled by its elements",
+        'offset it by a number: b = { value = "jnp.mean(b[h])" }',
+        model(B_OF_TWO + A.replace("Normal(0, 1)", "Dirichlet(c)")),
+        met(per="g"),
+        new_config=value("jnp.mean(b[h])").replace(" }", ', coefficient = "shared" }'),
     ),
     # comments
     Case(

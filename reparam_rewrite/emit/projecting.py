@@ -50,7 +50,7 @@ def added_up(parts: list[tuple[str, str]], shape: str, jnp: Spelled) -> str:
 
 def square_of(weight: str) -> str:
     """``x**2``; 1 without a weight. Black hugs names and numbers only."""
-    hugged = weight.replace(".", "").isidentifier()
+    hugged = f"_{weight}".replace(".", "").isidentifier()
     return f"{grouped(weight)}{'**' if hugged else ' ** '}2" if weight else "1"
 
 

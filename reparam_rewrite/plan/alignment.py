@@ -64,10 +64,10 @@ def value_of(context: Context, source: Source, site: Site, child: Shape | None) 
     expression, shape, parent = source.expression, source.shape, source.pair.site
     if parent is not None:
         expression = parent.variable or ""
-    if source.pair.coefficient.kind.contracted:
-        return Value(expression, center=source.center)  # it is contracted as it is
     if source.is_projected:
         return projected(source, site, expression, child)
+    if source.pair.coefficient.kind.contracted:
+        return Value(expression, center=source.center)  # it is contracted as it is
     both = shape is not None and child is not None
     if child is None and shape != () and site.prior.support.constraint in RESHAPING:
         raise unaligned(source, "its unconstrained shape can't be read", expression)
@@ -123,16 +123,7 @@ def projected(source: Source, site: Site, expression: str, child: Shape | None) 
     Raises `Stop` where the child's elements aren't those of unconstrained space.
     """
     pair = source.pair
-    if pair.coefficient.kind.contracted or site.prior.support.reshapes:
-        raise pair.stop(
-            "projected-on-no-elements",
-            "'{parent}' can't be projected on '{child}': {reason}",
-            "leave 'per' out.",
-            (pair.per or pair.weight or pair).place,
-            reason="a matrix of weights has its elements meet as it likes"
-            if pair.coefficient.kind.contracted
-            else "its elements aren't those that it is sampled by",
-        )
+    check_elements(source, site, expression)
     if pair.weight is not None and pair.per is None and child != ():
         raise pair.stop(
             "weight-without-per",
@@ -148,6 +139,31 @@ def projected(source: Source, site: Site, expression: str, child: Shape | None) 
     evidence: Evidence = "config" if pair.value is not None else "sum"
     made, line = source.meeting.projected(expression), source.meeting.line
     return replace(value, projection=made, evidence=evidence, line=line)
+
+
+def check_elements(source: Source, site: Site, expression: str) -> None:
+    """Raise `Stop` where the child's elements aren't those that observations pick."""
+    pair, hint = source.pair, "offset it by a number: "
+    hint += '{parent} = {{ value = "jnp.mean({expression})" }}, for example.'
+    plates = [p for frame in site.all_frames for p in frame.plates if p.subsampled]
+    if pair.coefficient.kind.contracted:
+        reason, hint = "a matrix of weights has its elements meet as it likes", "leave 'per' out."
+    elif site.prior.support.reshapes:
+        reason = "its elements aren't those that it is sampled by"
+        if not site.prior.support.constraint:
+            reason = "what it is sampled from doesn't show"
+    elif plates:
+        reason = f"plate '{plates[0].name}' has a part of its elements at a time"
+    else:
+        return
+    raise pair.stop(
+        "projected-on-no-elements",
+        "'{parent}' can't be projected on '{child}': {reason}",
+        hint,
+        (pair.per or pair.weight or pair).place,
+        reason=reason,
+        expression=expression,
+    )
 
 
 def claims_of(

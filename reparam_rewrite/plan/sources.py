@@ -13,6 +13,7 @@ from reparam_rewrite.plan.asking_prior import unsettled
 from reparam_rewrite.plan.children import Pair, Snippet, Stop
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.meetings import Meeting, meeting_of
+from reparam_rewrite.plan.seen import check_seen
 from reparam_rewrite.plan.values import Projection, Seen
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.expressions import parsed
@@ -100,41 +101,6 @@ def as_they_meet(context: Context, site: Site, source: Source, *, projected: boo
     own = {read for read in reads if read.name == pair.site.variable}
     data = source.data.union(*(data_in(moment, tree) for tree in trees))
     return replace(source, meeting=meeting, reads=reads - own, data=data)
-
-
-def check_seen(
-    moment: Moment, pair: Pair, said: Snippet, shape: Shape | None, value: Shape | None, site: Site
-) -> None:
-    """An index, or a weight, has an entry for each observation, and so may the value.
-
-    Raises `Stop` where the source shows that it isn't so.
-    """
-    is_index = said is pair.per
-    what = "'per'" if is_index else "'weight'"
-    tree = parsed(said.text)
-    wrong = ""
-    first = tree.elts[0] if isinstance(tree, ast.Tuple) and tree.elts else tree
-    binding = moment.binding(first.id) if isinstance(first, ast.Name) else None
-    drawn = [moment.function.sites[at] for at in binding.drawn] if binding is not None else []
-    if is_index and any(one.prior.support.kind != "discrete" for one in drawn):
-        wrong = "is sampled, and no index"
-    elif is_index and shape == () and site.shape != ():
-        wrong = "is one number, and no index of each observation"
-    elif shape and value and len(shape) == len(value) == 1 and shape[0] != value[0]:
-        sizes = shape[0].size, value[0].size
-        if all(size is not None and size.isdigit() for size in sizes) and "1" not in sizes:
-            wrong = f"has {sizes[0]} entries, and the value has {sizes[1]}"
-    numbers = [part.value for part in ast.walk(first) if isinstance(part, ast.Constant)]
-    shown = isinstance(first, ast.Call) and bool(numbers) and not binding
-    if is_index and shown and any(isinstance(part, float) for part in numbers):
-        wrong = "has floats, which are no index"
-    if wrong:
-        hint = "give what picks an element of '{child}' for each observation, as county does in "
-        hint += "{child}[county]."
-        if not is_index:
-            hint = "give what '{child}' is multiplied by in each observation, in their order."
-        text = "{what} of '{parent}' in '{child}' {wrong}"
-        raise pair.stop("not-seen", text, hint, said.place, what=what, wrong=wrong)
 
 
 def read_names(
