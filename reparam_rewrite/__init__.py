@@ -20,11 +20,19 @@ Importing the package imports none of the steps: the command line starts before 
 
 __version__ = "0.1.0"
 
-__all__ = ["Refusal", "Rewrite", "Site", "__version__", "load_ipython_extension", "rewrite"]
+__all__ = [
+    "Met",
+    "Refusal",
+    "Rewrite",
+    "Site",
+    "__version__",
+    "load_ipython_extension",
+    "rewrite",
+]
 
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than this package
 if TYPE_CHECKING:
-    from reparam_rewrite.api import Rewrite, Site, rewrite
+    from reparam_rewrite.api import Met, Rewrite, Site, rewrite
     from reparam_rewrite.magic import load_ipython_extension
     from reparam_rewrite.messages import Refusal
 else:

@@ -16,13 +16,13 @@ from msgspec.structs import asdict
 from reparam_rewrite.config.reading import Config, config_at, read_config
 from reparam_rewrite.config.writing import to_toml
 from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
-from reparam_rewrite.plan.values import Account
+from reparam_rewrite.plan.values import Account, Met
 from reparam_rewrite.rewriting import rewrite as rewrite_document
 from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
 
-__all__ = ["Rewrite", "Site", "rewrite"]
+__all__ = ["Met", "Rewrite", "Site", "rewrite"]
 
 Code = TypeVar("Code", str, bytes)
 
@@ -39,7 +39,9 @@ class Site(Struct, frozen=True, kw_only=True):
     what it is offset by, and what else is done to it ("scale", "dct basis", "LocScaleReparam"), in
     words. `config_line` is the line of the config that asks for it. `details` tell its shape, in
     the words of the source; `notes` what one should know beside. `skipped`: a comment,
-    ``# reparam: skip``, has it left alone, and nothing of this was done.
+    ``# reparam: skip``, has it left alone, and nothing of this was done. `meets` says of each site
+    among the parents as what it is taken, and by what that was told: in ``mu + s[state] +
+    a[county]`` s is taken for a as ``s[state] per county``, by the "sum" in `line`.
     """
 
     site: str
@@ -51,6 +53,7 @@ class Site(Struct, frozen=True, kw_only=True):
     details: tuple[str, ...]
     notes: tuple[str, ...]
     skipped: bool
+    meets: tuple[Met, ...]
 
 
 class Rewrite(Struct, Generic[Code], frozen=True, kw_only=True):

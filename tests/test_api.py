@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reparam_rewrite
-from reparam_rewrite import Refusal, rewrite
+from reparam_rewrite import Met, Refusal, rewrite
 from reparam_rewrite.config.writing import to_toml
 from tests.support.cases import CASES, FIXTURES, golden
 from tests.support.cli import run
@@ -87,6 +87,15 @@ def test_sites_say_what_was_done() -> None:
     assert (a.parents, a.config_line, a.skipped) == (("mu",), 1, False)
     assert (a.details, a.notes) == (("shape (n,)",), ())
     assert (b.site, b.line, b.parents, b.config_line, b.skipped) == ("b", 9, ("scale",), 3, True)
+
+
+def test_sites_say_how_they_meet_their_parents() -> None:
+    source = PLAIN.replace("mu + a", "mu + a[g]").replace("(n, y=None)", "(n, g, y=None)")
+    config = '[sites.a.offset]\nmu = { value = "x * mu", per = "g" }\n'
+    (a,) = rewrite(source.replace("(n, g,", "(n, g, x,"), config).sites
+    assert a.meets == (Met("mu", "x * mu per g", "config"),)
+    (a,) = rewrite(PLAIN, OFFSETS).sites
+    assert a.meets == (Met("mu", "mu", "number"),)
 
 
 def test_a_notebook_by_its_path() -> None:

@@ -111,6 +111,17 @@ def test_draws_that_overflow_are_said_to_be_left_out() -> None:
     assert line.message == "nothing to compare: draws of s2 from the prior overflow"
 
 
+def test_a_prediction_for_fewer_observations() -> None:
+    model = MODELS["where contributions meet"]
+    county, state, x, *sizes = model.args
+    skip = [check for check in SKIPPED if check != "data"]
+    fewer = (county[2:4], state[2:4], x[2:4] + 1, *sizes), {}
+    report = verified(model, model.right(), predict_args=fewer, skip=skip)
+    assert alarms(report) == []
+    (line,) = [line for line in report.lines if line.check == "data"]
+    assert line.message == "with other data both models predict the same from one draw"
+
+
 @pytest.mark.long
 def test_a_prediction_from_data_that_are_given() -> None:
     careless = next(one for one in CHANGES if one.check == "data" and "mean(x)" in one.new)

@@ -27,6 +27,7 @@ from reparam_rewrite.running.trace import (
     Unconditioned,
     compiled,
     compiled_with_key,
+    is_subsampled,
     traced,
 )
 from reparam_rewrite.running.values import Arguments, Model, Site, Trace, Values
@@ -286,8 +287,9 @@ def predicted(model: Model, call: Arguments, draw: Values) -> tuple[Values, dict
 
     def run(key: Any, draw: Values) -> Values:
         def drawn(site: Site) -> Any:
-            kinds = ("sample", "param", "plate")
-            return draw.get(site["name"]) if site["type"] in kinds else None
+            # A plate with all of its elements may have others now.
+            kept = site["type"] in ("sample", "param") or is_subsampled(site)
+            return draw.get(site["name"]) if kept else None
 
         trace = traced(model, *call, None, key, substitute=drawn)
         observed.update({n: s["is_observed"] for n, s in trace.items() if s["type"] == "sample"})
