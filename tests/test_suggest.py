@@ -510,7 +510,13 @@ def test_json(folder: Path) -> None:
     assert found["chains"] == [["mu", "a_plate", "b_sample"]]
     assert [site["site"] for site in found["sites"]] == ["a_plate", "b_sample"]
     assert found["sites"][0]["offsets"] == [
-        {"parent": "mu", "init": 0.5, "value": None, "reason": None}
+        {
+            "parent": "mu",
+            "init": 0.5,
+            "value": None,
+            "reason": None,
+            "meets": {"value": "mu", "evidence": "number", "line": None},
+        }
     ]
     assert found["config"] == run(folder, "suggest", "model.py").out.decode()
 
@@ -524,7 +530,9 @@ def test_a_run_tells_the_shares(folder: Path) -> None:
     share = float(text.partition("[sites.a_plate]")[2].partition("init = ")[2].split()[0])
     # The medians of sigma ** 2 are as 2 ** 2 and 5 ** 2, and there are 24 and 6 of them.
     assert share == pytest.approx((4 / 24) / (4 / 24 + 25 / 6), abs=0.02)
-    assert "its share by the variances of their priors" in " ".join(text.replace("#", "").split())
+    words = " ".join(text.replace("#", "").split())
+    assert "by how many observations there are, at scales that are typical of the priors" in words
+    assert "Every sample meets every plate." in words
 
 
 RUN = """\

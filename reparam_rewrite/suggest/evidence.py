@@ -8,6 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.meetings import Meeting, meeting_of
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.values import Lines
 from reparam_rewrite.survey.expressions import grouped
@@ -112,15 +114,40 @@ def is_looped(site: Site) -> bool:
 
 
 class Evidence(Struct, frozen=True):
-    """A model's sums, the facts of a run if there was one, and how lines are told."""
+    """A model's sums, the facts of a run if there was one, and how lines are told.
+
+    `context` is what the rewriter knows of it. `ranks` are the places of sites in the order that is
+    wanted, by their indices: without any it is that of sampling. `weighed`: a run tells how the
+    elements of all summands are seen, from which coefficients will be computed.
+    """
 
     model: Sums
+    context: Context
     facts: Facts | None
     at: Lines
+    ranks: dict[int, int] = {}
+    weighed: bool = False
 
     @property
     def sites(self) -> list[Site]:
         return self.model.function.sites
+
+    def precedes(self, one: Site, other: Site) -> bool:
+        """Is a site to be sampled before another, or can it be?"""
+        mine, theirs = self.ranks.get(one.index), self.ranks.get(other.index)
+        if mine is None or theirs is None:
+            return one.order < other.order
+        return one.order != other.order and mine < theirs
+
+    def meeting(self, child: Site, parent: Site) -> Meeting | None:
+        """How the rewriter lets a parent meet its child by itself, if a sum tells it that."""
+        found = meeting_of(self.context, child, parent)
+        if child.prior.support.reshapes or found is None:
+            return None
+        plates = [plate for frame in child.all_frames for plate in frame.plates]
+        moved = child.prior.support.kind in ("real", "runtime") and not child.unsettled
+        can = moved and not any(plate.subsampled for plate in plates)
+        return found if found.projected is None or can else None
 
     def spread(self, summand: Summand, axes: list[Marked]) -> float | None:
         """The prior variance of a site's mean over all but some axes."""
@@ -136,19 +163,11 @@ class Evidence(Struct, frozen=True):
             return None
         return self.facts.evaluate(times(term.weights) or "1.0", {})
 
-    def is_precise(self, place: Summand, each: float | None) -> bool:
-        """Do observations say far more of an element than its prior, as far as can be told?"""
-        facts, observed = self.facts, place.observed
-        noise = observed.arguments.get("scale")
-        by = self.plain_site(self.model.priors[place.site.index].arguments.get("scale"))
-        prior = self.model.priors.get(by.index) if by is not None else None
-        reach = facts.reach(place.name) if facts is not None else None
-        if reach is None and prior is not None:
-            wide = prior.arguments.get("scale", prior.arguments.get("rate"))
-            if wide is not None and wide.number:
-                reach = (wide.number if "scale" in prior.arguments else 1 / wide.number) ** 2
-        if noise is None or observed.family not in LOCATION_SCALE or reach is None:
-            return False
+    def noise(self, observed: Observed) -> float | None:
+        """The scale of what is observed, if it has one and that can be told."""
+        noise, facts = observed.arguments.get("scale"), self.facts
+        if noise is None or observed.family not in LOCATION_SCALE:
+            return None
         size, site = noise.number, self.plain_site(noise)
         if size is None and facts is not None:
             if site is not None:
@@ -156,7 +175,20 @@ class Evidence(Struct, frozen=True):
             elif noise.text and not noise.terms:
                 value = facts.evaluate(noise.text, {})
                 size = None if value is None else float((value**2).mean()) ** 0.5
-        return bool(size) and (each or 1.0) * reach >= PRECISE * size**2  # type: ignore[operator]
+        return size
+
+    def is_precise(self, place: Summand, each: float | None) -> bool:
+        """Do observations say far more of an element than its prior, as far as can be told?"""
+        facts = self.facts
+        by = self.plain_site(self.model.priors[place.site.index].arguments.get("scale"))
+        prior = self.model.priors.get(by.index) if by is not None else None
+        reach = facts.reach(place.name) if facts is not None else None
+        if reach is None and prior is not None:
+            wide = prior.arguments.get("scale", prior.arguments.get("rate"))
+            if wide is not None and wide.number:
+                reach = (wide.number if "scale" in prior.arguments else 1 / wide.number) ** 2
+        size = self.noise(place.observed)
+        return bool(size and reach) and (each or 1.0) * reach >= PRECISE * size**2  # type: ignore[operator]
 
     def plain_site(self, form: Form | None) -> Site | None:
         """The site that a form is, with nothing done to it."""

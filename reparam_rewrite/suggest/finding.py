@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial, reduce
 from math import prod
 
@@ -21,9 +22,12 @@ from reparam_rewrite.messages import (
 )
 from reparam_rewrite.ordering import ordered
 from reparam_rewrite.plan import plan
+from reparam_rewrite.plan.accounts import met_by
+from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
+from reparam_rewrite.suggest.levels import Later, Pair
 from reparam_rewrite.suggest.proposing import propose
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
@@ -66,11 +70,12 @@ def suggested(document: Document, function: str | None, facts: Facts | None) -> 
         raise Refusal(no_model(path, known, function))
     found: list[Suggestion] = []
     for name in names:
-        sums = sums_of(surveyed, surveyed.functions[name])
+        context = Context(surveyed, surveyed.functions[name], Names(frozenset()))
+        sums = sums_of(surveyed, context.function)
         if not sums.observed and function is None and len(names) > 1:
             continue
-        suggestion = replace(propose(sums, path, facts, lines), named=len(known) > 1)
-        found.append(tried(surveyed, suggestion, facts, document))
+        make = partial(propose, sums, context, path, facts, lines, named=len(known) > 1)
+        found.append(tried(surveyed, make, facts, document))
     found = found or [Suggestion(path, names[0])]
     first, *rest = sorted(found, key=lambda one: one.is_empty)
     return replace(first, others=tuple(one.function for one in rest if not one.is_empty))
@@ -102,9 +107,15 @@ def no_model(path: str, names: list[str], function: str | None) -> Diagnostic:
 
 
 def tried(
-    surveyed: Survey, suggestion: Suggestion, facts: Facts | None, document: Document
+    surveyed: Survey, make: Callable[[Later], Suggestion], facts: Facts | None, document: Document
 ) -> Suggestion:
-    """What is left of a suggestion by the rewriter, with its reasons for what isn't."""
+    """What is left of a suggestion by the rewriter, with its reasons for what isn't.
+
+    `make` proposes it with some pairs in the order in which the model samples them, which it gets
+    with the reasons why their parents aren't moved up.
+    """
+    later: dict[Pair, str] = {}
+    suggestion = make(later)
     while not suggestion.is_empty:
         lines = config_lines(suggestion)
         config = read_config("".join(f"{line.text}\n" for line in lines).encode(), PROPOSED)
@@ -114,17 +125,25 @@ def tried(
         except Refusal as refusal:
             refusal = found.located(refusal)
             problems = [problem.moved(document.place) for problem in refusal.problems]
+            if stay := {pair: one.message for one in problems if (pair := unmoved(one))}:
+                later |= stay
+                suggestion = make(later)
+                continue
             less = reduce(partial(dropped, lines=lines), problems, suggestion)
             suggestion = less if less != suggestion else emptied(less, problems[0].message)
             continue
         if planned.already:
             return emptied(suggestion, "is rewritten already")
-        pairs = [
-            (rewrite.site.name, term.label)
+        made = {
+            (rewrite.site.name, term.label): term
             for rewrite in planned.rewrites
             for term in terms_of(rewrite)
-            if term.value.at_run_time
-        ]
+        }
+        if stay := {pair: "" for pair in suggestion.late if pair not in made}:
+            later |= stay
+            suggestion = make(later)
+            continue
+        pairs = [pair for pair, term in made.items() if term.value.at_run_time]
         scales = [
             (rewrite.site.name, "")
             for rewrite in planned.rewrites
@@ -132,10 +151,18 @@ def tried(
         ]
         unsure = [pair for pair in (*pairs, *scales) if not fits(suggestion, facts, *pair)]
         if not unsure:
-            return suggestion
+            return replace(suggestion, met={pair: met_by(term) for pair, term in made.items()})
         for child, parent in unsure:
             suggestion = without(suggestion, child, parent, UNTOLD)
     return suggestion
+
+
+def unmoved(problem: Problem) -> Pair | None:
+    """The child and its parent, if a problem is that the model samples the parent later."""
+    about = problem.about
+    if problem.code in ("parent-after-child", "pair-both-ways") and isinstance(about, OfPair):
+        return about.child, about.parent
+    return None
 
 
 def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) -> bool:

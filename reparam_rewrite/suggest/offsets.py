@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from math import prod
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
+from reparam_rewrite.plan.meetings import Meeting
 from reparam_rewrite.suggest.evidence import Evidence, Marked, Summand, meets, times
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.values import Offset
@@ -33,12 +35,16 @@ def offsets_of(evidence: Evidence, summands: list[Summand]) -> Iterator[tuple[in
     seen = [s for s in summands if not unseen.get(s.site.index)]
     for child in summands:
         index = child.site.index
-        parents = [s for s in seen if s.site.order < child.site.order and s.is_added_to(child)]
+        parents = [s for s in seen if evidence.precedes(s.site, child.site)]
+        parents = [s for s in parents if s.is_added_to(child)]
         slope = child.term.weights and child.site.shape != ()
+        if slope and evidence.has_sampled_scale(child.site) and not evidence.weighed:
+            # How far it goes is for the slopes of what it is in: it may have little to say.
+            parents = [s for s in parents if s.term.weights == child.term.weights]
         if reason := unseen.get(index):
             yield index, reason
-        elif not parents or (slope and evidence.has_sampled_scale(child.site)):
-            continue  # a slope with a scale of its own is better non-centred
+        elif not parents:
+            continue
         elif reason := evidence.why_no_child(child):
             yield index, reason
         else:
@@ -46,7 +52,7 @@ def offsets_of(evidence: Evidence, summands: list[Summand]) -> Iterator[tuple[in
                 yield index, Pair(evidence, summands, child, parent).offset()
 
 
-class Pair(Struct, frozen=True):
+class Pair(Struct, dict=True, frozen=True):
     """Two of the summands of a location.
 
     Where a method gives an `Offset` or a str, the str is the reason why there is none: "" where
@@ -63,12 +69,17 @@ class Pair(Struct, frozen=True):
         """The axes that both have."""
         return self.parent.axes_with(self.child)
 
+    @cached_property
+    def meeting(self) -> Meeting | None:
+        """How the rewriter lets the parent meet the child by itself."""
+        return self.evidence.meeting(self.child.site, self.parent.site)
+
     def rivals(self) -> list[Summand]:
         """The summands after the child that can make up for all that is left of the parent."""
         return [
             s
             for s in self.summands
-            if s.site.order > self.child.site.order
+            if self.evidence.precedes(self.child.site, s.site)
             and s.is_added_to(self.child)
             and not (s.term.summed or s.term.single)
             and not self.evidence.why_no_child(s)
@@ -93,11 +104,14 @@ class Pair(Struct, frozen=True):
             whose = f"the cutpoints of '{child.observed.site.name}'"
             return f"{whose} can make up for '{parent.name}' too ({child.where})"
         where = self.evidence.at(*sorted({theirs.line, mine.line}))
-        offset = Offset(child.name, parent.name, theirs.factor / mine.factor, where=where)
+        ratio = theirs.factor / mine.factor
+        offset = Offset(child.name, parent.name, ratio, ratio=ratio, where=where)
         if alike and mine.softmax:
             # Of what is added to all logits, and of rare classes, data say nothing.
             return replace(offset, init=0.0)
-        return self.shared(offset) if alike and all(mine.weights) else self.regressed(offset)
+        if alike and all(mine.weights):
+            return self.shared(offset)
+        return self.regressed(offset) if self.meeting is None else self.projected(offset)
 
     def shared(self, offset: Offset) -> Offset:
         """The part of what makes up for the parent that is the child's.
@@ -121,6 +135,14 @@ class Pair(Struct, frozen=True):
             share = round(1 / (1 + len(rivals)), 2)
         names = tuple(s.name for s in rivals) if share < 1 else ()
         return replace(offset, init=rounded(offset.init * share), rivals=names)
+
+    def projected(self, offset: Offset) -> Offset | str:
+        """Where observations tell how far each element makes up for the parent, for itself."""
+        child, parent = self.child, self.parent
+        exact = [s.name for s in self.rivals() if s.term.weights == parent.term.weights]
+        if exact and not (parent.term.summed or self.evidence.weighed):
+            return f"{listed(exact)} can make up for all of '{parent.name}' ({child.where})"
+        return self.shared(offset)
 
     def regressed(self, offset: Offset) -> Offset | str:
         """With data as weights the step is a regression's: mean(w_p * w_c) / mean(w_c ** 2)."""

@@ -8,6 +8,7 @@ from itertools import permutations
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
+from reparam_rewrite.plan.context import Context
 from reparam_rewrite.suggest.evidence import (
     CLASS_AXIS,
     Evidence,
@@ -18,7 +19,8 @@ from reparam_rewrite.suggest.evidence import (
     meets,
 )
 from reparam_rewrite.suggest.facts import Facts
-from reparam_rewrite.suggest.offsets import offsets_of
+from reparam_rewrite.suggest.levels import Later, Levels, Pair
+from reparam_rewrite.suggest.offsets import NEGLIGIBLE, offsets_of, rounded
 from reparam_rewrite.suggest.values import Lines, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, Sums, is_observed
@@ -26,18 +28,34 @@ from reparam_rewrite.survey.terms import Made, Term
 from reparam_rewrite.survey.values import Site
 
 
-def propose(model: Sums, path: str, facts: Facts | None, lines: Lines) -> Suggestion:
-    """What a function's source has to say, before anything of it is tried."""
-    weighed = Proposing(Evidence(model, facts, lines))
+def propose(
+    model: Sums,
+    context: Context,
+    path: str,
+    facts: Facts | None,
+    lines: Lines,
+    later: Later,
+    *,
+    named: bool,
+) -> Suggestion:
+    """What a function's source has to say, before anything of it is tried.
+
+    `later` are pairs that stay in the order in which the model samples them.
+    """
+    weighed = Proposing(Evidence(model, context, facts, lines), later)
     each = [weighed.proposal(site) for site in weighed.sites if not is_observed(site)]
+    orders = {site.name: site.order for site in weighed.sites}
     return Suggestion(
         path=path,
         function=model.function.name,
         locations=tuple(map(weighed.location, weighed.groups, model.observed)),
         each=tuple(replace(one, alone=weighed.why_alone(one)) for one in each),
+        named=named,
         model=model,
         ran=facts is not None,
         axes=weighed.axes(),
+        notes=tuple(weighed.notes(later)),
+        late=tuple(pair for pair in weighed.offsets if orders[pair[0]] < orders[pair[1]]),
     )
 
 
@@ -48,11 +66,17 @@ class Proposing:
     isn't taken out. `offsets` are by child and parent.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, later: Later) -> None:
         self.evidence, self.model, self.sites = evidence, evidence.model, evidence.sites
         self.reasons: dict[int, str] = {}
         self.scales: dict[int, str] = {}
-        self.groups = [list(self.summands(observed)) for observed in self.model.observed]
+        groups = [list(self.summands(observed)) for observed in self.model.observed]
+        ranks = Levels(evidence, groups).ranks(later)
+        evidence = self.evidence = replace(evidence, ranks=ranks)
+        self.groups = [sorted(group, key=lambda s: ranks[s.site.index]) for group in groups]
+        self.levels = Levels(evidence, self.groups)
+        if self.levels.meetings is not None:
+            evidence = self.evidence = replace(evidence, weighed=True)
         found: dict[tuple[str, str], list[Offset]] = {}
         for group in self.groups:
             for index, offset in offsets_of(evidence, group):
@@ -61,6 +85,40 @@ class Proposing:
                 elif offset:
                     self.reasons.setdefault(index, offset)
         self.offsets = {pair: several[0] for pair, several in found.items() if self.agree(several)}
+        told = {**self.offsets, **self.by_run()}
+        self.offsets = {pair: offset for pair, offset in told.items() if offset is not None}
+
+    def by_run(self) -> dict[Pair, Offset | None]:
+        """The offsets with coefficients by what a run tells; None for one that has no part.
+
+        These are those in chains, and of two numbers. What another site of the model takes of a
+        parent in ways that aren't told leaves all of its children as they are.
+        """
+        meetings, sites = self.levels.meetings, {site.name: site for site in self.sites}
+        offsets = {pair: one for pair, one in self.offsets.items() if not one.value and one.init}
+        if meetings is None:
+            return {}
+
+        def is_told(child: str, parent: str) -> bool:
+            known = child in meetings.members and parent in meetings.members
+            numbers = known and meetings.are_numbers(child, parent)
+            return known and (
+                numbers or self.evidence.meeting(sites[child], sites[parent]) is not None
+            )
+
+        others = {parent for child, parent in offsets if not is_told(child, parent)}
+        pairs = [pair for pair in offsets if pair[1] not in others]
+        found: dict[Pair, Offset | None] = {}
+        for pair, share in meetings.coefficients(pairs).items():
+            offset = offsets[pair]
+            if meetings.are_numbers(*pair):
+                step = share * meetings.projection(*pair).toarray().item()
+                init = rounded(step) if offset.reason else round(step, 2)
+            else:
+                init = round(share * offset.ratio, 2)
+            part = meetings.part(*pair) * abs(share)
+            found[pair] = replace(offset, init=init, weighed=True) if part > NEGLIGIBLE else None
+        return found
 
     def at(self, site: Site) -> str:
         """The line of a site, as messages tell it."""
@@ -93,9 +151,14 @@ class Proposing:
     def agree(self, several: list[Offset]) -> bool:
         """Are the offsets of a pair one, and do they hold for all that tells of the child?"""
         first = several[0]
-        index = next(site.index for site in self.sites if site.name == first.child)
+        child, parent = (
+            (s for s in self.sites if s.name == n) for n in (first.child, first.parent)
+        )
+        index = (site := next(child)).index
         told, others = self.evidence.tells(index)
         alike = all(replace(one, where=first.where) == first for one in several)
+        if self.evidence.weighed and self.evidence.meeting(site, next(parent)):
+            told, alike = told[: len(several)], True  # all that is observed of it counts
         if alike and not others and len(told) == len(several):
             return True
         self.reasons.setdefault(
@@ -212,6 +275,13 @@ class Proposing:
                     return f"{what} the prior of '{other.name}' ({self.at(other)})"
         return "no observed site of this function can be seen to depend on it"
 
+    def notes(self, later: Later) -> Iterator[str]:
+        """What data say of the groups of summands, and which order is as the model has it."""
+        paired = {name for pair in self.offsets for name in pair}
+        yield from self.levels.told(paired)
+        for (child, parent), why in later.items():
+            yield f"'{child}' stays before '{parent}'{f': {why}' if why else ''}."
+
     def location(self, group: list[Summand], observed: Observed) -> Sum:
         """The sum of one observed site in words: ``mu + a - b``"""
         text = "".join(f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in group)
@@ -221,9 +291,15 @@ class Proposing:
         return Sum(observed.site.name, observed.parameter, where, text, sites)
 
     def axes(self) -> dict[str, tuple[str, ...]]:
-        """What axes are called, where they are one by how they are added and not by their sizes."""
+        """What axes are called, where they are one by how they are added and not by their sizes.
+
+        The rewriter sees most of that by itself.
+        """
         found: dict[str, tuple[str, ...]] = {}
-        paired = {name for pair, o in self.offsets.items() if not o.value for name in pair}
+        sites = {site.name: site for site in self.sites}
+        pairs = [pair for pair, offset in self.offsets.items() if not offset.value]
+        pairs = [(c, p) for c, p in pairs if not self.evidence.meeting(sites[c], sites[p])]
+        paired = {name for pair in pairs for name in pair}
         for group in self.groups:
             members = [s for s in group if s.name in paired]
             every = [axis for s in members for axis in s.axes]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reparam_rewrite.plan.values import Met
 from reparam_rewrite.survey.sums import Sums
 from reparam_rewrite.survey.values import Site
 
@@ -27,7 +28,8 @@ class Offset(Struct, frozen=True):
 
     `label` is what the config calls the parent: the site's name, or another word where `value`,
     an expression, is what is offset by. `reason` says by what of the data it makes up for the
-    parent. `rivals` are sites that can make up for the parent too. `where` tells the lines of the
+    parent. `rivals` are sites that can make up for the parent too. `ratio` is what makes up for all
+    of the parent, and if `weighed`, a run tells how much less it is. `where` tells the lines of the
     two summands.
     """
 
@@ -38,6 +40,8 @@ class Offset(Struct, frozen=True):
     label: str = ""
     reason: str = ""
     rivals: tuple[str, ...] = ()
+    ratio: float = 1.0
+    weighed: bool = False
     where: str = ""
 
     @property
@@ -105,6 +109,8 @@ class Suggestion(Struct, frozen=True):
 
     `each` has a proposal for every latent site, if only an empty one. `locations` are the sums of
     all observed sites. `axes` are the names of those of some sites, by which they are lined up.
+    `notes` are what is said of groups and their order, `late` pairs whose parent the model samples
+    after the child, and `met` is how the rewriter lets a child, the first, meet a parent.
     `others` are functions of the file for which something would be proposed too. `named`: the
     config must say which function it is for. `ran`: a run told what the source doesn't. `model` is
     what the function adds up, where it was asked.
@@ -117,6 +123,9 @@ class Suggestion(Struct, frozen=True):
     others: tuple[str, ...] = ()
     named: bool = False
     axes: dict[str, tuple[str, ...]] = {}
+    notes: tuple[str, ...] = ()
+    late: tuple[tuple[str, str], ...] = ()
+    met: dict[tuple[str, str], Met] = {}
     ran: bool = False
     model: Sums | None = None
 

@@ -58,6 +58,8 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
             "of them gains another can lose and the data don't notice, so that each is sampled "
             "around those before it."
         )
+    if sums and suggestion.notes:
+        sums += commented(" ".join(dict.fromkeys(suggestion.notes)))
     chains = suggestion.chains
     chain = [setting("chain", chains if len(chains) > 1 else chains[0])] if chains else []
     function = [setting("functions", [suggestion.function])] if suggestion.named else []
@@ -73,7 +75,10 @@ def default_lines(suggestion: Suggestion) -> list[Line]:
     if not chained:
         return []
     starts = "1 makes up for all of what is before"
-    if any(offset.rivals for offset in chained):
+    if any(offset.weighed for offset in chained):
+        starts += "; it is less where others can do so too, or where a prior holds it back, by "
+        starts += "how many observations there are, at scales that are typical of the priors"
+    elif any(offset.rivals for offset in chained):
         untold = "an equal share, as the source doesn't tell how far each can go (--args does)"
         shares = "its share by the variances of their priors" if suggestion.ran else untold
         starts += f"; where others can do so too it is {shares}"
@@ -161,6 +166,8 @@ def why_init(offset: Offset) -> str:
         parts.append(f"'{offset.child}' is in the sum with the other sign")
     if offset.rivals:
         parts.append(f"{listed(offset.rivals)} can make up for '{offset.parent}' too")
+    elif offset.weighed and abs(offset.init) < abs(offset.ratio):
+        parts.append(f"the prior of '{offset.child}' holds it back")
     elif offset.init not in (0.0, 1.0) and not parts:
         parts.append(f"'{offset.child}' is in the sum with another factor")
     return f"{offset.where}: {', and '.join(parts) or 'nothing later can make up for it'}"
@@ -185,7 +192,9 @@ def to_json(suggestion: Suggestion, text: str) -> str:
 
     def offset_entry(offset: Offset) -> dict[str, Any]:
         why = {"value": offset.value or None, "reason": offset.reason or None}
-        return {"parent": offset.parent, "init": offset.init, **why}
+        met = suggestion.met.get((offset.child, offset.label or offset.parent))
+        told = met and {"value": met.value, "evidence": met.evidence, "line": met.line or None}
+        return {"parent": offset.parent, "init": offset.init, **why, "meets": told}
 
     def site_entry(one: Proposal) -> dict[str, Any]:
         return {

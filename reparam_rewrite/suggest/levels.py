@@ -1,0 +1,202 @@
+"""In what order the summands of locations are to be sampled: the coarse before the fine.
+
+What few groups add can be made up for by many, each for its own observations, and hardly the other
+way round. Numbers come first, then what has fewer groups, and groups before those within them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import combinations, permutations
+from math import inf, prod
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reparam_rewrite.plan.meetings import Unsure, contribution
+from reparam_rewrite.suggest.evidence import Evidence, Summand, is_single, times
+from reparam_rewrite.survey.expressions import parsed
+from reparam_rewrite.survey.nodes import walk
+from reparam_rewrite.survey.terms import Term
+from reparam_rewrite.survey.values import Site
+
+if TYPE_CHECKING:
+    from reparam_rewrite.running.shares import Design, Meetings
+
+#: By what an expression of a summand calls its site, where it is evaluated.
+OWN = "_own"
+
+#: The variance of what is observed of yes and no, in logits.
+OF_LOGITS = 4.0
+
+#: Two sites: a child and its parent.
+Pair = tuple[str, str]
+
+#: Pairs whose child stays before the parent, as the model samples them, and why.
+Later = Mapping[Pair, str]
+
+
+class Levels(Struct, dict=True):
+    """What a source or a run tells of the groups that summands have.
+
+    `groups` are the summands of each location. Without the facts of a run there are no `designs`.
+    """
+
+    evidence: Evidence
+    groups: Sequence[Sequence[Summand]]
+
+    @cached_property
+    def places(self) -> dict[tuple[int, tuple[int, ...]], int]:
+        """The sums of which summands are part, by what is observed and the function around it."""
+        keys = ((at, s.term.group) for at, group in enumerate(self.groups) for s in group)
+        return {key: number for number, key in enumerate(dict.fromkeys(keys))}
+
+    @cached_property
+    def designs(self) -> dict[str, dict[int, Design]]:
+        """By site and place: what a run tells of how observations see the site's elements."""
+        found: dict[str, dict[int, Design]] = {}
+        for at, group in enumerate(self.groups):
+            for s in group:
+                design = self.design(s.site, s.term, s.observed.site)
+                if design is not None and not s.term.softmax:
+                    found.setdefault(s.name, {})[self.places[at, s.term.group]] = design
+        return found
+
+    def design(self, site: Site, term: Term, of: Site) -> Design | None:
+        """The element of a site in each of the values of another, as far as a run tells."""
+        facts = self.evidence.facts
+        if facts is None or term.summed or term.single or not all(term.weights):
+            return None
+        shape = facts.shapes.get(of.name)
+        try:
+            text = contribution(replace(term, weights=()), OWN, site)
+        except Unsure:
+            return None
+        own = facts.shapes.get(site.name)
+        if shape is None or own is None:
+            return None
+        from reparam_rewrite.running.shares import design_of, numbered
+
+        index = facts.evaluate(text, {OWN: numbered(own)})
+        weight = facts.evaluate(times(term.weights) or "1.0", {})
+        if index is None or weight is None:
+            return None
+        return design_of(index, weight * term.factor, shape)
+
+    def ranks(self, later: Iterable[Pair]) -> dict[int, int]:
+        """The places of sites in the order that is wanted, by their indices.
+
+        `later` are pairs of which the first stays before the second, as the model has it.
+        """
+        sites = {s.site.index: s.site for group in self.groups for s in group}
+        left = sorted(sites.values(), key=lambda site: (self.count(site), site.index))
+        before = {*later} | self.outer
+        ordered: list[Site] = []
+        while left:
+            free = (
+                site
+                for site in left
+                if not any((other.name, site.name) in before for other in left)
+            )
+            ordered.append(first := next(free, left[0]))
+            left.remove(first)
+        return {site.index: at for at, site in enumerate(ordered)}
+
+    def count(self, site: Site) -> float:
+        """How many groups a site has, or as the source tells it how many axes."""
+        facts = self.evidence.facts
+        if facts is None:
+            axes = 1 if site.shape is None else sum(not axis.unit for axis in site.shape)
+            return float(axes)
+        seen = self.designs.get(site.name)
+        if seen:
+            from reparam_rewrite.running.shares import levels
+
+            return max(levels(design) for design in seen.values())
+        return float(prod(facts.shapes[site.name])) if site.name in facts.shapes else inf
+
+    @cached_property
+    def outer(self) -> set[Pair]:
+        """Groups and those within them, as an index tells: ``s[state[county]] + a[county]``."""
+        found: set[Pair] = set()
+        if self.evidence.facts is not None:
+            return found
+        for group in self.groups:
+            for one, other in permutations(group, 2):
+                inner = set(other.term.picks) - {""}
+                reads = (parsed(pick) for pick in one.term.picks if pick and pick not in inner)
+                names = {part.id for tree in reads for part in walk(tree) if hasattr(part, "id")}
+                if len(inner) == 1 and inner <= names:
+                    found.add((one.name, other.name))
+        return found
+
+    @cached_property
+    def meetings(self) -> Meetings | None:
+        """The sites with their designs and priors, for shares; None if a run doesn't tell all."""
+        from reparam_rewrite.running.shares import Meetings, Member, variance
+
+        facts, model = self.evidence.facts, self.evidence.model
+        if facts is None:
+            return None
+        noise: list[float] = []
+        for at, _ in self.places:
+            size = self.variance(at)
+            if size is None:
+                return None
+            noise.append(size)
+        members: dict[str, Member] = {}
+        sites = {s.name: s.site for group in self.groups for s in group}
+        for name, site in sorted(sites.items(), key=self.rank_of):
+            if name not in self.designs or name not in facts.draws:
+                continue
+            made, shape = model.priors.get(site.index), facts.shapes[name]
+            walks = made is not None and made.family == "GaussianRandomWalk"
+            steps = shape[-1] if walks else 0
+            members[name] = Member(
+                name=name,
+                size=prod(shape),
+                variance=variance(facts.draws[name], steps),
+                seen=self.designs[name],
+                steps=steps,
+            )
+        return Meetings(members, noise)
+
+    def rank_of(self, item: tuple[str, Site]) -> int:
+        return self.evidence.ranks.get(item[1].index, 0)
+
+    def variance(self, at: int) -> float | None:
+        """That of what is observed, on the scale of the sum."""
+        observed, facts = self.groups[at][0].observed, self.evidence.facts
+        assert facts is not None
+        if "scale" in observed.arguments:
+            size = self.evidence.noise(observed)
+            return size**2 if size else None
+        if is_single(observed.family):
+            return OF_LOGITS
+        return 1 / max(facts.sizes.get(observed.site.name, 1.0), 0.1)
+
+    def told(self, names: Container[str]) -> Iterator[str]:
+        """What a run tells of the groups of sites: which are within others, or meet all of them."""
+        from reparam_rewrite.running.shares import levels, met
+
+        known = [s for group in self.groups for s in group if s.name in names]
+        each = {s.name: s for s in known if s.name in self.designs and called(s)}
+        for one, other in combinations(each.values(), 2):
+            mine, theirs = self.designs[one.name], self.designs[other.name]
+            shared = sorted(mine.keys() & theirs.keys())
+            if not shared or called(one) == called(other):
+                continue
+            few, many = (levels(designs[shared[0]]) for designs in (mine, theirs))
+            pairs = met(mine[shared[0]], theirs[shared[0]])
+            if 1 < few < many == pairs:
+                yield f"Every {called(other)} is in one {called(one)}."
+            elif pairs == few * many > many:
+                yield f"Every {called(other)} meets every {called(one)}."
+
+
+def called(summand: Summand) -> str:
+    """What the groups of a site are called: by what picks from it."""
+    picks = [pick for pick in summand.term.picks if pick]
+    return picks[0] if len(picks) == 1 and picks[0].isidentifier() else ""
