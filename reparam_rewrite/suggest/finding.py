@@ -125,7 +125,8 @@ def tried(
         except Refusal as refusal:
             refusal = found.located(refusal)
             problems = [problem.moved(document.place) for problem in refusal.problems]
-            if stay := {pair: one.message for one in problems if (pair := unmoved(one))}:
+            stay = {pair: one.message for one in problems if (pair := unmoved(one))}
+            if not stay.keys() <= later.keys():
                 later |= stay
                 suggestion = make(later)
                 continue
@@ -139,7 +140,8 @@ def tried(
             for rewrite in planned.rewrites
             for term in terms_of(rewrite)
         }
-        if stay := {pair: "" for pair in suggestion.late if pair not in made}:
+        stay = {pair: "" for pair in suggestion.late if pair not in made}
+        if not stay.keys() <= later.keys():
             later |= stay
             suggestion = make(later)
             continue
@@ -151,7 +153,9 @@ def tried(
         ]
         unsure = [pair for pair in (*pairs, *scales) if not fits(suggestion, facts, *pair)]
         if not unsure:
-            return replace(suggestion, met={pair: met_by(term) for pair, term in made.items()})
+            met = {pair: met_by(term) for pair, term in made.items()}
+            met = {pair: replace(one, line=found.line(one.line)) for pair, one in met.items()}
+            return replace(suggestion, met=met)
         for child, parent in unsure:
             suggestion = without(suggestion, child, parent, UNTOLD)
     return suggestion

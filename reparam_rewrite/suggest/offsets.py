@@ -111,7 +111,8 @@ class Pair(Struct, dict=True, frozen=True):
             return replace(offset, init=0.0)
         if alike and all(mine.weights):
             return self.shared(offset)
-        return self.regressed(offset) if self.meeting is None else self.projected(offset)
+        seen = self.meeting is not None and self.meeting.projected is not None
+        return self.projected(offset) if seen else self.regressed(offset)
 
     def shared(self, offset: Offset) -> Offset:
         """The part of what makes up for the parent that is the child's.

@@ -284,7 +284,8 @@ class Proposing:
 
     def location(self, group: list[Summand], observed: Observed) -> Sum:
         """The sum of one observed site in words: ``mu + a - b``"""
-        text = "".join(f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in group)
+        written = sorted(group, key=lambda s: s.site.index)
+        text = "".join(f" {'-' if s.term.factor < 0 else '+'} {s.in_words()}" for s in written)
         text = f"-{text[3:]}" if text.startswith(" -") else text[3:]
         text = f"a function of {text}" if any(s.term.group for s in group) else text
         where, sites = self.evidence.at(observed.line), tuple(s.name for s in group)
