@@ -16,13 +16,14 @@ from msgspec.structs import asdict
 from reparam_rewrite.config.reading import Config, config_at, read_config
 from reparam_rewrite.config.writing import to_toml
 from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
+from reparam_rewrite.ordering import MovedUp
 from reparam_rewrite.plan.values import Account, Met
 from reparam_rewrite.rewriting import rewrite as rewrite_document
 from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
 
-__all__ = ["Met", "Rewrite", "Site", "rewrite"]
+__all__ = ["Met", "Move", "Rewrite", "Site", "rewrite"]
 
 Code = TypeVar("Code", str, bytes)
 
@@ -56,16 +57,35 @@ class Site(Struct, frozen=True, kw_only=True):
     meets: tuple[Met, ...]
 
 
+class Move(Struct, frozen=True, kw_only=True):
+    """A site that was moved up, as it is a parent of what the model samples before it.
+
+    `line` is where the model samples it, and `above` the line of the statement that it went above;
+    `others` are those of statements that had to go with it. `config_line` is the line of the config
+    that asks for this order.
+    """
+
+    site: str
+    function: str
+    path: str
+    line: int
+    above: int
+    others: tuple[int, ...]
+    config_line: int
+
+
 class Rewrite(Struct, Generic[Code], frozen=True, kw_only=True):
     """A rewritten model.
 
     `code` is the whole file, a str if the source was given as one and bytes otherwise. `sites` are
-    in the order of the file. `already`: the source had been rewritten before, and `code` is the
-    same again. `before` and `after` are the bytes of both, in the `encoding` of the source.
+    in the order in which they are sampled, and `moves` what was moved up for that. `already`: the
+    source had been rewritten before, and `code` is the same again. `before` and `after` are the
+    bytes of both, in the `encoding` of the source.
     """
 
     code: Code
     sites: tuple[Site, ...]
+    moves: tuple[Move, ...]
     already: bool
     path: str
     encoding: str
@@ -130,6 +150,7 @@ def rewrite(
     encoding = document.encoding.removesuffix("-sig")  # a byte order mark is a character
     about: dict[str, Any] = {
         "sites": tuple(map(site_of, result.accounts)),
+        "moves": tuple(map(move_of, result.moves)),
         "already": result.already,
         "path": document.path,
         "encoding": encoding,
@@ -144,6 +165,18 @@ def rewrite(
 def site_of(account: Account) -> Site:
     told = asdict(account)
     return Site(config_line=told.pop("config").line, **told)
+
+
+def move_of(up: MovedUp) -> Move:
+    return Move(
+        site=up.site,
+        function=up.function,
+        path=up.at.path,
+        line=up.at.line,
+        above=up.above.line,
+        others=tuple(place.line for place in up.others),
+        config_line=up.config.line,
+    )
 
 
 def document_of(source: str | bytes | os.PathLike[str], path: str | None) -> Document:
