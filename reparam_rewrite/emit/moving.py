@@ -25,7 +25,7 @@ def moved(source: Source, taken: Iterable[tuple[int, int]], above: int) -> tuple
         lines[-1] += source.newline
 
     def is_blank(number: int) -> bool:
-        return number > len(lines) or not lines[number - 1].strip()
+        return number > len(lines) or not lines[number - 1].strip(" \t\r\n")
 
     def below(number: int) -> int:
         """The first line from a number on that isn't blank."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, PowerScale
-from reparam_rewrite.plan.ordering import Wanted, in_the_way, is_late
+from reparam_rewrite.plan.moving import Wanted
+from reparam_rewrite.plan.ordering import in_the_way, is_late
 from reparam_rewrite.plan.refusals.handlers import handler_problems
 from reparam_rewrite.plan.refusals.parent import parent_problems
 from reparam_rewrite.reparameterizers import REPARAMETERIZERS

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.children import Child, Pair
-from reparam_rewrite.plan.ordering import Wanted, in_the_way
+from reparam_rewrite.plan.moving import Wanted
+from reparam_rewrite.plan.ordering import in_the_way
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import Frame, Site
