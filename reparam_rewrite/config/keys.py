@@ -211,7 +211,7 @@ class ConfigTable(Table, frozen=True):
     """The whole file.
 
     functions: The functions to rewrite; those that sample the sites if not given.
-    chain: Sites that are each offset by all of them that were sampled before.
+    chain: Sites, in the order in which they are to be sampled, that are each offset by all before.
     defaults: For every offset.
     axes: By site name, what its axes are called, from left to right.
     sites: By site name.

@@ -1,8 +1,8 @@
 """Reading a config: the bytes of a TOML file become a `Config`, or a `Refusal` with all its faults.
 
 What is left to check needs the model: that sites exist, their order and scopes, cycles, clashes.
-A chain is not expanded here, as only the model has the order of sampling: its pairs are (child,
-every member sampled before it). A pair that is asked for twice is one pair.
+A chain is not expanded here, as only the model says which of its sites it has: its pairs are
+(child, every member before it). A pair that is asked for twice is one pair.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ class Writer:
             self.know("u")
         elif roll == 15:
             name = f"g{len(self.lines)}"
-            if "t" in known and self.depth == 1:
+            if self.depth == 1 and any(line.startswith("    t = ") for line in self.lines):
                 self.line(f"def {name}():")
                 inner = "    " * (self.depth + 1)
                 self.lines += [f"{inner}nonlocal t", f"{inner}t = 0.75", f"{inner}return t"]
