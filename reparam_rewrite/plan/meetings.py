@@ -273,6 +273,8 @@ def reach(mine: Term, theirs: Term, child: Site, parent: Site) -> None:
         if theirs.scalar or mine.layout is None or len(stripped(mine.layout)) == 1:
             return
         raise Unsure
+    if mine.layout is not None and "" in stripped(mine.layout):
+        raise Unsure
     if child.shape == () or parent.shape == ():
         return
     whole = not all(theirs.picks) or not theirs.picks
@@ -281,7 +283,7 @@ def reach(mine: Term, theirs: Term, child: Site, parent: Site) -> None:
             raise Unsure
         return
     own, there = stripped(theirs.layout), stripped(mine.layout)
-    if "" in there or len(own) > len(there):
+    if len(own) > len(there):
         raise Unsure
 
 
@@ -295,27 +297,12 @@ def contribution(term: Term, name: str, site: Site) -> str:
 
     Raises `Unsure` where that can't be written.
     """
-    if term.summed:
-        if not term.text or name != site.variable or not all(term.weights):
-            raise Unsure
-        text = term.text
-    elif term.picks:
-        picks = list(term.picks)
-        while not picks[-1]:
-            picks.pop()
-        text = f"{grouped(name)}[{', '.join(pick or ':' for pick in picks)}]"
-    elif site.shape == ():
-        text = name
-    else:
-        layout = None if term.layout is None else stripped(term.layout)
-        own = [axis for axis in layout or () if isinstance(axis, int)]
-        if layout is None or not own or own != sorted(own):
-            raise Unsure
-        items = ["None" if axis == "" else ":" for axis in layout]
-        text = f"{grouped(name)}[{', '.join(items)}]" if "None" in items else name
-    if not all(term.weights):
+    if term.summed and name != site.variable:
         raise Unsure
-    return product((*term.weights, text))
+    text = term.contribution(name)
+    if not text:
+        raise Unsure
+    return text
 
 
 def product(factors: Sequence[str]) -> str:
