@@ -218,8 +218,9 @@ def array_function(name: str, operands: Sequence[Operand], writer: Writer) -> Fo
         return arranged(last, operands, writer)
     if last in ("sum", "mean", "average", "nansum"):
         return summed(*operands[0], writer, scalar=len(given) == 1)
+    terms = tuple(term for form in given for term in form.terms)
     if last in ELEMENTWISE and sum(bool(form.terms) for form in given) == 1:
-        return linked(Form(both(*given), loose=any(f.adds_axes for f in given)), writer.fresh)
+        return linked(Form(terms, loose=any(f.adds_axes for f in given)), writer.fresh)
     return lost(called, *given)
 
 

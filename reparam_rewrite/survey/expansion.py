@@ -28,7 +28,6 @@ from reparam_rewrite.survey.terms import (
     either,
     hidden,
     in_branch,
-    merged,
     repeated,
     untold,
 )
@@ -317,7 +316,7 @@ class Expansion:
         """What a function of the file gives back; None if it isn't one, or can't be followed."""
         followed = self.at.run.function.followed.get(node)
         if followed is not None:
-            return joined(self.returned(followed, self.at.run))
+            return self._joined(self.returned(followed, self.at.run))
         function, receiver = self._called(node.func)
         if function is None or self.at.depth >= DEEPEST or self._survey.patched:
             return None
@@ -334,7 +333,13 @@ class Expansion:
             own = {**self.at.own, **given}
             inside = replace(self.at, own=own, depth=self.at.depth + 1)
             return self.form_at(function.body, inside)
-        return joined(self.run(function, given))
+        return self._joined(self.run(function, given))
+
+    def _joined(self, returned: Sequence[Form]) -> Form:
+        """What a call gives back of which one of several is returned."""
+        if len(returned) == 1:
+            return returned[0]
+        return either([*enumerate(returned)], next(self.fresh)) if returned else DATA
 
     def _called(self, node: ast.expr) -> tuple[Function | ast.Lambda | None, ast.expr | None]:
         """The function of the file that is called, with the object if it is a method of one."""
@@ -414,8 +419,3 @@ def are_apart(one: str, other: str) -> bool:
         if mine != its:
             return True
     return False
-
-
-def joined(returned: Sequence[Form]) -> Form:
-    """What a call gives back of which one of several is returned."""
-    return returned[0] if len(returned) == 1 else merged(returned)

@@ -5,7 +5,7 @@ By NumPy's rules: https://numpy.org/doc/stable/user/basics.indexing.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -37,12 +37,12 @@ def layout_after(layout: Layout, items: Sequence[Item]) -> Layout:
 
 
 def picked_from(
-    layout: Layout, items: Sequence[Item]
+    layout: Layout, items: Sequence[Item], units: Container[int | str] = ()
 ) -> tuple[tuple[int | str, ...], dict[int | str, str]] | None:
     """The axes after ``[...]``, and by what is picked from each that was there before.
 
     None if that can't be told: where there are more items than axes, where only a part of an axis
-    is left, or where what picks can't be written.
+    is left, or where what picks can't be written. `units` are axes of one element.
     """
     if layout is None or items.count("rest") > 1:
         return None
@@ -69,6 +69,8 @@ def picked_from(
             found.append(axis)
         elif axis == "":  # all its elements are one
             found += [""] * item.part
+        elif axis in units and not item.part:
+            picks[axis] = "0"
         elif item.part or not item.text or (isinstance(axis, str) and "," in axis):
             return None
         else:
@@ -130,7 +132,7 @@ def indexed(form: Form, items: Sequence[Item], text: str, words: str) -> Form:
         made = replace(term, picked=term.picked or words, single=term.single or single)
         if not form.loose and not term.weights and term.layout is not None:
             count = len(term.picks) or sum(isinstance(axis, int) for axis in term.layout)
-            found = picked_from(term.layout, items)
+            found = picked_from(term.layout, items, term.units)
             if found is not None:
                 own = list(term.picks or [""] * count)
                 for axis, pick in found[1].items():

@@ -140,7 +140,8 @@ class Reader(Reading):
             self.sums.priors.setdefault(site.index, told)
         shown = site.shape is not None and site.step is None
         layout = own_layout(len(site.shape or ())) if shown else None
-        return Form((Term((site.index,), node.lineno, layout=layout),), pure=True)
+        term = Term((site.index,), node.lineno, layout=layout, units=units_of(site))
+        return Form((term,), pure=True)
 
     def _site_of(self, node: ast.Call) -> Site | None:
         """The site of the function itself that a call samples, perhaps in the body of a scan."""
@@ -179,7 +180,8 @@ class Reader(Reading):
             if not any(self.sums.function.sites[at].scan for at in term.sites):
                 return term  # the same in all steps
             if form.pure and term.is_plain and site.shape is not None:
-                return replace(term, layout=own_layout(len(site.shape)))
+                axes = own_layout(len(site.shape))
+                return replace(term, layout=axes, units=units_of(site))
             return term if form.pure and term.is_plain else untold(term, layout=None)
 
         return Form(tuple(map(one, form.terms)), loose=not form.pure, pure=form.pure)
@@ -202,6 +204,12 @@ class Reader(Reading):
             given = {"": lost(f"the distribution {family}", *parts)}
         nodes = map(ast.unparse, given_to(node)) if self.at.depth == 0 else ()
         return Form(made=Made(family, given, dict(zip(keys, nodes, strict=False))))
+
+
+def units_of(site: Site) -> frozenset[int]:
+    """The axes of a site that have one element."""
+    shape = site.shape or ()
+    return frozenset(at - len(shape) for at, axis in enumerate(shape) if axis.unit)
 
 
 def arguments(prior: Form) -> Sequence[Form]:

@@ -9,6 +9,7 @@ added up, and to choices.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -38,7 +39,8 @@ class Term(Struct, frozen=True):
     out, `weights` are the data that it is multiplied by, each an expression, "" where that can't
     be written elsewhere. `core` is the rest of it, with `HOLE` in the place of the site's variable:
     ``a[county]``, "" where that can't be told. What is done to the axes of a product with data
-    takes the core away, as then the weights aren't lined up with the location any more.
+    takes the core away, as then the weights aren't lined up with the location any more. `units` are
+    the axes of the site that have one element.
 
     `picked`: what it is indexed by is data, as in ``a[group]``, in the words of the source.
     `single`: only some of its elements are meant, ``a[0]``. `summed`: its elements are added up,
@@ -68,6 +70,7 @@ class Term(Struct, frozen=True):
     branches: frozenset[tuple[Choice, int]] = frozenset()
     through: str = ""
     core: str = HOLE
+    units: frozenset[int] = frozenset()
 
     @property
     def site(self) -> int:
@@ -80,7 +83,8 @@ class Term(Struct, frozen=True):
     @property
     def is_plain(self) -> bool:
         """Is it a site with nothing done to it?"""
-        return self.is_summand and self == Term((self.site,), self.line, layout=self.layout)
+        plain = Term((self.site,), self.line, layout=self.layout, units=self.units)
+        return self.is_summand and self == plain
 
     @property
     def is_whole(self) -> bool:
@@ -194,7 +198,7 @@ def hidden(terms: Iterable[Term], through: str) -> Terms:
 
 def lost(through: str, *forms: Form) -> Form:
     """What is made of forms in a way that hides what they add up to."""
-    return Form(hidden(both(*forms), through))
+    return Form(hidden(both(*forms), through), loose=True)
 
 
 def untold(term: Term, **fields: Any) -> Term:
@@ -235,27 +239,34 @@ def product(left: Form, right: Form) -> Form:
     return Form(tuple(dict.fromkeys(found)))
 
 
-def in_branch(form: Form, choice: Choice, position: int, common: Iterable[Term] = ()) -> Form:
-    """As it is where one of several blocks ran; what is `common` to all is as it was."""
+def in_branch(form: Form, choice: Choice, position: int) -> Form:
+    """As it is where one of several blocks ran."""
     chosen = (choice, position)
-    terms = tuple(
-        term if term in common else replace(term, branches=term.branches | {chosen})
-        for term in form.terms
-    )
-    return replace(form, terms=terms)
+    terms = (replace(term, branches=term.branches | {chosen}) for term in form.terms)
+    return replace(form, terms=tuple(terms))
 
 
 def either(forms: Sequence[tuple[int, Form]], choice: Choice) -> Form:
-    """What a value is of which branches make one or the other, each by its position."""
-    common = set.intersection(*(set(form.terms) for _, form in forms))
-    return merged([in_branch(form, choice, position, common) for position, form in forms])
+    """What a value is of which branches make one or the other, each by its position.
 
-
-def merged(forms: Sequence[Form]) -> Form:
-    """What is one of several values, or a distribution if one of them is."""
-    loose = any(form.adds_axes for form in forms)
-    made = next((form.made for form in forms if form.made), None)
-    return Form(both(*forms), made=made, loose=loose)
+    What is common to all is as it was, wherever it is written. It is a distribution if one of them
+    is.
+    """
+    lists = [[replace(term, line=0) for term in form.terms] for _, form in forms]
+    common = Counter(lists[0])
+    for terms in lists[1:]:
+        common &= Counter(terms)
+    found: list[Term] = []
+    for place, (position, form) in enumerate(forms):
+        left = Counter(common)
+        marked = in_branch(form, choice, position).terms
+        for term, other, key in zip(form.terms, marked, lists[place], strict=True):
+            stays = left[key] > 0
+            left[key] -= stays
+            found += [] if stays and place else [term if stays else other]
+    loose = any(form.adds_axes for _, form in forms)
+    made = next((form.made for _, form in forms if form.made), None)
+    return Form(tuple(found), made=made, loose=loose)
 
 
 def repeated(now: Form, before: Form, is_looped: Callable[[int], bool]) -> Form:

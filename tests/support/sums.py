@@ -6,8 +6,8 @@ the summand is written as, and what is told of it; ``? of a`` stands for what ca
 
 from __future__ import annotations
 
-import copy
 import itertools
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -63,7 +63,8 @@ class Case(Struct, frozen=True):
 
     @property
     def source(self) -> str:
-        body = [*self.body.splitlines(), *([] if 'sample("y' in self.body else [LAST])]
+        observes = re.search(r'sample\(f?"y', self.body)
+        body = [*self.body.splitlines(), *([] if observes else [LAST])]
         inner = "".join(f"    {line}\n" if line else "\n" for line in body)
         if "def model(" in self.around:
             return f"{HEAD}\n\n{self.around}\n"
@@ -135,12 +136,13 @@ def in_words(term: Term, function: Function) -> str:
 
 def arguments() -> dict[str, Any]:
     """Those of `MODEL`, with another size for each axis."""
+    import jax
     import numpy as np
 
     rng = np.random.default_rng(0)
     county, state, time = (rng.integers(0, n, 7) for n in (3, 4, 5))
     x, u, v = rng.normal(size=7), rng.normal(size=3), rng.normal(size=5)
-    return {
+    given = {
         "county": county,
         "state": state,
         "time": time,
@@ -151,9 +153,8 @@ def arguments() -> dict[str, Any]:
         "W": rng.normal(size=(3, 5)),
         "mask": rng.random(7) > 0.5,
         "data": {"county": county, "x": x},
-        "scale": 1.7,
-        "y": 0.0,
     }
+    return {**jax.tree_util.tree_map(jax.numpy.asarray, given), "scale": 1.7, "y": 0.0}
 
 
 class Ran(Struct):
@@ -177,7 +178,7 @@ def ran(function: Any, given: dict[str, Any], values: dict[str, Any]) -> Ran:
     before = sys.getprofile()
     sys.setprofile(watch)
     try:
-        sites = handlers.trace(seeded).get_trace(**copy.deepcopy(given))
+        sites = handlers.trace(seeded).get_trace(**jax.tree_util.tree_map(lambda leaf: leaf, given))
     finally:
         sys.setprofile(before)
     return Ran(dict(sites), names)
