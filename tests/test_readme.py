@@ -245,7 +245,8 @@ def test_the_page_shows_every_key() -> None:
 
 @pytest.mark.parametrize(("keys", "config", "written"), KEYS, ids=[row[1] for row in KEYS])
 def test_what_a_key_writes(keys: str, config: str, written: str) -> None:
-    generated = rewritten_case(FIXTURES / "tensor", config.replace("`, `", "\n")).data.decode()
+    fixture = FIXTURES / ("nested" if "per" in keys else "tensor")
+    generated = rewritten_case(fixture, config.replace("`, `", "\n")).data.decode()
     assert written in [line.strip() for line in generated.splitlines()]
     assert all(re.search(rf"\b{key}\b", config) for key in keys.split(", "))
 
@@ -302,7 +303,10 @@ def test_the_program_in_python(tmp_path: Path) -> None:
     ran = run("python program.py", tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "+    a_loc = " in ran.stdout
-    assert ran.stdout.splitlines()[-1] == "a ('mu',) 12 () False"
+    assert ran.stdout.splitlines()[-2:] == [
+        "a ('mu',) 12 () False",
+        "[('mu', 'mu', 'number', 0)]",
+    ]
     assert (tmp_path / "model_reparam.py").read_bytes() == golden(GRAND_MEAN)
 
 

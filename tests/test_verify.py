@@ -375,6 +375,15 @@ def test_a_model_that_does_not_run_is_different_and_says_where(tmp_path: Path) -
 
 
 @of_verify
+def test_where_an_offset_can_not_be_computed_its_site_is_named() -> None:
+    """By the site that comes next: what jax says of it has no name."""
+    loc = "a_loc = jnp.zeros(2).at[jnp.arange(2)].add(jnp.ones(3))"
+    wrong = RAW.replace("    with", f"    {loc}\n    with")
+    (line,) = compared(RAW, wrong).different
+    assert (line.check, line.site) == ("sites", "a")
+
+
+@of_verify
 def test_points_are_those_of_the_seed() -> None:
     wrong = RAW.replace("Normal(0, 10)", "Normal(0, 9)")
     first, again, other = (compared(RAW, wrong, seed=seed) for seed in (0, 0, 1))

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from numpyro import handlers
 
 from reparam_rewrite.running import errors
-from reparam_rewrite.running.trace import double_precision, structure
+from reparam_rewrite.running.trace import double_precision, is_latent, structure
 from reparam_rewrite.running.values import Trace
 from reparam_rewrite.verify import coefficients, density, inference, predictions, reaching
 from reparam_rewrite.verify.change import Change, Models
@@ -122,7 +122,8 @@ def broken_line(error: Exception, models: Models, plain: Trace) -> Line:
     said = f"the generated model does not run: {errors.summary(error)}"
     if frame := errors.frame_of(error):
         said += f" ({errors.relative(frame.filename)}:{frame.lineno})"
-    for name, shape in shapes_until(models).items():
+    reached = shapes_until(models)
+    for name, shape in reached.items():
         if name in plain and plain[name]["type"] != "param":
             expected = jnp.shape(plain[name]["value"])
             if shape != expected:
@@ -133,7 +134,9 @@ def broken_line(error: Exception, models: Models, plain: Trace) -> Line:
         sampling = inner.f_code.co_name == "sample" and "numpyro" in inner.f_code.co_filename
         if sampling and (name := str(inner.f_locals.get("name"))) in plain:
             return different(name, said, check="sites")
-    return different(errors.site_of(error, plain), said, check="sites")
+    # Or the next one, whose offset was being computed.
+    following = (name for name, site in plain.items() if is_latent(site) and name not in reached)
+    return different(errors.site_of(error, plain) or next(following, ""), said, check="sites")
 
 
 def shapes_until(models: Models) -> dict[str, tuple[int, ...]]:
