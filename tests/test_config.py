@@ -831,7 +831,8 @@ hint: did you mean 'center'?
 o.toml:4:1: unknown key 'knots' in [sites.a.offset.z]
     knots = 2
     ^
-hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', 'value', 'center', 'per' and 'weight'.""",
+hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', 'value', 'center', \
+'per' and 'weight'.""",
     ),
     (
         'chain = ["mu", "a", "beta"]\n[sites.a.offset]\nbeto = false\na = false\n'

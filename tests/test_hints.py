@@ -879,6 +879,13 @@ CASES = [
         scanned(),
     ),
     Case(
+        "projected in a scan",
+        "take 'per' and 'weight' out, and give a 'value' that is a number",
+        scanned(before=B_OF_TWO),
+        "[sites.z.offset]\nb = { value = 'b[h]', per = 'g' }\n",
+        new_config="[sites.z.offset]\nb = { value = 'jnp.mean(b)' }\n",
+    ),
+    Case(
         "data in a scan",
         "write numbers in the place of y.",
         scanned(),
@@ -964,7 +971,8 @@ def hints() -> Iterator[tuple[str, str]]:
             if node in parts or node in prose:
                 continue
             text = pattern(node)
-            if text.endswith((r"\.", r"\?", "?", r"\.\)")) and " " in text:
+            words = re.search(r" \w", text)  # that of a regex has none
+            if words and text.endswith((r"\.", r"\?", "?", r"\.\)")):
                 yield f"{file.name}:{getattr(node, 'lineno', 0)}", text
 
 

@@ -114,7 +114,8 @@ def initial(key: str, raw: object) -> Any:
     if isinstance(raw, str):
         if not raw.endswith(".npz") or raw == ".npz" or set(raw) & set("/\\"):
             hint = "name an .npz that is beside the generated file, such as 'offsets.npz'."
-            raise Wrong(f"'{key}' must be a number, an array or the name of an .npz", hint)
+            else_ = "an index" if key == "per" else "a number, an array"
+            raise Wrong(f"'{key}' must be {else_} or the name of an .npz", hint)
         if not raw.isprintable() or set(raw) & set("{}"):
             raise Wrong(f"'{key}' names a file whose name can't stand in code")
         return raw

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from reparam_rewrite.plan.asking_prior import written
 from reparam_rewrite.plan.children import Stop
 from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.seen import check_elements
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
     NOTHING,
@@ -123,7 +124,7 @@ def projected(source: Source, site: Site, expression: str, child: Shape | None) 
     Raises `Stop` where the child's elements aren't those of unconstrained space.
     """
     pair = source.pair
-    check_elements(source, site, expression)
+    check_elements(pair, site, expression)
     if pair.weight is not None and pair.per is None and child != ():
         raise pair.stop(
             "weight-without-per",
@@ -139,31 +140,6 @@ def projected(source: Source, site: Site, expression: str, child: Shape | None) 
     evidence: Evidence = "config" if pair.value is not None else "sum"
     made, line = source.meeting.projected(expression), source.meeting.line
     return replace(value, projection=made, evidence=evidence, line=line)
-
-
-def check_elements(source: Source, site: Site, expression: str) -> None:
-    """Raise `Stop` where the child's elements aren't those that observations pick."""
-    pair, hint = source.pair, "offset it by a number: "
-    hint += '{parent} = {{ value = "jnp.mean({expression})" }}, for example.'
-    plates = [p for frame in site.all_frames for p in frame.plates if p.subsampled]
-    if pair.coefficient.kind.contracted:
-        reason, hint = "a matrix of weights has its elements meet as it likes", "leave 'per' out."
-    elif site.prior.support.reshapes:
-        reason = "its elements aren't those that it is sampled by"
-        if not site.prior.support.constraint:
-            reason = "what it is sampled from doesn't show"
-    elif plates:
-        reason = f"plate '{plates[0].name}' has a part of its elements at a time"
-    else:
-        return
-    raise pair.stop(
-        "projected-on-no-elements",
-        "'{parent}' can't be projected on '{child}': {reason}",
-        hint,
-        (pair.per or pair.weight or pair).place,
-        reason=reason,
-        expression=expression,
-    )
 
 
 def claims_of(

@@ -86,6 +86,10 @@ FORMS = {
         "it isn't a statement of its own there",
         'write {variable} = numpyro.sample("{site}", ...).',
     ),
+    "projected": (
+        "observations see all of its steps, and an offset is added to one at a time",
+        "take 'per' and 'weight' out, and give a 'value' that is a number, as jnp.mean is.",
+    ),
 }
 
 
@@ -95,6 +99,8 @@ def check_form(child: Child) -> None:
     assert scan is not None and step is not None
     names = [site.name, f"{site.name}_base", *(pair.parent for pair in child.pairs)]
     sites = [site, *(pair.site for pair in child.pairs if pair.site is not None)]
+
+    seen = [said.place for pair in child.pairs if (said := pair.per or pair.weight)]
 
     def leaves_alone(item: Plate | Handler) -> bool:  # as ``condition(data={"y": y})`` does
         return isinstance(item, Handler) and all(map(item.leaves, names))
@@ -106,12 +112,14 @@ def check_form(child: Child) -> None:
         "subsampled": any(plate.subsampled for frame in step.frames for plate in frame.plates),
         "unlocated": not step.call.located,
         "statement": not (step.call.assigns and step.alone),
+        "projected": bool(seen),
     }
     for form in (form for form, is_wrong in wrong.items() if is_wrong):
         message, hint = FORMS[form]
         text = f"'{{site}}' is sampled by a scan ({{scan}}): {message}"
         name = identifier(site.name)
-        raise child.stop("not-offset-in-a-scan", text, hint, scan=scan.place, variable=name)
+        place = seen[0] if form == "projected" else None
+        raise child.stop("not-offset-in-a-scan", text, hint, place, scan=scan.place, variable=name)
 
 
 class Parent(Struct, frozen=True):

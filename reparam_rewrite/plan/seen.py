@@ -1,6 +1,7 @@
-"""Can this be an index, or a weight, of each observation? What the source shows speaks against it.
+"""Can this be an index, or a weight, of each observation, and of which elements of a child?
 
-What it doesn't show fails when the model runs, or is as good as any other offset.
+What the source shows speaks against it. What it doesn't show fails when the model runs, or is as
+good as any other offset.
 """
 
 from __future__ import annotations
@@ -50,6 +51,30 @@ def check_seen(
             "'per'" if is_index else "'weight'",
         )
         raise pair.stop("not-seen", text, hint, said.place, what=what, wrong=wrong)
+
+
+def check_elements(pair: Pair, site: Site, expression: str) -> None:
+    """Raise `Stop` where the child's elements aren't those that observations pick."""
+    hint = 'offset it by a number: {parent} = {{ value = "jnp.mean({expression})" }}, for example.'
+    plates = [p for frame in site.all_frames for p in frame.plates if p.subsampled]
+    if pair.coefficient.kind.contracted:
+        reason, hint = "a matrix of weights has its elements meet as it likes", "leave 'per' out."
+    elif site.prior.support.reshapes:
+        reason = "its elements aren't those that it is sampled by"
+        if not site.prior.support.constraint:
+            reason = "what it is sampled from doesn't show"
+    elif plates:
+        reason = f"plate '{plates[0].name}' has a part of its elements at a time"
+    else:
+        return
+    raise pair.stop(
+        "projected-on-no-elements",
+        "'{parent}' can't be projected on '{child}': {reason}",
+        hint,
+        (pair.per or pair.weight or pair).place,
+        reason=reason,
+        expression=expression,
+    )
 
 
 def index_problems(
