@@ -31,6 +31,19 @@ def model(i, j, y):
     numpyro.sample("y", dist.Normal(mu + a[i] + b[j], sigma), obs=y)
 """
 
+MET = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(county, state, y=None):
+    with numpyro.plate("states", 3):
+        s = numpyro.sample("s", dist.Normal(0, 1))
+    with numpyro.plate("counties", 9):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(s[state] + a[county], 1), obs=y)
+"""
+
 EDGES = """\
   "sigma" -> "b" [color="#8b929b"]
   "sigma" -> "y" [color="#8b929b"]
@@ -51,6 +64,15 @@ def text_of(source: str) -> str:
 
 def test_every_edge_is_there_by_its_kind() -> None:
     assert EDGES in text_of(CROSSED)
+
+
+def test_an_offset_says_how_both_meet_in_the_data() -> None:
+    (edge,) = [
+        line for line in text_of(MET).splitlines() if '"s" -> "a"' in line and "label" in line
+    ]
+    assert edge.endswith('label="s[state] per county"]')
+    page = html(suggest(read("model.py", MET.encode())))
+    assert "<code>s</code> (s[state] per county)" in page
 
 
 def test_what_offsets_join_stands_in_one_row() -> None:

@@ -31,6 +31,9 @@ STYLES = {
     ),
 }
 
+#: By what a parent meets its child where the picture says how: ``s[state] per county``.
+TOLD = ("sum", "prior", "config", "frozen")
+
 PAGE_CSS = """\
 :root { color-scheme: light dark }
 body { margin: 2rem auto; max-width: 90rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif }
@@ -85,8 +88,11 @@ def edges(suggestion: Suggestion) -> dict[str, list[Edge]]:
         for name, form in observed.arguments.items():
             add("location" if name == observed.parameter else "prior", form, observed.site.name)
     for offset in (offset for one in suggestion.proposals for offset in one.offsets):
-        label = "" if offset.init == 1.0 else f"{offset.init:g}"
-        found["offset"] += [(offset.parent, offset.child, label)] if offset.parent in names else []
+        met = suggestion.met.get((offset.child, offset.label or offset.parent))
+        told = met is not None and met.evidence in TOLD and met.value != offset.parent
+        said = [met.value if met and told else "", "" if offset.init == 1.0 else f"{offset.init:g}"]
+        edge = offset.parent, offset.child, ", ".join(filter(None, said))
+        found["offset"] += [edge] if offset.parent in names else []
     return found
 
 
