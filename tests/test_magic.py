@@ -92,6 +92,17 @@ def test_the_diff_is_shown_and_the_rewritten_model_is_defined(notebook: Notebook
     assert "a_reparam = ExplicitReparam" in inspect.getsource(notebook.shell.user_ns["model"])
 
 
+def test_what_is_moved_up_is_told_by_its_lines_in_the_cell(notebook: Notebook) -> None:
+    notebook.run(IMPORTED)
+    notebook.config('chain = ["a", "mu"]\n')
+    shown = notebook.reparam(MODEL.rpartition("\n")[0])
+    assert shown.endswith(
+        "In[3]:5 a is moved up above line 3 of In[3] (offsets.toml:1)\n"
+        "In[3]:3 mu <- jnp.mean(a) (offsets.toml:1)\n"
+    )
+    assert {"mu_base", "xi_mu_a", "a"} <= set(notebook.traced(3))
+
+
 def test_the_cell_may_have_its_imports_itself(notebook: Notebook) -> None:
     shown = notebook.reparam(f"{IMPORTS}\n\n\n{MODEL}")
     assert "+import jax.numpy as jnp\n import numpyro\n" in shown

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
 
+import black
 import pytest
 
-from reparam_rewrite import rewrite
+from reparam_rewrite import Refusal, rewrite
 from reparam_rewrite.cli.report import accounted
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.ordering import Ordered, ordered
 from reparam_rewrite.source.encoding import decode
 from tests.support.cli import run
+from tests.support.execution import assert_equivalent, load_model
 from tests.support.notebooks import IMPORTS, notebook, rewritten_notebook, sources
 from tests.support.random_orders import random_config, random_model, sampled
 
@@ -143,6 +146,50 @@ def compared(seed: int, risky: float) -> str:
 def test_random_models(risky: float) -> None:
     found = Counter(compared(seed, risky) for seed in range(60))
     assert found["moved"] >= 12, found
+
+
+def test_what_black_has_made_stays_so() -> None:
+    moved = 0
+    for seed in range(40):
+        rng = random.Random(seed)
+        model = random_model(rng, risky=0.1)
+        source = black.format_str(model.source, mode=black.Mode())
+        done = in_order(source, random_config(rng, model.sites))
+        assert black.format_str(done.module.text, mode=black.Mode()) == done.module.text
+        moved += bool(done.moves)
+    assert moved > 10
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", range(10))
+def test_random_models_run(share: int) -> None:
+    """The generated models have the density of the plain ones, however these are run."""
+    same = 0
+    for seed in range(30 * share, 30 * (share + 1)):
+        rng = random.Random(seed)
+        model = random_model(rng, risky=0.1)
+        config = random_config(rng, model.sites)
+        try:
+            result = rewrite(model.source, config)
+        except Refusal:
+            continue
+        assert rewrite(result.code, config).already
+        try:
+            assert_equivalent(
+                load_model(model.source),
+                load_model(result.code),
+                (True, 0.5),
+                points=2,
+                coefficients_matter=False,
+            )
+        except AssertionError as error:  # the source doesn't tell a shape, and the run does
+            guarded = re.search("can't be lined up|does not run: .*(?i:shape)", str(error))
+            assert guarded, (seed, config)
+            continue
+        except Refusal:
+            continue  # it is no model with these arguments
+        same += bool(result.moves)
+    assert same > 3
 
 
 @pytest.mark.long

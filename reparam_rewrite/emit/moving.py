@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from reparam_rewrite.source.encoding import NEWLINE, Source
 
@@ -33,10 +32,11 @@ def moved(source: Source, taken: Iterable[tuple[int, int]], above: int) -> tuple
             number += 1
         return number
 
-    spans = [list(span) for span in sorted(taken)]
-    for one, other in pairwise(spans):
-        if below(one[1] + 1) == other[0]:
-            one[1] = other[0] - 1
+    spans: list[tuple[int, int]] = []
+    for first, last in sorted(taken):
+        if spans and below(spans[-1][1] + 1) >= first:
+            first, _ = spans.pop()
+        spans.append((first, last))
     up = [number for first, last in spans for number in range(first, last + 1)]
     gone = set(up)
     for first, last in spans:
