@@ -325,9 +325,8 @@ class Moving:
             if (scope.resolve(call.func) or "").startswith(SETTING):
                 self.stop("{line} may change how it is computed", line=self.at(call))
         heads: list[ast.AST] = [node]
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            defaults = (*node.args.defaults, *filter(None, node.args.kw_defaults))
-            heads = [*node.decorator_list, *defaults]
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):  # its body runs later
+            heads = [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
         used = {part.id for head in heads for part in walk(head) if isinstance(part, ast.Name)}
         used |= set().union(*bound_in(node))
         if not used.isdisjoint(SEEING):

@@ -42,8 +42,11 @@ def parent_of(child: Child, pair: Pair) -> Site | None:
     if pair.site is not None or pair.value is None:
         return pair.site
     found = child.function.find(pair.parent)
-    names = {part.id for part in walk(ast.parse(f"({pair.value.text})")) if type(part) is ast.Name}
-    return found[0] if len(found) == 1 and found[0].variable in names else None
+    if len(found) != 1 or found[0].variable is None:
+        return None
+    parts = walk(ast.parse(pair.value.text, mode="eval"))
+    read = any(isinstance(part, ast.Name) and part.id == found[0].variable for part in parts)
+    return found[0] if read else None
 
 
 def is_late(child: Child, pair: Pair) -> bool:
