@@ -17,6 +17,7 @@ from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.shapes import opened
 from reparam_rewrite.survey.sums import Sums, sums_of
+from reparam_rewrite.survey.terms import Term
 from reparam_rewrite.survey.values import Scan, Site
 
 
@@ -84,6 +85,16 @@ class Context(Struct, dict=True):
             return sums_of(self.survey, self.function)
         except RecursionError:
             return Sums(self.function)
+
+    @cached_property
+    def summands(self) -> dict[int, dict[int, list[Term]]]:
+        """By the index of a site the terms that have it, of each location by its number."""
+        found: dict[int, dict[int, list[Term]]] = {}
+        for number, observed in enumerate(self.sums.observed):
+            for term in observed.location.terms:
+                for index in dict.fromkeys(term.sites):
+                    found.setdefault(index, {}).setdefault(number, []).append(term)
+        return found
 
     @cached_property
     def twice(self) -> frozenset[str]:

@@ -68,7 +68,7 @@ def meeting_of(context: Context, child: Site, parent: Site) -> Meeting | None:
     different data aren't one because their sizes are equal.
     """
     try:
-        designs = list(designs_of(context.sums.observed, child, parent))
+        designs = list(designs_of(context, child, parent))
     except Unsure:
         return None
     met = [one for one in designs if one.theirs is not None]
@@ -111,23 +111,22 @@ def of_prior(context: Context, child: Site, parent: Site) -> Meeting | None:
     return None
 
 
-def designs_of(sums: Sequence[Observed], child: Site, parent: Site) -> Iterator[Design]:
+def designs_of(context: Context, child: Site, parent: Site) -> Iterator[Design]:
     """The locations that a child is in. Raises `Unsure` where it isn't simply a summand."""
-    for observed in sums:
-        mine, theirs = term_in(observed, child), term_in(observed, parent)
-        if mine is None:
-            continue
-        if theirs is not None and not is_added(mine, theirs):
+    theirs = context.summands.get(parent.index, {})
+    for number, mine in context.summands.get(child.index, {}).items():
+        term, other = single(mine), single(theirs.get(number, ()))
+        assert term is not None
+        if other is not None and not is_added(term, other):
             raise Unsure
-        yield Design(observed, mine, theirs)
+        yield Design(context.sums.observed[number], term, other)
 
 
-def term_in(observed: Observed, site: Site) -> Term | None:
-    """The summand that a site is of a location; None if it isn't in it. Raises `Unsure`."""
-    own = [term for term in observed.location.terms if site.index in term.sites]
-    if len(own) > 1 or not all(term.is_summand for term in own):
+def single(terms: Sequence[Term]) -> Term | None:
+    """The summand that a site is of a location, None if it isn't in it. Raises `Unsure`."""
+    if len(terms) > 1 or not all(term.is_summand for term in terms):
         raise Unsure
-    return own[0] if own else None
+    return terms[0] if terms else None
 
 
 def is_added(one: Term, other: Term) -> bool:
