@@ -38,14 +38,16 @@ class Meeting(Struct, frozen=True):
 
     The parent may have to be projected: `projected` says how, by the name of its value. Else
     `targets` has for each of its axes the one of the child's that it is, counted from the right,
-    None where it is none; or `index` are the items of one that looks its elements up. `reads` are
-    expressions of data, and `line` is that of the sum.
+    None where it is none; or `index` are the items of one that looks its elements up. `exact`: with
+    its other axes averaged it is what the child makes up for. `reads` are expressions of data, and
+    `line` is that of the sum.
     """
 
     line: int
     targets: tuple[int | None, ...] = ()
     projected: Callable[[str], Projection] | None = None
     index: tuple[str, ...] = ()
+    exact: bool = False
     reads: tuple[str, ...] = ()
 
 
@@ -80,7 +82,7 @@ def meeting_of(context: Context, child: Site, parent: Site) -> Meeting | None:
         found = every.pop() if len(every) == 1 else None
         exact = found is not None and all(is_exact(one, found, child, parent) for one in met)
         if found is not None and exact and len(met) == len(designs):
-            return Meeting(line, found)
+            return Meeting(line, found, exact=True)
     with suppress(Unsure):
         return projection_of(context, designs, child, parent, line)
     return None if found is None else Meeting(line, of_plates(found, child, parent))

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.plan.context import Context
-from reparam_rewrite.plan.meetings import Meeting, Unsure, designs_of, is_exact, meeting_of
+from reparam_rewrite.plan.meetings import Meeting, meeting_of
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.values import Lines
 from reparam_rewrite.survey.expressions import grouped
@@ -145,20 +145,10 @@ class Evidence(Struct, frozen=True):
         if child.prior.support.reshapes or found is None or found.index:
             return None
         if found.projected is None:
-            return found if self.is_exact(child, parent, found.targets) else None
+            return found if found.exact else None
         plates = [plate for frame in child.all_frames for plate in frame.plates]
         moved = child.prior.support.kind in ("real", "runtime") and not child.unsettled
         return found if moved and not any(plate.subsampled for plate in plates) else None
-
-    def is_exact(self, child: Site, parent: Site, targets: tuple[int | None, ...]) -> bool:
-        """Is a parent what the child makes up for, once its axes are lined up?"""
-        try:
-            designs = list(designs_of(self.model.observed, child, parent))
-            return bool(designs) and all(
-                one.theirs is not None and is_exact(one, targets, child, parent) for one in designs
-            )
-        except Unsure:
-            return False
 
     def spread(self, summand: Summand, axes: list[Marked]) -> float | None:
         """The prior variance of a site's mean over all but some axes."""
