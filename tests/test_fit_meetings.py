@@ -181,3 +181,137 @@ def test_arrays_that_are_not_there(
     message = f"the offset of 'a' {when_run}.*: run 'reparam-rewrite fit' again"
     with pytest.raises(ValueError, match=message):
         Predictive(model, num_samples=1)(jax.random.PRNGKey(0), COUNTY, STATE, X, 5, 2)
+
+
+TABLE = (
+    HEAD
+    + """
+def model(i, j, n, m, y=None):
+    with numpyro.plate("j", m):
+        b = numpyro.sample("b", dist.Normal(0, 1))
+    with numpyro.plate("i", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+    with numpyro.plate("ratings", len(i)):
+        numpyro.sample("y", dist.Normal(a[i] + b[j], 1), obs=y)
+"""
+)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_full_table_is_a_mean(full: bool, tmp_path: Path) -> None:
+    i, j = (of.ravel()[: None if full else -1] for of in np.mgrid[:3, :4])
+    draws = draws_of(b=(4,), a=(3,))
+    draws["a"] = 0.1 * draws["a"] - draws["b"].mean(axis=1, keepdims=True)
+    call = f"(np.array({i.tolist()}), np.array({j.tolist()}), 3, 4), {{'y': np.zeros({len(i)})}}"
+    config = 'chain = ["b", "a"]\ndefaults.coefficient = "shared"\n'
+    fit(tmp_path, TABLE, config, draws, call)
+    said = tomllib.loads((tmp_path / "fitted.toml").read_text())["sites"]["a"]["offset"]["b"]
+    assert said["init"] == pytest.approx(1, abs=0.1)
+    assert said.get("value") == ("jnp.mean(b)" if full else None)
+    assert (tmp_path / "fitted.npz").exists() == (not full)
+    assert_equivalent(load_model(TABLE), generated(tmp_path), (i, j, 3, 4), {}, points=3)
+
+
+def test_each_site_of_a_glob_has_arrays_of_its_own(tmp_path: Path) -> None:
+    model = (
+        HEAD
+        + """
+def model(group, of, n, y=None):
+    with numpyro.plate("of", 2):
+        z = numpyro.sample("z", dist.Normal(0, 1))
+    loc = z[of]
+    for k in range(2):
+        with numpyro.plate(f"g_{k}", n):
+            beta = numpyro.sample(f"beta_{k}", dist.Normal(0, 1))
+        loc = loc + beta[group[k]]
+    numpyro.sample("y", dist.Normal(loc, 1), obs=y)
+"""
+    )
+    config = """\
+[sites."beta_*".offset]
+z = { value = "z[of]", per = "group[k]", coefficient = "shared" }
+"""
+    draws = draws_of(z=(2,), beta_0=(3,), beta_1=(3,))
+    groups, of = np.array([[0, 1, 1, 2], [2, 2, 0, 1]]), np.array([0, 1, 0, 1])
+    for k in range(2):
+        each = [projected(groups[k], z[of], np.ones(4), 3) for z in draws["z"]]
+        draws[f"beta_{k}"] = 0.1 * draws[f"beta_{k}"] - np.array(each)
+    call = f"(np.array({groups.tolist()}), np.array({of.tolist()}), 3), {{'y': np.zeros(4)}}"
+    ran = fit(tmp_path, model, config, draws, call)
+    assert "z[of] per group[k], frozen" in ran.err
+    said = tomllib.loads((tmp_path / "fitted.toml").read_text())["sites"]["beta_*"]["offset"]["z"]
+    assert said == {
+        "coefficient": "shared",
+        "per": "fitted.npz",
+        "init": said["init"],
+        "learn": False,
+    }
+    with np.load(tmp_path / "fitted.npz") as arrays:
+        for k, rows in enumerate(([0, 1, 1, 2], [0, 1, 2, 2])):
+            assert arrays[f"xi_beta_{k}_z.rows"].tolist() == [rows]
+    made = generated(tmp_path)
+    assert_equivalent(load_model(model), made, (groups, of, 3), {"y": np.zeros(4)}, points=3)
+
+
+def test_several_elements_of_the_parent_in_one_observation(tmp_path: Path) -> None:
+    """A matrix times a vector, with a weight, of a value under a label of its own."""
+    model = (
+        HEAD
+        + """
+def model(x, w, group, n, y=None):
+    b = numpyro.sample("b", dist.Normal(0, 1).expand([3]).to_event(1))
+    with numpyro.plate("g", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(x @ b + a[group] * w, 1), obs=y)
+"""
+    )
+    config = """\
+[sites.a.offset]
+of_x = { value = "x @ b", per = "group", weight = "w", coefficient = "shared" }
+"""
+    rng = np.random.default_rng(3)
+    x, w, group = rng.normal(size=(5, 3)), rng.normal(size=5), np.array([0, 1, 1, 3, 3])
+    draws = draws_of(b=(3,), a=(4,))
+    each = [projected(group, x @ b, w, 4) for b in draws["b"]]
+    draws["a"] = 0.1 * draws["a"] - np.array(each)
+    np.savez(tmp_path / "data.npz", x=x, w=w, group=group)
+    (tmp_path / "example.py").write_text(
+        "import numpy as np\n\n\ndef args():\n    data = np.load('data.npz')\n"
+        "    return (data['x'], data['w'], data['group'], 4), {'y': np.zeros(5)}\n"
+    )
+    fit(tmp_path, model, config, draws, "example.py:args")
+    said = tomllib.loads((tmp_path / "fitted.toml").read_text())["sites"]["a"]["offset"]["of_x"]
+    assert (said["value"], said["per"]) == ("b", "fitted.npz") and "weight" not in said
+    made, b = generated(tmp_path), np.array([0.5, -1.0, 2.0])
+    with double_precision():
+        given = handlers.substitute(made, {"b": b, "a_base": np.zeros(4)})
+        trace = handlers.trace(handlers.seed(given, 0)).get_trace(x, w, group, 4)
+    expected = -said["init"] * projected(group, x @ b, w, 4)
+    np.testing.assert_allclose(trace["a"]["value"], expected, rtol=1e-9)
+
+
+def test_what_is_frozen_is_told_anew(tmp_path: Path) -> None:
+    """Of data of other sizes too, in the config that fit wrote itself."""
+    counties(tmp_path, CHAIN)
+    text = (tmp_path / "fitted.toml").read_text()
+    county, state = np.arange(12) % 6, np.arange(12) % 6 // 2
+    draws = draws_of(mu=(), s=(3,), a=(6,), b=(6,))
+    draws["a"] = 0.1 * draws["a"] - draws["mu"][:, None] - draws["s"][:, np.arange(6) // 2]
+    call = ARGS.format(county.tolist(), state.tolist(), [1.0] * 12, 6).replace(", 2)", ", 3)")
+    fit(tmp_path, COUNTIES, text, draws, f"{call}, {{'y': np.zeros(12)}}")
+    assert (tmp_path / "fitted.toml").read_text().count("fitted.npz") == 1
+    with np.load(tmp_path / "fitted.npz") as arrays:
+        assert arrays["xi_a_s.shapes"].tolist() == [6, -1, 3]
+        assert arrays["xi_a_s.columns"].tolist() == [[0, 0, 1, 1, 2, 2]]
+
+
+def test_what_no_arrays_can_stand_for_stays(tmp_path: Path) -> None:
+    model = COUNTIES.replace("s[state] + a", "jnp.exp(s)[state] + a")
+    config = '[sites.a.offset]\ns = { value = "jnp.exp(s)[state]", per = "county" }\n'
+    draws = draws_of(mu=(), s=(2,), a=(5,), b=(5,))
+    each = [projected(COUNTY, np.exp(s)[STATE], np.ones(8), 5) for s in draws["s"]]
+    draws["a"] = 0.1 * draws["a"] - np.array(each)
+    ran = fit(tmp_path, model, config, draws, f"{CALL}, {{'y': np.zeros(8)}}")
+    words = "warning: the offset of a by jnp.exp(s)[state] per county reads data, which no arrays "
+    assert f"{words}can stand for (it isn't linear in its parent)" in ran.err
+    assert 'value = "jnp.exp(s)[state]", per = "county"' in (tmp_path / "fitted.toml").read_text()

@@ -53,6 +53,9 @@ WORTH = 0.02
 NARROWER = 1.02
 NARROWER_IN_BASIS = 1.05
 
+#: Or by how much in all (nats): what many elements share may be far narrower, if each is hardly so.
+NARROWER_IN_ALL = 0.5
+
 #: Powers of a scale that are tried.
 POWERS = tuple(float(power) for power in np.linspace(0, 1, 21))
 
@@ -105,7 +108,7 @@ def of_one_scale(problem: Problem) -> Fitted:
     narrowing = float(np.exp(all_elements * gain))
     counts = moved.sum(axis=0)
     fewest = counts[counts > 0].min(initial=problem.elements)
-    if problem.elements * gain < np.log(NARROWER) * fewest:
+    if problem.elements * gain < min(np.log(NARROWER) * fewest, NARROWER_IN_ALL):
         kind, solution, narrowing = "none", problem.nothing(), 1.0
     return Fitted(problem.regression, problem.unpacked(solution, kind), kind, narrowing)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reparam_rewrite.config.toml_places import header
+from reparam_rewrite.fit.regression import NARROWER
 from reparam_rewrite.fit.values import Array, Better, Fitted, Found, Regressor
 
 VERSION = 1
@@ -16,7 +17,7 @@ VERSION = 1
 
 def is_worth_it(fits: Sequence[Fitted]) -> bool:
     """Is any base site narrower than its child, or another power better?"""
-    return any(fit.kind != "none" or fit.narrowing > 1.02 for fit in fits)
+    return any(fit.kind != "none" or fit.narrowing > NARROWER for fit in fits)
 
 
 def as_text(found: Found) -> list[str]:
@@ -60,7 +61,11 @@ def said_of(fit: Fitted) -> Iterator[str]:
         yield " + ".join(offsets).replace("+ -", "- ")
     if fit.power is not None:
         yield f"power {fit.power:.2g}"
-    yield f"{fit.narrowing:.3g} times narrower"
+    if fit.narrowing < NARROWER:
+        count = fit.regression.values[0].size
+        yield f"{fit.narrowing**count:.3g} times narrower, its {count} elements taken together"
+    else:
+        yield f"{fit.narrowing:.3g} times narrower"
 
 
 def met(fit: Fitted, one: Regressor) -> str:
