@@ -236,7 +236,8 @@ class Expansion:
         while isinstance(base, Altered):
             base = base.holder
         if stored is None and not isinstance(base, (Either, Repeated)):
-            return DATA if self.value(base, run).is_data else None
+            known = self.value(base, run)
+            return DATA if known.is_data and not known.entries else None
         return None if stored in (None, UNTOLD) else self.value(stored, run)
 
     def _meanings(self, key: str, mark: int) -> tuple[RightSide | None, ...]:

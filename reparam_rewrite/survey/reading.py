@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -126,7 +126,7 @@ class Reading(Expansion):
                 return self._call(node)
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 parts = tuple(self.form(element) for element in elements)
-                return replace(apart(parts, self.fresh), parts=parts)
+                return self._listed(parts)
             case ast.Dict(keys=keys, values=values):
                 forms = [self.form(one) for one in values]
                 names = [key.value for key in keys if isinstance(key, ast.Constant)]
@@ -137,15 +137,24 @@ class Reading(Expansion):
                 return self.form(value)
             case ast.Lambda():
                 return Form(function=node)
-            case ast.GeneratorExp(elt=elt) | ast.ListComp(elt=elt):
+            case ast.GeneratorExp(elt=elt) | ast.ListComp(elt=elt) | ast.SetComp(elt=elt):
                 return self._comprehension(node.generators, elt)
+            case ast.DictComp(key=key, value=value):
+                pair = ast.copy_location(ast.Tuple([key, value], ast.Load()), node)
+                made = self._comprehension(node.generators, pair)
+                return replace(lost("a dictionary", made), entries=entries_of(made))
         inside = (part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
         is_test = isinstance(node, (ast.Compare, ast.BoolOp))
         why = "a test" if is_test else "an expression that isn't followed"
         return replace(lost(why, *map(self.form, inside)), mask=isinstance(node, ast.Compare))
 
     def _comprehension(self, generators: list[ast.comprehension], elt: ast.expr) -> Form:
-        own = dict(self.at.own)
+        own, first = dict(self.at.own), generators[0]
+        over = listed(self.form(first.iter))
+        if len(generators) == 1 and not first.ifs and over.parts is not None:
+            each = [{**own, **dict(bound_to(first.target, part))} for part in over.parts]
+            parts = tuple(self.form_at(elt, replace(self.at, own=names)) for names in each)
+            return self._listed(parts)
         for generator in generators:
             over = self.form_at(generator.iter, replace(self.at, own=own))
             one = Form(tuple(untold(term, layout=None, single=True) for term in over.terms))
@@ -161,8 +170,8 @@ class Reading(Expansion):
             place = index.value
             if type(place) is int and -len(owner.parts) <= place < len(owner.parts):
                 return owner.parts[place]
-        if owner.entries is not None and isinstance(index, ast.Constant):
-            return owner.entries.get(index.value, DATA)
+        if owner.entries and (key := self._key(index)) is not None:
+            return owner.entries.get(key, DATA)
         if not owner.terms:
             return DATA
         items, texts, words = list[Item](), list[str](), ast.unparse(index).strip("()")
@@ -181,6 +190,14 @@ class Reading(Expansion):
             for item, text in zip(items, texts, strict=True)
         ]
         return indexed(owner, items, ", ".join(texts) if all(texts) else "", words)
+
+    def _key(self, index: ast.expr) -> Any:
+        """The key of a dictionary that an index is, None if that can't be told."""
+        if isinstance(index, ast.Constant):
+            return index.value
+        form = self.form(index)
+        constant = parsed(form.text) if form.is_data and form.text else None
+        return constant.value if isinstance(constant, ast.Constant) else None
 
     def _items(self, index: ast.expr) -> Iterator[tuple[ast.expr, Form | None]]:
         """The items of an index, each with what picks by it; None for what picks nothing."""
@@ -235,11 +252,25 @@ class Reading(Expansion):
             match holder:
                 case ast.Subscript(value=ast.Attribute(value=whole, attr="at")):
                     return altered(node.func.attr, self.form(whole), owner, given)
+            if owner.entries is not None and not given and node.func.attr in ("items", "values"):
+                values = [*owner.entries.values()]
+                if node.func.attr == "values":
+                    return self._listed(values)
+                pairs = zip(listed(owner).parts or (), values, strict=True)
+                return self._listed([self._listed(pair) for pair in pairs])
             writing = Writing(self, node)
             return array_method(node.func.attr, (holder, owner), self._operands(node), writing)
-        if isinstance(node.func, ast.Name) and name is None and node.func.id == "sum":
-            return self._total(given)
+        if isinstance(node.func, ast.Name) and name is None:
+            lists = [form.parts for form in given]
+            if node.func.id == "sum":
+                return self._total(given)
+            if node.func.id == "zip" and not node.keywords and None not in lists:
+                parts = zip(*(one or () for one in lists), strict=False)
+                return self._listed([self._listed(several) for several in parts])
         return self.unfollowed(node, given)
+
+    def _listed(self, parts: Sequence[Form]) -> Form:
+        return replace(apart(parts, self.fresh), parts=tuple(parts))
 
     def unfollowed(self, node: ast.Call, given: Sequence[Form]) -> Form:
         """What a call makes of what it is given, of which nothing is known."""
@@ -354,13 +385,35 @@ def given_to(node: ast.Call) -> list[ast.expr]:
     return [*node.args, *(keyword.value for keyword in node.keywords)]
 
 
+def entries_of(form: Form) -> dict[Any, Form] | None:
+    """The elements of a dictionary that is made of pairs; None if its keys aren't all known."""
+    found: dict[Any, Form] = {}
+    for pair in form.parts if form.parts is not None else (DATA,):
+        key, value = pair.parts if pair.parts is not None and len(pair.parts) == 2 else (DATA, DATA)
+        constant = parsed(key.text) if key.text else None
+        if not isinstance(constant, ast.Constant):
+            return None
+        found[constant.value] = value
+    return found
+
+
+def listed(form: Form) -> Form:
+    """A dictionary as the list of its keys; all else as it is."""
+    if form.entries is None:
+        return form
+    return replace(form, parts=tuple(Form(text=repr(key)) for key in form.entries))
+
+
 def bound_to(target: ast.expr, form: Form) -> Iterator[tuple[str, Form]]:
     """What the names of a comprehension's target stand for."""
     match target:
         case ast.Name(id=name):
             yield name, form
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            for part in parts:
-                yield from bound_to(part, Form(hidden(form.terms, "a part of a tuple")))
+            unknown = [Form(hidden(form.terms, "a part of a tuple"), loose=True)] * len(parts)
+            same = form.parts is not None and len(form.parts) == len(parts)
+            told = form.parts if same and form.parts is not None else unknown
+            for part, one in zip(parts, told, strict=True):
+                yield from bound_to(part, one)
         case ast.Starred(value=inner):
             yield from bound_to(inner, form)

@@ -155,8 +155,8 @@ class Form(Struct, frozen=True):
 
     @property
     def is_data(self) -> bool:
-        """Is it a value that no site is in, nor a distribution, a function or a tuple?"""
-        return not (self.terms or self.made or self.function or self.parts or self.entries)
+        """Is it a value that no site is in, nor a distribution or a function?"""
+        return not (self.terms or self.made or self.function)
 
     @property
     def adds_axes(self) -> bool:
