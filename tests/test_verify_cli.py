@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from reparam_rewrite.cli.main import COMMANDS, main
@@ -338,3 +340,54 @@ def test_a_notebook_is_not_run(command: str, tmp_path: Path) -> None:
     ran = run(tmp_path, command, "model.ipynb", *options)
     assert (ran.status, ran.out) == (2, b"")
     assert "model.ipynb: the file is a notebook, and all of its cells would run" in ran.err
+
+
+MEETING = """\
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(county, state, y=None):
+    with numpyro.plate("states", 2):
+        s = numpyro.sample("s", dist.Normal(0, 1))
+    with numpyro.plate("counties", 4):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(s[state] + a[county], 1), obs=y)
+"""
+
+
+def test_the_arrays_of_a_frozen_projection(tmp_path: Path) -> None:
+    """The last county has no observation; which states the others are in is in the file."""
+    (tmp_path / "model.py").write_text(MEETING)
+    (tmp_path / "offsets.toml").write_text('[sites.a.offset]\ns = { per = "met.npz" }\n')
+    call = "(jnp.array([0, 1, 1, 2]), jnp.array([0, 0, 0, 1])), {'y': jnp.ones(4)}"
+    other = "(jnp.array([3, 3]), jnp.array([1, 1])), {}"
+    args = ["--args", call, "--predict-args", other, "--config", "offsets.toml"]
+    for check in ("jit", "predictive", "NUTS", "AutoNormal", "AutoDiagonalNormal"):
+        args += ["--skip", check]
+    arrays = {
+        "rows": np.array([[0, 1, 2]]),
+        "columns": np.array([[0, 0, 1]]),
+        "weights": np.ones(3),
+        "shapes": np.array([4, -1, 2]),
+    }
+
+    def verified(folder: str, **changes: Any) -> str:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        if not (tmp_path / "met.npz").exists():
+            np.savez(tmp_path / "met.npz", **{f"xi_a_s.{key}": arrays[key] for key in arrays})
+            made = run(tmp_path, "model.py", "--config", "offsets.toml", "-o", "made.py")
+            assert made.status == 0, made.err
+        shutil.copy(tmp_path / "made.py", tmp_path / folder)
+        changed = {f"xi_a_s.{key}": array for key, array in {**arrays, **changes}.items()}
+        np.savez(tmp_path / folder / "met.npz", **changed)
+        return run(tmp_path, "verify", "model.py", f"{folder}/made.py", *args).out.decode()
+
+    right = verified("right")
+    assert "1 of 4 elements of xi_a_s may move nothing: no observation has them" in right
+    assert "with other data both models predict the same from one draw" in right
+    assert right.endswith("made.py is equivalent to model.py\n")
+    wrong = verified("wrong", columns=np.array([[1, 1, 0]]))
+    assert "DIFFERENT config a " in wrong
+    assert "DIFFERENT sites a " in verified("missing", rows=np.array([[0, 1]]))

@@ -195,6 +195,41 @@ CROSSED = [
         'config={"a_plate": a_plate_reparam}), numpyro.handlers.scale(scale=0.5)',
     ),
 ]
+NESTED = [
+    ("another likelihood", "y", "bc[county]) * x", "bc[county]) * x * 1.1"),
+    (
+        "the sign of what is projected",
+        "c",
+        ".add(s[state]) / county_count",
+        ".add(-s[state]) / county_count",
+    ),
+    (
+        "swapped parents",
+        "c",
+        '"xi_c_s", 0.0) * county_s',
+        '"xi_c_s", 0.0) * county_bs',
+        '"xi_c_bs", 0.0) * county_bs',
+        '"xi_c_bs", 0.0) * county_s',
+    ),
+]
+INSTEVAL = [
+    ("another index", "rating", "b[lecturer] + c[dept]", "b[lecturer] + c[dept - 1]"),
+    (
+        "a projected parent left in the likelihood",
+        "rating",
+        "mean = mu + a[student]",
+        "mean = mu + (a + a_loc)[student]",
+    ),
+]
+MULTILEVEL = [
+    ("another sum of one of two", "retest", "shift + level", "shift + level + w[klass]"),
+    (
+        "an element of what is projected",
+        "v",
+        '"xi_v_mu", jnp.zeros(n_schools))',
+        '"xi_v_mu", jnp.zeros(n_schools)).at[1].set(0.0)',
+    ),
+]
 KALMAN = [
     ("a sign in a scan", "z", "z_base - z_loc", "z_base + z_loc"),
     ("a prior in a scan not moved", "A", "dist.Normal(A_prev + A_loc", "dist.Normal(A_prev"),
@@ -318,6 +353,22 @@ BROADCAST = [
 #: The same model in coordinates that nobody asked for.
 BY_CONFIG = [
     (
+        "nested",
+        "an index of the child for one of the parent",
+        "c",
+        ".add(s[state]) / county_count",
+        ".add(s[county]) / county_count",
+    ),
+    ("nested", "a lost weight", "bc", ".add(x * c[county])", ".add(c[county])"),
+    ("insteval", "groups of others", "a", ".at[student].add(b[", ".at[lecturer].add(b["),
+    (
+        "multilevel",
+        "one observed site of two",
+        "w",
+        "jnp.zeros(n_classes).at[klass].add(1).at[klass].add(1)",
+        "jnp.zeros(n_classes).at[klass].add(1)",
+    ),
+    (
         "crossed",
         "another index of what is projected",
         "b_sample",
@@ -374,7 +425,10 @@ BY_CASE: dict[str, list[Any]] = {
     "conditional": CONDITIONAL,
     "constrained": CONSTRAINED,
     "crossed": CROSSED,
+    "insteval": INSTEVAL,
     "kalman": KALMAN,
+    "multilevel": MULTILEVEL,
+    "nested": NESTED,
     "non_centred": NON_CENTRED,
     "other_reparameterizers": OTHERS,
     "plate_bases": PLATE_BASES,
