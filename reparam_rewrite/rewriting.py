@@ -70,6 +70,8 @@ def rewritten(document: Document, module: Source, config: Config, width: int) ->
         for name, place in config.files:
             message = f"'{name}' can't be loaded: the code of a notebook doesn't know its folder"
             hint = "give the coefficients as an array: init = [0.5, 1.0]."
+            if any(parent.per == name for _, parent in config.frozen):
+                hint = 'say how both meet: { value = "s[state]", per = "county" }, for example.'
             raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
     surveyed = survey(module.path, module.text)
     config = of_changeable(config, surveyed, document.first_line)

@@ -192,8 +192,16 @@ def test_refused_of_a_model(plain: str, settings: str, message: str) -> None:
     assert message in str(refused.value)
 
 
-def test_refused_of_a_notebook() -> None:
-    config = '[sites.a.offset]\nmu = { init = "o.npz" }'
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("init", "give the coefficients as an array: init = [0.5, 1.0]."),
+        ("per", 'say how both meet: { value = "s[state]", per = "county" }, for example.'),
+    ],
+)
+def test_refused_of_a_notebook(key: str, hint: str) -> None:
+    config = f'[sites.a.offset]\nmu = {{ {key} = "o.npz" }}'
     with pytest.raises(Refusal) as refused:
         notebooks.rewritten_notebook(notebooks.notebook(PLAIN), config)
     assert "the code of a notebook doesn't know its folder" in str(refused.value)
+    assert str(refused.value).endswith(f"hint: {hint}")

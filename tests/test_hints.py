@@ -730,6 +730,13 @@ CASES = [
         new_config=met(per="g"),
     ),
     Case(
+        "an index of one number",
+        'offset it by a number: b = { value = "jnp.mean(b[h])" }',
+        model(B_OF_TWO + A),
+        met(per="g"),
+        new_config=value("jnp.mean(b[h])"),
+    ),
+    Case(
         "a weight that is none",
         "give what 'a' is multiplied by in each observation",
         model(B_OF_TWO + PLATE + A),

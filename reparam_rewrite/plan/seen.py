@@ -30,6 +30,9 @@ NO_ARRAYS: dict[type[ast.expr], str] = {
 }
 
 
+A_NUMBER = 'offset it by a number: {parent} = {{ value = "jnp.mean({expression})" }}, for example.'
+
+
 def check_seen(
     moment: Moment, pair: Pair, said: Snippet, shape: Shape | None, value: Shape | None, site: Site
 ) -> None:
@@ -46,16 +49,17 @@ def check_seen(
         hint += "{child}[county]."
         if not is_index:
             hint = "give what '{child}' is multiplied by in each observation, in their order."
-        text, what = (
-            "{what} of '{parent}' in '{child}' {wrong}",
-            "'per'" if is_index else "'weight'",
-        )
-        raise pair.stop("not-seen", text, hint, said.place, what=what, wrong=wrong)
+        elif site.shape == ():
+            hint = A_NUMBER
+        parts = {"what": "'per'" if is_index else "'weight'", "wrong": wrong}
+        parts["expression"] = pair.value.text if pair.value is not None else ""
+        text = "{what} of '{parent}' in '{child}' {wrong}"
+        raise pair.stop("not-seen", text, hint, said.place, **parts)
 
 
 def check_elements(pair: Pair, site: Site, expression: str) -> None:
     """Raise `Stop` where the child's elements aren't those that observations pick."""
-    hint = 'offset it by a number: {parent} = {{ value = "jnp.mean({expression})" }}, for example.'
+    hint = A_NUMBER
     plates = [p for frame in site.all_frames for p in frame.plates if p.subsampled]
     if pair.coefficient.kind.contracted:
         reason, hint = "a matrix of weights has its elements meet as it likes", "leave 'per' out."
@@ -85,6 +89,8 @@ def index_problems(
     if not items:
         yield "picks nothing"
     axes = site.shape
+    if axes == ():
+        yield "is an index, and the site is one number"
     if axes and len(items) > len(axes):
         has = "one axis" if len(axes) == 1 else f"{len(axes)} axes"
         yield f"has {len(items)} indices, and the site {has}"
