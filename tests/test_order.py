@@ -161,11 +161,11 @@ def test_what_black_has_made_stays_so() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("share", range(10))
+@pytest.mark.parametrize("share", range(5))
 def test_random_models_run(share: int) -> None:
     """The generated models have the density of the plain ones, however these are run."""
     same = 0
-    for seed in range(30 * share, 30 * (share + 1)):
+    for seed in range(60 * share, 60 * (share + 1)):
         rng = random.Random(seed)
         model = random_model(rng, risky=0.1)
         config = random_config(rng, model.sites)
@@ -189,7 +189,7 @@ def test_random_models_run(share: int) -> None:
         except Refusal:
             continue  # it is no model with these arguments
         same += bool(result.moves)
-    assert same > 3
+    assert same >= 5
 
 
 @pytest.mark.long

@@ -113,8 +113,9 @@ class Configurer:
         names = list(self.sites)
         self.chains: list[list[str]] = []
         for _ in range(rng.choice([0, 0, 1, 1, 1, 2])):
+            # What is sampled in another order is moved up: `random_orders` has that.
             chain = rng.sample(names, rng.randint(2, len(names)))
-            self.chains.append(chain if self.chance(0.1) else sorted(chain, key=names.index))
+            self.chains.append(sorted(chain, key=names.index))
         for site in built.sites:
             self.child(site)
         if not self.pairs and not self.scales and not self.bases:
