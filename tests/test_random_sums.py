@@ -116,12 +116,17 @@ class Maker:
         if size == 35:
             table = self.make((3, 5), depth)
             i, t = self.choice(self.indices(3)), self.choice(self.indices(5))
-            forms = ["({0})[{1}, {2}]", "({0}).T[{2}, {1}]", "({0})[..., {2}][{1}[0]]"]
+            forms = ["({0})[{1}, {2}]", "({0}).T[{2}, {1}]", "({0})[..., {2}][({1})[0]]"]
             forms += ["({0})[0][{2}]", "({0})[{1}, 1]", "jnp.take({0}, {1}, axis=0)[:, 0]"]
             forms += ["vmap(lambda i, t: ({0})[i, t])({1}, {2})"]
             return self.choice(forms).format(table, i, t)
         inner, index = self.make((size,), depth), self.choice(self.indices(size))
         forms = ["({0})[{1}]"] * 4 + ["jnp.take({0}, {1})", "({0}).at[{1}].get()"]
+        other = f"({self.make((4,), depth - 1)}, state)"
+        forms += [f"sum(e[i] for e, i in [(({{0}}), {{1}}), {other}])"]
+        forms += [f"sum({{{{'p': ({{0}})[{{1}}], 'q': {self.leaf((7,))}}}}}.values())"]
+        forms += [f"sum(e[i] for e, i in zip([{{0}}, {self.leaf((4,))}], [{{1}}, state]))"]
+        forms += ["{{k: e for k, e in [('p', {0})]}}['p'][{1}]", "[{0}, mu][0][{1}]"]
         forms += [f"jax.nn.one_hot({{1}}, {size}) @ ({{0}})", "({0})[{1}][:, None][:, 0]"]
         forms += ["({0})[None, {1}][0]", "vmap(lambda i: ({0})[i])({1})", "({0})[..., {1}]"]
         return self.choice(forms).format(inner, index)
@@ -157,7 +162,7 @@ class Maker:
             return f"helper({inner}, {self.data(shape)})"
         if kind < 0.7:
             return f"({inner} if scale > 1 else {self.leaf(shape)})"
-        if kind < 0.8 and shape:
+        if kind < 0.8 and shape and "deterministic" not in inner:
             return f"({inner} - jnp.mean({inner}))"
         if kind < 0.9 and shape:
             return f"({inner}).at[0].add({self.leaf(())})"
@@ -178,7 +183,16 @@ class Maker:
             elif kind < 0.5:
                 test, other = f"scale > {self.random.choice([1, 2])}", self.leaf(shape)
                 line = f"if {test}:\n    {line}\nelse:\n    {name} = {other}"
+            elif kind < 0.55 and name in self.names:
+                line = f"for k in range(2):\n    {name} = {name} + {self.leaf(shape)}"
             elif kind < 0.6:
+                key = self.choice(["'p'", "'q'", "key"])
+                line = f"key = {self.choice(['p', 'q'])!r}\nheld[{key}] = {self.make(shape, 1)}"
+                line += f"\nheld['q'] = {self.leaf(shape)}\n{name} = held[{key}]"
+            elif kind < 0.65:
+                added = f"parts.append({self.make(shape, 1)})\nparts.append({self.leaf(shape)})"
+                line = f"parts = []\n{added}\n{name} = sum(parts)"
+            elif kind < 0.7:
                 line = f"held['{name}'] = {self.make(shape, 1)}\n{name} = held['{name}']"
         self.lines.append(line)
         self.names[name] = shape

@@ -372,7 +372,9 @@ class Reading(Expansion):
         """How the value of a name can be written in the function itself; "" if it can't."""
         known = self.variable(node.id)
         if known is None:
-            elsewhere = self.at.depth and node.id in self.function.timeline
+            bound, moment = self._bound(node.id)
+            own = bound is None or moment.run.function is self.function
+            elsewhere = self.at.depth and (node.id in self.function.timeline or not own)
             return "" if elsewhere or "@" in node.id else node.id
         return known.text
 
