@@ -12,6 +12,7 @@ import pytest
 from numpyro import handlers
 from numpyro.infer import Predictive
 
+from reparam_rewrite.fit.writing import with_frozen
 from reparam_rewrite.running.load import load
 from tests.support.cli import Ran, run
 from tests.support.execution import assert_equivalent, double_precision, load_model
@@ -288,6 +289,16 @@ of_x = { value = "x @ b", per = "group", weight = "w", coefficient = "shared" }
         trace = handlers.trace(handlers.seed(given, 0)).get_trace(x, w, group, 4)
     expected = -said["init"] * projected(group, x @ b, w, 4)
     np.testing.assert_allclose(trace["a"]["value"], expected, rtol=1e-9)
+
+
+def test_what_only_the_file_has_stays_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "fitted.npz"
+    assert with_frozen({"xi": np.ones(2)}, path).keys() == {"xi"}
+    old = {"xi": np.zeros(2), "xi_other": np.zeros(3), "xi_a_s.rows": np.zeros((1, 2))}
+    np.savez(path, **old)
+    found = with_frozen({"xi": np.ones(2)}, path)
+    assert found.keys() == {"xi", "xi_a_s.rows"}
+    assert found["xi"].tolist() == [1, 1]
 
 
 def test_what_is_frozen_is_told_anew(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.fit.pilots import Options
     from reparam_rewrite.fit.reporting import as_json, as_text, is_worth_it
     from reparam_rewrite.fit.running import Fitting
-    from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits
+    from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits, with_frozen
     from reparam_rewrite.running.call import called
 
     call = called(request.model, [settings], request.args_given, request.function, "a pilot")
@@ -106,8 +106,11 @@ def command(request: Request, screen: Screen) -> int:
         arrays_path = Path(written_to).with_suffix(".npz")
         fitted = with_fits(settings, found.fits, request.learn, arrays_path.name)
         after = fitted.text.encode()
-        arrays = [(str(arrays_path), npz_bytes(fitted.arrays))] if fitted.arrays else []
-        outputs = [*arrays, (written_to, after)]
+        arrays = fitted.arrays
+        if arrays and fitting.keeps_frozen:  # what the file has of these, only it has
+            arrays = with_frozen(arrays, arrays_path)
+        outputs = [(str(arrays_path), npz_bytes(arrays))] if arrays else []
+        outputs += [(written_to, after)]
         fitting.check(fitted.text, written_to)
     written = [] if request.diff else write_outputs(outputs)
     if request.diff and outputs:

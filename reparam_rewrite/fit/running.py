@@ -71,6 +71,12 @@ class Fitting:
             asked = "the config asks for no offset and no power of a scale"
             raise Refusal(Diagnostic(config.path, f"{asked}, so there is nothing to fit"))
 
+    @property
+    def keeps_frozen(self) -> bool:
+        """Is anything frozen in the config that the model itself doesn't show?"""
+        rules = (parent for site in self.thawed.sites.values() for parent in site.parents)
+        return any(rule.is_frozen for rule in rules)
+
     def pilot(self, kind: str, options: Options) -> Pilot:
         """Draws of a run of a `kind`, or of the file of this name. Raises `Refusal`."""
         if kind.endswith((".npz", ".nc")):

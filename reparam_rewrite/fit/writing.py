@@ -7,11 +7,12 @@ import re
 import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tomlkit
-from tomlkit.items import InlineTable, Item, Table
+from tomlkit.items import InlineTable, Item
 
 from reparam_rewrite.config.keys import Config, PowerTable
 from reparam_rewrite.fit.values import Array, Better, Fitted, Meeting, Regressor
@@ -136,13 +137,16 @@ def put(table: Any, path: Sequence[str], value: Any, headers: bool) -> None:
     if not isinstance(value, dict):
         table[last] = value
         return
-    kept = {name: one for name, one in value.items() if one is not None}
-    if isinstance(entry, MutableMapping) and (len(entry) or isinstance(entry, Table)):
-        for name in value.keys() - kept.keys():
-            entry.pop(name, None)
-        entry.update(kept)
-    else:
-        table[last] = inline(kept)
+    if isinstance(entry, MutableMapping) and not isinstance(entry, InlineTable):
+        for name, one in value.items():
+            if one is not None:
+                entry[name] = one
+            else:
+                entry.pop(name, None)
+        return
+    # A table in a line is written anew: tomlkit has no spaces around what is added to one.
+    said = {**(entry or {}), **value}
+    table[last] = inline({name: one for name, one in said.items() if one is not None})
 
 
 def inline(values: Mapping[str, Any]) -> InlineTable:
@@ -229,6 +233,20 @@ def center_of(fit: Fitted, one: Regressor) -> float | None:
 
 def rounded(value: float, digits: int = DIGITS) -> float:
     return float(f"{value:.{digits}g}") + 0.0
+
+
+def with_frozen(arrays: Mapping[str, Array], path: Path) -> dict[str, Any]:
+    """The arrays for an .npz, with those that the one at `path` has of where contributions meet."""
+    found = dict(arrays)
+    if path.is_file():
+        with np.load(path) as before:
+            kept = (
+                name
+                for name in before
+                if name.endswith((".rows", ".columns", ".weights", ".shapes"))
+            )
+            found = {**{name: before[name] for name in kept}, **found}
+    return found
 
 
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
