@@ -138,7 +138,8 @@ def projected(source: Source, site: Site, expression: str, child: Shape | None) 
         return replace(value, projection=FrozenProjection(pair.per.text), evidence="frozen")
     assert source.meeting is not None and source.meeting.projected is not None
     evidence: Evidence = "config" if pair.value is not None else "sum"
-    made, line = source.meeting.projected(expression), source.meeting.line
+    # A parent without a name gets one later.
+    made, line = source.meeting.projected(expression or "_"), source.meeting.line
     return replace(value, projection=made, evidence=evidence, line=line)
 
 
