@@ -55,6 +55,22 @@ def test_what_meets_no_observation_may_do_nothing() -> None:
     ]
 
 
+def test_what_the_config_gives_may_have_elements_that_do_nothing() -> None:
+    """The x of the second county's observations cancel, and no name says what it multiplies."""
+    met = MODELS["where contributions meet"]
+    model = met._replace(
+        config='[sites.a.offset]\nt = { value = "x * mu", per = "county" }\n',
+    )
+    skip = [check for check in (*SKIPPED, "data") if check != "gradients"]
+    alone = verified(model, model.right(), skip=skip)
+    assert first(alone) == ("effect", "a")
+    asked = verified(model, model.right(), skip=skip, expected=load_model(model.right()))
+    assert alarms(asked) == []
+    wrong = model.right().replace("jnp.zeros(n_county)) *", "jnp.zeros(n_county)).at[3].set(0) *")
+    asked = verified(model, wrong, skip=skip, expected=load_model(model.right()))
+    assert {line.check for line in asked.different} == {"effect", "config"}
+
+
 def test_there_are_many_of_them() -> None:
     assert len(CHANGES) >= 40
 

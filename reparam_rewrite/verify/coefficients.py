@@ -73,9 +73,14 @@ def idle_lines(compared: Compared, points: list[Point], idle: dict[str, Any]) ->
     meeting: Met | None = None
     if compared.change.reverse:
         meeting = met(compared, points, [(children[n], parents[n]) for n in idle])
+    lines = config_lines(compared)
+    asked_for = bool(lines) and all(line.status == "ok" for line in lines)
     for name, still in idle.items():
         child, count = children[name], f"{still.sum()} of {still.size} elements of "
-        if meeting and (reason := meeting.excuse(child, parents[name], still)):
+        reason = meeting.excuse(child, parents[name], still) if meeting else ""
+        if asked_for and not still.all():
+            reason = reason or "nor do they in what the config gives"
+        if reason:
             what = f"{count}{name}" if still.ndim else name
             yield ok(f"{what} may move nothing: {reason}", child)
             continue
@@ -183,6 +188,13 @@ def unweighted(compared: Compared, point: Point, name: str, child: str, parent: 
 
 
 def config_lines(compared: Compared) -> list[Line]:
+    """What is different from what the config gives; it is asked once."""
+    if compared.by_config is None:
+        compared.by_config = differences_from_config(compared)
+    return compared.by_config
+
+
+def differences_from_config(compared: Compared) -> list[Line]:
     """The params of both, then the values that both give the sites at one point."""
     expected, change = compared.options.expected, compared.change
     if expected is None:

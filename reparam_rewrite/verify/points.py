@@ -108,6 +108,8 @@ class Compared:
         self.small = change.dims <= options.dense
         self.blocks: list[Block] | None = None
         self.nearby: dict[int, list[Point]] = {}
+        #: What a comparison with the config has found, once it was made.
+        self.by_config: list[Line] | None = None
         new, dims = change.pairing.new, change.dims if self.small else 0
         #: Each element of u where the whole jacobian is taken, and each new param.
         self.directions = np.eye(dims + len(new), change.dims + change.param_dims)
