@@ -15,13 +15,16 @@ it meant, and the density is the same.
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from reparam_rewrite.messages import Filler, Problem
 from reparam_rewrite.plan.children import Child, Pair, Stop
-from reparam_rewrite.plan.moving import LATE, SWAP, Move, Moving, Wanted
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.values import Site
+
+if TYPE_CHECKING:
+    from reparam_rewrite.plan.moving import Move, Wanted
 
 
 def wanted_by(children: list[Child]) -> dict[str, dict[str, Pair]]:
@@ -72,6 +75,8 @@ def next_move(survey: Survey, children: list[Child]) -> Move | None:
 
 def in_the_way(survey: Survey, child: Child, pair: Pair, wanted: Wanted) -> Problem:
     """Why a parent that is sampled after its child isn't moved up."""
+    from reparam_rewrite.plan.moving import LATE, SWAP
+
     try:
         move = moved_up(survey, child, pair, wanted)
     except Stop as stop:
@@ -82,6 +87,8 @@ def in_the_way(survey: Survey, child: Child, pair: Pair, wanted: Wanted) -> Prob
 
 def moved_up(survey: Survey, child: Child, pair: Pair, wanted: Wanted) -> Move:
     """The move of a parent above its child. Raises `Stop` with what is in the way."""
+    from reparam_rewrite.plan.moving import Moving  # which most models don't need
+
     parent = parent_of(child, pair)
     assert parent is not None
     back = way(wanted, pair.parent, pair.child)

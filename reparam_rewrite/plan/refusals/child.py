@@ -6,11 +6,11 @@ All that speaks against a child and its parents comes together here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, PowerScale
-from reparam_rewrite.plan.moving import Wanted
 from reparam_rewrite.plan.ordering import in_the_way, is_late
 from reparam_rewrite.plan.refusals.handlers import handler_problems
 from reparam_rewrite.plan.refusals.parent import parent_problems
@@ -18,6 +18,9 @@ from reparam_rewrite.reparameterizers import REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.names import may_be
+
+if TYPE_CHECKING:
+    from reparam_rewrite.plan.moving import Wanted
 
 #: What is said of a prior that nothing can be shifted in, by the kind of its support.
 WITHOUT_DENSITY = {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.children import Child, Pair
-from reparam_rewrite.plan.moving import Wanted
 from reparam_rewrite.plan.ordering import in_the_way
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import Frame, Site
+
+if TYPE_CHECKING:
+    from reparam_rewrite.plan.moving import Wanted
 
 #: The way out of most of these: what the source doesn't tell the config can.
 VALUE = 'give an expression instead: {parent} = {{ value = "..." }}'
