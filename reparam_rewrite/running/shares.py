@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from scipy.fft import idct
 from scipy.sparse import csr_array
 
 #: How many elements of a parent take a step each; of more, so many tell of the others.
@@ -80,13 +81,27 @@ class Meetings(Struct, dict=True, frozen=True):
         return {(a, b): self.product(a, b, precisions=True) for a in names for b in names}
 
     def projection(self, child: str, parent: str) -> Any:
-        """What a child can make up for of each element of a parent: (child's size, parent's)."""
+        """What a child can make up for of each element of a parent: (child's size, parent's).
+
+        Where observations see but one of them, it is what the child is expected to be by its prior.
+        """
         made = self.product(child, parent, precisions=False)
-        mine = self.members[child]
+        mine, theirs = self.members[child], self.members[parent]
+        if not mine.seen.keys() & theirs.seen.keys():
+            return self.expected(child, parent)
         squares = np.zeros(mine.size)
         for design in mine.seen.values():
             squares += np.bincount(design.index, design.weight**2, mine.size)
         return csr_array(made.multiply(1 / np.where(squares > 0, squares, 1.0)[:, None]))
+
+    def expected(self, child: str, parent: str) -> Any:
+        """How the prior of a child follows each element of a parent, perhaps by those between."""
+        mine = self.members[child]
+        shape = (mine.size, self.members[parent].size)
+        if parent in mine.around:
+            index, weight = mine.around[parent]
+            return csr_array((weight, (range(mine.size), index)), shape=shape)
+        return csr_array(shape)
 
     def are_numbers(self, one: str, other: str) -> bool:
         """Is each of two sites one number?"""
@@ -122,14 +137,17 @@ class Meetings(Struct, dict=True, frozen=True):
                 total = total + (self.moved(member, one) * self.moved(member, other)).sum(axis=0)
         return total
 
-    def coefficients(self, pairs: Iterable[Pair]) -> dict[Pair, float]:
+    def coefficients(self, pairs: Iterable[Pair]) -> tuple[dict[Pair, float], float]:
         """The best coefficients of the offsets of children by parents, each a number for all.
 
-        `pairs` are (child, parent) where what the parent adds is projected on the child.
+        `pairs` are (child, parent) where what the parent adds is projected on the child. With them
+        comes what the order is worth: the KL divergence of the best diagonal normal, but for a
+        constant that all orders have, in nats.
         """
         wanted, order = set(pairs), [*self.members]
         projections = {pair: self.projection(*pair) for pair in wanted}
         found: dict[Pair, float] = {}
+        divergence = 0.0
 
         def answered(start: Mapping[str, Any]) -> dict[str, Any]:
             """All movements that follow from some, by what is found already."""
@@ -143,16 +161,17 @@ class Meetings(Struct, dict=True, frozen=True):
 
         for parent in reversed(order):
             children = [child for child in order if (child, parent) in wanted]
-            if not children:
-                continue
-            step = steps_of(self.members[parent].size)
-            alone = {parent: step}
-            each = [answered({c: -(projections[c, parent] @ step)}) for c in children]
-            gram = np.array([[self.energy(a, b) for b in each] for a in each])
-            aim = np.array([self.energy(a, alone) for a in each])
-            best = least(gram, aim, self.energy(alone, alone))
-            found |= {(c, parent): float(x) for c, x in zip(children, best, strict=True)}
-        return found
+            alone = {parent: steps_of(self.members[parent])}
+            each = [answered({c: -(projections[c, parent] @ alone[parent])}) for c in children]
+            own = self.energy(alone, alone)
+            if each:
+                gram = np.array([[self.energy(a, b) for b in each] for a in each])
+                aim = np.array([self.energy(a, alone) for a in each])
+                best = least(gram, aim, own)
+                found |= {(c, parent): float(x) for c, x in zip(children, best, strict=True)}
+                own = own + 2 * best @ aim + np.einsum("a,abn,b->n", best, gram, best)
+            divergence += 0.5 * self.members[parent].size * float(np.log(own).mean())
+        return found, divergence
 
 
 def least(gram: Any, aim: Any, alone: Any) -> Any:
@@ -171,12 +190,18 @@ def least(gram: Any, aim: Any, alone: Any) -> Any:
     return best
 
 
-def steps_of(size: int) -> Any:
-    """Steps of single elements of a site, (size, steps): of all or of some."""
-    chosen = np.random.default_rng(0).permutation(size)[:STEPS]
-    made = np.zeros((size, len(chosen)))
+def steps_of(member: Member) -> Any:
+    """Steps of what is sampled for a site, (its size, steps): of all elements or of some.
+
+    A random walk is sampled in the basis of cosines.
+    """
+    chosen = np.random.default_rng(0).permutation(member.size)[:STEPS]
+    made = np.zeros((member.size, len(chosen)))
     made[chosen, range(len(chosen))] = 1.0
-    return made
+    if not member.steps:
+        return made
+    rows = made.reshape(-1, member.steps, len(chosen))
+    return idct(rows, axis=1, norm="ortho").reshape(made.shape)
 
 
 def numbered(shape: tuple[int, ...]) -> Any:
@@ -191,6 +216,12 @@ def design_of(index: Any, weight: Any, shape: tuple[int, ...]) -> Design | None:
     except ValueError:
         return None
     return Design(index.astype(int), weight.astype(float))
+
+
+def looked_up(draws: Any, design: Design, shape: tuple[int, ...]) -> Any:
+    """What draws of a site, (draws, *its shape), add to the location of another of that shape."""
+    rows = draws.reshape(len(draws), -1)
+    return (design.weight * rows[:, design.index]).reshape(-1, *shape)
 
 
 def levels(design: Design) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from reparam_rewrite.plan.context import Context
-from reparam_rewrite.plan.meetings import Meeting, meeting_of
+from reparam_rewrite.plan.meetings import Meeting, Unsure, designs_of, meeting_of
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.values import Lines
 from reparam_rewrite.survey.expressions import grouped
@@ -73,13 +73,18 @@ class Summand(Struct, frozen=True):
 
     def in_words(self) -> str:
         """``x * beta[group]``"""
-        term, name = self.term, self.site.variable or self.name
-        if term.text:
-            return term.text
-        picked = f"[{term.picked}]" if term.picked else ""
-        number = [] if abs(term.factor) == 1 else [f"{abs(term.factor):g}"]
-        weights = (*number, *(weight or "..." for weight in term.weights))
-        return " * ".join([*map(grouped, weights), name + picked])  # a name may be no Python
+        return in_words(self.term, self.site)
+
+
+def in_words(term: Term, site: Site) -> str:
+    """A summand, but for its sign: ``x * beta[group]``"""
+    if term.text:
+        return term.text
+    picked = f"[{term.picked}]" if term.picked else ""
+    number = [] if abs(term.factor) == 1 else [f"{abs(term.factor):g}"]
+    weights = (*number, *(weight or "..." for weight in term.weights))
+    name = (site.variable or site.name) + picked  # which may be no Python
+    return " * ".join([*map(grouped, weights), name])
 
 
 def meets(one: Marked, other: Marked) -> bool:
@@ -142,6 +147,8 @@ class Evidence(Struct, frozen=True):
     def meeting(self, child: Site, parent: Site) -> Meeting | None:
         """How the rewriter lets a parent meet its child by itself, if that is all it can do."""
         found = meeting_of(self.context, child, parent)
+        if found is None and parent.shape == () and self.are_alike(child, parent):
+            found = Meeting(0, exact=True)  # of a child whose axes aren't told
         if child.prior.support.reshapes or found is None or found.index:
             return None
         if found.projected is None:
@@ -149,6 +156,16 @@ class Evidence(Struct, frozen=True):
         plates = [plate for frame in child.all_frames for plate in frame.plates]
         moved = child.prior.support.kind in ("real", "runtime") and not child.unsettled
         return found if moved and not any(plate.subsampled for plate in plates) else None
+
+    def are_alike(self, child: Site, parent: Site) -> bool:
+        """Have both the same weights, wherever the child is?"""
+        try:
+            designs = list(designs_of(self.context, child, parent))
+        except Unsure:
+            return False
+        return all(d.theirs and d.theirs.weights == d.mine.weights for d in designs) and all(
+            weight for design in designs for weight in design.mine.weights
+        )
 
     def spread(self, summand: Summand, axes: list[Marked]) -> float | None:
         """The prior variance of a site's mean over all but some axes."""

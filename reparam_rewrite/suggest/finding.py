@@ -178,7 +178,8 @@ def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) ->
     offset = next((o for o in proposal.offsets if label and label in (o.label, o.parent)), None)
     if facts is None or child not in facts.shapes:
         return False
-    if offset is not None and not offset.value:
+    written = (offset.reason if offset.expected else offset.value) if offset is not None else ""
+    if offset is not None and not written:
         return prod(facts.shapes.get(offset.parent, (2,))) == 1
     latents = [one.site for one in suggestion.each]
     draws = {
@@ -187,7 +188,7 @@ def fits(suggestion: Suggestion, facts: Facts | None, child: str, label: str) ->
         if site.variable and site.name in facts.draws
     }
     by = next((site.variable for site in latents if site.name == proposal.by), None)
-    value = facts.evaluate(offset.value if offset else proposal.scale or by or "", draws)
+    value = facts.evaluate(written or proposal.scale or by or "", draws)
     if value is None:
         return False
     # Does it broadcast to the child's shape, as it is?

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.plan.meetings import Unsure, contribution
-from reparam_rewrite.suggest.evidence import Evidence, Summand, is_single, times
+from reparam_rewrite.suggest.evidence import LOCATION_SCALE, Evidence, Summand, is_single, times
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.terms import Term
@@ -69,14 +69,15 @@ class Levels(Struct, dict=True):
         facts = self.evidence.facts
         if facts is None or term.summed or term.single or not all(term.weights):
             return None
-        shape = facts.shapes.get(of.name)
+        shape, own = facts.shapes.get(of.name), facts.shapes.get(site.name)
+        if shape is None or own is None:
+            return None
         try:
             text = contribution(replace(term, weights=()), OWN, site)
         except Unsure:
-            return None
-        own = facts.shapes.get(site.name)
-        if shape is None or own is None:
-            return None
+            if not (len(shape) == len(own) == 1 and term.picked):
+                return None
+            text = f"{OWN}[{term.picked}]"
         from reparam_rewrite.running.shares import design_of, numbered
 
         index = facts.evaluate(text, {OWN: numbered(own)})
@@ -90,9 +91,8 @@ class Levels(Struct, dict=True):
 
         `later` are pairs of which the first stays before the second, as the model has it.
         """
-        sites = {s.site.index: s.site for group in self.groups for s in group}
-        left = sorted(sites.values(), key=lambda site: (self.count(site), site.index))
-        before = {*later} | self.outer
+        left = sorted(self.sites.values(), key=lambda site: (self.count(site), site.index))
+        before = {*later} | self.outer | self.expected
         ordered: list[Site] = []
         while left:
             free = (
@@ -118,6 +118,45 @@ class Levels(Struct, dict=True):
         return float(prod(facts.shapes[site.name])) if site.name in facts.shapes else inf
 
     @cached_property
+    def sites(self) -> dict[str, Site]:
+        """The summands, and what the priors of some are expected to be like."""
+        found = {s.name: s.site for group in self.groups for s in group}
+        around = (terms for terms in self.around.values())
+        return found | {name: self.evidence.sites[t.site] for terms in around for name, t in terms}
+
+    @cached_property
+    def expected(self) -> set[Pair]:
+        """What is sampled first, as the prior of the other reads it."""
+        priors = self.evidence.model.priors.items()
+        forms = ((at, form) for at, made in priors for form in made.arguments.values())
+        names = [site.name for site in self.evidence.sites]
+        return {(names[read], names[at]) for at, form in forms for read in form.sites}
+
+    @cached_property
+    def around(self) -> dict[str, list[tuple[str, Term]]]:
+        """By site: what its prior's location adds up, where data look elements of that up.
+
+        That is so where a run tells it: ``klass ~ Normal(school[school_of], tau)``. What these are
+        expected to be like themselves counts too.
+        """
+        found: dict[str, list[tuple[str, Term]]] = {}
+        seen = [s.site for group in self.groups for s in group] if self.evidence.facts else []
+        for site in seen:  # which grows meanwhile
+            made = self.evidence.model.priors.get(site.index)
+            form = made.arguments.get("loc") if made and made.family in LOCATION_SCALE else None
+            terms = form.terms if form is not None else ()
+            parents = [self.evidence.sites[term.site] for term in terms]
+            looked_up = site.name in found or any(any(term.picks) for term in terms)
+            plain = all(term.is_summand and not (term.weights or term.group) for term in terms)
+            told = [self.design(p, t, site) for p, t in zip(parents, terms, strict=True)]
+            once = len({p.name for p in parents}) == len(parents) > 0
+            if site.name in found or not (looked_up and plain and once) or None in told:
+                continue
+            found[site.name] = [(p.name, term) for p, term in zip(parents, terms, strict=True)]
+            seen += parents
+        return found
+
+    @cached_property
     def outer(self) -> set[Pair]:
         """Groups and those within them, as an index tells: ``s[state[county]] + a[county]``."""
         found: set[Pair] = set()
@@ -135,7 +174,7 @@ class Levels(Struct, dict=True):
     @cached_property
     def meetings(self) -> Meetings | None:
         """The sites with their designs and priors, for shares; None if a run doesn't tell all."""
-        from reparam_rewrite.running.shares import Meetings, Member, variance
+        from reparam_rewrite.running.shares import Meetings, Member, looked_up, variance
 
         facts, model = self.evidence.facts, self.evidence.model
         if facts is None:
@@ -147,18 +186,24 @@ class Levels(Struct, dict=True):
                 return None
             noise.append(size)
         members: dict[str, Member] = {}
-        sites = {s.name: s.site for group in self.groups for s in group}
-        for name, site in sorted(sites.items(), key=self.rank_of):
-            if name not in self.designs or name not in facts.draws:
+        for name, site in sorted(self.sites.items(), key=self.rank_of):
+            is_summand = any(s.name == name for group in self.groups for s in group)
+            if (is_summand and name not in self.designs) or name not in facts.draws:
                 continue
             made, shape = model.priors.get(site.index), facts.shapes[name]
             walks = made is not None and made.family == "GaussianRandomWalk"
             steps = shape[-1] if walks else 0
+            terms = self.around.get(name, ())
+            looked = {other: self.design(self.sites[other], term, site) for other, term in terms}
+            around = {other: design for other, design in looked.items() if design is not None}
+            drawn = ((facts.draws[other], design) for other, design in around.items())
+            expected = sum(looked_up(draws, design, shape) for draws, design in drawn)
             members[name] = Member(
                 name=name,
                 size=prod(shape),
-                variance=variance(facts.draws[name], steps),
-                seen=self.designs[name],
+                variance=variance(facts.draws[name] - expected, steps),
+                seen=self.designs.get(name, {}),
+                around=around,
                 steps=steps,
             )
         return Meetings(members, noise)
@@ -173,6 +218,8 @@ class Levels(Struct, dict=True):
         if "scale" in observed.arguments:
             size = self.evidence.noise(observed)
             return size**2 if size else None
+        if observed.family in LOCATION_SCALE:
+            return 1.0
         if is_single(observed.family):
             return OF_LOGITS
         return 1 / max(facts.sizes.get(observed.site.name, 1.0), 0.1)

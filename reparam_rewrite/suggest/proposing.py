@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
 from reparam_rewrite.plan.context import Context
+from reparam_rewrite.plan.meetings import meeting_of
 from reparam_rewrite.suggest.evidence import (
     CLASS_AXIS,
     Evidence,
@@ -16,6 +17,7 @@ from reparam_rewrite.suggest.evidence import (
     Summand,
     both_of,
     counted,
+    in_words,
     meets,
 )
 from reparam_rewrite.suggest.facts import Facts
@@ -42,9 +44,13 @@ def propose(
 
     `later` are pairs that stay in the order in which the model samples them.
     """
-    weighed = Proposing(Evidence(model, context, facts, lines), later)
+    evidence = Evidence(model, context, facts, lines)
+    weighed = Proposing(evidence, later)
+    if weighed.late:
+        # Where a run tells that it is no better than the order of the model, nothing is moved.
+        unmoved = Proposing(evidence, {**later, **dict.fromkeys(weighed.late, "")})
+        weighed = min(weighed, unmoved, key=lambda one: one.divergence)
     each = [weighed.proposal(site) for site in weighed.sites if not is_observed(site)]
-    orders = {site.name: site.order for site in weighed.sites}
     return Suggestion(
         path=path,
         function=model.function.name,
@@ -55,7 +61,7 @@ def propose(
         ran=facts is not None,
         axes=weighed.axes(),
         notes=tuple(weighed.notes(later)),
-        late=tuple(pair for pair in weighed.offsets if orders[pair[0]] < orders[pair[1]]),
+        late=weighed.late,
     )
 
 
@@ -63,7 +69,8 @@ class Proposing:
     """Weighs the summands of one function, which are grouped by the locations that they are in.
 
     `reasons` says why a site, by its index, is left alone, and `scales` why the scale of a prior
-    isn't taken out. `offsets` are by child and parent.
+    isn't taken out. `offsets` are by child and parent. `divergence` is what a run tells of the
+    order: the less the better, 0 where it doesn't.
     """
 
     def __init__(self, evidence: Evidence, later: Later) -> None:
@@ -85,8 +92,38 @@ class Proposing:
                 elif offset:
                     self.reasons.setdefault(index, offset)
         self.offsets = {pair: several[0] for pair, several in found.items() if self.agree(several)}
+        self.offsets |= self.by_priors()
+        self.divergence = 0.0
         told = {**self.offsets, **self.by_run()}
         self.offsets = {pair: offset for pair, offset in told.items() if offset is not None}
+
+    @property
+    def late(self) -> tuple[Pair, ...]:
+        """The pairs whose parent the model samples after the child."""
+        orders = {site.name: site.order for site in self.sites}
+        return tuple(pair for pair in self.offsets if orders[pair[0]] < orders[pair[1]])
+
+    def by_priors(self) -> dict[Pair, Offset]:
+        """What sites are expected to be like, where data look that up and they are seen often.
+
+        ``klass ~ Normal(school[school_of], tau)``: as far as observations leave it to the prior, it
+        is better sampled around its location. A run tells how far that is.
+        """
+        if not self.evidence.weighed:
+            return {}
+        found, places = {}, {s.name: s for group in self.groups for s in group}
+        for child, terms in self.levels.around.items():
+            site, place = self.levels.sites[child], places.get(child)
+            why = self.evidence.why_no_child(place) if place is not None else ""
+            if why or site.prior.support.kind != "real":
+                self.reasons.setdefault(site.index, why)
+                continue
+            for parent, term in terms:
+                where, text = self.evidence.at(term.line), in_words(term, self.sites[term.site])
+                offset = Offset(child, parent, -1.0, ratio=term.factor, reason=text, where=where)
+                if meeting_of(self.evidence.context, site, self.sites[term.site]):
+                    found[child, parent] = replace(offset, expected=True)
+        return {pair: offset for pair, offset in found.items() if pair not in self.offsets}
 
     def by_run(self) -> dict[Pair, Offset | None]:
         """The offsets with coefficients by what a run tells; None for one that has no part.
@@ -101,22 +138,22 @@ class Proposing:
 
         def is_told(child: str, parent: str) -> bool:
             known = child in meetings.members and parent in meetings.members
-            numbers = known and meetings.are_numbers(child, parent)
-            return known and (
-                numbers or self.evidence.meeting(sites[child], sites[parent]) is not None
-            )
+            free = known and meetings.are_numbers(child, parent)
+            free = free or offsets[child, parent].expected
+            return known and (free or bool(self.evidence.meeting(sites[child], sites[parent])))
 
         others = {parent for child, parent in offsets if not is_told(child, parent)}
         pairs = [pair for pair in offsets if pair[1] not in others]
         found: dict[Pair, Offset | None] = {}
-        for pair, share in meetings.coefficients(pairs).items():
+        shares, self.divergence = meetings.coefficients(pairs)
+        for pair, share in shares.items():
             offset = offsets[pair]
             if meetings.are_numbers(*pair):
                 step = share * meetings.projection(*pair).toarray().item()
                 init = rounded(step) if offset.reason else round(step, 2)
             else:
                 init = round(share * offset.ratio, 2)
-            part = meetings.part(*pair) * abs(share)
+            part = 0.1 * abs(share) if offset.expected else meetings.part(*pair) * abs(share)
             found[pair] = replace(offset, init=init, weighed=True) if part > NEGLIGIBLE else None
         return found
 

@@ -29,8 +29,9 @@ class Offset(Struct, frozen=True):
     `label` is what the config calls the parent: the site's name, or another word where `value`,
     an expression, is what is offset by. `reason` says by what of the data it makes up for the
     parent. `rivals` are sites that can make up for the parent too. `ratio` is what makes up for all
-    of the parent, and if `weighed`, a run tells how much less it is. `where` tells the lines of the
-    two summands.
+    of the parent, and if `weighed`, a run tells how much less it is. `expected`: the parent is in
+    the location of the child's prior, as `reason` has it. `where` tells the lines of the two
+    summands.
     """
 
     child: str
@@ -42,6 +43,7 @@ class Offset(Struct, frozen=True):
     rivals: tuple[str, ...] = ()
     ratio: float = 1.0
     weighed: bool = False
+    expected: bool = False
     where: str = ""
 
     @property

@@ -136,7 +136,12 @@ def offset_lines(proposal: Proposal, chains: Chains) -> Iterator[Line]:
         parent = offset.parent
         if not offset.chained:
             said = proposal.reasons.get("loc", "")
-            if offset.reason:
+            if offset.expected:
+                said = (
+                    f"{offset.where}: its prior expects {offset.reason}. It is sampled around that "
+                )
+                said += "as far as its observations leave it to the prior"
+            elif offset.reason:
                 others = f"; {listed(offset.rivals)} can too" if offset.rivals else ""
                 makes_up = f"'{name}' makes up for '{parent}' by {offset.reason}{others}"
                 said = f"{offset.where}: {makes_up}"
