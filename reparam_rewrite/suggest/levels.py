@@ -105,8 +105,13 @@ class Levels(Struct, dict=True):
         return {site.index: at for at, site in enumerate(ordered)}
 
     def count(self, site: Site) -> float:
-        """How many groups a site has, or as the source tells it how many axes."""
+        """How many groups a site has, or as the source tells it how many axes.
+
+        What is added up itself, ``X @ beta``, can be nothing but a parent.
+        """
         facts = self.evidence.facts
+        if site.index in self.added_up:
+            return 0.0
         if facts is None:
             axes = 1 if site.shape is None else sum(not axis.unit for axis in site.shape)
             return float(axes)
@@ -123,6 +128,10 @@ class Levels(Struct, dict=True):
         found = {s.name: s.site for group in self.groups for s in group}
         around = (terms for terms in self.around.values())
         return found | {name: self.evidence.sites[t.site] for terms in around for name, t in terms}
+
+    @cached_property
+    def added_up(self) -> set[int]:
+        return {s.site.index for group in self.groups for s in group if s.term.summed}
 
     @cached_property
     def expected(self) -> set[Pair]:

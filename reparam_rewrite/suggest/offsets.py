@@ -158,7 +158,7 @@ class Pair(Struct, dict=True, frozen=True):
             nameless = f"which has no name where it is sampled {where}"
             return f"how it {makes_up} depends on {by}, {nameless}"
         exact = [s.name for s in self.rivals() if s.term.weights == theirs.weights]
-        if exact and not theirs.summed:
+        if exact and not (theirs.summed or self.evidence.weighed):
             return f"{listed(exact)} can make up for all of '{parent.name}' {where}"
         if theirs.summed and mine.weights:
             return ""

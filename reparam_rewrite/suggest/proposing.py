@@ -188,14 +188,15 @@ class Proposing:
     def agree(self, several: list[Offset]) -> bool:
         """Are the offsets of a pair one, and do they hold for all that tells of the child?"""
         first = several[0]
-        child, parent = (
-            (s for s in self.sites if s.name == n) for n in (first.child, first.parent)
-        )
-        index = (site := next(child)).index
+        sites = {site.name: site for site in reversed(self.sites)}
+        child, parent = sites[first.child], sites[first.parent]
+        index = child.index
         told, others = self.evidence.tells(index)
         alike = all(replace(one, where=first.where) == first for one in several)
-        if self.evidence.weighed and self.evidence.meeting(site, next(parent)):
-            told, alike = told[: len(several)], True  # all that is observed of it counts
+        meeting = self.evidence.meeting(child, parent)
+        if meeting is not None and (meeting.projected or self.evidence.weighed):
+            # All that is observed of it counts.
+            told, alike = told[: len(several)], len({one.ratio for one in several}) == 1
         if alike and not others and len(told) == len(several):
             return True
         self.reasons.setdefault(

@@ -199,6 +199,9 @@ ENTRIES = [
     Entry("ar2", "suggest/ar2", ar2),
     Entry("item_response", "suggest/item_response", item_response),
     Entry("horseshoe", "suggest/horseshoe", horseshoe),
+    Entry("nested", "nested", example("nested")),
+    Entry("insteval", "insteval", example("insteval"), 500),
+    Entry("multilevel", "multilevel", example("multilevel")),
     *(
         Entry(name, f"suggest/{name}", example(f"suggest/{name}"))
         for name in (
