@@ -163,8 +163,11 @@ class Evidence(Struct, frozen=True):
             designs = list(designs_of(self.context, child, parent))
         except Unsure:
             return False
-        return all(d.theirs and d.theirs.weights == d.mine.weights for d in designs) and all(
-            weight for design in designs for weight in design.mine.weights
+        same = [d.theirs is not None and d.theirs.weights == d.mine.weights for d in designs]
+        return (
+            bool(same)
+            and all(same)
+            and all(weight for design in designs for weight in design.mine.weights)
         )
 
     def spread(self, summand: Summand, axes: list[Marked]) -> float | None:
