@@ -6,6 +6,7 @@ By NumPy's rules: https://numpy.org/doc/stable/user/basics.indexing.html
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -53,7 +54,7 @@ def picked_from(
     items = [*items[:at], *["whole"] * (len(layout) - used), *items[at + 1 :]]
     left, found, picks = list(layout), list[int | str](), dict[int | str, str]()
     several = any(isinstance(item, Pick) and not (item.one or item.part) for item in items)
-    block: list[str] = []
+    block: list[tuple[int, str]] = []
     starts: list[int] = []  # where what picks together stands
     before = False
     for item in items:
@@ -76,10 +77,11 @@ def picked_from(
         else:
             text = item.text if isinstance(axis, int) else f"{operand(axis)}[{item.text}]"
             picks[axis] = text
-            block += [text] * (not item.one)
+            block += [(axis if isinstance(axis, int) else 0, text)] * (not item.one)
     if several:
         place = starts[0] if len(starts) == 1 else 0
-        found.insert(place, ", ".join(block))
+        # In the order of the site's own axes, whatever ``.T`` has done to them.
+        found.insert(place, ", ".join(text for _, text in sorted(block, key=itemgetter(0))))
     return tuple(found), picks
 
 
@@ -154,8 +156,13 @@ def turned(form: Form, core: str) -> Form:
     def one(term: Term) -> Term:
         if term.layout is None or form.loose or term.weights:
             return inside(form, term, core)
+        count = len(term.picks) or sum(isinstance(axis, int) for axis in term.layout)
         layout = term.layout[::-1]
-        return replace(inside(form, term, core), layout=layout, picks=term.picks)
+        text = written(count, layout, term.picks)
+        if not text and layout == own_layout(count)[::-1]:
+            text = f"{HOLE}.T"
+        text = text or inside(form, term, core).core
+        return replace(term, layout=layout, core=text)
 
     return Form(tuple(map(one, form.terms)), loose=form.loose, pure=form.pure)
 
