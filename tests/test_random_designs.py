@@ -66,8 +66,8 @@ def one_for_each_coefficient(site: dict[str, Any]) -> Any:
 def call_of(design: Design, rng: np.random.Generator) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of one call, with zeros and ones observed."""
     args = (*design.data.values(), *design.sizes.values())
-    names = [f"y{at or ''}" for at in range(len(design.locations))]
-    return args, {name: rng.integers(0, 2, size=design.shape) for name in names}
+    places = range(len(design.locations))
+    return args, {f"y{at or ''}": rng.integers(0, 2, size=design.shape(at)) for at in places}
 
 
 @pytest.mark.parametrize("seed", range(FEW))

@@ -7,7 +7,8 @@ as it drew that. From this numpy projects what a parent adds to the observations
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,7 +21,7 @@ Values = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Effect:
-    """A latent site with the groups that its axes are, and how it is sampled: see `sampled`."""
+    """A latent site with the groups that its axes are, and how it is sampled: see `statement`."""
 
     name: str
     groups: tuple[str, ...]
@@ -42,15 +43,16 @@ class Design:
 
     kind: "long", a row for each observation, which arrays of numbers pick effects for; "table",
     whose axes are the groups; or "rows", a table of which each row is picked, with time along it.
-    sizes: of the groups. data: the arguments that are arrays. picks: by group, the text that picks
-    its elements. sampled: the effects in the order of the source. chain: in that of the config.
-    given: pairs (child, parent) that the config tells by `per` and `weight`.
+    sizes: of the groups. data: the arguments that are arrays. picks: of each location, by group,
+    the text that picks its elements. effects: in the order of the source; chain: in that of the
+    config. given: pairs (child, parent) that the config tells by `per` and `weight`. taken: an
+    effect that is picked by `jnp.take`.
     """
 
     kind: str
     sizes: dict[str, int]
     data: Values
-    picks: dict[str, str]
+    picks: list[dict[str, str]]
     effects: list[Effect]
     chain: list[str]
     locations: list[list[Summand]]
@@ -60,6 +62,7 @@ class Design:
     given: list[tuple[str, str]] = field(default_factory=list)
     coefficient: str = "elementwise"
     scales: dict[str, float] = field(default_factory=dict)
+    taken: str = ""
 
     # -- the text ----------------------------------------------------------------------------------
 
@@ -81,7 +84,10 @@ class Design:
             body += [f"loc{at or ''} = {loc}", *rest]
             observed_as = family.format(loc=f"loc{at or ''}")
             body.append(f'numpyro.sample("{name}", {observed_as}, obs={name})')
-        return "\n".join([*lines, *(f"    {line}" for line in body), ""])
+        lines += [f"    {line}" for line in body]
+        if any("total(" in text for text in self.texts):
+            lines += ["", "", "def total(first, second):", "    return first + second"]
+        return "\n".join([*lines, ""])
 
     def statement(self, effect: Effect) -> list[str]:
         """The lines that sample an effect."""
@@ -113,8 +119,8 @@ class Design:
             for name, parent in self.given:
                 if name == child:
                     mine, theirs = self.summand(child), self.summand(parent)
-                    value = " * ".join([*theirs.weights, self.picked(theirs.effect)])
-                    per = ", ".join(self.picks[group] for group in mine.effect.groups)
+                    value = " * ".join([*theirs.weights, self.picked(theirs.effect, 0)])
+                    per = ", ".join(self.picks[0][group] for group in mine.effect.groups)
                     weight = " * ".join(mine.weights)
                     more = f', weight = "{weight}"' if weight else ""
                     tables.append(f'{parent} = {{ value = "{value}", per = "{per}"{more} }}')
@@ -124,18 +130,21 @@ class Design:
                 lines += [f"[sites.{child}.offset]", *tables]
         return "\n".join([*lines, ""])
 
-    def picked(self, effect: Effect) -> str:
-        """An effect as it stands in the location: ``c[i, j]``, ``a[:, None]``."""
+    def picked(self, effect: Effect, at: int) -> str:
+        """An effect as it stands in a location: ``c[i, j]``, ``a[:, None]``."""
+        picks = self.picks[at]
         if not effect.groups:
             return effect.name
+        if self.kind == "long" and self.taken == effect.name:
+            return f"jnp.take({effect.name}, {picks[effect.groups[0]]})"
         if self.kind == "long":
-            return f"{effect.name}[{', '.join(self.picks[group] for group in effect.groups)}]"
+            return f"{effect.name}[{', '.join(picks[group] for group in effect.groups)}]"
         if self.kind == "table":
             items = [":" if group in effect.groups else "None" for group in self.sizes]
             while items[0] == "None":
                 items.pop(0)
             return f"{effect.name}[{', '.join(items)}]" if "None" in items else effect.name
-        rows = ", ".join(self.picks[group] for group in effect.groups if group != "t")
+        rows = ", ".join(picks[group] for group in effect.groups if group != "t")
         text = f"{effect.name}[{rows}]" if rows else effect.name
         return text if "t" in effect.groups else f"{text}[:, None]"
 
@@ -146,39 +155,46 @@ class Design:
     def is_told(self, child: str) -> bool:
         """Is it promised how a child meets its parents in the data?
 
-        Where rows are picked, it is of a child that is picked and has their time: ``A[i]``.
+        Where rows are picked, it is of a child that is picked and has their time, ``A[i]``; of
+        tables with weights, where no parent has an axis that the child lacks, nor other weights.
         """
-        groups = self.summand(child).effect.groups
-        return self.kind != "rows" or not groups or (len(groups) > 1 and "t" in groups)
+        mine = self.summand(child)
+        groups = mine.effect.groups
+        if self.kind == "rows":
+            return not groups or (len(groups) > 1 and "t" in groups)
+        parents = [self.summand(name) for name in self.chain[: self.chain.index(child)]]
+        alike = all(one.weights == mine.weights for one in parents)
+        within = all({*one.effect.groups} <= {*groups} for one in parents)
+        return self.kind == "long" or not self.data or (alike and within)
 
     # -- the numbers -------------------------------------------------------------------------------
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """That of the locations."""
+    def shape(self, at: int) -> tuple[int, ...]:
+        """That of a location."""
         if self.kind == "table":
             return tuple(self.sizes.values())
-        return (N,) if self.kind == "long" else (N, self.sizes["t"])
+        rows = N if self.picks[at] is self.picks[0] else N - 2
+        return (rows,) if self.kind == "long" else (rows, self.sizes["t"])
 
-    def elements(self, effect: Effect) -> np.ndarray:
-        """By observation, in one row: the flat number of the element that it has of an effect."""
-        found = np.zeros(self.shape, int)
+    def elements(self, effect: Effect, at: int) -> np.ndarray:
+        """By observation of a location: the flat number of the element that it has of an effect."""
+        found = np.zeros(self.shape(at), int)
         for group in effect.groups:
             if self.kind == "table":
                 place = list(self.sizes).index(group)
                 one = np.arange(self.sizes[group])
-                one = one.reshape([-1 if at == place else 1 for at in range(len(self.sizes))])
+                one = one.reshape([-1 if axis == place else 1 for axis in range(len(self.sizes))])
             elif group == "t":
                 one = np.arange(self.sizes["t"])
             else:
-                one = eval(self.picks[group], dict(self.data))
+                one = eval(self.picks[at][group], dict(self.data))
                 one = one if self.kind == "long" else one[:, None]
             found = found * self.sizes[group] + one
-        return np.broadcast_to(found, self.shape).ravel()
+        return np.broadcast_to(found, self.shape(at)).ravel()
 
-    def weight(self, summand: Summand) -> np.ndarray:
-        """By observation: what multiplies an effect, but for its sign."""
-        found = np.ones(self.shape)
+    def weight(self, summand: Summand, at: int) -> np.ndarray:
+        """By observation of a location: what multiplies an effect, but for its sign."""
+        found = np.ones(self.shape(at))
         for name in summand.weights:
             one = eval(name, dict(self.data))
             found = found * one
@@ -208,29 +224,25 @@ class Design:
         without observations too. The sign of a summand is the coefficient's.
         """
         pairs = []
-        for location in self.locations[:1] if told else self.locations:
+        for at, location in enumerate(self.locations[:1] if told else self.locations):
             found = {s.effect.name: s for s in location}
             if own.name in found:
-                pairs.append((found[own.name], found.get(parent.name)))
+                pairs.append((at, found[own.name], found.get(parent.name)))
         if not own.groups and not parent.groups:
             return value
-        same = all(p is not None and p.weights == c.weights for c, p in pairs)
+        same = all(p is not None and p.weights == c.weights for _, c, p in pairs)
         if same and not told and {*parent.groups} <= {*own.groups}:
-            at = np.indices(self.dims(own)).reshape(len(own.groups), -1)
-            picked = [at[own.groups.index(group)] for group in parent.groups]
+            of_axes = np.indices(self.dims(own)).reshape(len(own.groups), -1)
+            picked = [of_axes[own.groups.index(group)] for group in parent.groups]
             dims = self.dims(parent)
-            return (
-                value[np.ravel_multi_index(picked, dims)]
-                if dims
-                else value[np.zeros(at.shape[1], int)]
-            )
+            return value[np.ravel_multi_index(picked, dims)] if dims else value
         above, below = np.zeros(self.size(own)), np.zeros(self.size(own))
-        at = self.elements(own)
-        for mine, theirs in pairs:
-            w = self.weight(mine)
-            np.add.at(below, at, w**2)
+        for at, mine, theirs in pairs:
+            k, w = self.elements(own, at), self.weight(mine, at)
+            np.add.at(below, k, w**2)
             if theirs is not None:
-                np.add.at(above, at, w * self.weight(theirs) * value[self.elements(parent)])
+                added = self.weight(theirs, at) * value[self.elements(parent, at)]
+                np.add.at(above, k, w * added)
         return above / np.where(below > 0, below, 1)
 
 
@@ -248,27 +260,37 @@ def random_design(seed: int) -> Design:
     }
     equal = rng.random() < 0.5
     sizes = {g: 3 if equal else size for g, size in zip(groups[kind], (3, 4, 2), strict=False)}
-    data, picks = indices(rng, kind, sizes)
+    data, picked = indices(rng, kind, sizes)
     count = rng.integers(3, 6)
     names = iter("abcdefgh")
     effects = [] if rng.random() < 0.2 else [Effect("mu", (), "plates")]
     while len(effects) < count:
         effects.append(drawn(rng, next(names), list(sizes)))
     effects = [effects[at] for at in rng.permutation(len(effects))]
-    weighted = rng.choice(["none", "common", "slopes"], p=[0.4, 0.2, 0.4])
-    if kind == "table":
-        weighted = "none"
-    if weighted != "none":
-        data["x"] = np.round(rng.normal(size=N), 2) + 0.005
-    x = "x" if kind == "long" else "x[:, None]"
+    weighted = rng.choice(["none", "common", "slopes", "several"], p=[0.4, 0.2, 0.3, 0.1])
+    shape = tuple(sizes.values()) if kind == "table" else (N,)
+    for name in {"none": "", "several": "xz"}.get(weighted, "x"):
+        data[name] = np.round(rng.normal(size=shape), 2) + 0.005
+    ending = "[:, None]" if kind == "rows" else ""
     first = []
     for effect in effects:
-        sloped = weighted == "common" or (weighted == "slopes" and rng.random() < 0.4)
-        first.append(Summand(effect, (x,) if sloped else (), -1 if rng.random() < 0.1 else 1))
+        weights = tuple(name + ending for name in "xz" if name in data)
+        if weighted != "common":
+            weights = tuple(weight for weight in weights if rng.random() < 0.4)
+        first.append(Summand(effect, weights, -1 if rng.random() < 0.1 else 1))
     locations = [first]
     if len(effects) > 2 and rng.random() < 0.15 and any(e.groups for e in effects):
         part = [s for s in first if rng.random() < 0.6 and s.effect.groups]
         locations += [part] if part and covers(kind, part) else []
+    picks = [picked, picked][: len(locations)]
+    if len(picks) > 1 and rng.random() < 0.5:  # other observations, with arrays of their own
+        names = {name: f"{name}1" for name in data if name != "outer"}
+        data.update({new: rng.permutation(data[old])[: N - 2] for old, new in names.items()})
+        picks[1] = {group: re.sub(r"\b[ijk]\b", r"\g<0>1", text) for group, text in picked.items()}
+        renamed = {f"{name}{ending}": f"{new}{ending}" for name, new in names.items()}
+        locations[1] = [
+            replace(s, weights=tuple(renamed[weight] for weight in s.weights)) for s in part
+        ]
     order = rng.permutation(len(effects)) if rng.random() < 0.3 else range(len(effects))
     plates = {}
     for effect in effects:
@@ -292,9 +314,10 @@ def random_design(seed: int) -> Design:
         families=[str(rng.choice(families, p=[0.8, 0.1, 0.1])) for _ in locations],
         plates=plates,
         coefficient=str(rng.choice(["elementwise", "shared"])),
+        taken=str(rng.choice(["", *(e.name for e in effects if len(e.groups) == 1)])),
         scales={e.name: 0.5 for e in effects if rng.random() < 0.05},
     )
-    design.texts.extend(written(rng, design, location) for location in locations)
+    design.texts.extend(written(rng, design, at) for at in range(len(locations)))
     if kind == "long" and rng.random() < 0.3:
         later = [n for n in design.chain[1:] if design.summand(n).effect.groups]
         for child in later[:1]:
@@ -345,7 +368,7 @@ def drawn(rng: np.random.Generator, name: str, groups: list[str]) -> Effect:
     return Effect(name, tuple(groups[at] for at in kept), str(rng.choice(styles)))
 
 
-def written(rng: np.random.Generator, design: Design, location: list[Summand]) -> str:
+def written(rng: np.random.Generator, design: Design, of: int) -> str:
     """A location as an expression; with more statements below it, on lines of their own."""
 
     def added(parts: list[tuple[int, str]]) -> str:
@@ -354,25 +377,31 @@ def written(rng: np.random.Generator, design: Design, location: list[Summand]) -
         return made + "".join(f" {'-' if sign < 0 else '+'} {text}" for sign, text in rest)
 
     terms: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+    location, name = design.locations[of], f"loc{of or ''}"
     for at in rng.permutation(len(location)):
         summand = location[at]
-        text = design.picked(summand.effect)
+        text = design.picked(summand.effect, of)
         terms.setdefault(summand.weights, []).append((summand.sign, text))
     parts: list[tuple[int, str]] = []
-    for weights, of in terms.items():
+    for weights, group in terms.items():
         if not weights:
-            parts += of
-        elif len(of) > 1 and rng.random() < 0.6:
-            parts.append((1, f"({added(of)}) * {weights[0]}"))
+            parts += group
+        elif len(group) > 1 and rng.random() < 0.6:
+            parts.append((1, " * ".join([f"({added(group)})", *weights])))
         else:
-            for sign, text in of:
-                ways = [f"{text} * {weights[0]}", f"{weights[0]} * {text}"]
-                parts.append((sign, str(rng.choice(ways))))
+            for sign, text in group:
+                # Two are told to be those of another summand where they are written like them.
+                at = rng.integers(0, 2) if len(weights) == 1 else 0
+                parts.append((sign, " * ".join([*weights[:at], text, *weights[at:]])))
     if len(parts) > 1 and rng.random() < 0.3:
         cut = int(rng.integers(1, len(parts)))
-        name = f"loc{'' if location is design.locations[0] else 1}"
         sign, text = parts[cut]
         rest = added(parts[cut:])
         how = rng.choice(["{0} = {0} + {1}", "{0} += {1}"])
         return f"{added(parts[:cut])}\n{str(how).format(name, rest)}"
+    if len(parts) > 1 and rng.random() < 0.15:
+        cut = int(rng.integers(1, len(parts)))
+        return f"total({added(parts[:cut])}, {added(parts[cut:])})"
+    if rng.random() < 0.1:
+        return f'numpyro.deterministic("{name}", {added(parts)})'
     return added(parts)
