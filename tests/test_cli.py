@@ -103,7 +103,9 @@ def test_output_that_is_up_to_date_is_left_alone(folder: Path) -> None:
     assert ran == Ran(0, b"", "out.py is up to date\n")
     assert snapshot(folder) == before
     ran = run(folder, *ARGUMENTS, "-o", "out.py", "-v")
-    assert ran == Ran(0, b"", f"{ACCOUNT[:-1]} in model, shape (n,)\nout.py is up to date\n")
+    assert ran == Ran(
+        0, b"", f"{ACCOUNT[:-1]} in model, shape (n,); mu one number\nout.py is up to date\n"
+    )
     assert snapshot(folder) == before
 
 
@@ -206,7 +208,8 @@ def test_account_of_a_chain_is_in_the_order_of_sampling(folder: Path) -> None:
     (folder / "offsets.toml").write_text('chain = [\n  "a",\n  "mu",\n  "z",\n]\n')
     assert run(folder, *ARGUMENTS).err == (
         "model.py:9 a is moved up above line 6 (offsets.toml:3)\n"
-        "model.py:6 mu <- a (offsets.toml:3)\nmodel.py:7 z <- a, mu (offsets.toml:4)\n"
+        "model.py:6 mu <- jnp.mean(a) (offsets.toml:3)\n"
+        "model.py:7 z <- jnp.mean(a), mu (offsets.toml:4)\n"
     )
 
 
@@ -230,7 +233,7 @@ def test_quiet_is_not_quiet_about_errors(folder: Path) -> None:
 
 def test_verbose_says_more(folder: Path, generated: bytes) -> None:
     ran = run(folder, *ARGUMENTS, "-v")
-    assert ran == Ran(0, generated, f"{ACCOUNT[:-1]} in model, shape (n,)\n")
+    assert ran == Ran(0, generated, f"{ACCOUNT[:-1]} in model, shape (n,); mu one number\n")
 
 
 # -- the diff ----------------------------------------------------------------------------------
@@ -806,7 +809,9 @@ def test_a_shape_that_is_left_to_run_time_is_said(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "reparam_rewrite", "model.py", "--config", "offsets.toml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stderr == (
-        "model.py:8 a <- v (offsets.toml:1)\n"
+        "model.py:8 a <- v[group] (offsets.toml:1)\n"
         "model.py:8 note: 'v' must broadcast to 'a' when the model runs: "
         "the source doesn't tell both shapes\n"
+        "model.py:8 note: how 'a' comes from its base depends on group: "
+        "where draws of 'a' are given, they count\n"
     )
