@@ -18,9 +18,12 @@ from itertools import dropwhile
 
 from msgspec import Struct
 
+from reparam_rewrite.plan.alternatives import is_before
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.values import Projection, Seen
+from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.expressions import grouped, parsed
+from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import only_computes
 from reparam_rewrite.survey.scopes import Moment
@@ -81,6 +84,7 @@ def meeting_of(context: Context, child: Site, parent: Site) -> Meeting | None:
         every = {targets_of(one, child, parent) for one in met}
         found = every.pop() if len(every) == 1 else None
         exact = found is not None and all(is_exact(one, found, child, parent) for one in met)
+        exact = exact and len(set(map(ratio, met))) == 1
         if found is not None and exact and len(met) == len(designs):
             return Meeting(line, found, exact=True)
     with suppress(Unsure):
@@ -157,6 +161,12 @@ def marks_of(term: Term, site: Site) -> list[Mark | None]:
     return found
 
 
+def ratio(design: Design) -> float:
+    """What numbers multiply a parent, for one of the child."""
+    assert design.theirs is not None
+    return design.theirs.factor / design.mine.factor
+
+
 def targets_of(design: Design, child: Site, parent: Site) -> tuple[int | None, ...]:
     """For each of the parent's axes the child's that stands in its place, or is picked alike.
 
@@ -222,8 +232,7 @@ def projection_of(
         if theirs is not None:
             reach(one.mine, theirs, child, parent)
         seen.append((index, weight, theirs))
-    ratios = {t.factor / one.mine.factor for one in designs if (t := one.theirs) is not None}
-    if len(ratios) > 1:
+    if len({ratio(one) for one in designs if one.theirs is not None}) > 1:
         raise Unsure
 
     def projected(name: str) -> Projection:
@@ -238,6 +247,10 @@ def projection_of(
         last = one.observed.site.statement
         if not all(is_there(context, text, child, last, parent) for text in texts):
             raise Unsure
+        if not is_come_to(context, one, child):
+            missing = missing_in(context.function)
+            if any(ast.unparse(part) in missing for text in texts for part in walk(parsed(text))):
+                raise Unsure
         reads += texts
     return Meeting(line, (), projected, reads=tuple(dict.fromkeys(reads)))
 
@@ -246,6 +259,33 @@ def read_by(term: Term) -> Iterator[str]:
     """The expressions of data that tell how a summand stands in its location."""
     yield from term.weights
     yield from filter(None, [term.text] if term.summed else term.picks)
+
+
+def is_come_to(context: Context, design: Design, child: Site) -> bool:
+    """Is a location computed, with both summands, wherever the child is sampled?"""
+    terms, site = (design.mine, design.theirs), design.observed.site
+    guarded = context.function.timeline.is_guarded(child.statement, site.statement)
+    whole = not any(term.branches for term in terms if term is not None)
+    return whole and is_before(site.path, child.path) and not guarded
+
+
+def missing_in(function: Function) -> set[str]:
+    """What may not be there in a call: ``x=None``, ``if data.x is not None``, ``"x" in data``."""
+    given, found = function.node.args, set[str]()
+    declared = [*given.posonlyargs, *given.args]
+    defaults = [None] * (len(declared) - len(given.defaults)) + given.defaults
+    for arg, default in zip(
+        [*declared, *given.kwonlyargs], [*defaults, *given.kw_defaults], strict=True
+    ):
+        if default is not None and is_none(default):
+            found.add(arg.arg)
+    for part in walk(function.node):
+        match part:
+            case ast.Compare(left, [ast.Is() | ast.IsNot()], [ast.Constant(None)]):
+                found.add(ast.unparse(left))
+            case ast.Compare(key, [ast.In() | ast.NotIn()], [held]):
+                found.add(f"{ast.unparse(held)}[{ast.unparse(key)}]")
+    return found
 
 
 def index_of(term: Term, site: Site) -> str:
