@@ -28,7 +28,7 @@ from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import only_computes
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.sums import Observed
-from reparam_rewrite.survey.terms import Term
+from reparam_rewrite.survey.terms import HOLE, Term
 from reparam_rewrite.survey.values import Site
 
 #: What an axis of a site is in a location: the place where it stands, counted from the right, or
@@ -188,7 +188,7 @@ def is_exact(design: Design, targets: tuple[int | None, ...], child: Site, paren
     """
     mine, theirs = design.mine, design.theirs
     assert theirs is not None
-    if mine.weights != theirs.weights or not all(mine.weights):
+    if mine.weights != theirs.weights or not all((mine.core, theirs.core, *mine.weights)):
         return False
     marks = zip(marks_of(theirs, parent), targets, strict=True)
     lost = [mark for mark, target in marks if target is None and mark is not None]
@@ -230,16 +230,17 @@ def projection_of(
         index, weight = index_of(one.mine, child), product(one.mine.weights)
         theirs = one.theirs
         if theirs is not None:
+            if not theirs.contribution("_"):
+                raise Unsure
             reach(one.mine, theirs, child, parent)
         seen.append((index, weight, theirs))
     if len({ratio(one) for one in designs if one.theirs is not None}) > 1:
         raise Unsure
 
     def projected(name: str) -> Projection:
-        parts = ((i, w, "" if t is None else contribution(t, name, parent)) for i, w, t in seen)
+        parts = ((i, w, "" if t is None else t.contribution(name)) for i, w, t in seen)
         return Projection(tuple(Seen(*part) for part in dict.fromkeys(parts)))
 
-    projected(parent.variable or parent.name)  # can it be written?
     reads = []
     for one in designs:
         terms = [one.mine] if one.theirs is None else [one.mine, one.theirs]
@@ -258,7 +259,7 @@ def projection_of(
 def read_by(term: Term) -> Iterator[str]:
     """The expressions of data that tell how a summand stands in its location."""
     yield from term.weights
-    yield from filter(None, [term.text] if term.summed else term.picks)
+    yield term.core.replace(HOLE, "(0)")
 
 
 def is_come_to(context: Context, design: Design, child: Site) -> bool:
@@ -293,7 +294,7 @@ def index_of(term: Term, site: Site) -> str:
 
     Raises `Unsure` where not all of its axes are picked or go to the end of the location.
     """
-    if term.summed or term.single or not all(term.weights):
+    if term.summed or term.single or not term.core or not all(term.weights):
         raise Unsure
     if site.shape == ():
         return ""
@@ -331,19 +332,6 @@ def reach(mine: Term, theirs: Term, child: Site, parent: Site) -> None:
 def stripped(layout: Sequence[int | str]) -> Sequence[int | str]:
     """A layout without the new axes at its left."""
     return list(dropwhile(lambda axis: axis == "", layout))
-
-
-def contribution(term: Term, name: str, site: Site) -> str:
-    """What a parent adds to observations, by the name of its value: ``x * s[state]``.
-
-    Raises `Unsure` where that can't be written.
-    """
-    if term.summed and name != site.variable:
-        raise Unsure
-    text = term.contribution(name)
-    if not text:
-        raise Unsure
-    return text
 
 
 def product(factors: Sequence[str]) -> str:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.plan.meetings import Unsure, contribution
 from reparam_rewrite.suggest.evidence import LOCATION_SCALE, Evidence, Summand, is_single, times
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.nodes import walk
@@ -72,9 +71,8 @@ class Levels(Struct, dict=True):
         shape, own = facts.shapes.get(of.name), facts.shapes.get(site.name)
         if shape is None or own is None:
             return None
-        try:
-            text = contribution(replace(term, weights=()), OWN, site)
-        except Unsure:
+        text = replace(term, weights=()).contribution(OWN)
+        if not text:
             if not (len(shape) == len(own) == 1 and term.picked):
                 return None
             text = f"{OWN}[{term.picked}]"
