@@ -65,6 +65,29 @@ def test_predictions_from_new_data(shape: str) -> None:
     assert jnp.allclose(first, second)
 
 
+def test_draws_count_by_the_name_that_a_scope_gives() -> None:
+    """``scope(model, hide_types=["param"])``: its coefficients are those of other models, too."""
+    import jax
+    import jax.numpy as jnp
+    from numpyro.handlers import scope
+    from numpyro.infer import Predictive
+
+    from tests.support.execution import load_model
+
+    plain, generated = map(load_model, models_of("an-argument"))
+    x, new = jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 10.0, 4.0])
+    keys = jax.random.split(jax.random.PRNGKey(0))
+
+    def scoped(model: Any) -> Any:
+        return scope(model, prefix="q", hide_types=["param"])
+
+    drawn = Predictive(scoped(generated), num_samples=3)(keys[0], x, 2 * x)
+    draws = {name: value for name, value in drawn.items() if name != "q/y"}
+    assert "q/b_base" in draws
+    first, second = (Predictive(scoped(m), draws)(keys[1], new) for m in (plain, generated))
+    assert jnp.allclose(first["q/y"], second["q/y"])
+
+
 def test_draws_of_a_guide_mean_what_they_meant() -> None:
     """A guide has draws of the base only: with the data of its training they give the child."""
     import jax

@@ -7,7 +7,8 @@ and their sum is that of all, since the determinant is 1.
 
 Where a child's map to its base depends on the data of the call, draws of it must count by name when
 other data are predicted. NumPyro gives none to a deterministic site, which is what ExplicitReparam
-makes of it: so the handlers around are asked for them, as for those of a param.
+makes of it: so the handlers around are asked for them, as for those of a param, by the name that
+they give to a deterministic site.
 
 Where a child and its parents meet in data, what comes of that may be in an .npz beside the file. It
 must be there, and be of the sizes that the model has, or the site says what to do.
@@ -35,22 +36,25 @@ class {name}({transform}):
 
 OF_BY_NAME = '''\
 def {name}(reparam):
-    """Draws of a site itself, where they are given, count before its base's."""
+    """Draws of a site itself, if given, count before its base's."""
 
     def reparameterized(name, fn, obs):
         other, value = reparam(name, fn, obs)
-        given = {{"type": "param", "name": name, "value": None}}
+        given = {{"name": name, "value": None}}
         asked = {scope}, {substitute}
         for handler in reversed({stack}):
             if isinstance(handler, asked):
+                drawn = isinstance(handler, {substitute})
+                given["type"] = "param" if drawn else "deterministic"
                 handler.process_message(given)
-        return other, value if given["value"] is None else given["value"]
+        found = given["value"]
+        return other, value if found is None else found
 
     return reparameterized'''
 
 OF_FROZEN = '''\
 def {name}(site, parent, shape, file, name):
-    """What a site can make up for of its parent, by what 'reparam-rewrite fit' has written."""
+    """What a site can make up for of a parent, by a file's arrays."""
     parent = {jnp}.asarray(parent)
     keys = "shapes", "rows", "columns", "weights"
     try:
