@@ -23,7 +23,6 @@ from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.values import Projection, Seen
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.expressions import grouped, parsed
-from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import only_computes
 from reparam_rewrite.survey.scopes import Moment
@@ -249,7 +248,7 @@ def projection_of(
         if not all(is_there(context, text, child, last, parent) for text in texts):
             raise Unsure
         if not is_come_to(context, one, child):
-            missing = missing_in(context.function)
+            missing = missing_in(context, child)
             if any(ast.unparse(part) in missing for text in texts for part in walk(parsed(text))):
                 raise Unsure
         reads += texts
@@ -270,17 +269,32 @@ def is_come_to(context: Context, design: Design, child: Site) -> bool:
     return whole and is_before(site.path, child.path) and not guarded
 
 
-def missing_in(function: Function) -> set[str]:
-    """What may not be there in a call: ``x=None``, ``if data.x is not None``, ``"x" in data``."""
-    given, found = function.node.args, set[str]()
-    declared = [*given.posonlyargs, *given.args]
-    defaults = [None] * (len(declared) - len(given.defaults)) + given.defaults
-    for arg, default in zip(
-        [*declared, *given.kwonlyargs], [*defaults, *given.kw_defaults], strict=True
-    ):
-        if default is not None and is_none(default):
-            found.add(arg.arg)
-    for part in walk(function.node):
+def missing_in(context: Context, child: Site) -> set[str]:
+    """What may not be there where a child is sampled: ``x`` by ``x=None`` or ``if x is not None``.
+
+    In a branch whose test asks for it, it is there if it is read.
+    """
+    given = context.function.node.args
+    last = [*given.posonlyargs, *given.args][::-1]
+    pairs = [*zip(last, given.defaults[::-1], strict=False)]
+    pairs += [
+        (arg, value)
+        for arg, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        if value
+    ]
+    found = {arg.arg for arg, value in pairs if is_none(value)}
+    found |= asked_for(context.function.node)
+    for frame in child.frames:
+        node = context.survey.statements[frame.statement]
+        if isinstance(node, ast.If):
+            found -= asked_for(node.test)
+    return found
+
+
+def asked_for(node: ast.AST) -> set[str]:
+    """What is looked whether it is there: ``data.x is not None``, ``"x" in data``."""
+    found = set()
+    for part in walk(node):
         match part:
             case ast.Compare(left, [ast.Is() | ast.IsNot()], [ast.Constant(None)]):
                 found.add(ast.unparse(left))
