@@ -21,13 +21,15 @@ from msgspec import Struct
 from reparam_rewrite.plan.alternatives import is_before
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.values import Projection, Seen
-from reparam_rewrite.survey.calls import is_none
+from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.expressions import grouped, parsed
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import only_computes
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.sums import Observed
 from reparam_rewrite.survey.terms import HOLE, Term
+from reparam_rewrite.survey.timeline import Assigned
 from reparam_rewrite.survey.values import Site
 
 #: What an axis of a site is in a location: the place where it stands, counted from the right, or
@@ -247,6 +249,10 @@ def projection_of(
         last = one.observed.site.statement
         if not all(is_there(context, text, child, last, parent) for text in texts):
             raise Unsure
+        here = Moment(context.survey, context.function, child.statement)
+        read = (name for text in texts for name in data_in(here, parsed(text)))
+        if any(is_drawn_anew(here, name) for name in read):
+            raise Unsure
         if not is_come_to(context, one, child):
             missing = missing_in(context, child)
             if any(ast.unparse(part) in missing for text in texts for part in walk(parsed(text))):
@@ -370,3 +376,16 @@ def is_there(context: Context, text: str, child: Site, last: int, parent: Site) 
         if not same or not here.is_bound(part.id):
             return False
     return only_computes(here, tree)
+
+
+def is_drawn_anew(moment: Moment, name: str) -> bool:
+    """Is it what a subsampled plate has drawn this time: ``plate("n", n, 5) as i``?"""
+    binding = moment.binding(name)
+    node = binding.value.node if binding and isinstance(binding.value, Assigned) else None
+    match node:
+        case ast.Name(id=name):
+            held = moment.binding(name)
+            return held is not None and held.plate is not None and held.plate.subsampled
+        case ast.Call(func=function) if moment.resolve(function) == "numpyro.plate":
+            return not is_none(argument(node, 2, "subsample_size"))
+    return False
