@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,14 @@ def test_counties_in_states() -> None:
     # Slopes and levels of a county aren't apart in its data.
     slopes = text.partition("[sites.bc.offset]")[2]
     assert "c = { init = 0." in slopes
+
+
+def test_a_scale_is_taken_out_as_far_as_the_prior_holds_a_site() -> None:
+    """Of a state the counties tell little that they can't make up for, of a county pupils all."""
+    text = args_of(FIXTURES / "nested")
+    site = tomllib.loads(text)["sites"]["s"]
+    assert site["scale"]["by"] == "sigma_s"
+    assert 0.1 < site["scale"]["power"]["init"] < 0.3
 
 
 def test_json_has_how_they_meet() -> None:
@@ -184,7 +193,7 @@ def divergence(meetings: Meetings, designs: dict[str, np.ndarray], found: dict) 
 
 def test_the_coefficients_are_those_of_the_least_divergence() -> None:
     meetings, designs = table()
-    found, least = meetings.coefficients(PAIRS)
+    found, least, _ = meetings.coefficients(PAIRS)
     assert divergence(meetings, designs, found) == pytest.approx(least, abs=1e-9)
     assert divergence(meetings, designs, {}) > least + 5
     for pair, step in ((pair, step) for pair in PAIRS for step in (-0.05, 0.05)):
@@ -195,5 +204,5 @@ def test_the_coefficients_are_those_of_the_least_divergence() -> None:
 
 def test_without_offsets_it_is_as_written() -> None:
     meetings, designs = table()
-    found, plain = meetings.coefficients([])
+    found, plain, _ = meetings.coefficients([])
     assert (found, plain) == ({}, pytest.approx(divergence(meetings, designs, {})))

@@ -239,8 +239,9 @@ def projection_of(
         raise Unsure
 
     def projected(name: str) -> Projection:
-        parts = ((i, w, "" if t is None else t.contribution(name)) for i, w, t in seen)
-        return Projection(tuple(Seen(*part) for part in dict.fromkeys(parts)))
+        parts = [Seen(i, w, "" if t is None else t.contribution(name)) for i, w, t in seen]
+        alike = all(part == parts[0] for part in parts)
+        return Projection(tuple(parts[:1] if alike else parts))
 
     reads = []
     for one in designs:

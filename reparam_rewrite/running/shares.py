@@ -58,6 +58,20 @@ class Member(Struct, frozen=True):
     steps: int = 0
 
 
+class Weighed(NamedTuple):
+    """What is found of sites in an order.
+
+    `coefficients` are by child and parent. `divergence` is what the order is worth: the KL
+    divergence of the best diagonal normal, but for a constant that all orders have, in nats. `held`
+    is by site how much of what tells of its elements is its prior, from 0 to 1, on average: what
+    later ones can make up for tells nothing.
+    """
+
+    coefficients: dict[Pair, float]
+    divergence: float
+    held: dict[str, float]
+
+
 class Meetings(Struct, dict=True, frozen=True):
     """Sites in an order, and the variances of the noise in the locations that they are in."""
 
@@ -137,16 +151,15 @@ class Meetings(Struct, dict=True, frozen=True):
                 total = total + (self.moved(member, one) * self.moved(member, other)).sum(axis=0)
         return total
 
-    def coefficients(self, pairs: Iterable[Pair]) -> tuple[dict[Pair, float], float]:
+    def coefficients(self, pairs: Iterable[Pair]) -> Weighed:
         """The best coefficients of the offsets of children by parents, each a number for all.
 
-        `pairs` are (child, parent) where what the parent adds is projected on the child. With them
-        comes what the order is worth: the KL divergence of the best diagonal normal, but for a
-        constant that all orders have, in nats.
+        `pairs` are (child, parent) where what the parent adds is projected on the child.
         """
         wanted, order = set(pairs), [*self.members]
         projections = {pair: self.projection(*pair) for pair in wanted}
         found: dict[Pair, float] = {}
+        held: dict[str, float] = {}
         divergence = 0.0
 
         def answered(start: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +184,8 @@ class Meetings(Struct, dict=True, frozen=True):
                 found |= {(c, parent): float(x) for c, x in zip(children, best, strict=True)}
                 own = own + 2 * best @ aim + np.einsum("a,abn,b->n", best, gram, best)
             divergence += 0.5 * self.members[parent].size * float(np.log(own).mean())
-        return found, divergence
+            held[parent] = float((1 / (self.members[parent].variance * own)).mean())
+        return Weighed(found, divergence, held)
 
 
 def least(gram: Any, aim: Any, alone: Any) -> Any:

@@ -223,9 +223,11 @@ def without(suggestion: Suggestion, child: str, parent: str, reason: str) -> Sug
     every = dict(enumerate(suggestion.each))
     own = {at: one for at, one in every.items() if one.site.name == child and not one.is_empty}
     less = {at: one.without(parent, reason) for at, one in own.items()}
-    unchanged = all(less[at].offsets == one.offsets for at, one in own.items())
+    unchanged = all((less[at].offsets, less[at].by) == (o.offsets, o.by) for at, o in own.items())
+    freed = any(less[at].by != one.by for at, one in own.items())
     # The scale of a prior without its location is another one.
-    whole = not parent or unchanged or any(one.is_scaled for one in own.values())
+    scaled = any(one.is_scaled and not one.learned for one in own.values())
+    whole = unchanged or scaled or (not parent and not freed)
     if whole or all(one.is_empty for one in less.values()):
         less = {at: one.left_alone(reason) for at, one in own.items()}
     return replace(suggestion, each=tuple({**every, **less}.values()))

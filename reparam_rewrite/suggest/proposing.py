@@ -29,6 +29,9 @@ from reparam_rewrite.survey.sums import Observed, Sums, is_observed
 from reparam_rewrite.survey.terms import Made, Term
 from reparam_rewrite.survey.values import Site
 
+#: So much of what holds a site must be its prior for its scale to be worth a power.
+HELD = 0.05
+
 
 def propose(
     model: Sums,
@@ -70,7 +73,8 @@ class Proposing:
 
     `reasons` says why a site, by its index, is left alone, and `scales` why the scale of a prior
     isn't taken out. `offsets` are by child and parent. `divergence` is what a run tells of the
-    order: the less the better, 0 where it doesn't.
+    order: the less the better, 0 where it doesn't. `held` is how much of what it tells of a site is
+    the prior's.
     """
 
     def __init__(self, evidence: Evidence, later: Later) -> None:
@@ -93,7 +97,7 @@ class Proposing:
                     self.reasons.setdefault(index, offset)
         self.offsets = {pair: several[0] for pair, several in found.items() if self.agree(several)}
         self.offsets |= self.by_priors()
-        self.divergence = 0.0
+        self.divergence, self.held = 0.0, dict[str, float]()
         told = {**self.offsets, **self.by_run()}
         self.offsets = {pair: offset for pair, offset in told.items() if offset is not None}
 
@@ -145,7 +149,7 @@ class Proposing:
         others = {parent for child, parent in offsets if not is_told(child, parent)}
         pairs = [pair for pair in offsets if pair[1] not in others]
         found: dict[Pair, Offset | None] = {}
-        shares, self.divergence = meetings.coefficients(pairs)
+        shares, self.divergence, self.held = meetings.coefficients(pairs)
         for pair, share in shares.items():
             offset = offsets[pair]
             if meetings.are_numbers(*pair):
@@ -224,7 +228,34 @@ class Proposing:
             proposal = replace(proposal, basis="dct")
         if made is not None and not offsets:
             proposal = self.with_scale(proposal, made, place)
+        elif made is not None and not proposal.basis:
+            proposal = self.with_power(proposal, made)
         return proposal
+
+    def with_power(self, proposal: Proposal, made: Made) -> Proposal:
+        """``a ~ Normal(0, tau)`` beside its offsets: as much of its scale taken out as it is held.
+
+        Where all that observations say of it the later sites can make up for, its prior is all that
+        holds it: a funnel, which no offset cures.
+        """
+        site, held = proposal.site, self.held.get(proposal.site.name, 0.0)
+        scale, loc = made.arguments.get("scale"), made.arguments.get("loc")
+        by = self.evidence.plain_site(scale)
+        number = loc is None or loc.number == 0
+        if held < HELD or by is None or by.variable is None or scale is None or not number:
+            return proposal
+        plain = not any(term.weights or term.picked or term.summed for term in scale.terms)
+        if (
+            not plain
+            or site.prior.support.kind != "real"
+            or not self.evidence.has_sampled_scale(site)
+        ):
+            return proposal
+        proposal.reasons["scale"] = (
+            f"{proposal.where}: a funnel as far as its prior, of scale '{by.name}', is all that "
+            "holds it. This power of that is taken out; SVI and 'reparam-rewrite fit' go on from it"
+        )
+        return replace(proposal, by=by.name, power=round(held, 2), learned=True)
 
     def with_scale(self, proposal: Proposal, made: Made, place: Summand) -> Proposal:
         """``theta ~ Normal(mu, tau)`` with one observation of each theta: non-centred."""

@@ -55,7 +55,8 @@ class Offset(Struct, frozen=True):
 class Proposal(Struct, frozen=True):
     """What is proposed for one site; each of `reasons` is one comment, by the key that it is of.
 
-    The scale of its prior is taken out `by` a site, or as `scale`, an expression. `where` tells
+    The scale of its prior is taken out `by` a site, or as `scale`, an expression; if the `power` of
+    that site is `learned`, it is beside the offsets, and this is where it starts. `where` tells
     the line that samples the site, and `alone` why nothing is proposed for it: "" where that is
     that other sites are sampled around it. `refused`: the rewriter would not do what was proposed.
     """
@@ -65,6 +66,7 @@ class Proposal(Struct, frozen=True):
     offsets: tuple[Offset, ...] = ()
     by: str = ""
     power: float = 1.0
+    learned: bool = False
     scale: str = ""
     basis: str = ""
     elementwise: bool = False
@@ -82,7 +84,8 @@ class Proposal(Struct, frozen=True):
 
     def without(self, parent: str, reason: str) -> Proposal:
         offsets = tuple(o for o in self.offsets if parent not in (o.parent, o.label))
-        return replace(self, offsets=offsets, reasons={**self.reasons, parent: reason})
+        by = "" if self.learned and parent in ("", self.by) else self.by
+        return replace(self, offsets=offsets, by=by, reasons={**self.reasons, parent: reason})
 
     def left_alone(self, reason: str) -> Proposal:
         return Proposal(self.site, self.where, alone=reason, refused=True)

@@ -111,7 +111,7 @@ def site_lines(proposal: Proposal, chains: Chains) -> list[Line]:
     if init != 1.0:
         said += commented(why_init(next(o for o in proposal.offsets if o.init == init)))
         said.append(setting("init", init))
-    power = {"by": proposal.by, "power": proposal.power}
+    power = {"by": proposal.by, "power": power_of(proposal)}
     scale = power if proposal.by else proposal.scale
     for name, value in (("scale", scale), ("basis", proposal.basis)):
         if value:
@@ -120,6 +120,11 @@ def site_lines(proposal: Proposal, chains: Chains) -> list[Line]:
     pairs = list(offset_lines(proposal, chains))
     table = [Line(f"[{header}]"), *said] if said else []
     return apart([table, [Line(f"[{header}.offset]"), *pairs] if pairs else []])
+
+
+def power_of(proposal: Proposal) -> object:
+    """The power of a scale, or the table by which it is learned."""
+    return {"init": proposal.power} if proposal.learned else proposal.power
 
 
 def offset_lines(proposal: Proposal, chains: Chains) -> Iterator[Line]:
@@ -206,7 +211,7 @@ def to_json(suggestion: Suggestion, text: str) -> str:
             "site": one.site.name,
             "line": one.site.place.line,
             "offsets": list(map(offset_entry, one.offsets)),
-            "scale": {"by": one.by, "power": one.power} if one.by else one.scale or None,
+            "scale": {"by": one.by, "power": power_of(one)} if one.by else one.scale or None,
             "basis": one.basis or None,
             "coefficient": "elementwise" if one.elementwise else "shared",
             "reasons": one.reasons,
