@@ -94,7 +94,7 @@ def test_counties_in_states() -> None:
 
 
 def test_a_scale_is_taken_out_as_far_as_the_prior_holds_a_site() -> None:
-    """Of a state the counties tell little that they can't make up for, of a county pupils all."""
+    """What observations say of a state its counties can make up for: its prior holds it."""
     text = args_of(FIXTURES / "nested")
     site = tomllib.loads(text)["sites"]["s"]
     assert site["scale"]["by"] == "sigma_s"

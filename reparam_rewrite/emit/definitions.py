@@ -45,7 +45,7 @@ def {name}(reparam):
         for handler in reversed({stack}):
             if isinstance(handler, asked):
                 drawn = isinstance(handler, {substitute})
-                given["type"] = "param" if drawn else "deterministic"
+                given["type"] = "mutable" if drawn else "deterministic"
                 handler.process_message(given)
         found = given["value"]
         return other, value if found is None else found
