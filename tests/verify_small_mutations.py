@@ -448,7 +448,7 @@ def changes() -> Iterator[Change]:
         ("a", ".at[county].add(s[state])", ".at[county].add(s[county])"),
         ("a", "jnp.maximum(jnp.zeros(n_county).at[county].add(1), 1)", "1"),
         ("b", "add(x * s[state])", "add(s[state])"),
-        ("b", "add(x**2)", "add(1)"),
+        ("b", "add(x**2.0)", "add(1)"),
         ("b", "add(x * a[county])", "add(x * a[state])"),
     )
     yield from of(MEETING, "data", ("a", "a_reparam = by_name(", "a_reparam = ("))

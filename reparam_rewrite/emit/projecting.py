@@ -49,13 +49,18 @@ def added_up(parts: list[tuple[str, str]], shape: str, jnp: Spelled) -> str:
 
 
 def square_of(weight: str) -> str:
-    """``x**2``; 1 without a weight. Black hugs names and numbers only."""
+    """``x**2.0``; 1 without a weight. Black hugs names and numbers only.
+
+    The square of a whole number may be larger than such numbers can be.
+    """
     hugged = f"_{weight}".replace(".", "").isidentifier()
-    return f"{grouped(weight)}{'**' if hugged else ' ** '}2" if weight else "1"
+    return f"{grouped(weight)}{'**' if hugged else ' ** '}2.0" if weight else "1"
 
 
 def times(weight: str, added: str) -> str:
-    """``x * s[state]``; a product stays one: ``x * x * a[i]``."""
-    node = parsed(added)
+    """``x * s[state]``; of a product the weight is the last factor, lest it meets whole numbers."""
+    if not weight:
+        return added
+    node, weight = parsed(added), grouped(weight)
     product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
-    return f"{grouped(weight)} * {added if product else grouped(added)}" if weight else added
+    return f"{added} * {weight}" if product else f"{weight} * {grouped(added)}"
