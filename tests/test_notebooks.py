@@ -605,7 +605,7 @@ def test_the_diff_applies(folder: Path) -> None:
 
 
 def test_a_longer_account(folder: Path) -> None:
-    long = ACCOUNT.replace("\n", " in model, shape (n,)\n")
+    long = ACCOUNT.replace("\n", " in model, shape (n,); mu one number\n")
     assert run(folder, *ARGUMENTS, "-v").err == long
 
 

@@ -400,8 +400,12 @@ def test_json(three: Path) -> None:
                 "details": ["shape (n,)"],
                 "notes": [],
                 "skipped": False,
+                "meets": [
+                    {"parent": "mu", "value": "mu", "evidence": "number", "line": None},
+                ],
             }
         ],
+        "moves": [],
         "errors": [],
     }
     assert b["status"] == "refused"

@@ -216,8 +216,8 @@ def errors_apart(old: Any, new: Any) -> float:
 # -- other data ------------------------------------------------------------------------------------
 
 CAUSE = (
-    "its offset reads what the model is called with: freeze that as numbers, or sample the site "
-    "plainly where the observations are None"
+    "its offset reads what the model is called with, and draws of the site itself don't count: "
+    "freeze that as numbers, as 'reparam-rewrite fit' does, or rewrite the plain model anew"
 )
 
 
@@ -287,8 +287,8 @@ def predicted(model: Model, call: Arguments, draw: Values) -> tuple[Values, dict
 
     def run(key: Any, draw: Values) -> Values:
         def drawn(site: Site) -> Any:
-            # A plate with all of its elements may have others now.
-            kept = site["type"] in ("sample", "param") or is_subsampled(site)
+            # As Predictive does it; but a plate with all of its elements may have others now.
+            kept = site["type"] not in ("deterministic", "plate") or is_subsampled(site)
             return draw.get(site["name"]) if kept else None
 
         trace = traced(model, *call, None, key, substitute=drawn)

@@ -48,6 +48,7 @@ from reparam_rewrite.cli.report import accounted
 from reparam_rewrite.messages import Refusal
 from tests.support.cases import rewritten
 from tests.support.executed import code_of, digest_of, executed
+from tests.support.unchanged import WARNING
 
 FOLDER = Path(__file__).parents[1] / "cases"
 
@@ -215,10 +216,6 @@ def assert_executed(shape: Shape, generated: bytes = b"") -> None:
         else:
             equivalence.assert_runs(shape)
         executed.add(comparison)
-
-
-#: The comment that says what the map of a child depends on.
-WARNING = re.compile(rb"^ *# How (?:.*\n)*?.*\bcount\.\r?\n", re.MULTILINE)
 
 
 def assert_kept(shape: Shape, generated: bytes) -> None:
