@@ -88,6 +88,19 @@ def test_draws_count_by_the_name_that_a_scope_gives() -> None:
     assert jnp.allclose(first["q/y"], second["q/y"])
 
 
+def test_verify_gives_both_models_the_draws_of_the_child() -> None:
+    """An offset that reads data means another one with other data: draws of `b` count."""
+    import jax.numpy as jnp
+
+    from reparam_rewrite.testing import assert_equivalent
+    from tests.support.execution import OTHERWISE, load_model
+
+    plain, generated = map(load_model, models_of("an-argument"))
+    left_out = [check for check in OTHERWISE if check != "data"]
+    args = jnp.array([1.0, 2.0, 4.0]), jnp.array([2.5, 4.5, 6.5])
+    assert_equivalent(plain, generated, args, points=2, skip=left_out)
+
+
 def test_draws_of_a_guide_mean_what_they_meant() -> None:
     """A guide has draws of the base only: with the data of its training they give the child."""
     import jax

@@ -7,8 +7,8 @@ and their sum is that of all, since the determinant is 1.
 
 Where a child's map to its base depends on the data of the call, draws of it must count by name when
 other data are predicted. NumPyro gives none to a deterministic site, which is what ExplicitReparam
-makes of it: so the handlers around are asked for them, as for those of a param, by the name that
-they give to a deterministic site.
+makes of it: so the handlers around are asked for them, as for a value that is kept, by the name
+that they give to a deterministic site.
 
 Where a child and its parents meet in data, what comes of that may be in an .npz beside the file. It
 must be there, and be of the sizes that the model has, or the site says what to do.
