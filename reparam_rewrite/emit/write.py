@@ -6,6 +6,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import projecting, wrap
 from reparam_rewrite.emit.spell import BY_NAME, FROZEN, Spelling
@@ -217,6 +219,8 @@ class Code:
         for term in rewrite.terms:
             match term.value.projection:
                 case plan.Projection() as made:
+                    if term.value.evidence == "sum":
+                        made = replace(made, seen=tuple(map(self._quoted, made.seen)))
                     for text in projecting.statements(made, shape, self._jnp, divided):
                         self._shift(text)
                 case plan.FrozenProjection(file, variable):
@@ -314,6 +318,8 @@ class Code:
     def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
         text, center = value.written(self._jnp), value.center
+        if value.evidence == "prior":
+            text = self._with_quotes(text)
         if "jnp" in text or "jnp" in center:
             self._spell(JNP, self._sampled)  # imports it as jnp where the file doesn't
         if center:
@@ -395,6 +401,14 @@ class Code:
     def _named(self, coefficient: plan.Coefficient) -> str:
         name, quote = coefficient.spec.name, self._quote
         return f"f{quote}{name}{quote}" if coefficient.computed else self._string(name)
+
+    def _quoted(self, seen: plan.Seen) -> plan.Seen:
+        """What was read in the model, with the quotes of the site's own name: ``data["x"]``"""
+        return plan.Seen(*map(self._with_quotes, (seen.index, seen.weight, seen.added)))
+
+    def _with_quotes(self, text: str) -> str:
+        plain = not {'"', "\\"} & set(text)
+        return text.replace("'", self._quote) if plain else text
 
     def _string(self, text: str) -> str:
         """A string literal with the quotes of the site's own name."""
