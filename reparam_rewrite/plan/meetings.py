@@ -52,7 +52,7 @@ class Meeting(Struct, frozen=True):
     projected: Callable[[str], Projection] | None = None
     index: tuple[str, ...] = ()
     exact: bool = False
-    reads: tuple[str, ...] = ()
+    reads: tuple[ast.expr, ...] = ()
 
 
 class Design(Struct, frozen=True):
@@ -110,11 +110,11 @@ def of_prior(context: Context, child: Site, parent: Site) -> Meeting | None:
             marks = marks_of(term, parent)
             return Meeting(term.line, tuple(m if isinstance(m, int) else None for m in marks))
         dims = [axis for axis in layout if isinstance(axis, int)]
-        texts = {pick for pick in term.picks if pick}
-        there = all(is_there(context, text, child, child.statement, parent) for text in texts)
+        read = [parsed(pick) for pick in sorted({*term.picks} - {""})]
+        there = all(is_there(context, tree, child, child.statement, parent) for tree in read)
         if there and dims == sorted(dims):
             items = ("None" if a == "" else ":" if isinstance(a, int) else a for a in layout)
-            return Meeting(term.line, index=tuple(items), reads=tuple(sorted(texts)))
+            return Meeting(term.line, index=tuple(items), reads=tuple(read))
     return None
 
 
@@ -243,23 +243,22 @@ def projection_of(
         alike = all(part == parts[0] for part in parts)
         return Projection(tuple(parts[:1] if alike else parts))
 
-    reads = []
+    reads: dict[str, ast.expr] = {}
+    here = Moment(context.survey, context.function, child.statement)
     for one in designs:
         terms = [one.mine] if one.theirs is None else [one.mine, one.theirs]
-        texts = [text for term in terms for text in read_by(term)]
-        last = one.observed.site.statement
-        if not all(is_there(context, text, child, last, parent) for text in texts):
+        texts = dict.fromkeys(text for term in terms for text in read_by(term))
+        reads |= {text: parsed(text) for text in texts if text not in reads}
+        trees, last = [reads[text] for text in texts], one.observed.site.statement
+        if not all(is_there(context, tree, child, last, parent) for tree in trees):
             raise Unsure
-        here = Moment(context.survey, context.function, child.statement)
-        read = (name for text in texts for name in data_in(here, parsed(text)))
-        if any(is_drawn_anew(here, name) for name in read):
+        if any(is_drawn_anew(here, name) for tree in trees for name in data_in(here, tree)):
             raise Unsure
         if not is_come_to(context, one, child):
             missing = missing_in(context, child)
-            if any(ast.unparse(part) in missing for text in texts for part in walk(parsed(text))):
+            if any(ast.unparse(part) in missing for tree in trees for part in walk(tree)):
                 raise Unsure
-        reads += texts
-    return Meeting(line, (), projected, reads=tuple(dict.fromkeys(reads)))
+    return Meeting(line, (), projected, reads=tuple(reads.values()))
 
 
 def read_by(term: Term) -> Iterator[str]:
@@ -360,14 +359,13 @@ def product(factors: Sequence[str]) -> str:
     return " * ".join(map(grouped, factors)) if len(factors) > 1 else "".join(factors)
 
 
-def is_there(context: Context, text: str, child: Site, last: int, parent: Site) -> bool:
+def is_there(context: Context, tree: ast.expr, child: Site, last: int, parent: Site) -> bool:
     """Can an expression be computed where the child is sampled, and be what it is in the location?
 
     `last` is the statement with that. The parent's own value is looked after elsewhere.
     """
     here = Moment(context.survey, context.function, child.statement)
     there = Moment(context.survey, context.function, last)
-    tree = parsed(text)
     own = parent.variable
     for part in walk(tree):
         if not isinstance(part, ast.Name) or part.id == own:

@@ -249,7 +249,7 @@ def check_basis(child: Child) -> None:
 
 def over_plate(site: Site, dim: int) -> str:
     """Why a site can't be sampled in a basis over a plate; empty if it can."""
-    if any(plate.subsampled for frame in site.all_frames for plate in frame.plates):
+    if site.subsampled:
         return "'{site}' is in a subsampled plate ({at}), and a basis needs all its elements"
     shape = site.extent.batch if site.extent.batch is not None else site.extent.plates
     if site.prior.event is None or site.extent.plates is None or shape is None:

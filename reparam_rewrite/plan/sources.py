@@ -16,7 +16,6 @@ from reparam_rewrite.plan.meetings import Meeting, meeting_of
 from reparam_rewrite.plan.seen import check_seen
 from reparam_rewrite.plan.values import Projection, Seen
 from reparam_rewrite.survey.data import data_in
-from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.purity import effect_in, only_computes, reads_of
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.shapes import shape_of
@@ -91,15 +90,13 @@ def as_they_meet(context: Context, site: Site, source: Source, *, projected: boo
     meeting = meeting_of(context, site, pair.site)
     if meeting is None or not meeting.reads:
         return replace(source, meeting=meeting)
-    subsampled = any(plate.subsampled for frame in site.all_frames for plate in frame.plates)
     moved = support.kind in ("real", "runtime") and not pair.coefficient.kind.contracted
-    if not projected or not moved or subsampled or site.unsettled:
+    if not projected or not moved or site.subsampled or site.unsettled:
         return source
     moment = Moment(context.survey, context.function, site.statement)
-    trees = [parsed(text) for text in meeting.reads]
-    reads = source.reads.union(*(reads_of(moment, tree) for tree in trees))
+    reads = source.reads.union(*(reads_of(moment, tree) for tree in meeting.reads))
     own = {read for read in reads if read.name == pair.site.variable}
-    data = source.data.union(*(data_in(moment, tree) for tree in trees))
+    data = source.data.union(*(data_in(moment, tree) for tree in meeting.reads))
     return replace(source, meeting=meeting, reads=reads - own, data=data)
 
 

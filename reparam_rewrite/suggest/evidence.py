@@ -153,9 +153,8 @@ class Evidence(Struct, frozen=True):
             return None
         if found.projected is None:
             return found if found.exact else None
-        plates = [plate for frame in child.all_frames for plate in frame.plates]
         moved = child.prior.support.kind in ("real", "runtime") and not child.unsettled
-        return found if moved and not any(plate.subsampled for plate in plates) else None
+        return found if moved and not child.subsampled else None
 
     def are_alike(self, child: Site, parent: Site) -> bool:
         """Have both the same weights, wherever the child is?"""

@@ -76,9 +76,6 @@ MOVING = JOINING | words(
 )
 MOVING_METHODS = words("flatten ravel repeat reshape squeeze swapaxes take transpose")
 
-#: ``a.at[i].add(...)``
-ALTERING = words("add apply divide get max min mul multiply power set")
-
 #: Where a part stands alone between commas.
 ARGUMENT = re.compile(rf"[(,] ?{HOLE}[,)]")
 

@@ -22,9 +22,8 @@ class Effect(Struct, frozen=True):
     and wherever it is made.
     `mutates`: it is known to change what it is given. `calls`: it may call a function that it is
     given. `returns`: what it is given may be what it gives back, or be in that. `iterates`: it
-    goes through what it is given, which runs a generator. `strict`: it computes one value of all
-    that it is given, so that it doesn't make a value of None. `immutable`: nothing can change in
-    place what it gives back.
+    goes through what it is given, which runs a generator. `immutable`: nothing can change
+    in place what it gives back.
     """
 
     quiet: bool = False
@@ -34,14 +33,13 @@ class Effect(Struct, frozen=True):
     calls: bool = True
     returns: bool = True
     iterates: bool = False
-    strict: bool = False
     immutable: bool = False
 
 
 #: What isn't known may do anything.
 ANYTHING = Effect()
 
-COMPUTES = Effect(quiet=True, computes=True, pure=True, calls=False, returns=False, strict=True)
+COMPUTES = Effect(quiet=True, computes=True, pure=True, calls=False, returns=False)
 MUTATES = Effect(mutates=True, calls=False, returns=False)
 
 #: What the functions of a module do unless their own names say otherwise, most special first.
@@ -188,7 +186,6 @@ QUIET_METHODS = words(
 )
 #: Functions and methods that reduce to a scalar when no axis is given.
 REDUCTIONS = words("amax amin max mean median min prod std sum var")
-STRICT_METHODS = REDUCTIONS | words("astype copy flatten ravel reshape squeeze transpose")
 MUTATING_METHODS = words(
     """__delattr__ __delitem__ __setattr__ __setitem__ add append appendleft clear difference_update
     discard exec extend extendleft fill insert intersection_update itemset next partition pop
@@ -204,7 +201,6 @@ METHODS = effects(
     pure=PURE_METHODS,
     mutates=MUTATING_METHODS,
     iterates=words("join"),
-    strict=STRICT_METHODS,
 )
 
 

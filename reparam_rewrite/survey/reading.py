@@ -18,7 +18,7 @@ from reparam_rewrite.survey.combining import (
     array_method,
     operation,
 )
-from reparam_rewrite.survey.effects import ARRAY_MODULES, STRICT_METHODS, words
+from reparam_rewrite.survey.effects import ARRAY_MODULES, REDUCTIONS, words
 from reparam_rewrite.survey.expansion import DEEPEST, LONGEST, Expansion
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.functions import Function, Survey
@@ -41,7 +41,10 @@ from reparam_rewrite.survey.terms import (
 )
 
 #: Methods of arrays that change nothing.
-METHODS = STRICT_METHODS | words("cumsum dot ravel repeat round swapaxes take to_numpy")
+METHODS = REDUCTIONS | words(
+    """astype copy cumsum dot flatten ravel repeat reshape round squeeze swapaxes take to_numpy
+    transpose"""
+)
 
 #: What a number is made of.
 NUMERIC = (ast.BinOp, ast.Constant, ast.Name, ast.UnaryOp)

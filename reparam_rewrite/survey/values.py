@@ -352,6 +352,11 @@ class Site(Struct, frozen=True):
         return self.frames if self.step is None else (*self.frames, *self.step.frames)
 
     @property
+    def subsampled(self) -> bool:
+        """Is it in a plate that takes a part of its elements each time?"""
+        return any(plate.subsampled for frame in self.all_frames for plate in frame.plates)
+
+    @property
     def path(self) -> tuple[int, ...]:
         """The branches that must be taken to get here."""
         return tuple(frame.block for frame in self.all_frames if frame.block is not None)
