@@ -33,12 +33,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from numpyro import handlers
 
-from tests.benchmarks import gaussian_tensor, problems
+from tests.benchmarks import gaussian_tensor
+from tests.benchmarks.data import Arguments, insteval
 from tests.benchmarks.gaussian import Figures, check_same_posterior, figures, heading
 from tests.support.cases import FIXTURES, rewritten_text
 from tests.support.execution import double_precision, load_model, structure
-
-Arguments = problems.Arguments
 
 SHARED = gaussian_tensor.SHARED
 
@@ -140,7 +139,7 @@ SCALES_OF_NESTED = {
 ROWS = {
     "insteval": Row(
         fixture("insteval")[0],
-        problems.insteval,
+        insteval,
         {
             "c": MU,
             "b": {**MU, "c": "jnp.mean(c)"},

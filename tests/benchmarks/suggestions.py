@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import platform
 import statistics
 import sys
@@ -32,7 +31,6 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +44,16 @@ from reparam_rewrite.running.facts import facts_of
 from reparam_rewrite.running.load import load
 from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import suggest, to_text
+from tests.benchmarks.data import (
+    SEED,
+    Arguments,
+    Unavailable,
+    eight_schools,
+    example,
+    item_response,
+    penicillin,
+    radon,
+)
 from tests.support.cases import FIXTURES, rewritten
 from tests.support.execution import (
     Model,
@@ -59,14 +67,6 @@ CHAINS = 2
 
 #: What a line ends in whose proposal is worse than nothing.
 BELOW = "BELOW"
-SEED = 0
-
-#: The arguments of a model's call: what it is given, and what it observes.
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-
-
-class Unavailable(Exception):
-    """The data of a model isn't there, and what to do about it."""
 
 
 # -- data ----------------------------------------------------------------------------------------
@@ -113,55 +113,12 @@ def tensor_long() -> Arguments:
     return (i, j, t, *SIZES), {"y": tensor_table(walks=True).ravel()}
 
 
-def penicillin() -> Arguments:
-    if not find_spec("mixedlm"):
-        raise Unavailable("the Penicillin data are in mixedlm: pip install mixedlm")
-    arguments: Arguments = load_model(FIXTURES / "crossed" / "example.py", "example_args")()
-    return arguments
-
-
-def radon() -> Arguments:
-    """919 houses in 85 counties of Minnesota: Gelman and Hill (2006)."""
-    # Found without importing arviz, which takes seconds and more packages than the file needs.
-    spec = find_spec("arviz")
-    folders = spec.submodule_search_locations if spec else None
-    parts = ("data", "example_data", "code", "radon", "radon.json")
-    files = [Path(folder, *parts) for folder in folders or []]
-    found = next((path for path in files if path.exists()), None)
-    if found is None:
-        raise Unavailable('the radon data are in arviz: pip install "arviz==0.23.*"')
-    data = json.loads(found.read_text())
-    county, floor = np.array(data["county"]), np.array(data["x"], dtype=float)
-    return (county, floor, data["J"]), {"log_radon": np.array(data["y"])}
-
-
-def eight_schools() -> Arguments:
-    example = FIXTURES / "suggest" / "eight_schools" / "example.py"
-    arguments: Arguments = load_model(example, "example_args")()
-    return arguments
-
-
 def ar2() -> Arguments:
     rng = np.random.default_rng(SEED)
     y = [1.5, 1.5]
     for _ in range(100):
         y.append(0.3 + 1.2 * y[-1] - 0.4 * y[-2] + 0.5 * rng.normal())
     return (jnp.array(y),), {}
-
-
-def item_response() -> Arguments:
-    rng = np.random.default_rng(SEED)
-    n_persons, n_items = 100, 20
-    person, item = (index.ravel() for index in np.indices((n_persons, n_items)))
-    ability, difficulty = rng.normal(size=n_persons), 1.5 * rng.normal(size=n_items)
-    chance = 1 / (1 + np.exp(-(0.5 + ability[person] - difficulty[item])))
-    correct = (rng.uniform(size=len(person)) < chance).astype(int)
-    return (person, item, n_persons, n_items), {"correct": correct}
-
-
-def example(folder: str) -> Callable[[], Arguments]:
-    """The data beside a model, where they are of their usual size."""
-    return lambda: load_model(FIXTURES / folder / "example.py", "example_args")()
 
 
 def horseshoe() -> Arguments:
