@@ -1,0 +1,103 @@
+"""The weights of observations: what each of them tells of its predictor, at one point."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.sparse import csr_array, dia_array, eye_array, kron
+
+from reparam_rewrite.fit.values import Array
+from reparam_rewrite.running.designs import Point, Probe, observations
+from reparam_rewrite.running.predictors import (
+    family_of,
+    log_density,
+    mask_of,
+    predicted,
+)
+from reparam_rewrite.running.trace import compiled
+from reparam_rewrite.running.values import Site, Values
+
+
+class Weights(NamedTuple):
+    """What the observations of a site tell of their predictors, which are flattened.
+
+    `diagonal` are the weights, and `score` the slopes of the log density. Of classes, whose number
+    is `classes`, `shares` are their probabilities: an observation's weights are a matrix, with a
+    count of observations w: ``w * (diag(p) - p p')``, and `diagonal` is ``w * p``.
+    """
+
+    diagonal: Array
+    score: Array
+    classes: int = 1
+    shares: Array | None = None
+
+    def times(self, of: Any) -> Any:
+        """The weights times a sparse matrix or a vector of what each predictor has."""
+        if self.shares is None:
+            return dia_array((self.diagonal[None], [0]), shape=(of.shape[0],) * 2) @ of
+        own = kron(eye_array(len(self.shares) // self.classes), np.ones((1, self.classes)))
+        mean = csr_array(own.T @ (own @ (diagonal(self.shares) @ of)))
+        return diagonal(self.diagonal) @ (of - mean)
+
+
+class Likelihood:
+    """The observed sites of a model, as a compiled function of a point.
+
+    live: those whose scale is read when the model runs; their weights are counts of observations.
+    """
+
+    def __init__(self, probe: Probe, sites: Collection[str], live: Collection[str]) -> None:
+        self.probe, self.classes = probe, dict[str, int]()
+
+        def at(deviations: Values, others: Values, discrete: Values) -> Values:
+            trace, _ = probe.run(Point(deviations, others, discrete))
+            kept = {name: site for name, site in observations(trace) if name in sites}
+            return {name: self._weighed(name, site, name in live) for name, site in kept.items()}
+
+        self._at = compiled(at, *probe.typical)
+
+    def __call__(self, point: Point) -> dict[str, Weights]:
+        made = jax.tree.map(lambda of: np.asarray(of).ravel(), self._at(*point))
+        return {
+            name: Weights(of["weight"], of["score"], self.classes[name], of.get("shares"))
+            for name, of in made.items()
+        }
+
+    def _weighed(self, name: str, site: Site, live: bool) -> Values:
+        fn, value = site["fn"], jnp.asarray(site["value"])
+        kind, family = family_of(fn)
+        assert family is not None
+        eta = predicted(fn, family, value.shape)
+        self.classes[name] = eta.shape[-1] if family.classes else 1
+        shape = eta.shape[:-1] if family.classes else eta.shape
+        missing = jnp.isnan(value)
+        # 1 is in the support of all families.
+        value = jnp.where(missing, 1, value)
+        if missing.ndim > len(shape):
+            missing = missing.any(-1)
+        count = jnp.where(mask_of(fn) & ~missing, site["scale"] or 1.0, 0.0)
+        count = jnp.broadcast_to(count, shape)
+        if live:
+            given = jnp.log(value) if kind == "LogNormal" else value
+            return {"weight": count, "score": count * jnp.where(count > 0, given - eta, 0.0)}
+
+        def total(eta: Any) -> Any:
+            return jnp.sum(log_density(fn, family, eta, value))
+
+        slope = jax.grad(total)
+        if family.classes:
+            shares = jax.nn.softmax(eta)
+            each = (count * getattr(fn, "total_count", 1))[..., None]
+            score = jnp.where(count[..., None] > 0, slope(eta) * count[..., None], 0.0)
+            return {"weight": each * shares, "score": score, "shares": shares}
+        score, bend = jax.jvp(slope, (eta,), (jnp.ones_like(eta),))
+        score, bend = (jnp.where(count > 0, of * count, 0.0) for of in (score, bend))
+        return {"weight": -bend, "score": score}
+
+
+def diagonal(values: Array) -> dia_array:
+    return dia_array((values[None], [0]), shape=(len(values),) * 2)
