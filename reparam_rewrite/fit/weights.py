@@ -17,6 +17,7 @@ from reparam_rewrite.running.predictors import (
     log_density,
     mask_of,
     predicted,
+    unwrapped,
 )
 from reparam_rewrite.running.trace import compiled
 from reparam_rewrite.running.values import Site, Values
@@ -91,12 +92,13 @@ class Likelihood:
         slope = jax.grad(total)
         if family.classes:
             shares = jax.nn.softmax(eta)
-            each = (count * getattr(fn, "total_count", 1))[..., None]
+            each = (count * getattr(unwrapped(fn), "total_count", 1))[..., None]
             score = jnp.where(count[..., None] > 0, slope(eta) * count[..., None], 0.0)
             return {"weight": each * shares, "score": score, "shares": shares}
         score, bend = jax.jvp(slope, (eta,), (jnp.ones_like(eta),))
-        score, bend = (jnp.where(count > 0, of * count, 0.0) for of in (score, bend))
-        return {"weight": -bend, "score": score}
+        told = family.told(unwrapped(fn)) if family.told else -bend
+        weight, score = (jnp.where(count > 0, of * count, 0.0) for of in (told, score))
+        return {"weight": weight, "score": score}
 
 
 def diagonal(values: Array) -> dia_array:

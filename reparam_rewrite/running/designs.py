@@ -116,9 +116,11 @@ class Probe:
     """A model that is run at points, and moved from there.
 
     `order` are the effects in the order in which they are to be sampled, `others` the further
-    latent sites with real values. `shapes` are those of all of these; `families` the names of the
-    families of observed sites, and `known` those sites whose predictor is known. Raises `Refusal`
-    for sites that aren't such, and what the model raises.
+    latent sites with real values. `shapes` are those of all of these, `columns` how many elements
+    of an effect the scale of its prior takes at once, and `families` the names of the families of
+    observed sites. `typical` is a point at the medians of the others' priors, which are `middle`
+    without constraints, and `another` one near. Raises `Refusal` for sites that aren't such, and
+    what the model raises.
     """
 
     def __init__(self, call: Call, order: Sequence[str]) -> None:
@@ -134,7 +136,7 @@ class Probe:
         self.shapes: Mapping[str, tuple[int, ...]] = shapes
         self.families: dict[str, str] = {}
         self.columns: dict[str, int] = {}
-        self.typical, self.another = self._points()
+        self.middle, self.typical, self.another = self._points()
         zero = self.lanes([{}])
         self._moved = compiled(self._all, *self.typical, zero)
 
@@ -150,7 +152,7 @@ class Probe:
         )  # fmt: skip
         return trace, model.locations
 
-    def _points(self) -> tuple[Point, Point]:
+    def _points(self) -> tuple[Values, Point, Point]:
         """The medians of what isn't an effect, by its prior, and a point near it."""
         zeros = {name: jnp.zeros(self.shapes[name]) for name in self.order}
         free = Point(zeros, {}, {})
@@ -175,11 +177,11 @@ class Probe:
                 trace, _ = self.run(Point(zeros, {}, own), moved, key)
                 values = {name: trace[name]["value"] for name in self.others}
                 found.append(Point(zeros, values, own))
-            return tuple(found)
+            return middle, *found
 
         program, key = compiled_with_key(run)
-        one, other = program(key(0))
-        return Point(*one), Point(*other)
+        middle, one, other = program(key(0))
+        return middle, Point(*one), Point(*other)
 
     def look(self, deviations: Values, others: Values, discrete: Values) -> Values:
         """What of a run may move: of observed sites and of the effects' priors, by name."""

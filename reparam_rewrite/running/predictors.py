@@ -21,13 +21,15 @@ class Family(NamedTuple):
     """A family of observed sites.
 
     `predictor` reads it from a distribution, whose other parameters are called `fixed`; `moved` is
-    the distribution with another one. `classes`: the last axis of the predictor is one of classes,
-    which only together are the predictor of an observation.
+    the distribution with another one. `told` is Fisher's information of an observation, where the
+    second derivative of its log density isn't always negative; None where it is. `classes`: the
+    last axis of the predictor is one of classes, which only together are that of an observation.
     """
 
     predictor: Callable[[Any], Any]
     moved: Callable[[Any, Any], Any]
     fixed: tuple[str, ...] = ()
+    told: Callable[[Any], Any] | None = None
     classes: bool = False
 
 
@@ -37,8 +39,13 @@ def with_loc(fn: Any, eta: Any) -> Any:
     return found
 
 
-def location(*fixed: str) -> Family:
-    return Family(lambda fn: fn.loc, with_loc, fixed)
+def location(*fixed: str, told: Callable[[Any], Any] | float | None = None) -> Family:
+    """A family with a location and a scale; told: what is told of it where the scale is 1."""
+
+    def scaled(fn: Any) -> Any:
+        return (told(fn) if callable(told) else told) / fn.scale**2
+
+    return Family(lambda fn: fn.loc, with_loc, fixed, None if told is None else scaled)
 
 
 def log_odds(fn: Any) -> Any:
@@ -60,11 +67,11 @@ def log_chances(fn: Any) -> Any:
 #: By the name of the class, or the first of its parents that is here.
 FAMILIES = {
     "Normal": location("scale"),
-    "StudentT": location("df", "scale"),
-    "Laplace": location("scale"),
-    "SoftLaplace": location("scale"),
-    "AsymmetricLaplace": location("scale", "asymmetry"),
-    "Cauchy": location("scale"),
+    "StudentT": location("df", "scale", told=lambda fn: (fn.df + 1) / (fn.df + 3)),
+    "Laplace": location("scale", told=1.0),
+    "SoftLaplace": location("scale", told=0.5),
+    "AsymmetricLaplace": location("scale", "asymmetry", told=1.0),
+    "Cauchy": location("scale", told=0.5),
     "Logistic": location("scale"),
     "Gumbel": location("scale"),
     "LogNormal": Family(

@@ -1,0 +1,238 @@
+"""The arrays of conditional coordinates: what the data say of effects, laid out for both forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array, hstack
+
+from reparam_rewrite.fit.values import Array
+from reparam_rewrite.fit.weights import Weights
+from reparam_rewrite.running.designs import Point, Probe
+
+#: How many elements the dense part may have in the exact form.
+BORDER = 400
+
+#: How many columns a block of the exact form may have.
+WIDEST = 64
+
+
+class Sizes(NamedTuple):
+    """How many elements are dense, how many rows and columns the blocks have, what isn't 0."""
+
+    dense: int
+    rows: int
+    columns: int
+    nonzero: int
+
+
+class Data(NamedTuple):
+    """What observations tell of all elements of the effects, one after another.
+
+    gram: Z'WZ (elements, elements). pull: Z'W(z - eta0) (elements,). given: Z'WZ_g (elements, those
+    of g) by site g. All of Z, Z_g and W are of the observed sites that are counted.
+    """
+
+    gram: Any
+    pull: Array
+    given: Mapping[str, Any]
+
+
+#: What sites add to the predictors of observed sites, by the site and the observed one.
+Designs = Mapping[str, Mapping[str, Any]]
+
+
+def designed(probe: Probe, point: Point, names: Sequence[str]) -> Designs:
+    return {name: probe.design(point, name) for name in names}
+
+
+def data_at(
+    probe: Probe,
+    weights: Mapping[str, Weights],
+    point: Point,
+    designs: Designs,
+    given: Sequence[str],
+) -> dict[str, Data]:
+    """What the observations of each site tell, with the weights and responses at a point."""
+    found = {}
+    for one, of in weights.items():
+        effects = csr_array(hstack([designs[name][one] for name in probe.order]))
+        now = effects @ np.concatenate([np.ravel(point.deviations[n]) for n in probe.order])
+        for name in given:
+            now = now + designs[name][one] @ np.ravel(point.others[name])
+        found[one] = Data(
+            csr_array(effects.T @ of.times(effects)),
+            effects.T @ (of.score + of.times(now)),
+            {name: csr_array(effects.T @ of.times(designs[name][one])) for name in given},
+        )
+    return found
+
+
+def added(data: Sequence[Data]) -> Data:
+    first, *others = data
+    for one in others:
+        more = {name: of + one.given[name] for name, of in first.given.items()}
+        first = Data(first.gram + one.gram, first.pull + one.pull, more)
+    return first
+
+
+# -- the exact form --------------------------------------------------------------------------------
+
+
+def exact(
+    probe: Probe, data: Sequence[Data], given: Sequence[str], form: str | None
+) -> tuple[dict[str, Any], Sizes] | None:
+    """The arrays of the exact form; None where it would be too large, and isn't asked for."""
+    rows, blocks = blocked(probe, sum(abs(of.gram) for of in data))
+    sizes = [probe.size(name) for name in probe.order]
+    whole, dense = sum(sizes), sum(sizes[: len(sizes) - blocks])
+    columns = (whole - dense) // rows
+    if form is None and dense + (columns if rows == 1 else 0) > BORDER:
+        return None
+    # The elements of a row of the blocks are those of all of their sites.
+    ends = np.cumsum(sizes)[len(sizes) - blocks :]
+    starts = [end - size for end, size in zip(ends, sizes[len(sizes) - blocks :], strict=True)]
+    split = [
+        np.arange(start, end).reshape(rows, -1) for start, end in zip(starts, ends, strict=True)
+    ]
+    element = np.concatenate(split, axis=1)
+    order = np.concatenate([np.arange(dense), element.ravel()])
+    front = slice(0, dense)
+    arrays: dict[str, Any] = shapes(probe)
+    arrays |= {
+        "blocks": np.int64(blocks),
+        "G": np.stack([of.gram[front, front].toarray() for of in data]),
+        "h": np.stack([of.pull[front] for of in data]),
+        "G_across": np.stack(
+            [
+                of.gram[front][:, element.ravel()].toarray().reshape(dense, rows, columns)
+                for of in data
+            ]
+        ),
+        "G_blocks": np.stack([block_diagonal(of.gram, element, element) for of in data]),
+        "h_blocks": np.stack([of.pull[element] for of in data]),
+    }
+    for name in given:
+        arrays[f"given.{name}"] = np.stack([of.given[name].toarray()[order] for of in data])
+    nonzero = sum(of.gram.nnz for of in data)
+    return arrays, Sizes(dense, rows, columns, nonzero)
+
+
+def shapes(probe: Probe) -> dict[str, Any]:
+    return {
+        f"shapes.{name}": np.array([probe.size(name) // (k := probe.columns[name]), k], np.int64)
+        for name in probe.order
+    }
+
+
+def block_diagonal(gram: Any, rows: Any, columns: Any) -> Array:
+    """The blocks on a diagonal, of elements (n, j) and (n, k): (n, j, k)."""
+    (n, j), k = rows.shape, columns.shape[1]
+    at = np.broadcast_to(rows[:, :, None], (n, j, k)).ravel()
+    other = np.broadcast_to(columns[:, None, :], (n, j, k)).ravel()
+    return np.asarray(csr_array(gram)[at, other]).reshape(n, j, k)
+
+
+def blocked(probe: Probe, gram: Any) -> tuple[int, int]:
+    """How many rows the blocks have, and how many of the last sites are in them.
+
+    Of the numbers of rows that the last site can have, it is the greatest with which the dense part
+    is small, or else that with which it is smallest.
+    """
+    last = probe.order[-1]
+    shape = probe.shapes[last]
+    least = probe.columns[last]
+    rows = {int(np.prod(shape[:at], dtype=int)) for at in range(len(shape) + 1)}
+    tried = []
+    for count in sorted(rows, reverse=True):
+        if probe.size(last) // count < least and count > 1:
+            continue
+        blocks = fitting(probe, gram, count)
+        if blocks or count == 1:
+            sizes = [probe.size(name) for name in probe.order]
+            dense = sum(sizes[: len(sizes) - max(1, blocks)])
+            if dense <= BORDER and count > 1:
+                return count, blocks
+            tried.append((dense if count > 1 else sum(sizes), -count, max(1, blocks)))
+    _, count, blocks = min(tried)
+    return -count, blocks
+
+
+def fitting(probe: Probe, gram: Any, rows: int) -> int:
+    """How many of the last sites observations never couple two of so many rows of."""
+    entries = gram.tocoo()
+    row = np.zeros(gram.shape[0], np.int64)
+    end, count, wide = gram.shape[0], 0, 0
+    for name in reversed(probe.order):
+        size = probe.size(name)
+        wide += size // rows
+        if size % rows or (size // rows) % probe.columns[name] or (rows > 1 and wide > WIDEST):
+            break
+        start = end - size
+        row[start:end] = np.repeat(np.arange(rows), size // rows)
+        inside = (entries.row >= start) & (entries.row < end) & (entries.col >= start)
+        inside &= entries.data != 0
+        if (row[entries.row[inside]] != row[entries.col[inside]]).any():
+            break
+        end, count = start, count + 1
+        if rows == 1:
+            break
+    return count
+
+
+# -- the sequential form ---------------------------------------------------------------------------
+
+
+def sparse(probe: Probe, data: Sequence[Data], given: Sequence[str]) -> dict[str, Any]:
+    """All there is, of elements that meet: what `elimination.sparse_mean` takes."""
+    arrays = entries("gram", [of.gram for of in data])
+    arrays["pull"] = np.stack([of.pull for of in data])
+    for name in given:
+        arrays |= entries(f"given.{name}", [of.given[name] for of in data])
+    for name, own in rows_of(probe).items():
+        arrays[f"rows.{name}"] = np.stack([block_diagonal(of.gram, own, own) for of in data])
+    return arrays
+
+
+def rows_of(probe: Probe) -> dict[str, Any]:
+    """The elements of each effect by its rows: (rows, columns), of all elements that there are."""
+    ends = np.cumsum([probe.size(name) for name in probe.order])
+    return {
+        name: np.arange(end - probe.size(name), end).reshape(-1, probe.columns[name])
+        for name, end in zip(probe.order, ends, strict=True)
+    }
+
+
+def sequential(
+    probe: Probe, data: Sequence[Data], given: Sequence[str]
+) -> tuple[dict[str, Any], Sizes]:
+    """The arrays of the sequential form."""
+    arrays: dict[str, Any] = shapes(probe)
+    rows = rows_of(probe)
+    place = {name: slice(own.min(), own.max() + 1) for name, own in rows.items()}
+    for at, (name, own) in enumerate(rows.items()):
+        arrays[f"{name}.G"] = np.stack([block_diagonal(of.gram, own, own) for of in data])
+        arrays[f"{name}.h"] = np.stack([of.pull[own] for of in data])
+        for later in probe.order[at + 1 :]:
+            parts = [csr_array(of.gram[place[name]][:, place[later]]) for of in data]
+            arrays |= entries(f"{name}.{later}", parts)
+        for other in given:
+            parts = [csr_array(of.given[other][place[name]]) for of in data]
+            arrays |= entries(f"{name}.given.{other}", parts)
+    nonzero = sum(of.size for key, of in arrays.items() if key.endswith(".values"))
+    return arrays, Sizes(0, 0, 0, nonzero)
+
+
+def entries(key: str, parts: Sequence[Any]) -> dict[str, Any]:
+    """The elements that meet, by flat indices, with an axis of `parts` in front of their values."""
+    everywhere = sum(abs(part) for part in parts).tocoo()
+    kept = everywhere.data != 0
+    rows, columns = everywhere.row[kept], everywhere.col[kept]
+    values = [np.asarray(csr_array(part)[rows, columns]).ravel() for part in parts]
+    return {
+        f"{key}.rows": rows.astype(np.int32),
+        f"{key}.columns": columns.astype(np.int32),
+        f"{key}.values": np.stack(values),
+    }

@@ -1,0 +1,173 @@
+"""The mode at which the weights of observations are frozen, where they aren't normal.
+
+Two steps alternate. Given the other sites theta, Newton's steps go to the mode of the effects.
+Given weights and responses, the effects are integrated out, and theta goes to the mode of
+
+    log p(effects(theta), theta, y) - 1/2 log det Q(theta)
+
+which is Laplace's approximation of the marginal density (Tierney and Kadane 1986), and the density
+that conditional coordinates have where all bases are 0. Scales that are wrong by a factor of two
+hardly matter to the coordinates, and so neither goes on for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from numpyro.distributions import biject_to
+from scipy.optimize import minimize
+
+from reparam_rewrite.fit.elimination import exact_mean, root, sparse_mean, times
+from reparam_rewrite.fit.layout import Designs, added, data_at, designed, exact, sparse
+from reparam_rewrite.fit.values import Array
+from reparam_rewrite.fit.weights import Likelihood
+from reparam_rewrite.running.designs import Point, Probe
+from reparam_rewrite.running.predictors import unwrapped
+from reparam_rewrite.running.summing import Sums
+from reparam_rewrite.running.trace import compiled
+from reparam_rewrite.running.values import Site, Values
+
+#: How often the two steps alternate, and how far theta may still go in the last, all in all.
+ROUNDS = 6
+NEAR = 0.1
+
+#: Of Newton: how many steps, how often a step is halved, and how far u may go in the last.
+NEWTONS = 30
+HALVINGS = 12
+STILL = 1e-3
+
+#: How many steps theta makes at most with the same weights.
+STEPS = 30
+
+
+class At(NamedTuple):
+    """What there is at a theta: the height without the determinant, u by site, and the point."""
+
+    height: Any
+    u: Any
+    point: Point
+
+
+class Marginal:
+    """The density of theta with effects at their means, as a compiled function.
+
+    live: the observed sites whose scales are read; `summands` the other sites that add to the
+    observations. The function is of theta, what the observations tell as arrays, and where u was
+    and how far it goes from there to its mean, from 0 to 1.
+    """
+
+    def __init__(self, probe: Probe, live: Sequence[str], summands: Sequence[str]) -> None:
+        self.probe, self.live, self.summands = probe, live, summands
+        start, self.apart = ravel_pytree(probe.middle)
+        self.start = np.asarray(start)
+        self._compiled: Any = None
+
+    def __call__(self, theta: Array, data: Values, blocks: int, u: Values, step: float) -> Any:
+        """The height and its slope (dims of theta,), and `At`."""
+        given = (theta, data, u, step, self.probe.typical.discrete)
+        if self._compiled is None:
+            program = jax.value_and_grad(partial(self._height, blocks), has_aux=True)
+            self._compiled = compiled(program, *given)
+        (height, at), slope = self._compiled(*given)
+        return float(height), np.asarray(slope), At(*at)
+
+    def _height(
+        self, blocks: int, theta: Any, data: Values, before: Values, step: Any, discrete: Values
+    ) -> Any:
+        probe, real = self.probe, self.apart(theta)
+        zeros = {name: jnp.zeros(probe.shapes[name]) for name in probe.order}
+        trace, _ = probe.run(Point(zeros, {}, discrete), real)
+        roots = {name: root(trace[name]["fn"]) for name in probe.order}
+        others = {name: trace[name]["value"] for name in probe.others}
+        scales = [jnp.ravel(unwrapped(trace[name]["fn"]).scale)[0] for name in self.live]
+        kinds = len(data["h" if blocks else "pull"])
+        weights = jnp.ones(kinds).at[: len(scales)].set(jnp.array(scales) ** -2)
+        given = {name: others[name] for name in self.summands}
+        if blocks:
+            mean, half = exact_mean(data, roots, blocks, weights, given)
+        else:
+            mean, half = sparse_mean(data, roots, weights, given)
+        u = {name: before[name] + step * (of - before[name]) for name, of in mean.items()}
+        moved = {n: times(roots[n], of).reshape(probe.shapes[n]) for n, of in u.items()}
+        trace, _ = probe.run(Point(moved, {}, discrete), real)
+        height = -sum(jnp.sum(of**2) for of in u.values()) / 2
+        for name, site in trace.items():
+            if site["type"] == "sample" and name not in probe.order:
+                height = height + jnp.sum(density(site)) + volume(site, real.get(name))
+        return height - half, (height, u, Point(moved, others, discrete))
+
+
+def density(site: Site) -> Any:
+    """The log density of a site's value; what is missing has none."""
+    fn, value = site["fn"], site["value"]
+    if site["is_observed"] and value is not None and jnp.issubdtype(jnp.result_type(value), float):
+        missing = jnp.isnan(value)
+        batch = missing.shape[: missing.ndim - fn.event_dim]
+        fn, value = fn.mask(~missing.reshape(*batch, -1).any(-1)), jnp.where(missing, 1, value)
+    found = fn.log_prob(value)
+    return found if site["scale"] is None else site["scale"] * found
+
+
+def volume(site: Site, real: Any) -> Any:
+    """The log of how much more room the values have than those without constraints."""
+    if real is None:
+        return 0.0
+    to = biject_to(site["fn"].support)
+    return jnp.sum(to.log_abs_det_jacobian(real, site["value"]))
+
+
+def mode_of(
+    probe: Probe, likelihood: Likelihood, sums: Sums, live: Sequence[str], designs: Designs
+) -> Point:
+    """The mode: the values of the sites that aren't effects, and the effects' deviations."""
+    frozen = [one for one in sums.seen if one not in live]
+    kinds = [*([one] for one in live), frozen]
+    marginal = Marginal(probe, live, sums.adding)
+    blocks = 1
+
+    def told(point: Point) -> Values:
+        nonlocal blocks
+        made = designed(probe, point, [*designs]) if sums.linked else designs
+        found = data_at(probe, likelihood(point), point, made, sums.adding)
+        parts = [added([found[one] for one in kind]) for kind in kinds]
+        small = exact(probe, parts, sums.adding, None) if blocks else None
+        if small is None:
+            blocks = 0
+            return sparse(probe, parts, sums.adding)
+        arrays = {key: of for key, of in small[0].items() if key[:7] != "shapes."}
+        blocks = int(arrays.pop("blocks"))
+        return arrays
+
+    theta, point = marginal.start, probe.typical
+    u = {name: np.zeros(probe.size(name)) for name in probe.order}
+    for _ in range(ROUNDS):
+        height = -np.inf
+        for _ in range(NEWTONS):
+            data, step = told(point), 1.0
+            for _ in range(HALVINGS):
+                at = marginal(theta, data, blocks, u, step)[2]
+                if np.isfinite(at.height) and at.height > height - 1e-6:
+                    break
+                step /= 2
+            moved = max(np.abs(at.u[name] - u[name]).max(initial=0.0) for name in u)
+            u, point, height = at.u, at.point, float(at.height)
+            if moved < STILL:
+                break
+        before = theta
+
+        def falling(theta: Array, data: Values = data, u: Values = u) -> Any:
+            value, slope, _ = marginal(theta, data, blocks, u, 1.0)
+            return (-value, -slope) if np.isfinite(value) else (1e300, 0 * slope)
+
+        if not len(theta):
+            break
+        theta = minimize(falling, theta, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+        if np.abs(theta - before).max() < NEAR:
+            break
+    return point
