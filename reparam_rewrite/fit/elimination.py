@@ -20,7 +20,7 @@ from reparam_rewrite.running.values import Values
 
 #: How many steps of conjugate gradients there are at most, and how near they come.
 STEPS = 200
-NEAR = 1e-8
+NEAR = 1e-5
 
 #: The scales of the priors of effects, by site: (size,), or matrices (rows, k, k).
 Roots = Mapping[str, Any]

@@ -26,7 +26,7 @@ from scipy.optimize import minimize
 from reparam_rewrite.fit.elimination import exact_mean, root, sparse_mean, times
 from reparam_rewrite.fit.layout import Designs, added, data_at, designed, exact, sparse
 from reparam_rewrite.fit.values import Array
-from reparam_rewrite.fit.weights import Likelihood
+from reparam_rewrite.fit.weights import Likelihood, Weights
 from reparam_rewrite.running.designs import Point, Probe
 from reparam_rewrite.running.predictors import unwrapped
 from reparam_rewrite.running.summing import Sums
@@ -40,10 +40,11 @@ NEAR = 0.1
 #: Of Newton: how many steps, how often a step is halved, and how far u may go in the last.
 NEWTONS = 30
 HALVINGS = 12
-STILL = 1e-3
+STILL = 0.01
 
-#: How many steps theta makes at most with the same weights.
+#: How many steps theta makes at most with the same weights, and by how much each has to be better.
 STEPS = 30
+FLAT = 0.01
 
 
 class At(NamedTuple):
@@ -131,10 +132,10 @@ def mode_of(
     marginal = Marginal(probe, live, sums.adding)
     blocks = 1
 
-    def told(point: Point) -> Values:
+    def told(point: Point, weights: dict[str, Weights]) -> Values:
         nonlocal blocks
         made = designed(probe, point, [*designs]) if sums.linked else designs
-        found = data_at(probe, likelihood(point), point, made, sums.adding)
+        found = data_at(probe, weights, point, made, sums.adding)
         parts = [added([found[one] for one in kind]) for kind in kinds]
         small = exact(probe, parts, sums.adding, None) if blocks else None
         if small is None:
@@ -146,10 +147,12 @@ def mode_of(
 
     theta, point = marginal.start, probe.typical
     u = {name: np.zeros(probe.size(name)) for name in probe.order}
+    weights: dict[str, Weights] | None = likelihood.alone(point)
     for _ in range(ROUNDS):
         height = -np.inf
         for _ in range(NEWTONS):
-            data, step = told(point), 1.0
+            data, step = told(point, weights or likelihood(point)), 1.0
+            weights = None
             for _ in range(HALVINGS):
                 at = marginal(theta, data, blocks, u, step)[2]
                 if np.isfinite(at.height) and at.height > height - 1e-6:
@@ -159,15 +162,17 @@ def mode_of(
             u, point, height = at.u, at.point, float(at.height)
             if moved < STILL:
                 break
-        before = theta
+        if not len(theta):
+            break
+        before, options = theta, {"maxiter": STEPS, "ftol": FLAT / max(1.0, abs(height))}
 
         def falling(theta: Array, data: Values = data, u: Values = u) -> Any:
             value, slope, _ = marginal(theta, data, blocks, u, 1.0)
             return (-value, -slope) if np.isfinite(value) else (1e300, 0 * slope)
 
-        if not len(theta):
-            break
-        theta = minimize(falling, theta, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+        theta = minimize(falling, theta, jac=True, method="L-BFGS-B", options=options).x
+        at = marginal(theta, data, blocks, u, 1.0)[2]
+        u, point = at.u, at.point
         if np.abs(theta - before).max() < NEAR:
             break
     return point

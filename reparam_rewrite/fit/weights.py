@@ -22,6 +22,12 @@ from reparam_rewrite.running.predictors import (
 from reparam_rewrite.running.trace import compiled
 from reparam_rewrite.running.values import Site, Values
 
+#: How many steps the predictor of an observation makes alone, how long one is at most, and how
+#: little holds it where it is, as the precision of a prior.
+ALONE = 10
+LONGEST = 2.0
+HELD = 0.1
+
 
 class Weights(NamedTuple):
     """What the observations of a site tell of their predictors, which are flattened.
@@ -54,25 +60,50 @@ class Likelihood:
     def __init__(self, probe: Probe, sites: Collection[str], live: Collection[str]) -> None:
         self.probe, self.classes = probe, dict[str, int]()
 
-        def at(deviations: Values, others: Values, discrete: Values) -> Values:
+        def at(deviations: Values, others: Values, discrete: Values, shifts: Values) -> Values:
             trace, _ = probe.run(Point(deviations, others, discrete))
-            kept = {name: site for name, site in observations(trace) if name in sites}
-            return {name: self._weighed(name, site, name in live) for name, site in kept.items()}
+            found = {}
+            for name, site in observations(trace):
+                if name in sites:
+                    shift = shifts.get(name, 0.0)
+                    found[name] = self._weighed(name, site, name in live, shift)
+            return found
 
-        self._at = compiled(at, *probe.typical)
+        eta = probe.moved(probe.typical, [])[0]["eta"]
+        self.zeros = {name: np.zeros_like(eta[name]) for name in sites if name not in live}
+        self._at = compiled(at, *probe.typical, self.zeros)
 
-    def __call__(self, point: Point) -> dict[str, Weights]:
-        made = jax.tree.map(lambda of: np.asarray(of).ravel(), self._at(*point))
-        return {
+    def __call__(self, point: Point, shifts: Values | None = None) -> dict[str, Weights]:
+        """The weights at a point; of predictors that are shifted the responses are the same."""
+        made = jax.tree.map(
+            lambda of: np.asarray(of).ravel(), self._at(*point, shifts or self.zeros)
+        )
+        found = {
             name: Weights(of["weight"], of["score"], self.classes[name], of.get("shares"))
             for name, of in made.items()
         }
+        for name, shift in (shifts or {}).items():
+            of = found[name]
+            found[name] = of._replace(score=of.score + of.times(shift.ravel()))
+        return found
 
-    def _weighed(self, name: str, site: Site, live: bool) -> Values:
+    def alone(self, point: Point) -> dict[str, Weights]:
+        """The weights where each observation would have its predictor, if it could by itself.
+
+        That is near where all of them together have theirs, from where Newton's steps go a long way
+        if they start at the priors' locations.
+        """
+        shifts = self.zeros
+        for _ in range(ALONE):
+            made = self._at(*point, shifts)
+            shifts = {name: toward(of, made[name]) for name, of in shifts.items()}
+        return self(point, shifts)
+
+    def _weighed(self, name: str, site: Site, live: bool, shift: Any) -> Values:
         fn, value = site["fn"], jnp.asarray(site["value"])
         kind, family = family_of(fn)
         assert family is not None
-        eta = predicted(fn, family, value.shape)
+        eta = predicted(fn, family, value.shape) + shift
         self.classes[name] = eta.shape[-1] if family.classes else 1
         shape = eta.shape[:-1] if family.classes else eta.shape
         missing = jnp.isnan(value)
@@ -99,6 +130,12 @@ class Likelihood:
         told = family.told(unwrapped(fn)) if family.told else -bend
         weight, score = (jnp.where(count > 0, of * count, 0.0) for of in (told, score))
         return {"weight": weight, "score": score}
+
+
+def toward(shift: Array, at: Values) -> Array:
+    """A step of Newton's from a shift of predictors, whose weights and scores are given."""
+    weight, score = (np.reshape(at[key], shift.shape) for key in ("weight", "score"))
+    return shift + np.clip((score - HELD * shift) / (weight + HELD), -LONGEST, LONGEST)
 
 
 def diagonal(values: Array) -> dia_array:
