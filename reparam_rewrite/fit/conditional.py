@@ -75,12 +75,12 @@ def conditional_arrays(
     order: Sequence[str],
     *,
     form: str | None = None,
-    noise: Mapping[str, str] = {},
+    noise: Mapping[str, str] | None = None,
 ) -> Conditional:
     """The arrays for the effects of a model that is called, in the order they are sampled in.
 
     form: "exact" or "sequential"; None takes the first where the dense part is small. noise: the
-    observed sites whose scale is to be read while the model runs, if not all that can be. Raises
+    observed sites whose scale is to be read while the model runs; None: all that can be. Raises
     `Refusal` for effects that don't add up, and for what the model raises.
     """
     started = time.perf_counter()
@@ -94,7 +94,7 @@ def conditional_arrays(
     return Conditional(**found, seconds=time.perf_counter() - started)
 
 
-def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str]) -> dict[str, Any]:
+def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str] | None) -> dict[str, Any]:
     """All but the seconds."""
     sums = summed(probe)
     live = live_noise(probe, sums, noise)
@@ -133,7 +133,7 @@ def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str]) -> dict[
 # -- what is read and what is frozen ---------------------------------------------------------------
 
 
-def live_noise(probe: Probe, sums: Sums, noise: Mapping[str, str]) -> list[str]:
+def live_noise(probe: Probe, sums: Sums, noise: Mapping[str, str] | None) -> list[str]:
     """The observed sites whose scale is read while the model runs. Raises `Refusal`."""
     scales = [probe.moved(point, [])[0]["rest"] for point in (probe.typical, probe.another)]
 
@@ -142,12 +142,12 @@ def live_noise(probe: Probe, sums: Sums, noise: Mapping[str, str]) -> list[str]:
             return False
         return all(np.ptp(of[name][1], axis=None) == 0 for of in scales)
 
-    for name in noise:
+    for name in noise or ():
         if name not in sums.seen or not is_one(name):
             text = "the noise of '{site}' isn't normal with one scale for all observations"
             hint = "leave it out of noise: its weights are then in the arrays."
             raise wrong(probe.call, "no-noise", name, text, hint)
-    return [name for name in noise or sums.seen if is_one(name)]
+    return [name for name in (sums.seen if noise is None else noise) if is_one(name)]
 
 
 def why_frozen(probe: Probe, sums: Sums, name: str) -> str:
