@@ -112,16 +112,20 @@ def structure(key: str, raw: object) -> str | list[str]:
 def initial(key: str, raw: object) -> Any:
     """A number, nested arrays of numbers as tuples, or the name of an .npz."""
     if isinstance(raw, str):
-        if not raw.endswith(".npz") or raw == ".npz" or set(raw) & set("/\\"):
-            hint = "name an .npz that is beside the generated file, such as 'offsets.npz'."
-            else_ = "an index" if key == "per" else "a number, an array"
-            raise Wrong(f"'{key}' must be {else_} or the name of an .npz", hint)
-        if not raw.isprintable() or set(raw) & set("{}"):
-            raise Wrong(f"'{key}' names a file whose name can't stand in code")
-        return raw
+        return arrays(key, raw, "an index or " if key == "per" else "a number, an array or ")
     if isinstance(raw, list):
         return _array(key, raw)[0]
     return finite(key, checked(key, float, raw))
+
+
+def arrays(key: str, raw: str, else_: str = "") -> str:
+    """The name of an .npz."""
+    if not raw.endswith(".npz") or raw == ".npz" or set(raw) & set("/\\"):
+        hint = "name an .npz that is beside the generated file, such as 'offsets.npz'."
+        raise Wrong(f"'{key}' must be {else_}the name of an .npz", hint)
+    if not raw.isprintable() or set(raw) & set("{}"):
+        raise Wrong(f"'{key}' names a file whose name can't stand in code")
+    return raw
 
 
 def _array(key: str, raw: list[Any]) -> tuple[tuple[Any, ...], tuple[int, ...]]:

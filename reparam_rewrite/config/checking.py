@@ -34,6 +34,7 @@ class Reader:
         self.problems: list[tuple[Place, Diagnostic]] = []
         # By site, those that share a chain with it; None where the chains could not be read.
         self.companions: dict[str, set[str]] | None = None
+        self.effects: set[str] = set()  # the sites of `conditional`
 
     def config(self) -> typed.Config:
         """The config, incomplete where there are `problems`."""
@@ -48,16 +49,28 @@ class Reader:
         defaults = typed.Settings(
             **self.given(("defaults",), self.table("defaults"), typed.Settings)
         )
+        conditional = self.conditional(chains)
+        self.effects = set() if conditional is None else {one.name for one in conditional.order}
         rules = [self.site(name, raw) for name, raw in self.table("sites").items()]
-        if not (self.problems or chains or rules) and self.raw.get("chain") != []:
+        does = chains or rules or conditional
+        if not (self.problems or does) and self.raw.get("chain") != []:
             self.wrong(
                 Place(self.path, 1, 1),
-                "the config configures nothing: it has neither a 'chain' nor a [sites.<site>]",
+                "the config configures nothing: it has neither a 'chain', nor 'conditional', nor a "
+                "[sites.<site>]",
                 'write, for example, [sites.a] and under it offset = "mu".',
             )
         sites = {rule.name: rule for rule in rules if rule}
         return typed.Config(
-            self.path, self.text, functions, chains, defaults, sites, self.axes(), self.verify()
+            path=self.path,
+            text=self.text,
+            functions=functions,
+            chains=chains,
+            defaults=defaults,
+            sites=sites,
+            axes=self.axes(),
+            verify=self.verify(),
+            conditional=conditional,
         )
 
     def axes(self) -> dict[str, typed.AxesRule]:
@@ -123,6 +136,61 @@ class Reader:
             self.wrong(self.at(*keys), "a chain needs at least two sites", hint)
         return self.names(keys, raw, allowed.site_name)
 
+    def conditional(self, chains: tuple[tuple[Named, ...], ...]) -> typed.ConditionalRule | None:
+        """``conditional = ["mu", "a"]``, or a table that has these as its `order`"""
+        if "conditional" not in self.raw:
+            return None
+        raw, place = self.raw["conditional"], self.key("conditional")
+        if isinstance(raw, list):
+            return typed.ConditionalRule(place, self.effects_of(("conditional",), raw, chains))
+        if not isinstance(raw, dict):
+            message = f"'conditional' must be an array of strings or a table, not {found(raw)}"
+            self.wrong(self.at("conditional"), message, 'write conditional = ["mu", "a"].')
+            return None
+        keys = ("conditional",)
+        lists = {key: raw[key] for key in ("order", "given") if isinstance(raw.get(key), list)}
+        said = self.given(keys, raw, typed.ConditionalTable)
+        if "order" not in raw:
+            self.wrong(place, "[conditional] has no 'order'", 'write order = ["mu", "a"].')
+        order = self.effects_of((*keys, "order"), lists.get("order", ["?"]), chains)
+        given = self.names((*keys, "given"), lists.get("given", []), allowed.site_name)
+        noise = {
+            site: typed.Written(text, self.at(*keys, "noise", site))
+            for site, text in self.expressions((*keys, "noise"), raw.get("noise", {})).items()
+        }
+        both = {one.name for one in order}
+        for one in given:
+            if one.name in both:
+                self.wrong(one.place, f"'{one.name}' is in 'order' too", "take one of them out.")
+        at = self.at(*keys, "data") if "data" in raw else None
+        data = said.get("data", "")
+        return typed.ConditionalRule(place, order, said.get("form"), data, at, noise, given)
+
+    def effects_of(
+        self, keys: KeyPath, raw: list[Any], chains: tuple[tuple[Named, ...], ...]
+    ) -> tuple[Named, ...]:
+        """The sites of `conditional`, none of which a chain may offset too."""
+        if not raw:
+            hint = "name the sites in the order in which they are to be sampled."
+            self.wrong(self.at(*keys), "'conditional' names no site", hint)
+        names = self.names(keys, raw, allowed.site_name) if raw != ["?"] else ()
+        offset = {one.name for chain in chains for one in chain[1:]}
+        for one in names:
+            if one.name in offset:
+                hint = "take it out of one of the two."
+                self.wrong(one.place, f"'{one.name}' is offset by a chain too", hint)
+        return names
+
+    def expressions(self, keys: Keys, raw: Any) -> dict[str, str]:
+        """``noise = { y = "sigma" }``"""
+        if not self.is_table(keys, raw):
+            return {}
+        checked_ = {
+            key: self.attempt(self.at(*keys, key), checked, key, typed.Expression, one)
+            for key, one in raw.items()
+        }
+        return {key: text for key, text in checked_.items() if text is not None}
+
     # -- [sites.<site>] --------------------------------------------------------------------------
 
     def site(self, name: str, raw: Any) -> typed.SiteRule | None:
@@ -136,6 +204,8 @@ class Reader:
         parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
         in_no_chain = self.companions is not None and name not in self.companions
         does = raw.keys() & {"offset", "scale", "basis", "reparam"}
+        effect = self.effect(name, raw, does)
+        in_no_chain = in_no_chain and name not in self.effects
         if not does and in_no_chain and len(self.problems) == before:
             self.wrong(
                 place,
@@ -145,7 +215,24 @@ class Reader:
         scale = self.scale(name, raw["scale"]) if "scale" in raw else None
         basis = self.basis(name, raw["basis"]) if "basis" in raw else None
         reparam = self.reparam(name, raw)
-        return typed.SiteRule(name, place, parents, scale, basis, reparam, overrides)
+        return typed.SiteRule(name, place, parents, scale, basis, reparam, overrides, effect)
+
+    def effect(self, name: str, raw: dict[str, Any], does: set[str]) -> typed.Written | None:
+        """``[sites.a.conditional]`` with a ``scale``, beside which nothing else is done to a."""
+        keys = ("sites", name, "conditional")
+        for key in sorted(does) if name in self.effects else ():
+            hint = "take the site out of 'conditional', or leave this out."
+            message = f"'{name}' is in 'conditional', which takes the whole site"
+            self.wrong(self.key("sites", name, key), message, hint)
+        if "conditional" not in raw:
+            return None
+        if name not in self.effects:
+            message = f"'{name}' isn't in 'conditional'"
+            self.wrong(self.key(*keys), message, "add it there, or take this out.")
+        if not self.is_table(keys, raw["conditional"]):
+            return None
+        said = self.given(keys, raw["conditional"], typed.EffectTable)
+        return typed.Written(said["scale"], self.at(*keys, "scale")) if "scale" in said else None
 
     def scale(self, child: str, raw: Any) -> typed.ScaleRule | None:
         """``0.5``, ``"1 / sigma"``, ``{ init = 1.0 }`` or ``{ by = "sigma", power = 0.5 }``"""

@@ -57,7 +57,10 @@ Template = Annotated[str, _says(pattern=_TEMPLATE), check.template]
 AxisNames = Annotated[list[Annotated[str, _says(minLength=1)]], _says(**_ONCE_EACH)]
 Structure = Annotated[StructureName | AxisNames, check.structure]
 Shared = Literal["elementwise", "shared"]
+#: Of all effects at once; one after the other, for many of them; or of the rows of a full table.
+Form = Literal["exact", "sequential", "rotated"]
 #: An .npz is beside the generated file.
+Arrays = Annotated[str, _says(pattern=r"^[^/\\{}]+\.npz$"), check.arrays]
 Initial = Annotated[
     float
     | Annotated[list[Any], _says(**_NUMBERS)]
@@ -175,6 +178,33 @@ else:
 Parents = Annotated[dict[str, Annotated[bool, _says(const=False)] | ParentTable], _says(**_PARENTS)]
 
 
+class EffectTable(Table, frozen=True):
+    """[sites.<site>.conditional]: a site that is sampled as what is standard normal given the data.
+
+    scale: The scale of its prior, as an expression: a number for all or for each element, or of a
+        vector the matrix that makes it of independent ones.
+    """
+
+    scale: Expression = _NOTHING
+
+
+class ConditionalTable(Table, frozen=True):
+    """[conditional]: sites that are sampled as what is standard normal given the data.
+
+    order: The sites, in the order in which they are sampled: best from few groups to many.
+    form: All at once, one after the other, or by the rows of a full table; `fit` chooses by size.
+    data: The .npz beside the generated file that has what the data say, which `fit` writes.
+    noise: Of observed sites with a normal distribution its scale, one number, as an expression.
+    given: Sites that add to the same observations and are sampled before, as they are.
+    """
+
+    order: SiteNames
+    form: Form = _NOTHING
+    data: Arrays = _NOTHING
+    noise: dict[str, Expression] = _NOTHING
+    given: SiteNames = _NOTHING
+
+
 class SiteTable(Settings, frozen=True):
     """[sites.<child>]: one reparameterized site.
 
@@ -184,6 +214,7 @@ class SiteTable(Settings, frozen=True):
     reparam: Another reparameterizer of numpyro.infer.reparam, by its class name.
     args: The arguments of that reparameterizer.
     transform: The transform of reparam = "ExplicitReparam".
+    conditional: What has to be said of a site of `conditional` that the model doesn't show.
     """
 
     offset: SiteName | SiteNames | Parents = _NOTHING
@@ -192,6 +223,7 @@ class SiteTable(Settings, frozen=True):
     reparam: ClassName = _NOTHING
     args: dict[str, Any] = _NOTHING
     transform: Expression = _NOTHING
+    conditional: EffectTable = _NOTHING
 
 
 class VerifyTable(Table, frozen=True):
@@ -212,6 +244,7 @@ class ConfigTable(Table, frozen=True):
 
     functions: The functions to rewrite; those that sample the sites if not given.
     chain: Sites, in the order in which they are to be sampled, that are each offset by all before.
+    conditional: Sites that are sampled as what is standard normal given the data, in their order.
     defaults: For every offset.
     axes: By site name, what its axes are called, from left to right.
     sites: By site name.
@@ -220,6 +253,7 @@ class ConfigTable(Table, frozen=True):
 
     functions: FunctionNames = _NOTHING
     chain: list[str | list[str]] = _NOTHING
+    conditional: SiteNames | ConditionalTable = _NOTHING
     defaults: Settings = _NOTHING
     axes: dict[str, Annotated[list[str], _says(uniqueItems=True)]] = _NOTHING
     sites: Annotated[dict[str, SiteTable], _says(propertyNames={"minLength": 1})] = _NOTHING
@@ -291,8 +325,33 @@ class ReparamRule(msgspec.Struct, frozen=True):
     transform_place: Place | None = None
 
 
+class Written(msgspec.Struct, frozen=True):
+    """A stripped expression of the config, and where it stands."""
+
+    text: str
+    place: Place
+
+
+class ConditionalRule(msgspec.Struct, frozen=True):
+    """The `conditional` of a config. `data` is the name of an .npz, "" before `fit` wrote one.
+
+    `noise` is by the names of observed sites.
+    """
+
+    place: Place
+    order: tuple[Named, ...]
+    form: Form | None = None
+    data: str = ""
+    data_place: Place | None = None
+    noise: Mapping[str, Written] = {}
+    given: tuple[Named, ...] = ()
+
+
 class SiteRule(msgspec.Struct, frozen=True):
-    """[sites.<name>]. `parents` is empty where the site is only in a chain, or has no offset."""
+    """[sites.<name>]. `parents` is empty where the site is only in a chain, or has no offset.
+
+    `effect` is the scale that `conditional` is told.
+    """
 
     name: str
     place: Place
@@ -301,6 +360,7 @@ class SiteRule(msgspec.Struct, frozen=True):
     basis: BasisRule | None = None
     reparam: ReparamRule | None = None
     overrides: Mapping[str, Any] = {}
+    effect: Written | None = None
 
 
 class AxesRule(msgspec.Struct, frozen=True):
@@ -329,11 +389,12 @@ class Config(msgspec.Struct, frozen=True, dict=True):
     sites: Mapping[str, SiteRule] = {}
     axes: Mapping[str, AxesRule] = {}
     verify: VerifyRule = VerifyRule()
+    conditional: ConditionalRule | None = None
 
     @property
     def is_empty(self) -> bool:
         """Does it say, by an empty chain, that there is nothing to do?"""
-        return not (self.chains or self.sites)
+        return not (self.chains or self.sites or self.conditional)
 
     @property
     def files(self) -> tuple[tuple[str, Place], ...]:
@@ -343,6 +404,8 @@ class Config(msgspec.Struct, frozen=True, dict=True):
             said.append(site.overrides.get("init"))
             said += [parent.overrides.get("init") for parent in site.parents]
             said += [parent.per for parent in site.parents if parent.is_frozen]
+        if self.conditional is not None and self.conditional.data:
+            said.append(self.conditional.data)
         found = {}
         for name in said:
             if isinstance(name, str) and name not in found:
@@ -413,6 +476,7 @@ GOES = {
     ConfigTable: "to the top of the file, before the first [table].",
     Settings: "in [defaults], [sites.<site>] or the table of a parent.",
     SiteTable: "in [sites.<site>].",
+    ConditionalTable: "in [conditional].",
     ParentTable: "in the table of a parent, in [sites.<site>.offset].",
 }
 

@@ -16,9 +16,12 @@ must be there, and be of the sizes that the model has, or the site says what to 
 
 from __future__ import annotations
 
+from string import Template
+
 from reparam_rewrite.bases import BASES
+from reparam_rewrite.emit import conditional
 from reparam_rewrite.emit.blocks import Blocks
-from reparam_rewrite.emit.spell import BY_NAME, FROZEN, Spelling
+from reparam_rewrite.emit.spell import BY_NAME, CONDITIONAL, FROZEN, ROWS, Spelling
 
 CLASS = '''\
 class {name}({transform}):
@@ -82,14 +85,32 @@ FUNCTIONS = {
 }
 
 
+def of_coordinates(text: str, name: str, rows: str, spelling: Spelling) -> str:
+    """The text of a class with the names of what it calls."""
+    used = {
+        key: spelling.above(dotted)
+        for key, dotted in conditional.CALLED.items()
+        if f"${key}" in text
+    }
+    return Template(text).substitute(used, name=name, rows=rows)
+
+
 def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
     """Put what the generated code needs above the first function that uses it."""
     if not spelling.defined_for:
         return
     module, above = blocks.module, spelling.above
     lines = []
-    for kind, name in sorted(spelling.definitions.items(), key=lambda made: made[0] in FUNCTIONS):
-        if kind in FUNCTIONS:
+    defined = spelling.definitions.items()
+    for kind, name in sorted(
+        defined, key=lambda made: (made[0] in FUNCTIONS, made[0][:11] == CONDITIONAL)
+    ):
+        if kind == ROWS:
+            text = of_coordinates(conditional.ROWS, name, name, spelling)
+        elif kind.startswith(CONDITIONAL):
+            form = conditional.FORMS[kind.partition(".")[2]]
+            text = of_coordinates(form, name, spelling.definitions[ROWS], spelling)
+        elif kind in FUNCTIONS:
             text, used = FUNCTIONS[kind]
             text = text.format(name=name, **{key: above(dotted) for key, dotted in used.items()})
         else:

@@ -28,6 +28,9 @@ BY_NAME = "by_name"
 #: What a child can make up for of a parent, by arrays of an .npz.
 FROZEN = "frozen"
 
+#: What samples sites as what is standard normal given the data, in its forms, and what maps rows.
+CONDITIONAL, ROWS = "Conditional", "Rows"
+
 
 class Spelling:
     """Spells dotted names for one file, and remembers the imports that this takes.
@@ -74,8 +77,10 @@ class Spelling:
         `FROZEN`.
         """
         self.defined_for.add(function)
+        if kind.startswith(CONDITIONAL):
+            self.definitions.setdefault(ROWS, self._names.new(ROWS))
         if kind not in self.definitions:
-            wanted = BASES[kind].over_plates if kind in BASES else kind
+            wanted = BASES[kind].over_plates if kind in BASES else kind.partition(".")[0]
             self.definitions[kind] = self._names.new(wanted)
         return self.definitions[kind]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.emit import projecting, wrap
+from reparam_rewrite.emit import effects, projecting, wrap
 from reparam_rewrite.emit.spell import BY_NAME, FROZEN, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
@@ -75,6 +75,8 @@ class Code:
                 self._offset_in_scan(rewrite)
             case plan.OtherRewrite(name=name, arguments=arguments):
                 self._handle(rewrite, f"{self._reparam(name)}({arguments})")
+            case plan.ConditionalRewrite():
+                self._conditional(rewrite)
 
     # -- the statements of a child -----------------------------------------------------------------
 
@@ -118,9 +120,24 @@ class Code:
             comment = textwrap.wrap(text, min(self._room, COMMENT) - 2)
         lines = wrap.statement(f"{reparam} = {made}", self._room)
         self._shift((*(f"# {line}" for line in comment), *lines))
+        self._handled_by(reparam)
+
+    def _handled_by(self, reparam: str) -> None:
         handler = self._spell("numpyro.handlers.reparam")
         name = self._site.call.name.text
         self.handled = Handled(handler, name, reparam, self._site.statement)
+
+    def _conditional(self, rewrite: plan.ConditionalRewrite) -> None:
+        """``given = Conditional("fitted.npz", {"mu": 10, "a": sigma_a}, noise=sigma)``"""
+        made = rewrite.coordinates
+        if made is not None:
+            room, spelling = min(self._room, COMMENT) - 2, self._spelling
+            comment = textwrap.wrap(effects.comment(made), room)
+            text = effects.statement(made, self._string, self._with_quotes, self._spell)
+            called = spelling.defined(effects.kind_of(made), rewrite.function)
+            lines = wrap.statement(f"{rewrite.reparam} = {called}({text})", self._room)
+            self._shift((*(f"# {line}" for line in comment), *lines))
+        self._handled_by(rewrite.reparam)
 
     def _declare(self, line: str, at: int | None = None) -> None:
         at = self._place.declare if at is None else at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 from reparam_rewrite.config.keys import Config
@@ -9,6 +10,7 @@ from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.accounts import account_of, noted
 from reparam_rewrite.plan.children import Child, Stop, left_alone
 from reparam_rewrite.plan.context import Context, Names, reserved_in
+from reparam_rewrite.plan.effects import conditional
 from reparam_rewrite.plan.offset import offset, other
 from reparam_rewrite.plan.ordering import wanted_by
 from reparam_rewrite.plan.placement import with_handlers
@@ -74,7 +76,7 @@ def plan(survey: Survey, config: Config, request: Request | None = None) -> Plan
 
 def was_rewritten(child: Child) -> bool:
     """Is a child under a handler already, with every coefficient declared?"""
-    explicit = child.reparam is None
+    explicit = child.reparam is None and child.effects is None
     items = [item for frame in child.site.frames for item in frame.items]
     handled = child.site.call.shifted or any(
         isinstance(item, Handler)
@@ -114,9 +116,13 @@ def planned(context: Context, children: list[Child], problems: list[Problem]) ->
             # Only one of its places is ever come to: what is made up may have the same names.
             context.names = before.setdefault(child.name, names.copy()).copy()
             context.names.own.update(keep.name for keep in context.keeps.values())
-        made = offset if child.reparam is None else other
+        made: Callable[[Context, Child], Rewrite] = offset if child.reparam is None else other
+        if child.effects is not None:
+            made = conditional
+        elif child.site.scan is not None:
+            made = offset_in_scan
         try:
-            rewrites.append((made if child.site.scan is None else offset_in_scan)(context, child))
+            rewrites.append(made(context, child))
         except Stop as stop:
             problems.append(stop.problem)
         names.own |= context.names.own

@@ -8,7 +8,15 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import joined
 from reparam_rewrite.plan.children import Child, PowerScale
-from reparam_rewrite.plan.values import Account, Met, Rewrite, ScanRewrite, Term, terms_of
+from reparam_rewrite.plan.values import (
+    Account,
+    Met,
+    OffsetRewrite,
+    OtherRewrite,
+    Rewrite,
+    Term,
+    terms_of,
+)
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import SKIP
@@ -38,6 +46,8 @@ def described(child: Child) -> Iterator[str]:
     """What is done to a child, in the words of the account."""
     scale = child.scale
     yield from (pair.parent for pair in child.pairs)
+    if child.effects is not None:
+        yield from ("the data", *child.effects.before(child.name))
     if scale is not None:
         yield f"scale by {scale.by.parent}" if isinstance(scale, PowerScale) else "scale"
     if child.basis is not None:
@@ -77,7 +87,7 @@ def notes_of(rewrite: Rewrite) -> Iterator[str]:
                 f"'{term.label}' must broadcast to '{site.name}' when the model runs: the source "
                 f"doesn't tell {missing}"
             )
-    if not isinstance(rewrite, ScanRewrite) and rewrite.data:
+    if isinstance(rewrite, OffsetRewrite | OtherRewrite) and rewrite.data:
         told = f"how '{site.name}' comes from its base depends on {joined([*rewrite.data])}"
         yield f"{told}: where draws of '{site.name}' are given, they count"
     for comment in site.comments:

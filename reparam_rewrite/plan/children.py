@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -101,6 +102,14 @@ class Pair(Asked, frozen=True):
         return OfPair(self.child, self.parent), self.place
 
 
+def plain_pair(
+    child: str, parent: str, place: Place, site: Site | None, value: Snippet | None = None
+) -> Pair:
+    """A child and what it only comes after, or reads: nothing is offset by that."""
+    spec = CoefficientSpec("shared", 1.0, learn=False, name="", place=place)
+    return Pair(site, child, parent, place, place, spec, "mean", value)
+
+
 class PowerScale(Struct, frozen=True):
     """``scale = { by = "sigma", power = 0.5 }``, or with a power that is learned."""
 
@@ -117,10 +126,30 @@ class ReparamSpec(Struct, frozen=True):
     by: Pair | None
 
 
+class Effects(Struct, frozen=True):
+    """The sites that are sampled given the data, in their order, and what the config says of them.
+
+    `data` is the name of an .npz, "" if there is none yet. `noise` has the scales of observed sites
+    and `scales` those of effects that it tells, by name; `given` are the sites that stay.
+    """
+
+    order: tuple[str, ...] = ()
+    form: str = "exact"
+    data: str = ""
+    noise: Mapping[str, Snippet] = {}
+    given: tuple[str, ...] = ()
+    scales: Mapping[str, Snippet] = {}
+
+    def before(self, name: str) -> tuple[str, ...]:
+        """What is sampled before one of them."""
+        return self.order[: self.order.index(name)]
+
+
 class Child(Asked, frozen=True):
     """A site to be reparameterized, and where the config says so first.
 
     Its `scale` is a number, one that is learned, an expression of the config, or a power of a site.
+    `effects`: it is one of these, and `after` says what must be sampled before it.
     """
 
     site: Site
@@ -130,6 +159,8 @@ class Child(Asked, frozen=True):
     scale: float | CoefficientSpec | Pair | PowerScale | None = None
     basis: Basis | None = None
     reparam: ReparamSpec | None = None
+    effects: Effects | None = None
+    after: tuple[Pair, ...] = ()
 
     @property
     def name(self) -> str:
@@ -154,6 +185,11 @@ class Child(Asked, frozen=True):
     def all_pairs(self) -> tuple[Pair, ...]:
         """Its offset's, and what the scale or the transform is made of."""
         return self.pairs if self.by is None else (*self.pairs, self.by)
+
+    @property
+    def earlier(self) -> tuple[Pair, ...]:
+        """The pairs whose parent must be sampled before it."""
+        return (*self.all_pairs, *self.after)
 
     @property
     def scale_coefficient(self) -> CoefficientSpec | None:

@@ -63,6 +63,7 @@ class Context(Struct, dict=True):
     """What the offsets of one function share.
 
     `keeps` are by the index of the site, and what its scans share by the names of their bodies.
+    `coordinates` is the variable of what the effects share that are sampled given the data.
     """
 
     survey: Survey
@@ -70,6 +71,7 @@ class Context(Struct, dict=True):
     names: Names
     keeps: dict[int, Keep] = {}
     scans: dict[str, ScanContext] = {}
+    coordinates: str = ""
 
     def of_scan(self, scan: Scan) -> ScanContext:
         """What the children in the body of one scan share."""

@@ -31,7 +31,7 @@ def wanted_by(children: list[Child]) -> dict[str, dict[str, Pair]]:
     """The pairs of children of one function."""
     found: dict[str, dict[str, Pair]] = {}
     for child in children:
-        for pair in child.all_pairs:
+        for pair in child.earlier:
             if parent_of(child, pair) is not None:
                 found.setdefault(child.name, {}).setdefault(pair.parent, pair)
     return found
@@ -63,7 +63,7 @@ def next_move(survey: Survey, children: list[Child]) -> Move | None:
 
     Each mends a pair and breaks none, so that they come to an end.
     """
-    late = [(child, pair) for child in children for pair in child.all_pairs if is_late(child, pair)]
+    late = [(child, pair) for child in children for pair in child.earlier if is_late(child, pair)]
     for child, pair in late:
         own = [other for other in children if other.function.name == child.function.name]
         try:

@@ -20,7 +20,16 @@ from reparam_rewrite.config.keys import Config
 from reparam_rewrite.messages import Diagnostic, Named, OfFile, Place, Problem, Refusal
 from reparam_rewrite.plan import alternatives
 from reparam_rewrite.plan.alternatives import are_alternatives, nearest
-from reparam_rewrite.plan.children import Child, Pair, PowerScale, ReparamSpec, Snippet
+from reparam_rewrite.plan.children import (
+    Child,
+    Effects,
+    Pair,
+    PowerScale,
+    ReparamSpec,
+    Snippet,
+    plain_pair,
+)
+from reparam_rewrite.plan.factors import needed_by
 from reparam_rewrite.plan.named_axes import count_of_events, with_axes
 from reparam_rewrite.plan.ordering import is_late
 from reparam_rewrite.plan.refusals import function as reasons
@@ -49,7 +58,7 @@ class Request(Struct, frozen=True):
     def is_late(self) -> bool:
         """Is any parent sampled after its child?"""
         children = self.to_rewrite
-        return any(is_late(child, pair) for child in children for pair in child.all_pairs)
+        return any(is_late(child, pair) for child in children for pair in child.earlier)
 
 
 def resolve(survey: Survey, config: Config) -> Request:
@@ -60,7 +69,9 @@ def resolve(survey: Survey, config: Config) -> Request:
     axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
     if axes:
         functions = [with_axes(function, axes, problems) for function in functions]
-    children = [child for function in functions for child in Asking(config, function).children()]
+    children = [
+        child for function in functions for child in Asking(survey, config, function).children()
+    ]
     if not (children or unknown or problems):
         problems.append(nothing_to_do(config))
     return Request(children, unknown, problems)
@@ -79,7 +90,7 @@ def is_concerned(survey: Survey, config: Config) -> bool:
     config = spelled_out(survey, config)
     listed = {named.name for named in config.functions}
     functions = [f for name, f in survey.functions.items() if not listed or name in listed]
-    return any(True for function in functions for _ in Asking(config, function).children())
+    return any(True for function in functions for _ in Asking(survey, config, function).children())
 
 
 def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refusal:
@@ -152,6 +163,10 @@ def sites_in(config: Config) -> list[Named]:
         ]
         if rule.scale is not None and rule.scale.by:
             named.append(Named(rule.scale.by, rule.scale.place))
+    if config.conditional is not None:
+        asked = config.conditional
+        named += [*asked.order, *asked.given]
+        named += [Named(site, said.place) for site, said in asked.noise.items()]
     found: dict[str, Named] = {}
     for one in named:
         found.setdefault(one.name, one)
@@ -212,6 +227,8 @@ def best(survey: Survey, config: Config, sites: list[Named]) -> list[Function]:
     """The functions that sample most of the configured children and, among equals, parents."""
     names = {named.name for named in sites}
     children = {named.name for chain in config.chains for named in chain} | {*config.sites}
+    if config.conditional is not None:
+        children |= {named.name for named in config.conditional.order}
     score = {
         name: (
             len(children & {*function.by_name}),
@@ -232,6 +249,7 @@ def best(survey: Survey, config: Config, sites: list[Named]) -> list[Function]:
 class Asking(NamedTuple):
     """What a config asks of one function."""
 
+    survey: Survey
     config: Config
     function: Function
 
@@ -251,7 +269,10 @@ class Asking(NamedTuple):
                 continue  # there is nothing to do where it is observed
             rule = self.config.sites.get(site.name)
             pairs = tuple(self.pairs(site, rule))
-            if rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+            if site.name in self.effects.order:
+                names.add(site.name)
+                yield self.effect(site, pairs)
+            elif rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
                 names.add(site.name)
                 scale = self.scale(site, rule.scale) if rule.scale is not None else None
                 basis = basis_of(rule.basis, site) if rule.basis is not None else None
@@ -262,6 +283,38 @@ class Asking(NamedTuple):
                 chain = self.config.chains_of[site.name][0]
                 place = next(named.place for named in chain if named.name == site.name)
                 yield Child(site, self.function, place, pairs)
+
+    @property
+    def effects(self) -> Effects:
+        """What the config asks for of the sites that are sampled given the data, if it does."""
+        rule = self.config.conditional
+        if rule is None:
+            return Effects()
+        own = {name: site.effect for name, site in self.config.sites.items() if site.effect}
+        return Effects(
+            order=tuple(one.name for one in rule.order),
+            form=rule.form or "exact",
+            data=rule.data,
+            noise={name: Snippet(said.text, said.place) for name, said in rule.noise.items()},
+            given=tuple(one.name for one in rule.given),
+            scales={name: Snippet(said.text, said.place) for name, said in own.items()},
+        )
+
+    def effect(self, site: Site, pairs: tuple[Pair, ...]) -> Child:
+        """A site that is sampled given the data: after the one before it, and the first after all
+        that their scales read.
+        """
+        rule, effects = self.config.conditional, self.effects
+        assert rule is not None
+        places = {one.name: one.place for one in rule.order}
+        place = places[site.name]
+        earlier = [
+            other for name in effects.before(site.name)[-1:] for other in self.function.find(name)
+        ]
+        if site.name == effects.order[0]:
+            earlier += needed_by(self.survey, self.function, effects, site)
+        after = tuple(plain_pair(site.name, other.name, place, other) for other in earlier)
+        return Child(site, self.function, place, pairs, effects=effects, after=after)
 
     def pairs(self, child: Site, own: keys.SiteRule | None) -> list[Pair]:
         """What a child is offset by: what its own table names, and what is before it in a chain."""

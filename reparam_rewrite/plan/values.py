@@ -379,13 +379,53 @@ class OtherRewrite(Struct, frozen=True):
     data: tuple[str, ...] = ()
 
 
+#: How the scale of an effect is written: as it is, for a walk of one scale or for walks of several,
+#: as the lower triangular matrix of a vector, or made of its covariance or precision.
+FactorKind = Literal["config", "scale", "walk", "walks", "tril", "covariance", "precision"]
+
+
+class Factor(Struct, frozen=True):
+    """The scale of an effect's prior: an expression and its kind, of walks with their length."""
+
+    kind: FactorKind
+    text: str
+    size: str = ""
+
+
+class Coordinates(Struct, frozen=True):
+    """What effects share that are sampled given the data, in a variable before the first of them.
+
+    `data` is an .npz beside the generated file. `noise` has the scales of observed sites, by name,
+    and `given` the variables of sites that add to the same observations and stay as they are.
+    """
+
+    form: str
+    data: str
+    scales: tuple[tuple[Site, Factor], ...]
+    noise: tuple[tuple[str, str], ...]
+    given: tuple[tuple[Site, str], ...]
+
+
+class ConditionalRewrite(Struct, frozen=True):
+    """A site that is sampled as what is standard normal given the data.
+
+    The variable `reparam` holds what all of these share; the first has it as `coordinates`.
+    """
+
+    site: Site
+    function: str
+    place: Placement
+    reparam: str
+    coordinates: Coordinates | None = None
+
+
 #: One child and what is done to it.
-Rewrite = OffsetRewrite | ScanRewrite | OtherRewrite
+Rewrite = OffsetRewrite | ScanRewrite | OtherRewrite | ConditionalRewrite
 
 
 def terms_of(rewrite: Rewrite) -> tuple[Term, ...]:
     """The summands of a child's offset, if it has one."""
-    return () if isinstance(rewrite, OtherRewrite) else rewrite.terms
+    return rewrite.terms if isinstance(rewrite, OffsetRewrite | ScanRewrite) else ()
 
 
 def scaled_by(rewrite: Rewrite) -> tuple[str, Value] | None:

@@ -1,0 +1,206 @@
+"""The code that samples sites as what is standard normal given the data, as it is generated.
+
+Each site is ``loc + R u`` with u standard normal a priori, and R the scale of its prior. What all
+add to the location of the observations is Z u, of weights W and responses z: the precision of all
+u given the data is Q = I + R' Z'WZ R / noise**2, and L'(u - mean) is standard normal, with
+L L' = Q. That is lme4's form (Bates et al. 2015, doi:10.18637/jss.v067.i01, section 2), in which
+nothing is divided by a scale, however small that is.
+
+The data are in an .npz beside the generated file, which `fit` writes. Any data, and any scales,
+give the same density of the sites: what they say only decides how good the coordinates are.
+"""
+
+from __future__ import annotations
+
+ROWS = '''\
+class $name($transform):
+    """base = U'u - y, for each row of u."""
+
+    domain = codomain = $constraints.real
+
+    def __init__(self, U, y):
+        self.U, self.y = U, y
+
+    def __call__(self, u):
+        rows = $jnp.einsum("nji,nj->ni", self.U, $jnp.reshape(u, self.y.shape))
+        return $jnp.reshape(rows - self.y, $jnp.shape(u))
+
+    def _inverse(self, base):
+        rows = ($jnp.reshape(base, self.y.shape) + self.y)[..., None]
+        one = self.U.shape[-1] == 1
+        rows = rows / self.U if one else $solve(self.U, rows, trans=1)
+        return $jnp.reshape(rows, $jnp.shape(base))
+
+    def log_abs_det_jacobian(self, u, base, intermediates=None):
+        diagonal = $jnp.diagonal(self.U, axis1=-2, axis2=-1)
+        return $jnp.reshape($jnp.log(diagonal), $jnp.shape(u))
+
+    def forward_shape(self, shape):
+        return shape
+
+    inverse_shape = forward_shape
+
+    def tree_flatten(self):
+        return (self.U, self.y), (("U", "y"), {})'''
+
+#: What all forms share: the data, the scales, and how a site is sampled.
+SHARED = '''\
+class $name($reparam):
+    """Samples sites as what is standard normal given the data and those before.
+
+    Each site is loc + R u, with the scale R of its prior. With G = Z'WZ and
+    h = Z'Wz of the data $formula
+    """
+
+    def __init__(self, file, scales, noise=1.0, given=None):
+        self.file, self.u, self.given = file, {}, given or {}
+        try:
+            with $jnp.load($path(__file__).with_name(file)) as arrays:
+                self.arrays = dict(arrays)
+            shapes = {s: self.arrays[f"conditional.shapes.{s}"] for s in scales}
+        except Exception as error:
+            wrong = f"'{file}' doesn't have what the data say ({error})"
+            raise ValueError(f"{wrong}: run 'reparam-rewrite fit' again") from error
+        self.weights = $jnp.append($jnp.asarray(noise), 1.0) ** -2
+        self.shapes = {site: tuple(shape.tolist()) for site, shape in shapes.items()}
+        self.R = {}
+        for site, (*shape, columns) in self.shapes.items():
+            scale = scales[site]
+            if columns == 1:
+                scale = $jnp.broadcast_to(scale, shape).reshape(-1, 1)
+            self.R[site] = scale$prepare
+
+    def over(self, name):
+        """An array of the data, with the observations weighted by their noise."""
+        array = self.arrays[f"conditional.{name}"]
+        return $jnp.tensordot(self.weights[: len(array)], array, 1)
+
+    def scaled(self, x, site):
+        """x R, for rows of x: R is a number for each row, or a matrix."""
+        R = self.R[site]
+        if self.shapes[site][-1] == 1:
+            return x * R
+        return (x[..., None, :] @ R)[..., 0, :]
+
+    def __call__(self, name, fn, obs):
+        shape, (*expected, _) = fn.shape(), self.shapes[name]
+        if list(shape) != expected:
+            wrong = f"'{name}' has the shape {shape}, not {tuple(expected)} as in"
+            raise ValueError(f"{wrong} '{self.file}': run 'reparam-rewrite fit' again")
+        standard, value = self.standard(fn)
+        rows = $rows(*self.rows(name))
+        base = $dist.TransformedDistribution(standard, rows)
+        u = rows.inv($numpyro.sample(f"{name}_base", base))
+        self.u[name] = u.reshape(-1, self.shapes[name][-1])
+        return None, value(u)
+
+    @staticmethod
+    def standard(fn):
+        """The distribution of u, and loc + R u."""
+        shape, dims = fn.shape(), fn.event_dim
+        while isinstance(fn, ($dist.Independent, $dist.ExpandedDistribution)):
+            fn = fn.base_dist
+        if not fn.event_dim:
+            said = {name: getattr(fn, name) for name in fn.arg_constraints}
+            loc, scale = said["loc"], said["scale"]
+            said |= {"loc": $jnp.zeros_like(loc), "scale": $jnp.ones_like(scale)}
+            standard = type(fn)(**said).expand(shape).to_event(dims)
+            return standard, lambda u: loc + scale * u
+        standard = $dist.Normal(0.0, 1.0).expand(shape).to_event(dims)
+        if isinstance(fn, $dist.GaussianRandomWalk):
+            scale = $jnp.expand_dims(fn.scale, -1)
+            return standard, lambda u: scale * $jnp.cumsum(u, -1)
+        return standard, lambda u: fn.loc + (fn.scale_tril @ u[..., None])[..., 0]
+
+    @staticmethod
+    def upper(Q):
+        """U of Q = U U'."""
+        return $jnp.linalg.cholesky(Q[..., ::-1, ::-1])[..., ::-1, ::-1]'''
+
+#: The precision of all u at once; the last sites, of the same rows, are eliminated row by row.
+EXACT_FORMULA = """the precision of all u is
+    Q = I + R'GR / noise**2 = U U', and base = U'u - y, where U y = R'h / noise**2."""
+
+EXACT_PREPARE = """
+        split = len(scales) - int(self.arrays["conditional.blocks"])
+        self.dense, self.blocks = list(scales)[:split], list(scales)[split:]
+        self.factor()"""
+
+EXACT = '''
+
+    def factor(self):
+        """U and y: of the dense part, of each block, and what is across."""
+        self.at, start = {}, 0
+        for site in self.dense + self.blocks:
+            start = 0 if site == self.blocks[0] else start
+            *shape, columns = self.shapes[site]
+            size = $math.prod(shape) if site in self.dense else columns
+            self.at[site] = slice(start, start := start + size)
+
+        def dense(x):
+            """x R, along the last axis."""
+            parts = [x[..., :0]]
+            for site in self.dense:
+                part = x[..., self.at[site]]
+                rows = part.reshape(*x.shape[:-1], -1, self.shapes[site][-1])
+                parts.append(self.scaled(rows, site).reshape(part.shape))
+            return $jnp.concatenate(parts, -1)
+
+        def blocks(x):
+            """x R, along the last axes: of rows and columns."""
+            parts = [self.scaled(x[..., self.at[s]], s) for s in self.blocks]
+            return $jnp.concatenate(parts, -1)
+
+        h, h_blocks = self.over("h"), self.over("h_blocks")
+        for site, value in self.given.items():
+            known = self.over(f"given.{site}") @ $jnp.ravel(value)
+            h = h - known[: len(h)]
+            h_blocks = h_blocks - known[len(h) :].reshape(h_blocks.shape)
+        Q = $jnp.moveaxis(self.over("G_blocks"), 1, 0)
+        Q = $jnp.moveaxis(blocks(blocks(Q).swapaxes(0, 2)), 0, 1)
+        Q_across = dense($jnp.moveaxis(blocks(self.over("G_across")), 0, 2))
+        self.U_blocks = self.upper($jnp.eye(Q.shape[-1]) + Q)
+        self.across = self.solved(self.U_blocks, Q_across)
+        y = self.solved(self.U_blocks, blocks(h_blocks)[..., None])
+        self.y_blocks = y[..., 0]
+        C = self.across.reshape(-1, len(h))
+        Q = dense(dense(self.over("G")).T)
+        self.U = self.upper($jnp.eye(len(h)) + Q - C.T @ C)
+        self.y = $solve(self.U, dense(h) - C.T @ $jnp.ravel(y))
+
+    @staticmethod
+    def solved(U, x):
+        """U's inverse times x, for each row."""
+        return x / U if U.shape[-1] == 1 else $solve(U, x)
+
+    def rows(self, name):
+        """U and y of a site, given those before: of one row, or of each block."""
+        own, blocks = self.at[name], name in self.blocks
+        y = self.y_blocks[:, own] if blocks else self.y[None, own]
+        for site, u in self.u.items():
+            at, flat = self.at[site], u.ravel()
+            if site in self.blocks:
+                y = y - $jnp.einsum("nji,nj->ni", self.U_blocks[:, at, own], u)
+            elif blocks:
+                y = y - self.across[:, own, at] @ flat
+            else:
+                y = y - flat @ self.U[at, own]
+        return (self.U_blocks[:, own, own] if blocks else self.U[None, own, own]), y'''
+
+#: What the texts call, by the names that they have for it.
+CALLED = {
+    "constraints": "numpyro.distributions.constraints",
+    "dist": "numpyro.distributions",
+    "jnp": "jax.numpy",
+    "math": "math",
+    "numpyro": "numpyro",
+    "path": "pathlib.Path",
+    "reparam": "numpyro.infer.reparam.Reparam",
+    "solve": "jax.scipy.linalg.solve_triangular",
+    "transform": "numpyro.distributions.transforms.Transform",
+}
+
+#: The classes, by form.
+FORMS = {
+    "exact": SHARED.replace("$formula", EXACT_FORMULA).replace("$prepare", EXACT_PREPARE) + EXACT
+}
