@@ -67,7 +67,7 @@ class $name($reparam):
         for site, (*shape, columns) in self.shapes.items():
             scale = scales[site]
             if columns == 1:
-                scale = $jnp.broadcast_to(scale, shape).reshape(-1, 1)
+                scale = $jnp.ravel($jnp.broadcast_to(scale, shape))
             self.R[site] = scale$prepare
 
     def over(self, name):
@@ -76,11 +76,12 @@ class $name($reparam):
         return $jnp.tensordot(self.weights[: len(array)], array, 1)
 
     def scaled(self, x, site):
-        """x R, for rows of x: R is a number for each row, or a matrix."""
-        R = self.R[site]
-        if self.shapes[site][-1] == 1:
+        """x R, for an x whose last axis has the elements of a site."""
+        R, columns = self.R[site], self.shapes[site][-1]
+        if columns == 1:
             return x * R
-        return (x[..., None, :] @ R)[..., 0, :]
+        rows = x.reshape(*x.shape[:-1], -1, 1, columns)
+        return (rows @ R).reshape(x.shape)
 
     def __call__(self, name, fn, obs):
         shape, (*expected, _) = fn.shape(), self.shapes[name]
@@ -91,7 +92,7 @@ class $name($reparam):
         rows = $rows(*self.rows(name))
         base = $dist.TransformedDistribution(standard, rows)
         u = rows.inv($numpyro.sample(f"{name}_base", base))
-        self.u[name] = u.reshape(-1, self.shapes[name][-1])
+        self.u[name] = $jnp.ravel(u)
         return None, value(u)
 
     @staticmethod
@@ -130,28 +131,28 @@ EXACT = '''
 
     def factor(self):
         """U and y: of the dense part, of each block, and what is across."""
-        self.at, start = {}, 0
+        h, h_blocks = self.over("h"), self.over("h_blocks")
+        self.at, start, count = {}, 0, len(h_blocks)
         for site in self.dense + self.blocks:
             start = 0 if site == self.blocks[0] else start
-            *shape, columns = self.shapes[site]
-            size = $math.prod(shape) if site in self.dense else columns
+            size = $math.prod(self.shapes[site][:-1])
+            size = size if site in self.dense else size // count
             self.at[site] = slice(start, start := start + size)
 
         def dense(x):
             """x R, along the last axis."""
-            parts = [x[..., :0]]
-            for site in self.dense:
-                part = x[..., self.at[site]]
-                rows = part.reshape(*x.shape[:-1], -1, self.shapes[site][-1])
-                parts.append(self.scaled(rows, site).reshape(part.shape))
-            return $jnp.concatenate(parts, -1)
+            parts = [self.scaled(x[..., self.at[s]], s) for s in self.dense]
+            return $jnp.concatenate([*parts, x[..., :0]], -1)
 
         def blocks(x):
-            """x R, along the last axes: of rows and columns."""
-            parts = [self.scaled(x[..., self.at[s]], s) for s in self.blocks]
+            """x R, along the last two axes: of rows and columns."""
+            parts = []
+            for site in self.blocks:
+                part = x[..., self.at[site]]
+                flat = self.scaled(part.reshape(*x.shape[:-2], -1), site)
+                parts.append(flat.reshape(part.shape))
             return $jnp.concatenate(parts, -1)
 
-        h, h_blocks = self.over("h"), self.over("h_blocks")
         for site, value in self.given.items():
             known = self.over(f"given.{site}") @ $jnp.ravel(value)
             h = h - known[: len(h)]
@@ -178,13 +179,14 @@ EXACT = '''
         own, blocks = self.at[name], name in self.blocks
         y = self.y_blocks[:, own] if blocks else self.y[None, own]
         for site, u in self.u.items():
-            at, flat = self.at[site], u.ravel()
+            at = self.at[site]
             if site in self.blocks:
+                u = u.reshape(len(y), -1)
                 y = y - $jnp.einsum("nji,nj->ni", self.U_blocks[:, at, own], u)
             elif blocks:
-                y = y - self.across[:, own, at] @ flat
+                y = y - self.across[:, own, at] @ u
             else:
-                y = y - flat @ self.U[at, own]
+                y = y - u @ self.U[at, own]
         return (self.U_blocks[:, own, own] if blocks else self.U[None, own, own]), y'''
 
 #: What the texts call, by the names that they have for it.
