@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
@@ -37,9 +38,10 @@ from reparam_rewrite.bench.values import (
 from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.fit import pilots
+from reparam_rewrite.fit.coordinates import asks_for_more, frozen_data, without_coordinates
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
-from reparam_rewrite.fit.writing import with_fits
+from reparam_rewrite.fit.writing import npz_bytes, with_fits
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.ordering import ordered
 from reparam_rewrite.rewriting import rewrite
@@ -73,6 +75,7 @@ class Bench:
     def __post_init__(self) -> None:
         call = self.call
         self.progress = Progress(self.said)
+        self.folder = TemporaryDirectory()  # of what generated models load
         self.dims = pilots.dims_of(call.trace)
         self.notes: list[str] = []
         self.versions = {package: version(package) for package in PACKAGES}
@@ -139,8 +142,16 @@ class Bench:
     def _configured(self) -> Iterator[Variant]:
         """The configs as they are and, where that is asked for and gains something, fitted."""
         for name, config in self.configs.items():
-            yield self._variant(name, config, FREE)
-            if not self.pilot:
+            beside, cost = None, FREE
+            if config.conditional is not None:
+                beside = Path(self.folder.name) / digest([config.path, config.text])
+                frozen = frozen_data(self.call, config, "fitted.npz")
+                config = read_config(frozen.text.encode(), config.path)
+                beside.mkdir(exist_ok=True)
+                (beside / "fitted.npz").write_bytes(npz_bytes(frozen.arrays))
+                cost = Cost(0, frozen.found.seconds)
+            yield self._variant(name, config, cost, beside)
+            if not self.pilot or (beside is not None and not asks_for_more(config)):
                 continue
             identity = ["fit", self.plain.identity, config.text, self.pilot]
             fit = self._run(identity, Prepared, f"fitting {name}", partial(self._fit, config))
@@ -150,13 +161,13 @@ class Bench:
                 self.notes.append(f"{name}: fit says to leave the model as written")
             else:
                 fitted = read_config(fit.text.encode(), config.path)
-                yield self._variant(f"{name}, fitted", fitted, fit.cost)
+                yield self._variant(f"{name}, fitted", fitted, fit.cost, beside)
 
-    def _variant(self, name: str, config: Config, cost: Cost) -> Variant:
+    def _variant(self, name: str, config: Config, cost: Cost, beside: Path | None) -> Variant:
         document, path = self.call.document, Path(self.call.document.path)
         rewritten = rewrite(document, config, WIDTH)
         return Variant(
-            self.call.generated(rewritten, f"<{document.path} with {name}>"),
+            self.call.generated(rewritten, f"<{document.path} with {name}>", beside),
             digest([self.plain.identity, rewritten.data.decode("utf-8", "replace")]),
             name,
             "config",
@@ -168,7 +179,7 @@ class Bench:
     def _fit(self, config: Config) -> Prepared:
         began = time.perf_counter()
         try:
-            fitting = Fitting(self.call, config)
+            fitting = Fitting(self.call, without_coordinates(config))
             pilot = fitting.pilot(self.pilot, pilots.Options())
             fits = fitting.fits(pilot).fits
             text = ""
@@ -273,6 +284,7 @@ def starts_as_written(document: Document, config: Config) -> bool:
         child.scale
         or child.basis
         or child.reparam
+        or child.effects
         or any(pair.coefficient.init != 0.0 for pair in child.pairs)
         for child in request.to_rewrite
     )

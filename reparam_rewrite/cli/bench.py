@@ -100,15 +100,17 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.bench.state import Kept
     from reparam_rewrite.bench.tables import as_csv, as_json, as_text
     from reparam_rewrite.bench.values import Options
+    from reparam_rewrite.fit.coordinates import as_if_frozen
     from reparam_rewrite.running.call import called
 
     def tell(text: str) -> None:
         if not request.quiet:
             screen.account([text])
 
+    asked = [as_if_frozen(one) for one in settings]
     lengths = {name: getattr(request, name) for name in Options._fields}
     bench = Bench(
-        called(request.model, settings, request.args_given, request.function, "bench"),
+        called(request.model, asked, request.args_given, request.function, "bench"),
         dict(zip(named(request.configs), settings, strict=True)),
         Options(**lengths),
         Kept(Path(request.kept)),

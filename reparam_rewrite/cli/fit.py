@@ -9,7 +9,13 @@ from reparam_rewrite.cli.exit import DONE, refused
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
     from reparam_rewrite.config.keys import Config
+    from reparam_rewrite.fit.values import Found
+    from reparam_rewrite.running.call import Call
 
 EPILOG = """\b
 Examples:
@@ -70,10 +76,12 @@ def command(request: Request, screen: Screen) -> int:
     into the config, as literals: `init` with `learn = false`, and `center` for parents far from 0.
     All else in it stays as it is. Coefficients that gain nothing on draws that were held out are
     not written; if none gains anything, the model is better left as it is.
+
+    What the data say of the sites of `conditional` is computed, without draws, and written into an
+    .npz that the generated model reads.
     """
     from pathlib import Path
 
-    from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.running.environment import prepare
     from reparam_rewrite.source.diff import unified_diff
     from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
@@ -83,13 +91,62 @@ def command(request: Request, screen: Screen) -> int:
     refuse_same_file(request.model, written_to)
     prepare("fit")
 
-    from reparam_rewrite.fit.pilots import Options
-    from reparam_rewrite.fit.reporting import as_json, as_text, is_worth_it
-    from reparam_rewrite.fit.running import Fitting
-    from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits, with_frozen
+    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.fit.coordinates import as_if_frozen, asks_for_more, frozen_data
+    from reparam_rewrite.fit.reporting import as_json, as_text
+    from reparam_rewrite.fit.writing import npz_bytes
     from reparam_rewrite.running.call import called
 
-    call = called(request.model, [settings], request.args_given, request.function, "a pilot")
+    before = read_bytes(config, "config")
+    arrays_path = Path(written_to).with_suffix(".npz")
+    asked = [as_if_frozen(settings)]
+    call = called(request.model, asked, request.args_given, request.function, "a pilot")
+    arrays: dict[str, Any] = {}
+    frozen = found = None
+    if settings.conditional is not None:
+        frozen = frozen_data(call, settings, arrays_path.name)
+        arrays |= frozen.arrays
+        settings = read_config(frozen.text.encode(), config)
+    text = settings.text
+    if frozen is None or asks_for_more(settings):
+        found, text, more = fitted(request, screen, call, settings, arrays_path)
+        arrays |= more
+    outputs: list[tuple[str, bytes]] = []
+    if text != config_text(before) or arrays:
+        outputs = [(str(arrays_path), npz_bytes(arrays))] if arrays else []
+        outputs += [(written_to, text.encode())]
+    written = [] if request.diff else write_outputs(outputs)
+    if request.diff and outputs:
+        screen.diff(unified_diff(before, text.encode(), Path(config)))
+    if request.form == "json":
+        screen.print(as_json(found, frozen, written_to if written else None))
+    elif not request.quiet:
+        screen.account(as_text(found, frozen))
+        screen.account(f"wrote {path}" for path in written)
+    elif found is not None:
+        screen.account(f"warning: {warning}" for warning in found.warnings)
+    return DONE
+
+
+def config_text(data: bytes) -> str:
+    return data.decode("utf-8-sig")
+
+
+def fitted(
+    request: Request, screen: Screen, call: Call, settings: Config, path: Path
+) -> tuple[Found, str, Mapping[str, Any]]:
+    """The fit of coefficients, the config with what it gained, and the arrays of that.
+
+    path: of the .npz. Raises `Refusal`.
+    """
+    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.fit.coordinates import without_coordinates
+    from reparam_rewrite.fit.pilots import Options
+    from reparam_rewrite.fit.reporting import is_worth_it
+    from reparam_rewrite.fit.running import Fitting
+    from reparam_rewrite.fit.writing import with_bases, with_fits, with_frozen
+
+    settings = without_coordinates(settings)
     fitting = Fitting(call, settings)
     bar = screen.on_terminal and not request.quiet
     length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
@@ -97,33 +154,18 @@ def command(request: Request, screen: Screen) -> int:
     found = fitting.fits(pilot)
     while request.bases and found.helpful:
         # The draws are of the plain model's sites, and so as good for one config as for another.
-        settings = read_config(with_bases(settings, found.helpful).encode(), config)
+        text = with_bases(settings, found.helpful).encode()
+        settings = without_coordinates(read_config(text, settings.path))
         fitting = Fitting(call, settings)
         found = fitting.fits(pilot, (*found.written, *found.helpful))
-    outputs: list[tuple[str, bytes]] = []
-    after = before = read_bytes(config, "config")
-    if is_worth_it(found.fits) or found.written:
-        arrays_path = Path(written_to).with_suffix(".npz")
-        fitted = with_fits(settings, found.fits, request.learn, arrays_path.name)
-        after = fitted.text.encode()
-        arrays = fitted.arrays
-        if arrays and fitting.keeps_frozen:  # what the file has of these, only it has
-            arrays = with_frozen(arrays, arrays_path)
-        outputs = [(str(arrays_path), npz_bytes(arrays))] if arrays else []
-        outputs += [(written_to, after)]
-        fitting.check(fitted.text, written_to)
-    written = [] if request.diff else write_outputs(outputs)
-    if request.diff and outputs:
-        screen.diff(unified_diff(before, after, Path(config)))
-    if request.form == "json":
-        path = written_to if written else None
-        screen.print(as_json(found, path))
-    elif not request.quiet:
-        screen.account(as_text(found))
-        screen.account(f"wrote {path}" for path in written)
-    else:
-        screen.account(f"warning: {warning}" for warning in found.warnings)
-    return DONE
+    if not (is_worth_it(found.fits) or found.written):
+        return found, settings.text, {}
+    made = with_fits(settings, found.fits, request.learn, path.name)
+    arrays = made.arrays
+    if arrays and fitting.keeps_frozen:  # what the file has of these, only it has
+        arrays = with_frozen(arrays, path)
+    fitting.check(made.text, settings.path)
+    return found, made.text, arrays
 
 
 def config_of(request: Request) -> tuple[str, Config]:

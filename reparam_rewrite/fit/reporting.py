@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from reparam_rewrite.config.toml_places import header
+from reparam_rewrite.fit.coordinates import Frozen
 from reparam_rewrite.fit.regression import NARROWER
 from reparam_rewrite.fit.values import Array, Better, Fitted, Found, Regressor
+from reparam_rewrite.messages import listed
 
 VERSION = 1
 """Of the form of the JSON: it grows when a key changes its meaning or goes away."""
@@ -20,8 +23,48 @@ def is_worth_it(fits: Sequence[Fitted]) -> bool:
     return any(fit.kind != "none" or fit.narrowing > NARROWER for fit in fits)
 
 
-def as_text(found: Found) -> list[str]:
-    """What was found in lines: one for each child, the advice, and what else would help."""
+def as_text(found: Found | None, frozen: Frozen | None = None) -> list[str]:
+    """What was found in lines: of what the data say, and of the fit of coefficients."""
+    lines = [] if frozen is None else of_data(frozen)
+    return lines if found is None else [*lines, *of_fit(found)]
+
+
+def of_data(frozen: Frozen) -> list[str]:
+    """What the data say of the sites of `conditional`, how that was found and how large it is."""
+    found, sizes = frozen.found, frozen.found.sizes
+    large = f"{sizes.nonzero:,} pairs of elements that meet"
+    if found.form == "exact":
+        large = f"{sizes.dense:,} elements at once, {sizes.rows:,} blocks of {sizes.columns:,}"
+    lines = [
+        f"given the data: {', '.join(found.order)} ({found.form}; {large}), in "
+        f"{found.seconds:.1f} s, without draws"
+    ]
+    for site, text in frozen.noise.items():
+        lines.append(f"{site}: its noise is read when the model runs, {text}")
+    lines += [f"{site}: {FROZEN[why]}" for site, why in found.frozen.items()]
+    lines += [NOTES[note.code].format(sites=listed(note.sites)) for note in found.notes]
+    return lines
+
+
+#: Why the weights of an observed site are in the arrays.
+FROZEN = {
+    "known": "its noise is known, and part of the arrays",
+    "scales": "its noise is taken as it is at the mode",
+    "family": "it isn't normal, and is taken as it is at the mode",
+}
+
+#: What else is to be said of the arrays.
+NOTES = {
+    "at-mode": "{sites} moves the observations too, and is taken as it is at the mode: name it in "
+    "'conditional', or have it sampled before",
+    "linearised": "{sites} sees no sum of the effects, but a function of it, which is taken as "
+    "linear at the mode",
+    "within-rows": "what elements of one row of {sites} share isn't counted",
+}
+
+
+def of_fit(found: Found) -> list[str]:
+    """One line for each child, the advice, and what else would help."""
     pilot, fits, warnings, least, written, helpful = found
     cost = f", {pilot.gradients:,} gradients" if pilot.gradients is not None else ""
     width = max((len(fit.regression.child) for fit in fits), default=0)
@@ -93,11 +136,29 @@ def advice(fits: Sequence[Fitted], has_bases: bool) -> str:
     return f"{verdict}: {left}"
 
 
-def as_json(found: Found, path: str | None) -> str:
+def as_json(found: Found | None, frozen: Frozen | None, path: str | None) -> str:
     """What was found as JSON; `path` is the config that it was written to, None if it wasn't."""
+    said: dict[str, Any] = {"version": VERSION}
+    if frozen is not None:
+        made, sizes = frozen.found, frozen.found.sizes
+        said["conditional"] = {
+            "order": list(made.order),
+            "form": made.form,
+            "given": list(made.given),
+            "noise": dict(frozen.noise),
+            "frozen": dict(made.frozen),
+            "sizes": sizes._asdict(),
+            "seconds": round(made.seconds, 3),
+            "notes": [{"code": note.code, "sites": list(note.sites)} for note in made.notes],
+        }
+    if found is not None:
+        said |= of_fit_as_json(found)
+    return json.dumps({**said, "written": path}, indent=2) + "\n"
+
+
+def of_fit_as_json(found: Found) -> dict[str, Any]:
     pilot = found.pilot
-    said = {
-        "version": VERSION,
+    return {
         "pilot": {
             "how": pilot.how,
             "draws": len(pilot.chain),
@@ -136,6 +197,4 @@ def as_json(found: Found, path: str | None) -> str:
             for one in (*found.written, *found.helpful)
         ],
         "worth_it": is_worth_it(found.fits),
-        "written": path,
     }
-    return json.dumps(said, indent=2) + "\n"

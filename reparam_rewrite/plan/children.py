@@ -134,6 +134,7 @@ class Effects(Struct, frozen=True):
     """
 
     order: tuple[str, ...] = ()
+    place: Place | None = None
     form: str = "exact"
     data: str = ""
     noise: Mapping[str, Snippet] = {}

@@ -54,10 +54,9 @@ def refuse(child: Child) -> None:
     if not effects.data:
         raise child.stop(
             "no-data-yet",
-            "'{site}' is to be sampled given the data, and the config doesn't have yet what they "
-            "say of it",
-            "run 'reparam-rewrite fit MODEL --config CONFIG --args ...', which writes it.",
-            child.place,
+            "what the data say of the sites of 'conditional' isn't known yet",
+            "let fit compute it: reparam-rewrite fit MODEL --config CONFIG --args ARGS.",
+            effects.place,
         )
     if len(child.places) > 1:
         places = tuple(one.place for one in child.places)

@@ -293,6 +293,7 @@ class Asking(NamedTuple):
         own = {name: site.effect for name, site in self.config.sites.items() if site.effect}
         return Effects(
             order=tuple(one.name for one in rule.order),
+            place=rule.place,
             form=rule.form or "exact",
             data=rule.data,
             noise={name: Snippet(said.text, said.place) for name, said in rule.noise.items()},

@@ -125,10 +125,21 @@ class Entry(NamedTuple):
         return getattr(instance, method), given
 
     def in_file(
-        self, path: str, what: str, given: Arguments, data: bytes | None = None, shown: str = ""
+        self,
+        path: str,
+        what: str,
+        given: Arguments,
+        data: bytes | None = None,
+        shown: str = "",
+        beside: Path | None = None,
     ) -> Model:
-        """The function of this name in another file, or in other `data`; it takes the same call."""
+        """The function of this name in another file, or in other `data`; it takes the same call.
+
+        It finds the arrays that it loads in the folder `beside`, if that is another one.
+        """
         module = load(path, what, data, shown)
+        if beside is not None:
+            module.__file__ = str(beside / Path(path).name)
         function = function_in(module, self.name, shown or path)
         return Entry(shown or path, module, self.name, function).bound(given)[0]
 
@@ -210,10 +221,13 @@ class Call(NamedTuple):
         """The continuous latent sites."""
         return tuple(n for n, s in self.trace.items() if is_latent(s) and not is_discrete(s))
 
-    def generated(self, rewritten: Rewrite, shown: str) -> Call:
-        """The same call of the function in a module that was made of the file."""
+    def generated(self, rewritten: Rewrite, shown: str, beside: Path | None = None) -> Call:
+        """The same call of the function in a module that was made of the file.
+
+        beside: the folder of the arrays that it loads, if that isn't the model's.
+        """
         path, what = self.document.path, "generated model"
-        model = self.entry.in_file(path, what, self.given, rewritten.data, shown)
+        model = self.entry.in_file(path, what, self.given, rewritten.data, shown, beside)
         return self._replace(model=model)
 
 
