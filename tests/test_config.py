@@ -232,13 +232,13 @@ TOP = [
     (
         "",
         """\
-o.toml:1:1: the config configures nothing: it has neither a 'chain' nor a [sites.<site>]
+o.toml:1:1: the config configures nothing: it has no 'chain', 'conditional' or [sites.<site>]
 hint: write, for example, [sites.a] and under it offset = "mu".""",
     ),
     (
         "# nothing\n[defaults]\ninit = 1.0",
         """\
-o.toml:1:1: the config configures nothing: it has neither a 'chain' nor a [sites.<site>]
+o.toml:1:1: the config configures nothing: it has no 'chain', 'conditional' or [sites.<site>]
     # nothing
     ^
 hint: write, for example, [sites.a] and under it offset = "mu".""",
@@ -257,7 +257,8 @@ hint: did you mean 'chain'?""",
 o.toml:1:2: unknown key 'prove'
     [prove]
      ^
-hint: the valid keys are 'functions', 'chain', 'defaults', 'axes', 'sites' and 'verify'.""",
+hint: the valid keys are 'functions', 'chain', 'conditional', 'defaults', 'axes', 'sites' \
+and 'verify'.""",
     ),
     (
         'chain = ["mu", "a"]\n[verify]\narg = "()"\nfunction = "a b"\nargs = " "',
@@ -533,7 +534,7 @@ o.toml:2:1: unknown key 'quux' in [sites."a b"]
     quux = "dct"
     ^
 hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', \
-'offset', 'scale', 'basis', 'reparam', 'args' and 'transform'.""",
+'offset', 'scale', 'basis', 'reparam', 'args', 'transform' and 'conditional'.""",
     ),
     (
         "[sites.a]\nscale = 0\n[sites.b]\nscale = -1.5\n[sites.c]\nscale = true",
@@ -980,8 +981,8 @@ def test_problems_are_in_the_order_of_the_file() -> None:
 def test_every_key_is_described_in_a_json_schema() -> None:
     tables = {name: table["properties"] for name, table in config_schema()["$defs"].items()}
     pairs = {"Settings", "ParentTable"}
-    sites = {"SiteTable", "ScaleTable", "PowerTable", "BasisTable"}
-    assert set(tables) == {"ConfigTable", "VerifyTable"} | pairs | sites
+    sites = {"SiteTable", "ScaleTable", "PowerTable", "BasisTable", "EffectTable"}
+    assert set(tables) == {"ConfigTable", "ConditionalTable", "VerifyTable"} | pairs | sites
     described = [
         bool(key.get("description")) for table in tables.values() for key in table.values()
     ]

@@ -188,6 +188,8 @@ TABLES = {
     "PowerTable": ("[sites.c.scale.power]", 'chain = ["a", "b"]'),
     "BasisTable": ("[sites.c.basis]", 'chain = ["a", "b"]'),
     "VerifyTable": ("[verify]", 'chain = ["a", "b"]'),
+    "ConditionalTable": ("[conditional]", ""),
+    "EffectTable": ("[sites.c.conditional]", 'conditional = ["c"]'),
 }
 
 ALL_KEYS = {key for table in TABLES for key in getattr(config_values, table).__struct_fields__}

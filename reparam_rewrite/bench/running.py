@@ -21,7 +21,7 @@ import numpy as np
 from reparam_rewrite import __version__
 from reparam_rewrite.bench.measuring import Sampler, Trainer, exact, long_run
 from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS
-from reparam_rewrite.bench.state import Kept, Progress, digest, digest_of_call
+from reparam_rewrite.bench.state import Kept, Progress, digest, digest_of_call, write_arrays
 from reparam_rewrite.bench.values import (
     FREE,
     Chains,
@@ -147,8 +147,7 @@ class Bench:
                 beside = Path(self.folder.name) / digest([config.path, config.text])
                 frozen = frozen_data(self.call, config, "fitted.npz")
                 config = read_config(frozen.text.encode(), config.path)
-                beside.mkdir(exist_ok=True)
-                (beside / "fitted.npz").write_bytes(npz_bytes(frozen.arrays))
+                write_arrays(beside / "fitted.npz", npz_bytes(frozen.arrays))
                 cost = Cost(0, frozen.found.seconds)
             yield self._variant(name, config, cost, beside)
             if not self.pilot or (beside is not None and not asks_for_more(config)):

@@ -73,6 +73,12 @@ class Kept:
         return cast(T, result)
 
 
+def write_arrays(path: Path, data: bytes) -> None:
+    """An .npz in a folder of its own, for a generated model that reads it."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+
+
 def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
 

@@ -56,6 +56,8 @@ def expected(kind: Any) -> str:
         return _or([f"'{choice}'" for choice in args])
     if origin in (Union, UnionType):
         return _or([expected(one) for one in args])
+    if origin is dict:
+        return "a table"
     if origin is list:
         return f"{_TOML_WORDS[list]} of {expected(args[0]).partition(' ')[2]}s"
     return "a number" if kind is float else _TOML_WORDS[kind]

@@ -56,8 +56,7 @@ class Reader:
         if not (self.problems or does) and self.raw.get("chain") != []:
             self.wrong(
                 Place(self.path, 1, 1),
-                "the config configures nothing: it has neither a 'chain', nor 'conditional', nor a "
-                "[sites.<site>]",
+                "the config configures nothing: it has no 'chain', 'conditional' or [sites.<site>]",
                 'write, for example, [sites.a] and under it offset = "mu".',
             )
         sites = {rule.name: rule for rule in rules if rule}

@@ -65,6 +65,7 @@ def config_schema() -> Schema:
             del tables[table]["properties"][key]["default"]
     found["anyOf"] = [
         {"required": ["chain"]},
+        {"required": ["conditional"]},
         {"required": ["sites"], "properties": {"sites": {"minProperties": 1}}},
     ]
     keys = tables["ConfigTable"]["properties"]
