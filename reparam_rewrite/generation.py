@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from reparam_rewrite import __version__, rewriting
-from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Place, Refusal, too_deep
 from reparam_rewrite.rewriting import Rewrite
 from reparam_rewrite.source import STDIN, is_notebook

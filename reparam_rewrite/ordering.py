@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.config.keys import Config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Place, Refusal
 from reparam_rewrite.plan.resolve import Request, resolve
 from reparam_rewrite.source.encoding import Source

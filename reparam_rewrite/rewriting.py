@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.config.keys import Config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
 from reparam_rewrite.plan.values import Account
 from reparam_rewrite.source.document import Document

@@ -35,8 +35,8 @@ from reparam_rewrite.bench.values import (
     Trained,
     Variant,
 )
-from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
 from reparam_rewrite.fit.coordinates import asks_for_more, frozen_data, without_coordinates
 from reparam_rewrite.fit.reporting import is_worth_it

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from reparam_rewrite.config.keys import Config
+    from reparam_rewrite.config.rules import Config
     from reparam_rewrite.fit.values import Found
     from reparam_rewrite.running.call import Call
 

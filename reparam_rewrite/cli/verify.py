@@ -12,7 +12,7 @@ from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.verify import CHECKS, NEEDED
 
 if TYPE_CHECKING:
-    from reparam_rewrite.config.keys import Config
+    from reparam_rewrite.config.rules import Config
     from reparam_rewrite.rewriting import Rewrite
     from reparam_rewrite.source.document import Document
 
@@ -71,8 +71,8 @@ def command(request: Request, screen: Screen) -> int:
     and gradients must be as they were. Without GENERATED, it is what --config makes of MODEL; with
     both, GENERATED must also be what the config asks for.
     """
-    from reparam_rewrite.config.keys import VerifyRule
     from reparam_rewrite.config.reading import config_at
+    from reparam_rewrite.config.rules import VerifyRule
     from reparam_rewrite.running.environment import prepare
     from reparam_rewrite.source.files import read_bytes
 

@@ -8,35 +8,37 @@ an earlier problem in other words is skipped.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from reparam_rewrite.bases import BASES, KindName
 from reparam_rewrite.config import allowed_values as allowed
 from reparam_rewrite.config import keys as typed
 from reparam_rewrite.config.allowed_values import Wrong, checked, found
-from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header
-from reparam_rewrite.messages import Diagnostic, Named, Place
+from reparam_rewrite.config.rules import (
+    AxesRule,
+    BasisRule,
+    ConditionalRule,
+    Config,
+    ParentRule,
+    ReparamRule,
+    ScaleRule,
+    SiteRule,
+    VerifyRule,
+    Written,
+)
+from reparam_rewrite.config.tables import Tables
+from reparam_rewrite.config.toml_places import KeyPath, header
+from reparam_rewrite.messages import Named, Place
 
-Value = TypeVar("Value")
-Keys = tuple[str, ...]
 
+class Reader(Tables):
+    """Reads one file; `problems` gathers what is wrong with it."""
 
-class Reader:
-    """Reads one file; `problems` gathers what is wrong with it, each with its place."""
+    # By site, those that share a chain with it; None where the chains could not be read.
+    companions: dict[str, set[str]] | None = None
+    effects: frozenset[str] = frozenset()  # the sites of `conditional`
 
-    def __init__(
-        self, path: str, text: str, raw: dict[str, Any], places: dict[KeyPath, KeyPlace]
-    ) -> None:
-        self.path = path
-        self.text = text
-        self.raw = raw
-        self.places = places
-        self.problems: list[tuple[Place, Diagnostic]] = []
-        # By site, those that share a chain with it; None where the chains could not be read.
-        self.companions: dict[str, set[str]] | None = None
-        self.effects: set[str] = set()  # the sites of `conditional`
-
-    def config(self) -> typed.Config:
+    def config(self) -> Config:
         """The config, incomplete where there are `problems`."""
         self.refuse_unknown((), self.raw, typed.ConfigTable)
         chains = self.chains()
@@ -50,7 +52,7 @@ class Reader:
             **self.given(("defaults",), self.table("defaults"), typed.Settings)
         )
         conditional = self.conditional(chains)
-        self.effects = set() if conditional is None else {one.name for one in conditional.order}
+        self.effects = frozenset(one.name for one in (conditional.order if conditional else ()))
         rules = [self.site(name, raw) for name, raw in self.table("sites").items()]
         does = chains or rules or conditional
         if not (self.problems or does) and self.raw.get("chain") != []:
@@ -60,7 +62,7 @@ class Reader:
                 'write, for example, [sites.a] and under it offset = "mu".',
             )
         sites = {rule.name: rule for rule in rules if rule}
-        return typed.Config(
+        return Config(
             path=self.path,
             text=self.text,
             functions=functions,
@@ -72,7 +74,7 @@ class Reader:
             conditional=conditional,
         )
 
-    def axes(self) -> dict[str, typed.AxesRule]:
+    def axes(self) -> dict[str, AxesRule]:
         """``axes = { A = ["i", "t"] }``"""
         rules = {}
         for site, raw in self.table("axes").items():
@@ -83,10 +85,10 @@ class Reader:
             elif len(set(raw)) < len(raw):
                 self.wrong(place, f"the axes of '{site}' have one name twice")
             else:
-                rules[site] = typed.AxesRule(place, tuple(raw))
+                rules[site] = AxesRule(place, tuple(raw))
         return rules
 
-    def verify(self) -> typed.VerifyRule:
+    def verify(self) -> VerifyRule:
         """``[verify]`` with ``args``, ``predict_args`` and ``function``"""
         given = self.given(("verify",), self.table("verify"), typed.VerifyTable)
         for key, value in given.items():
@@ -94,7 +96,7 @@ class Reader:
                 self.wrong(self.at("verify", key), f"'{key}' is empty")
             elif key == "function":
                 self.attempt(self.at("verify", key), allowed.function_name, value)
-        return typed.VerifyRule(**given)
+        return VerifyRule(**given)
 
     def functions(self) -> tuple[Named, ...]:
         raw = self.raw.get("functions")
@@ -135,13 +137,13 @@ class Reader:
             self.wrong(self.at(*keys), "a chain needs at least two sites", hint)
         return self.names(keys, raw, allowed.site_name)
 
-    def conditional(self, chains: tuple[tuple[Named, ...], ...]) -> typed.ConditionalRule | None:
+    def conditional(self, chains: tuple[tuple[Named, ...], ...]) -> ConditionalRule | None:
         """``conditional = ["mu", "a"]``, or a table that has these as its `order`"""
         if "conditional" not in self.raw:
             return None
         raw, place = self.raw["conditional"], self.key("conditional")
         if isinstance(raw, list):
-            return typed.ConditionalRule(place, self.effects_of(("conditional",), raw, chains))
+            return ConditionalRule(place, self.effects_of(("conditional",), raw, chains))
         if not isinstance(raw, dict):
             message = f"'conditional' must be an array of strings or a table, not {found(raw)}"
             self.wrong(self.at("conditional"), message, 'write conditional = ["mu", "a"].')
@@ -154,7 +156,7 @@ class Reader:
         order = self.effects_of((*keys, "order"), lists.get("order", ["?"]), chains)
         given = self.names((*keys, "given"), lists.get("given", []), allowed.site_name)
         noise = {
-            site: typed.Written(text, self.at(*keys, "noise", site))
+            site: Written(text, self.at(*keys, "noise", site))
             for site, text in self.expressions((*keys, "noise"), raw.get("noise", {})).items()
         }
         both = {one.name for one in order}
@@ -163,7 +165,7 @@ class Reader:
                 self.wrong(one.place, f"'{one.name}' is in 'order' too", "take one of them out.")
         at = self.at(*keys, "data") if "data" in raw else None
         data = said.get("data", "")
-        return typed.ConditionalRule(place, order, said.get("form"), data, at, noise, given)
+        return ConditionalRule(place, order, said.get("form"), data, at, noise, given)
 
     def effects_of(
         self, keys: KeyPath, raw: list[Any], chains: tuple[tuple[Named, ...], ...]
@@ -180,19 +182,9 @@ class Reader:
                 self.wrong(one.place, f"'{one.name}' is offset by a chain too", hint)
         return names
 
-    def expressions(self, keys: Keys, raw: Any) -> dict[str, str]:
-        """``noise = { y = "sigma" }``"""
-        if not self.is_table(keys, raw):
-            return {}
-        checked_ = {
-            key: self.attempt(self.at(*keys, key), checked, key, typed.Expression, one)
-            for key, one in raw.items()
-        }
-        return {key: text for key, text in checked_.items() if text is not None}
-
     # -- [sites.<site>] --------------------------------------------------------------------------
 
-    def site(self, name: str, raw: Any) -> typed.SiteRule | None:
+    def site(self, name: str, raw: Any) -> SiteRule | None:
         keys = ("sites", name)
         place = self.key(*keys)
         before = len(self.problems)
@@ -214,9 +206,9 @@ class Reader:
         scale = self.scale(name, raw["scale"]) if "scale" in raw else None
         basis = self.basis(name, raw["basis"]) if "basis" in raw else None
         reparam = self.reparam(name, raw)
-        return typed.SiteRule(name, place, parents, scale, basis, reparam, overrides, effect)
+        return SiteRule(name, place, parents, scale, basis, reparam, overrides, effect)
 
-    def effect(self, name: str, raw: dict[str, Any], does: set[str]) -> typed.Written | None:
+    def effect(self, name: str, raw: dict[str, Any], does: set[str]) -> Written | None:
         """``[sites.a.conditional]`` with a ``scale``, beside which nothing else is done to a."""
         keys = ("sites", name, "conditional")
         for key in sorted(does) if name in self.effects else ():
@@ -231,15 +223,15 @@ class Reader:
         if not self.is_table(keys, raw["conditional"]):
             return None
         said = self.given(keys, raw["conditional"], typed.EffectTable)
-        return typed.Written(said["scale"], self.at(*keys, "scale")) if "scale" in said else None
+        return Written(said["scale"], self.at(*keys, "scale")) if "scale" in said else None
 
-    def scale(self, child: str, raw: Any) -> typed.ScaleRule | None:
+    def scale(self, child: str, raw: Any) -> ScaleRule | None:
         """``0.5``, ``"1 / sigma"``, ``{ init = 1.0 }`` or ``{ by = "sigma", power = 0.5 }``"""
         keys = ("sites", child, "scale")
         place = self.at(*keys)
         if not isinstance(raw, dict):
             value = self.attempt(place, checked, "scale", typed.Factor, raw)
-            return None if value is None else typed.ScaleRule(place, value)
+            return None if value is None else ScaleRule(place, value)
         before = len(self.problems)
         self.refuse_unknown(keys, raw, typed.ScaleTable)
         others = {key: value for key, value in raw.items() if key != "power"}
@@ -263,15 +255,15 @@ class Reader:
             self.wrong(self.key(*keys, "power"), "'power' needs 'by'", hint)
         if len(self.problems) > before:
             return None
-        return typed.ScaleRule(place, None, typed.ScaleTable(**given), by, power)
+        return ScaleRule(place, None, typed.ScaleTable(**given), by, power)
 
-    def basis(self, child: str, raw: Any) -> typed.BasisRule | None:
+    def basis(self, child: str, raw: Any) -> BasisRule | None:
         """``"dct"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
         keys = ("sites", child, "basis")
         place = self.at(*keys)
         if not isinstance(raw, dict):
             kind = self.attempt(place, checked, "basis", KindName, raw)
-            return None if kind is None else typed.BasisRule(place, kind)
+            return None if kind is None else BasisRule(place, kind)
         before = len(self.problems)
         given = self.given(keys, raw, typed.BasisTable)
         if "kind" not in raw:
@@ -285,9 +277,9 @@ class Reader:
             return None
         kind, dim = given.pop("kind"), given.pop("dim", -1)
         dims = tuple(dim) if isinstance(dim, list) else (dim,)
-        return typed.BasisRule(place, kind, dims, given)
+        return BasisRule(place, kind, dims, given)
 
-    def reparam(self, child: str, raw: dict[str, Any]) -> typed.ReparamRule | None:
+    def reparam(self, child: str, raw: dict[str, Any]) -> ReparamRule | None:
         """``reparam = "LocScaleReparam"`` with ``args``, or ExplicitReparam with a transform."""
         keys = ("sites", child)
         if "reparam" not in raw:
@@ -318,15 +310,15 @@ class Reader:
             transform_place = self.at(*keys, "transform")
             given = raw["transform"]
             transform = self.attempt(transform_place, checked, "transform", typed.Expression, given)
-        return typed.ReparamRule(place, name, args, transform or "", transform_place)
+        return ReparamRule(place, name, args, transform or "", transform_place)
 
-    def parents(self, child: str, raw: Any) -> tuple[typed.ParentRule, ...]:
+    def parents(self, child: str, raw: Any) -> tuple[ParentRule, ...]:
         """The `offset` of a site, in any of its forms."""
         keys = ("sites", child, "offset")
         place = self.at(*keys)
         if isinstance(raw, str):
             named = self.attempt(place, self.parent_name(child), raw) is not None
-            return (typed.ParentRule(raw, place),) if named else ()
+            return (ParentRule(raw, place),) if named else ()
         if not isinstance(raw, (dict, list)):
             message = "'offset' must be a string, an array of strings or a table"
             hint = f"name the site that '{child}' is to be sampled around: offset = \"mu\"."
@@ -337,18 +329,18 @@ class Reader:
             self.wrong(place, f"the 'offset' of '{child}' is empty", hint)
         if isinstance(raw, list):
             names = self.names(keys, raw, self.parent_name(child))
-            return tuple(typed.ParentRule(one.name, one.place) for one in names)
+            return tuple(ParentRule(one.name, one.place) for one in names)
         rules = [self.parent(child, parent, entry) for parent, entry in raw.items()]
         return tuple(rule for rule in rules if rule)
 
-    def parent(self, child: str, parent: str, raw: Any) -> typed.ParentRule | None:
+    def parent(self, child: str, parent: str, raw: Any) -> ParentRule | None:
         """[sites.<child>.offset.<parent>], most often an inline table; or `<parent> = false`."""
         keys = ("sites", child, "offset", parent)
         place = self.key(*keys)
         if raw is False:
             if self.attempt(place, self.parent_name(child), parent) is not None:
                 self.check_dropped(child, parent, place)
-            return typed.ParentRule(parent, place, keep=False)
+            return ParentRule(parent, place, keep=False)
         if not isinstance(raw, dict):
             hint = f"write {header(parent)[1:-1]} = {{}} for an offset with every default."
             if parent in typed.keys_of(typed.ParentTable):
@@ -370,7 +362,7 @@ class Reader:
         own = ("value", "center", "per", "weight")
         said = {key: overrides.pop(key) for key in own if key in overrides}
         places = {key: self.at(*keys, key) for key in said}
-        rule = typed.ParentRule(parent, place, **said, places=places, overrides=overrides)
+        rule = ParentRule(parent, place, **said, places=places, overrides=overrides)
         if rule.per is not None and not rule.is_frozen and "value" not in raw:
             hint = 'write { value = "s[state]", per = "county" }, for example.'
             message = "'per' needs a 'value': what each observation gets of the parent"
@@ -403,73 +395,3 @@ class Reader:
             message = f"there is no '{parent}' to drop: '{child}' is in no chain"
             hint = "without a chain, leave out the parents that are not wanted."
         self.wrong(place, message, hint)
-
-    # -- tables and arrays in general ------------------------------------------------------------
-
-    def given(self, keys: Keys, raw: dict[str, Any], table: type[typed.Table]) -> dict[str, Any]:
-        """What `raw` gives of the keys of a table, checked; there may be no others."""
-        self.refuse_unknown(keys, raw, table)
-        return self.values(keys, raw, table)
-
-    def values(self, keys: Keys, raw: dict[str, Any], table: type[typed.Table]) -> dict[str, Any]:
-        """What `raw` gives of the keys of a table, checked."""
-        values = {
-            key: self.attempt(self.at(*keys, key), checked, key, kind, raw[key])
-            for key, kind in typed.keys_of(table).items()
-            if key in raw
-        }
-        return {key: value for key, value in values.items() if value is not None}
-
-    def names(
-        self, keys: KeyPath, raw: list[Any], check: Callable[[str], str]
-    ) -> tuple[Named, ...]:
-        """The strings of an array, each of which `check` has passed."""
-        names: dict[str, Named] = {}
-        key = next(key for key in reversed(keys) if isinstance(key, str))
-        for index, name in enumerate(raw):
-            place = self.at(*keys, index)
-            if not isinstance(name, str):
-                self.wrong(place, f"'{key}' must hold strings, not {found(name)}")
-            elif name in names:
-                self.wrong(place, f"'{name}' is already in this array", "take one of them out.")
-            elif self.attempt(place, check, name) is not None:
-                names[name] = Named(name, place)
-        return tuple(names.values())
-
-    def table(self, key: str) -> dict[str, Any]:
-        """The table at the top of the file; empty where there is none."""
-        raw = self.raw.get(key, {})
-        return raw if self.is_table((key,), raw) else {}
-
-    def is_table(self, keys: Keys, raw: Any) -> bool:
-        if not isinstance(raw, dict):
-            message = f"{header(*keys)} must be a table, not {found(raw)}"
-            hint = f"write a line {header(*keys)}, and its keys below."
-            self.wrong(self.at(*keys), message, hint)
-        return isinstance(raw, dict)
-
-    def refuse_unknown(self, keys: Keys, raw: dict[str, Any], table: type[typed.Table]) -> None:
-        where = f" in {header(*keys)}" if keys else ""
-        for key in [key for key in raw if key not in typed.keys_of(table)]:
-            hint = typed.hint_for_unknown(key, raw[key], keys, table)
-            self.wrong(self.key(*keys, key), f"unknown key '{key}'{where}", hint)
-
-    def attempt(self, place: Place, check: Callable[..., Value], *raw: Any) -> Value | None:
-        """What `check` makes of a raw value; None, which TOML does not have, if it is refused."""
-        try:
-            return check(*raw)
-        except Wrong as wrong:
-            self.wrong(place, wrong.message, wrong.hint)
-            return None
-
-    def wrong(self, place: Place, message: str, hint: str = "") -> None:
-        source = typed.line_of(self.text, place.line)
-        self.problems.append((place, Diagnostic(place, message, hint, source)))
-
-    def key(self, *keys: str | int) -> Place:
-        """Where the key at the end of a path of keys stands."""
-        return Place(self.path, *self.places[keys].key)
-
-    def at(self, *keys: str | int) -> Place:
-        """Where the value at a path of keys stands."""
-        return Place(self.path, *self.places[keys].value)

@@ -12,7 +12,8 @@ import tomllib
 from typing import Any
 
 from reparam_rewrite.config.checking import Reader
-from reparam_rewrite.config.keys import Config, ParentRule, Settings, SiteRule, line_of
+from reparam_rewrite.config.keys import Settings
+from reparam_rewrite.config.rules import Config, ParentRule, SiteRule, line_of
 from reparam_rewrite.config.toml_places import KeyPath, KeyPlace, header, places
 from reparam_rewrite.messages import Diagnostic, Named, Place, Refusal
 from reparam_rewrite.source.encoding import refusal_at

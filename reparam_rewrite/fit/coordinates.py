@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from reparam_rewrite.config.keys import ConditionalRule, Config
 from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import ConditionalRule, Config
 from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
 from reparam_rewrite.fit.writing import edited, inline
 from reparam_rewrite.ordering import ordered

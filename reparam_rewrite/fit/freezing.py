@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from reparam_rewrite.config.keys import Config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.values import Array, Child, Fitted, Frozen, Meeting, Regressor
 from reparam_rewrite.messages import joined
 from reparam_rewrite.running.trace import double_precision

@@ -28,7 +28,7 @@ from numpyro.distributions.transforms import AffineTransform, ComposeTransform
 from numpyro.infer.reparam import ExplicitReparam
 
 from reparam_rewrite.bases import BASES, Kind
-from reparam_rewrite.config.keys import Config, ParentRule, SiteRule
+from reparam_rewrite.config.rules import Config, ParentRule, SiteRule
 from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.children import Pair, PowerScale, Snippet

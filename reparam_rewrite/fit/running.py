@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpyro.diagnostics import effective_sample_size
 
-from reparam_rewrite.config.keys import Config
 from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, read_pilot, run_pilot
 from reparam_rewrite.fit.probing import (

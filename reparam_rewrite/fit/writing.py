@@ -14,7 +14,8 @@ import numpy as np
 import tomlkit
 from tomlkit.items import InlineTable, Item
 
-from reparam_rewrite.config.keys import Config, PowerTable
+from reparam_rewrite.config.keys import PowerTable
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.values import Array, Better, Fitted, Meeting, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 
-from reparam_rewrite.config.keys import Config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import OfPair, OfSite, Problem
 from reparam_rewrite.plan.accounts import account_of, noted
 from reparam_rewrite.plan.children import Child, Stop, left_alone

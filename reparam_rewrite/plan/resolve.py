@@ -16,7 +16,14 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.config import keys
-from reparam_rewrite.config.keys import Config
+from reparam_rewrite.config.rules import (
+    BasisRule,
+    Config,
+    ParentRule,
+    ReparamRule,
+    ScaleRule,
+    SiteRule,
+)
 from reparam_rewrite.messages import Diagnostic, Named, OfFile, Place, Problem, Refusal
 from reparam_rewrite.plan import alternatives
 from reparam_rewrite.plan.alternatives import are_alternatives, nearest
@@ -134,7 +141,7 @@ def spelled_out(survey: Survey, config: Config) -> Config:
     }
     if all(name in sites for name in config.sites):
         return config
-    found: dict[str, keys.SiteRule] = {}
+    found: dict[str, SiteRule] = {}
     for key, rule in config.sites.items():
         parents = {parent.parent for parent in rule.parents}
         meant = [name for name in sites if name not in parents and means(key, sites[name])]
@@ -317,7 +324,7 @@ class Asking(NamedTuple):
         after = tuple(plain_pair(site.name, other.name, place, other) for other in earlier)
         return Child(site, self.function, place, pairs, effects=effects, after=after)
 
-    def pairs(self, child: Site, own: keys.SiteRule | None) -> list[Pair]:
+    def pairs(self, child: Site, own: SiteRule | None) -> list[Pair]:
         """What a child is offset by: what its own table names, and what is before it in a chain."""
         rules = {rule.parent: rule for rule in own.parents} if own is not None else {}
         names = {name: rule.keep for name, rule in rules.items()}
@@ -334,7 +341,7 @@ class Asking(NamedTuple):
             pairs.append(self.pair(child, name, rule, found))
         return sorted(pairs, key=lambda p: (p.site is None, p.site.index if p.site else 0))
 
-    def pair(self, child: Site, name: str, rule: keys.ParentRule | None, found: list[Site]) -> Pair:
+    def pair(self, child: Site, name: str, rule: ParentRule | None, found: list[Site]) -> Pair:
         """A child and a parent, of which its table says `rule`: one of the sites `found`."""
         place = self.place(child, name)
         named = next((one.place for one in self.chained(child) if one.name == name), place)
@@ -409,9 +416,7 @@ class Asking(NamedTuple):
         """Does the config name a function among those to be rewritten?"""
         return any(named.name == function for named in self.config.functions)
 
-    def scale(
-        self, child: Site, scale: keys.ScaleRule
-    ) -> float | CoefficientSpec | Pair | PowerScale:
+    def scale(self, child: Site, scale: ScaleRule) -> float | CoefficientSpec | Pair | PowerScale:
         """What a site's own table asks for of its scale."""
         place, name, by = scale.place, child.name, scale.by
         if isinstance(scale.value, str):
@@ -432,7 +437,7 @@ class Asking(NamedTuple):
             return PowerScale(pair, spec_of(scale.power, name, by, place))
         return PowerScale(pair, scale.power)
 
-    def reparam(self, child: Site, rule: keys.ReparamRule) -> ReparamSpec:
+    def reparam(self, child: Site, rule: ReparamRule) -> ReparamSpec:
         """Another reparameterizer of a site, whose transform is read and placed as a parent is."""
         place = rule.transform_place or rule.place
         text = Snippet(rule.transform, place)
@@ -461,7 +466,7 @@ def spec_of(
     return CoefficientSpec(table.coefficient, init, learn, name, place)
 
 
-def basis_of(rule: keys.BasisRule, site: Site) -> Basis:
+def basis_of(rule: BasisRule, site: Site) -> Basis:
     """The basis of a site; axes to the left of its events are those of plates or of the batch."""
     setting = BASES[rule.kind].setting
     value = rule.settings.get(setting.name, setting.default)

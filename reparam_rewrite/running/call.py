@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
-from reparam_rewrite.config.keys import Config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.errors import cannot_run, refusal
