@@ -498,7 +498,7 @@ CONFIGS = [
         "empty config",
         config="",
         says="""
-            offsets.toml:1:1: the config configures nothing: it has neither a 'chain' nor a [sites.<site>]
+            offsets.toml:1:1: the config configures nothing: it has no 'chain', 'conditional' or [sites.<site>]
             hint: write, for example, [sites.a] and under it offset = "mu".
         """,
     ),
@@ -506,7 +506,7 @@ CONFIGS = [
         "config of comments",
         config="# nothing yet\n",
         says="""
-            offsets.toml:1:1: the config configures nothing: it has neither a 'chain' nor a [sites.<site>]
+            offsets.toml:1:1: the config configures nothing: it has no 'chain', 'conditional' or [sites.<site>]
                 # nothing yet
                 ^
             hint: write, for example, [sites.a] and under it offset = "mu".
