@@ -63,7 +63,8 @@ class Context(Struct, dict=True):
     """What the offsets of one function share.
 
     `keeps` are by the index of the site, and what its scans share by the names of their bodies.
-    `coordinates` is the variable of what the effects share that are sampled given the data.
+    `coordinates` are the place and the variable of what effects share that are sampled given the
+    data.
     """
 
     survey: Survey
@@ -71,7 +72,7 @@ class Context(Struct, dict=True):
     names: Names
     keeps: dict[int, Keep] = {}
     scans: dict[str, ScanContext] = {}
-    coordinates: str = ""
+    coordinates: tuple[int, str] | None = None
 
     def of_scan(self, scan: Scan) -> ScanContext:
         """What the children in the body of one scan share."""

@@ -34,17 +34,40 @@ def conditional(context: Context, child: Child) -> ConditionalRewrite:
     moments = moments_of(context, site)
     check_name(context, site, moments[0])
     made = None
-    declare = shift = moments[0]
-    if not context.coordinates:
+    shift, variable = context.coordinates or (0, "")
+    if not variable:
         shift, made = shared(context, child, effects, moments)
-        context.coordinates = context.names.new("given")
+        variable = context.names.new("given")
+        context.coordinates = shift, variable
     return ConditionalRewrite(
         site=site,
         function=context.function.name,
-        place=Placement(declare, shift),
-        reparam=context.coordinates,
+        place=Placement(moments[0], shift, around(child, shift)),
+        reparam=variable,
         coordinates=made,
     )
+
+
+def around(child: Child, since: int) -> int | None:
+    """The outermost `with` of plates, which the handler goes around: the site has its shape there.
+
+    None without one. Raises `Stop` where that is before the statement `since`, which all share.
+    """
+    frames = child.site.frames
+    plated = next((at for at, frame in enumerate(frames) if frame.items), len(frames))
+    inside = frames[plated:]
+    only = all(len(frame.plates) == len(frame.items) for frame in inside if frame.kind == "with")
+    if not inside:
+        return None
+    if not only or any(frame.kind != "with" for frame in inside) or inside[0].statement < since:
+        raise child.stop(
+            "effect-in-a-with",
+            "'{site}' stands in {place}, which has more in it than can be sampled after what is "
+            "needed before the first site of 'conditional'",
+            "sample '{site}' in a with of its own, which has plates only.",
+            place=child.site.place.at(inside[0].line),
+        )
+    return inside[0].statement
 
 
 def refuse(child: Child) -> None:

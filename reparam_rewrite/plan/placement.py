@@ -10,7 +10,7 @@ from reparam_rewrite.plan.alternatives import is_before, is_bound
 from reparam_rewrite.plan.children import Pair, Stop
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.sources import Source
-from reparam_rewrite.plan.values import Rewrite, ScanRewrite
+from reparam_rewrite.plan.values import ConditionalRewrite, Rewrite, ScanRewrite
 from reparam_rewrite.survey.values import Frame, Handler, Site
 
 
@@ -137,7 +137,8 @@ def with_handlers(rewrites: list[Rewrite]) -> list[Rewrite]:
     def front(rewrite: Rewrite) -> Frame | None:
         """The innermost `with` that a child stands in, if its handler can be the first item."""
         last = rewrite.site.frames[-1] if rewrite.site.frames else None
-        if last is None or isinstance(rewrite, ScanRewrite) or last.kind != "with":
+        placed = isinstance(rewrite, ScanRewrite | ConditionalRewrite)
+        if last is None or placed or last.kind != "with":
             return None
         plates = last.items and len(last.plates) == len(last.items)
         outside = rewrite.place.shift <= last.statement < rewrite.site.statement
