@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from reparam_rewrite.fit.layout import Sizes, added, data_at, designed, exact, sequential
+from reparam_rewrite.fit.layout import Data, Sizes, added, data_at, designed, exact, sequential
 from reparam_rewrite.fit.modes import mode_of
 from reparam_rewrite.fit.weights import Likelihood
 from reparam_rewrite.messages import Refusal
@@ -107,10 +107,13 @@ def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str] | None) -
     at, values = probe.typical, None
     designs = designed(probe, at, (*probe.order, *sums.adding))
     if sums.linked or {*frozen.values()} - {"known"}:
-        at = mode_of(probe, likelihood, sums, live, designs)
+        at, weights = mode_of(probe, likelihood, sums, live, designs)
         values = {name: np.asarray(of) for name, of in at.others.items()}
         designs = designed(probe, at, (*probe.order, *given)) if sums.linked else designs
-    found = data_at(probe, likelihood(at), at, designs, given)
+    else:
+        weights = likelihood(at)
+    found = data_at(probe, weights, at, designs, given)
+    check(probe, found)
     kinds = [*([one] for one in live), *([list(frozen)] if frozen else [])]
     data = [added([found[one] for one in kind]) for kind in kinds]
     notes = [Note("at-mode", left)] if left else []
@@ -148,6 +151,15 @@ def live_noise(probe: Probe, sums: Sums, noise: Mapping[str, str] | None) -> lis
             hint = "leave it out of noise: its weights are then in the arrays."
             raise wrong(probe.call, "no-noise", name, text, hint)
     return [name for name in (sums.seen if noise is None else noise) if is_one(name)]
+
+
+def check(probe: Probe, data: Mapping[str, Data]) -> None:
+    """All that is told is to be numbers. Raises `Refusal`."""
+    for name, of in data.items():
+        if not (np.isfinite(of.gram.data).all() and np.isfinite(of.pull).all()):
+            text = "what '{site}' tells of the effects at the mode isn't a number"
+            hint = "are its values possible ones, and finite? Mask those that are to be left out."
+            raise wrong(probe.call, "no-weights", name, text, hint)
 
 
 def why_frozen(probe: Probe, sums: Sums, name: str) -> str:

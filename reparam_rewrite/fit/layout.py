@@ -48,6 +48,11 @@ def designed(probe: Probe, point: Point, names: Sequence[str]) -> Designs:
     return {name: probe.design(point, name) for name in names}
 
 
+def effects_of(probe: Probe, designs: Designs, observed: str) -> Any:
+    """What all effects, one after another, add to the predictors of a site: a sparse matrix."""
+    return csr_array(hstack([designs[name][observed] for name in probe.order]))
+
+
 def data_at(
     probe: Probe,
     weights: Mapping[str, Weights],
@@ -58,7 +63,7 @@ def data_at(
     """What the observations of each site tell, with the weights and responses at a point."""
     found = {}
     for one, of in weights.items():
-        effects = csr_array(hstack([designs[name][one] for name in probe.order]))
+        effects = effects_of(probe, designs, one)
         now = effects @ np.concatenate([np.ravel(point.deviations[n]) for n in probe.order])
         for name in given:
             now = now + designs[name][one] @ np.ravel(point.others[name])

@@ -7,12 +7,13 @@ Given weights and responses, the effects are integrated out, and theta goes to t
 
 which is Laplace's approximation of the marginal density (Tierney and Kadane 1986), and the density
 that conditional coordinates have where all bases are 0. Scales that are wrong by a factor of two
-hardly matter to the coordinates, and so neither goes on for long.
+hardly matter to the coordinates, and so neither goes on for long. The weights are then averaged
+over what the effects may be, which matters more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,10 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from numpyro.distributions import biject_to
+from scipy.linalg import block_diag
 from scipy.optimize import minimize
 
-from reparam_rewrite.fit.elimination import exact_mean, root, sparse_mean, times
-from reparam_rewrite.fit.layout import Designs, added, data_at, designed, exact, sparse
+from reparam_rewrite.fit.elimination import exact_mean, matrix, root, sparse_mean, times
+from reparam_rewrite.fit.layout import Designs, added, data_at, designed, effects_of, exact, sparse
 from reparam_rewrite.fit.values import Array
 from reparam_rewrite.fit.weights import Likelihood, Weights
 from reparam_rewrite.running.designs import Point, Probe
@@ -37,7 +39,7 @@ from reparam_rewrite.running.values import Site, Values
 ROUNDS = 6
 NEAR = 0.1
 
-#: Of Newton: how many steps, how often a step is halved, and how far u may go in the last.
+#: Of Newton: how many steps, how often a step is halved, and how much higher the last may go.
 NEWTONS = 30
 HALVINGS = 12
 STILL = 0.01
@@ -46,13 +48,25 @@ STILL = 0.01
 STEPS = 30
 FLAT = 0.01
 
+#: Up to how many elements weights are averaged over the posterior, and how often.
+AVERAGED = 1_500
+AVERAGES = 3
+
+#: How many numbers are computed at once.
+AT_ONCE = 10_000_000
+
 
 class At(NamedTuple):
-    """What there is at a theta: the height without the determinant, u by site, and the point."""
+    """What there is at a theta: the height without the determinant, u by site, and the point.
+
+    `roots` are the scales of the effects' priors, `weights` ``1 / s**2`` of all that is observed.
+    """
 
     height: Any
     u: Any
     point: Point
+    roots: Any
+    weights: Any
 
 
 class Marginal:
@@ -70,13 +84,14 @@ class Marginal:
         self._compiled: Any = None
 
     def __call__(self, theta: Array, data: Values, blocks: int, u: Values, step: float) -> Any:
-        """The height and its slope (dims of theta,), and `At`."""
+        """(height, its slope in theta), and `At`."""
         given = (theta, data, u, step, self.probe.typical.discrete)
         if self._compiled is None:
             program = jax.value_and_grad(partial(self._height, blocks), has_aux=True)
             self._compiled = compiled(program, *given)
         (height, at), slope = self._compiled(*given)
-        return float(height), np.asarray(slope), At(*at)
+        found = At(*at)
+        return (float(height), np.asarray(slope)), found._replace(height=float(found.height))
 
     def _height(
         self, blocks: int, theta: Any, data: Values, before: Values, step: Any, discrete: Values
@@ -101,7 +116,7 @@ class Marginal:
         for name, site in trace.items():
             if site["type"] == "sample" and name not in probe.order:
                 height = height + jnp.sum(density(site)) + volume(site, real.get(name))
-        return height - half, (height, u, Point(moved, others, discrete))
+        return height - half, (height, u, Point(moved, others, discrete), roots, weights)
 
 
 def density(site: Site) -> Any:
@@ -123,16 +138,23 @@ def volume(site: Site, real: Any) -> Any:
     return jnp.sum(to.log_abs_det_jacobian(real, site["value"]))
 
 
+class Moded(NamedTuple):
+    """The weights of all observed sites, and the point around which they are."""
+
+    point: Point
+    weights: Mapping[str, Weights]
+
+
 def mode_of(
     probe: Probe, likelihood: Likelihood, sums: Sums, live: Sequence[str], designs: Designs
-) -> Point:
-    """The mode: the values of the sites that aren't effects, and the effects' deviations."""
+) -> Moded:
+    """The values of the sites that aren't effects, the effects' deviations, and weights there."""
     frozen = [one for one in sums.seen if one not in live]
     kinds = [*([one] for one in live), frozen]
     marginal = Marginal(probe, live, sums.adding)
     blocks = 1
 
-    def told(point: Point, weights: dict[str, Weights]) -> Values:
+    def told(point: Point, weights: Mapping[str, Weights]) -> Values:
         nonlocal blocks
         made = designed(probe, point, [*designs]) if sums.linked else designs
         found = data_at(probe, weights, point, made, sums.adding)
@@ -145,34 +167,68 @@ def mode_of(
         blocks = int(arrays.pop("blocks"))
         return arrays
 
-    theta, point = marginal.start, probe.typical
-    u = {name: np.zeros(probe.size(name)) for name in probe.order}
-    weights: dict[str, Weights] | None = likelihood.alone(point)
-    for _ in range(ROUNDS):
-        height = -np.inf
+    at = At(-np.inf, {n: np.zeros(probe.size(n)) for n in probe.order}, probe.typical, {}, ())
+    theta, near = marginal.start, not len(marginal.start)
+    weights: Mapping[str, Weights] | None = likelihood.alone(probe.typical)
+    for number in range(ROUNDS):
+        at = at._replace(height=-np.inf)
         for _ in range(NEWTONS):
-            data, step = told(point, weights or likelihood(point)), 1.0
+            before, data = at, told(at.point, weights or likelihood(at.point))
             weights = None
-            for _ in range(HALVINGS):
-                at = marginal(theta, data, blocks, u, step)[2]
-                if np.isfinite(at.height) and at.height > height - 1e-6:
-                    break
-                step /= 2
-            moved = max(np.abs(at.u[name] - u[name]).max(initial=0.0) for name in u)
-            u, point, height = at.u, at.point, float(at.height)
-            if moved < STILL:
+            steps = (marginal(theta, data, blocks, before.u, 0.5**n)[1] for n in range(HALVINGS))
+            higher = (tried for tried in steps if tried.height > before.height - 1e-6)
+            at = next(higher, before)
+            if not at.height - before.height >= STILL:
                 break
-        if not len(theta):
+        if near or number == ROUNDS - 1:
             break
-        before, options = theta, {"maxiter": STEPS, "ftol": FLAT / max(1.0, abs(height))}
+        last, options = theta, {"maxiter": STEPS, "ftol": FLAT / max(1.0, abs(at.height))}
 
-        def falling(theta: Array, data: Values = data, u: Values = u) -> Any:
-            value, slope, _ = marginal(theta, data, blocks, u, 1.0)
+        def falling(theta: Array, data: Values = data, u: Values = at.u) -> Any:
+            (value, slope), _ = marginal(theta, data, blocks, u, 1.0)
             return (-value, -slope) if np.isfinite(value) else (1e300, 0 * slope)
 
         theta = minimize(falling, theta, jac=True, method="L-BFGS-B", options=options).x
-        at = marginal(theta, data, blocks, u, 1.0)[2]
-        u, point = at.u, at.point
-        if np.abs(theta - before).max() < NEAR:
-            break
-    return point
+        at = marginal(theta, data, blocks, at.u, 1.0)[1]
+        near = bool(np.abs(theta - last).max() < NEAR)
+    if sums.linked:
+        designs = designed(probe, at.point, [*designs])
+    if sum(map(probe.size, probe.order)) > AVERAGED:
+        return Moded(at.point, likelihood(at.point))
+    precisions = dict.fromkeys(frozen, 1.0) | dict(zip(live, at.weights, strict=False))
+    return around(probe, likelihood, designs, at, precisions)
+
+
+def around(
+    probe: Probe,
+    likelihood: Likelihood,
+    designs: Designs,
+    at: At,
+    precisions: Mapping[str, float],
+) -> Moded:
+    """The weights on average over the effects, as the data and their priors leave them.
+
+    precisions: ``1 / s**2`` by observed site.
+    """
+    point, weights = at.point, likelihood(at.point)
+    R = np.asarray(block_diag(*(matrix(at.roots[name], 1)[0] for name in probe.order)))
+    ends = np.cumsum([probe.size(name) for name in probe.order])[:-1]
+    for _ in range(AVERAGES):
+        data = data_at(probe, weights, point, designs, ())
+        gram = sum(precisions[one] * of.gram.toarray() for one, of in data.items())
+        pull = sum(precisions[one] * of.pull for one, of in data.items())
+        cov = R @ np.linalg.solve(np.eye(len(R)) + R.T @ gram @ R, R.T)
+        pieces = zip(probe.order, np.split(cov @ pull, ends), strict=True)
+        moved = {name: piece.reshape(probe.shapes[name]) for name, piece in pieces}
+        point = point._replace(deviations=moved)
+        weights = likelihood.averaged(
+            point, {one: variances(effects_of(probe, designs, one), cov) for one in data}
+        )
+    return Moded(point, weights)
+
+
+def variances(effects: Any, cov: Array) -> Array:
+    """The variance of each predictor, of the effects' covariance."""
+    step = max(1, AT_ONCE // len(cov))
+    parts = [effects[at : at + step] for at in range(0, effects.shape[0], step)]
+    return np.concatenate([np.asarray(part.multiply(part @ cov).sum(1)).ravel() for part in parts])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
 from scipy.sparse import csr_array, dia_array, eye_array, kron
 
 from reparam_rewrite.fit.values import Array
@@ -21,6 +22,9 @@ from reparam_rewrite.running.predictors import (
 )
 from reparam_rewrite.running.trace import compiled
 from reparam_rewrite.running.values import Site, Values
+
+#: Where a standard normal is looked at for averages, and the share of each place.
+NODES, SHARES = hermegauss(7)
 
 #: How many steps the predictor of an observation makes alone, how long one is at most, and how
 #: little holds it where it is, as the precision of a prior.
@@ -87,6 +91,27 @@ class Likelihood:
             found[name] = of._replace(score=of.score + of.times(shift.ravel()))
         return found
 
+    def averaged(self, point: Point, variances: Mapping[str, Array]) -> dict[str, Weights]:
+        """The weights on average over predictors that are normal around a point.
+
+        variances: of the predictors, by site. A normal density of the effects with these weights
+        and responses is what comes nearest to the posterior, and not only at its mode (Opper and
+        Archambeau 2009, doi:10.1162/neco.2008.08-07-592). Classes keep their weights.
+        """
+        found, slopes, bends = self(point), dict[str, Any](), dict[str, Any]()
+        for node, share in zip(NODES, SHARES / SHARES.sum(), strict=True):
+            shifts = {
+                name: node * np.sqrt(variances[name]).reshape(zero.shape)
+                for name, zero in self.zeros.items()
+            }
+            for name, of in self._at(*point, shifts).items():
+                if name in shifts and self.classes[name] == 1:
+                    slopes[name] = slopes.get(name, 0.0) + share * np.ravel(of["score"])
+                    bends[name] = bends.get(name, 0.0) + share * np.ravel(of["bend"])
+        for name, bend in bends.items():
+            found[name] = Weights(np.maximum(bend, 0.0), slopes[name])
+        return found
+
     def alone(self, point: Point) -> dict[str, Weights]:
         """The weights where each observation would have its predictor, if it could by itself.
 
@@ -127,9 +152,9 @@ class Likelihood:
             score = jnp.where(count[..., None] > 0, slope(eta) * count[..., None], 0.0)
             return {"weight": each * shares, "score": score, "shares": shares}
         score, bend = jax.jvp(slope, (eta,), (jnp.ones_like(eta),))
-        told = family.told(unwrapped(fn)) if family.told else -bend
-        weight, score = (jnp.where(count > 0, of * count, 0.0) for of in (told, score))
-        return {"weight": weight, "score": score}
+        told = jnp.maximum(-bend, family.told(unwrapped(fn))) if family.told else -bend
+        parts = {"weight": told, "score": score, "bend": -bend}
+        return {key: jnp.where(count > 0, of * count, 0.0) for key, of in parts.items()}
 
 
 def toward(shift: Array, at: Values) -> Array:
