@@ -54,21 +54,33 @@ class $name($reparam):
 
     def __init__(self, file, scales, noise=1.0, given=None):
         self.file, self.u, self.given = file, {}, given or {}
+        self.by_name = all(self.drawn(site) is not None for site in scales)
+        if self.by_name:
+            return
         try:
             with $jnp.load($path(__file__).with_name(file)) as arrays:
                 self.arrays = dict(arrays)
-            shapes = {s: self.arrays[f"conditional.shapes.{s}"] for s in scales}
+            self.shapes, self.R = {}, {}
+            for site, scale in scales.items():
+                *shape, columns = self.arrays[f"conditional.shapes.{site}"].tolist()
+                if columns == 1:
+                    scale = $jnp.ravel($jnp.broadcast_to(scale, shape))
+                self.shapes[site], self.R[site] = (*shape, columns), scale
         except Exception as error:
             wrong = f"'{file}' doesn't have what the data say ({error})"
             raise ValueError(f"{wrong}: run 'reparam-rewrite fit' again") from error
-        self.weights = $jnp.append($jnp.asarray(noise), 1.0) ** -2
-        self.shapes = {site: tuple(shape.tolist()) for site, shape in shapes.items()}
-        self.R = {}
-        for site, (*shape, columns) in self.shapes.items():
-            scale = scales[site]
-            if columns == 1:
-                scale = $jnp.ravel($jnp.broadcast_to(scale, shape))
-            self.R[site] = scale$prepare
+        self.weights = $jnp.append($jnp.asarray(noise), 1.0) ** -2$prepare
+
+    @staticmethod
+    def drawn(name):
+        """A draw of a site itself, if one is given: it counts, and not its base's."""
+        given = {"name": name, "value": None}
+        for handler in reversed($stack):
+            if isinstance(handler, ($scope, $substitute)):
+                drawn = isinstance(handler, $substitute)
+                given["type"] = "mutable" if drawn else "deterministic"
+                handler.process_message(given)
+        return given["value"]
 
     def over(self, name):
         """An array of the data, with the observations weighted by their noise."""
@@ -84,6 +96,9 @@ class $name($reparam):
         return (rows @ R).reshape(x.shape)
 
     def __call__(self, name, fn, obs):
+        drawn = self.drawn(name)
+        if self.by_name:
+            return None, drawn
         shape, (*expected, _) = fn.shape(), self.shapes[name]
         if list(shape) != expected:
             wrong = f"'{name}' has the shape {shape}, not {tuple(expected)} as in"
@@ -93,7 +108,7 @@ class $name($reparam):
         base = $dist.TransformedDistribution(standard, rows)
         u = rows.inv($numpyro.sample(f"{name}_base", base))
         self.u[name] = $jnp.ravel(u)
-        return None, value(u)
+        return None, value(u) if drawn is None else drawn
 
     @staticmethod
     def standard(fn):
@@ -198,7 +213,10 @@ CALLED = {
     "numpyro": "numpyro",
     "path": "pathlib.Path",
     "reparam": "numpyro.infer.reparam.Reparam",
+    "scope": "numpyro.handlers.scope",
     "solve": "jax.scipy.linalg.solve_triangular",
+    "stack": "numpyro.primitives._PYRO_STACK",
+    "substitute": "numpyro.handlers.substitute",
     "transform": "numpyro.distributions.transforms.Transform",
 }
 
