@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.messages import Filler, OfPair, OfSite, Place, Problem
 from reparam_rewrite.plan.values import Basis, CoefficientSpec
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Function
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import Frame, Scan, Site
 
 
 class Stop(Exception):
@@ -71,6 +72,29 @@ class Snippet(Struct, frozen=True):
     place: Place
 
 
+class Bound(Struct, frozen=True):
+    """A name that is bound by a statement that may sample nothing: ``tau = jnp.exp(log_tau)``.
+
+    It has what else is asked of a site that must be sampled before another.
+    """
+
+    name: str
+    statement: int
+    place: Place
+    frames: tuple[Frame, ...] = ()
+    scan: Scan | None = None
+    step: Site | None = None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.statement, -1
+
+
+#: Why a parent must be sampled first: its child is offset by it, or both are sampled given the data
+#: in that order; or the first of these needs it for a scale, or to take from the observations.
+Need = Literal["offset", "order", "scale", "given"]
+
+
 class Pair(Asked, frozen=True):
     """A child and what it is offset by: a parent's `site`, or an expression in `value`.
 
@@ -78,7 +102,8 @@ class Pair(Asked, frozen=True):
     an axis that the child lacks. `place` is where the config asks for the pair, `named` where it
     names the parent; in a chain these are the entries of the child and of the parent. `per` and
     `weight` say how observations see the child, where `value` is one number for each; `per` may be
-    an .npz. `has_named_axes`: the config tells which axes of both are one.
+    an .npz. `has_named_axes`: the config tells which axes of both are one. `bound` is a name that
+    the child needs, where no site has its value.
     """
 
     child: str
@@ -92,6 +117,8 @@ class Pair(Asked, frozen=True):
     per: Snippet | None = None
     weight: Snippet | None = None
     has_named_axes: bool = False
+    need: Need = "offset"
+    bound: Bound | None = None
 
     @property
     def is_frozen(self) -> bool:
@@ -105,9 +132,15 @@ class Pair(Asked, frozen=True):
 def plain_pair(
     child: str, parent: str, place: Place, site: Site | None, value: Snippet | None = None
 ) -> Pair:
-    """A child and what it only comes after, or reads: nothing is offset by that."""
+    """A child and what it only reads: nothing is offset by that."""
     spec = CoefficientSpec("shared", 1.0, learn=False, name="", place=place)
     return Pair(site, child, parent, place, place, spec, "mean", value)
+
+
+def after(child: str, earlier: Site | Bound, place: Place, need: Need) -> Pair:
+    """A child and what it comes after."""
+    site, bound = (None, earlier) if isinstance(earlier, Bound) else (earlier, None)
+    return replace(plain_pair(child, earlier.name, place, site), need=need, bound=bound)
 
 
 class PowerScale(Struct, frozen=True):

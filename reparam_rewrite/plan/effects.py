@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from reparam_rewrite.plan.children import Child, Effects, Snippet, plain_pair
 from reparam_rewrite.plan.context import Context
-from reparam_rewrite.plan.factors import factor_of
-from reparam_rewrite.plan.offset import check_name, is_subsampled
-from reparam_rewrite.plan.placement import moments_of, place_offset
+from reparam_rewrite.plan.factors import STANDARDIZED, factor_of
+from reparam_rewrite.plan.offset import is_subsampled
+from reparam_rewrite.plan.placement import holds_site, moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, source_of
 from reparam_rewrite.plan.values import ConditionalRewrite, Coordinates, Factor, Placement
 from reparam_rewrite.survey.data import data_in
@@ -20,7 +20,7 @@ from reparam_rewrite.survey.purity import only_computes, reads_of
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.values import Site
 
-WAY_OUT = 'say it in the config: [sites.{site}.conditional] and under it scale = "...".'
+OUT = "take it out of 'conditional'"
 
 
 def conditional(context: Context, child: Child) -> ConditionalRewrite:
@@ -31,14 +31,14 @@ def conditional(context: Context, child: Child) -> ConditionalRewrite:
     effects, site = child.effects, child.site
     assert effects is not None
     refuse(child)
+    refuse_scale(context, child, effects)
     moments = moments_of(context, site)
-    check_name(context, site, moments[0])
     made = None
-    shift, variable = context.coordinates or (0, "")
-    if not variable:
+    if context.coordinates is None:
+        context.coordinates = moments[0], context.names.new("given")  # what is wrong is said once
         shift, made = shared(context, child, effects, moments)
-        variable = context.names.new("given")
-        context.coordinates = shift, variable
+        context.coordinates = shift, context.coordinates[1]
+    shift, variable = context.coordinates
     return ConditionalRewrite(
         site=site,
         function=context.function.name,
@@ -53,7 +53,8 @@ def around(child: Child, since: int) -> int | None:
 
     None without one. Raises `Stop` where that is before the statement `since`, which all share.
     """
-    frames = child.site.frames
+    # Not those of a helper that samples it.
+    frames = [frame for frame in child.site.frames if frame.statement < child.site.statement]
     plated = next((at for at, frame in enumerate(frames) if frame.items), len(frames))
     inside = frames[plated:]
     only = all(len(frame.plates) == len(frame.items) for frame in inside if frame.kind == "with")
@@ -62,10 +63,10 @@ def around(child: Child, since: int) -> int | None:
     if not only or any(frame.kind != "with" for frame in inside) or inside[0].statement < since:
         raise child.stop(
             "effect-in-a-with",
-            "'{site}' stands in {place}, which has more in it than can be sampled after what is "
+            "'{site}' stands in {block}, which has more in it than can be sampled after what is "
             "needed before the first site of 'conditional'",
             "sample '{site}' in a with of its own, which has plates only.",
-            place=child.site.place.at(inside[0].line),
+            block=child.site.place.at(inside[0].line),
         )
     return inside[0].statement
 
@@ -82,81 +83,120 @@ def refuse(child: Child) -> None:
             effects.place,
         )
     if len(child.places) > 1:
-        places = tuple(one.place for one in child.places)
         raise child.stop(
             "effect-in-several-places",
-            "'{site}' is sampled in more than one place, and its scale must be known before",
-            "take it out of 'conditional'.",
-            places=places,
+            "'{site}' is sampled in more than one place ({places}), and its scale must be known "
+            "before",
+            f"{OUT}, or sample it in one place.",
+            places=tuple(one.place for one in child.places),
         )
     if site.scan is not None:
         raise child.stop(
             "effect-in-a-scan",
             "'{site}' is sampled in a scan, step by step: all of it is needed at once",
-            "take it out of 'conditional', or write the walk as a GaussianRandomWalk.",
+            f"{OUT}, or write the walk as a GaussianRandomWalk.",
+        )
+    if site.call.computed:  # ``for k in range(3): sample(f"b_{k}", ...)``
+        raise child.stop(
+            "effect-with-a-computed-name",
+            "the name of '{site}' is put together ({at}), and its scale must be known before",
+            f"{OUT}, or write its name out.",
         )
     if is_subsampled(site):
         raise child.stop(
             "effect-subsampled",
             "'{site}' is in a subsampled plate ({at}), and what the data say is of all elements",
-            "take it out of 'conditional'.",
+            f"{OUT}.",
         )
-    if site.prior.support.kind != "real":
+    if any(frame.kind == "try" for frame in site.frames):
+        raise child.stop(
+            "error-swallowed",
+            "'{site}' is sampled in a try, which may swallow the error of data that don't fit when "
+            "the model runs",
+            f"sample it outside, or {OUT}.",
+        )
+    if site.prior.support.kind != "real" or site.prior.family not in STANDARDIZED:
+        known = "isn't known to be normal"
+        if site.prior.family is not None:
+            known = "has the prior {family}"
         raise child.stop(
             "effect-not-normal",
-            "'{site}' isn't known to be real-valued ({at}), and only what is normal, or nearly "
-            "so, can be sampled given the data",
-            "take it out of 'conditional'; an offset can move it.",
+            f"'{{site}}' {known} ({{at}}): only what has a location and a scale, as the normal "
+            "has, can be sampled given the data",
+            f"{OUT}; an offset may move it.",
         )
+
+
+def refuse_scale(context: Context, child: Child, effects: Effects) -> None:
+    """A scale that doesn't show, or that is made of another effect. Raises `Stop`."""
+    survey, function, site = context.survey, context.function, child.site
+    said = effects.scales.get(child.name)
+    factor = factor_of(survey, function, site) if said is None else Factor("config", said.text)
+    if factor is None:
+        raise child.stop(
+            "effect-scale",
+            "the scale of the prior of '{site}' doesn't show ({at})",
+            'say it in the config: [sites.{site}.conditional] and under it scale = "...".',
+        )
+    moment = Moment(survey, function, site.statement)
+    for read in sorted(reads_of(moment, parsed(factor.text)), key=str):
+        binding = moment.binding(read.name)
+        for drawn in binding.drawn if binding is not None else ():
+            other = function.sites[drawn].name
+            if other in effects.order:  # Normal(0, jnp.exp(b))
+                raise child.stop(
+                    "effect-scale-of-an-effect",
+                    "the scale of '{site}' ({at}) is made of '{other}', which is in 'conditional' "
+                    "too: scales must be known before all of these",
+                    "take '{other}' out of 'conditional'.",
+                    other=other,
+                )
 
 
 def shared(
     context: Context, child: Child, effects: Effects, moments: list[int]
 ) -> tuple[int, Coordinates]:
     """The statement that all effects share, and where it goes. Raises `Stop`."""
-    scales, sources = [], []
+    scales, noise, given, sources = [], [], [], []
     for name in effects.order:
-        site = context.function.find(name)[0]
-        said = effects.scales.get(name)
-        if said is not None:
-            sources.append(of_config(context, child, name, said))
-            scales.append((site, Factor("config", sources[-1].expression)))
-            continue
-        factor = factor_of(context.survey, context.function, site)
-        if factor is None:
-            text = "the scale of the prior of '{effect}' doesn't show ({where})"
-            raise child.stop(
-                "effect-scale",
-                text,
-                WAY_OUT.replace("site", "effect"),
-                effect=name,
-                where=site.place,
-            )
-        for text in filter(None, (factor.text, factor.size)):
-            sources.append(of_prior(context, child, site, text))
-        scales.append((site, factor))
-    noise = []
+        for site in context.function.find(name)[:1]:
+            said = effects.scales.get(name)
+            if said is not None:
+                sources.append(of_config(context, child, site, said))
+                scales.append((site, Factor("config", sources[-1].expression)))
+                continue
+            factor = factor_of(context.survey, context.function, site)
+            if factor is not None:
+                texts = filter(None, (factor.text, factor.size))
+                sources += [of_prior(context, child, site, text) for text in texts]
+                scales.append((site, factor))
     for name, said in effects.noise.items():
-        sources.append(of_config(context, child, name, said))
+        observed = next(iter(context.function.find(name)), child.site)
+        sources.append(of_config(context, child, observed, said))
         noise.append((name, sources[-1].expression))
-    given = []
     for name in effects.given:
-        site = context.function.find(name)[0]
-        if site.variable is None:
-            text = "the value of '{other}' isn't bound to a name ({where})"
-            hint = "make it a statement of its own."
-            raise child.stop("given-without-a-name", text, hint, other=name, where=site.place)
-        sources.append(of_config(context, child, name, Snippet(site.variable, child.place)))
-        given.append((site, site.variable))
+        for site in context.function.find(name)[:1]:
+            if site.variable is None or not holds_site(context, site, child.site.statement):
+                text = "the value of '{other}' has no name where '{site}' is sampled ({where})"
+                hint = "make it a statement of its own, and don't bind that name again."
+                raise child.stop("given-without-a-name", text, hint, other=name, where=site.place)
+            said = Snippet(site.variable, child.place)
+            sources.append(of_config(context, child, child.site, said))
+            given.append((site, site.variable))
     shift, _ = place_offset(context, child.site, sources, moments)
     made = Coordinates(effects.form, effects.data, tuple(scales), tuple(noise), tuple(given))
     return shift, made
 
 
-def of_config(context: Context, child: Child, label: str, said: Snippet) -> Source:
-    """An expression of the config, where the first effect is sampled."""
-    pair = plain_pair(child.name, label, said.place, None, said)
-    return source_of(context, child.site, pair)
+def of_config(context: Context, child: Child, site: Site, said: Snippet) -> Source:
+    """An expression of the config about a site, where the first effect is sampled.
+
+    It must mean the same as where that site is.
+    """
+    pair = plain_pair(child.name, site.name, said.place, None, said)
+    source = source_of(context, child.site, pair)
+    of_prior(context, child, site, source.expression)
+    return source
 
 
 def of_prior(context: Context, child: Child, site: Site, text: str) -> Source:
@@ -175,7 +215,7 @@ def of_prior(context: Context, child: Child, site: Site, text: str) -> Source:
         raise child.stop(
             "effect-scale-later",
             "the scale of '{effect}' ({where}) needs " + what + " '{site}' is sampled ({at})",
-            "compute it before '{site}' is sampled.",
+            "bind it to a name before '{site}' is sampled, and use that.",
             site.place,
             effect=site.name,
             where=site.place,

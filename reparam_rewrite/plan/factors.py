@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 
-from reparam_rewrite.plan.children import Effects
+from reparam_rewrite.plan.children import Bound, Effects, Need
 from reparam_rewrite.plan.values import Factor, FactorKind
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.priors import DISTRIBUTIONS, arguments
+from reparam_rewrite.survey.purity import reads_of
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.shapes import shape_of
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import Site, Use
 
 #: Methods that leave the scale of a distribution what it is.
 SPREADING = ("expand", "expand_by", "to_event")
@@ -22,6 +22,15 @@ SPREADING = ("expand", "expand_by", "to_event")
 ELEMENTS = frozenset(
     ["Cauchy", "Gumbel", "Laplace", "Logistic", "Normal", "SoftLaplace", "StudentT"]
 )
+
+#: Families that the generated code takes apart: into a location, a scale and what is standard.
+STANDARDIZED = ELEMENTS | {
+    "AsymmetricLaplace",
+    "AsymmetricLaplaceQuantile",
+    "GaussianRandomWalk",
+    "Independent",
+    "MultivariateNormal",
+}
 
 #: The arguments of a vector's normal distribution, and how its scale is made of them.
 MATRICES: dict[str, FactorKind] = {
@@ -79,24 +88,54 @@ def written(node: ast.expr) -> str:
     return ast.unparse(node)
 
 
-def names_in(text: str) -> set[str]:
-    return {part.id for part in walk(parsed(text)) if isinstance(part, ast.Name)}
-
-
-def needed_by(survey: Survey, function: Function, effects: Effects, first: Site) -> list[Site]:
-    """The sites that must be sampled before the first of the effects, and aren't in the model.
-
-    These are those that the scales read by their variables, and those that stay as they are.
-    """
-    texts = [said.text for said in (*effects.noise.values(), *effects.scales.values())]
+def texts_of(survey: Survey, function: Function, effects: Effects) -> list[tuple[str, Site]]:
+    """The scales of effects and of the noise, each with the site whose prior it is of."""
+    found: list[tuple[str, Site]] = []
     for name in effects.order:
-        found = function.find(name)
-        factor = factor_of(survey, function, found[0]) if found else None
-        if factor is not None and name not in effects.scales:
-            texts += [factor.text, factor.size] if factor.size else [factor.text]
-    names = set[str]().union(*map(names_in, texts))
-    return [
-        site
-        for site in function.sites
-        if site.order > first.order and (site.variable in names or site.name in effects.given)
-    ]
+        for site in function.find(name)[:1]:
+            said = effects.scales.get(name)
+            factor = factor_of(survey, function, site) if said is None else None
+            if said is not None:
+                found.append((said.text, site))
+            elif factor is not None:
+                found += [(text, site) for text in (factor.text, factor.size) if text]
+    for name, said in effects.noise.items():
+        found += [(said.text, site) for site in function.find(name)[:1]]
+    return found
+
+
+def needed_by(
+    survey: Survey, function: Function, effects: Effects, first: Site
+) -> dict[str, tuple[Site | Bound, Need]]:
+    """What must be known before the first of the effects is sampled, and isn't in the model.
+
+    That is what the scales read, and what stays as it is.
+    """
+    found: dict[str, tuple[Site | Bound, Need]] = {}
+    for name in effects.given:
+        for site in function.find(name)[:1]:
+            if site.order > first.order:
+                found[name] = site, "given"
+    for text, site in texts_of(survey, function, effects):
+        for read in reads_of(Moment(survey, function, site.statement), parsed(text)):
+            late = bound_later(survey, function, read, site, first)
+            if late is not None and late.name not in effects.order:
+                found.setdefault(late.name, (late, "scale"))
+    return found
+
+
+def bound_later(
+    survey: Survey, function: Function, read: Use, site: Site, first: Site
+) -> Site | Bound | None:
+    """What the prior of a site reads, if that is sampled or bound after the first effect."""
+    binding = function.timeline.before(read.name, site.statement)
+    if binding is None or not read.version:
+        return None
+    if binding.site is not None:
+        drawn = function.sites[binding.site]
+        return drawn if drawn.order > first.order else None
+    at = function.timeline.bound_at(read.name, binding.version)
+    if at is None or at <= first.statement:
+        return None
+    line = getattr(survey.statements[at], "lineno", first.place.line)
+    return Bound(read.name, at, first.place.at(line), first.frames)

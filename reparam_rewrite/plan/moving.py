@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Filler, Place
 from reparam_rewrite.plan.alternatives import are_alternatives
-from reparam_rewrite.plan.children import Child, Pair
+from reparam_rewrite.plan.children import Bound, Child, Need, Pair
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.nodes import DEFINITIONS, kinds, parts_of, walk
@@ -52,8 +52,23 @@ LATER = kinds("AsyncFunctionDef FunctionDef GeneratorExp Lambda")
 BLOCKS = {"For": "for", "AsyncFor": "for", "If": "if", "Match": "match", "While": "while"}
 
 
-LATE = "'{parent}' is sampled after '{child}' ({parent_at}, after {child_at})"
-SWAP = "an offset can only use what was sampled before; swap the two or drop one."
+#: What is said of a parent that is sampled after its child, by what that needs it for.
+LATE: Mapping[Need, str] = {
+    "offset": "'{parent}' is sampled after '{child}' ({parent_at}, after {child_at})",
+    "order": "'{parent}' is to be sampled before '{child}', but is after it ({parent_at}, after "
+    "{child_at})",
+    "scale": "'{parent}', of which a scale is made, must be known where '{child}', the first of "
+    "'conditional', is sampled ({parent_at}, after {child_at})",
+    "given": "'{parent}', which is in 'given', must be known where '{child}', the first of "
+    "'conditional', is sampled ({parent_at}, after {child_at})",
+}
+
+WAYS_OUT: Mapping[Need, str] = {
+    "offset": "an offset can only use what was sampled before; swap the two or drop one.",
+    "order": "list the sites of 'conditional' in the order in which the model samples them.",
+    "scale": "write it above that, with what it is computed of.",
+    "given": "write it above that, with what it is computed of.",
+}
 
 
 class Move(Struct, frozen=True):
@@ -87,10 +102,11 @@ class Moving:
     """
 
     def __init__(
-        self, survey: Survey, child: Child, pair: Pair, parent: Site, wanted: Wanted
+        self, survey: Survey, child: Child, pair: Pair, parent: Site | Bound, wanted: Wanted
     ) -> None:
         self.survey, self.pair, self.wanted = survey, pair, wanted
-        self.function, self.child, self.parent = child.function, child.site, parent
+        self.function, self.child = child.function, child.site
+        self.parent: Site | Bound = parent
         self.child_at = child.site.place
         self.numbers = {node: at for at, node in enumerate(survey.statements)}
         step, own = parent.step, child.site.step
@@ -143,8 +159,9 @@ class Moving:
 
     def stop(self, reason: str, **parts: Filler) -> NoReturn:
         at: dict[str, Filler] = {"parent_at": self.parent.place, "child_at": self.child_at}
-        text = f"{LATE} and can't be moved up: {reason}"
-        raise self.pair.stop("parent-after-child", text, SWAP, None, **at, **parts)
+        text = f"{LATE[self.pair.need]} and can't be moved up: {reason}"
+        hint = WAYS_OUT[self.pair.need]
+        raise self.pair.stop("parent-after-child", text, hint, None, **at, **parts)
 
     def move(self) -> Move:
         """The statements that go up. Raises `Stop` where something keeps them from it."""

@@ -18,7 +18,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from reparam_rewrite.messages import Filler, Problem
-from reparam_rewrite.plan.children import Child, Pair, Stop
+from reparam_rewrite.plan.children import Bound, Child, Pair, Stop
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.values import Site
@@ -37,13 +37,13 @@ def wanted_by(children: list[Child]) -> dict[str, dict[str, Pair]]:
     return found
 
 
-def parent_of(child: Child, pair: Pair) -> Site | None:
-    """The site that must be sampled before a child: also one of which the config has a `value`.
+def parent_of(child: Child, pair: Pair) -> Site | Bound | None:
+    """What must be sampled before a child: also a site of which the config has a `value`.
 
     ``s = { value = "s[state]" }`` reads the site s, if that is what it is called in the model.
     """
     if pair.site is not None or pair.value is None:
-        return pair.site
+        return pair.site or pair.bound
     found = child.function.find(pair.parent)
     if len(found) != 1 or found[0].variable is None:
         return None
@@ -75,14 +75,15 @@ def next_move(survey: Survey, children: list[Child]) -> Move | None:
 
 def in_the_way(survey: Survey, child: Child, pair: Pair, wanted: Wanted) -> Problem:
     """Why a parent that is sampled after its child isn't moved up."""
-    from reparam_rewrite.plan.moving import LATE, SWAP
+    from reparam_rewrite.plan.moving import LATE, WAYS_OUT
 
     try:
         move = moved_up(survey, child, pair, wanted)
     except Stop as stop:
         return stop.problem
     at: dict[str, Filler] = {"parent_at": move.at, "child_at": child.site.place}
-    return pair.problem("parent-after-child", LATE, SWAP, None, **at)
+    text, hint = LATE[pair.need], WAYS_OUT[pair.need]
+    return pair.problem("parent-after-child", text, hint, None, **at)
 
 
 def moved_up(survey: Survey, child: Child, pair: Pair, wanted: Wanted) -> Move:

@@ -28,13 +28,15 @@ from reparam_rewrite.messages import Diagnostic, Named, OfFile, Place, Problem, 
 from reparam_rewrite.plan import alternatives
 from reparam_rewrite.plan.alternatives import are_alternatives, nearest
 from reparam_rewrite.plan.children import (
+    Bound,
     Child,
     Effects,
+    Need,
     Pair,
     PowerScale,
     ReparamSpec,
     Snippet,
-    plain_pair,
+    after,
 )
 from reparam_rewrite.plan.factors import needed_by
 from reparam_rewrite.plan.named_axes import count_of_events, with_axes
@@ -314,15 +316,14 @@ class Asking(NamedTuple):
         """
         rule, effects = self.config.conditional, self.effects
         assert rule is not None
-        places = {one.name: one.place for one in rule.order}
-        place = places[site.name]
-        earlier = [
-            other for name in effects.before(site.name)[-1:] for other in self.function.find(name)
-        ]
-        if site.name == effects.order[0]:
-            earlier += needed_by(self.survey, self.function, effects, site)
-        after = tuple(plain_pair(site.name, other.name, place, other) for other in earlier)
-        return Child(site, self.function, place, pairs, effects=effects, after=after)
+        place = next(one.place for one in rule.order if one.name == site.name)
+        before = effects.before(site.name)[-1:]
+        earlier: list[tuple[Site | Bound, Need]]
+        earlier = [(other, "order") for name in before for other in self.function.find(name)[:1]]
+        if not before:
+            earlier += needed_by(self.survey, self.function, effects, site).values()
+        pairs_after = tuple(after(site.name, one, place, need) for one, need in earlier)
+        return Child(site, self.function, place, pairs, effects=effects, after=pairs_after)
 
     def pairs(self, child: Site, own: SiteRule | None) -> list[Pair]:
         """What a child is offset by: what its own table names, and what is before it in a chain."""

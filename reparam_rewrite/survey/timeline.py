@@ -196,6 +196,12 @@ class Timeline:
         self._bound.setdefault(name, []).append((statement, self.mark(), binding))
         self._changes.append(name)
 
+    def bound_at(self, name: str, version: int) -> int | None:
+        """The statement that bound a name to a version, None if none here did."""
+        bound = self._bound.get(name, ())
+        own = (at for at, _, made in bound if made is not None and made.version == version)
+        return next(own, None)
+
     def touch(self, name: str, statement: int, data: frozenset[str] = frozenset()) -> None:
         """`statement` may change the value of `name` in place, if that can be changed at all.
 

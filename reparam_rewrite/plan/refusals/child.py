@@ -85,6 +85,9 @@ def problems_of(survey: Survey, child: Child, wanted: Wanted) -> Iterator[Proble
                 "every parent must be sampled in the same function as its child.",
                 function=child.function.name,
             )
+    for pair in child.after:
+        if is_late(child, pair):
+            yield in_the_way(survey, child, pair, wanted)
     by = child.reparam
     base = ("{}_base" if by is None else REPARAMETERIZERS[by.name].base).format(child.name)
     if base in child.function.taken:  # a_base = sample("a_base", ...) beside the child a

@@ -194,6 +194,8 @@ def determinant_weighed(survey: Survey, child: Child, running: set[str]) -> Iter
     """
     if child.reparam is not None:
         constant, what = child.reparam.name in ROTATING, f"is sampled by {child.reparam.name}"
+    elif child.effects is not None:
+        constant, what = False, "is in 'conditional'"
     elif child.scale is not None:
         constant, what = False, "has a scale"
     else:
@@ -204,7 +206,8 @@ def determinant_weighed(survey: Survey, child: Child, running: set[str]) -> Iter
             "determinant-weighed",
             f"'{{site}}' {what}, and the {how} weigh the determinant of its map too: the posterior "
             "would change",
-            "only offsets of real-valued sites are safe there.",
+            ("" if child.effects is None else "take it out of 'conditional': ")
+            + "only offsets of real-valued sites are safe there.",
             at=child.site.place.at(line),
             callee=callee.rpartition(".")[2],
         )
