@@ -383,3 +383,38 @@ def test_the_sequential_form_has_the_same_numbers(tmp_path: Path) -> None:
     across[of["b.a.rows"], of["b.a.columns"]] = of["b.a.values"][0]
     np.testing.assert_allclose(across, G[0, 1:5, 5:])
     assert of["b.a.rows"].dtype == np.int32
+
+
+def test_rows_of_the_sequential_form(tmp_path: Path) -> None:
+    """Elements that observations couple are in one row, as far as that has few columns."""
+    model = """
+def model(i, x, X, n, y=None):
+    beta = numpyro.sample("beta", dist.Normal(0, 1).expand([X.shape[1]]).to_event(1))
+    with numpyro.plate("people", n):
+        ab = numpyro.sample("ab", dist.Normal(0, jnp.array([1.0, 0.3])).to_event(1))
+    numpyro.sample("y", dist.Normal(X @ beta + ab[i, 0] + ab[i, 1] * x, 0.4), obs=y)
+"""
+    X = "rng.normal(size=(90, 70))"
+    args = f"(np.arange(90) % 6, rng.normal(size=90), {X}, 6, rng.normal(size=90))"
+    found = conditional_arrays(call_of(tmp_path, model, args), ["beta", "ab"], form="sequential")
+    assert found.arrays["conditional.ab.G"].shape == (1, 6, 2, 2)
+    assert found.arrays["conditional.beta.G"].shape == (1, 70, 1, 1)
+    assert found.arrays["conditional.shapes.ab"].tolist() == [12, 1]
+    assert [tuple(note) for note in found.notes] == [("within-rows", ("beta",))]
+
+
+def test_what_a_site_adds_that_is_sampled_later(tmp_path: Path) -> None:
+    """It isn't known yet, and counts as what it is at the mode; a discrete site does too."""
+    model = """
+def model(i, n, y=None):
+    k = numpyro.sample("k", dist.Bernoulli(0.5))
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    a = numpyro.sample("a", dist.Normal(2, 1).expand([n]).to_event(1))
+    numpyro.sample("y", dist.Normal(mu + a[i] + k, 0.5), obs=y)
+"""
+    args = "(np.arange(20) % 4, 4), {'y': rng.normal(size=20) + 9}"
+    found = conditional_arrays(call_of(tmp_path, model, args), ["mu"])
+    assert found.given == ()
+    assert found.mode is not None
+    assert found.mode["a"].mean() > 2.1
+    assert [tuple(note) for note in found.notes] == [("at-mode", ("a", "k"))]

@@ -149,6 +149,28 @@ REFUSED = {
         "a",
         "the prior of 'a', a LogNormal, has no location from which it deviates",
     ),
+    "picked by a discrete site": (
+        "k = numpyro.sample('k', dist.Bernoulli(0.5))\n"
+        "a = many('a', 4, 0, 1)\nseen(a[(i + k) % 4], y)",
+        "a",
+        "what 'a' adds to the observations depends on 'k'",
+    ),
+    "in a scan": (
+        "from numpyro.contrib.control_flow import scan\n"
+        "def step(z, t):\n"
+        "    z = normal('z', z, 1)\n"
+        "    return z, z\n"
+        "seen(scan(step, 0.0, jnp.arange(20))[1], y)",
+        "z",
+        "'z' is sampled in a scan or the like, where it can't be moved from outside",
+    ),
+    "twice": ("a = normal('a', 0, 1)\nseen(a, y)", "aa", "'a' is in the order twice"),
+    "impossible values": (
+        "a = many('a', 4, 0, 1)\n"
+        "numpyro.sample('y', dist.Poisson(jnp.exp(a[i])), obs=jnp.arange(20) - 1)",
+        "a",
+        "what 'y' tells of the effects isn't a number, or isn't finite",
+    ),
     "no site": (
         "a = normal('a', 0, 1)\nseen(a, y)",
         "q",

@@ -21,8 +21,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from reparam_rewrite.fit.layout import Data, Sizes, added, data_at, designed, exact, sequential
-from reparam_rewrite.fit.modes import mode_of
+from reparam_rewrite.fit.layout import (
+    Data,
+    Sizes,
+    added,
+    coupled_rows,
+    data_at,
+    designed,
+    exact,
+    sequential,
+)
+from reparam_rewrite.fit.modes import mode_of, no_number
 from reparam_rewrite.fit.weights import Likelihood
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.running.call import Call
@@ -55,7 +64,7 @@ class Conditional(Struct, frozen=True):
     frozen: the other observed sites, with why their weights are in the arrays: "known", as the
     scale of each observation depends on no site; "scales", as it does; "family", as they aren't
     normal. arrays: by their keys in the .npz, float64 but for indices and counts. mode: the values
-    of the other sites at which weights were found, None where there are no such weights.
+    of the other sites at which weights were found, None where they depend on none.
     """
 
     order: tuple[str, ...]
@@ -106,7 +115,7 @@ def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str] | None) -
     likelihood = Likelihood(probe, sums.seen, live)
     at, values = probe.typical, None
     designs = designed(probe, at, (*probe.order, *sums.adding))
-    if sums.linked or {*frozen.values()} - {"known"}:
+    if sums.linked or {*frozen.values()} - {"known"} or {*left} - {*at.discrete}:
         at, weights = mode_of(probe, likelihood, sums, live, designs)
         values = {name: np.asarray(of) for name, of in at.others.items()}
         designs = designed(probe, at, (*probe.order, *given)) if sums.linked else designs
@@ -120,6 +129,8 @@ def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str] | None) -
     notes += [Note("linearised", tuple(sorted(sums.linked)))] if sums.linked else []
     made = exact(probe, data, given, form) if form != "sequential" else None
     arrays, sizes = made or sequential(probe, data, given)
+    if made is None and (coupled := coupled_rows(probe, data)):
+        notes.append(Note("within-rows", coupled))
     return {
         "order": probe.order,
         "form": "exact" if made else "sequential",
@@ -157,9 +168,7 @@ def check(probe: Probe, data: Mapping[str, Data]) -> None:
     """All that is told is to be numbers. Raises `Refusal`."""
     for name, of in data.items():
         if not (np.isfinite(of.gram.data).all() and np.isfinite(of.pull).all()):
-            text = "what '{site}' tells of the effects at the mode isn't a number"
-            hint = "are its values possible ones, and finite? Mask those that are to be left out."
-            raise wrong(probe.call, "no-weights", name, text, hint)
+            raise no_number(probe, name)
 
 
 def why_frozen(probe: Probe, sums: Sums, name: str) -> str:

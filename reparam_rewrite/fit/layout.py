@@ -146,14 +146,8 @@ def blocked(probe: Probe, gram: Any) -> tuple[int, int]:
     Of the numbers of rows that the last site can have, it is the greatest with which the dense part
     is small, or else that with which it is smallest.
     """
-    last = probe.order[-1]
-    shape = probe.shapes[last]
-    least = probe.columns[last]
-    rows = {int(np.prod(shape[:at], dtype=int)) for at in range(len(shape) + 1)}
-    tried = []
-    for count in sorted(rows, reverse=True):
-        if probe.size(last) // count < least and count > 1:
-            continue
+    tried: list[tuple[int, int, int]] = []
+    for count in numbers_of_rows(probe, probe.order[-1]):
         blocks = fitting(probe, gram, count)
         if blocks or count == 1:
             sizes = [probe.size(name) for name in probe.order]
@@ -196,18 +190,53 @@ def sparse(probe: Probe, data: Sequence[Data], given: Sequence[str]) -> dict[str
     arrays["pull"] = np.stack([of.pull for of in data])
     for name in given:
         arrays |= entries(f"given.{name}", [of.given[name] for of in data])
-    for name, own in rows_of(probe).items():
+    for name, own in rows_of(probe, data).items():
         arrays[f"rows.{name}"] = np.stack([block_diagonal(of.gram, own, own) for of in data])
     return arrays
 
 
-def rows_of(probe: Probe) -> dict[str, Any]:
-    """The elements of each effect by its rows: (rows, columns), of all elements that there are."""
-    ends = np.cumsum([probe.size(name) for name in probe.order])
-    return {
-        name: np.arange(end - probe.size(name), end).reshape(-1, probe.columns[name])
-        for name, end in zip(probe.order, ends, strict=True)
-    }
+def rows_of(probe: Probe, data: Sequence[Data]) -> dict[str, Any]:
+    """The elements of each effect by its rows: (rows, columns), of all elements that there are.
+
+    The columns are those of the prior's scale, or so many that observations couple no two rows.
+    """
+    gram = sum(abs(of.gram) for of in data)
+    found, start = {}, 0
+    for name in probe.order:
+        end = start + probe.size(name)
+        own = csr_array(gram[start:end][:, start:end])
+        rows = [count for count in numbers_of_rows(probe, name) if apart(own, count)]
+        fitting = [count for count in rows if probe.size(name) // count <= WIDEST]
+        count = max(fitting, default=probe.size(name) // probe.columns[name])
+        found[name] = np.arange(start, end).reshape(count, -1)
+        start = end
+    return found
+
+
+def numbers_of_rows(probe: Probe, name: str) -> list[int]:
+    """How many rows a site can be taken apart into, the most first."""
+    shape = probe.shapes[name]
+    counts = {int(np.prod(shape[:at], dtype=int)) for at in range(len(shape) + 1)}
+    return sorted((n for n in counts if n <= probe.size(name) // probe.columns[name]), reverse=True)
+
+
+def apart(gram: Any, rows: int) -> bool:
+    """Whether observations couple no two of so many rows of a site."""
+    entries, columns = gram.tocoo(), gram.shape[0] // rows
+    kept = entries.data != 0
+    return bool((entries.row[kept] // columns == entries.col[kept] // columns).all())
+
+
+def coupled_rows(probe: Probe, data: Sequence[Data]) -> tuple[str, ...]:
+    """The sites of which observations couple rows."""
+    gram = sum(abs(of.gram) for of in data)
+    return tuple(
+        name
+        for name, own in rows_of(probe, data).items()
+        if not apart(
+            csr_array(gram[own.min() : own.max() + 1][:, own.min() : own.max() + 1]), len(own)
+        )
+    )
 
 
 def sequential(
@@ -215,7 +244,7 @@ def sequential(
 ) -> tuple[dict[str, Any], Sizes]:
     """The arrays of the sequential form."""
     arrays: dict[str, Any] = shapes(probe)
-    rows = rows_of(probe)
+    rows = rows_of(probe, data)
     place = {name: slice(own.min(), own.max() + 1) for name, own in rows.items()}
     for at, (name, own) in enumerate(rows.items()):
         arrays[f"{name}.G"] = np.stack([block_diagonal(of.gram, own, own) for of in data])

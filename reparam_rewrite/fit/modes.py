@@ -29,8 +29,9 @@ from reparam_rewrite.fit.elimination import exact_mean, matrix, root, sparse_mea
 from reparam_rewrite.fit.layout import Designs, added, data_at, designed, effects_of, exact, sparse
 from reparam_rewrite.fit.values import Array
 from reparam_rewrite.fit.weights import Likelihood, Weights
-from reparam_rewrite.running.designs import Point, Probe
-from reparam_rewrite.running.predictors import unwrapped
+from reparam_rewrite.messages import Refusal
+from reparam_rewrite.running.designs import Point, Probe, wrong
+from reparam_rewrite.running.predictors import NORMAL, unwrapped
 from reparam_rewrite.running.summing import Sums
 from reparam_rewrite.running.trace import compiled
 from reparam_rewrite.running.values import Site, Values
@@ -150,7 +151,7 @@ def mode_of(
 ) -> Moded:
     """The values of the sites that aren't effects, the effects' deviations, and weights there."""
     frozen = [one for one in sums.seen if one not in live]
-    kinds = [*([one] for one in live), frozen]
+    kinds = [*([one] for one in live), *([frozen] if frozen else [])]
     marginal = Marginal(probe, live, sums.adding)
     blocks = 1
 
@@ -191,12 +192,21 @@ def mode_of(
         theta = minimize(falling, theta, jac=True, method="L-BFGS-B", options=options).x
         at = marginal(theta, data, blocks, at.u, 1.0)[1]
         near = bool(np.abs(theta - last).max() < NEAR)
+    if not np.isfinite(at.height):
+        raise no_number(probe, [*frozen, *live][0])
     if sums.linked:
         designs = designed(probe, at.point, [*designs])
-    if sum(map(probe.size, probe.order)) > AVERAGED:
+    bent = [one for one in frozen if one in sums.linked or probe.families[one] not in NORMAL]
+    if not bent or sum(map(probe.size, probe.order)) > AVERAGED:
         return Moded(at.point, likelihood(at.point))
     precisions = dict.fromkeys(frozen, 1.0) | dict(zip(live, at.weights, strict=False))
     return around(probe, likelihood, designs, at, precisions)
+
+
+def no_number(probe: Probe, site: str) -> Refusal:
+    text = "what '{site}' tells of the effects isn't a number, or isn't finite"
+    hint = "are its values possible ones? Mask those that are to be left out."
+    return wrong(probe.call, "no-number", site, text, hint)
 
 
 def around(

@@ -74,6 +74,8 @@ class Deviating(Messenger):  # type: ignore[misc]
     def process_message(self, msg: dict[str, Any]) -> None:
         if msg["type"] != "sample" or msg["name"] not in self.deviations:
             return
+        if msg["value"] is not None:  # it was sampled before, in a scan
+            return
         deviation = self.deviations[msg["name"]]
         loc = location(self.call, msg["name"], msg["fn"])
         self.locations[msg["name"]] = jnp.broadcast_to(loc, deviation.shape)
@@ -112,6 +114,16 @@ def leaves(fn: Any) -> list[Any]:
     ]
 
 
+def drawn_first(draws: Any) -> Any:
+    return draws[0]
+
+
+def drawn_otherwise(draws: Any) -> Any:
+    """Of each element the first draw that differs from that of all, if any does."""
+    found = jnp.argmax(draws != draws[0], axis=0)
+    return jnp.take_along_axis(draws, found[None], axis=0)[0]
+
+
 class Probe:
     """A model that is run at points, and moved from there.
 
@@ -127,10 +139,13 @@ class Probe:
         args, kwargs = copied(call.args, call.kwargs)
         self.call = call = call._replace(args=args, kwargs=kwargs)
         self.order = tuple(order)
-        for name in order:
+        for at, name in enumerate(order):
+            hint = "take it out of the order."
             if name not in call.latents:
                 text = "'{site}' isn't a site that this call of the model samples with real values"
-                raise wrong(call, "no-such-site", name, text, "take it out of the order.")
+                raise wrong(call, "no-such-site", name, text, hint)
+            if name in order[:at]:
+                raise wrong(call, "twice", name, "'{site}' is in the order twice", "name it once.")
         self.others = tuple(name for name in call.latents if name not in order)
         shapes = {name: np.shape(call.trace[name]["value"]) for name in call.latents}
         self.shapes: Mapping[str, tuple[int, ...]] = shapes
@@ -172,7 +187,9 @@ class Probe:
             middle = jax.tree.map(lambda values: jnp.median(values, 0), drawn)
             found = []
             for at, step in enumerate((0.0, STEP)):
-                own = {name: values[at] for name, values in discrete.items()}
+                own = {
+                    name: (drawn_first, drawn_otherwise)[at](of) for name, of in discrete.items()
+                }
                 moved = jax.tree.map(lambda m, d, s=step: m + s * jnp.tanh(d[0] - m), middle, drawn)
                 trace, _ = self.run(Point(zeros, {}, own), moved, key)
                 values = {name: trace[name]["value"] for name in self.others}
@@ -187,6 +204,9 @@ class Probe:
         """What of a run may move: of observed sites and of the effects' priors, by name."""
         trace, locations = self.run(Point(deviations, others, discrete))
         found: Values = {"eta": {}, "rest": {}, "loc": locations, "prior": {}}
+        if missing := [name for name in self.order if name not in locations]:
+            text = "'{site}' is sampled in a scan or the like, where it can't be moved from outside"
+            raise wrong(self.call, "not-reached", missing[0], text, "take it out of the order.")
         for name in self.order:
             fn = trace[name]["fn"]
             found["prior"][name] = parameters(fn)

@@ -67,6 +67,8 @@ def summed(probe: Probe) -> Sums:
         if not own:
             continue
         seen[one] = frozenset(own)
+        for name in switching(probe, one, [lanes[2 * names.index(n)] for n in own]):
+            moving.add(name)
         reference = np.concatenate([parts[0][name] for name in own])
         if not all(same(parts[0][n], part[n]) for n, part in product(own, parts)):
             if not all(parallel(reference, np.concatenate([p[n] for n in own])) for p in parts):
@@ -79,7 +81,7 @@ def summed(probe: Probe) -> Sums:
             even = all(same(parts[0][name], part[name]) for part in parts)
             fits = all(parallel(rows[0], row) for row in rows) if one in linked else even
             (adding if fits else moving).add(name)
-        changed = {n: probe.another.others[n] for n in moving}
+        changed = {n: probe.another.others[n] for n in moving if n in probe.others}
         if one in linked and changed:
             point = probe.typical._replace(others={**probe.typical.others, **changed})
             there = flat(probe.moved(point, [lanes[2 * names.index(n)] for n in own])[1])[one]
@@ -100,9 +102,26 @@ def summed(probe: Probe) -> Sums:
         seen,
         frozenset(linked),
         tuple(name for name in probe.others if name in adding - moving),
-        tuple(name for name in probe.others if name in moving),
+        tuple(name for name in (*probe.others, *probe.typical.discrete) if name in moving),
         frozenset(settled),
     )
+
+
+def switching(probe: Probe, one: str, lanes: list[dict[str, Array]]) -> list[str]:
+    """The discrete sites that move a predictor. Raises `Refusal` if effects move it otherwise."""
+    found = []
+    now, before = probe.moved(probe.typical, lanes)
+    for name, value in probe.another.discrete.items():
+        discrete = {**probe.typical.discrete, name: value}
+        there, after = probe.moved(probe.typical._replace(discrete=discrete), lanes)
+        for lane, old, new in zip(lanes, flat(before)[one], flat(after)[one], strict=True):
+            if not same(old, new):
+                text = "what '{child}' adds to the observations depends on '{parent}'"
+                hint = "take '{child}' out of the order."
+                raise pair(probe, "no-sum", next(iter(lane)), name, text, hint)
+        if not same(now["eta"][one], there["eta"][one]):
+            found.append(name)
+    return found
 
 
 def absolute(moves: Mapping[str, Array]) -> list[Array]:
