@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from reparam_rewrite.messages import Diagnostic
 
 #: The colours of the words that begin the lines of a report.
-VERDICTS = {"ok": "green", "DIFFERENT": "red", "UNKNOWN": "yellow", "skipped": "cyan"}
+VERDICTS = {
+    "ok": "green",
+    "warning": "yellow",
+    "DIFFERENT": "red",
+    "UNKNOWN": "yellow",
+    "skipped": "cyan",
+}
 
 
 class Screen:

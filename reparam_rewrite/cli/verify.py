@@ -118,6 +118,7 @@ def command(request: Request, screen: Screen) -> int:
         expected=expected,
         predict_args=predict_args,
         other_offsets=of_expressions(config) if config else (),
+        conditional=config.conditional if config else None,
     )
     report = verify(plain, other, args, kwargs, how)
     status = CHANGED if report.different else FAILED if report.unchecked else DONE

@@ -37,6 +37,7 @@ CHECKS = {
     "gradients": "that those of the log density are finite",
     "offsets": "that a coefficient multiplies the parent that its name says, with its sign",
     "config": "that params and values are what the config asks for",
+    "coordinates": "how far sites that are sampled given the data are from standard normal",
     "jit": "the log density of a run that isn't compiled",
     "predictive": "draws from the prior",
     "data": "what both models predict from one draw with other data",

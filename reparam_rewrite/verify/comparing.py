@@ -16,7 +16,14 @@ from numpyro import handlers
 from reparam_rewrite.running import errors
 from reparam_rewrite.running.trace import double_precision, is_latent, structure
 from reparam_rewrite.running.values import Trace
-from reparam_rewrite.verify import coefficients, density, inference, predictions, reaching
+from reparam_rewrite.verify import (
+    coefficients,
+    coordinates,
+    density,
+    inference,
+    predictions,
+    reaching,
+)
 from reparam_rewrite.verify.change import Change, Models
 from reparam_rewrite.verify.pairing import Pairing, pair
 from reparam_rewrite.verify.points import Compared
@@ -44,6 +51,7 @@ OF_NUMBERS: dict[str, Callable[[Compared], Iterable[Line]]] = {
     "effect": coefficients.effect_lines,
     "offsets": coefficients.offset_lines,
     "config": coefficients.config_lines,
+    "coordinates": coordinates.coordinate_lines,
     "jit": density.jit_lines,
     "predictive": predictions.predictive_lines,
     "data": predictions.data_lines,
@@ -51,7 +59,7 @@ OF_NUMBERS: dict[str, Callable[[Compared], Iterable[Line]]] = {
 }
 
 #: Those that tell nothing of models whose densities differ.
-DENSITIES, OF_EQUAL_DENSITIES = ("density", "gradients"), ("predictive", "data")
+DENSITIES, OF_EQUAL_DENSITIES = ("density", "gradients"), ("coordinates", "predictive", "data")
 
 
 def compare(models: Models, options: Options, checks: Sequence[str]) -> Report:

@@ -10,7 +10,13 @@ from msgspec import to_builtins
 from reparam_rewrite.messages import printable
 from reparam_rewrite.verify.values import Line, Report
 
-WORDS = {"ok": "ok", "different": "DIFFERENT", "unchecked": "UNKNOWN", "skipped": "skipped"}
+WORDS = {
+    "ok": "ok",
+    "warning": "warning",
+    "different": "DIFFERENT",
+    "unchecked": "UNKNOWN",
+    "skipped": "skipped",
+}
 
 
 class Subject(NamedTuple):
@@ -28,7 +34,7 @@ def as_text(report: Report, subject: Subject, quiet: bool = False) -> list[str]:
         f"{subject.plain} and {subject.generated}, {subject.function}: {report.dims} latent dims, "
         f"{points} of seed {report.seed}, float64"
     )
-    shown = [one for one in report.lines if not quiet or one.status in ("different", "unchecked")]
+    shown = [one for one in report.lines if not quiet or one.status not in ("ok", "skipped")]
     texts = [text for line in shown for text in texts_of(line)]
     made = [*([] if quiet else [heading]), *texts, verdict(report, subject)]
     return list(map(printable, made))

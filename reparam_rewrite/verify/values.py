@@ -7,20 +7,21 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from reparam_rewrite.config.rules import ConditionalRule
 from reparam_rewrite.running.values import Arguments
 
-Status = Literal["ok", "different", "unchecked", "skipped"]
+Status = Literal["ok", "warning", "different", "unchecked", "skipped"]
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the report: what a check found, of all sites or of one.
 
-    check: its name, which is filled in where the checks are asked. status: "different" is a
-    difference, "unchecked" says that nobody can tell, "skipped" that the check was switched off or
-    has nothing to look at. message: a clause. off: by how much at the worst `point`, beside a
-    quantity of the size `of`. cause: what it most often comes from. density: the message tells how
-    far off the log density is, that of one site or of the "model", in which case it says at which
-    point too.
+    check: its name, which is filled in where the checks are asked. status: "warning" is of what is
+    the same model and samples badly, "different" is a difference, "unchecked" says that nobody can
+    tell, "skipped" that the check was switched off or has nothing to look at. message: a clause.
+    off: by how much at the worst `point`, beside a quantity of the size `of`. cause: what it most
+    often comes from. density: the message tells how far off the log density is, that of one site or
+    of the "model", in which case it says at which point too.
     """
 
     check: str = ""
@@ -40,6 +41,10 @@ def ok(message: str, site: str = "", **more: Any) -> Line:
 
 def different(site: str, message: str, cause: str = "", **more: Any) -> Line:
     return Line(status="different", message=message, site=site, cause=cause, **more)
+
+
+def warning(message: str, site: str = "", **more: Any) -> Line:
+    return Line(status="warning", message=message, site=site, **more)
 
 
 def skipped(message: str, **more: Any) -> Line:
@@ -84,7 +89,8 @@ class Options(Struct, frozen=True, kw_only=True):
     for, to compare the other with. other_offsets: coefficients of expressions, whose names don't
     say what they multiply. keys, draws: how many draws of the priors are compared, with equal
     keys and, where those differ, in all. predict_args: the arguments of the call that draws are
-    used to predict with, instead of the same ones with other rows of their data.
+    used to predict with, instead of the same ones with other rows of their data. conditional: what
+    the config says of sites that are sampled given the data.
     """
 
     points: int = 20
@@ -101,3 +107,4 @@ class Options(Struct, frozen=True, kw_only=True):
     expected: Any = None
     other_offsets: Sequence[str] = ()
     predict_args: Arguments | None = None
+    conditional: ConditionalRule | None = None
