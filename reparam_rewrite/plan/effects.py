@@ -138,19 +138,23 @@ def refuse_scale(context: Context, child: Child, effects: Effects) -> None:
             "the scale of the prior of '{site}' doesn't show ({at})",
             'say it in the config: [sites.{site}.conditional] and under it scale = "...".',
         )
-    moment = Moment(survey, function, site.statement)
-    for read in sorted(reads_of(moment, parsed(factor.text)), key=str):
-        binding = moment.binding(read.name)
-        for drawn in binding.drawn if binding is not None else ():
-            other = function.sites[drawn].name
-            if other in effects.order:  # Normal(0, jnp.exp(b))
-                raise child.stop(
-                    "effect-scale-of-an-effect",
-                    "the scale of '{site}' ({at}) is made of '{other}', which is in 'conditional' "
-                    "too: scales must be known before all of these",
-                    "take '{other}' out of 'conditional'.",
-                    other=other,
-                )
+    for other in effects_in(context, site, factor.text, effects):  # Normal(0, jnp.exp(b))
+        raise child.stop(
+            "effect-scale-of-an-effect",
+            "the scale of '{site}' ({at}) is made of '{other}', which is in 'conditional' too: "
+            "scales must be known before all of these",
+            "take '{other}' out of 'conditional'.",
+            other=other,
+        )
+
+
+def effects_in(context: Context, site: Site, text: str, effects: Effects) -> list[str]:
+    """The effects whose values an expression of a site's prior reads."""
+    moment = Moment(context.survey, context.function, site.statement)
+    bound = [moment.binding(read.name) for read in reads_of(moment, parsed(text))]
+    drawn = {at for binding in bound if binding is not None for at in binding.drawn}
+    names = [context.function.sites[at].name for at in sorted(drawn)]
+    return [name for name in names if name in effects.order]
 
 
 def shared(
@@ -166,7 +170,7 @@ def shared(
                 scales.append((site, Factor("config", sources[-1].expression)))
                 continue
             factor = factor_of(context.survey, context.function, site)
-            if factor is not None:
+            if factor is not None and not effects_in(context, site, factor.text, effects):
                 texts = filter(None, (factor.text, factor.size))
                 sources += [of_prior(context, child, site, text) for text in texts]
                 scales.append((site, factor))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jax
@@ -16,6 +18,8 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import biject_to
 
+from reparam_rewrite.config.reading import read_config
+from tests.support.conditional import fitted, without_places
 from tests.support.execution import (
     assert_equivalent,
     assert_infers,
@@ -25,9 +29,11 @@ from tests.support.execution import (
     free_values,
     is_latent,
     load_model,
+    structure,
     traced,
 )
 from tests.support.shapes import Shape
+from tests.support.spread import spread
 
 #: What the arguments of a call are made of.
 NAMES = {"jax": jax, "jnp": jnp, "np": np, "numpyro": numpyro, "dist": dist}
@@ -47,6 +53,9 @@ def assert_runs(shape: Shape) -> None:
 
 def assert_executes(shape: Shape, generated: bytes) -> None:
     """Assert that both models have the same density, and children the offsets that are expected."""
+    if "conditional" in tomllib.loads(shape.config):
+        assert_fitted(shape, generated)
+        return
     expected, args = shape.expected, arguments(shape)
     with double_precision():
         plain = load_model(shape.source, expected.function)
@@ -69,6 +78,23 @@ def assert_executes(shape: Shape, generated: bytes) -> None:
         assert_offsets(shape, plain, model, args)
     if expected.infers:
         assert_infers(model, args, nuts=False)
+
+
+def assert_fitted(shape: Shape, generated: bytes) -> None:
+    """Assert that `fit` writes what a shape's config says, and that its model is the plain one."""
+    with TemporaryDirectory() as folder:
+        found = fitted(Path(folder), shape.source, shape.config, shape.call)
+        asked = read_config(shape.config.encode(), "offsets.toml")
+        assert without_places(found.config) == without_places(asked)
+        assert found.generated.read_bytes() == generated
+        plain, model = (load_model(path, shape.expected.function) for path in found[:2])
+        args, kwargs = found.call.args, dict(found.call.kwargs)
+        assert_equivalent(plain, model, args, kwargs, points=5, offsets=False, anew=True)
+        sampled = structure(model, args, kwargs)
+        assert asked.conditional is not None
+        assert {f"{one.name}_base" for one in asked.conditional.order} <= sampled.keys()
+        if shape.expected.exact:
+            assert spread(model, args, kwargs) < 1e-8
 
 
 def assert_fails(model: Any, args: tuple[Any, ...], pattern: str) -> None:

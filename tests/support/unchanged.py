@@ -18,8 +18,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: The comment that says what the map of a child depends on.
-WARNING = re.compile(rb"^ *# How (?:.*\n)*?.*\bcount\.\r?\n", re.MULTILINE)
+#: The comments that say what the map of a child depends on, and what is standard normal.
+WARNING = re.compile(
+    rb"^ *# How (?:.*\n)*?.*\bcount\.\r?\n|^ *# Standard normal given .*\n(?: *#.*\n)*",
+    re.MULTILINE,
+)
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
