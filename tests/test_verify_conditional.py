@@ -109,7 +109,7 @@ SAME_DENSITY: dict[str, Damage] = {
     "the noise squared twice": text("1.0) ** -2", "1.0) ** -4"),
     "the noise not squared": text("1.0) ** -2", "1.0) ** -1"),
     "another noise": text("noise=sigma", "noise=tau"),
-    "no noise": text("noise=sigma", ""),
+    "no noise": text("noise=sigma", "noise=1.0"),
     "no data in the inverse": text(
         "(jnp.reshape(base, self.y.shape) + self.y)", "jnp.reshape(base, self.y.shape)"
     ),

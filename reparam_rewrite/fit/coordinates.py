@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +16,15 @@ from msgspec.structs import replace
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import ConditionalRule, Config
 from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
-from reparam_rewrite.fit.writing import edited, inline
+from reparam_rewrite.fit.writing import edited, inline, npz_bytes
 from reparam_rewrite.ordering import ordered
 from reparam_rewrite.plan.factors import noise_of
-from reparam_rewrite.running.call import Call
+from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.running.call import WIDTH, Call
+from reparam_rewrite.running.errors import cannot_run
+from reparam_rewrite.running.spread import spread_of
+from reparam_rewrite.running.trace import double_precision
+from reparam_rewrite.source.files import write_outputs
 
 #: The key of an array in the .npz begins so.
 PREFIX = "conditional."
@@ -25,13 +34,15 @@ class Frozen(NamedTuple):
     """What the data say, for an .npz: the text of the config that names it, and its arrays.
 
     `found` is how it was found, and `noise` the scales that are read when the model runs, as the
-    model writes them, by observed site.
+    model writes them, by observed site. `spread`: how far the bases of what is generated are from
+    standard normal given the data, in nats.
     """
 
     text: str
     arrays: Mapping[str, Any]
     found: Conditional
     noise: Mapping[str, str]
+    spread: float
 
 
 def as_if_frozen(config: Config) -> Config:
@@ -78,7 +89,29 @@ def frozen_data(call: Call, config: Config, file: str) -> Frozen:
         for name in order
     }
     text = with_data(config, rule, found, noise, file)
-    return Frozen(text, {**found.arrays, **shapes}, found, noise)
+    arrays = {**found.arrays, **shapes}
+    spread = spread_by(call, read_config(text.encode(), config.path), arrays)
+    return Frozen(text, arrays, found, noise, spread)
+
+
+def spread_by(call: Call, config: Config, arrays: Mapping[str, Any]) -> float:
+    """The spread of what a config and its arrays make of the sites of `conditional` alone."""
+    rule = config.conditional
+    assert rule is not None
+    sites = {
+        name: replace(site, parents=(), scale=None, basis=None, reparam=None)
+        for name, site in config.sites.items()
+    }
+    made = rewrite(call.document, replace(config, chains=(), sites=sites), WIDTH)
+    with TemporaryDirectory() as folder, redirect_stdout(sys.stderr), double_precision():
+        write_outputs([(str(Path(folder) / rule.data), npz_bytes(arrays))])
+        shown = f"<{call.document.path} with {config.path}>"
+        model = call.generated(made, shown, Path(folder)).model
+        bases = [f"{one.name}_base" for one in rule.order]
+        try:
+            return spread_of(model, call.args, call.kwargs, bases)
+        except (Exception, SystemExit) as error:
+            raise cannot_run(error, shown, call.name) from error
 
 
 def noise_texts(call: Call, config: Config, sites: Sequence[str]) -> dict[str, str]:

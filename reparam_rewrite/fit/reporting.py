@@ -43,7 +43,14 @@ def of_data(frozen: Frozen) -> list[str]:
         lines.append(f"{site}: its noise is read when the model runs, {text}")
     lines += [f"{site}: {FROZEN[why]}" for site, why in found.frozen.items()]
     lines += [NOTES[note.code].format(sites=listed(note.sites)) for note in found.notes]
+    spread = f"{frozen.spread:.2g} nats"
+    near = f"standard normal given the data, but for {spread}" if frozen.spread < EXACT else ""
+    lines.append(f"their bases are {near or f'within {spread} of standard normal given the data'}")
     return lines
+
+
+#: Up to how many nats it is rounding.
+EXACT = 1e-6
 
 
 #: Why the weights of an observed site are in the arrays.
@@ -149,6 +156,7 @@ def as_json(found: Found | None, frozen: Frozen | None, path: str | None) -> str
             "frozen": dict(made.frozen),
             "sizes": sizes._asdict(),
             "seconds": round(made.seconds, 3),
+            "spread": frozen.spread,
             "notes": [{"code": note.code, "sites": list(note.sites)} for note in made.notes],
         }
     if found is not None:

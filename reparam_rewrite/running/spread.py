@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpyro import handlers
 from numpyro.distributions import biject_to
+from numpyro.infer.util import potential_energy
 
 from reparam_rewrite.running.trace import (
     RETURN,
+    compiled,
     compiled_with_key,
     is_discrete,
     is_latent,
@@ -103,3 +106,24 @@ def spread(
         found.append(left({**start.others, **at}))
     values, sizes = np.array(found).T
     return Spread(float(np.ptp(values)), float(np.max(sizes)))
+
+
+def spread_of(
+    model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], bases: Collection[str]
+) -> float:
+    """The largest spread of a model at typical values of all else, in nats."""
+    shapes, all_starts = starts(model, args, kwargs, bases)
+
+    def potential(values: Values) -> Any:
+        return potential_energy(handlers.seed(model, 0), args, dict(kwargs), values)
+
+    like = {name: np.zeros(shape) for name, shape in shapes.items()}
+    program = compiled(potential, like)
+
+    def left(values: Mapping[str, Any]) -> tuple[float, float]:
+        found = float(program(dict(values)))
+        squares = sum(float(np.sum(np.square(values[base]))) for base in bases)
+        return found - squares / 2, abs(found)
+
+    found = [spread(left, shapes, start, bases).nats for start in all_starts if not start.small]
+    return max(found)
