@@ -59,7 +59,7 @@ needs_graphviz = pytest.mark.skipif(
 
 
 def text_of(source: str) -> str:
-    return dot(suggest(read("model.py", source.encode())))
+    return dot(suggest(read("model.py", source.encode()), offsets=True))
 
 
 def test_every_edge_is_there_by_its_kind() -> None:
@@ -71,12 +71,21 @@ def test_an_offset_says_how_both_meet_in_the_data() -> None:
         line for line in text_of(MET).splitlines() if '"s" -> "a"' in line and "label" in line
     ]
     assert edge.endswith('label="s[state] per county"]')
-    page = html(suggest(read("model.py", MET.encode())))
+    page = html(suggest(read("model.py", MET.encode()), offsets=True))
     assert "<code>s</code> (s[state] per county)" in page
 
 
 def test_what_offsets_join_stands_in_one_row() -> None:
     assert '{ rank=same; "mu"; "a"; "b" }' in text_of(CROSSED)
+
+
+def test_what_is_sampled_given_the_data_has_a_frame() -> None:
+    found = suggest(read("model.py", CROSSED.encode()))
+    text = dot(found)
+    assert '"a" [label="a\\nNormal\\n[i]", color="#0072b2", penwidth=2]' in text
+    assert '{ rank=same; "mu"; "a"; "b" }' in text
+    assert "blue frame: sampled given the data, from left to right" in text
+    assert "<td>latent, given the data</td>" in html(found)
 
 
 def test_observed_sites_are_grey() -> None:
@@ -89,7 +98,7 @@ def test_names_are_nothing_but_text() -> None:
 
 
 def test_a_page_has_a_row_for_every_site() -> None:
-    page = html(suggest(read("model.py", CROSSED.encode())))
+    page = html(suggest(read("model.py", CROSSED.encode()), offsets=True))
     row = "<tr><td>a</td><td>{}</td><td>latent</td><td>Normal</td><td>i</td><td></td><td></td>"
     assert row.format(9) + "<td><code>mu</code> (0.5)</td></tr>" in page
 
@@ -111,7 +120,7 @@ def test_files_that_need_no_graphviz(
     kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    assert run(folder, "suggest", "model.py", "--dag", f"dag.{kind}").status == 0
+    assert run(folder, "suggest", "model.py", "--offsets", "--dag", f"dag.{kind}").status == 0
     assert '"mu" -> "a"'.replace('"', "&quot;" if kind == "html" else '"') in (
         (folder / f"dag.{kind}").read_text().replace("-&gt;", "->")
     )
@@ -141,7 +150,7 @@ def test_what_graphviz_says_of_its_failure(folder: Path, monkeypatch: pytest.Mon
 
 @needs_graphviz
 def test_graphviz_draws_it(folder: Path) -> None:
-    assert run(folder, "suggest", "model.py", "--dag", "dag.svg").status == 0
+    assert run(folder, "suggest", "model.py", "--offsets", "--dag", "dag.svg").status == 0
     drawn = ElementTree.parse(folder / "dag.svg").getroot()
     titles = [title.text for title in drawn.iter("{http://www.w3.org/2000/svg}title")]
     assert {"sigma", "mu", "a", "b", "y", "mu->a", "mu->b", "a->b"} <= set(titles)

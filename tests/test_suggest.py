@@ -56,9 +56,19 @@ def test_what_is_golden() -> None:
 
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda folder: folder.name)
 def test_golden(folder: Path) -> None:
-    ran = run(folder, "suggest", "model.py")
+    ran = run(folder, "suggest", "model.py", *(["--offsets"] if is_given(folder) else []))
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out == (folder / "suggestion.toml").read_bytes()
+    assert ran.out == offsets_of(folder).read_bytes()
+
+
+def is_given(folder: Path) -> bool:
+    """Are sites proposed there to be sampled given the data?"""
+    return (folder / "suggestion_offsets.toml").exists()
+
+
+def offsets_of(folder: Path) -> Path:
+    """The offsets that are proposed for a fixture."""
+    return folder / ("suggestion_offsets.toml" if is_given(folder) else "suggestion.toml")
 
 
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda folder: folder.name)
@@ -66,8 +76,8 @@ def test_every_proposal_is_the_same_model(folder: Path) -> None:
     from tests.support.execution import assert_equivalent, load_model
 
     source = (folder / "model.py").read_text()
-    result = rewritten(source, (folder / "suggestion.toml").read_bytes())
-    if "chain = []" in (folder / "suggestion.toml").read_text():
+    result = rewritten(source, offsets_of(folder).read_bytes())
+    if "chain = []" in offsets_of(folder).read_text():
         assert result.data == source.encode()
         return
     assert result.data != source.encode()
@@ -79,10 +89,10 @@ def test_every_proposal_is_the_same_model(folder: Path) -> None:
 
 
 def proposed(model: str, function: str | None = None) -> Suggestion:
-    """The suggestion for a model, which must go through the rewriter without a word."""
+    """The offsets that are suggested for a model, without a word of the rewriter."""
     source = HEAD + textwrap.dedent(model)
     document = read("model.py", source.encode())
-    found = suggest(document, function)
+    found = suggest(document, function, offsets=True)
     again = rewrite(document, read_config(to_text(found).encode(), "offsets.toml"), WIDTH)
     assert (again.data == document.data) == found.is_empty
     compile(again.data, "model.py", "exec")
@@ -387,7 +397,7 @@ def test_what_the_rewriter_refuses_is_left_alone_for_its_reason() -> None:
 
 
 def test_every_line_of_the_model_is_named() -> None:
-    text = to_text(suggest(read("model.py", (FIXTURES / "crossed/model.py").read_bytes())))
+    text = offsets_of(FIXTURES / "crossed").read_text()
     assert "# line 19: the loc of 'diameter' is mu + a_plate[plate] + b_sample[sample]." in text
     assert "#   sigma (line 12): the scale of 'diameter' (line 21) and no part of a sum\n" in text
 
@@ -438,7 +448,7 @@ def model(y=None):
     sample("y", D.Normal(level + other, 1), obs=y)
 """
     source = read("model.py", model.encode())
-    text = to_text(suggest(source))
+    text = to_text(suggest(source, offsets=True))
     assert 'chain = ["the level", "a.b"]' in text
     assert rewrite(source, read_config(text.encode(), "o.toml"), WIDTH).data != source.data
 
@@ -454,7 +464,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_is_piped_into_the_rewriter(folder: Path) -> None:
-    config = run(folder, "suggest", "model.py").out
+    config = run(folder, "suggest", "model.py", "--offsets").out
     ran = run(folder, "model.py", "--config", "-", stdin=config)
     assert ran.status == 0
     assert b'numpyro.param("xi_b_sample_a_plate", jnp.ones(n_samples))' in ran.out
@@ -509,7 +519,7 @@ def test_dag_that_can_not_be_drawn(folder: Path) -> None:
 
 
 def test_json(folder: Path) -> None:
-    found = json.loads(run(folder, "suggest", "model.py", "--format", "json").out)
+    found = json.loads(run(folder, "suggest", "model.py", "--offsets", "--format", "json").out)
     assert found["chains"] == [["mu", "a_plate", "b_sample"]]
     assert [site["site"] for site in found["sites"]] == ["a_plate", "b_sample"]
     assert found["sites"][0]["offsets"] == [
@@ -521,12 +531,12 @@ def test_json(folder: Path) -> None:
             "meets": {"value": "mu", "evidence": "number", "line": None},
         }
     ]
-    assert found["config"] == run(folder, "suggest", "model.py").out.decode()
+    assert found["config"] == run(folder, "suggest", "model.py", "--offsets").out.decode()
 
 
 def test_a_run_tells_the_shares(folder: Path) -> None:
     """6 samples, whose spread is the greater, and 24 plates, which make up for what is left."""
-    ran = run(folder, "suggest", "model.py", "--args", "example.py:example_args")
+    ran = run(folder, "suggest", "model.py", "--offsets", "--args", "example.py:example_args")
     assert (ran.status, ran.err) == (0, "")
     text = ran.out.decode()
     assert 'chain = ["mu", "b_sample", "a_plate"]' in text
@@ -561,13 +571,15 @@ def test_a_run_drops_what_can_not_interact(folder: Path) -> None:
     """A regressor whose mean is 0 makes up for no constant; a run also knows any prior."""
     (folder / "run.py").write_text(RUN)
     given = "(jnp.array({}), jnp.array([0, 1, 2, 3])), {{'y': jnp.ones(4)}}"
-    plain = run(folder, "suggest", "run.py").out.decode()
+    plain = run(folder, "suggest", "run.py", "--offsets").out.decode()
     assert "[sites.beta.offset]" in plain
     centred = given.format("[-1.0, 1.0, -2.0, 2.0]")
-    ran = run(folder, "suggest", "run.py", "--args", centred)
+    ran = run(folder, "suggest", "run.py", "--offsets", "--args", centred)
     assert ran.status == 0, ran.err
     assert "[sites.beta.offset]" not in ran.out.decode()
-    ran = run(folder, "suggest", "run.py", "--args", given.format("[1.0, 2.0, 3.0, 4.0]"))
+    ran = run(
+        folder, "suggest", "run.py", "--offsets", "--args", given.format("[1.0, 2.0, 3.0, 4.0]")
+    )
     assert "[sites.beta.offset]" in ran.out.decode()
 
 
@@ -590,7 +602,7 @@ def test_a_notebook_is_told_by_its_cells(tmp_path: Path) -> None:
     }
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (tmp_path / "model.ipynb").write_text(json.dumps(notebook))
-    ran = run(tmp_path, "suggest", "model.ipynb")
+    ran = run(tmp_path, "suggest", "model.ipynb", "--offsets")
     assert ran.status == 0, ran.err
     assert "# line 19 of cell 1: the loc of 'diameter' is" in ran.out.decode()
     assert "sigma (line 12 of cell 1)" in ran.out.decode()

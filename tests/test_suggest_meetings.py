@@ -79,7 +79,8 @@ def test_what_is_projected_stays_in_the_chain() -> None:
 
 
 def args_of(folder: Path, *options: str) -> str:
-    ran = run(folder, "suggest", "model.py", "--args", "example.py:example_args", *options)
+    words = ("--offsets", "--args", "example.py:example_args", *options)
+    ran = run(folder, "suggest", "model.py", *words)
     assert (ran.status, ran.err) == (0, "")
     return ran.out.decode()
 

@@ -384,7 +384,7 @@ def test_numbers_in_the_place_of_data(tmp_path: Path) -> None:
     """No draw depends on the data of another call; what the model computes of them is known."""
     (tmp_path / "run.py").write_text(RUN)
     given = "(jnp.array([2.0, 3.0, 4.0]), jnp.array([[1.0, 2.0]] * 3)), {'y': jnp.ones(3)}"
-    words = ["suggest", "run.py", "--args", given, "--format", "json"]
+    words = ["suggest", "run.py", "--offsets", "--args", given, "--format", "json"]
     ran = run(tmp_path, *words)
     assert (ran.status, ran.err) == (0, "")
     found = json.loads(ran.out)
@@ -412,7 +412,15 @@ def test_numbers_in_the_place_of_data(tmp_path: Path) -> None:
 )
 def test_a_run_tells_how_many_observations_there_are(folder: str, scaled: list[str]) -> None:
     """Of many the scale stays; radon's slopes are seen by 1.2 houses of a county each."""
-    words = ["suggest", "model.py", "--args", "example.py:example_args", "--format", "json"]
+    words = [
+        "suggest",
+        "model.py",
+        "--offsets",
+        "--args",
+        "example.py:example_args",
+        "--format",
+        "json",
+    ]
     ran = run(FIXTURES / "suggest" / folder, *words)
     assert (ran.status, ran.err) == (0, "")
     assert [site["site"] for site in json.loads(ran.out)["sites"]] == scaled
@@ -490,6 +498,6 @@ def run(n, g, y=None):
 """
     )
     given = "(2, jnp.array([0, 1, 1])), {'y': jnp.ones(3)}"
-    ran = run(tmp_path, "suggest", "run.py", "--args", given, "--format", "json")
+    ran = run(tmp_path, "suggest", "run.py", "--offsets", "--args", given, "--format", "json")
     assert (ran.status, ran.err) == (0, "")
     assert json.loads(ran.out)["function"] == "Groups.model"

@@ -28,13 +28,14 @@ class Request(options.Request):
     model: str = options.model(*options.MODELS)
     args_given: str | None = options.args("Run the model once, with these:")
     function: str | None = options.function()
+    offsets: bool = options.flag("Propose offsets alone, which need no data: no 'conditional'.")
     write: str | None = options.file(
         "Write the config to this file instead of to standard output; --write is the same.",
         *("--output", "-o", "--write"),
         endings=[".toml"],
     )
     dag: str | None = options.file(
-        "Draw the sites, their priors and the offsets into this file: .svg, .png, .html or .dot.",
+        "Draw the sites, their priors and the proposal into this file: .svg, .png, .html or .dot.",
         endings=[".svg", ".png", ".html", ".dot"],
     )
     force: bool = options.flag("Overwrite files that are there already.")
@@ -46,11 +47,13 @@ class Request(options.Request):
 def command(request: Request, screen: Screen) -> int:
     """Read the NumPyro model in MODEL, and print a config for it.
 
-    Whatever is added up in the location of an observed site is sampled around what was added
-    before. Every line of the config has a comment with its reason and the line of the model; sites
-    that are left alone are listed with why. The model isn't run, unless --args are given.
+    Whatever is added up in the location of an observed site is sampled as what is standard normal
+    given the data ('conditional'), or where that can't be, around what was added before. Every
+    line of the config has a comment with its reason and the line of the model; sites that are left
+    alone are listed with why. The model isn't run, unless --args are given.
     """
     import os
+    from functools import partial
     from pathlib import Path
 
     from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
@@ -64,7 +67,7 @@ def command(request: Request, screen: Screen) -> int:
         hint = "name a file that ends in .svg, .png, .html or .dot."
         refused(request.dag, "it can't be told how to draw it", hint)
     document = read(request.model)
-    name, facts = request.function, None
+    name, facts, computed = request.function, None, None
     if request.args_given is not None:
         from reparam_rewrite.running.environment import prepare
 
@@ -72,12 +75,17 @@ def command(request: Request, screen: Screen) -> int:
             hint = "save it as a file: it is run, with what it imports from beside it."
             refused(None, "--args are for a model in a file", hint)
         prepare("--args")
-        from reparam_rewrite.running.facts import facts_of_run
+        from reparam_rewrite.fit.conditional import conditional_arrays
+        from reparam_rewrite.running.call import Entry, run_once
+        from reparam_rewrite.running.facts import facts_of_call
 
-        ran, facts = facts_of_run(document, request.function, request.args_given)
+        entry = Entry.of(document, request.function)
+        call = run_once(document, entry, entry.arguments(request.args_given))
         # What is run may only call the function, or make the object, that samples.
-        name = ran if samples(document, ran) else None
-    suggestion = suggest(document, name, facts)
+        name = call.name if samples(document, call.name) else None
+        facts = facts_of_call(call)
+        computed = partial(conditional_arrays, call) if call.is_observed else None
+    suggestion = suggest(document, name, facts, offsets=request.offsets, computed=computed)
     text = to_text(suggestion)
     outputs = [(request.write, text.encode())] if request.write is not None else []
     if request.dag is not None:

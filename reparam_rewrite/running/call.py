@@ -221,6 +221,11 @@ class Call(NamedTuple):
         """The continuous latent sites."""
         return tuple(n for n, s in self.trace.items() if is_latent(s) and not is_discrete(s))
 
+    @property
+    def is_observed(self) -> bool:
+        """Are there observations?"""
+        return any(s["type"] == "sample" and s["is_observed"] for s in self.trace.values())
+
     def generated(self, rewritten: Rewrite, shown: str, beside: Path | None = None) -> Call:
         """The same call of the function in a module that was made of the file.
 
@@ -254,13 +259,19 @@ def called(
     found = Entry.of(document, function or said, functions)
     in_configs = ((c.verify.args, c.path) for c in configs if c.verify.args is not None)
     given = found.arguments(args_given, next(in_configs, None))
+    call = run_once(document, found, given)
+    if wrong := [name for name, site in call.trace.items() if is_subsampled(site)]:
+        message = f"the plate '{wrong[0]}' is subsampled: {needs} needs all of the data"
+        refuse(path, message, "give --args with which it isn't, such as subsample_size=None.")
+    return call
+
+
+def run_once(document: Document, found: Entry, given: Arguments) -> Call:
+    """A call of the model of a file that is loaded. Raises `Refusal` for what it raises."""
     plain, (args, kwargs) = found.bound(given)
     try:
         with redirect_stdout(sys.stderr), double_precision():
             trace = structure(plain, *copied(args, kwargs))
     except (Exception, SystemExit) as error:
-        raise cannot_run(error, path, found.name) from error
-    if wrong := [name for name, site in trace.items() if is_subsampled(site)]:
-        message = f"the plate '{wrong[0]}' is subsampled: {needs} needs all of the data"
-        refuse(path, message, "give --args with which it isn't, such as subsample_size=None.")
+        raise cannot_run(error, document.path, found.name) from error
     return Call(document, found, plain, args, kwargs, trace, given)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.infer.inspect import get_dependencies
 
-from reparam_rewrite.running.call import Entry
+from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.errors import cannot_run
 from reparam_rewrite.running.trace import (
     compiled,
@@ -31,7 +31,6 @@ from reparam_rewrite.running.trace import (
     traced,
 )
 from reparam_rewrite.running.values import Model
-from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.facts import Facts
 
 #: What makes a regression on the same column twice one by their variances.
@@ -41,18 +40,13 @@ RIDGE = 1e-6
 DRAWS = 200
 
 
-def facts_of_run(document: Document, function: str | None, args_given: str) -> tuple[str, Facts]:
-    """The name of the function that is run, and what that tells.
-
-    Raises `Refusal` also for what the model's code raises.
-    """
-    entry = Entry.of(document, function)
-    model, call = entry.bound(entry.arguments(args_given))
+def facts_of_call(call: Call) -> Facts:
+    """What a call of a model tells. Raises `Refusal` also for what the model's code raises."""
     try:
         with redirect_stdout(sys.stderr):
-            return entry.name, facts_of(model, *call, entry.module)
+            return facts_of(call.model, call.args, call.kwargs, call.entry.module)
     except (Exception, SystemExit) as error:
-        raise cannot_run(error, document.path, entry.name) from error
+        raise cannot_run(error, call.document.path, call.name) from error
 
 
 def facts_of(

@@ -31,6 +31,9 @@ STYLES = {
     ),
 }
 
+#: What stands around sites that are sampled given the data, in the order of their row.
+GIVEN = ('color="#0072b2", penwidth=2', "blue frame: sampled given the data, from left to right")
+
 #: By what a parent meets its child where the picture says how: ``s[state] per county``.
 TOLD = ("sum", "prior", "config", "frozen")
 
@@ -108,6 +111,7 @@ def dot(suggestion: Suggestion) -> str:
     """The picture in Graphviz' language; the sites that offsets join stand in one row."""
     joined = edges(suggestion)
     legend = [text for kind, (_, text) in STYLES.items() if joined[kind]]
+    legend += [GIVEN[1]] if suggestion.order else []
     lines = [
         f"graph [label={quoted(title(suggestion), *legend)}, labelloc=t, ranksep=0.8, "
         'nodesep=0.35, dpi=144, fontname="Helvetica", fontsize=12]',
@@ -116,10 +120,11 @@ def dot(suggestion: Suggestion) -> str:
         'edge [fontname="Helvetica", fontsize=10, arrowsize=0.7]',
     ]
     in_offsets = {name for parent, child, _ in joined["offset"] for name in (parent, child)}
-    row = []
+    row = [*map(quoted, suggestion.order)]
     for site, axes in nodes(suggestion):
         label = quoted(*filter(None, (site.name, site.prior.family, axes and f"[{axes}]")))
         fill = ', fillcolor="#d9dee4"' if is_observed(site) else ""
+        fill += f", {GIVEN[0]}" if site.name in suggestion.order else ""
         lines.append(f"{quoted(site.name)} [label={label}{fill}]")
         row += [quoted(site.name)] if site.name in in_offsets else []
     if row:
@@ -162,6 +167,7 @@ def rows(suggestion: Suggestion) -> Iterator[str]:
     joined = edges(suggestion)
     for site, axes in nodes(suggestion):
         kind = "observed" if is_observed(site) else "latent"
+        kind += ", given the data" if site.name in suggestion.order else ""
         about = (site.name, str(site.place.line), kind, site.prior.family or "", axes)
         sources = [
             ", ".join(

@@ -26,10 +26,12 @@ from reparam_rewrite.plan.accounts import met_by
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.values import scaled_by, terms_of
 from reparam_rewrite.source.document import Document
+from reparam_rewrite.suggest.conditional import Computed, as_if_fitted, conditional
+from reparam_rewrite.suggest.evidence import Evidence
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.levels import Later, Pair
-from reparam_rewrite.suggest.proposing import propose
-from reparam_rewrite.suggest.values import Suggestion
+from reparam_rewrite.suggest.proposing import Proposing, propose
+from reparam_rewrite.suggest.values import Conditional, Suggestion
 from reparam_rewrite.suggest.writing import Line, config_lines
 from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.functions import Survey
@@ -43,20 +45,33 @@ PROPOSED = "<proposed>"
 
 
 def suggest(
-    document: Document, function: str | None = None, facts: Facts | None = None
+    document: Document,
+    function: str | None = None,
+    facts: Facts | None = None,
+    *,
+    offsets: bool = False,
+    computed: Computed | None = None,
 ) -> Suggestion:
     """What is proposed for a model's file, or for one `function` of it, of which `facts` are known.
 
     Without `function` it is for the first of the file for which there is something to propose.
-    Raises `Refusal` if there is no such function, or none that is a model.
+    offsets: nothing but these, and no sites that are sampled given the data. computed: computes
+    what the data of a run say of such sites. Raises `Refusal` if there is no such function, or none
+    that is a model.
     """
     try:
-        return suggested(document, function, facts)
+        return suggested(document, function, facts, computed, offsets)
     except Refusal as refusal:
         raise document.located(refusal) from None
 
 
-def suggested(document: Document, function: str | None, facts: Facts | None) -> Suggestion:
+def suggested(
+    document: Document,
+    function: str | None,
+    facts: Facts | None,
+    computed: Computed | None,
+    offsets: bool,
+) -> Suggestion:
     """`suggest`, with refusals that speak of places in the module."""
     path, text = document.module.path, document.module.text
 
@@ -74,7 +89,15 @@ def suggested(document: Document, function: str | None, facts: Facts | None) -> 
         sums = sums_of(surveyed, context.function)
         if not sums.observed and function is None and len(names) > 1:
             continue
-        make = partial(propose, sums, context, path, facts, lines, named=len(known) > 1)
+        evidence = Evidence(sums, context, facts, lines)
+        given = None if offsets else conditional(Proposing(evidence, {}), document, computed)
+
+        def make(
+            later: Later, evidence: Evidence = evidence, given: Conditional | None = given
+        ) -> Suggestion:
+            made = propose(evidence, path, later, named=len(known) > 1)
+            return made if given is None else made.with_conditional(given)
+
         found.append(tried(surveyed, make, facts, document))
     found = found or [Suggestion(path, names[0])]
     first, *rest = sorted(found, key=lambda one: one.is_empty)
@@ -116,9 +139,10 @@ def tried(
     """
     later: dict[Pair, str] = {}
     suggestion = make(later)
-    while not suggestion.is_empty:
+    while suggestion.proposals:
         lines = config_lines(suggestion)
-        config = read_config("".join(f"{line.text}\n" for line in lines).encode(), PROPOSED)
+        text = "".join(f"{line.text}\n" for line in lines)
+        config = as_if_fitted(read_config(text.encode(), PROPOSED))
         found = ordered(document.module, config, surveyed)
         try:
             planned = plan(found.survey, config, found.request)

@@ -89,7 +89,11 @@ class Levels(Struct, dict=True):
 
         `later` are pairs of which the first stays before the second, as the model has it.
         """
-        left = sorted(self.sites.values(), key=lambda site: (self.count(site), site.index))
+        return self.ranked(self.sites, later)
+
+    def ranked(self, sites: Mapping[str, Site], later: Iterable[Pair]) -> dict[int, int]:
+        """The same of some sites, by their names."""
+        left = sorted(sites.values(), key=lambda site: (self.count(site), site.index))
         before = {*later} | self.outer | self.expected
         ordered: list[Site] = []
         while left:

@@ -15,6 +15,7 @@ from reparam_rewrite.suggest.evidence import Evidence, Marked, Summand, meets, t
 from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.values import Offset
 from reparam_rewrite.survey.expressions import grouped
+from reparam_rewrite.survey.terms import Term
 
 #: Up to how many numbers stand in an expression.
 INLINE = 10
@@ -230,14 +231,20 @@ def rounded(number: float) -> float:
     return float(f"{number:.4g}") + 0.0
 
 
+def is_unseen(term: Term) -> bool:
+    """Is it the same for all logits, of which only the differences are seen?"""
+    # The same along the last axis: ``t[:, None]``
+    columns = all(weight.endswith("None]") for weight in term.weights)
+    alike = term.layout is not None and (term.layout[-1] if term.layout else "") == ""
+    return alike and columns
+
+
 def why_unseen(summand: Summand) -> str:
     """What speaks against a part of logits of which only the differences are seen."""
     term, where = summand.term, f"'{summand.observed.site.name}' ({summand.where})"
     last = term.layout[-1] if term.layout else ""
     if term.layout is not None and isinstance(last, int):
         return ""
-    # The same along the last axis: ``t[:, None]``
-    columns = all(weight.endswith("None]") for weight in term.weights)
-    if term.layout is not None and last == "" and columns:
+    if is_unseen(term):
         return f"it is added alike to all logits of {where}, of which only differences are seen"
     return f"to which of the logits of {where} it is added isn't followed"

@@ -8,7 +8,6 @@ from itertools import permutations
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import listed
-from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.meetings import meeting_of
 from reparam_rewrite.suggest.evidence import (
     CLASS_AXIS,
@@ -20,12 +19,11 @@ from reparam_rewrite.suggest.evidence import (
     in_words,
     meets,
 )
-from reparam_rewrite.suggest.facts import Facts
 from reparam_rewrite.suggest.levels import Later, Levels, Pair
 from reparam_rewrite.suggest.offsets import NEGLIGIBLE, offsets_of, rounded
-from reparam_rewrite.suggest.values import Lines, Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.suggest.values import Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.expressions import grouped
-from reparam_rewrite.survey.sums import Observed, Sums, is_observed
+from reparam_rewrite.survey.sums import Observed, is_observed
 from reparam_rewrite.survey.terms import Made, Term
 from reparam_rewrite.survey.values import Site
 
@@ -33,21 +31,12 @@ from reparam_rewrite.survey.values import Site
 HELD = 0.05
 
 
-def propose(
-    model: Sums,
-    context: Context,
-    path: str,
-    facts: Facts | None,
-    lines: Lines,
-    later: Later,
-    *,
-    named: bool,
-) -> Suggestion:
+def propose(evidence: Evidence, path: str, later: Later, *, named: bool) -> Suggestion:
     """What a function's source has to say, before anything of it is tried.
 
     `later` are pairs that stay in the order in which the model samples them.
     """
-    evidence = Evidence(model, context, facts, lines)
+    model = evidence.model
     weighed = Proposing(evidence, later)
     if weighed.late:
         # Where a run tells that it is no better than the order of the model, nothing is moved.
@@ -61,7 +50,7 @@ def propose(
         each=tuple(replace(one, alone=weighed.why_alone(one)) for one in each),
         named=named,
         model=model,
-        ran=facts is not None,
+        ran=evidence.facts is not None,
         axes=weighed.axes(),
         notes=tuple(weighed.notes(later)),
         late=weighed.late,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -87,6 +87,13 @@ class Proposal(Struct, frozen=True):
         by = "" if self.learned and parent in ("", self.by) else self.by
         return replace(self, offsets=offsets, by=by, reasons={**self.reasons, parent: reason})
 
+    def apart_from(self, names: Collection[str]) -> Proposal:
+        """What is left of it where some sites have to do with no offset."""
+        if self.site.name in names:
+            return Proposal(self.site, self.where)
+        pairs = [offset.parent for offset in self.offsets if offset.parent in names]
+        return replace(self, offsets=tuple(o for o in self.offsets if o.parent not in pairs))
+
     def left_alone(self, reason: str) -> Proposal:
         return Proposal(self.site, self.where, alone=reason, refused=True)
 
@@ -109,16 +116,29 @@ class Sum(Struct, frozen=True):
     sites: tuple[str, ...]
 
 
+class Conditional(Struct, frozen=True):
+    """The sites that are proposed to be sampled given the data, in their order; none without any.
+
+    `reasons` are sentences of a comment. `why` are other sites that are added up, by name, and why
+    they aren't among them.
+    """
+
+    order: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    why: dict[str, str] = {}
+
+
 class Suggestion(Struct, frozen=True):
     """All that is proposed for one function, in the order in which its sites are sampled.
 
-    `each` has a proposal for every latent site, if only an empty one. `locations` are the sums of
-    all observed sites. `axes` are the names of those of some sites, by which they are lined up.
-    `notes` are what is said of groups and their order, `late` pairs whose parent the model samples
-    after the child, and `met` is how the rewriter lets a child, the first, meet a parent.
-    `others` are functions of the file for which something would be proposed too. `named`: the
-    config must say which function it is for. `ran`: a run told what the source doesn't. `model` is
-    what the function adds up, where it was asked.
+    `conditional` comes first; None where it wasn't asked for. `each` has a proposal for every
+    latent site, if only an empty one. `locations` are the sums of all observed sites. `axes` are
+    the names of those of some sites, by which they are lined up. `notes` are what is said of groups
+    and their order, `late` pairs whose parent the model samples after the child, and `met` is how
+    the rewriter lets a child, the first, meet a parent. `others` are functions of the file for
+    which something would be proposed too. `named`: the config must say which function it is for.
+    `ran`: a run told what the source doesn't. `model` is what the function adds up, where it was
+    asked.
     """
 
     path: str
@@ -133,10 +153,21 @@ class Suggestion(Struct, frozen=True):
     met: dict[tuple[str, str], Met] = {}
     ran: bool = False
     model: Sums | None = None
+    conditional: Conditional | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not self.proposals
+        return not (self.proposals or self.order)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The sites that are sampled given the data."""
+        return self.conditional.order if self.conditional is not None else ()
+
+    def with_conditional(self, found: Conditional) -> Suggestion:
+        """The same without offsets of and by the sites that are sampled given the data."""
+        each = tuple(one.apart_from(found.order) for one in self.each)
+        return replace(self, conditional=found, each=each)
 
     @property
     def proposals(self) -> list[Proposal]:
@@ -162,7 +193,7 @@ class Suggestion(Struct, frozen=True):
     @property
     def bystanders(self) -> list[Proposal]:
         """The sites that nothing is proposed for: all that are refused, else the last of a name."""
-        proposed = {one.site.name for one in self.proposals}
+        proposed = {one.site.name for one in self.proposals} | {*self.order}
         last = {one.site.name: one for one in self.each}
         last |= {one.site.name: one for one in self.each if one.refused}
         left = (one for one in self.each if one.site.name not in proposed)
@@ -173,7 +204,13 @@ class Suggestion(Struct, frozen=True):
         """The same, and why."""
         parents = {offset.parent for one in self.proposals for offset in one.offsets}
 
+        untaken = self.conditional.why if self.order and self.conditional is not None else {}
+
         def why(one: Proposal) -> str:
-            return one.alone or (AROUND if one.site.name in parents else NOBODY)
+            return (
+                untaken.get(one.site.name, "")
+                or one.alone
+                or (AROUND if one.site.name in parents else NOBODY)
+            )
 
         return [Alone(one.site.name, one.where, why(one)) for one in self.bystanders]

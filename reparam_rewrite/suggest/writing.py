@@ -51,7 +51,8 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
     if suggestion.is_empty:
         nothing = commented("Nothing is proposed; the reasons are below.")
         return [*nothing, setting("chain", [])]
-    sums: list[Line] = []
+    function = [setting("functions", [suggestion.function])] if suggestion.named else []
+    sums: list[Line] = hindrance(suggestion)
     for total in suggestion.sums:
         sums += commented(
             f"{total.where}: the {total.parameter} of '{total.observed}' is {total.text}. What one "
@@ -62,11 +63,39 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
         sums += commented(" ".join(dict.fromkeys(suggestion.notes)))
     chains = suggestion.chains
     chain = [setting("chain", chains if len(chains) > 1 else chains[0])] if chains else []
-    function = [setting("functions", [suggestion.function])] if suggestion.named else []
     every = (*suggestion.proposals, *suggestion.bystanders)
     tables = (site_lines(proposal, chains) for proposal in every)
-    blocks = (function, [*sums, *chain], default_lines(suggestion), axes_lines(suggestion))
+    blocks = (
+        function,
+        given_lines(suggestion),
+        [*sums, *chain],
+        default_lines(suggestion),
+        axes_lines(suggestion),
+    )
     return apart([*blocks, *tables])
+
+
+def given_lines(suggestion: Suggestion) -> list[Line]:
+    """The sites that are sampled given the data, and why."""
+    found = suggestion.conditional
+    if found is None or not found.order:
+        return []
+    said = [line for reason in found.reasons for line in commented(reason)]
+    return [*said, setting("conditional", found.order)]
+
+
+def hindrance(suggestion: Suggestion) -> list[Line]:
+    """Why the sites of a chain aren't sampled given the data, which would be better."""
+    found = suggestion.conditional
+    if found is None or found.order or not suggestion.chains:
+        return []
+    names = [name for chain in suggestion.chains for name in chain if found.why.get(name)]
+    if not names:
+        return []
+    others = f"; the same goes for {listed(names[1:])}" if names[1:] else ""
+    alike = all(found.why[name] == found.why[names[0]] for name in names)
+    untaken = f"'{names[0]}' can't be sampled given the data ('conditional')"
+    return commented(f"{untaken}: {found.why[names[0]]}{others if alike else ''}.")
 
 
 def default_lines(suggestion: Suggestion) -> list[Line]:
@@ -225,6 +254,13 @@ def to_json(suggestion: Suggestion, text: str) -> str:
         "sums": [
             {key: getattr(one, key) for key in ("observed", "parameter", "sites")} for one in sums
         ],
+        "conditional": None
+        if suggestion.conditional is None
+        else {
+            "order": suggestion.conditional.order,
+            "reasons": suggestion.conditional.reasons,
+            "not": suggestion.conditional.why,
+        },
         "chains": suggestion.chains,
         "sites": list(map(site_entry, suggestion.proposals)),
         "left_alone": [{"site": one.site, "reason": one.reason} for one in suggestion.alone],

@@ -94,7 +94,7 @@ def written(problem: Problem, folder: Path, only: list[str]) -> list[str]:
     configs |= problem.configs or {"suggested.toml": ""}
     configs = {name: text for name, text in configs.items() if not only or name in only}
     if "suggested.toml" in configs:
-        words = ["suggest", "model.py", "--args", "example.py:example_args"]
+        words = ["suggest", "model.py", "--offsets", "--args", "example.py:example_args"]
         configs["suggested.toml"] = program(folder, *words)
     for name, text in configs.items():
         (folder / name).write_text(text)

@@ -175,7 +175,7 @@ ENTRIES = [
 
 
 def suggested(model_path: Path, arguments: Arguments | None = None) -> str:
-    """The config that is proposed for a model; empty if it is to be left alone.
+    """The offsets that are proposed for a model; empty if it is to be left alone.
 
     arguments: those of a run that tells what the source doesn't.
     """
@@ -183,7 +183,7 @@ def suggested(model_path: Path, arguments: Arguments | None = None) -> str:
     if arguments is not None:
         module = load(str(model_path), "model")
         facts = facts_of(module.model, *arguments, module)
-    suggestion = suggest(source, None, facts)
+    suggestion = suggest(source, None, facts, offsets=True)
     return "" if suggestion.is_empty else to_text(suggestion)
 
 
