@@ -75,8 +75,9 @@ class $name($reparam):
     def drawn(name):
         """A draw of a site itself, if one is given: it counts, and not its base's."""
         given = {"name": name, "value": None}
+        asked = $scope, $substitute
         for handler in reversed($stack):
-            if isinstance(handler, ($scope, $substitute)):
+            if isinstance(handler, asked):
                 drawn = isinstance(handler, $substitute)
                 given["type"] = "mutable" if drawn else "deterministic"
                 handler.process_message(given)
@@ -168,6 +169,11 @@ EXACT = '''
                 parts.append(flat.reshape(part.shape))
             return $jnp.concatenate(parts, -1)
 
+        def precision(Q):
+            """I + Q, and what rounding may take from it where the noise is small."""
+            own = $jnp.diagonal(Q, axis1=-2, axis2=-1)[..., None]
+            return Q + (1 + 8 * $jnp.finfo(Q.dtype).eps * own) * $jnp.eye(Q.shape[-1])
+
         for site, value in self.given.items():
             known = self.over(f"given.{site}") @ $jnp.ravel(value)
             h = h - known[: len(h)]
@@ -175,13 +181,13 @@ EXACT = '''
         Q = $jnp.moveaxis(self.over("G_blocks"), 1, 0)
         Q = $jnp.moveaxis(blocks(blocks(Q).swapaxes(0, 2)), 0, 1)
         Q_across = dense($jnp.moveaxis(blocks(self.over("G_across")), 0, 2))
-        self.U_blocks = self.upper($jnp.eye(Q.shape[-1]) + Q)
+        self.U_blocks = self.upper(precision(Q))
         self.across = self.solved(self.U_blocks, Q_across)
         y = self.solved(self.U_blocks, blocks(h_blocks)[..., None])
         self.y_blocks = y[..., 0]
         C = self.across.reshape(-1, len(h))
         Q = dense(dense(self.over("G")).T)
-        self.U = self.upper($jnp.eye(len(h)) + Q - C.T @ C)
+        self.U = self.upper(precision(Q) - C.T @ C)
         self.y = $solve(self.U, dense(h) - C.T @ $jnp.ravel(y))
 
     @staticmethod

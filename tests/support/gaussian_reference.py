@@ -4,9 +4,10 @@ It is what generated models are compared with where scales are tiny: no line is 
 nothing is eliminated in blocks, and all sums are of 18 digits where the machine has them. With
 effects `loc + R u`, u standard normal, the observations are `eta0 + sum Z R u + noise`, and
 
-    Q = I + (Z R / s)' (Z R / s),  r = (Z R / s)' (y - eta0) / s,  L L' = Q,  base = L' u - L^-1 r
+    Q = I + (Z R / s)' (Z R / s),  r = (Z R / s)' (y - eta0) / s,  U U' = Q,  base = U' u - U^-1 r
 
-with the effects that are sampled last first in Q.
+with an upper triangular U: an element's base is that of what it is given all elements before it,
+with those after it integrated out.
 """
 
 from __future__ import annotations
@@ -36,19 +37,21 @@ class Normal(NamedTuple):
     noise: Any
 
     def standardized(self) -> tuple[Array, Array]:
-        """Z R / s, (n, all elements), the last effect first, and (y - eta0) / s, (n,)."""
+        """Z R / s, (n, all elements), and (y - eta0) / s, (n,)."""
         noise = np.broadcast_to(wide(self.noise), len(self.left))[:, None]
         columns = []
-        for name in reversed(self.designs):
+        for name in self.designs:
             design, factor = wide(self.designs[name]), wide(self.factors[name])
             columns.append(design @ factor if factor.ndim == 2 else design * factor)
         return np.concatenate(columns, axis=1) / noise, wide(self.left) / noise[:, 0]
 
     def coordinates(self) -> tuple[Array, Array]:
-        """L, the Cholesky factor of Q, and L^-1 r."""
+        """U' of Q = U U', and U^-1 r."""
         columns, left = self.standardized()
-        factor = cholesky(np.eye(columns.shape[1]) + columns.T @ columns)
-        return factor, forward(factor, columns.T @ left)
+        last_first = columns[:, ::-1]
+        factor = cholesky(np.eye(columns.shape[1]) + last_first.T @ last_first)
+        shift = forward(factor, last_first.T @ left)
+        return factor.T[::-1, ::-1], shift[::-1]
 
     def log_density(self, base: Mapping[str, Array]) -> Any:
         """The log of the density of the observations and the effects' bases.
@@ -56,9 +59,8 @@ class Normal(NamedTuple):
         base: for each effect (size,). What is complex gives what is complex, and its derivatives.
         """
         factor, shift = self.coordinates()
-        bases = np.concatenate([np.ravel(base[name]) for name in reversed(self.designs)])
-        # L' is forward as L is, from the other end.
-        u = forward(factor.T[::-1, ::-1], (wide(bases) + shift)[::-1])[::-1]
+        bases = np.concatenate([np.ravel(base[name]) for name in self.designs])
+        u = forward(factor, wide(bases) + shift)
         columns, left = self.standardized()
         rest = left - columns @ u
         noise = np.broadcast_to(wide(self.noise), len(left))
