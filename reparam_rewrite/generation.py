@@ -10,9 +10,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from reparam_rewrite import __version__, rewriting
+from reparam_rewrite.beside import refuse_missing_arrays
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import Diagnostic, Place, Refusal, too_deep
+from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 from reparam_rewrite.rewriting import Rewrite
 from reparam_rewrite.source import STDIN, is_notebook
 from reparam_rewrite.source.files import read_bytes, refuse_same_file
@@ -83,36 +83,6 @@ def refuse_other_kind(given: str, output: str) -> None:
     raise Refusal(Diagnostic(output, message, f"name an output that ends in {ending}."))
 
 
-def refuse_missing_arrays(config: Config, output: str) -> None:
-    """The generated file loads arrays from beside it: they must be there."""
-    for name, place in config.files:
-        path = Path(output).parent / name
-        if not path.is_file():
-            message = f"there is no '{name}' beside {output}, which would load it"
-            hint = "coefficients in an .npz are read from the folder of the generated file."
-            raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
-        refuse_damaged(config, path, place)
-
-
-def refuse_damaged(config: Config, path: Path, place: Place) -> None:
-    """Refuse an .npz that is damaged, or lacks what `fit` writes of where contributions meet."""
-    from zipfile import BadZipFile, ZipFile
-
-    hint = "run 'reparam-rewrite fit' again, which writes it."
-    try:
-        with ZipFile(path) as archive:
-            known = set(archive.namelist())
-    except (BadZipFile, OSError) as error:
-        message = f"'{path.name}' is no .npz: {error}"
-        raise Refusal(Diagnostic(place, message, hint, config.source_line(place))) from None
-    for child, rule in config.frozen:
-        array = config.settings(child, rule.parent).name.format(child=child, parent=rule.parent)
-        if rule.per == path.name and f"{array}.rows.npy" not in known and "{" not in array:
-            message = f"'{path.name}' has no arrays '{array}' for the offset of '{child}'"
-            source = config.source_line(rule.place)
-            raise Refusal(Diagnostic(rule.places["per"], message, hint, source))
-
-
 def attempt(target: Target) -> Outcome:
     """`generate`, with a refusal as an outcome, and an error of ours too: others go on."""
     try:
@@ -141,14 +111,25 @@ def generate_all(
     known: dict[Target, Outcome] = {}
     for target in targets:
         if not thorough and known_fresh(*target):
-            same = read_bytes(target.output, "output")
-            known[target] = Outcome(target, same, same)
+            known[target] = fresh(target)
             ready()
     left = [target for target in targets if target not in known]
     for outcome in outcomes(left):
         known[outcome.target] = outcome
         ready()
     return [known[target] for target in targets]
+
+
+def fresh(target: Target) -> Outcome:
+    """The outcome of a target whose output is up to date, if the arrays that it loads are there."""
+    same = read_bytes(target.output, "output")
+    if b".npz" in same:
+        try:
+            config = read_config(read_bytes(target.config, "config"), target.config)
+            refuse_missing_arrays(config, target.output)
+        except Refusal as refusal:
+            return Outcome(target, refused=refusal.diagnostics)
+    return Outcome(target, same, same)
 
 
 def outcomes(targets: Sequence[Target]) -> Iterator[Outcome]:

@@ -60,6 +60,9 @@ class $name($reparam):
         try:
             with $jnp.load($path(__file__).with_name(file)) as arrays:
                 self.arrays = dict(arrays)
+            sites = self.arrays["conditional.order"].tolist()
+            if sites != list(scales):
+                raise ValueError(f"it has {sites}")
             self.shapes, self.R = {}, {}
             for site, scale in scales.items():
                 *shape, columns = self.arrays[f"conditional.shapes.{site}"].tolist()

@@ -88,8 +88,10 @@ def frozen_data(call: Call, config: Config, file: str) -> Frozen:
         )
         for name in order
     }
+    asked = {"order": order, "form": [found.form], "noise": [*noise], "given": found.given}
+    said = {f"{PREFIX}{key}": np.array(names, str) for key, names in asked.items()}
     text = with_data(config, rule, found, noise, file)
-    arrays = {**found.arrays, **shapes}
+    arrays = {**found.arrays, **shapes, **said}
     spread = spread_by(call, read_config(text.encode(), config.path), arrays)
     return Frozen(text, arrays, found, noise, spread)
 
