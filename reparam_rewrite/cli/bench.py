@@ -84,6 +84,7 @@ def command(request: Request, screen: Screen) -> int:
     kept in a file, from which the same command goes on after it was stopped; delete it to start
     anew.
     """
+    import os
     import sys
     from shlex import join
 
@@ -93,6 +94,8 @@ def command(request: Request, screen: Screen) -> int:
 
     refuse_paths(request)
     settings = [config_at(path) for path in request.configs]
+    # Threads for a Cholesky factor of 70 rows wait for each other ten times as long as it takes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     prepare("bench")
 
     from reparam_rewrite.bench.advice import advice
