@@ -50,6 +50,10 @@ def keep(name: str, found: dict[str, Any], more: list[str], only: list[str]) -> 
 
 def merged(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """New rows in the place of those of the same name. What was said of all rows together goes."""
+    lengths = {name: before["options"][name] for name in ("keys", "warmup", "draws")}
+    for row in before["rows"]:
+        row.setdefault("lengths", lengths)
+        row.setdefault("date", before["date"])
     rows = {(row["method"], row["variant"]): row for row in [*before["rows"], *found["rows"]]}
     kinds = ("plain", *KINDS, "ideal")
     order = sorted(rows.values(), key=lambda row: kinds.index(row["kind"]))
@@ -135,10 +139,12 @@ def full_tables() -> str:
     ]
     for name, found in kept().items():
         options = found["options"]
+        dates = sorted({row.get("date", found["date"]) for row in found["rows"]})
+        made = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
         versions = ", ".join(f"{package} {number}" for package, number in found["versions"].items())
         parts += [
             f"## {name}",
-            f"`{found['command']}`, {found['date']}:\n{found['dims']:,} dims, "
+            f"`{found['command']}`, {made}:\n{found['dims']:,} dims, "
             f"{options['chains']} chains of {options['warmup']} + {options['draws']} draws, "
             f"{counted(options['keys'])}; {versions}.",
         ]
