@@ -380,7 +380,7 @@ def test_the_sequential_form_has_the_same_numbers(tmp_path: Path) -> None:
     np.testing.assert_allclose(of["b.G"][0, :, 0, 0], np.diag(G[0])[1:5])
     np.testing.assert_allclose(of["a.h"][0, :, 0], h[0, 5:])
     across = np.zeros((4, 6))
-    across[of["b.a.rows"], of["b.a.columns"]] = of["b.a.values"][0]
+    across[of["b.a.rows"], of["b.a.columns"]] = of["b.a.values"][0, :, 0, 0]
     np.testing.assert_allclose(across, G[0, 1:5, 5:])
     assert of["b.a.rows"].dtype == np.int32
 

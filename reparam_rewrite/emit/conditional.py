@@ -48,8 +48,8 @@ SHARED = '''\
 class $name($reparam):
     """Samples sites as what is standard normal given the data and those before.
 
-    Each site is loc + R u, with the scale R of its prior. With G = Z'WZ and
-    h = Z'Wz of the data $formula
+    Each site is loc + R u, with the scale R of its prior. Of the data there are
+    G = Z'WZ and h = Z'Wz, both divided by noise**2. $formula
     """
 
     def __init__(self, file, scales, noise=1.0, given=None):
@@ -68,6 +68,9 @@ class $name($reparam):
                 *shape, columns = self.arrays[f"conditional.shapes.{site}"].tolist()
                 if columns == 1:
                     scale = $jnp.ravel($jnp.broadcast_to(scale, shape))
+                elif $jnp.ndim(scale) > 2:
+                    scale = $jnp.broadcast_to(scale, (*shape, columns))
+                    scale = scale.reshape(-1, columns, columns)
                 self.shapes[site], self.R[site] = (*shape, columns), scale
         except Exception as error:
             wrong = f"'{file}' doesn't have what the data say ({error})"
@@ -90,14 +93,6 @@ class $name($reparam):
         """An array of the data, with the observations weighted by their noise."""
         array = self.arrays[f"conditional.{name}"]
         return $jnp.tensordot(self.weights[: len(array)], array, 1)
-
-    def scaled(self, x, site):
-        """x R, for an x whose last axis has the elements of a site."""
-        R, columns = self.R[site], self.shapes[site][-1]
-        if columns == 1:
-            return x * R
-        rows = x.reshape(*x.shape[:-1], -1, 1, columns)
-        return (rows @ R).reshape(x.shape)
 
     def __call__(self, name, fn, obs):
         drawn = self.drawn(name)
@@ -135,11 +130,18 @@ class $name($reparam):
     @staticmethod
     def upper(Q):
         """U of Q = U U'."""
-        return $jnp.linalg.cholesky(Q[..., ::-1, ::-1])[..., ::-1, ::-1]'''
+        if Q.shape[-1] == 1:
+            return $jnp.sqrt(Q)
+        return $jnp.linalg.cholesky(Q[..., ::-1, ::-1])[..., ::-1, ::-1]
 
-#: The precision of all u at once; the last sites, of the same rows, are eliminated row by row.
-EXACT_FORMULA = """the precision of all u is
-    Q = I + R'GR / noise**2 = U U', and base = U'u - y, where U y = R'h / noise**2."""
+    @staticmethod
+    def solved(U, x):
+        """U's inverse times x, for each row."""
+        return x / U if U.shape[-1] == 1 else $solve(U, x)'''
+
+#: The precision of all u at once: the last sites, of the same rows, are eliminated row by row.
+EXACT_FORMULA = """The precision of all u is
+    Q = I + R'GR = U U', and base = U'u - y, where U y = R'h."""
 
 EXACT_PREPARE = """
         split = len(scales) - int(self.arrays["conditional.blocks"])
@@ -168,7 +170,8 @@ EXACT = '''
             parts = []
             for site in self.blocks:
                 part = x[..., self.at[site]]
-                flat = self.scaled(part.reshape(*x.shape[:-2], -1), site)
+                flat = part.reshape(*x.shape[:-2], count * part.shape[-1])
+                flat = self.scaled(flat, site)
                 parts.append(flat.reshape(part.shape))
             return $jnp.concatenate(parts, -1)
 
@@ -188,15 +191,18 @@ EXACT = '''
         self.across = self.solved(self.U_blocks, Q_across)
         y = self.solved(self.U_blocks, blocks(h_blocks)[..., None])
         self.y_blocks = y[..., 0]
-        C = self.across.reshape(-1, len(h))
+        C = self.across.reshape(y.size, len(h))
         Q = dense(dense(self.over("G")).T)
         self.U = self.upper(precision(Q) - C.T @ C)
         self.y = $solve(self.U, dense(h) - C.T @ $jnp.ravel(y))
 
-    @staticmethod
-    def solved(U, x):
-        """U's inverse times x, for each row."""
-        return x / U if U.shape[-1] == 1 else $solve(U, x)
+    def scaled(self, x, site):
+        """x R, for an x whose last axis has the elements of a site."""
+        R, columns = self.R[site], self.shapes[site][-1]
+        if columns == 1:
+            return x * R
+        rows = x.reshape(*x.shape[:-1], x.shape[-1] // columns, 1, columns)
+        return (rows @ R).reshape(x.shape)
 
     def rows(self, name):
         """U and y of a site, given those before: of one row, or of each block."""
@@ -212,6 +218,52 @@ EXACT = '''
             else:
                 y = y - u @ self.U[at, own]
         return (self.U_blocks[:, own, own] if blocks else self.U[None, own, own]), y'''
+
+#: One site after another, with those after it as noise: each row has a precision of its own.
+SEQUENTIAL_FORMULA = """Where a row of a site
+    meets rows of those after it in g = G of the two, these are noise:
+        V = G + sum g R R'g',    Q = I + R'G inv(V) G R = U U',
+        base = U'u - y,    U y = R'G inv(V) (h - G R u of those before)."""
+
+SEQUENTIAL = '''
+
+    def rows(self, name):
+        """U and y of each row of a site, given those before."""
+        at = list(self.R).index(name)
+        G, V = self.over(f"{name}.G"), self.over(f"{name}.V")
+        h = self.over(f"{name}.h")[..., None]
+        for later in list(self.R)[at + 1 :]:
+            rows, columns, g = self.meeting(name, later)
+            noise = g @ self.matrices(later)[columns]
+            V = V.at[rows].add(noise @ noise.mT)
+        for before, u in self.u.items():
+            rows, columns, g = self.meeting(before, name)
+            R = self.matrices(before)
+            d = R @ u.reshape(len(R), -1, 1)
+            h = h.at[columns].add(-g.mT @ d[rows])
+        for other, value in self.given.items():
+            rows, columns, g = self.meeting(name, f"given.{other}")
+            h = h.at[rows].add(-g @ $jnp.ravel(value)[columns, None, None])
+        U = self.upper(V)
+        Q = self.solved(U, G) @ self.matrices(name)
+        y = Q.mT @ self.solved(U, h)
+        U = self.upper($jnp.eye(G.shape[-1]) + Q.mT @ Q)
+        return U, self.solved(U, y)[..., 0]
+
+    def meeting(self, one, other):
+        """Which rows of two sites meet in observations, and G of these."""
+        key = f"conditional.{one}.{other}"
+        rows, columns = self.arrays[f"{key}.rows"], self.arrays[f"{key}.columns"]
+        return rows, columns, self.over(f"{one}.{other}.values")
+
+    def matrices(self, site):
+        """R of each row of a site: on the diagonal, if that has several."""
+        R, k = self.R[site], self.arrays[f"conditional.{site}.G"].shape[-1]
+        *shape, columns = self.shapes[site]
+        size, each = $math.prod(shape) // columns, $jnp.eye(k // columns)
+        R = $jnp.broadcast_to(R.reshape(-1, columns, columns), (size, columns, columns))
+        R = R.reshape(-1, k // columns, columns, columns)
+        return $jnp.einsum("nmij,ml->nmilj", R, each).reshape(-1, k, k)'''
 
 #: What the texts call, by the names that they have for it.
 CALLED = {
@@ -231,5 +283,7 @@ CALLED = {
 
 #: The classes, by form.
 FORMS = {
-    "exact": SHARED.replace("$formula", EXACT_FORMULA).replace("$prepare", EXACT_PREPARE) + EXACT
+    "exact": SHARED.replace("$formula", EXACT_FORMULA).replace("$prepare", EXACT_PREPARE) + EXACT,
+    "sequential": SHARED.replace("$formula", SEQUENTIAL_FORMULA).replace("$prepare", "")
+    + SEQUENTIAL,
 }

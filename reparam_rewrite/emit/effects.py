@@ -27,10 +27,13 @@ def kind_of(made: Coordinates) -> str:
 def comment(made: Coordinates) -> str:
     """What it is, in a sentence with the formula."""
     noise = " / noise**2" if made.noise else ""
+    if made.form == "sequential":
+        precision = "the precision of u, where what is sampled later counts as noise"
+    else:
+        precision = f"I + R'Z'WZR{noise} the precision of u (Bates et al. 2015, section 2)"
     return (
         "Standard normal given the data and what is before: base = L'(u - mean) with "
-        f"u = (site - loc) / R and L L' = I + R'Z'WZR{noise} the precision of u (Bates et al. "
-        "2015, section 2)."
+        f"u = (site - loc) / R and L L' = {precision}."
     )
 
 

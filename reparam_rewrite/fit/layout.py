@@ -247,16 +247,49 @@ def sequential(
     rows = rows_of(probe, data)
     place = {name: slice(own.min(), own.max() + 1) for name, own in rows.items()}
     for at, (name, own) in enumerate(rows.items()):
-        arrays[f"{name}.G"] = np.stack([block_diagonal(of.gram, own, own) for of in data])
+        gram = np.stack([block_diagonal(of.gram, own, own) for of in data])
+        arrays[f"{name}.G"], arrays[f"{name}.V"] = gram, gram + unseen(gram)
         arrays[f"{name}.h"] = np.stack([of.pull[own] for of in data])
         for later in probe.order[at + 1 :]:
             parts = [csr_array(of.gram[place[name]][:, place[later]]) for of in data]
-            arrays |= entries(f"{name}.{later}", parts)
+            arrays |= meeting(f"{name}.{later}", parts, own.shape[1], rows[later].shape[1])
         for other in given:
             parts = [csr_array(of.given[other][place[name]]) for of in data]
-            arrays |= entries(f"{name}.given.{other}", parts)
+            arrays |= meeting(f"{name}.given.{other}", parts, own.shape[1], 1)
     nonzero = sum(of.size for key, of in arrays.items() if key.endswith(".values"))
     return arrays, Sizes(0, 0, 0, nonzero)
+
+
+def unseen(gram: Array) -> Array:
+    """What makes matrices (parts, rows, k, k) regular, added up: 0 but where nothing is seen.
+
+    It is about as large as they are, or 1 where they are 0.
+    """
+    values, vectors = np.linalg.eigh(gram.sum(0))
+    none = values <= 1e-10 * values.max(-1, keepdims=True)
+    onto = np.einsum("nij,nj,nkj->nik", vectors, none, vectors)
+    size = np.trace(gram, axis1=-2, axis2=-1) / gram.shape[-1]
+    size = np.where(size.sum(0) > 0, size, 1.0)
+    return np.asarray(size[..., None, None] * onto)
+
+
+def meeting(key: str, parts: Sequence[Any], own: int, other: int) -> dict[str, Any]:
+    """The rows of two sites that meet, with the matrices (parts, pairs, own, other) of these.
+
+    A row has `own` elements of the first, and `other` of the second.
+    """
+    flat = entries("", parts)
+    row, column, values = flat[".rows"], flat[".columns"], flat[".values"]
+    pair = row // own * (np.int64(parts[0].shape[1]) // other) + column // other
+    pairs, at = np.unique(pair, return_inverse=True)
+    matrices = np.zeros((len(parts), len(pairs), own, other))
+    matrices[:, at, row % own, column % other] = values
+    rows, columns = np.divmod(pairs, parts[0].shape[1] // other)
+    return {
+        f"{key}.rows": rows.astype(np.int32),
+        f"{key}.columns": columns.astype(np.int32),
+        f"{key}.values": matrices,
+    }
 
 
 def entries(key: str, parts: Sequence[Any]) -> dict[str, Any]:
