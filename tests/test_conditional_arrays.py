@@ -16,6 +16,8 @@ from reparam_rewrite.running.call import Call, called
 from reparam_rewrite.running.predictors import unwrapped
 from tests.support.execution import double_precision, traced
 
+pytestmark = pytest.mark.concerns("fit", "running")
+
 IMPORTS = """\
 import jax
 import jax.numpy as jnp

@@ -15,6 +15,8 @@ from reparam_rewrite.fit.conditional import conditional_arrays
 from reparam_rewrite.running.trace import double_precision
 from tests.test_conditional_arrays import call_of, joint, root, whole
 
+pytestmark = pytest.mark.concerns("fit", "running")
+
 #: What is observed, and how, where the effects add up to `eta`: 40 of them.
 FAMILIES = {
     "poisson": ("dist.Poisson(2 * jnp.exp(eta))", "rng.poisson(3, size=40)"),

@@ -14,6 +14,8 @@ from reparam_rewrite.running.designs import Probe
 from reparam_rewrite.running.summing import summed
 from tests.support.execution import double_precision
 
+pytestmark = pytest.mark.concerns("fit", "running")
+
 HEAD = """\
 import jax
 import jax.numpy as jnp

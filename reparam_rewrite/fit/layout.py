@@ -10,10 +10,16 @@ from scipy.sparse import csr_array, hstack
 
 from reparam_rewrite.fit.values import Array
 from reparam_rewrite.fit.weights import Weights
-from reparam_rewrite.running.designs import Point, Probe
+from reparam_rewrite.running.designs import Point, Probe, wrong
 
 #: How many elements the dense part may have in the exact form.
 BORDER = 400
+
+#: How many products a factor of the precision may take in the exact form.
+WORK = 100_000_000
+
+#: How many numbers the arrays of the exact form may have, where it is asked for.
+LARGEST = 100_000_000
 
 #: How many columns a block of the exact form may have.
 WIDEST = 64
@@ -89,13 +95,22 @@ def added(data: Sequence[Data]) -> Data:
 def exact(
     probe: Probe, data: Sequence[Data], given: Sequence[str], form: str | None
 ) -> tuple[dict[str, Any], Sizes] | None:
-    """The arrays of the exact form; None where it would be too large, and isn't asked for."""
+    """The arrays of the exact form; None where it would be slow, and isn't asked for.
+
+    Raises `Refusal` where it would be too large.
+    """
     rows, blocks = blocked(probe, sum(abs(of.gram) for of in data))
     sizes = [probe.size(name) for name in probe.order]
     whole, dense = sum(sizes), sum(sizes[: len(sizes) - blocks])
     columns = (whole - dense) // rows
-    if form is None and dense + (columns if rows == 1 else 0) > BORDER:
+    at_once = dense + (columns if rows == 1 else 0)
+    work = dense**2 * (dense // 3 + rows * columns)
+    if form is None and (at_once > BORDER or work > WORK):
         return None
+    if len(data) * whole * max(dense, columns) > LARGEST:
+        text = "the exact form of '{site}' and those before would have too many numbers"
+        hint = 'take form = "sequential".'
+        raise wrong(probe.call, "large-exact", probe.order[-1], text, hint)
     # The elements of a row of the blocks are those of all of their sites.
     ends = np.cumsum(sizes)[len(sizes) - blocks :]
     starts = [end - size for end, size in zip(ends, sizes[len(sizes) - blocks :], strict=True)]

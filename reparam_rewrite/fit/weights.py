@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
-from scipy.sparse import csr_array, dia_array, eye_array, kron
+from scipy.sparse import csr_array, dia_array, kron
 
 from reparam_rewrite.fit.values import Array
 from reparam_rewrite.running.designs import Point, Probe, observations
@@ -50,7 +50,7 @@ class Weights(NamedTuple):
         """The weights times a sparse matrix or a vector of what each predictor has."""
         if self.shares is None:
             return dia_array((self.diagonal[None], [0]), shape=(of.shape[0],) * 2) @ of
-        own = kron(eye_array(len(self.shares) // self.classes), np.ones((1, self.classes)))
+        own = kron(diagonal(np.ones(len(self.shares) // self.classes)), np.ones((1, self.classes)))
         mean = csr_array(own.T @ (own @ (diagonal(self.shares) @ of)))
         return diagonal(self.diagonal) @ (of - mean)
 
