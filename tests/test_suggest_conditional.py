@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ def test_golden(folder: Path) -> None:
     ran = run(folder, "suggest", "model.py")
     assert (ran.status, ran.err) == (0, "")
     assert ran.out == (folder / "suggestion.toml").read_bytes()
+
+
+#: Models of each kind, with a config that was written by hand.
+BY_HAND = sorted(path for path in FIXTURES.glob("conditional_*"))
+
+
+@pytest.mark.parametrize("folder", BY_HAND, ids=lambda folder: folder.name)
+def test_what_is_written_by_hand_is_proposed(folder: Path) -> None:
+    order = tomllib.loads((folder / "offsets.toml").read_text())["conditional"]["order"]
+    found = suggest(read(str(folder / "model.py")))
+    assert set(found.order) == set(order)
 
 
 #: Of the proposals those that are fitted each time; the others are in the long tests.

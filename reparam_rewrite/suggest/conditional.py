@@ -68,6 +68,9 @@ PREDICTED = frozenset(
 #: Those of which the data tell the same wherever the effects are.
 NORMAL = ("Normal", "LogNormal")
 
+#: Arguments whose logarithm is a sum.
+MEANS = ("rate", "mean")
+
 #: Priors that are normal; of others only the scale counts.
 NORMAL_PRIORS = ("Normal", "MultivariateNormal", "GaussianRandomWalk")
 
@@ -125,7 +128,10 @@ class Effects:
         if why:
             return
         terms = observed.location.terms
-        groups = {term.group for term in terms}
+        # What multiplies a mean, as the shape does in ``Gamma(shape, shape / jnp.exp(eta))``, adds
+        # to its logarithm.
+        counts = [one for one in terms if one.is_summand] if observed.parameter in MEANS else terms
+        groups = {term.group for term in counts}
         group = () if len(groups) > 1 else next(iter(groups), ())
         for index, term in ((index, one) for one in terms for index in one.sites):
             site = self.sites[index]
