@@ -29,10 +29,11 @@ CONFIG, EDITORS = "docs/config.md", "docs/editors-and-programs.md"
 #: The languages of the blocks that each page has, all of which are run or compared below, but for
 #: those of pre-commit, which tests/test_pre_commit.py runs.
 BLOCKS = {
-    "README.md": "python toml diff sh console console console python toml console console toml sh "
-    "sh console toml yaml",
+    "README.md": "python toml console diff toml diff sh console console console python toml "
+    "console console toml sh sh console toml yaml",
     "CONTRIBUTING.md": "sh",
     "docs/benchmarks.md": "",
+    "docs/conditional.md": "toml toml",
     "docs/config.md": "toml",
     "docs/editors-and-programs.md": "sh python sh",
     "docs/fit-and-bench.md": "",
@@ -64,13 +65,47 @@ def run(
 def test_before_is_the_fixture() -> None:
     before = blocks("python")[0]
     assert before in (GRAND_MEAN / "model.py").read_text()
-    assert blocks("toml")[0] in (GRAND_MEAN / "offsets.toml").read_text()
+    assert blocks("toml")[1] in (GRAND_MEAN / "offsets.toml").read_text()
 
 
 def test_after_is_what_the_fixture_becomes() -> None:
     generated = (GRAND_MEAN / "model_reparam.py").read_text()
-    for line in blocks("diff")[0].splitlines():
+    for line in blocks("diff")[1].splitlines():
         assert (line[1:] in generated.splitlines()) is not line.startswith("-"), line
+
+
+def test_sampled_given_the_data(tmp_path: Path) -> None:
+    """The line of the config, what `fit` says, and the diff without the class and comments."""
+    shutil.copy(GRAND_MEAN / "example.py", grand_mean(tmp_path))
+    (tmp_path / "conditional.toml").write_text(blocks("toml")[0])
+    command, _, output = blocks("console")[0].removeprefix("$ ").partition("\n")
+    ran = run(command, tmp_path)
+    rounding = r"\d\.\de-\d+|\d\.\d s"
+    assert re.sub(rounding, "#", ran.stderr) == re.sub(rounding, "#", output)
+    assert float(re.findall(r"but for (\S+) nats", ran.stderr)[0]) < 1e-8
+    made = run("reparam-rewrite model.py --config conditional.toml --diff", tmp_path)
+    body = made.stdout.partition(" def model(group, n_a, y=None):\n")
+    lines = [line for line in "".join(body[1:]).splitlines() if not line.startswith("+    #")]
+    assert "\n".join(lines[:10]) + "\n" == blocks("diff")[0]
+
+
+def test_the_page_of_conditional() -> None:
+    from reparam_rewrite.config.keys import ConditionalTable, EffectTable
+    from reparam_rewrite.fit.layout import BORDER
+    from reparam_rewrite.running.predictors import FAMILIES
+
+    page = PAGES["docs/conditional.md"]
+    short, long = blocks("toml", "docs/conditional.md")
+    (config, other) = (read_config(text.encode(), "x.toml") for text in (short, long))
+    assert config.conditional is not None and other.conditional is not None
+    assert config.conditional.order[2].name == other.conditional.order[2].name
+    for key in (*ConditionalTable.__struct_fields__, *EffectTable.__struct_fields__):
+        assert re.search(rf"^{key} = ", long, re.M), key
+    assert f"| up to {BORDER} elements" in page
+    likelihoods = page.partition("## Likelihoods")[2].partition("\n\nPriors are")[0]
+    known = {name.removesuffix("Logits").removesuffix("Probs") for name in FAMILIES}
+    told = set(re.findall(r"`([A-Z]\w+)`", likelihoods))
+    assert told <= known | {"NegativeBinomial2"}
 
 
 def test_setup_commands_are_those_of_ci() -> None:
@@ -95,7 +130,7 @@ def test_main_command_shows_the_diff_of_the_tensor_fixture(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "shown",
-    blocks("console") + blocks("console", "docs/verify.md"),
+    blocks("console")[1:] + blocks("console", "docs/verify.md"),
     ids=["writes", "refuses", "notebook", "suggests", "fits", "differs", "agrees"],
 )
 def test_console_sessions(shown: str, tmp_path: Path) -> None:

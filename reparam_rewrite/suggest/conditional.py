@@ -292,7 +292,7 @@ class Effects:
         others = [one.site.name for one in observed if self.adds_to(order, one)]
         if others:
             what = f"{listed(others)} {'is' if len(others) == 1 else 'are'} not normal"
-            yield f"As {what}, that holds near a mode, which 'fit' finds."
+            yield f"As {what}, what they tell is that of the nearest normal, which 'fit' finds."
         heavy = [name for name in order if places[name].prior.family not in NORMAL_PRIORS]
         if heavy:
             yield f"Of the prior of {listed(heavy)}, which isn't normal, only the scale counts."
