@@ -64,37 +64,6 @@ def slopes(args: Any, observed: Any, scale: Scales) -> Normal:
     )
 
 
-def table(args: Any, observed: Any, scale: Scales) -> Normal:
-    """A full table of shops, products and weeks, with walks."""
-    sizes = args
-    shop, product, week = (at.ravel() for at in np.indices(sizes))
-    walk = np.tril(np.ones((sizes[2], sizes[2])))
-    u = picked(shop * sizes[2] + week, sizes[0] * sizes[2])
-    v = picked(product * sizes[2] + week, sizes[1] * sizes[2])
-    return Normal(
-        observed["log_sales"].ravel(),
-        {
-            "mu": np.ones((len(shop), 1)),
-            "z": picked(week, sizes[2]),
-            "a": picked(shop, sizes[0]),
-            "u": u,
-            "b": picked(product, sizes[1]),
-            "v": v,
-            "c": picked(shop * sizes[1] + product, sizes[0] * sizes[1]),
-        },
-        {
-            "mu": 10.0,
-            "z": scale["sigma_z"] * walk,
-            "a": scale["sigma_a"],
-            "u": scale["sigma_u"] * np.kron(np.eye(sizes[0]), walk),
-            "b": scale["sigma_b"],
-            "v": scale["sigma_v"] * np.kron(np.eye(sizes[1]), walk),
-            "c": scale["sigma_c"],
-        },
-        scale["sigma"],
-    )
-
-
 CASES = [
     Case("conditional_crossed", {"sigma_plate": 2, "sigma_sample": 5, "sigma": 1}, crossed),
     Case("conditional_slopes", {"sigma_a": 1, "sigma_b": 1, "sigma": 1}, slopes),
