@@ -27,8 +27,8 @@ class $name($transform):
 
     def _inverse(self, base):
         rows = ($jnp.reshape(base, self.y.shape) + self.y)[..., None]
-        one = self.U.shape[-1] == 1
-        rows = rows / self.U if one else $solve(self.U, rows, trans=1)
+        U, one = self.U, self.U.shape[-1] == 1
+        rows = rows / U if one else $solve(U, rows, trans=1)
         return $jnp.reshape(rows, $jnp.shape(base))
 
     def log_abs_det_jacobian(self, u, base, intermediates=None):
@@ -65,7 +65,8 @@ class $name($reparam):
                 raise ValueError(f"it has {sites}")
             self.shapes, self.R = {}, {}
             for site, scale in scales.items():
-                *shape, columns = self.arrays[f"conditional.shapes.{site}"].tolist()
+                sizes = self.arrays[f"conditional.shapes.{site}"].tolist()
+                *shape, columns = sizes
                 if columns == 1:
                     scale = $jnp.ravel($jnp.broadcast_to(scale, shape))
                 elif $jnp.ndim(scale) > 2:
@@ -74,7 +75,8 @@ class $name($reparam):
                 self.shapes[site], self.R[site] = (*shape, columns), scale
         except Exception as error:
             wrong = f"'{file}' doesn't have what the data say ({error})"
-            raise ValueError(f"{wrong}: run 'reparam-rewrite fit' again") from error
+            wrong += ": run 'reparam-rewrite fit' again"
+            raise ValueError(wrong) from error
         self.weights = $jnp.append($jnp.asarray(noise), 1.0) ** -2$prepare
 
     @staticmethod
@@ -100,8 +102,9 @@ class $name($reparam):
             return None, drawn
         shape, (*expected, _) = fn.shape(), self.shapes[name]
         if list(shape) != expected:
-            wrong = f"'{name}' has the shape {shape}, not {tuple(expected)} as in"
-            raise ValueError(f"{wrong} '{self.file}': run 'reparam-rewrite fit' again")
+            wrong = f"'{name}' has the shape {shape}, not {tuple(expected)}"
+            wrong += f" as in '{self.file}': run 'reparam-rewrite fit' again"
+            raise ValueError(wrong)
         standard, value = self.standard(fn)
         rows = $rows(*self.rows(name))
         base = $dist.TransformedDistribution(standard, rows)
@@ -125,7 +128,8 @@ class $name($reparam):
         if isinstance(fn, $dist.GaussianRandomWalk):
             scale = $jnp.expand_dims(fn.scale, -1)
             return standard, lambda u: scale * $jnp.cumsum(u, -1)
-        return standard, lambda u: fn.loc + (fn.scale_tril @ u[..., None])[..., 0]
+        tril = fn.scale_tril
+        return standard, lambda u: fn.loc + (tril @ u[..., None])[..., 0]
 
     @staticmethod
     def upper(Q):
@@ -178,7 +182,8 @@ EXACT = '''
         def precision(Q):
             """I + Q, and what rounding may take from it where the noise is small."""
             own = $jnp.diagonal(Q, axis1=-2, axis2=-1)[..., None]
-            return Q + (1 + 8 * $jnp.finfo(Q.dtype).eps * own) * $jnp.eye(Q.shape[-1])
+            lost = 8 * $jnp.finfo(Q.dtype).eps * own
+            return Q + (1 + lost) * $jnp.eye(Q.shape[-1])
 
         for site, value in self.given.items():
             known = self.over(f"given.{site}") @ $jnp.ravel(value)
@@ -217,7 +222,8 @@ EXACT = '''
                 y = y - self.across[:, own, at] @ u
             else:
                 y = y - u @ self.U[at, own]
-        return (self.U_blocks[:, own, own] if blocks else self.U[None, own, own]), y'''
+        U = self.U_blocks if blocks else self.U[None]
+        return U[:, own, own], y'''
 
 #: One site after another, with those after it as noise: each row has a precision of its own.
 SEQUENTIAL_FORMULA = """Where a row of a site
@@ -253,8 +259,8 @@ SEQUENTIAL = '''
     def meeting(self, one, other):
         """Which rows of two sites meet in observations, and G of these."""
         key = f"conditional.{one}.{other}"
-        rows, columns = self.arrays[f"{key}.rows"], self.arrays[f"{key}.columns"]
-        return rows, columns, self.over(f"{one}.{other}.values")
+        at = [self.arrays[f"{key}.{axis}"] for axis in ("rows", "columns")]
+        return *at, self.over(f"{one}.{other}.values")
 
     def matrices(self, site):
         """R of each row of a site: on the diagonal, if that has several."""
