@@ -267,7 +267,8 @@ SEQUENTIAL = '''
         R, k = self.R[site], self.arrays[f"conditional.{site}.G"].shape[-1]
         *shape, columns = self.shapes[site]
         size, each = $math.prod(shape) // columns, $jnp.eye(k // columns)
-        R = $jnp.broadcast_to(R.reshape(-1, columns, columns), (size, columns, columns))
+        R = R.reshape(-1, columns, columns)
+        R = $jnp.broadcast_to(R, (size, columns, columns))
         R = R.reshape(-1, k // columns, columns, columns)
         return $jnp.einsum("nmij,ml->nmilj", R, each).reshape(-1, k, k)'''
 
