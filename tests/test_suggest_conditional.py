@@ -300,6 +300,33 @@ def test_why_offsets_are_all_there_is() -> None:
     ]
 
 
+def test_a_notebook_can_not_load_what_the_data_say(tmp_path: Path) -> None:
+    source = (FIXTURES / "crossed/model.py").read_text()
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": source}
+    cell |= {"execution_count": None}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "model.ipynb").write_text(json.dumps(notebook))
+    text = run(tmp_path, "suggest", "model.ipynb").out.decode()
+    words = " ".join(text.replace("\n# ", " ").split())
+    assert "('conditional'): a notebook's code doesn't know where the arrays are" in words
+    assert 'chain = ["mu", "a_plate", "b_sample"]' in text
+
+
+def test_a_site_of_two_branches_is_left_as_it_is() -> None:
+    found = proposed("""\
+        def model(g, n, y=None):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            b = numpyro.sample("b", dist.Normal(0, 1))
+            if n > 2:
+                a = numpyro.sample("a", dist.Normal(0, 1).expand([n]))
+            else:
+                a = numpyro.sample("a", dist.Normal(0, 2).expand([n]))
+            numpyro.sample("y", dist.Normal(mu + b + a[g], 1), obs=y)
+        """)
+    assert found.order == ("mu", "b")
+    assert why(found)["a"].startswith("it is sampled in more than one place (line ")
+
+
 def test_families_are_those_that_fit_knows() -> None:
     from reparam_rewrite.running.predictors import FAMILIES
 

@@ -316,6 +316,9 @@ def conditional(proposing: Proposing, document: Document, computed: Computed | N
     """What is proposed of one function, as far as the rewriter does it, and `computed` can."""
     effects = Effects(proposing)
     name = proposing.model.function.name
+    if not document.knows_folder:
+        said = "a notebook's code doesn't know where the arrays are"
+        return Conditional(why=dict.fromkeys(effects.found().factors, said))
     while True:
         found = effects.found()
         why = {name: reason for name, reason in found.why.items() if effects.is_near(name)}

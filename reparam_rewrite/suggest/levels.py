@@ -104,7 +104,9 @@ class Levels(Struct, dict=True):
             )
             ordered.append(first := next(free, left[0]))
             left.remove(first)
-        return {site.index: at for at, site in enumerate(ordered)}
+        places = {site.name: at for at, site in enumerate(ordered)}
+        every = self.evidence.sites  # one name may be sampled in two branches
+        return {site.index: places[site.name] for site in every if site.name in places}
 
     def count(self, site: Site) -> float:
         """How many groups a site has, or as the source tells it how many axes.

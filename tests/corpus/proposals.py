@@ -19,6 +19,7 @@ from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.reading import read
 from reparam_rewrite.suggest import suggest, to_text
+from reparam_rewrite.suggest.conditional import as_if_fitted
 
 
 def outcome(path: Path) -> str:
@@ -31,7 +32,8 @@ def outcome(path: Path) -> str:
     except Exception as error:
         return f"ERROR: {type(error).__name__} of suggest"
     try:
-        result = rewrite(source, read_config(to_text(found).encode(), "<proposed>"), 88)
+        config = as_if_fitted(read_config(to_text(found).encode(), "<proposed>"))
+        result = rewrite(source, config, 88)
     except Refusal as refusal:
         return f"ERROR: refused: {refusal.diagnostics[0].message}"
     except Exception as error:
