@@ -28,9 +28,8 @@ from reparam_rewrite.verify.change import arguments_of, unwrapped
 from reparam_rewrite.verify.points import Compared
 from reparam_rewrite.verify.values import Line, different, ok, warning
 
-#: Up to which spread in nats coordinates are exact, for terms up to `SIZE` nats: more of these are
-#: rounded to less.
-EXACT, SIZE = 1e-8, 1e3
+#: Up to which spread in nats coordinates are exact; more where terms are large and rounded to less.
+EXACT, ROUNDED = 1e-8, 1e-9
 
 #: From where on a figure is worth a warning: the spread as a multiple of what |base|**2 / 2 itself
 #: varies by, which is the square root of half the number of bases.
@@ -104,7 +103,7 @@ def coordinate_lines(compared: Compared) -> Iterator[Line]:
 
 
 def limit(found: Spread) -> float:
-    return EXACT * max(1.0, found.size / SIZE)
+    return max(EXACT, ROUNDED * found.size)
 
 
 def given_of(compared: Compared) -> Given | None:
