@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpyro import handlers
 
 from reparam_rewrite.config.reading import config_at
 from reparam_rewrite.verify import CHECKS, NEEDED, Options, Report, verify
@@ -109,7 +110,6 @@ SAME_DENSITY: dict[str, Damage] = {
     "the noise squared twice": text("1.0) ** -2", "1.0) ** -4"),
     "the noise not squared": text("1.0) ** -2", "1.0) ** -1"),
     "another noise": text("noise=sigma", "noise=tau"),
-    "no noise": text("noise=sigma", "noise=1.0"),
     "no data in the inverse": text(
         "(jnp.reshape(base, self.y.shape) + self.y)", "jnp.reshape(base, self.y.shape)"
     ),
@@ -152,13 +152,95 @@ def test_another_density_is_told_by_the_density(crossed: Made, name: str) -> Non
 
 # -- where they needn't be exact -------------------------------------------------------------------
 
+ALL = 'conditional = ["mu", "b", "a"]'
+NORMAL = "dist.Normal(mu + a[i] + b[j], sigma)"
+PRIOR = 'numpyro.sample("a", dist.Normal(0, tau))'
 
-def test_observations_that_are_not_normal_give_a_figure(tmp_path: Path) -> None:
-    model = MODEL.replace(
-        "dist.Normal(mu + a[i] + b[j], sigma)", "dist.StudentT(5, mu + a[i] + b[j], sigma)"
-    )
-    of = made(tmp_path, model, EXAMPLE, 'conditional = ["mu", "b", "a"]')
-    status, site, message = coordinates(verified(of, SPREAD_ONLY))
-    assert (status, site) == ("ok", "")
-    assert message.startswith("mu, b, a: within ")
-    assert message.endswith(" nats of standard normal given the data (y isn't normal)")
+#: What stands in the model instead of what, the config, and what is said.
+FIGURES = {
+    "observations aren't normal": (
+        (NORMAL, "dist.StudentT(5, mu + a[i] + b[j], sigma)"),
+        ALL,
+        "y isn't normal",
+    ),
+    "a prior isn't normal": (
+        (PRIOR, 'numpyro.sample("a", dist.StudentT(4, 0, tau))'),
+        ALL,
+        "a prior isn't normal, or they don't add up",
+    ),
+    "the noise is no one number": (
+        (NORMAL, NORMAL.replace("sigma", "sigma * (1 + i)")),
+        ALL,
+        "the noise of y is taken as it is at a mode",
+    ),
+    "one after the other": (
+        ("", ""),
+        'conditional.order = ["mu", "b", "a"]\nconditional.form = "sequential"',
+        "one site after the other, with later ones as noise",
+    ),
+    "one is left out": (
+        ("", ""),
+        'conditional = ["mu", "b"]',
+        "a moves the observations too, and isn't among them",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("with_config", [False, True])
+def test_a_figure_and_why(tmp_path: Path, name: str, with_config: bool) -> None:
+    change, config, why = FIGURES[name]
+    of = made(tmp_path, MODEL.replace(*change), EXAMPLE, config + "\n")
+    status, _, message = coordinates(verified(of, SPREAD_ONLY, with_config))
+    assert status in ("ok", "warning")
+    assert message.endswith(f" nats of standard normal given the data ({why})") == (status == "ok")
+    assert why in message
+
+
+@pytest.mark.parametrize(
+    ("change", "config"),
+    [
+        ((NORMAL, NORMAL.replace("sigma", "0.5 * (1 + i)")), ALL),
+        (("", ""), 'conditional = ["b", "a"]'),
+    ],
+    ids=["known noise", "one that is subtracted"],
+)
+def test_exact_ones(tmp_path: Path, change: tuple[str, str], config: str) -> None:
+    of = made(tmp_path, MODEL.replace(*change), EXAMPLE, config + "\n")
+    status, _, message = coordinates(verified(of, SPREAD_ONLY))
+    assert (status, message[-30:]) == ("ok", ": standard normal given the data"[-30:])
+
+
+def test_wrong_data_are_worth_a_warning_where_a_figure_is_all(tmp_path: Path) -> None:
+    """Nobody can tell them from what can't be done any better, but by how large it is."""
+    change, config, _ = FIGURES["observations aren't normal"]
+    of = made(tmp_path, MODEL.replace(*change), EXAMPLE, config + "\n")
+    arrays(h_blocks=times(-4))(of)
+    report = verified(of, SPREAD_ONLY)
+    assert coordinates(report)[0] == "warning"
+    assert report.equivalent
+
+
+#: By what is missing, the text that has it and what nobody else can tell.
+ONLY_THE_CONFIG_KNOWS = {
+    "what is subtracted": ('given={"mu": mu}', "given={}", "mu moves the observations too"),
+    "the noise": ("noise=sigma", "noise=1.0", "the noise of y is taken as it is at a mode"),
+}
+
+
+@pytest.mark.parametrize("name", ONLY_THE_CONFIG_KNOWS)
+def test_only_the_config_knows(tmp_path: Path, name: str) -> None:
+    old, new, why = ONLY_THE_CONFIG_KNOWS[name]
+    of = made(tmp_path, MODEL, EXAMPLE, 'conditional = ["b", "a"]\n')
+    of.edit(old, new)
+    status, _, message = coordinates(verified(of, SPREAD_ONLY))
+    assert status != "different"
+    assert why in message
+    assert coordinates(verified(of, SPREAD_ONLY, with_config=True))[0] == "different"
+
+
+def test_under_a_scope(crossed: Made) -> None:
+    args, kwargs = crossed.call
+    plain, generated = (handlers.scope(m, prefix="g") for m in (crossed.plain, crossed.generated))
+    report = verify(plain, generated, args, kwargs, Options(points=1, skip=SPREAD_ONLY))
+    assert coordinates(report)[0] == "ok"

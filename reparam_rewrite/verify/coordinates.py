@@ -132,7 +132,8 @@ def given_of(compared: Compared) -> Given | None:
         order=own,
         at_once=not any(f"conditional.{name}.G" in arrays for name in one.R),
         others=[name for name in change.bases if matches(name, one.given)],
-        frozen=any(count > len(noise[0]) for count in parts),
+        # Without a noise it is 1.
+        frozen=bool(np.all(noise[0] == 1.0)) or any(count > len(noise[0]) for count in parts),
         noise=noise[0],
     )
     if rule is None:
