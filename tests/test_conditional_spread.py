@@ -5,7 +5,11 @@ What is wrong in coordinates shows in the same figure: tests/test_verify_conditi
 
 from __future__ import annotations
 
+import jax
+import numpy as np
 import pytest
+from numpyro.infer import init_to_median
+from numpyro.infer.util import initialize_model
 
 from reparam_rewrite.running.spread import spread_of
 from tests.support.cases import FIXTURES
@@ -25,3 +29,16 @@ def test_bases_are_exactly_standard_normal(name: str) -> None:
         sites = structure(model, args, observed).items()
         bases = [name for name, site in sites if is_latent(site) and name.endswith("_base")]
         assert spread_of(model, args, observed, bases) < 1e-8
+
+
+@pytest.mark.parametrize("name", ["crossed", "walks"])
+def test_several_draws_of_a_base_at_once(name: str) -> None:
+    """As NumPyro's `init_to_median` asks for."""
+    case = FIXTURES / f"conditional_{name}"
+    args, observed = load_model(case / "example.py", "example_args")()
+    model = load_model(case / "model_reparam.py")
+    start = init_to_median(num_samples=3)
+    found = initialize_model(
+        jax.random.PRNGKey(0), model, init_strategy=start, model_args=args, model_kwargs=observed
+    )
+    assert all(np.isfinite(value).all() for value in found.param_info.z.values())

@@ -22,18 +22,23 @@ class $name($transform):
         self.U, self.y = U, y
 
     def __call__(self, u):
-        rows = $jnp.einsum("nji,nj->ni", self.U, $jnp.reshape(u, self.y.shape))
+        rows = $jnp.einsum("nji,...nj->...ni", self.U, self.split(u))
         return $jnp.reshape(rows - self.y, $jnp.shape(u))
 
     def _inverse(self, base):
-        rows = ($jnp.reshape(base, self.y.shape) + self.y)[..., None]
-        U, one = self.U, self.U.shape[-1] == 1
-        rows = rows / U if one else $solve(U, rows, trans=1)
-        return $jnp.reshape(rows, $jnp.shape(base))
+        rows = $jnp.moveaxis(self.split(base) + self.y, 0, -1)
+        one = self.U.shape[-1] == 1
+        rows = rows / self.U if one else $solve(self.U, rows, trans=1)
+        return $jnp.reshape($jnp.moveaxis(rows, -1, 0), $jnp.shape(base))
 
     def log_abs_det_jacobian(self, u, base, intermediates=None):
         diagonal = $jnp.diagonal(self.U, axis1=-2, axis2=-1)
-        return $jnp.reshape($jnp.log(diagonal), $jnp.shape(u))
+        each = $jnp.broadcast_to($jnp.log(diagonal), self.split(u).shape)
+        return $jnp.reshape(each, $jnp.shape(u))
+
+    def split(self, values):
+        """(draws, rows, elements), of one draw or several."""
+        return $jnp.reshape(values, (-1, *self.y.shape))
 
     def forward_shape(self, shape):
         return shape
