@@ -72,6 +72,8 @@ def rewritten(document: Document, module: Source, config: Config, width: int) ->
             hint = "give the coefficients as an array: init = [0.5, 1.0]."
             if any(parent.per == name for _, parent in config.frozen):
                 hint = 'say how both meet: { value = "s[state]", per = "county" }, for example.'
+            if config.conditional is not None and config.conditional.data == name:
+                hint = "write the model into a .py file, or take 'conditional' out."
             raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
     surveyed = survey(module.path, module.text)
     config = of_changeable(config, surveyed, document.first_line)

@@ -193,14 +193,23 @@ def test_refused_of_a_model(plain: str, settings: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "hint"),
+    ("config", "hint"),
     [
-        ("init", "give the coefficients as an array: init = [0.5, 1.0]."),
-        ("per", 'say how both meet: { value = "s[state]", per = "county" }, for example.'),
+        (
+            '[sites.a.offset]\nmu = { init = "o.npz" }',
+            "give the coefficients as an array: init = [0.5, 1.0].",
+        ),
+        (
+            '[sites.a.offset]\nmu = { per = "o.npz" }',
+            'say how both meet: { value = "s[state]", per = "county" }, for example.',
+        ),
+        (
+            '[conditional]\norder = ["mu", "a"]\ndata = "o.npz"',
+            "write the model into a .py file, or take 'conditional' out.",
+        ),
     ],
 )
-def test_refused_of_a_notebook(key: str, hint: str) -> None:
-    config = f'[sites.a.offset]\nmu = {{ {key} = "o.npz" }}'
+def test_refused_of_a_notebook(config: str, hint: str) -> None:
     with pytest.raises(Refusal) as refused:
         notebooks.rewritten_notebook(notebooks.notebook(PLAIN), config)
     assert "the code of a notebook doesn't know its folder" in str(refused.value)

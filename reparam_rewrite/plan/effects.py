@@ -82,6 +82,17 @@ def refuse(child: Child) -> None:
             "let fit compute it: reparam-rewrite fit MODEL --config CONFIG --args ARGS.",
             effects.place,
         )
+    missing = [name for name in effects.order if not child.function.find(name)]
+    if missing:
+        raise child.stop(
+            "effects-elsewhere",
+            "'{function}' samples no '{missing}', and what the data say is of all sites of "
+            "'conditional'",
+            "take '{function}' out of 'functions'.",
+            effects.place,
+            function=child.function.name,
+            missing=missing[0],
+        )
     if len(child.places) > 1:
         raise child.stop(
             "effect-in-several-places",

@@ -207,4 +207,6 @@ def random_effects(seed: int) -> Random:
     text = "\n    ".join([f"def model({arguments}):", *sizes, *body])
     config = "conditional = [" + ", ".join(f'"{name}"' for name in order) + "]\n"
     exact = exact and all(effect.normal for effect in effects)
+    if rng.random() < 0.25:
+        exact, config = False, f'[conditional]\norder{config[11:]}form = "sequential"\n'
     return Random(f"{HEAD}{text}\n", config, ARGS.format(y=values), exact)
