@@ -92,11 +92,12 @@ def test_it_is_the_same_model(python: str, case: Path, tmp_path: Path) -> None:
     assert "has no attribute" not in ran.stdout
 
 
-def test_suggest(python: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "said"), [((), "conditional"), (("--offsets",), "chain")])
+def test_suggest(python: str, options: tuple[str, ...], said: str, tmp_path: Path) -> None:
     folder = copied(FIXTURES / "grand_mean", tmp_path)
-    ran = run(python, folder, "suggest", "model.py", *ARGS)
+    ran = run(python, folder, "suggest", "model.py", *options, *ARGS)
     assert ran.returncode == 0, ran.stderr
-    assert 'chain = ["mu", "a"]' in ran.stdout
+    assert f'{said} = ["mu", "a"]' in ran.stdout
 
 
 @pytest.mark.parametrize("pilot", ["nuts", "fullrank"])

@@ -8,12 +8,13 @@ from reparam_rewrite.cli.screen import Screen
 
 EPILOG = """\b
 Examples:
-  Read it, save it, or see at once what comes of it:
+  Read it, or save it:
     reparam-rewrite suggest model.py
-    reparam-rewrite suggest model.py -o offsets.toml
-    reparam-rewrite suggest model.py | reparam-rewrite model.py --config - --diff
+    reparam-rewrite suggest model.py -o config.toml
   With what one run of the model tells beside its source, and a picture:
     reparam-rewrite suggest model.py --args example.py:example_args --dag model.html
+  Offsets alone, and at once what comes of them:
+    reparam-rewrite suggest model.py --offsets | reparam-rewrite model.py --config - --diff
 
 \b
 Exit status:
