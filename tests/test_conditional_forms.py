@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from reparam_rewrite.messages import Refusal
 from tests.support.conditional import Made, made
 from tests.support.execution import assert_equivalent
 from tests.support.spread import spread
@@ -120,3 +122,44 @@ def test_sequential_with_all_there_is(tmp_path: Path) -> None:
     ), {'y': rng.normal(size=50)}"""
     found = written(tmp_path, CROSSED, args, '"mu", "z", "a", "ab"', "sequential")
     assert spread_of(found) < 5
+
+
+TABLE = """
+def model(x, n, m, t, y=None):
+    beta = numpyro.sample("beta", dist.Normal(0, 2))
+    mu = numpyro.sample("mu", dist.Normal(1, 3))
+    tau = numpyro.sample("tau", dist.HalfNormal(1))
+    with numpyro.plate("n", n):
+        a = numpyro.sample("a", PRIOR)
+    z = numpyro.sample("z", dist.GaussianRandomWalk(0.3, num_steps=t))
+    with numpyro.plate("m", m):
+        B = numpyro.sample("B", dist.GaussianRandomWalk(tau, num_steps=t))
+    C = numpyro.sample("C", dist.Normal(0, 0.5).expand([m, n]).to_event(2))
+    sigma = numpyro.sample("sigma", dist.HalfNormal(1))
+    mean = mu + a[:, None, None] + z + B + C.T[:, :, None] + beta * x
+    numpyro.sample("y", dist.Normal(mean, sigma), obs=y)
+"""
+CELLS = "(rng.normal(size=(4, 3, 5)), 4, 3, 5), {'y': rng.normal(size=(4, 3, 5))}"
+EFFECTS = '"mu", "a", "z", "B", "C"'
+
+
+@pytest.mark.parametrize("prior", ["dist.Normal(0, tau)", "dist.StudentT(5, 0, tau)"])
+def test_rotated(prior: str, tmp_path: Path) -> None:
+    """Two axes, in another order in one of the sites; the third is that of a walk."""
+    found = written(tmp_path, TABLE.replace("PRIOR", prior), CELLS, EFFECTS, "rotated")
+    of = np.load(tmp_path / "fitted.npz")
+    strata = {key[-2:]: of[key].shape for key in of if "strata" in key}
+    # mu, a, z, B, C; those of n's contrasts, a and C; of m's, B and C; and C alone.
+    assert sorted(shape[-1] for shape in strata.values()) == [1, 2, 6, 13]
+    assert (spread_of(found) < 1e-8) == ("Normal" in prior)
+
+
+def test_a_cell_that_is_missing(tmp_path: Path) -> None:
+    model = TABLE.replace("PRIOR", "dist.Normal(0, tau)")
+    cells = CELLS.replace(
+        "'y': rng.normal(size=(4, 3, 5))",
+        "'y': np.where(rng.normal(size=(4, 3, 5)) > -1, 1.0, np.nan)",
+    )
+    model = model.replace("dist.Normal(mean, sigma)", "dist.Normal(mean, sigma).mask(~np.isnan(y))")
+    with pytest.raises(Refusal, match="no axis of a full table"):
+        written(tmp_path, model, cells, EFFECTS, "rotated")

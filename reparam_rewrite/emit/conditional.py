@@ -48,6 +48,68 @@ class $name($transform):
     def tree_flatten(self):
         return (self.U, self.y), (("U", "y"), {})'''
 
+STRATA = '''\
+class $name($transform):
+    """Rotates axes, and base = U'u - y, for each row of each stratum of u.
+
+    strata: whether each axis has its contrasts there, or else its mean.
+    """
+
+    domain = codomain = $constraints.real
+
+    def __init__(self, parts, axes, strata):
+        self.parts, self.axes, self.strata = parts, axes, strata
+
+    @staticmethod
+    def rotated(x, axes):
+        """Reflections: first along each axis is its mean times sqrt(n)."""
+        for axis in axes:
+            n, x = x.shape[axis], $jnp.moveaxis(x, axis, -1)
+            w = $jnp.eye(1, n)[0] - n**-0.5
+            x = x - (x @ w)[..., None] * w / (1 - n**-0.5)
+            x = $jnp.moveaxis(x, -1, axis)
+        return x
+
+    @staticmethod
+    def place(stratum):
+        """Where a stratum is, in axes that are in front of all others."""
+        return tuple(slice(1, None) if one else 0 for one in stratum)
+
+    def each(self, function, x):
+        """A function of U, y and the rows of each stratum."""
+        front = tuple(range(len(self.axes)))
+        x = made = $jnp.moveaxis(x, self.axes, front)
+        for stratum, (U, y) in zip(self.strata, self.parts):
+            rows = function(U, y, x[self.place(stratum)].reshape(y.shape))
+            rows = rows.reshape(x[self.place(stratum)].shape)
+            made = made.at[self.place(stratum)].set(rows)
+        return $jnp.moveaxis(made, front, self.axes)
+
+    def __call__(self, u):
+        rotated = self.rotated(u, self.axes)
+        return self.each(lambda U, y, u: u @ U - y, rotated)
+
+    def _inverse(self, base):
+        def solved(U, y, base):
+            return $solve(U, (base + y).T, trans=1).T
+
+        return self.rotated(self.each(solved, base), self.axes)
+
+    def log_abs_det_jacobian(self, u, base, intermediates=None):
+        def diagonal(U, y, u):
+            return $jnp.broadcast_to($jnp.log($jnp.diagonal(U)), y.shape)
+
+        return self.each(diagonal, u)
+
+    def forward_shape(self, shape):
+        return shape
+
+    inverse_shape = forward_shape
+
+    def tree_flatten(self):
+        kept = {"axes": self.axes, "strata": self.strata}
+        return (self.parts,), (("parts",), kept)'''
+
 #: What all forms share: the data, the scales, and how a site is sampled.
 SHARED = '''\
 class $name($reparam):
@@ -277,8 +339,96 @@ SEQUENTIAL = '''
         R = R.reshape(-1, k // columns, columns, columns)
         return $jnp.einsum("nmij,ml->nmilj", R, each).reshape(-1, k, k)'''
 
+#: Full tables: rotated axes fall apart into strata, in which all contrasts are alike.
+ROTATED_FORMULA = """Axes of full tables are
+    rotated into their means and contrasts, which fall apart into strata, with one
+    Q = I + R'GR = U U' for all rows of each: base = U'u - y, where U y = R'h."""
+
+ROTATED_PREPARE = """
+        self.factor()"""
+
+ROTATED = '''
+
+    def factor(self):
+        """U and y of each stratum, and where it has its sites."""
+        self.axes, h, start = {}, {}, 0
+        known = self.over("h")
+        for site, value in self.given.items():
+            known = known - self.over(f"given.{site}") @ $jnp.ravel(value)
+        for site, (*shape, _) in self.shapes.items():
+            self.axes[site] = self.arrays[f"conditional.axes.{site}"].tolist()
+            end = start + $math.prod(shape)
+            h[site], start = known[start:end].reshape(shape), end
+        self.strata, self.rotated = {}, {}
+        head = "conditional.strata."
+        for key in [key for key in self.arrays if key.startswith(head)]:
+            stratum = tuple(sign == "1" for sign in key.removeprefix(head))
+            own = [site for site in h if self.within(site, stratum)]
+            R = $block_diag(*map(self.matrix, own))
+            right = [self.part(h[site], site, stratum) for site in own]
+            right = $jnp.concatenate(right, -1) @ R
+            Q = R.T @ self.over(key.removeprefix("conditional.")) @ R
+            Q = Q + 8 * $jnp.finfo(Q.dtype).eps * $jnp.diag($jnp.diag(Q))
+            U = self.upper($jnp.eye(len(Q)) + Q)
+            at, begin = {}, 0
+            for site in own:
+                size = len(self.matrix(site))
+                at[site], begin = slice(begin, begin + size), begin + size
+            self.strata[stratum] = at, U, $solve(U, right.T).T
+
+    def within(self, site, stratum):
+        """Has a site all axes whose contrasts are in a stratum?"""
+        both = zip(self.axes[site], stratum)
+        return all(dim >= 0 for dim, contrasts in both if contrasts)
+
+    def own(self, site, stratum):
+        """The axes of a site, and which of these a stratum has contrasts of."""
+        both = zip(self.axes[site], stratum)
+        both = [(dim, one) for dim, one in both if dim >= 0]
+        return tuple(dim for dim, _ in both), tuple(one for _, one in both)
+
+    def part(self, x, site, stratum):
+        """The rows of a stratum, of what a site has in rotated axes."""
+        axes, signs = self.own(site, stratum)
+        x = $jnp.moveaxis(x, axes, tuple(range(len(axes))))[$rows.place(signs)]
+        rows = $math.prod(x.shape[: sum(signs)])
+        return x.reshape(rows, -1)
+
+    def matrix(self, site):
+        """R of all elements that aren't in rotated axes: rows have the same."""
+        *shape, columns = self.shapes[site]
+        axes, _ = self.own(site, self.axes[site])
+        shape = shape if columns == 1 else shape[:-1]
+        R = self.R[site].reshape(-1, columns, columns)
+        R = $jnp.broadcast_to(R, ($math.prod(shape), columns, columns))
+        R = R.reshape(*shape, columns, columns)
+        R = $jnp.moveaxis(R, axes, tuple(range(len(axes))))[(0,) * len(axes)]
+        R = R.reshape(-1, columns, columns)
+        k = len(R) * columns
+        return $jnp.einsum("mij,ml->milj", R, $jnp.eye(len(R))).reshape(k, k)
+
+    def rows(self, name):
+        """U and y of a site in each stratum, given those before."""
+        for site in self.u.keys() - self.rotated.keys():
+            axes, _ = self.own(site, self.axes[site])
+            u = self.u[site].reshape(self.shapes[site][:-1])
+            self.rotated[site] = $rows.rotated(u, axes)
+        parts, strata, axes = [], [], ()
+        for stratum, (at, U, y) in self.strata.items():
+            if name not in at:
+                continue
+            y = y[:, at[name]]
+            for site, u in self.rotated.items():
+                if site in at:
+                    y = y - self.part(u, site, stratum) @ U[at[site], at[name]]
+            axes, signs = self.own(name, stratum)
+            parts.append((U[at[name], at[name]], y))
+            strata.append(signs)
+        return parts, axes, tuple(strata)'''
+
 #: What the texts call, by the names that they have for it.
 CALLED = {
+    "block_diag": "jax.scipy.linalg.block_diag",
     "constraints": "numpyro.distributions.constraints",
     "dist": "numpyro.distributions",
     "jnp": "jax.numpy",
@@ -298,4 +448,6 @@ FORMS = {
     "exact": SHARED.replace("$formula", EXACT_FORMULA).replace("$prepare", EXACT_PREPARE) + EXACT,
     "sequential": SHARED.replace("$formula", SEQUENTIAL_FORMULA).replace("$prepare", "")
     + SEQUENTIAL,
+    "rotated": SHARED.replace("$formula", ROTATED_FORMULA).replace("$prepare", ROTATED_PREPARE)
+    + ROTATED,
 }

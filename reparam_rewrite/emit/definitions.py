@@ -21,7 +21,15 @@ from string import Template
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import conditional
 from reparam_rewrite.emit.blocks import Blocks
-from reparam_rewrite.emit.spell import BY_NAME, CONDITIONAL, FROZEN, ROWS, Spelling
+from reparam_rewrite.emit.spell import (
+    BY_NAME,
+    CONDITIONAL,
+    FROZEN,
+    ROWS,
+    STRATA,
+    Spelling,
+    rows_kind,
+)
 
 CLASS = '''\
 class {name}({transform}):
@@ -105,11 +113,12 @@ def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
     for kind, name in sorted(
         defined, key=lambda made: (made[0] in FUNCTIONS, made[0][:11] == CONDITIONAL)
     ):
-        if kind == ROWS:
-            text = of_coordinates(conditional.ROWS, name, name, spelling)
+        if kind in (ROWS, STRATA):
+            text = conditional.STRATA if kind == STRATA else conditional.ROWS
+            text = of_coordinates(text, name, name, spelling)
         elif kind.startswith(CONDITIONAL):
             form = conditional.FORMS[kind.partition(".")[2]]
-            text = of_coordinates(form, name, spelling.definitions[ROWS], spelling)
+            text = of_coordinates(form, name, spelling.definitions[rows_kind(kind)], spelling)
         elif kind in FUNCTIONS:
             text, used = FUNCTIONS[kind]
             text = text.format(name=name, **{key: above(dotted) for key, dotted in used.items()})

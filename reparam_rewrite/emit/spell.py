@@ -29,7 +29,12 @@ BY_NAME = "by_name"
 FROZEN = "frozen"
 
 #: What samples sites as what is standard normal given the data, in its forms, and what maps rows.
-CONDITIONAL, ROWS = "Conditional", "Rows"
+CONDITIONAL, ROWS, STRATA = "Conditional", "Rows", "Strata"
+
+
+def rows_kind(kind: str) -> str:
+    """What conditional coordinates of a kind transform rows by."""
+    return STRATA if kind.endswith(".rotated") else ROWS
 
 
 class Spelling:
@@ -78,7 +83,8 @@ class Spelling:
         """
         self.defined_for.add(function)
         if kind.startswith(CONDITIONAL):
-            self.definitions.setdefault(ROWS, self._names.new(ROWS))
+            rows = rows_kind(kind)
+            self.definitions.setdefault(rows, self._names.new(rows))
         if kind not in self.definitions:
             wanted = BASES[kind].over_plates if kind in BASES else kind.partition(".")[0]
             self.definitions[kind] = self._names.new(wanted)

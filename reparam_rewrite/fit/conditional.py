@@ -32,6 +32,7 @@ from reparam_rewrite.fit.layout import (
     sequential,
 )
 from reparam_rewrite.fit.modes import mode_of, no_number
+from reparam_rewrite.fit.rotation import rotated, strata_of
 from reparam_rewrite.fit.weights import Likelihood
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.running.call import Call
@@ -40,6 +41,9 @@ from reparam_rewrite.running.errors import cannot_run
 from reparam_rewrite.running.predictors import NORMAL
 from reparam_rewrite.running.summing import Sums, summed
 from reparam_rewrite.running.trace import double_precision
+
+#: How many elements the dense part may have before tables are rotated.
+FEW = 100
 
 
 class Note(NamedTuple):
@@ -58,7 +62,8 @@ class Note(NamedTuple):
 class Conditional(Struct, frozen=True):
     """What conditional coordinates need of one call of a model.
 
-    order: the effects, in the order in which they are sampled. form: "exact" or "sequential".
+    order: the effects, in the order in which they are sampled. form: "exact", "sequential" or
+    "rotated".
     given: the sites that add to the observations too, but are left as they are. noise: the observed
     sites whose scale is read while the model runs, in the order in which the arrays have them.
     frozen: the other observed sites, with why their weights are in the arrays: "known", as the
@@ -88,7 +93,8 @@ def conditional_arrays(
 ) -> Conditional:
     """The arrays for the effects of a model that is called, in the order they are sampled in.
 
-    form: "exact" or "sequential"; None takes the first where the dense part is small. noise: the
+    form: "exact", "sequential" or "rotated"; None takes exact where its dense part is small, and
+    rotated where full tables make it much smaller. noise: the
     observed sites whose scale is to be read while the model runs; None: all that can be. Raises
     `Refusal` for effects that don't add up, and for what the model raises.
     """
@@ -127,13 +133,12 @@ def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str] | None) -
     data = [added([found[one] for one in kind]) for kind in kinds]
     notes = [Note("at-mode", left)] if left else []
     notes += [Note("linearised", tuple(sorted(sums.linked)))] if sums.linked else []
-    made = exact(probe, data, given, form) if form != "sequential" else None
-    arrays, sizes = made or sequential(probe, data, given)
-    if made is None and (coupled := coupled_rows(probe, data)):
+    chosen, arrays, sizes = laid_out(probe, data, given, form)
+    if chosen == "sequential" and (coupled := coupled_rows(probe, data)):
         notes.append(Note("within-rows", coupled))
     return {
         "order": probe.order,
-        "form": "exact" if made else "sequential",
+        "form": chosen,
         "given": given,
         "noise": tuple(live),
         "frozen": frozen,
@@ -142,6 +147,24 @@ def arrays_of(probe: Probe, form: str | None, noise: Mapping[str, str] | None) -
         "mode": values,
         "notes": tuple(notes),
     }
+
+
+def laid_out(
+    probe: Probe, data: Sequence[Data], given: Sequence[str], form: str | None
+) -> tuple[str, dict[str, Any], Sizes]:
+    """The form that is asked for, or else the first that does, and its arrays. Raises `Refusal`."""
+    if form == "sequential":
+        return (form, *sequential(probe, data, given))
+    made = exact(probe, data, given, form) if form != "rotated" else None
+    if form == "rotated" or made is None or (form is None and made[1].dense > FEW):
+        strata = strata_of(probe, data)
+        if strata is None and form == "rotated":
+            text = "the effects have no axis of a full table, with one scale for all of its rows"
+            hint = 'leave out form = "rotated".'
+            raise wrong(probe.call, "no-rotation", probe.order[-1], text, hint)
+        if strata and (made is None or made[1].dense > 2 * strata.largest):
+            return ("rotated", *rotated(probe, data, given, strata))
+    return ("exact", *made) if made else ("sequential", *sequential(probe, data, given))
 
 
 # -- what is read and what is frozen ---------------------------------------------------------------

@@ -35,6 +35,8 @@ def of_data(frozen: Frozen) -> list[str]:
     large = f"{sizes.nonzero:,} pairs of elements that meet"
     if found.form == "exact":
         large = f"{sizes.dense:,} elements at once, {sizes.rows:,} blocks of {sizes.columns:,}"
+    elif found.form == "rotated":
+        large = f"strata of at most {sizes.dense:,} elements"
     lines = [
         f"given the data: {', '.join(found.order)} ({found.form}; {large}), in "
         f"{found.seconds:.1f} s, without draws"
