@@ -57,3 +57,22 @@ def test_what_is_not_normal_is_a_figure(folder: Path) -> None:
     made = json.loads(ran.out)["conditional"]
     assert made["frozen"] == {"y": "family"}
     assert 1e-3 < made["spread"] < 30
+
+
+@pytest.mark.parametrize("generated", [(), ("made/generated.py",)], ids=["in memory", "a file"])
+def test_verify_finds_the_arrays_beside_the_config_or_the_file(
+    folder: Path, generated: tuple[str, ...]
+) -> None:
+    """Neither of which is beside the model."""
+    (folder / "configs").mkdir()
+    (folder / "offsets.toml").rename(folder / "configs" / "offsets.toml")
+    config = ("--config", "configs/offsets.toml")
+    assert run(folder, "fit", "model.py", *config, *FIT[4:]).status == 0
+    if generated:
+        (folder / "made").mkdir()
+        (folder / "configs" / "offsets.npz").rename(folder / "made" / "offsets.npz")
+        assert run(folder, "model.py", *config, "-o", *generated).status == 0
+    left_out = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
+    skip = [word for check in left_out for word in ("--skip", check)]
+    ran = run(folder, "verify", "model.py", *generated, *config, *FIT[4:], *skip, "--points", "1")
+    assert (ran.status, ran.err) == (0, "")

@@ -71,6 +71,8 @@ def command(request: Request, screen: Screen) -> int:
     and gradients must be as they were. Without GENERATED, it is what --config makes of MODEL; with
     both, GENERATED must also be what the config asks for.
     """
+    from pathlib import Path
+
     from reparam_rewrite.config.reading import config_at
     from reparam_rewrite.config.rules import VerifyRule
     from reparam_rewrite.running.environment import prepare
@@ -106,8 +108,10 @@ def command(request: Request, screen: Screen) -> int:
         predict_args = entry.bound(new)[1]
     other: Any = None
     expected, path = None, f"<{model} with {request.config}>"
-    if rewritten is not None:
-        other = entry.in_file(model, "generated model", given, rewritten.data, path)
+    if config is not None and rewritten is not None:
+        # What it loads is beside the generated file, or where fit writes it.
+        folder = Path(generated or config.path).parent if config.files else None
+        other = entry.in_file(model, "generated model", given, rewritten.data, path, folder)
     if generated is not None:
         expected, path = other, generated
         other = entry.in_file(generated, "generated file", given)
