@@ -27,8 +27,8 @@ class $name($transform):
 
     def _inverse(self, base):
         rows = $jnp.moveaxis(self.split(base) + self.y, 0, -1)
-        one = self.U.shape[-1] == 1
-        rows = rows / self.U if one else $solve(self.U, rows, trans=1)
+        U, one = self.U, self.U.shape[-1] == 1
+        rows = rows / U if one else $solve(U, rows, trans=1)
         return $jnp.reshape($jnp.moveaxis(rows, -1, 0), $jnp.shape(base))
 
     def log_abs_det_jacobian(self, u, base, intermediates=None):
