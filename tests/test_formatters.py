@@ -125,10 +125,12 @@ def findings(folder: Path, width: int) -> dict[str, Counter[str]]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_ruff_finds_nothing_new(width: int, tmp_path: Path) -> None:
-    """With the header, and without it."""
+    """With the header, and without it; the classes of effects given the data are 79 wide."""
     for name in ("plain", "generated"):
         (tmp_path / name).mkdir()
     for case in CASES:
+        if width < 79 and case.name.startswith("conditional_"):
+            continue
         name = f"{case.name}.py"
         shutil.copy(case / "model.py", tmp_path / "plain" / name)
         (tmp_path / "generated" / name).write_bytes(generated(case, width))

@@ -113,10 +113,10 @@ class $name($transform):
 #: What all forms share: the data, the scales, and how a site is sampled.
 SHARED = '''\
 class $name($reparam):
-    """Samples sites as what is standard normal given the data and those before.
+    """Samples sites as what is standard normal given data and those before.
 
-    Each site is loc + R u, with the scale R of its prior. Of the data there are
-    G = Z'WZ and h = Z'Wz, both divided by noise**2. $formula
+    Each site is loc + R u, with the scale R of its prior. Of the data there
+    are G = Z'WZ and h = Z'Wz, both divided by noise**2. $formula
     """
 
     def __init__(self, file, scales, noise=1.0, given=None):
@@ -148,7 +148,7 @@ class $name($reparam):
 
     @staticmethod
     def drawn(name):
-        """A draw of a site itself, if one is given: it counts, and not its base's."""
+        """A draw of a site itself, if there is one: it counts."""
         given = {"name": name, "value": None}
         asked = $scope, $substitute
         for handler in reversed($stack):
@@ -159,7 +159,7 @@ class $name($reparam):
         return given["value"]
 
     def over(self, name):
-        """An array of the data, with the observations weighted by their noise."""
+        """An array of the data, each observation by its noise."""
         array = self.arrays[f"conditional.{name}"]
         return $jnp.tensordot(self.weights[: len(array)], array, 1)
 
@@ -211,8 +211,8 @@ class $name($reparam):
         return x / U if U.shape[-1] == 1 else $solve(U, x)'''
 
 #: The precision of all u at once: the last sites, of the same rows, are eliminated row by row.
-EXACT_FORMULA = """The precision of all u is
-    Q = I + R'GR = U U', and base = U'u - y, where U y = R'h."""
+EXACT_FORMULA = """The precision
+    of all u is Q = I + R'GR = U U', and base = U'u - y, where U y = R'h."""
 
 EXACT_PREPARE = """
         split = len(scales) - int(self.arrays["conditional.blocks"])
@@ -247,7 +247,7 @@ EXACT = '''
             return $jnp.concatenate(parts, -1)
 
         def precision(Q):
-            """I + Q, and what rounding may take from it where the noise is small."""
+            """I + Q, and what rounding takes where noise is small."""
             own = $jnp.diagonal(Q, axis1=-2, axis2=-1)[..., None]
             lost = 8 * $jnp.finfo(Q.dtype).eps * own
             return Q + (1 + lost) * $jnp.eye(Q.shape[-1])
@@ -277,7 +277,7 @@ EXACT = '''
         return (rows @ R).reshape(x.shape)
 
     def rows(self, name):
-        """U and y of a site, given those before: of one row, or of each block."""
+        """U and y of a site given those before: of each row."""
         own, blocks = self.at[name], name in self.blocks
         y = self.y_blocks[:, own] if blocks else self.y[None, own]
         for site, u in self.u.items():
@@ -340,9 +340,9 @@ SEQUENTIAL = '''
         return $jnp.einsum("nmij,ml->nmilj", R, each).reshape(-1, k, k)'''
 
 #: Full tables: rotated axes fall apart into strata, in which all contrasts are alike.
-ROTATED_FORMULA = """Axes of full tables are
-    rotated into their means and contrasts, which fall apart into strata, with one
-    Q = I + R'GR = U U' for all rows of each: base = U'u - y, where U y = R'h."""
+ROTATED_FORMULA = """Axes of full
+    tables are rotated into their means and contrasts. These are strata, with
+    one Q = I + R'GR = U U' for all rows of each: base = U'u - y, U y = R'h."""
 
 ROTATED_PREPARE = """
         self.factor()"""
@@ -382,7 +382,7 @@ ROTATED = '''
         return all(dim >= 0 for dim, contrasts in both if contrasts)
 
     def own(self, site, stratum):
-        """The axes of a site, and which of these a stratum has contrasts of."""
+        """A site's axes, and which have contrasts in a stratum."""
         both = zip(self.axes[site], stratum)
         both = [(dim, one) for dim, one in both if dim >= 0]
         return tuple(dim for dim, _ in both), tuple(one for _, one in both)
@@ -395,7 +395,7 @@ ROTATED = '''
         return x.reshape(rows, -1)
 
     def matrix(self, site):
-        """R of all elements that aren't in rotated axes: rows have the same."""
+        """R of the elements that aren't in rotated axes."""
         *shape, columns = self.shapes[site]
         axes, _ = self.own(site, self.axes[site])
         shape = shape if columns == 1 else shape[:-1]
