@@ -76,3 +76,12 @@ def test_verify_finds_the_arrays_beside_the_config_or_the_file(
     skip = [word for check in left_out for word in ("--skip", check)]
     ran = run(folder, "verify", "model.py", *generated, *config, *FIT[4:], *skip, "--points", "1")
     assert (ran.status, ran.err) == (0, "")
+
+
+def test_a_scale_beside_is_kept_and_needs_no_draws(folder: Path) -> None:
+    with (folder / "offsets.toml").open("a") as file:
+        file.write("[sites.sigma]\nscale = 9.0\n")
+    ran = run(folder, *FIT)
+    assert ran.status == 0, ran.err
+    assert "without draws" in ran.err
+    assert (folder / "offsets.toml").read_text().endswith("[sites.sigma]\nscale = 9.0\n")

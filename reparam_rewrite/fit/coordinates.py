@@ -59,10 +59,10 @@ def without_coordinates(config: Config) -> Config:
 
 
 def asks_for_more(config: Config) -> bool:
-    """Does a config ask for offsets and the like, beside `conditional`?"""
+    """Does a config ask for what draws tell too, for offsets or a power of a scale?"""
     sites = config.sites.values()
     return bool(config.chains) or any(
-        rule.parents or rule.scale or rule.basis or rule.reparam for rule in sites
+        rule.parents or (rule.scale and rule.scale.by) for rule in sites
     )
 
 

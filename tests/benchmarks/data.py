@@ -212,7 +212,7 @@ def sparse_counts() -> Arguments:
 class Problem:
     """A model, its data, the sites of `conditional`, configs by file name, and options of `bench`.
 
-    Without a config, that of `suggest --args` is taken, suggested.toml.
+    What suggested.toml has is what `suggest --args` proposes; without a config it is that.
     """
 
     model: str
@@ -238,6 +238,19 @@ LARGE = "--pilot laplace --keys 1 --draws 700 --warmup 300 --limit 200"
 
 CROSSED = (FIXTURES / "crossed" / "offsets.toml").read_text()
 BASIS = f'{CROSSED}\n[sites.a_plate]\nbasis = "dct"\n'
+
+# One over the sds of their logs, about: else the first steps are as short as that of sigma wants.
+INSTEVAL_SCALES = """\
+conditional = ["mu", "c", "b", "a"]
+[sites.sigma]
+scale = 129.0
+[sites.sigma_student]
+scale = 20.0
+[sites.sigma_lecturer]
+scale = 8.0
+[sites.sigma_dept]
+scale = 2.5
+"""
 
 PROBLEMS = {
     "tensor": Problem(
@@ -273,7 +286,12 @@ PROBLEMS = {
         "mu b_sample a_plate",
         {"offsets.toml": CROSSED, "basis.toml": BASIS},
     ),
-    "insteval": Problem(INSTEVAL, insteval, "mu c b a"),
+    "insteval": Problem(
+        INSTEVAL,
+        insteval,
+        "mu c b a",
+        {"conditional_scales.toml": INSTEVAL_SCALES, "suggested.toml": ""},
+    ),
     "radon": Problem(model_of("suggest/radon"), radon, "mu_a mu_b a b"),
     "sleepstudy": Problem(SLEEPSTUDY, sleepstudy, "level slope a b"),
     "eight_schools": Problem(model_of("suggest/eight_schools"), eight_schools, "mu theta"),

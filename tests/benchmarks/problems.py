@@ -140,7 +140,7 @@ def with_lengths(found: dict[str, Any]) -> dict[str, Any]:
     runs, options = found.pop("runs"), found["options"]
     for row in found["rows"]:
         of = runs[row["method"]][row["variant"]]
-        if row["variant"].startswith(CONDITIONAL):
+        if row["variant"].startswith(Path(CONDITIONAL).stem):
             row["kind"] = "conditional"
         row["date"] = found["date"]
         row["lengths"] = {name: options[name] for name in ("keys", "warmup", "draws")}

@@ -199,5 +199,5 @@ def best(rows: list[dict[str, Any]], kind: str, column: str) -> str:
     if kind not in KINDS:
         return spread(row, column)
     ratio = f", {short(row[column] / plain[column])} times" if plain else ""
-    name = f"{row['variant']}: " if kind != "conditional" else ""
+    name = f"{row['variant']}: " if row["variant"] != CONDITIONAL else ""
     return f"{name}{spread(row, column)}{ratio}"
