@@ -28,7 +28,7 @@ def test_what_it_says_and_writes(folder: Path) -> None:
     assert ran.status == 0, ran.err
     first, noise, spread, *written = ran.err.splitlines()
     assert re.fullmatch(
-        r"given the data: mu, b, a \(exact; 4 elements at once, 5 blocks of 1\), in [\d.]+ s, "
+        r"given the data: mu, b, a \(exact; 4 at once, 5 blocks of 1\), in [\d.]+ s, "
         "without draws",
         first,
     )

@@ -110,9 +110,7 @@ SAME_DENSITY: dict[str, Damage] = {
     "the noise squared twice": text("1.0) ** -2", "1.0) ** -4"),
     "the noise not squared": text("1.0) ** -2", "1.0) ** -1"),
     "another noise": text("noise=sigma", "noise=tau"),
-    "no data in the inverse": text(
-        "(jnp.reshape(base, self.y.shape) + self.y)", "jnp.reshape(base, self.y.shape)"
-    ),
+    "no data in the inverse": text("self.split(base) + self.y", "self.split(base)"),
     "another site's scale": text('"a": tau', '"a": nu'),
     "a scale squared": text('"a": tau', '"a": tau**2'),
 }

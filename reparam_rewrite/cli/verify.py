@@ -12,6 +12,8 @@ from reparam_rewrite.cli.screen import Screen
 from reparam_rewrite.verify import CHECKS, NEEDED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reparam_rewrite.config.rules import Config
     from reparam_rewrite.rewriting import Rewrite
     from reparam_rewrite.source.document import Document
@@ -62,6 +64,11 @@ class Request(options.Request):
     verbose: bool = options.verbose("Show the traceback of an error in the models' code.")
 
 
+def has_all(folder: Path, config: Config) -> bool:
+    """Does a folder have all the arrays that a config names?"""
+    return all((folder / name).is_file() for name, _ in config.files)
+
+
 @options.command("verify", Request, EPILOG, left="")
 def command(request: Request, screen: Screen) -> int:
     """Check that GENERATED is the same model as MODEL, in other coordinates.
@@ -109,8 +116,9 @@ def command(request: Request, screen: Screen) -> int:
     other: Any = None
     expected, path = None, f"<{model} with {request.config}>"
     if config is not None and rewritten is not None:
-        # What it loads is beside the generated file, or where fit writes it.
-        folder = Path(generated or config.path).parent if config.files else None
+        # What it loads is beside the model, or the generated file, or where fit writes it.
+        folders = [Path(one).parent for one in (model, generated, config.path) if one is not None]
+        folder = next((one for one in folders if has_all(one, config)), None)
         other = entry.in_file(model, "generated model", given, rewritten.data, path, folder)
     if generated is not None:
         expected, path = other, generated

@@ -34,7 +34,7 @@ def of_data(frozen: Frozen) -> list[str]:
     found, sizes = frozen.found, frozen.found.sizes
     large = f"{sizes.nonzero:,} pairs of elements that meet"
     if found.form == "exact":
-        large = f"{sizes.dense:,} elements at once, {sizes.rows:,} blocks of {sizes.columns:,}"
+        large = f"{sizes.dense:,} at once, {sizes.rows:,} blocks of {sizes.columns:,}"
     elif found.form == "rotated":
         large = f"strata of at most {sizes.dense:,} elements"
     lines = [
