@@ -46,7 +46,9 @@ def fixture(name: str, **options: Any) -> Report:
 @pytest.mark.parametrize("file", FILES, ids=[f"{f.parent.name}/{f.name}" for f in FILES])
 def test_every_fixture_and_every_model_by_hand_passes_all_checks(file: Path) -> None:
     case = file.parent
-    expected = load_model(rewritten_case(case).data) if "by_hand" not in file.name else None
+    expected = None
+    if "by_hand" not in file.name:
+        expected = load_model(rewritten_case(case).data, beside=file)
     options = Options(points=3, expected=expected)
     report = verify(load_model(case / "model.py"), load_model(file), *example(case), options)
     assert report.equivalent, [line for line in report.lines if line.status != "ok"]

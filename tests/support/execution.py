@@ -76,12 +76,15 @@ _module_number = itertools.count()
 CODE: dict[str, str] = {}
 
 
-def load_model(source: str | bytes | Path, function: str = "model") -> Callable[..., Any]:
+def load_model(
+    source: str | bytes | Path, function: str = "model", beside: Path | None = None
+) -> Callable[..., Any]:
     """Execute a source in a module of its own and return one of its functions.
 
     source: the text itself (str, or bytes in any encoding that Python reads) or the Path of a file.
     function: "model"; "Class.model" for a method, bound to an instance made without arguments;
     "outer.inner" for a nested function that the outer one returns when called without arguments.
+    beside: the file that a text is to be taken for, which loads arrays from beside it.
 
     Raises whatever the source raises; AttributeError if the function isn't there.
     """
@@ -91,9 +94,10 @@ def load_model(source: str | bytes | Path, function: str = "model") -> Callable[
     code = compile(text, filename, "exec")
     module = types.ModuleType(name)
     CODE[name] = code_of(text)
-    if isinstance(source, Path):
-        module.__file__ = filename
-        CODE[name] += arrays_beside(source)
+    file = source if isinstance(source, Path) else beside
+    if file is not None:
+        module.__file__ = str(file)
+        CODE[name] += arrays_beside(file)
     # Dataclasses and pickles look their module up by name.
     sys.modules[name] = module
     exec(code, module.__dict__)
