@@ -12,11 +12,16 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 # What they run for is next to nothing beside the time of the compiler, which this halves. An XLA
 # ends the process at a flag that it doesn't know, so only those that do are given them.
-if (0, 7) <= tuple(map(int, version("jaxlib").split(".")[:2])) <= (0, 10):
+JAXLIB = tuple(map(int, version("jaxlib").split(".")[:2]))
+if (0, 7) <= JAXLIB <= (0, 10):
     HASTY = (
         "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0 "
         "--xla_llvm_disable_expensive_passes=true"
     )
+    # Several batches of matrices that are factored at once wait for each other in this one, for
+    # ever: `reparam_rewrite/running/trace.py` says why.
+    if JAXLIB == (0, 10):
+        HASTY += " --xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
     os.environ.setdefault("XLA_FLAGS", HASTY)
 
 

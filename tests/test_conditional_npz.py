@@ -123,7 +123,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
 def test_what_is_beside_must_be_what_the_config_means(what: str, target: Target) -> None:
     break_it, said = WRONG[what]
     break_it()
-    with pytest.raises(Refusal, match="") as refused:
+    with pytest.raises(Refusal) as refused:
         refuse_missing_arrays(config_at(target.config), target.output)
     (told,) = refused.value.diagnostics
     assert said in str(told)

@@ -132,7 +132,7 @@ OTHER_DENSITY: dict[str, Damage] = {
     "another prior": text('"b", dist.Normal(0, nu * jnp', '"b", dist.Normal(0, tau * jnp'),
     "half of log|det|": text("jnp.log(diagonal)", "jnp.log(diagonal) / 2"),
     "no log|det|": text("jnp.log(diagonal)", "0 * diagonal"),
-    "an inverse that isn't one": text("rows = rows / U if one", "rows = rows * U if one"),
+    "an inverse that isn't one": text("self.inverse, rows)", "self.U, rows)"),
     "a value with another scale": text(
         "lambda u: loc + scale * u", "lambda u: loc + 2 * scale * u"
     ),

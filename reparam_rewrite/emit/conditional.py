@@ -18,18 +18,20 @@ class $name($transform):
 
     domain = codomain = $constraints.real
 
-    def __init__(self, U, y):
-        self.U, self.y = U, y
+    def __init__(self, U, y, inverse=None):
+        self.U, self.y, self.inverse = U, y, inverse
 
     def __call__(self, u):
         rows = $jnp.einsum("nji,...nj->...ni", self.U, self.split(u))
         return $jnp.reshape(rows - self.y, $jnp.shape(u))
 
     def _inverse(self, base):
-        rows = $jnp.moveaxis(self.split(base) + self.y, 0, -1)
-        U, one = self.U, self.U.shape[-1] == 1
-        rows = rows / U if one else $solve(U, rows, trans=1)
-        return $jnp.reshape($jnp.moveaxis(rows, -1, 0), $jnp.shape(base))
+        rows = self.split(base) + self.y
+        if self.inverse is None:
+            rows = $solve(self.U[0], rows[:, 0].T, trans=1).T
+        else:
+            rows = $jnp.einsum("nji,...nj->...ni", self.inverse, rows)
+        return $jnp.reshape(rows, $jnp.shape(base))
 
     def log_abs_det_jacobian(self, u, base, intermediates=None):
         diagonal = $jnp.diagonal(self.U, axis1=-2, axis2=-1)
@@ -46,7 +48,8 @@ class $name($transform):
     inverse_shape = forward_shape
 
     def tree_flatten(self):
-        return (self.U, self.y), (("U", "y"), {})'''
+        kept = "U", "y", "inverse"
+        return tuple(getattr(self, name) for name in kept), (kept, {})'''
 
 STRATA = '''\
 class $name($transform):
@@ -76,27 +79,25 @@ class $name($transform):
         return tuple(slice(1, None) if one else 0 for one in stratum)
 
     def each(self, function, x):
-        """A function of U, y and the rows of each stratum."""
+        """A function of U, its inverse, y and the rows of each stratum."""
         front = tuple(range(len(self.axes)))
         x = made = $jnp.moveaxis(x, self.axes, front)
-        for stratum, (U, y) in zip(self.strata, self.parts):
-            rows = function(U, y, x[self.place(stratum)].reshape(y.shape))
+        for stratum, (*U, y) in zip(self.strata, self.parts):
+            rows = function(*U, y, x[self.place(stratum)].reshape(y.shape))
             rows = rows.reshape(x[self.place(stratum)].shape)
             made = made.at[self.place(stratum)].set(rows)
         return $jnp.moveaxis(made, front, self.axes)
 
     def __call__(self, u):
         rotated = self.rotated(u, self.axes)
-        return self.each(lambda U, y, u: u @ U - y, rotated)
+        return self.each(lambda U, inverse, y, u: u @ U - y, rotated)
 
     def _inverse(self, base):
-        def solved(U, y, base):
-            return $solve(U, (base + y).T, trans=1).T
-
-        return self.rotated(self.each(solved, base), self.axes)
+        u = self.each(lambda U, inverse, y, base: (base + y) @ inverse, base)
+        return self.rotated(u, self.axes)
 
     def log_abs_det_jacobian(self, u, base, intermediates=None):
-        def diagonal(U, y, u):
+        def diagonal(U, inverse, y, u):
             return $jnp.broadcast_to($jnp.log($jnp.diagonal(U)), y.shape)
 
         return self.each(diagonal, u)
@@ -206,9 +207,17 @@ class $name($reparam):
         return $jnp.linalg.cholesky(Q[..., ::-1, ::-1])[..., ::-1, ::-1]
 
     @staticmethod
-    def solved(U, x):
-        """U's inverse times x, for each row."""
-        return x / U if U.shape[-1] == 1 else $solve(U, x)'''
+    def inverse(U):
+        """U's inverse, for each row."""
+        if U.shape[-1] == 1:
+            return 1 / U
+        one = $jnp.broadcast_to($jnp.eye(U.shape[-1]), U.shape)
+        return $solve(U, one)
+
+    @staticmethod
+    def times(A, x):
+        """A x, for each row."""
+        return A * x if A.shape[-1] == 1 else A @ x'''
 
 #: The precision of all u at once: the last sites, of the same rows, are eliminated row by row.
 EXACT_FORMULA = """The precision
@@ -260,8 +269,9 @@ EXACT = '''
         Q = $jnp.moveaxis(blocks(blocks(Q).swapaxes(0, 2)), 0, 1)
         Q_across = dense($jnp.moveaxis(blocks(self.over("G_across")), 0, 2))
         self.U_blocks = self.upper(precision(Q))
-        self.across = self.solved(self.U_blocks, Q_across)
-        y = self.solved(self.U_blocks, blocks(h_blocks)[..., None])
+        self.inverses = self.inverse(self.U_blocks)
+        self.across = self.times(self.inverses, Q_across)
+        y = self.times(self.inverses, blocks(h_blocks)[..., None])
         self.y_blocks = y[..., 0]
         C = self.across.reshape(y.size, len(h))
         Q = dense(dense(self.over("G")).T)
@@ -289,8 +299,10 @@ EXACT = '''
                 y = y - self.across[:, own, at] @ u
             else:
                 y = y - u @ self.U[at, own]
-        U = self.U_blocks if blocks else self.U[None]
-        return U[:, own, own], y'''
+        if blocks:
+            return self.U_blocks[:, own, own], y, self.inverses[:, own, own]
+        U = self.U[None, own, own]
+        return (U, y, 1 / U) if U.size == 1 else (U, y)'''
 
 #: One site after another, with those after it as noise: each row has a precision of its own.
 SEQUENTIAL_FORMULA = """Where a row of a site
@@ -317,11 +329,12 @@ SEQUENTIAL = '''
         for other, value in self.given.items():
             rows, columns, g = self.meeting(name, f"given.{other}")
             h = h.at[rows].add(-g @ $jnp.ravel(value)[columns, None, None])
-        U = self.upper(V)
-        Q = self.solved(U, G) @ self.matrices(name)
-        y = Q.mT @ self.solved(U, h)
+        inverse = self.inverse(self.upper(V))
+        Q = self.times(inverse, G) @ self.matrices(name)
+        y = Q.mT @ self.times(inverse, h)
         U = self.upper($jnp.eye(G.shape[-1]) + Q.mT @ Q)
-        return U, self.solved(U, y)[..., 0]
+        inverse = self.inverse(U)
+        return U, self.times(inverse, y)[..., 0], inverse
 
     def meeting(self, one, other):
         """Which rows of two sites meet in observations, and G of these."""
@@ -374,7 +387,8 @@ ROTATED = '''
             for site in own:
                 size = len(self.matrix(site))
                 at[site], begin = slice(begin, begin + size), begin + size
-            self.strata[stratum] = at, U, $solve(U, right.T).T
+            inverse = self.inverse(U)
+            self.strata[stratum] = at, U, inverse, right @ inverse.T
 
     def within(self, site, stratum):
         """Has a site all axes whose contrasts are in a stratum?"""
@@ -414,15 +428,15 @@ ROTATED = '''
             u = self.u[site].reshape(self.shapes[site][:-1])
             self.rotated[site] = $rows.rotated(u, axes)
         parts, strata, axes = [], [], ()
-        for stratum, (at, U, y) in self.strata.items():
+        for stratum, (at, U, inverse, y) in self.strata.items():
             if name not in at:
                 continue
-            y = y[:, at[name]]
+            own, y = at[name], y[:, at[name]]
             for site, u in self.rotated.items():
                 if site in at:
-                    y = y - self.part(u, site, stratum) @ U[at[site], at[name]]
+                    y = y - self.part(u, site, stratum) @ U[at[site], own]
             axes, signs = self.own(name, stratum)
-            parts.append((U[at[name], at[name]], y))
+            parts.append((U[own, own], inverse[own, own], y))
             strata.append(signs)
         return parts, axes, tuple(strata)'''
 

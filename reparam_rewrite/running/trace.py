@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
@@ -19,13 +20,15 @@ from reparam_rewrite.running import parts
 from reparam_rewrite.running.values import Model, Site, Trace, Values
 
 #: What makes XLA compile faster and the program slower: most of the time goes to the compiler.
-HASTY: dict[str, Any] = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-}
-
-#: More of it, which halves the time of the compiler where XLA has this option: some versions do.
-HASTIER: dict[str, Any] = {**HASTY, "xla_cpu_use_fusion_emitters": False}
+#: Each is for an XLA that doesn't know an option of those before it.
+HASTY: list[dict[str, Any]] = [
+    # Matrices are factored one after another: of as many at once as there are cores, each waits in
+    # the pool of threads for its own parts in JAX 0.10, and none ends.
+    {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"},
+    # Halves the time of the compiler.
+    {"xla_cpu_use_fusion_emitters": False},
+    {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True},
+]
 
 #: A generator of jax whose random numbers are weaker than the default's.
 CHEAP = "unsafe_rbg"
@@ -56,12 +59,15 @@ def compiled(function: Any, *like: Any) -> Any:
 
 @cache
 def hasty_options() -> dict[str, Any]:
-    """`HASTIER`, or `HASTY` for an XLA that doesn't know all of these options."""
-    try:
-        jax.jit(lambda: 0).lower().compile(compiler_options=HASTIER)
-    except Exception:
-        return HASTY
-    return HASTIER
+    """All of `HASTY`, or as many from its end as this XLA knows."""
+    for start in range(len(HASTY)):
+        options = dict(ChainMap(*HASTY[start:]))
+        try:
+            jax.jit(lambda: 0).lower().compile(compiler_options=options)
+        except Exception:
+            continue
+        return options
+    return {}
 
 
 def cheap_key(seed: int) -> jax.Array:
