@@ -18,8 +18,7 @@ if (0, 7) <= JAXLIB <= (0, 10):
         "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0 "
         "--xla_llvm_disable_expensive_passes=true"
     )
-    # Several batches of matrices that are factored at once wait for each other in this one, for
-    # ever: `reparam_rewrite/running/trace.py` says why.
+    # Without it tests may never end: `reparam_rewrite/running/environment.py` says why.
     if JAXLIB == (0, 10):
         HASTY += " --xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
     os.environ.setdefault("XLA_FLAGS", HASTY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from reparam_rewrite.interrupts import leave_at_once
@@ -24,6 +25,11 @@ def prepare(who: str) -> None:
     os.environ["JAX_ENABLE_X64"] = "1"
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if version("jaxlib").startswith("0.10."):
+        # As many batches of matrices as there are cores, factored at once, never end in this one:
+        # each waits in the pool of threads for its own parts. XLA's other order has one at a time.
+        order = "--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
+        os.environ["XLA_FLAGS"] = f"{order} {os.environ.get('XLA_FLAGS', '')}".strip()
     logging.getLogger("jax").setLevel(logging.ERROR)
     leave_at_once()
     platforms = os.environ["JAX_PLATFORMS"]

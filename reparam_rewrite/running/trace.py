@@ -22,8 +22,7 @@ from reparam_rewrite.running.values import Model, Site, Trace, Values
 #: What makes XLA compile faster and the program slower: most of the time goes to the compiler.
 #: Each is for an XLA that doesn't know an option of those before it.
 HASTY: list[dict[str, Any]] = [
-    # Matrices are factored one after another: of as many at once as there are cores, each waits in
-    # the pool of threads for its own parts in JAX 0.10, and none ends.
+    # For who calls this with a jax of their own settings: `environment` says why.
     {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"},
     # Halves the time of the compiler.
     {"xla_cpu_use_fusion_emitters": False},
