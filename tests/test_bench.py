@@ -464,9 +464,9 @@ def test_the_exact_sds_of_a_normal_posterior(scale: str, is_normal: bool, tmp_pa
 # -- the command -----------------------------------------------------------------------------------
 
 
-def copied(folder: Path) -> Path:
+def copied(folder: Path, fixture: Path = GRAND_MEAN) -> Path:
     for name in ("model.py", "example.py", "offsets.toml"):
-        (folder / name).write_bytes((GRAND_MEAN / name).read_bytes())
+        (folder / name).write_bytes((fixture / name).read_bytes())
     return folder
 
 
@@ -520,6 +520,16 @@ def test_the_command_and_that_it_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert (more["rows"], more["runs"]) == (found["rows"], found["runs"])
     today = found["date"]
     assert more["notes"] == [f"5 results were kept in model.bench.jsonl, from {today} on"]
+
+
+def test_runs_given_the_data_are_kept_too(tmp_path: Path) -> None:
+    words = ["bench", "model.py", "--config", "offsets.toml", *ARGS, "--nuts", *SHORT]
+    copied(tmp_path, FIXTURES / "conditional_studies")
+    first = run(tmp_path, *words, "--no-rivals", "--format", "json")
+    again = run(tmp_path, *words, "--no-rivals", "--format", "json")
+    assert "NUTS on offsets.toml, key 0" in first.err
+    assert json.loads(again.out)["rows"] == json.loads(first.out)["rows"]
+    assert again.err == ""
 
 
 @pytest.mark.long

@@ -148,7 +148,10 @@ class Bench:
                 frozen = frozen_data(self.call, config, "fitted.npz")
                 config = read_config(frozen.text.encode(), config.path)
                 write_arrays(beside / "fitted.npz", npz_bytes(frozen.arrays))
-                cost = Cost(0, frozen.found.seconds)
+                # Kept as the runs are: those of another cost are other runs.
+                identity = ["given the data", self.plain.identity, config.text]
+                made = partial(Prepared, seconds=frozen.found.seconds)
+                cost = self.kept.get(identity, Prepared, made).cost
             yield self._variant(name, config, cost, beside)
             if not self.pilot or (beside is not None and not asks_for_more(config)):
                 continue

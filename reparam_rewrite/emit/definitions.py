@@ -19,7 +19,7 @@ from __future__ import annotations
 from string import Template
 
 from reparam_rewrite.bases import BASES
-from reparam_rewrite.emit import conditional
+from reparam_rewrite.emit import conditional, transforms
 from reparam_rewrite.emit.blocks import Blocks
 from reparam_rewrite.emit.spell import (
     BY_NAME,
@@ -114,7 +114,7 @@ def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
         defined, key=lambda made: (made[0] in FUNCTIONS, made[0][:11] == CONDITIONAL)
     ):
         if kind in (ROWS, STRATA):
-            text = conditional.STRATA if kind == STRATA else conditional.ROWS
+            text = transforms.STRATA if kind == STRATA else transforms.ROWS
             text = of_coordinates(text, name, name, spelling)
         elif kind.startswith(CONDITIONAL):
             form = conditional.FORMS[kind.partition(".")[2]]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import groupby
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import OfPair, OfSite, Problem
+from reparam_rewrite.messages import About, OfPair, OfSite, Problem
 from reparam_rewrite.plan.accounts import account_of, noted
 from reparam_rewrite.plan.children import Child, Stop, left_alone
 from reparam_rewrite.plan.context import Context, Names, reserved_in
@@ -46,6 +46,9 @@ def plan(survey: Survey, config: Config, request: Request | None = None) -> Plan
         raise refusal(survey, config, request.unknown)
     if already:
         return Plan((), (), (*accounts, *skipped), already=True)
+    unknown = {problem.about for problem in request.unknown}
+    # With one of them missing, nothing can be said of the others yet: they need each other.
+    children = [child for child in children if not needs_one_of(child, unknown)]
     problems = [
         *request.unknown,
         *request.problems,
@@ -87,6 +90,12 @@ def was_rewritten(child: Child) -> bool:
     )
     declared = {param.name for param in params_of(child)} if explicit else set()
     return handled and declared <= child.function.params
+
+
+def needs_one_of(child: Child, unknown: Collection[About]) -> bool:
+    """Is a child sampled given the data together with a site that isn't there?"""
+    order = child.effects.order if child.effects is not None else ()
+    return any(OfSite(name) in unknown for name in order)
 
 
 def without_repeats(problems: list[Problem]) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Mapping
 
 from reparam_rewrite.plan.children import Bound, Effects, Need
 from reparam_rewrite.plan.values import Factor, FactorKind
@@ -42,21 +43,10 @@ MATRICES: dict[str, FactorKind] = {
 
 def factor_of(survey: Survey, function: Function, site: Site) -> Factor | None:
     """The scale of a site's prior as the model writes it; None if that doesn't show."""
-    if site.call.prior is None or site.through:
+    if site.through:
         return None
     moment = Moment(survey, function, site.statement)
-    node = parsed(site.call.prior.text)
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr not in SPREADING or not isinstance(node.func.value, ast.Call):
-            break
-        node = node.func.value
-    called = moment.resolve(node.func) if isinstance(node, ast.Call) else None
-    if not isinstance(node, ast.Call) or called is None or not called.startswith(DISTRIBUTIONS):
-        return None
-    name = called.removeprefix(DISTRIBUTIONS)
-    given = arguments(FAMILIES[name], node) if name in FAMILIES else None
-    if given is None:
-        return None
+    name, given = made_by(moment, site, SPREADING)
     if name in ELEMENTS:
         return Factor("scale", written(given["scale"]) if "scale" in given else "1.0")
     if name == "GaussianRandomWalk":
@@ -71,17 +61,30 @@ def factor_of(survey: Survey, function: Function, site: Site) -> Factor | None:
 
 def noise_of(survey: Survey, function: Function, site: Site) -> str | None:
     """The scale of an observed site's normal distribution as the model writes it, if it shows."""
-    if site.call.prior is None:
-        return None
-    moment, node = Moment(survey, function, site.statement), parsed(site.call.prior.text)
+    moment = Moment(survey, function, site.statement)
+    name, given = made_by(moment, site, (*SPREADING, "mask"))
+    return written(given.get("scale", ast.Constant(1.0))) if name == "Normal" else None
+
+
+def made_by(
+    moment: Moment, site: Site, methods: Collection[str]
+) -> tuple[str, Mapping[str, ast.expr]]:
+    """The family of a site's prior below calls of `methods`, and its arguments, where both show.
+
+    The family is "" where they don't.
+    """
+    node = parsed(site.call.prior.text) if site.call.prior is not None else None
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr not in (*SPREADING, "mask") or not isinstance(node.func.value, ast.Call):
+        if node.func.attr not in methods or not isinstance(node.func.value, ast.Call):
             break
         node = node.func.value
-    if not isinstance(node, ast.Call) or moment.resolve(node.func) != f"{DISTRIBUTIONS}Normal":
-        return None
-    scale = (arguments(FAMILIES["Normal"], node) or {}).get("scale", ast.Constant(1.0))
-    return written(scale)
+    called = moment.resolve(node.func) if isinstance(node, ast.Call) else None
+    if not isinstance(node, ast.Call) or called is None:
+        return "", {}
+    name = called.removeprefix(DISTRIBUTIONS)
+    family = FAMILIES.get(name) if called.startswith(DISTRIBUTIONS) else None
+    given = arguments(family, node) if family is not None else None
+    return (name, given) if given is not None else ("", {})
 
 
 def written(node: ast.expr) -> str:
