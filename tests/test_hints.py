@@ -58,6 +58,17 @@ def met(**said: str) -> str:
 
 Z_BY_MU = '[sites.z]\noffset = "mu"\n'
 
+
+TAU = 'tau = numpyro.sample("tau", dist.HalfNormal(1))\n'
+B_OF_TAU = "    " + B.replace("0, 1", "0, tau")
+
+
+def given_data(*order: str, more: str = "", data: str = "fitted.npz") -> str:
+    names = ", ".join(f'"{name}"' for name in order)
+    said = f'[conditional]\norder = [{names}]\nform = "exact"\ndata = "{data}"\n'
+    return f"{said}{more}"
+
+
 IMPORTS = HEAD[: HEAD.index("def ")]
 HELPER = (
     IMPORTS + 'def both(name):\n    for k in ("u", "v"):\n'
@@ -924,6 +935,98 @@ CASES = [
         'functions = ["model.step"]\n[sites.z]\nscale = 2.0\n',
         scanned(),
         then="only offsets are written there",
+    ),
+    Case(
+        "no data yet",
+        "let fit compute it: reparam-rewrite fit MODEL",
+        model(MU + A),
+        'conditional = ["mu", "a"]\n',
+        new_config=given_data("mu", "a"),
+    ),
+    Case(
+        "an effect in a with of more than plates",
+        "sample 'b' in a with of its own, which has plates only.",
+        model(PLATE + TAU + B_OF_TAU),
+        given_data("b"),
+        model(PLATE + TAU + PLATE + B_OF_TAU.lstrip()),
+    ),
+    Case(
+        "an effect in two branches",
+        "take it out of 'conditional', or sample it in one place.",
+        model(f"{MU}if n > 3:\n    {A}else:\n    {A}"),
+        given_data("mu", "a"),
+        model(MU + A),
+    ),
+    Case(
+        "an effect in a scan",
+        "or write the walk as a GaussianRandomWalk.",
+        scanned(),
+        given_data("mu", "z"),
+        model(MU + 'z = numpyro.sample("z", dist.GaussianRandomWalk(1.0, num_steps=n))\n'),
+    ),
+    Case(
+        "an effect whose name is put together",
+        "or write its name out.",
+        model(MU + A.replace('"a"', 'f"{n}_a"')),
+        given_data("mu", "{n}_a"),
+        model(MU + A),
+        given_data("mu", "a"),
+    ),
+    Case(
+        "an effect without a scale",
+        "take it out of 'conditional'; an offset may move it.",
+        model(MU + 'a = numpyro.sample("a", dist.ImproperUniform(dist.constraints.real, (), ()))'),
+        given_data("mu", "a"),
+        new_config=given_data("mu", more=A_BY_MU),
+    ),
+    Case(
+        "a prior that doesn't show",
+        "[sites.a.conditional] and under it scale =",
+        model(f'{MU}prior = dist.Normal(0, 2)\na = numpyro.sample("a", prior)\n'),
+        given_data("mu", "a"),
+        new_config=given_data("mu", "a", more='[sites.a.conditional]\nscale = "2"\n'),
+    ),
+    Case(
+        "an effect that scales another",
+        "take 'mu' out of 'conditional'.",
+        model(MU + A.replace("0, 1", "0, abs(mu)")),
+        given_data("mu", "a"),
+        new_config=given_data("a"),
+    ),
+    Case(
+        "a scale that is read once",
+        "bind it to a name before 'mu' is sampled, and use that.",
+        model(MU + A.replace("0, 1", "0, n.pop()")),
+        given_data("mu", "a"),
+        model("tau = n.pop()\n" + MU + A.replace("0, 1", "0, tau")),
+    ),
+    Case(
+        "what stays loses its name",
+        "make it a statement of its own, and don't bind that name again.",
+        model(f"{B}b = 2 * b\n{MU}{A}"),
+        given_data("mu", "a", more='given = ["b"]\n'),
+        model(f"{B}c = 2 * b\n{MU}{A}"),
+    ),
+    Case(
+        "effects in another order",
+        "list the sites of 'conditional' in the order in which the model samples them.",
+        model(MU + A.replace("0, 1", "mu, 1")),
+        given_data("a", "mu"),
+        new_config=given_data("mu", "a"),
+    ),
+    Case(
+        "a scale in a branch",
+        "write it above that, with what it is computed of.",
+        model(
+            f'{MU}tau = 1.0\nif n > 3:\n    tau = numpyro.sample("tau", dist.HalfNormal(1))\n'
+            + A.replace("0, 1", "0, tau")
+        ),
+        given_data("mu", "a"),
+        model(
+            'tau = 1.0\nif n > 3:\n    tau = numpyro.sample("tau", dist.HalfNormal(1))\n'
+            + MU
+            + A.replace("0, 1", "0, tau")
+        ),
     ),
 ]
 

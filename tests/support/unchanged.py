@@ -20,20 +20,24 @@ T = TypeVar("T")
 
 #: The comments that say what the map of a child depends on, and what is standard normal.
 WARNING = re.compile(
-    rb"^ *# How (?:.*\n)*?.*\bcount\.\r?\n|^ *# Standard normal given .*\n(?: *#.*\n)*",
+    rb"^[ \t]*# How (?:.*\n)*?.*\bcount\.\r?\n"
+    rb"|^[ \t]*# Standard normal given .*\n(?:[ \t]*#.*\n)*",
     re.MULTILINE,
 )
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-def assert_only_sites_changed(before: bytes, after: bytes, sites: Collection[str]) -> None:
+def assert_only_sites_changed(
+    before: bytes, after: bytes, sites: Collection[str], moves: bool = False
+) -> None:
     """Assert that a rewritten file has all of its source but for what belongs to `sites`.
 
     before, after: Python files. sites: the names, or patterns of names, in the config. Others may
     be the statements that mention one of them, the headers of what is around those, imports, and
     the calls of a scan. All other lines must be there, in order and byte for byte, and so must all
-    comments, all strings, and the meaning of what is elsewhere at the top level.
+    comments, all strings, and the meaning of what is elsewhere at the top level. With `moves` they
+    must be there as often, in any order: what is needed earlier goes up.
     Lines that were added must end as those of the file do.
     """
     tree, new_tree = parsed(before), parsed(after)
@@ -43,7 +47,10 @@ def assert_only_sites_changed(before: bytes, after: bytes, sites: Collection[str
     new_lines = after.splitlines(keepends=True)
     free = lines_of_sites(tree, lines, sites)
     kept = [line for number, line in enumerate(lines, 1) if number not in free]
-    added = without(new_lines, kept)
+    added = list((Counter(new_lines) - Counter(kept)).elements())
+    if not moves:
+        added = without(new_lines, kept)
+    assert Counter(kept) <= Counter(new_lines), "lines are gone, or are others"
     assert_ends(added, before, after)
     kept_comments = comments(before)
     assert kept_comments in (None, comments(WARNING.sub(b"", after))), (
@@ -87,6 +94,8 @@ def without(whole: list[T], part: list[T]) -> list[T]:
 
 def assert_ends(added: list[bytes], before: bytes, after: bytes) -> None:
     ends = set(LINE_END.findall(before)) or {b"\n"}
+    if {b"\r", b"\n"} <= ends:  # a line that ends in the one, and then a blank one
+        ends.add(b"\r\n")
     for line in added:
         found = LINE_END.findall(line)
         if not found:  # the last line of the file
