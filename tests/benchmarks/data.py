@@ -252,6 +252,19 @@ scale = 8.0
 scale = 2.5
 """
 
+#: About sqrt(2 n) of n cells, or of n elements with that scale: 1 / the sd of its logarithm.
+TENSOR_SCALES = """\
+conditional = ["mu", "a", "b", "z", "A", "B", "C"]
+[sites]
+sigma = { scale = 245.0 }
+sigma_C = { scale = 35.0 }
+sigma_A = { scale = 54.0 }
+sigma_B = { scale = 44.0 }
+sigma_z = { scale = 10.0 }
+sigma_a = { scale = 7.7 }
+sigma_b = { scale = 6.2 }
+"""
+
 PROBLEMS = {
     "tensor": Problem(
         gaussian_tensor.MODEL,
@@ -277,7 +290,10 @@ PROBLEMS = {
         model_of("tensor"),
         lambda: simulated_tensor((30, 20, 50)),
         "mu a b z A B C",
-        {"chain_all_dct.toml": CHAINS["chain_all_dct.toml"]},
+        {
+            "conditional_scales.toml": TENSOR_SCALES,
+            "chain_all_dct.toml": CHAINS["chain_all_dct.toml"],
+        },
         LARGE,
     ),
     "penicillin": Problem(
