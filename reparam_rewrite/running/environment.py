@@ -10,6 +10,10 @@ from importlib.util import find_spec
 from reparam_rewrite.interrupts import leave_at_once
 from reparam_rewrite.messages import Diagnostic, Refusal
 
+#: The options that have XLA do one thing after another. As many batches of matrices as there are
+#: cores, factored at once, never end in JAX 0.10: each waits in the pool of threads for its parts.
+IN_TURN = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+
 
 def prepare(who: str) -> None:
     """Set what jax reads when it is imported; from here on Ctrl-C ends the process at once.
@@ -26,10 +30,8 @@ def prepare(who: str) -> None:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if version("jaxlib").startswith("0.10."):
-        # As many batches of matrices as there are cores, factored at once, never end in this one:
-        # each waits in the pool of threads for its own parts. XLA's other order has one at a time.
-        order = "--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
-        os.environ["XLA_FLAGS"] = f"{order} {os.environ.get('XLA_FLAGS', '')}".strip()
+        flags = " ".join(f"--{name}={value}" for name, value in IN_TURN.items())
+        os.environ["XLA_FLAGS"] = f"{flags} {os.environ.get('XLA_FLAGS', '')}".strip()
     logging.getLogger("jax").setLevel(logging.ERROR)
     leave_at_once()
     platforms = os.environ["JAX_PLATFORMS"]

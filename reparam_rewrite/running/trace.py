@@ -17,13 +17,13 @@ from numpyro.distributions import biject_to, constraints
 from numpyro.primitives import Messenger
 
 from reparam_rewrite.running import parts
+from reparam_rewrite.running.environment import IN_TURN
 from reparam_rewrite.running.values import Model, Site, Trace, Values
 
 #: What makes XLA compile faster and the program slower: most of the time goes to the compiler.
 #: Each is for an XLA that doesn't know an option of those before it.
 HASTY: list[dict[str, Any]] = [
-    # For who calls this with a jax of their own settings: `environment` says why.
-    {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"},
+    IN_TURN,  # where who calls this has set up jax themselves
     # Halves the time of the compiler.
     {"xla_cpu_use_fusion_emitters": False},
     {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True},

@@ -47,11 +47,15 @@ def assert_only_sites_changed(
     new_lines = after.splitlines(keepends=True)
     free = lines_of_sites(tree, lines, sites)
     kept = [line for number, line in enumerate(lines, 1) if number not in free]
-    added = list((Counter(new_lines) - Counter(kept)).elements())
-    if not moves:
+    ends = set(LINE_END.findall(before)) or {b"\n"}
+    if moves:
+        assert Counter(kept) <= Counter(new_lines), "lines are gone, or are others"
+        added = list((Counter(new_lines) - Counter(kept)).elements())
+        if {b"\r", b"\n"} <= ends:  # a line that ends in the one, and then a blank one
+            ends.add(b"\r\n")
+    else:
         added = without(new_lines, kept)
-    assert Counter(kept) <= Counter(new_lines), "lines are gone, or are others"
-    assert_ends(added, before, after)
+    assert_ends(added, ends, before, after)
     kept_comments = comments(before)
     assert kept_comments in (None, comments(WARNING.sub(b"", after))), (
         "comments are gone, or are others"
@@ -92,10 +96,7 @@ def without(whole: list[T], part: list[T]) -> list[T]:
     return [*added, *left]
 
 
-def assert_ends(added: list[bytes], before: bytes, after: bytes) -> None:
-    ends = set(LINE_END.findall(before)) or {b"\n"}
-    if {b"\r", b"\n"} <= ends:  # a line that ends in the one, and then a blank one
-        ends.add(b"\r\n")
+def assert_ends(added: list[bytes], ends: set[bytes], before: bytes, after: bytes) -> None:
     for line in added:
         found = LINE_END.findall(line)
         if not found:  # the last line of the file
