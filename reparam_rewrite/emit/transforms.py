@@ -77,10 +77,10 @@ class $name($transform):
         """A function of U, its inverse, y and the rows of each stratum."""
         front = tuple(range(len(self.axes)))
         x = made = $jnp.moveaxis(x, self.axes, front)
-        for stratum, (*U, y) in zip(self.strata, self.parts):
-            rows = function(*U, y, x[self.place(stratum)].reshape(y.shape))
-            rows = rows.reshape(x[self.place(stratum)].shape)
-            made = made.at[self.place(stratum)].set(rows)
+        for stratum, (U, inverse, y) in zip(self.strata, self.parts):
+            place = self.place(stratum)
+            rows = function(U, inverse, y, x[place].reshape(y.shape))
+            made = made.at[place].set(rows.reshape(x[place].shape))
         return $jnp.moveaxis(made, front, self.axes)
 
     def __call__(self, u):
