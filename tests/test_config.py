@@ -410,6 +410,194 @@ hint: only [sites.<site>] takes a glob; name each of the sites that 'beta_*' is 
     ),
 ]
 
+CONDITIONAL = [
+    (
+        'conditional = "mu"',
+        """\
+o.toml:1:15: 'conditional' must be an array of strings or a table, not a string
+    conditional = "mu"
+                  ^
+hint: write conditional = ["mu", "a"].""",
+    ),
+    (
+        "conditional = []",
+        """\
+o.toml:1:15: 'conditional' names no site
+    conditional = []
+                  ^
+hint: name the sites in the order in which they are to be sampled.""",
+    ),
+    (
+        'conditional = ["a", "a"]',
+        """\
+o.toml:1:21: 'a' is already in this array
+    conditional = ["a", "a"]
+                        ^
+hint: take one of them out.""",
+    ),
+    (
+        'conditional = ["a", 1]',
+        """\
+o.toml:1:21: 'conditional' must hold strings, not an integer
+    conditional = ["a", 1]
+                        ^""",
+    ),
+    (
+        """\
+[conditional]
+given = ["mu"]""",
+        """\
+o.toml:1:2: [conditional] has no 'order'
+    [conditional]
+     ^
+hint: write order = ["mu", "a"].""",
+    ),
+    (
+        """\
+[conditional]
+order = []""",
+        """\
+o.toml:2:9: 'conditional' names no site
+    order = []
+            ^
+hint: name the sites in the order in which they are to be sampled.""",
+    ),
+    (
+        """\
+[conditional]
+order = ["a"]
+given = []""",
+        """\
+o.toml:3:9: 'given' names no site
+    given = []
+            ^
+hint: leave it out.""",
+    ),
+    (
+        """\
+[conditional]
+order = ["a", "b"]
+given = ["b"]""",
+        """\
+o.toml:3:10: 'b' is in 'order' too
+    given = ["b"]
+             ^
+hint: take one of them out.""",
+    ),
+    (
+        """\
+[conditional]
+order = ["a"]
+form = "exactt"
+""",
+        """\
+o.toml:3:8: 'form' must be 'exact', 'sequential' or 'rotated', not 'exactt'
+    form = "exactt"
+           ^
+hint: did you mean 'exact'?""",
+    ),
+    (
+        """\
+[conditional]
+order = ["a"]
+noise = "sigma"
+""",
+        """\
+o.toml:3:9: [conditional.noise] must be a table, not a string
+    noise = "sigma"
+            ^
+hint: write a line [conditional.noise], and its keys below.""",
+    ),
+    (
+        """\
+[conditional]
+order = ["a"]
+noise = { y = 1.0 }""",
+        """\
+o.toml:3:15: 'y' must be a string, not a float
+    noise = { y = 1.0 }
+                  ^""",
+    ),
+    (
+        """\
+[conditional]
+order = ["a"]
+data = "a.csv"
+""",
+        """\
+o.toml:3:8: 'data' must be the name of an .npz
+    data = "a.csv"
+           ^
+hint: name an .npz that is beside the generated file, such as 'offsets.npz'.""",
+    ),
+    (
+        """\
+conditional = ["a"]
+chain = ["mu", "a"]""",
+        """\
+o.toml:1:16: 'a' is offset by a chain too
+    conditional = ["a"]
+                   ^
+hint: take it out of one of the two.""",
+    ),
+    (
+        """\
+conditional = ["a"]
+sites.b.conditional = { scale = "s" }""",
+        """\
+o.toml:2:9: 'b' isn't in 'conditional'
+    sites.b.conditional = { scale = "s" }
+            ^
+hint: add it there, or take this out.""",
+    ),
+    (
+        """\
+conditional = ["a"]
+sites.a.offset = "mu"
+""",
+        """\
+o.toml:2:9: 'a' is in 'conditional', which takes the whole site
+    sites.a.offset = "mu"
+            ^
+hint: take the site out of 'conditional', or leave this out.""",
+    ),
+    (
+        """\
+conditional = ["a"]
+sites.a.conditional = "s"
+""",
+        """\
+o.toml:2:23: [sites.a.conditional] must be a table, not a string
+    sites.a.conditional = "s"
+                          ^
+hint: write a line [sites.a.conditional], and its keys below.""",
+    ),
+    (
+        """\
+conditional = ["a"]
+sites.a.conditional = { scal = "s" }""",
+        """\
+o.toml:2:25: unknown key 'scal' in [sites.a.conditional]
+    sites.a.conditional = { scal = "s" }
+                            ^
+hint: did you mean 'scale'?""",
+    ),
+    (
+        """\
+[conditional]
+order = ["a", 1]
+given = "mu"
+""",
+        """\
+o.toml:2:15: 'order' must hold strings, not an integer
+    order = ["a", 1]
+                  ^
+o.toml:3:9: 'given' must be an array of strings, not a string
+    given = "mu"
+            ^""",
+    ),
+]
+
 SETTINGS = [
     (
         'chain = ["mu", "a"]\n'
@@ -925,7 +1113,7 @@ hint: save the file as UTF-8.""",
 
 
 @pytest.mark.parametrize(
-    ("text", "printed"), [*TOP, *FUNCTIONS, *CHAINS, *SETTINGS, *SITES, *OFFSETS]
+    ("text", "printed"), [*TOP, *FUNCTIONS, *CHAINS, *CONDITIONAL, *SETTINGS, *SITES, *OFFSETS]
 )
 def test_refused(text: str, printed: str) -> None:
     assert mistakes(text) == printed

@@ -112,6 +112,7 @@ REFUSED = [
     *test_config.TOP,
     *test_config.FUNCTIONS,
     *test_config.CHAINS,
+    *test_config.CONDITIONAL,
     *test_config.SETTINGS,
     *test_config.SITES,
     *test_config.OFFSETS,
@@ -128,6 +129,10 @@ BEYOND = [
     "may not end in a comment",
     "is a tuple",
     "to drop",
+    "isn't in 'conditional'",
+    "is in 'conditional', which takes",
+    "is in 'order' too",
+    "is offset by a chain too",
     "must be a finite number",
     "is too large for a float",
 ]
@@ -224,6 +229,8 @@ LIKELY: dict[str, Any] = {
     "reduce": st.sampled_from(["mean", "sum", "error"]),
     "name": st.sampled_from(["xi", "{child}_{parent}", "{{}}", "{", "{other}"]),
     "value": st.sampled_from(["x", "x * y"]),
+    "per": st.sampled_from(["county", "a_mu.npz"]),
+    "weight": st.sampled_from(["x", "x * y"]),
     "center": st.sampled_from([1.0, 2, "x"]),
     "kind": st.sampled_from(["dct", "haar"]),
     "dim": st.sampled_from([-1, -2, 0, [-1, -2], [-1, -1], [], [0], ["a"]]),
@@ -251,12 +258,18 @@ OFFSET = NAMES | st.lists(NAMES, max_size=3) | st.dictionaries(NAMES, PARENT, ma
 POWER = NUMBERS | table("PowerTable")
 SCALE = NUMBERS | TEXTS | table("ScaleTable", power=POWER)
 BASIS = TEXTS | table("BasisTable")
-SITE = table("SiteTable", offset=OFFSET, scale=SCALE, basis=BASIS)
+EFFECT = table("EffectTable", scale=st.sampled_from(["sigma", 1.0]))
+SITE = table("SiteTable", offset=OFFSET, scale=SCALE, basis=BASIS, conditional=EFFECT)
 CHAIN = st.lists(NAMES, max_size=4)
+ORDER = st.just(["a", "b"]) | CHAIN
+EFFECTS = table(
+    "ConditionalTable", order=ORDER, given=CHAIN, noise=st.dictionaries(NAMES, TEXTS, max_size=2)
+)
 CONFIGS = st.fixed_dictionaries(
     {},
     optional={
         "chain": st.just(["a", "b", "mu"]) | CHAIN | st.lists(CHAIN, max_size=2) | ANYTHING,
+        "conditional": ORDER | EFFECTS | ANYTHING,
         "functions": st.lists(st.sampled_from(["model", "A.b", "a b", ""]), max_size=2) | ANYTHING,
         "defaults": table("Settings"),
         "sites": st.dictionaries(NAMES, SITE, max_size=2) | ANYTHING,

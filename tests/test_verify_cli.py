@@ -285,7 +285,7 @@ def test_without_jax(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("reparam_rewrite.running.environment.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as exit_of:
         main(["verify", "model.py", "model_reparam.py"])
     assert exit_of.value.code == 2

@@ -150,7 +150,9 @@ class Reader(Tables):
             return None
         keys = ("conditional",)
         lists = {key: raw[key] for key in ("order", "given") if isinstance(raw.get(key), list)}
-        said = self.given(keys, raw, typed.ConditionalTable)
+        self.refuse_unknown(keys, raw, typed.ConditionalTable)
+        plain = {key: raw[key] for key in raw if key != "noise" and key not in lists}
+        said = self.values(keys, plain, typed.ConditionalTable)
         if "order" not in raw:
             self.wrong(place, "[conditional] has no 'order'", 'write order = ["mu", "a"].')
         order = self.effects_of((*keys, "order"), lists.get("order", ["?"]), chains)
@@ -159,6 +161,8 @@ class Reader(Tables):
             site: Written(text, self.at(*keys, "noise", site))
             for site, text in self.expressions((*keys, "noise"), raw.get("noise", {})).items()
         }
+        if lists.get("given") == []:
+            self.wrong(self.at(*keys, "given"), "'given' names no site", "leave it out.")
         both = {one.name for one in order}
         for one in given:
             if one.name in both:

@@ -120,7 +120,7 @@ def without(*keys: str) -> Schema:
 
 
 def add_rules(tables: Schema) -> None:
-    """Which keys go together: those of `reparam`, of a scale by a site, and of a kind of basis."""
+    """Which keys go together, in the tables of which some do and some don't."""
     rules = []
     for name, found in REPARAMETERIZERS.items():
         then: Schema = {"properties": {"args": {"propertyNames": {"enum": [*found.arguments]}}}}
@@ -136,6 +136,13 @@ def add_rules(tables: Schema) -> None:
     tables["ScaleTable"] |= {
         "dependentRequired": {"power": ["by"]},
         "dependentSchemas": {"by": without(*learned)},
+    }
+    frozen = {"required": ["per"], "properties": {"per": {"pattern": r"\.npz$"}}}
+    tables["ParentTable"] |= {
+        "dependentRequired": {"weight": ["value"]},
+        "if": {"required": ["per"], "not": frozen},
+        "then": {"required": ["value"]},
+        "dependentSchemas": {"weight": {"not": frozen}},
     }
     settings = {kind: basis.setting.name for kind, basis in BASES.items()}
     tables["BasisTable"]["allOf"] = [
