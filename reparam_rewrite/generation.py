@@ -12,6 +12,7 @@ from msgspec import Struct
 from reparam_rewrite import __version__, rewriting
 from reparam_rewrite.beside import refuse_missing_arrays
 from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal, too_deep
 from reparam_rewrite.rewriting import Rewrite
 from reparam_rewrite.source import STDIN, is_notebook
@@ -51,8 +52,16 @@ class Outcome(Struct, frozen=True):
 
 def generate(target: Target) -> Outcome:
     """The outcome of a target. Raises `Refusal`."""
+    given = read_bytes(target.config, "config")
+    return of_config(target, given, lambda config: refuse_missing_arrays(config, target.output))
+
+
+def of_config(target: Target, given: bytes, arrays_are_there: Callable[[Config], None]) -> Outcome:
+    """The outcome for a config that `given` is, whatever is in its file. Raises `Refusal`.
+
+    `arrays_are_there` refuses a config whose arrays won't be beside the output.
+    """
     model, config, output = target
-    given = read_bytes(config, "config")
     settings = read_config(given, config)
     document = read(model)
     refuse_same_file(model, output)
@@ -60,7 +69,7 @@ def generate(target: Target) -> Outcome:
     refuse_other_kind(model, output)
     width = line_length(Path() if model == STDIN else Path(model))
     result = rewriting.rewrite(document, settings, width)
-    refuse_missing_arrays(settings, output)
+    arrays_are_there(settings)
     made_from = origin(__version__, output, (model, document.data), (config, given), width)
     new = stamped(result.data, made_from, output)
     # Unlike Path.exists, without an error for a path that is too long: to write there gives it.

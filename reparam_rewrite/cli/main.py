@@ -29,6 +29,7 @@ COMMANDS = {
     "fit": "Fit a config's coefficients to draws from the posterior.",
     "schema": "Print the JSON Schema of configs, for editors.",
     "suggest": "Read a model and propose a config for it.",
+    "tune": "Find how a model samples best, given its data, and write that.",
     "verify": "Prove that a generated or hand-written model is the plain one.",
 }
 

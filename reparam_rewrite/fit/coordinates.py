@@ -35,14 +35,14 @@ class Frozen(NamedTuple):
 
     `found` is how it was found, and `noise` the scales that are read when the model runs, as the
     model writes them, by observed site. `spread`: how far the bases of what is generated are from
-    standard normal given the data, in nats.
+    standard normal given the data, in nats; None where that wasn't asked for.
     """
 
     text: str
     arrays: Mapping[str, Any]
     found: Conditional
     noise: Mapping[str, str]
-    spread: float
+    spread: float | None
 
 
 def as_if_frozen(config: Config) -> Config:
@@ -66,17 +66,23 @@ def asks_for_more(config: Config) -> bool:
     )
 
 
-def frozen_data(call: Call, config: Config, file: str) -> Frozen:
+def frozen_data(
+    call: Call, config: Config, file: str, known: Conditional | None = None, spread: bool = True
+) -> Frozen:
     """What the data of a call say of the sites of `conditional`.
 
-    file: the name of the .npz that will have the arrays. Raises `Refusal` for what can't be sampled
-    so, and for what the model raises.
+    file: the name of the .npz that will have the arrays. known: what has been found of these sites
+    in this order, where nothing else is asked for. spread: tell how far the bases are from standard
+    normal. Raises `Refusal` for what can't be sampled so, and for what the model raises.
     """
     rule = config.conditional
     assert rule is not None
     order = [one.name for one in rule.order]
     texts = {name: said.text for name, said in rule.noise.items()}
-    found = conditional_arrays(call, order, form=rule.form, noise=texts or None)
+    if known is not None and list(known.order) == order and not (rule.form or texts):
+        found = known
+    else:
+        found = conditional_arrays(call, order, form=rule.form, noise=texts or None)
     if not texts:
         texts = noise_texts(call, config, found.noise)
         if texts.keys() != set(found.noise):  # a scale that doesn't show is frozen
@@ -92,8 +98,8 @@ def frozen_data(call: Call, config: Config, file: str) -> Frozen:
     said = {f"{PREFIX}{key}": np.array(names, str) for key, names in asked.items()}
     text = with_data(config, rule, found, noise, file)
     arrays = {**found.arrays, **shapes, **said}
-    spread = spread_by(call, read_config(text.encode(), config.path), arrays)
-    return Frozen(text, arrays, found, noise, spread)
+    far = spread_by(call, read_config(text.encode(), config.path), arrays) if spread else None
+    return Frozen(text, arrays, found, noise, far)
 
 
 def spread_by(call: Call, config: Config, arrays: Mapping[str, Any]) -> float:

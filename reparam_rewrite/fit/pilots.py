@@ -65,11 +65,20 @@ def run_pilot(kind: str, call: Call, options: Options) -> Pilot:
 
     Raises `Refusal` where it can't be made, or gives numbers that are none.
     """
+    return of_latents(run_whole(kind, call, options), call)
+
+
+def run_whole(kind: str, call: Call, options: Options) -> Pilot:
+    """The same, with draws of what a generated model samples too."""
     kinds = {"nuts": nuts, "laplace": laplace, "fullrank": fullrank}
     with double_precision():
         args, kwargs = copied(call.args, call.kwargs)
-        pilot = kinds[kind](call._replace(args=args, kwargs=kwargs), options)
-        draws = {name: np.asarray(pilot.draws[name]) for name in call.latents}
+        return kinds[kind](call._replace(args=args, kwargs=kwargs), options)
+
+
+def of_latents(pilot: Pilot, call: Call) -> Pilot:
+    """The draws of the plain model's sites, if all are numbers. Raises `Refusal`."""
+    draws = {name: np.asarray(pilot.draws[name]) for name in call.latents}
     return checked(pilot._replace(draws=draws), pilot.how)
 
 

@@ -45,10 +45,16 @@ def of_data(frozen: Frozen) -> list[str]:
         lines.append(f"{site}: its noise is read when the model runs, {text}")
     lines += [f"{site}: {FROZEN[why]}" for site, why in found.frozen.items()]
     lines += [NOTES[note.code].format(sites=listed(note.sites)) for note in found.notes]
-    spread = f"{frozen.spread:.2g} nats"
-    near = f"standard normal given the data, but for {spread}" if frozen.spread < EXACT else ""
-    lines.append(f"their bases are {near or f'within {spread} of standard normal given the data'}")
+    if frozen.spread is not None:
+        lines.append(f"their bases are {said_of_spread(frozen.spread)}")
     return lines
+
+
+def said_of_spread(nats: float) -> str:
+    """How near to standard normal bases are."""
+    if nats < EXACT:
+        return f"standard normal given the data, but for {nats:.2g} nats"
+    return f"within {nats:.2g} nats of standard normal given the data"
 
 
 #: Up to how many nats it is rounding.

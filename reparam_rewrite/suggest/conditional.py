@@ -298,7 +298,6 @@ class Effects:
             yield f"Of the prior of {listed(heavy)}, which isn't normal, only the scale counts."
         if form == "sequential":
             yield "They are many: what is sampled later counts as noise, as wide as its prior."
-        yield "Next, 'reparam-rewrite fit' computes what the data say; it needs no draws."
 
     def is_summed(self, site: Site) -> bool:
         return any(term.summed for term in self.seen.get(site.index, ()))

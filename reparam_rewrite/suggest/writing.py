@@ -46,8 +46,11 @@ def apart(blocks: Iterable[list[Line]]) -> list[Line]:
     return lines[:-1]
 
 
-def config_lines(suggestion: Suggestion) -> list[Line]:
-    """The lines of the config, without what is said of sites that are left alone."""
+def config_lines(suggestion: Suggestion, next_step: bool = True) -> list[Line]:
+    """The lines of the config, without what is said of sites that are left alone.
+
+    next_step: say what to do next.
+    """
     if suggestion.is_empty:
         nothing = commented("Nothing is proposed; the reasons are below.")
         return [*nothing, setting("chain", [])]
@@ -67,7 +70,7 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
     tables = (site_lines(proposal, chains) for proposal in every)
     blocks = (
         function,
-        given_lines(suggestion),
+        given_lines(suggestion, next_step),
         [*sums, *chain],
         default_lines(suggestion),
         axes_lines(suggestion),
@@ -75,12 +78,17 @@ def config_lines(suggestion: Suggestion) -> list[Line]:
     return apart([*blocks, *tables])
 
 
-def given_lines(suggestion: Suggestion) -> list[Line]:
+#: What makes a proposal of sites that are sampled given the data complete.
+NEXT = "Next, 'reparam-rewrite fit' computes what the data say; it needs no draws."
+
+
+def given_lines(suggestion: Suggestion, next_step: bool) -> list[Line]:
     """The sites that are sampled given the data, and why."""
     found = suggestion.conditional
     if found is None or not found.order:
         return []
-    said = [line for reason in found.reasons for line in commented(reason)]
+    reasons = (*found.reasons, NEXT) if next_step else found.reasons
+    said = [line for reason in reasons for line in commented(reason)]
     return [*said, setting("conditional", found.order)]
 
 
@@ -212,17 +220,17 @@ def why_init(offset: Offset) -> str:
     return f"{offset.where}: {', and '.join(parts) or 'nothing later can make up for it'}"
 
 
-def to_text(suggestion: Suggestion) -> str:
-    """The whole file."""
+def to_text(suggestion: Suggestion, by: str = "suggest") -> str:
+    """The whole file, as the command that it is made `by` writes it."""
     alone = [Line("# Left as they are:")] if suggestion.alone else []
     for one in suggestion.alone:
         first, *rest = wrapped(f"{one.site} ({one.where}): {one.reason}", WIDTH - 6)
         alone += [Line(f"#   {first}"), *(Line(f"#     {part}") for part in rest)]
     about = f"'{suggestion.function}' of {suggestion.path}"
-    head = commented(f"What 'reparam-rewrite suggest' proposes for {about}.")
+    head = commented(f"What 'reparam-rewrite {by}' proposes for {about}.")
     others = f"--function names another: {', '.join(suggestion.others)}."
     end = commented(others) if suggestion.others else []
-    lines = apart([head, config_lines(suggestion), alone, end])
+    lines = apart([head, config_lines(suggestion, by == "suggest"), alone, end])
     return "".join(f"{line.text}\n" for line in lines)
 
 

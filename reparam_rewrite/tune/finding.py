@@ -1,0 +1,340 @@
+"""What `tune` proposes, what a pilot says of it, and whether anything is gained."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import tomlkit
+from msgspec.structs import replace
+from numpyro.distributions import biject_to, constraints
+
+from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.rules import Config
+from reparam_rewrite.fit import pilots
+from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
+from reparam_rewrite.fit.coordinates import (
+    asks_for_more,
+    frozen_data,
+    without_coordinates,
+)
+from reparam_rewrite.fit.nested import NotNested, Theta, compare, nested
+from reparam_rewrite.fit.reporting import is_worth_it
+from reparam_rewrite.fit.running import Fitting
+from reparam_rewrite.fit.values import Found
+from reparam_rewrite.fit.writing import Change, edited, npz_bytes, rounded, with_bases, with_fits
+from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.running.call import WIDTH, Call
+from reparam_rewrite.running.facts import facts_of_call
+from reparam_rewrite.running.trace import double_precision, is_latent, structure, traced
+from reparam_rewrite.running.values import Values
+from reparam_rewrite.source.files import write_outputs
+from reparam_rewrite.suggest import suggest, to_text
+from reparam_rewrite.suggest.finding import samples
+from reparam_rewrite.suggest.values import Suggestion
+from reparam_rewrite.tune.values import Candidate, Piloted, Sampled, Tuned
+from reparam_rewrite.verify.pairing import conventional_bases
+
+#: What all sites together must gain, and what a single one may lose beside it (nats).
+WORTH, LOSS = 0.5, 0.5
+
+#: A scale whose logarithm has a posterior that is narrower than this gets a line in the config.
+NARROW = 0.2
+
+#: The comment of a line that is written anew with other data.
+OURS = "# by tune"
+
+#: How many draws a nested pilot makes.
+DRAWS = 1_000
+
+
+class Tuning:
+    """The tuning of one call.
+
+    file: the name of the .npz beside the generated file. pilot: "auto", "nested", or a kind of run.
+    said: hears what is being done.
+    """
+
+    def __init__(
+        self, call: Call, file: str, pilot: str, seed: int, said: Callable[[str], None]
+    ) -> None:
+        self.call, self.file, self.kind, self.seed, self.said = call, file, pilot, seed, said
+        self.known: dict[tuple[str, ...], Conditional] = {}
+
+    def computed(self, order: Sequence[str]) -> Conditional:
+        """What the data say of effects in an order, which is computed once."""
+        key = tuple(order)
+        if key not in self.known:
+            self.known[key] = conditional_arrays(self.call, order)
+        return self.known[key]
+
+    def suggestion(self) -> Suggestion:
+        """What `suggest` proposes of the source, a run, and the data. Raises `Refusal`."""
+        self.said("reading the model, and running it once")
+        document = self.call.document
+        name = self.call.name if samples(document, self.call.name) else None
+        return suggest(document, name, facts_of_call(self.call), computed=self.computed)
+
+    def tuned(self, before: Config | None, path: str) -> Tuned:
+        """What comes of it, with the config at `path` as it is `before`, if there is one.
+
+        Raises `Refusal`.
+        """
+        if before is not None:
+            config = before
+        else:
+            suggestion = self.suggestion()
+            if suggestion.is_empty:
+                return Tuned((), reason=why_nothing(suggestion))
+            config = read_config(to_text(suggestion, "tune").encode(), path)
+        if config.conditional is None:
+            return self.offset(config)
+        return self.given_the_data(config)
+
+    # -- sites that are sampled given the data -----------------------------------------------------
+
+    def given_the_data(self, config: Config) -> Tuned:
+        """With the conditional coordinates that a config asks for, and what else it does."""
+        rule = config.conditional
+        assert rule is not None
+        order = tuple(one.name for one in rule.order)
+        self.said("computing what the data say")
+        frozen = frozen_data(self.call, config, self.file, self.known.get(order), spread=False)
+        config = read_config(frozen.text.encode(), config.path)
+        with self.generated(config, frozen.arrays) as made:
+            piloted = self.piloted(made, order)
+        found, text, arrays = None, config.text, dict(frozen.arrays)
+        if asks_for_more(config):
+            found, text, more = self.fitted(config, piloted)
+            arrays |= more
+        text = self.with_scales(read_config(text.encode(), config.path), piloted.theta)
+        gains = {name: piloted.compared.gain(name) for name in order} if piloted.compared else {}
+        total = sum(gains.values())
+        size = {name: int(np.prod(self.call.trace[name]["value"].shape)) for name in order}
+        worse = [n for n, by in gains.items() if by < -LOSS - 0.03 * size[n] ** 0.5]
+        if total < WORTH or worse:
+            said = (
+                f"what the data say of {', '.join(order)} would make it {total:.2g} nats narrower"
+            )
+            return Tuned((), reason=f"{said}, which isn't worth it")
+        sampled = [
+            Sampled(name, given_in_words(order, name), float(np.exp(gains[name] / size[name])))
+            for name in order
+        ]
+        return self.written(Candidate(text, arrays, piloted, frozen, found), sampled, total)
+
+    def piloted(self, made: Call, effects: Sequence[str]) -> Piloted:
+        """Draws from the posterior, by nested Laplace or by a run. Raises `Refusal`."""
+        base_of, shapes = self.bases(made)
+        why = ""
+        if self.kind in ("auto", "nested"):
+            self.said("finding the mode of the scales, and drawing around it")
+            try:
+                with redirect_stdout(sys.stderr):
+                    found = nested(self.call, made, base_of, shapes, effects, DRAWS)
+                count = f"{found.counted:.0f} of {found.nodes:,} points count"
+                how = f"{found.pilot.how}, {found.pilot.gradients:,} gradients; {count}"
+                return Piloted(found.pilot, found.compared, found.theta, how)
+            except NotNested as problem:
+                if self.kind == "nested":
+                    said = f"there is no nested pilot of '{self.call.name}': {problem}"
+                    hint = "leave --pilot out, which then runs NUTS."
+                    raise Refusal(Diagnostic(self.call.document.path, said, hint)) from None
+                why = f", as {problem}"
+        self.said(f"running NUTS for a pilot{why}")
+        kind = "nuts" if self.kind == "auto" else self.kind
+        options = pilots.Options(seed=self.seed)
+        with redirect_stdout(sys.stderr):
+            whole = pilots.run_whole(kind, made, options)
+            pilot = pilots.of_latents(whole, self.call)
+            values = {base: whole.draws[base] for base in base_of.values()}
+
+            def unconstrained_at(draw: Any) -> Values:
+                trace = traced(made.model, made.args, made.kwargs, draw)
+                return {n: biject_to(trace[n]["fn"].support).inv(v) for n, v in draw.items()}
+
+            compared = compare(self.call, made, base_of, values, unconstrained_at)
+        return Piloted(pilot, compared, None, f"{pilot.how}{why}")
+
+    def with_scales(self, config: Config, theta: Theta | None) -> str:
+        """The config with a line for each scale that is known closely, or as it is.
+
+        Such a site's logarithm is narrow, so that NUTS would start with steps for 1, and take long
+        to find out how small they have to be. Lines that a person wrote stay.
+        """
+        if theta is None:
+            return config.text
+        document: Any = tomlkit.parse(config.text)
+        text = config.text
+        for name in theta.spans:
+            site = self.call.trace[name]
+            rule, sd = config.sites.get(name), theta.sd(name)
+            own = rule is not None and rule.scale is not None
+            if own and not is_ours(document, name):
+                continue
+            positive = site["fn"].support in (constraints.positive, constraints.nonnegative)
+            narrow = positive and np.size(sd) == 1 and float(sd[0]) < NARROW
+            if not own and (not narrow or (rule is not None and rule.parents)):
+                continue
+            item = tomlkit.item(rounded(1 / float(sd[0]), digits=2)).comment(OURS[2:])
+            change: Change = (("sites", name, "scale"), item)
+            try:
+                more = edited(
+                    read_config(text.encode(), config.path), [change], "scales", "[sites.a]"
+                )
+                rewrite(self.call.document, read_config(more.encode(), config.path), WIDTH)
+            except Refusal:
+                continue
+            text = more
+        return text
+
+    # -- offsets -----------------------------------------------------------------------------------
+
+    def offset(self, config: Config) -> Tuned:
+        """With fitted coefficients of the offsets that a config asks for."""
+        if not asks_for_more(config):
+            return Tuned((), reason="the config asks for nothing that data decide")
+        fitting = Fitting(self.call, without_coordinates(config))
+        base_of = {name: name for name in self.call.latents}
+        shapes = {name: self.call.trace[name]["real_shape"] for name in base_of}
+        why = ""
+        if self.kind in ("auto", "nested"):
+            self.said("looking for the posterior's mode")
+            try:
+                with redirect_stdout(sys.stderr):
+                    found = nested(self.call, self.call, base_of, shapes, (), DRAWS)
+                piloted = Piloted(found.pilot, None, found.theta, found.pilot.how)
+            except NotNested as problem:
+                why = f", as {problem}"
+        if self.kind not in ("auto", "nested") or why:
+            self.said(f"running a pilot{why}")
+            kind = "nuts" if self.kind in ("auto", "nested") else self.kind
+            pilot = fitting.pilot(kind, pilots.Options(seed=self.seed))
+            piloted = Piloted(pilot, None, None, f"{pilot.how}{why}")
+        found_, text, arrays = self.fitted(config, piloted)
+        gains = {
+            fit.regression.child: (fit.narrowing, fit.regression.values[0].size)
+            for fit in found_.fits
+            if fit.kind != "none" or fit.power
+        }
+        gains |= {one.site: (one.narrowing, 1) for one in found_.written}
+        total = sum(size * float(np.log(narrower)) for narrower, size in gains.values())
+        if total < WORTH or not (is_worth_it(found_.fits) or found_.written):
+            return Tuned((), reason="no offset makes the posterior of a site narrower")
+        sampled = [Sampled(name, "around its parents", by) for name, (by, _) in gains.items()]
+        candidate = Candidate(text, arrays, piloted, None, found_)
+        return self.written(candidate, sampled, total)
+
+    def fitted(self, config: Config, piloted: Piloted) -> tuple[Found, str, Mapping[str, Any]]:
+        """What draws tell of offsets and powers, the config with it, and its arrays."""
+        self.said("fitting coefficients to the draws")
+        rest = config
+        fitting = Fitting(self.call, without_coordinates(rest))
+        found = fitting.fits(piloted.pilot)
+        while found.helpful:
+            text = with_bases(rest, found.helpful).encode()
+            rest = read_config(text, config.path)
+            fitting = Fitting(self.call, without_coordinates(rest))
+            found = fitting.fits(piloted.pilot, (*found.written, *found.helpful))
+        made = with_fits(rest, found.fits, False, self.file)
+        fitting.check(made.text, config.path)
+        return found, made.text, made.arrays
+
+    # -- both --------------------------------------------------------------------------------------
+
+    def written(self, candidate: Candidate, sampled: list[Sampled], total: float) -> Tuned:
+        """With a line for every site, and where NUTS is to start."""
+        config = read_config(candidate.text.encode(), "")
+        named = {one.site for one in sampled}
+        for name in self.call.latents:
+            rule = config.sites.get(name)
+            if name not in named:
+                scale = rule.scale.value if rule is not None and rule.scale is not None else None
+                how = "as written" if scale is None else f"as written, in units of 1/{scale:g}"
+                sampled.append(Sampled(name, how))
+        arrays = {**candidate.arrays, **self.start(candidate)}
+        return Tuned(tuple(sampled), replace(candidate, arrays=arrays), "", total)
+
+    def start(self, candidate: Candidate) -> dict[str, Any]:
+        """Where NUTS is to start, and how wide what it samples is, for the .npz.
+
+        ``start.<site>`` are values of what the generated model samples: of effects 0, and of the
+        others those of the draw that is nearest to their mean. ``mass.<site>`` are the variances of
+        these in unconstrained space, flat.
+        """
+        theta, compared = candidate.piloted.theta, candidate.piloted.compared
+        if theta is None or compared is None:
+            return {}
+        config = read_config(candidate.text.encode(), self.call.document.path)
+        names = list(theta.spans)
+        flat = [compared.bases[name].reshape(DRAWS, -1) for name in names]
+        far = np.concatenate([*flat, np.zeros((DRAWS, 0))], 1) - theta.mean
+        near = int(np.argmin(np.sum(far * np.linalg.solve(theta.covariance, far.T).T, 1)))
+        found: dict[str, Any] = {}
+        for name in self.call.latents:
+            rule = config.sites.get(name)
+            scaled = rule is not None and rule.scale is not None
+            base = name if name in theta.spans and not scaled else f"{name}_base"
+            value = compared.bases[name][near]
+            if name not in theta.spans:
+                value, width = np.zeros_like(value), np.ones(value.size)
+            elif rule is not None and rule.scale is not None:
+                by = float(rule.scale.value)  # type: ignore[arg-type]
+                value, width = by * value, (by * theta.sd(name)) ** 2
+            else:
+                value, width = compared.draws[name][near], theta.sd(name) ** 2
+            found |= {f"start.{base}": value, f"mass.{base}": np.ravel(width)}
+        return found
+
+    @contextmanager
+    def generated(self, config: Config, arrays: Mapping[str, Any]) -> Iterator[Call]:
+        """The call of what a config makes of the model, with its arrays beside it."""
+        rewritten = rewrite(self.call.document, config, WIDTH)
+        with TemporaryDirectory() as folder:
+            if arrays:
+                write_outputs([(str(Path(folder) / self.file), npz_bytes(arrays))])
+            shown = f"<{self.call.document.path} with {config.path}>"
+            yield self.call.generated(rewritten, shown, Path(folder))
+
+    def bases(self, made: Call) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+        """By latent site of the plain model what the generated one samples, and its shapes."""
+        with double_precision(), redirect_stdout(sys.stderr):
+            trace = structure(made.model, made.args, made.kwargs)
+        shapes = {name: site["real_shape"] for name, site in trace.items() if is_latent(site)}
+        moved = (name for name in self.call.latents if name not in shapes)
+        found = conventional_bases(moved, shapes)
+        return {name: found.get(name, name) for name in self.call.latents}, shapes
+
+
+def is_ours(document: Any, site: str) -> bool:
+    """Was the scale of a site written by `tune`?"""
+    item = document.get("sites", {}).get(site, {}).get("scale")
+    return (
+        item is not None
+        and getattr(item, "trivia", None) is not None
+        and bool(re.match(OURS, item.trivia.comment))
+    )
+
+
+def given_in_words(order: Sequence[str], name: str) -> str:
+    """``given the data, mu and a``"""
+    before = order[: list(order).index(name)]
+    if len(before) > 3:
+        return f"given the data and the {len(before)} before it"
+    return " and ".join(filter(None, [", ".join(["given the data", *before[:-1]]), *before[-1:]]))
+
+
+def why_nothing(suggestion: Suggestion) -> str:
+    """Why nothing is proposed, in a clause."""
+    told = suggestion.conditional.why if suggestion.conditional is not None else {}
+    if told:
+        name, why = next(iter(told.items()))
+        return f"no site can be sampled better: {name}: {why}"
+    return "no two sites make up for each other, and no prior is a funnel"

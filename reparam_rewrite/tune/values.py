@@ -1,0 +1,63 @@
+"""What passes between the modules of `tune`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from reparam_rewrite.fit.coordinates import Frozen
+from reparam_rewrite.fit.nested import Compared, Theta
+from reparam_rewrite.fit.values import Found, Pilot
+
+
+class Piloted(NamedTuple):
+    """Draws from the posterior, and what they are in the coordinates of both models.
+
+    theta: what is known of the sites beside the effects; None of a pilot that ran. how: in words.
+    """
+
+    pilot: Pilot
+    compared: Compared | None
+    theta: Theta | None
+    how: str
+
+
+class Candidate(Struct, frozen=True):
+    """A config of which all is known: its text, its arrays, and draws of what it makes.
+
+    frozen: what the data say of sites that are sampled given them. fitted: coefficients.
+    """
+
+    text: str
+    arrays: Mapping[str, Any]
+    piloted: Piloted
+    frozen: Frozen | None = None
+    fitted: Found | None = None
+
+
+class Sampled(NamedTuple):
+    """How one site is sampled, and by how much the posterior gets narrower by it.
+
+    narrower: the factor for each of its elements, in the geometric mean; None where it is not
+    changed.
+    """
+
+    site: str
+    how: str
+    narrower: float | None = None
+
+
+class Tuned(Struct, frozen=True):
+    """What came of it. Without a `candidate` the model is better left as it is, for the `reason`.
+
+    gain: by how much a diagonal normal gets closer to the posterior (nats). notes: what else is to
+    be known. seconds: of all of it.
+    """
+
+    sites: tuple[Sampled, ...]
+    candidate: Candidate | None = None
+    reason: str = ""
+    gain: float = 0.0
+    notes: tuple[str, ...] = ()
