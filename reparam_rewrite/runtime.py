@@ -11,6 +11,9 @@ coefficients. These functions compute it, from the generated model itself:
     kernel = NUTS(model, init_strategy=init_to_value(values=start))
     draws = from_base(model, base_draws, args, kwargs, params=params, batch_ndims=1)
 
+What `tune` knows of the posterior is in the arrays beside the generated file: `warm_start` has NUTS
+and guides begin with it.
+
 The generated file imports nothing of this. Needs jax and numpyro.
 """
 
@@ -19,12 +22,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import biject_to
+from numpyro.infer.initialization import init_to_value
 
 from reparam_rewrite.running.trace import (
     cheap_key,
@@ -40,7 +45,7 @@ from reparam_rewrite.verify import determinant
 from reparam_rewrite.verify.change import by_parts, spans, unwrapped
 from reparam_rewrite.verify.pairing import conventional_bases, held_fixed
 
-__all__ = ["from_base", "to_base"]
+__all__ = ["from_base", "to_base", "warm_start"]
 
 #: Newton's steps that may be needed; each site of a chain of affine maps needs one.
 STEPS = 200
@@ -116,6 +121,36 @@ def to_base(
         found = over_draws(made.solve, given, batch_ndims, compiled_once=False)
     kept = {name: value for name, value in values.items() if name not in made.plain_names}
     return {**kept, **like_inputs(found, values)}
+
+
+def warm_start(path: str | Path) -> dict[str, Any]:
+    """Give arguments of NUTS by which it starts in the middle of the posterior, with its widths.
+
+    `path` is that of the .npz that `tune` wrote beside the generated model. With these arguments
+    200 steps of warm-up are enough, as only the size of steps is adapted. The first of them,
+    ``init_strategy``, is what a guide takes as ``init_loc_fn``.
+
+    Raises OSError where the file can't be read, and ValueError where it tells nothing of this.
+
+    >>> kernel = NUTS(model, **warm_start("offsets.npz"))
+    >>> guide = AutoDiagonalNormal(model, init_loc_fn=warm_start("offsets.npz")["init_strategy"])
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        start, mass = (
+            {
+                name.removeprefix(f"{kind}."): jnp.asarray(arrays[name])
+                for name in arrays.files
+                if name.startswith(f"{kind}.")
+            }
+            for kind in ("start", "mass")
+        )
+    if not start:
+        raise ValueError(f"{path} doesn't tell where to start: 'reparam-rewrite tune' writes that")
+    return {
+        "init_strategy": init_to_value(values=start),
+        "inverse_mass_matrix": {(name,): widths for name, widths in mass.items()},
+        "adapt_mass_matrix": False,
+    }
 
 
 def taken(values: Mapping[str, Any], names: Sequence[str]) -> Values:

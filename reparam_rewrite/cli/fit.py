@@ -30,7 +30,7 @@ Exit status:
   2  an error; nothing was written
 """
 
-PILOTS = ("nuts", "laplace", "fullrank")
+PILOTS = ("auto", "nested", "nuts", "laplace", "fullrank")
 
 
 class Request(options.Request):
@@ -42,10 +42,10 @@ class Request(options.Request):
     function: str | None = options.function()
     pilot: str = options.option(
         metavar="PILOT",
-        default="nuts",
+        default="auto",
         show_default=True,
-        help="Where the draws are from: a run of nuts, laplace or fullrank, or a file, "
-        ".npz or .nc.",
+        help="Where the draws are from: nested, an approximation that needs no run, a run of nuts, "
+        "laplace or fullrank, or a file, .npz or .nc; auto runs nuts where nested can't be had.",
         shell_complete=options.files(".npz", ".nc"),
     )
     draws: int = options.number(1000, 20, "How many draws to make, of all chains together.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import DONE, refused
+from reparam_rewrite.cli.fit import PILOTS
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ Exit status:
   0  done, or the model is better left as written, which is said
   2  an error; nothing was written
 """
-
-PILOTS = ("auto", "nested", "nuts", "laplace", "fullrank")
 
 #: What `tune` leaves out of what `verify` compares, as it takes long or is of other data.
 LEFT_OUT = (

@@ -58,6 +58,15 @@ def without_coordinates(config: Config) -> Config:
     return replace(config, conditional=None)
 
 
+def coordinates_alone(config: Config) -> Config:
+    """What a config asks for of the sites of `conditional`, and nothing else."""
+    sites = {
+        name: replace(site, parents=(), scale=None, basis=None, reparam=None)
+        for name, site in config.sites.items()
+    }
+    return replace(config, chains=(), sites=sites)
+
+
 def asks_for_more(config: Config) -> bool:
     """Does a config ask for what draws tell too, for offsets or a power of a scale?"""
     sites = config.sites.values()
@@ -106,11 +115,7 @@ def spread_by(call: Call, config: Config, arrays: Mapping[str, Any]) -> float:
     """The spread of what a config and its arrays make of the sites of `conditional` alone."""
     rule = config.conditional
     assert rule is not None
-    sites = {
-        name: replace(site, parents=(), scale=None, basis=None, reparam=None)
-        for name, site in config.sites.items()
-    }
-    made = rewrite(call.document, replace(config, chains=(), sites=sites), WIDTH)
+    made = rewrite(call.document, coordinates_alone(config), WIDTH)
     with TemporaryDirectory() as folder, redirect_stdout(sys.stderr), double_precision():
         write_outputs([(str(Path(folder) / rule.data), npz_bytes(arrays))])
         shown = f"<{call.document.path} with {config.path}>"

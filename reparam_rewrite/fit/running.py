@@ -13,6 +13,7 @@ from numpyro.diagnostics import effective_sample_size
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
+from reparam_rewrite.fit.automatic import WITHOUT_A_RUN, piloted
 from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, read_pilot, run_pilot
 from reparam_rewrite.fit.probing import (
@@ -78,9 +79,11 @@ class Fitting:
         return any(rule.is_frozen for rule in rules)
 
     def pilot(self, kind: str, options: Options) -> Pilot:
-        """Draws of a run of a `kind`, or of the file of this name. Raises `Refusal`."""
+        """Draws of a `kind`, or of the file of this name. Raises `Refusal`."""
         if kind.endswith((".npz", ".nc")):
             return read_pilot(kind, self.call)
+        if kind in WITHOUT_A_RUN:
+            return piloted(kind, self.call, options.draws, lambda kind: self.pilot(kind, options))
         with self.told(f"the pilot of '{self.call.name}'"):
             return run_pilot(kind, self.runs(), options)
 
@@ -183,14 +186,16 @@ def as_the_model_shows(survey: Survey, config: Config, children: Sequence[Child]
 def sizes(values: Mapping[str, Any], most: float = math.inf) -> tuple[float, float, str]:
     """The least and the median effective sample size of all elements, and the site of the least.
 
-    values: (chains, draws, ...). Sizes are NumPyro's (Geyer 1992), up to `most`; an element that
-    never moved has none.
+    values: (chains, draws, ...). Sizes are NumPyro's (Geyer 1992), up to `most`. A site that never
+    moved has none; an element of one that did doesn't count, as the corner of a Cholesky factor.
     """
     found = {}
     for name, value in values.items():
         with np.errstate(divide="ignore", invalid="ignore"):
             each = np.ravel(effective_sample_size(np.asarray(value, float)))
-        found[name] = np.where(np.isfinite(each), each, 0.0)
+        moves = np.ravel(np.ptp(value, axis=(0, 1)) > 0)
+        each = np.where(np.isfinite(each), each, 0.0)
+        found[name] = each[moves] if moves.any() else each
     least = {name: float(each.min(initial=most)) for name, each in found.items()}
     worst = min(least, key=lambda name: least[name])
     return least[worst], float(np.median(np.concatenate([*found.values()]))), worst

@@ -87,7 +87,7 @@ def facts_of(
         sizes={
             name: float(np.abs(np.asarray(site["value"], dtype=float)).mean())
             for name, site in sites.items()
-            if site["is_observed"]
+            if site["is_observed"] and np.size(site["value"])
         },
     )
 

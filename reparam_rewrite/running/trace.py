@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from numpyro import handlers
-from numpyro.distributions import biject_to, constraints
+from numpyro.distributions import ImproperUniform, biject_to, constraints
 from numpyro.primitives import Messenger
 
 from reparam_rewrite.running import parts
@@ -112,6 +112,23 @@ class KeysForCounts(Messenger):  # type: ignore[misc]
             msg["kwargs"]["rng_key"] = jax.random.wrap_key_data(bits, impl="threefry2x32")
 
 
+class FromNowhere(Messenger):  # type: ignore[misc]
+    """Gives sites whose prior is improper, from which nothing can be drawn, a value of it.
+
+    It is that of 0 in unconstrained space.
+    """
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        if msg["type"] == "sample" and msg["value"] is None:
+            fn = msg["fn"]
+            while hasattr(fn, "base_dist"):
+                fn = fn.base_dist
+            if isinstance(fn, ImproperUniform):
+                to_support = biject_to(msg["fn"].support)
+                shape = (*msg["kwargs"].get("sample_shape", ()), *msg["fn"].shape())
+                msg["value"] = to_support(jnp.zeros(to_support.inverse_shape(shape)))
+
+
 def traced(
     model: Model,
     args: Sequence[Any],
@@ -134,6 +151,7 @@ def traced(
         return biject_to(site["fn"].support)(value)
 
     with (
+        FromNowhere(),
         KeysForCounts(),
         handlers.seed(rng_seed=key),
         handlers.trace() as trace,

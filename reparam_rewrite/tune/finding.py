@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -16,31 +14,35 @@ from msgspec.structs import replace
 from numpyro.distributions import biject_to, constraints
 
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.config.rules import Config
+from reparam_rewrite.config.rules import Config, SiteRule
 from reparam_rewrite.fit import pilots
-from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
+from reparam_rewrite.fit.automatic import (
+    WITHOUT_A_RUN,
+    Proposing,
+    bases_of,
+    generated,
+    nested_of,
+    no_nested,
+)
 from reparam_rewrite.fit.coordinates import (
     asks_for_more,
+    coordinates_alone,
     frozen_data,
     without_coordinates,
 )
-from reparam_rewrite.fit.nested import NotNested, Theta, compare, nested
+from reparam_rewrite.fit.nested import NotNested, Theta, compare
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting
 from reparam_rewrite.fit.values import Found
-from reparam_rewrite.fit.writing import Change, edited, npz_bytes, rounded, with_bases, with_fits
-from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.fit.writing import Change, edited, rounded, with_bases, with_fits
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
-from reparam_rewrite.running.facts import facts_of_call
-from reparam_rewrite.running.trace import double_precision, is_latent, structure, traced
+from reparam_rewrite.running.trace import double_precision, traced
 from reparam_rewrite.running.values import Values
-from reparam_rewrite.source.files import write_outputs
-from reparam_rewrite.suggest import suggest, to_text
-from reparam_rewrite.suggest.finding import samples
+from reparam_rewrite.suggest import to_text
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.tune.values import Candidate, Piloted, Sampled, Tuned
-from reparam_rewrite.verify.pairing import conventional_bases
 
 #: What all sites together must gain, and what a single one may lose beside it (nats).
 WORTH, LOSS = 0.5, 0.5
@@ -66,21 +68,7 @@ class Tuning:
         self, call: Call, file: str, pilot: str, seed: int, said: Callable[[str], None]
     ) -> None:
         self.call, self.file, self.kind, self.seed, self.said = call, file, pilot, seed, said
-        self.known: dict[tuple[str, ...], Conditional] = {}
-
-    def computed(self, order: Sequence[str]) -> Conditional:
-        """What the data say of effects in an order, which is computed once."""
-        key = tuple(order)
-        if key not in self.known:
-            self.known[key] = conditional_arrays(self.call, order)
-        return self.known[key]
-
-    def suggestion(self) -> Suggestion:
-        """What `suggest` proposes of the source, a run, and the data. Raises `Refusal`."""
-        self.said("reading the model, and running it once")
-        document = self.call.document
-        name = self.call.name if samples(document, self.call.name) else None
-        return suggest(document, name, facts_of_call(self.call), computed=self.computed)
+        self.proposing = Proposing(call)
 
     def tuned(self, before: Config | None, path: str) -> Tuned:
         """What comes of it, with the config at `path` as it is `before`, if there is one.
@@ -90,7 +78,8 @@ class Tuning:
         if before is not None:
             config = before
         else:
-            suggestion = self.suggestion()
+            self.said("reading the model, and running it once")
+            suggestion = self.proposing.suggestion()
             if suggestion.is_empty:
                 return Tuned((), reason=why_nothing(suggestion))
             config = read_config(to_text(suggestion, "tune").encode(), path)
@@ -106,9 +95,11 @@ class Tuning:
         assert rule is not None
         order = tuple(one.name for one in rule.order)
         self.said("computing what the data say")
-        frozen = frozen_data(self.call, config, self.file, self.known.get(order), spread=False)
+        known = self.proposing.known.get(order)
+        frozen = frozen_data(self.call, config, self.file, known, spread=False)
         config = read_config(frozen.text.encode(), config.path)
-        with self.generated(config, frozen.arrays) as made:
+        alone = coordinates_alone(config)
+        with generated(self.call, alone, frozen.arrays, self.file) as made:
             piloted = self.piloted(made, order)
         found, text, arrays = None, config.text, dict(frozen.arrays)
         if asks_for_more(config):
@@ -132,26 +123,23 @@ class Tuning:
 
     def piloted(self, made: Call, effects: Sequence[str]) -> Piloted:
         """Draws from the posterior, by nested Laplace or by a run. Raises `Refusal`."""
-        base_of, shapes = self.bases(made)
         why = ""
-        if self.kind in ("auto", "nested"):
+        if self.kind in WITHOUT_A_RUN:
             self.said("finding the mode of the scales, and drawing around it")
             try:
-                with redirect_stdout(sys.stderr):
-                    found = nested(self.call, made, base_of, shapes, effects, DRAWS)
+                found = nested_of(self.call, made, effects, DRAWS)
                 count = f"{found.counted:.0f} of {found.nodes:,} points count"
                 how = f"{found.pilot.how}, {found.pilot.gradients:,} gradients; {count}"
                 return Piloted(found.pilot, found.compared, found.theta, how)
             except NotNested as problem:
                 if self.kind == "nested":
-                    said = f"there is no nested pilot of '{self.call.name}': {problem}"
-                    hint = "leave --pilot out, which then runs NUTS."
-                    raise Refusal(Diagnostic(self.call.document.path, said, hint)) from None
+                    raise Refusal(no_nested(self.call, problem)) from None
                 why = f", as {problem}"
         self.said(f"running NUTS for a pilot{why}")
         kind = "nuts" if self.kind == "auto" else self.kind
         options = pilots.Options(seed=self.seed)
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), double_precision():
+            base_of, _ = bases_of(self.call, made)
             whole = pilots.run_whole(kind, made, options)
             pilot = pilots.of_latents(whole, self.call)
             values = {base: whole.draws[base] for base in base_of.values()}
@@ -201,23 +189,10 @@ class Tuning:
         """With fitted coefficients of the offsets that a config asks for."""
         if not asks_for_more(config):
             return Tuned((), reason="the config asks for nothing that data decide")
+        self.said("looking for the posterior's mode, or running a pilot")
         fitting = Fitting(self.call, without_coordinates(config))
-        base_of = {name: name for name in self.call.latents}
-        shapes = {name: self.call.trace[name]["real_shape"] for name in base_of}
-        why = ""
-        if self.kind in ("auto", "nested"):
-            self.said("looking for the posterior's mode")
-            try:
-                with redirect_stdout(sys.stderr):
-                    found = nested(self.call, self.call, base_of, shapes, (), DRAWS)
-                piloted = Piloted(found.pilot, None, found.theta, found.pilot.how)
-            except NotNested as problem:
-                why = f", as {problem}"
-        if self.kind not in ("auto", "nested") or why:
-            self.said(f"running a pilot{why}")
-            kind = "nuts" if self.kind in ("auto", "nested") else self.kind
-            pilot = fitting.pilot(kind, pilots.Options(seed=self.seed))
-            piloted = Piloted(pilot, None, None, f"{pilot.how}{why}")
+        pilot = fitting.pilot(self.kind, pilots.Options(seed=self.seed))
+        piloted = Piloted(pilot, None, None, pilot.how)
         found_, text, arrays = self.fitted(config, piloted)
         gains = {
             fit.regression.child: (fit.narrowing, fit.regression.values[0].size)
@@ -256,8 +231,8 @@ class Tuning:
         for name in self.call.latents:
             rule = config.sites.get(name)
             if name not in named:
-                scale = rule.scale.value if rule is not None and rule.scale is not None else None
-                how = "as written" if scale is None else f"as written, in units of 1/{scale:g}"
+                by = factor_of(rule) if rule is not None else None
+                how = "as written" if by is None else f"as written, in units of 1/{by:g}"
                 sampled.append(Sampled(name, how))
         arrays = {**candidate.arrays, **self.start(candidate)}
         return Tuned(tuple(sampled), replace(candidate, arrays=arrays), "", total)
@@ -278,39 +253,29 @@ class Tuning:
         far = np.concatenate([*flat, np.zeros((DRAWS, 0))], 1) - theta.mean
         near = int(np.argmin(np.sum(far * np.linalg.solve(theta.covariance, far.T).T, 1)))
         found: dict[str, Any] = {}
+        accounts = rewrite(self.call.document, config, WIDTH).accounts
+        named = (re.escape(one.site) for one in accounts if not one.skipped)
+        moved = [re.sub(r"\\{.*?\\}", ".*", one) for one in named]  # beta_{k} is several
         for name in self.call.latents:
-            rule = config.sites.get(name)
-            scaled = rule is not None and rule.scale is not None
-            base = name if name in theta.spans and not scaled else f"{name}_base"
-            value = compared.bases[name][near]
+            rule, value = config.sites.get(name), compared.bases[name][near]
+            base, width = f"{name}_base", np.ones(value.size)
             if name not in theta.spans:
-                value, width = np.zeros_like(value), np.ones(value.size)
-            elif rule is not None and rule.scale is not None:
-                by = float(rule.scale.value)  # type: ignore[arg-type]
+                value = np.zeros_like(value)
+            elif not any(re.fullmatch(pattern, name) for pattern in moved):
+                base, value, width = name, compared.draws[name][near], theta.sd(name) ** 2
+            elif rule is not None and (by := factor_of(rule)) is not None:
                 value, width = by * value, (by * theta.sd(name)) ** 2
             else:
-                value, width = compared.draws[name][near], theta.sd(name) ** 2
+                continue  # what else is done to it decides what these are
             found |= {f"start.{base}": value, f"mass.{base}": np.ravel(width)}
         return found
 
-    @contextmanager
-    def generated(self, config: Config, arrays: Mapping[str, Any]) -> Iterator[Call]:
-        """The call of what a config makes of the model, with its arrays beside it."""
-        rewritten = rewrite(self.call.document, config, WIDTH)
-        with TemporaryDirectory() as folder:
-            if arrays:
-                write_outputs([(str(Path(folder) / self.file), npz_bytes(arrays))])
-            shown = f"<{self.call.document.path} with {config.path}>"
-            yield self.call.generated(rewritten, shown, Path(folder))
 
-    def bases(self, made: Call) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
-        """By latent site of the plain model what the generated one samples, and its shapes."""
-        with double_precision(), redirect_stdout(sys.stderr):
-            trace = structure(made.model, made.args, made.kwargs)
-        shapes = {name: site["real_shape"] for name, site in trace.items() if is_latent(site)}
-        moved = (name for name in self.call.latents if name not in shapes)
-        found = conventional_bases(moved, shapes)
-        return {name: found.get(name, name) for name in self.call.latents}, shapes
+def factor_of(rule: SiteRule) -> float | None:
+    """The number that a site is multiplied by, if nothing else is done to it."""
+    alone = not (rule.parents or rule.basis or rule.reparam) and rule.scale is not None
+    value = rule.scale.value if alone and rule.scale is not None else None
+    return value if isinstance(value, float) else None
 
 
 def is_ours(document: Any, site: str) -> bool:
