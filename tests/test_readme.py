@@ -29,8 +29,8 @@ CONFIG, EDITORS = "docs/config.md", "docs/editors-and-programs.md"
 #: The languages of the blocks that each page has, all of which are run or compared below, but for
 #: those of pre-commit, which tests/test_pre_commit.py runs.
 BLOCKS = {
-    "README.md": "python toml console diff toml diff sh console console console python toml "
-    "console console toml sh sh console toml yaml",
+    "README.md": "python toml console diff console toml diff sh console console console python "
+    "toml console console toml sh sh console toml yaml",
     "CONTRIBUTING.md": "sh",
     "docs/benchmarks.md": "",
     "docs/conditional.md": "toml toml",
@@ -40,6 +40,7 @@ BLOCKS = {
     "docs/generated-code.md": "python python",
     "docs/pre-commit.md": "toml python",
     "docs/refusals.md": "",
+    "docs/tune.md": "python",
     "docs/verify.md": "console python python",
 }
 
@@ -131,7 +132,7 @@ def test_main_command_shows_the_diff_of_the_tensor_fixture(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "shown",
     blocks("console")[1:] + blocks("console", "docs/verify.md"),
-    ids=["writes", "refuses", "notebook", "suggests", "fits", "differs", "agrees"],
+    ids=["tunes", "writes", "refuses", "notebook", "suggests", "fits", "differs", "agrees"],
 )
 def test_console_sessions(shown: str, tmp_path: Path) -> None:
     command, _, output = shown.partition("\n")
@@ -145,9 +146,11 @@ def test_console_sessions(shown: str, tmp_path: Path) -> None:
     result = run(command.removeprefix("$ "), tmp_path)
     prints = "verify" in command or "suggest" in command
     found = result.stdout if prints else result.stderr
-    if " fit " in command:
+    if " tune " in command:
         assert_alike(found, output)
-        (table,) = [block for block in blocks("toml") if "init = 0.9752" in block]
+    elif " fit " in command:
+        assert_alike(found, output)
+        (table,) = [block for block in blocks("toml") if "init = 0.9638" in block]
         written = (tmp_path / "offsets.toml").read_text().splitlines(keepends=True)
         assert_alike("".join(written[-2:]), table)
     else:
@@ -195,6 +198,23 @@ def test_predicted_from_the_draws_of_a_guide(printed: Callable[[str], str]) -> N
 
 
 PRINTED = ["", "['a_base', 'mu', 'sigma', 'sigma_a'] 2.5\n"]
+
+
+def test_nuts_starts_with_what_the_pilot_knows(tmp_path: Path) -> None:
+    for name in ("model.py", "example.py"):
+        shutil.copy(GRAND_MEAN / name, tmp_path / name)
+    words = "reparam-rewrite tune model.py --args example.py:example_args -o made.py"
+    assert run(words, tmp_path).returncode == 0
+    (shown,) = blocks("python", "docs/tune.md")
+    head = "from example import example_args\nfrom made import model\n\n"
+    tail = "args, kwargs = example_args()\nimport jax\n"
+    tail += "mcmc.run(jax.random.PRNGKey(0), *args, **kwargs)\n"
+    tail += "print(sorted(mcmc.get_samples()), mcmc.get_extra_fields()['diverging'].sum())\n"
+    (tmp_path / "sampled.py").write_text(f"{head}{shown}{tail}")
+    found = run(f"{Path(sys.executable).name} sampled.py", tmp_path)
+    assert found.stdout.endswith(
+        "['a', 'a_base', 'mu', 'mu_base', 'sigma', 'sigma_a', 'sigma_base'] 0\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -444,7 +464,7 @@ OTHERS = {"--quiet", "--dry-run", "--execute", "--record"}
 
 
 def test_options_are_there() -> None:
-    commands = ["", "suggest", "fit", "bench", "verify", "schema"]
+    commands = ["", "suggest", "fit", "tune", "bench", "verify", "schema"]
     helps = "".join(run(f"reparam-rewrite {command} --help", ROOT).stdout for command in commands)
     known = set(re.findall(r"(?<![\w-])--[a-z-]+", helps)) | OTHERS
     code = "".join(
