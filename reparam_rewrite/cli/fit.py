@@ -100,7 +100,7 @@ def command(request: Request, screen: Screen) -> int:
     before = read_bytes(config, "config")
     arrays_path = Path(written_to).with_suffix(".npz")
     asked = [as_if_frozen(settings)]
-    call = called(request.model, asked, request.args_given, request.function, "a pilot")
+    call = called(request.model, asked, request.args_given, request.function)
     arrays: dict[str, Any] = {}
     frozen = found = None
     if settings.conditional is not None:

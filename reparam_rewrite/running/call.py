@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.errors import cannot_run, refusal
 from reparam_rewrite.running.load import class_of, function_in, load
@@ -25,11 +25,11 @@ from reparam_rewrite.running.trace import (
     double_precision,
     is_discrete,
     is_latent,
-    is_subsampled,
     structure,
 )
 from reparam_rewrite.running.values import Arguments, Model, Trace
 from reparam_rewrite.running.which_function import entry, last
+from reparam_rewrite.running.whole import HINT, check_whole, subsampled, whole
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
 
@@ -201,6 +201,7 @@ class Call(NamedTuple):
     """A model, as `model` with `args` and `kwargs`, and the `trace` of one run.
 
     `given`: the arguments as they were given, with those that make an object for a method.
+    `all_data`: subsampled plates are made whole.
     """
 
     document: Document
@@ -210,6 +211,7 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any]
     trace: Trace
     given: Arguments
+    all_data: bool = False
 
     @property
     def name(self) -> str:
@@ -233,7 +235,7 @@ class Call(NamedTuple):
         """
         path, what = self.document.path, "generated model"
         model = self.entry.in_file(path, what, self.given, rewritten.data, shown, beside)
-        return self._replace(model=model)
+        return self._replace(model=whole(model) if self.all_data else model)
 
 
 def called(
@@ -241,12 +243,13 @@ def called(
     configs: Sequence[Config],
     args_given: str | None,
     function: str | None,
-    needs: str,
+    needs: str = "",
 ) -> Call:
-    """Load the model of a file and run it once.
+    """Load the model of a file and run it once, on all of its data.
 
     args_given, function: as in the options; the first config that says so decides where they don't.
-    needs: what needs all of the data, for a refusal of subsampled plates. Raises `Refusal`.
+    needs: what is measured of the model as it is, for a refusal of subsampled plates, which else
+    are made whole. Raises `Refusal`.
     """
     document = read(path)
     functions: list[str] = []
@@ -260,10 +263,24 @@ def called(
     in_configs = ((c.verify.args, c.path) for c in configs if c.verify.args is not None)
     given = found.arguments(args_given, next(in_configs, None))
     call = run_once(document, found, given)
-    if wrong := [name for name, site in call.trace.items() if is_subsampled(site)]:
-        message = f"the plate '{wrong[0]}' is subsampled: {needs} needs all of the data"
+    plates = subsampled(call.trace)
+    if plates and needs:
+        message = f"the plate '{plates[0]}' is subsampled: {needs} needs all of the data"
         refuse(path, message, "give --args with which it isn't, such as subsample_size=None.")
-    return call
+    return on_all_data(call, plates) if plates else call
+
+
+def on_all_data(call: Call, plates: Sequence[str]) -> Call:
+    """The call with plates that are whole. Raises `Refusal` where the model can't be run so."""
+    path, model = call.document.path, whole(call.model)
+    try:
+        with redirect_stdout(sys.stderr), double_precision():
+            trace = structure(model, *copied(call.args, call.kwargs))
+    except (Exception, SystemExit) as error:
+        what = f"'{call.name}' can't be run with all elements of {listed(plates)}, which is needed"
+        raise refusal(error, path, what, HINT) from error
+    check_whole(call.trace, trace, plates, path)
+    return call._replace(model=model, trace=trace, all_data=True)
 
 
 def run_once(document: Document, found: Entry, given: Arguments) -> Call:
