@@ -19,7 +19,7 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.errors import cannot_run, refusal
-from reparam_rewrite.running.load import class_of, function_in, load
+from reparam_rewrite.running.load import class_of, function_in, in_folder, load, load_also
 from reparam_rewrite.running.trace import (
     copied,
     double_precision,
@@ -30,13 +30,14 @@ from reparam_rewrite.running.trace import (
 from reparam_rewrite.running.values import Arguments, Model, Trace
 from reparam_rewrite.running.which_function import entry, last
 from reparam_rewrite.running.whole import HINT, check_whole, subsampled, whole
+from reparam_rewrite.source import is_notebook
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
 
 WIDTH = 88
 
 #: What ``--args`` gives that is no expression.
-FILE = re.compile(r"(?P<path>[^()\[\]{}]+\.py):(?P<function>[^\W\d][\w.]*)")
+FILE = re.compile(r"(?P<path>[^()\[\]{}]+\.(?:py|ipynb)):(?P<function>[^\W\d][\w.]*)")
 
 
 def refuse(path: str | None, message: str, hint: str = "") -> NoReturn:
@@ -57,9 +58,13 @@ class Entry(NamedTuple):
 
         With `rewritten`, it must be or call one of those functions. Raises `Refusal`.
         """
-        module = load(document.path, "model")
-        name = entry(document.data, document.path, asked, rewritten)
-        return cls(document.path, module, name, function_in(module, name, document.path))
+        path = document.path
+        try:
+            name = entry(document.module.data, path, asked, rewritten)
+        except (SyntaxError, ValueError) as error:
+            raise refusal(error, path, "the model can't be imported") from error
+        module = load(path, "model", name)
+        return cls(path, module, name, function_in(module, name, path))
 
     def arguments(self, given: str | None, by_config: tuple[str, str] | None = None) -> Arguments:
         """What the model is called with: as an option gives it, or else a config, by its path.
@@ -77,8 +82,25 @@ class Entry(NamedTuple):
             return (), {}
         if found := FILE.fullmatch(given.strip()):
             path = found["path"] if folder == Path() else str(folder / found["path"])
-            return from_file(path, found["function"])
+            return self.from_file(path, found["function"])
         return evaluated(given, self.module)
+
+    def from_file(self, path: str, name: str) -> Arguments:
+        """What a function of a file, or of this notebook, returns. Raises `Refusal`."""
+        if is_notebook(path) and Path(path).resolve() == Path(self.path).resolve():
+            load_also(module := self.module, path, name)
+        else:
+            module = load(path, "file of the arguments", name)
+        function = function_in(module, name, path)
+        try:
+            with redirect_stdout(sys.stderr), in_folder(path):
+                value = function()
+        except (Exception, SystemExit) as error:
+            raise refusal(error, path, f"'{name}' gives no arguments") from error
+        if pair := as_pair(value):
+            return pair
+        message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
+        refuse(None, message, "return (8, 6), {'y': None}, for example.")
 
     def owner(self) -> type | None:
         """The class whose instance the function takes first; None for what is no such method."""
@@ -137,25 +159,11 @@ class Entry(NamedTuple):
 
         It finds the arrays that it loads in the folder `beside`, if that is another one.
         """
-        module = load(path, what, data, shown)
+        module = load(path, what, self.name, data, shown)
         if beside is not None:
             module.__file__ = str(beside / Path(path).name)
         function = function_in(module, self.name, shown or path)
         return Entry(shown or path, module, self.name, function).bound(given)[0]
-
-
-def from_file(path: str, name: str) -> Arguments:
-    """What a function of a file returns. Raises `Refusal` if that isn't (args, kwargs)."""
-    function = function_in(load(path, "file of the arguments"), name, path)
-    try:
-        with redirect_stdout(sys.stderr):
-            value = function()
-    except (Exception, SystemExit) as error:
-        raise refusal(error, path, f"'{name}' gives no arguments") from error
-    if pair := as_pair(value):
-        return pair
-    message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
-    refuse(None, message, "return (8, 6), {'y': None}, for example.")
 
 
 def evaluated(expression: str, module: ModuleType) -> Arguments:
