@@ -102,6 +102,7 @@ def nuts(call: Call, options: Options) -> Pilot:
         sampler = Nuts(call, warmup, options.chains, kernel, quick=True)
         keys = sampler.keys(options.seed)
         state = sampler.start(keys)
+        bar.reset()  # the time left is that of steps alone
         for at in range(0, total, BLOCK):
             bar.set_description("warmup" if at < warmup else "sample")
             state, (z, steps, diverging) = sampler.block(keys, state)
@@ -240,6 +241,7 @@ def fullrank(call: Call, options: Options) -> Pilot:
         state = compiled(lambda key: started(key)[1], key)(key)
         block = compiled(steps, key, state, well=True)
         bar.set_description("training")
+        bar.reset()
         for at in range(0, STEPS, SHOWN):
             state, losses = block(key, state)
             if at == 0 and not is_finite(losses):
