@@ -85,7 +85,7 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
         (["model.py", "-o", "mod"], {"model.py", "model.ipynb", "models/"}),
         (["model.py", "--color", ""], {"auto", "always", "never"}),
         (["--config", "offsets.toml", "ver"], {"verse.py"}),
-        (["verify", "mod"], {"model.py", "models/"}),
+        (["verify", "mod"], {"model.py", "model.ipynb", "models/"}),
         (["verify", "model.py", "ver"], {"verse.py"}),
         (["verify", "model.py", "--sk"], {"--skip"}),
         (["verify", "model.py", "--skip", "grad"], {"gradients"}),

@@ -538,11 +538,6 @@ def test_a_config_without_offsets(tmp_path: Path) -> None:
     assert "offsets.toml: the config asks for no offset and no power of a scale" in fit(folder).err
 
 
-def test_a_subsampled_plate_is_refused(tmp_path: Path) -> None:
-    ran = fit(copied(tmp_path, FIXTURES / "subsampled"))
-    assert ran.status == 2 and "is subsampled: a pilot needs all of the data" in ran.err
-
-
 def test_a_posterior_without_a_mode_is_refused(tmp_path: Path) -> None:
     ran = fit(copied(tmp_path), "--pilot", "laplace")
     assert ran.status == 2

@@ -16,7 +16,6 @@ from reparam_rewrite.cli.main import COMMANDS, main
 from reparam_rewrite.cli.verify import command
 from tests.support.cases import FIXTURES, golden
 from tests.support.cli import environment, run, snapshot
-from tests.support.notebooks import IMPORTS, MODEL, OFFSETS, notebook
 
 CASE = FIXTURES / "conditional"
 ARGS = ["--args", "example.py:example_args"]
@@ -330,16 +329,6 @@ def test_a_model_that_is_called_like_a_command(folder: Path) -> None:
     assert run(folder, "verify", "-c", "offsets.toml").err.startswith("no MODEL is given\n")
     ran = run(folder, "./verify", "-c", "offsets.toml")
     assert (ran.status, ran.out) == (0, golden(folder))
-
-
-@pytest.mark.parametrize("command", ["verify", "fit", "bench"])
-def test_a_notebook_is_not_run(command: str, tmp_path: Path) -> None:
-    (tmp_path / "model.ipynb").write_bytes(notebook(IMPORTS, MODEL, "raise SystemExit"))
-    (tmp_path / "offsets.toml").write_text(OFFSETS)
-    options = ["--config", "offsets.toml"] if command != "bench" else []
-    ran = run(tmp_path, command, "model.ipynb", *options)
-    assert (ran.status, ran.out) == (2, b"")
-    assert "model.ipynb: the file is a notebook, and all of its cells would run" in ran.err
 
 
 MEETING = """\

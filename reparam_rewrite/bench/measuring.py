@@ -1,7 +1,7 @@
 """One run of a variant from one key: NUTS, or SVI with a guide; and what guides are compared with.
 
-NumPyro's own kernel is run in blocks of draws that are compiled once, so that compiling is told
-from sampling, warm-up from draws, and a run can be stopped when its time is over.
+NUTS is run in blocks of draws, so that compiling is told from sampling, warm-up from draws, and a
+run can be stopped when its time is over.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.diagnostics import split_gelman_rubin
-from numpyro.infer import NUTS, SVI, Trace_ELBO, autoguide
+from numpyro.infer import SVI, Trace_ELBO, autoguide
 from numpyro.infer.initialization import init_to_median, init_to_uniform
 
 from reparam_rewrite.bench.values import Chains, Guided, Options, Reference, Variant
-from reparam_rewrite.fit.pilots import DENSE, PARTICLES, drawn, hessian, training, unconstrained
+from reparam_rewrite.fit.pilots import DENSE, PARTICLES, drawn, hessian, training
 from reparam_rewrite.fit.running import sizes
 from reparam_rewrite.running.call import Call
-
-#: How many draws of every chain a compiled block makes.
-BLOCK = 10
+from reparam_rewrite.running.sampling import BLOCK, Nuts, joined, unconstrained
 
 #: What a run that was stopped must have to be of use.
 FEWEST = 100
@@ -51,22 +49,18 @@ class Sampler:
 
     def __init__(self, variant: Variant, options: Options) -> None:
         self.variant, self.options = variant, options
-        self._programs: Any = None
-        self._compiling = 0.0
+        self._compiled: Nuts | None = None
 
     def run(self, key: int) -> tuple[Chains, dict[str, Any]]:
         """The figures, and the values (chains, draws, ...) of the sites of the model as written."""
-        options, call = self.options, self.variant.call
+        options = self.options
         warmup, draws = (BLOCK * math.ceil(n / BLOCK) for n in (options.warmup, options.draws))
+        if self._compiled is None:
+            self._compiled = Nuts(self.variant.call, warmup, options.chains, self.variant.kernel)
+        nuts, keys = self._compiled, self._compiled.keys(key)
         started = time.perf_counter()
-        kernel = NUTS(call.model, **self.variant.kernel)
-        keys = jax.random.split(jax.random.PRNGKey(key), options.chains)
-        state = kernel.init(keys, warmup, model_args=call.args, model_kwargs=call.kwargs)
-        starting = time.perf_counter() - started
-        if self._programs is None:
-            self._programs = self._compiled(kernel, state)
-            self._compiling = time.perf_counter() - started - starting
-        block, constrained = self._programs
+        state = nuts.start(keys)
+        waited = nuts.compiling + time.perf_counter() - started  # any key alone would have
 
         kept: list[Any] = []
         gradients, seconds, divergences = [0, 0], [0.0, 0.0], 0  # of draws and of warm-up
@@ -74,7 +68,7 @@ class Sampler:
             if sum(seconds) > options.limit:
                 break
             began = time.perf_counter()
-            state, (z, steps, diverging) = jax.device_get(block(state))
+            state, (z, steps, diverging) = nuts.block(keys, state)
             phase = int(at < warmup)
             seconds[phase] += time.perf_counter() - began
             gradients[phase] += int(steps.sum())
@@ -86,32 +80,10 @@ class Sampler:
             phase_said = f"{found} draws" if found else "warm-up"
             said = f"stopped in {phase_said} after {options.limit:.0f} s"
             return Chains(key, failed=said, stopped=True), {}
-        z = jax.tree.map(lambda *parts: np.concatenate(parts), *kept)
-        values = {name: np.swapaxes(np.asarray(v), 0, 1) for name, v in constrained(z).items()}
-        waited = starting + self._compiling  # any key alone would have waited for it
+        values = nuts.values(keys, joined(kept))
         rhat, stopped = largest_rhat(values), found < draws
         figures: tuple[Any, ...] = (*gradients, *seconds, waited, divergences, rhat, found, stopped)
         return Chains(key, *sizes(values), *figures), values
-
-    def _compiled(self, kernel: Any, state: Any) -> tuple[Any, Any]:
-        """A block of draws, and what makes values of sites of what it gives."""
-        call = self.variant.call
-
-        def step(state: Any, _: Any) -> Any:
-            state = kernel.sample(state, call.args, call.kwargs)
-            return state, (state.z, state.num_steps, state.diverging)
-
-        @jax.jit
-        def block(state: Any) -> Any:
-            return jax.lax.scan(step, state, None, length=BLOCK)
-
-        constrained = kernel.postprocess_fn(call.args, call.kwargs)
-
-        def values(z: Any) -> Any:
-            found = constrained(z)
-            return {name: found[name] for name in call.latents}
-
-        return block.lower(state).compile(), jax.jit(lambda z: jax.lax.map(jax.vmap(values), z))
 
 
 def largest_rhat(values: Mapping[str, Any]) -> float:

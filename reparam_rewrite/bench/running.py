@@ -80,7 +80,7 @@ class Bench:
         self.notes: list[str] = []
         self.versions = {package: version(package) for package in PACKAGES}
         # What makes a run another one: the call, the file, and what runs it.
-        said = call.document.data.decode("utf-8", "replace")
+        said = call.document.module.text
         identity = [digest_of_call(call.args, call.kwargs), said, call.name]
         self.plain = Variant(call, digest([*identity, list(self.versions.values())]))
 

@@ -28,7 +28,7 @@ Exit status:
 class Request(options.Request):
     """What is asked for. `keys` to `limit` say how long the runs are."""
 
-    model: str = options.model(".py")
+    model: str = options.model(*options.MODELS)
     configs: tuple[str, ...] = options.file(
         "A TOML file that says which sites to offset; give several to compare them.",
         *("--config", "-c"),

@@ -36,7 +36,7 @@ PILOTS = ("auto", "nested", "nuts", "laplace", "fullrank")
 class Request(options.Request):
     """What is asked for. `pilot` is a kind of run or a file of draws."""
 
-    model: str = options.model(".py")
+    model: str = options.model(*options.MODELS)
     config: str | None = options.config()
     args_given: str | None = options.args()
     function: str | None = options.function()
@@ -100,7 +100,7 @@ def command(request: Request, screen: Screen) -> int:
     before = read_bytes(config, "config")
     arrays_path = Path(written_to).with_suffix(".npz")
     asked = [as_if_frozen(settings)]
-    call = called(request.model, asked, request.args_given, request.function, "a pilot")
+    call = called(request.model, asked, request.args_given, request.function)
     arrays: dict[str, Any] = {}
     frozen = found = None
     if settings.conditional is not None:
@@ -144,7 +144,7 @@ def fitted(
     from reparam_rewrite.fit.pilots import Options
     from reparam_rewrite.fit.reporting import is_worth_it
     from reparam_rewrite.fit.running import Fitting
-    from reparam_rewrite.fit.writing import with_bases, with_fits, with_frozen
+    from reparam_rewrite.fit.writing import INLINE, with_bases, with_fits, with_frozen
 
     settings = without_coordinates(settings)
     fitting = Fitting(call, settings)
@@ -160,7 +160,9 @@ def fitted(
         found = fitting.fits(pilot, (*found.written, *found.helpful))
     if not (is_worth_it(found.fits) or found.written):
         return found, settings.text, {}
-    made = with_fits(settings, found.fits, request.learn, path.name)
+    # The code of a notebook doesn't know where an .npz would be.
+    file, inline = (path.name, INLINE) if call.document.knows_folder else ("", 10**9)
+    made = with_fits(settings, found.fits, request.learn, file, inline)
     arrays = made.arrays
     if arrays and fitting.keeps_frozen:  # what the file has of these, only it has
         arrays = with_frozen(arrays, path)

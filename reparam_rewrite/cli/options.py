@@ -95,8 +95,8 @@ def config(more: str = "") -> Any:
 def args(what: str = "What to call the model with:") -> Any:
     """The option --args, the arguments of the call; what it says of itself begins with `what`."""
     said = "a function that returns (args, kwargs), or an expression for such a pair."
-    said = f"{what} FILE.py:FUNCTION, {said}"
-    return option("--args", metavar="ARGS", help=said, shell_complete=files(".py"))
+    said = f"{what} FILE:FUNCTION, {said}"
+    return option("--args", metavar="ARGS", help=said, shell_complete=files(*MODELS))
 
 
 def function() -> Any:

@@ -38,9 +38,9 @@ SKIPPED = [check for check in CHECKS if check not in NEEDED]
 class Request(options.Request):
     """What is asked for. Without `generated` it is what `config` makes of the model."""
 
-    model: str = options.model(".py")
+    model: str = options.model(*options.MODELS)
     generated: str | None = options.argument(
-        "[GENERATED]", required=False, shell_complete=options.files(".py")
+        "[GENERATED]", required=False, shell_complete=options.files(*options.MODELS)
     )
     config: str | None = options.config()
     args_given: str | None = options.args()

@@ -15,19 +15,19 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
-from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO
+from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoMultivariateNormal
 from numpyro.infer.initialization import init_to_median
-from numpyro.infer.util import initialize_model
 from numpyro.optim import Adam
 from scipy.optimize import minimize
+from tqdm import tqdm
 
 from reparam_rewrite.fit.values import Pilot
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.errors import first_line
-from reparam_rewrite.running.trace import copied, double_precision, is_latent, structure
+from reparam_rewrite.running.sampling import BLOCK, Nuts, Space, is_finite, joined, unconstrained
+from reparam_rewrite.running.trace import compiled, copied, double_precision, is_latent
 from reparam_rewrite.running.values import Model, Trace
 
 #: Up to how many values a whole matrix of masses is adapted, and one of covariances is learned.
@@ -48,6 +48,9 @@ NEWTONS = 100
 STEPS = 10_000
 RATE = 0.01
 PARTICLES = 8
+
+#: How many of them are compiled as one: the bar moves after each.
+SHOWN = 100
 
 
 class Options(NamedTuple):
@@ -99,29 +102,32 @@ def nuts(call: Call, options: Options) -> Pilot:
 
     Source: Hoffman and Gelman (2014).
     """
-    dense = dims_of(structure(call.model, call.args, call.kwargs)) <= DENSE
+    dense = dims_of(call.trace) <= DENSE
     count = math.ceil(options.draws / options.chains)
-    mcmc = MCMC(
-        NUTS(call.model, dense_mass=dense, max_tree_depth=DEPTHS),
-        num_warmup=options.warmup,
-        num_samples=count,
-        num_chains=options.chains,
-        chain_method="vectorized",
-        progress_bar=options.bar,
-    )
-    fields = ("num_steps", "diverging")
-    key = jax.random.PRNGKey(options.seed)
-    mcmc.warmup(key, *call.args, extra_fields=fields, collect_warmup=True, **call.kwargs)
-    gradients = int(np.sum(mcmc.get_extra_fields()["num_steps"]))
-    mcmc.run(mcmc.post_warmup_state.rng_key, *call.args, extra_fields=fields, **call.kwargs)
-    extra = mcmc.get_extra_fields()
+    warmup, total = options.warmup, options.warmup + count
+    gradients, kept = [], []
+    with tqdm(total=total, desc="compiling", disable=not options.bar) as bar:
+        kernel = {"dense_mass": dense, "max_tree_depth": DEPTHS}
+        sampler = Nuts(call, warmup, options.chains, kernel, quick=True)
+        keys = sampler.keys(options.seed)
+        state = sampler.start(keys)
+        bar.reset()  # the time left is that of steps alone
+        for at in range(0, total, BLOCK):
+            bar.set_description("warmup" if at < warmup else "sample")
+            state, (z, steps, diverging) = sampler.block(keys, state)
+            gradients.append(steps)
+            if at + BLOCK > warmup:
+                kept.append((z, diverging))
+            bar.update(min(BLOCK, total - at))
+    first = warmup % BLOCK
+    z, diverging = jax.tree.map(lambda draws: draws[first : first + count], joined(kept))
     mass = "a dense mass matrix" if dense else "a diagonal mass matrix"
     return Pilot(
-        mcmc.get_samples(),
+        {name: v.reshape(-1, *v.shape[2:]) for name, v in sampler.values(keys, z).items()},
         np.repeat(np.arange(options.chains), count),
-        f"NUTS with {mass}: {options.chains} chains, {options.warmup} + {count} draws each",
-        gradients + int(np.sum(extra["num_steps"])),
-        int(np.sum(extra["diverging"])),
+        f"NUTS with {mass}: {options.chains} chains, {warmup} + {count} draws each",
+        int(np.concatenate(gradients)[:total].sum()),
+        int(diverging.sum()),
     )
 
 
@@ -198,33 +204,6 @@ def cholesky(matrix: Any) -> tuple[Any, bool]:
         return np.linalg.cholesky(matrix + more), True
 
 
-class Space(NamedTuple):
-    """The unconstrained space of a model, whose points are vectors (dims,).
-
-    `start` is one of them, `potential` the energy there, minus the log of the density, and `sites`
-    gives the values of all sites. `apart` takes a vector apart by site.
-    """
-
-    start: Any
-    potential: Callable[[Any], Any]
-    sites: Callable[[Any], Any]
-    apart: Callable[[Any], Any]
-
-
-def unconstrained(call: Call, seed: int) -> Space:
-    """The space that samplers see, with a start at the median of draws from the prior."""
-    info = initialize_model(
-        jax.random.PRNGKey(seed),
-        call.model,
-        init_strategy=init_to_median(num_samples=15),
-        model_args=call.args,
-        model_kwargs=dict(call.kwargs),
-    )
-    start, apart = ravel_pytree(info.param_info.z)
-    potential, sites = info.potential_fn, info.postprocess_fn
-    return Space(start, lambda x: potential(apart(x)), lambda x: sites(apart(x)), apart)
-
-
 def hessian(space: Space) -> Callable[[Any], Any]:
     """The second derivatives of the potential at a point, (dims, dims), 64 rows at a time."""
     slope = jax.grad(space.potential)
@@ -244,16 +223,43 @@ def fullrank(call: Call, options: Options) -> Pilot:
 
     Raises `Refusal` for more values than `LARGEST_GUIDE`.
     """
-    dims = dims_of(structure(call.model, call.args, call.kwargs))
+    dims = dims_of(call.trace)
     if dims > LARGEST_GUIDE:
         message = f"the model has {dims:,} values, and as many squared are a lot to learn"
         raise Refusal(Diagnostic(None, message, "use --pilot nuts or laplace."))
-    svi = training(call.model, AutoMultivariateNormal, init_to_median, STEPS)
     key, own = (jax.random.PRNGKey(options.seed + at) for at in (0, 1))
-    params = svi.run(key, STEPS, *call.args, progress_bar=options.bar, **call.kwargs).params
-    draws = drawn(svi.guide, own, params, options.draws, call)
+
+    def started(key: Any) -> tuple[SVI, Any]:
+        svi = training(call.model, AutoMultivariateNormal, init_to_median, STEPS)
+        return svi, svi.init(key, *call.args, **call.kwargs)
+
+    def steps(key: Any, state: Any) -> Any:
+        svi = started(key)[0]
+
+        def step(state: Any, _: Any) -> Any:
+            return svi.update(state, *call.args, **call.kwargs)
+
+        return jax.lax.scan(step, state, None, length=SHOWN)
+
+    def draws(key: Any, own: Any, state: Any) -> Any:
+        svi = started(key)[0]
+        found = drawn(svi.guide, own, svi.get_params(state), options.draws, call)
+        return {name: found[name] for name in call.latents}
+
+    with tqdm(total=STEPS, desc="compiling", disable=not options.bar) as bar:
+        state = compiled(lambda key: started(key)[1], key)(key)
+        block = compiled(steps, key, state, well=True)
+        bar.set_description("training")
+        bar.reset()
+        for at in range(0, STEPS, SHOWN):
+            state, losses = block(key, state)
+            if at == 0 and not is_finite(losses):
+                started(key)  # which says where it has no start
+            bar.set_postfix(loss=float(losses.mean()), refresh=False)
+            bar.update(SHOWN)
+    found = compiled(draws, key, own, state)(key, own, state)
     how = f"a guide with a whole covariance matrix: {options.draws} draws"
-    return Pilot(draws, np.zeros(options.draws, np.int64), how, PARTICLES * STEPS)
+    return Pilot(found, np.zeros(options.draws, np.int64), how, PARTICLES * STEPS)
 
 
 def training(model: Model, kind: Callable[..., Any], start: Any, steps: int) -> SVI:

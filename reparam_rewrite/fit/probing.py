@@ -32,6 +32,7 @@ from reparam_rewrite.config.rules import Config, ParentRule, SiteRule
 from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.children import Pair, PowerScale, Snippet
+from reparam_rewrite.plan.offset import is_subsampled
 from reparam_rewrite.plan.resolve import Request
 from reparam_rewrite.plan.values import Plan, Value, terms_of
 from reparam_rewrite.running.call import Call
@@ -195,6 +196,7 @@ def regressions(
                 counts[child.key] > 1,
                 own.scale,
                 child.asked.function.name,
+                is_subsampled(child.asked.site),
             )
 
         return [regression(name) for name in trace if name in sites]

@@ -121,7 +121,7 @@ class Fitting:
             fits = [fitted(one, pilot.chain) for one in found]
             reads = reader(call.name, self.survey)
             met = meetings(self.probe, found, reads, pilot.draws)
-        names = getattr(call.model, "__globals__", {})
+        names = vars(call.entry.module)
         fits, warnings = frozen(fits, self.config, self.children, reads, pilot.draws, names, *met)
         chains = [np.flatnonzero(pilot.chain == chain) for chain in np.unique(pilot.chain)]
         each = [chain[: min(map(len, chains))] for chain in chains]

@@ -80,7 +80,8 @@ class Regression:
     its offset. bases: orthonormal matrices (size, size) that are applied last, each with its axis
     from the right. scaled_by: (n, *shape), what the child is divided by with a power of 1, where
     the config asks for one; power: that of the scale of `values`. several: the config says the
-    same of other sites too. function: the dotted name of that which samples it.
+    same of other sites too. function: the dotted name of that which samples it. subsampled: batches
+    have a part of its elements, and so of an array of coefficients, which must be a param for that.
     """
 
     child: str
@@ -93,6 +94,7 @@ class Regression:
     several: bool = False
     scale: Array | None = None
     function: str = ""
+    subsampled: bool = False
 
 
 class Frozen(NamedTuple):

@@ -195,13 +195,19 @@ def offsets(
             if value.shape != np.shape(values[0]) and said.coefficient != "elementwise":
                 settings["coefficient"] = "elementwise"
         settings["init"] = initial(value, one.param)
-        if said.learn != learn:
-            settings["learn"] = learn
+        learned = learn or stays_a_param(fit, value)
+        if said.learn != learned:
+            settings["learn"] = learned
         center = center_of(*several[-1])
         has_center = rule is not None and rule.center is not None
         if center is not None and (center or numbers is None or has_center):
             settings["center"] = center
         yield path, settings
+
+
+def stays_a_param(fit: Fitted, value: float | Array) -> bool:
+    """Is it an array of which a batch takes its part?"""
+    return fit.regression.subsampled and np.ndim(value) > 0
 
 
 def scales(config: Config, fits: Sequence[Fitted], learn: bool) -> Iterator[Change]:

@@ -16,27 +16,28 @@ from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.errors import cannot_run, refusal
-from reparam_rewrite.running.load import class_of, function_in, load
+from reparam_rewrite.running.load import class_of, function_in, in_folder, load, load_also
 from reparam_rewrite.running.trace import (
     copied,
     double_precision,
     is_discrete,
     is_latent,
-    is_subsampled,
     structure,
 )
 from reparam_rewrite.running.values import Arguments, Model, Trace
 from reparam_rewrite.running.which_function import entry, last
+from reparam_rewrite.running.whole import HINT, check_whole, subsampled, whole
+from reparam_rewrite.source import is_notebook
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
 
 WIDTH = 88
 
 #: What ``--args`` gives that is no expression.
-FILE = re.compile(r"(?P<path>[^()\[\]{}]+\.py):(?P<function>[^\W\d][\w.]*)")
+FILE = re.compile(r"(?P<path>[^()\[\]{}]+\.(?:py|ipynb)):(?P<function>[^\W\d][\w.]*)")
 
 
 def refuse(path: str | None, message: str, hint: str = "") -> NoReturn:
@@ -57,9 +58,13 @@ class Entry(NamedTuple):
 
         With `rewritten`, it must be or call one of those functions. Raises `Refusal`.
         """
-        module = load(document.path, "model")
-        name = entry(document.data, document.path, asked, rewritten)
-        return cls(document.path, module, name, function_in(module, name, document.path))
+        path = document.path
+        try:
+            name = entry(document.module.data, path, asked, rewritten)
+        except (SyntaxError, ValueError) as error:
+            raise refusal(error, path, "the model can't be imported") from error
+        module = load(path, "model", name)
+        return cls(path, module, name, function_in(module, name, path))
 
     def arguments(self, given: str | None, by_config: tuple[str, str] | None = None) -> Arguments:
         """What the model is called with: as an option gives it, or else a config, by its path.
@@ -77,8 +82,25 @@ class Entry(NamedTuple):
             return (), {}
         if found := FILE.fullmatch(given.strip()):
             path = found["path"] if folder == Path() else str(folder / found["path"])
-            return from_file(path, found["function"])
+            return self.from_file(path, found["function"])
         return evaluated(given, self.module)
+
+    def from_file(self, path: str, name: str) -> Arguments:
+        """What a function of a file, or of this notebook, returns. Raises `Refusal`."""
+        if is_notebook(path) and Path(path).resolve() == Path(self.path).resolve():
+            load_also(module := self.module, path, name)
+        else:
+            module = load(path, "file of the arguments", name)
+        function = function_in(module, name, path)
+        try:
+            with redirect_stdout(sys.stderr), in_folder(path):
+                value = function()
+        except (Exception, SystemExit) as error:
+            raise refusal(error, path, f"'{name}' gives no arguments") from error
+        if pair := as_pair(value):
+            return pair
+        message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
+        refuse(None, message, "return (8, 6), {'y': None}, for example.")
 
     def owner(self) -> type | None:
         """The class whose instance the function takes first; None for what is no such method."""
@@ -137,25 +159,11 @@ class Entry(NamedTuple):
 
         It finds the arrays that it loads in the folder `beside`, if that is another one.
         """
-        module = load(path, what, data, shown)
+        module = load(path, what, self.name, data, shown)
         if beside is not None:
             module.__file__ = str(beside / Path(path).name)
         function = function_in(module, self.name, shown or path)
         return Entry(shown or path, module, self.name, function).bound(given)[0]
-
-
-def from_file(path: str, name: str) -> Arguments:
-    """What a function of a file returns. Raises `Refusal` if that isn't (args, kwargs)."""
-    function = function_in(load(path, "file of the arguments"), name, path)
-    try:
-        with redirect_stdout(sys.stderr):
-            value = function()
-    except (Exception, SystemExit) as error:
-        raise refusal(error, path, f"'{name}' gives no arguments") from error
-    if pair := as_pair(value):
-        return pair
-    message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
-    refuse(None, message, "return (8, 6), {'y': None}, for example.")
 
 
 def evaluated(expression: str, module: ModuleType) -> Arguments:
@@ -201,6 +209,7 @@ class Call(NamedTuple):
     """A model, as `model` with `args` and `kwargs`, and the `trace` of one run.
 
     `given`: the arguments as they were given, with those that make an object for a method.
+    `all_data`: subsampled plates are made whole.
     """
 
     document: Document
@@ -210,6 +219,7 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any]
     trace: Trace
     given: Arguments
+    all_data: bool = False
 
     @property
     def name(self) -> str:
@@ -233,7 +243,7 @@ class Call(NamedTuple):
         """
         path, what = self.document.path, "generated model"
         model = self.entry.in_file(path, what, self.given, rewritten.data, shown, beside)
-        return self._replace(model=model)
+        return self._replace(model=whole(model) if self.all_data else model)
 
 
 def called(
@@ -241,12 +251,13 @@ def called(
     configs: Sequence[Config],
     args_given: str | None,
     function: str | None,
-    needs: str,
+    needs: str = "",
 ) -> Call:
-    """Load the model of a file and run it once.
+    """Load the model of a file and run it once, on all of its data.
 
     args_given, function: as in the options; the first config that says so decides where they don't.
-    needs: what needs all of the data, for a refusal of subsampled plates. Raises `Refusal`.
+    needs: what is measured of the model as it is, for a refusal of subsampled plates, which else
+    are made whole. Raises `Refusal`.
     """
     document = read(path)
     functions: list[str] = []
@@ -260,10 +271,24 @@ def called(
     in_configs = ((c.verify.args, c.path) for c in configs if c.verify.args is not None)
     given = found.arguments(args_given, next(in_configs, None))
     call = run_once(document, found, given)
-    if wrong := [name for name, site in call.trace.items() if is_subsampled(site)]:
-        message = f"the plate '{wrong[0]}' is subsampled: {needs} needs all of the data"
+    plates = subsampled(call.trace)
+    if plates and needs:
+        message = f"the plate '{plates[0]}' is subsampled: {needs} needs all of the data"
         refuse(path, message, "give --args with which it isn't, such as subsample_size=None.")
-    return call
+    return on_all_data(call, plates) if plates else call
+
+
+def on_all_data(call: Call, plates: Sequence[str]) -> Call:
+    """The call with plates that are whole. Raises `Refusal` where the model can't be run so."""
+    path, model = call.document.path, whole(call.model)
+    try:
+        with redirect_stdout(sys.stderr), double_precision():
+            trace = structure(model, *copied(call.args, call.kwargs))
+    except (Exception, SystemExit) as error:
+        what = f"'{call.name}' can't be run with all elements of {listed(plates)}, which is needed"
+        raise refusal(error, path, what, HINT) from error
+    check_whole(call.trace, trace, plates, path)
+    return call._replace(model=model, trace=trace, all_data=True)
 
 
 def run_once(document: Document, found: Entry, given: Arguments) -> Call:

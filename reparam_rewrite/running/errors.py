@@ -70,7 +70,8 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
     source, message = "", f"{doing}: {summary(error)}"
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         place = Place(relative(error.filename), error.lineno, error.offset or 1)
-        source, message = error.text or "", f"{doing}: {error.msg}"
+        source = error.text or linecache.getline(error.filename, error.lineno)
+        message = f"{doing}: {error.msg}"
     elif frame := frame_of(error):
         place = Place(relative(frame.filename), frame.lineno or 1, (frame.colno or 0) + 1)
         source = linecache.getline(frame.filename, frame.lineno or 1)

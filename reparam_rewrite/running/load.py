@@ -1,18 +1,22 @@
-"""Python files as modules of their own, and the functions in them.
+"""Python files and notebooks as modules of their own, and the functions in them.
 
 The plain and the generated file are two versions of one module: each gets a name that no import
 finds. The folder of a file comes first on `sys.path`, as it does for ``python file.py``, so that
-it imports what stands beside it. What a file prints goes to standard error.
+it imports what stands beside it. What a file prints goes to standard error. The cells of a notebook
+are run in its folder, as Jupyter runs them.
 """
 
 from __future__ import annotations
+import __future__
 
+import functools
 import itertools
 import linecache
+import operator
 import os
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, chdir, nullcontext, redirect_stdout
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
@@ -22,22 +26,27 @@ from typing import Any
 
 from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.running.errors import refusal
+from reparam_rewrite.running.notebooks import Piece, cell_of_functions, cells_down_to, piece_of
 from reparam_rewrite.source import is_notebook
+from reparam_rewrite.source.cells import CellDocument
 from reparam_rewrite.source.files import read_bytes
+from reparam_rewrite.source.reading import read
 
 _number = itertools.count()
 
+#: The flags of code that imports from __future__.
+FUTURE = functools.reduce(
+    operator.or_, (getattr(__future__, n).compiler_flag for n in __future__.all_feature_names)
+)
 
-def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> ModuleType:
+
+def load(path: str, what: str, name: str, data: bytes | None = None, shown: str = "") -> ModuleType:
     """Run the file at `path` as a module; `data`, if given, instead of its content.
 
+    Of a notebook the cells down to that which defines `name` are run, of any other file all.
     `shown` is the file's name in messages and tracebacks, where it isn't `path`. Raises `Refusal`,
-    with its place in the file, for whatever the code raises, and for notebooks.
+    with its place in the file, for whatever the code raises.
     """
-    if is_notebook(path):
-        message = "the file is a notebook, and all of its cells would run"
-        hint = "have the model in a .py of its own: jupyter nbconvert --to script, for example."
-        raise Refusal(Diagnostic(path, message, hint))
     source = read_bytes(path, what) if data is None else data
     file = Path(path).resolve()
     # The package that the file is in, for its relative imports, and the folder that holds it.
@@ -45,26 +54,68 @@ def load(path: str, what: str, data: bytes | None = None, shown: str = "") -> Mo
     while (root / "__init__.py").exists():
         package, root = f"{root.name}.{package}", root.parent
     sys.path[:] = [str(root), *(folder for folder in sys.path if folder != str(root))]
-    name = f"{package}_verified_{next(_number)}_{file.stem}"
-    name = "".join(char if char.isalnum() or char in "._" else "_" for char in name)
+    called = f"{package}_verified_{next(_number)}_{file.stem}"
+    called = "".join(char if char.isalnum() or char in "._" else "_" for char in called)
     # jax can't take what Python couldn't decode of a path, in the C locale.
     filename = os.fsencode(shown or str(file)).decode("utf-8", "replace")
-    module = module_from_spec(ModuleSpec(name, None, origin=filename))
+    module = module_from_spec(ModuleSpec(called, None, origin=filename))
     module.__file__ = str(file)
-    if shown or filename != str(file):
-        text = source.decode("utf-8", "replace")
-        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    pieces = [Piece(filename, source, source.decode("utf-8", "replace"))]
+    if is_notebook(path):
+        cells = cells_down_to(notebook(path, source), name)
+        pieces = [piece_of(cell, filename) for cell in cells]
     # Dataclasses and pickles look their module up by name.
-    sys.modules[name] = module
+    sys.modules[called] = module
     try:
         if package:
             import_module(package[:-1])
-        with redirect_stdout(sys.stderr):
-            exec(compile(source, filename, "exec"), module.__dict__)
+        run(module, path, pieces)
     except (Exception, SystemExit) as error:
         hint = "it must run by itself, in the Python that reparam-rewrite runs in."
         raise refusal(error, path, f"the {what} can't be imported", hint) from error
     return module
+
+
+def notebook(path: str, source: bytes) -> CellDocument:
+    document = read(path, source)
+    assert isinstance(document, CellDocument)
+    return document
+
+
+def run(module: ModuleType, path: str, pieces: Sequence[Piece]) -> None:
+    """Run pieces of code of a file in a module, one after another. Raises what they raise."""
+    flags = 0
+    with redirect_stdout(sys.stderr), in_folder(path):
+        for filename, code, text, standins in pieces:
+            lines = text.splitlines(keepends=True)
+            linecache.cache[filename] = (len(text), None, lines, filename)
+            vars(module).update(dict.fromkeys(standins, nothing))
+            made = compile(code, filename, "exec", flags, dont_inherit=True)
+            flags |= made.co_flags & FUTURE  # it holds in the cells below
+            exec(made, module.__dict__)
+
+
+def in_folder(path: str) -> AbstractContextManager[Any]:
+    """A block that is run where Jupyter runs a notebook; for other files, where the user is."""
+    if not is_notebook(path):
+        return nullcontext()
+    os.environ.setdefault("MPLBACKEND", "agg")  # where nobody looks, plt.show() must not wait
+    return chdir(Path(path).resolve().parent)
+
+
+def nothing() -> None:
+    """What a magic does here."""
+
+
+def load_also(module: ModuleType, path: str, name: str) -> None:
+    """Define a function that is further down in the notebook of a module. Raises `Refusal`."""
+    if hasattr(module, name.partition(".")[0]):
+        return
+    cell = cell_of_functions(notebook(path, read_bytes(path, "notebook")), name)
+    try:
+        run(module, path, [piece_of(cell, str(Path(path).resolve()))])
+    except (Exception, SystemExit) as error:
+        raise refusal(error, path, f"the cell of '{name}' can't be run") from error
 
 
 def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:

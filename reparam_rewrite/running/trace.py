@@ -20,14 +20,14 @@ from reparam_rewrite.running import parts
 from reparam_rewrite.running.environment import IN_TURN
 from reparam_rewrite.running.values import Model, Site, Trace, Values
 
-#: What makes XLA compile faster and the program slower: most of the time goes to the compiler.
-#: Each is for an XLA that doesn't know an option of those before it.
-HASTY: list[dict[str, Any]] = [
+#: What makes XLA compile faster: most of the time goes to the compiler. Each is for an XLA that
+#: doesn't know an option of those before it; without the last the program is as fast.
+HASTY: tuple[dict[str, Any], ...] = (
     IN_TURN,  # where who calls this has set up jax themselves
     # Halves the time of the compiler.
     {"xla_cpu_use_fusion_emitters": False},
     {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True},
-]
+)
 
 #: A generator of jax whose random numbers are weaker than the default's.
 CHEAP = "unsafe_rbg"
@@ -51,16 +51,17 @@ def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
     return parts.mapped(copy.copy, tuple(args)), parts.mapped(copy.copy, dict(kwargs))
 
 
-def compiled(function: Any, *like: Any) -> Any:
-    """`function` compiled for arguments like these, fast rather than well."""
-    return jax.jit(function).lower(*like).compile(compiler_options=hasty_options())
+def compiled(function: Any, *like: Any, well: bool = False) -> Any:
+    """`function` compiled for arguments like these, fast; with `well` it is fast when it runs."""
+    options = options_of(len(HASTY) - well)
+    return jax.jit(function).lower(*like).compile(compiler_options=options)
 
 
 @cache
-def hasty_options() -> dict[str, Any]:
-    """All of `HASTY`, or as many from its end as this XLA knows."""
-    for start in range(len(HASTY)):
-        options = dict(ChainMap(*HASTY[start:]))
+def options_of(count: int) -> dict[str, Any]:
+    """The first of `HASTY`, as many as `count`, or as many from their end as this XLA knows."""
+    for start in range(count):
+        options = dict(ChainMap(*HASTY[start:count]))
         try:
             jax.jit(lambda: 0).lower().compile(compiler_options=options)
         except Exception:

@@ -16,7 +16,7 @@ def entry(source: bytes, path: str, asked: str | None, rewritten: Sequence[str] 
     """
     if asked:
         return asked
-    calls = dict(calls_of_functions(ast.parse(source)))
+    calls = dict(calls_of_functions(ast.parse(source, path)))
     sampling = {n for n in calls if (n in rewritten if rewritten else "sample" in calls[n])}
     while callers := {name for name in calls if calls[name] & set(map(last, sampling))} - sampling:
         sampling |= callers
