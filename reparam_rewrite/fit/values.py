@@ -79,8 +79,9 @@ class Regression:
     values: (n, *shape), the child in unconstrained space, times its `scale` (n, *shape), without
     its offset. bases: orthonormal matrices (size, size) that are applied last, each with its axis
     from the right. scaled_by: (n, *shape), what the child is divided by with a power of 1, where
-    the config asks for one; power: that of the scale of `values`. several: the config says the
-    same of other sites too. function: the dotted name of that which samples it.
+    the config asks for one; power: that of the scale of `values`; around: (n, *shape), the loc of
+    its prior, where it is non-centred around that, so that `values` are without it. several: the
+    config says the same of other sites too. function: the dotted name of that which samples it.
     """
 
     child: str
@@ -93,6 +94,7 @@ class Regression:
     several: bool = False
     scale: Array | None = None
     function: str = ""
+    around: Array | None = None
 
 
 class Frozen(NamedTuple):

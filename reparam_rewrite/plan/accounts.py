@@ -50,6 +50,9 @@ def described(child: Child) -> Iterator[str]:
         yield from ("the data", *child.effects.before(child.name))
     if scale is not None:
         yield f"scale by {scale.by.parent}" if isinstance(scale, PowerScale) else "scale"
+    if child.centered is not None:
+        part = "centred" if child.centered == 1 else "partially non-centred"
+        yield part if child.centered else "non-centred"
     if child.basis is not None:
         yield f"{child.basis.kind} basis"
     if child.reparam is not None:

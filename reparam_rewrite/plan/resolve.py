@@ -281,12 +281,13 @@ class Asking(NamedTuple):
             if site.name in self.effects.order:
                 names.add(site.name)
                 yield self.effect(site, pairs)
-            elif rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+            elif rule is not None and (pairs or does_more(rule)):
                 names.add(site.name)
                 scale = self.scale(site, rule.scale) if rule.scale is not None else None
                 basis = basis_of(rule.basis, site) if rule.basis is not None else None
                 reparam = self.reparam(site, rule.reparam) if rule.reparam is not None else None
-                yield Child(site, self.function, rule.place, pairs, scale, basis, reparam)
+                child = Child(site, self.function, rule.place, pairs, scale, basis, reparam)
+                yield replace(child, centered=centring_of(rule, site.name))
             elif pairs:
                 names.add(site.name)
                 chain = self.config.chains_of[site.name][0]
@@ -457,9 +458,25 @@ def in_one_call(site: Site, child: Site) -> bool:
     return bool(site.through) and site.through == child.through and site.place == child.place
 
 
-def spec_of(
-    table: keys.Settings | keys.ScaleTable | keys.PowerTable, child: str, parent: str, place: Place
-) -> CoefficientSpec:
+def does_more(rule: SiteRule) -> bool:
+    """Does a table ask for more of a site than offsets?"""
+    return bool(rule.scale or rule.centered or rule.basis or rule.reparam)
+
+
+def centring_of(rule: SiteRule, child: str) -> float | CoefficientSpec | None:
+    """How far a site stays centred, if its table says it."""
+    said = rule.centered
+    if said is None:
+        return None
+    if isinstance(said.value, float):
+        return said.value
+    return spec_of(said.value, child, "", said.place)
+
+
+Learned = keys.Settings | keys.ScaleTable | keys.PowerTable | keys.CenteredTable
+
+
+def spec_of(table: Learned, child: str, parent: str, place: Place) -> CoefficientSpec:
     """What a table asks for of a coefficient; a scale and a power are always learned."""
     learn = table.learn if isinstance(table, keys.Settings) else True
     name = table.name.format(child=child, parent=parent)
