@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import effects, projecting, wrap
-from reparam_rewrite.emit.spell import BY_NAME, FROZEN, Spelling
+from reparam_rewrite.emit.spell import BY_NAME, FITTED, FROZEN, LOADED, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import joined
@@ -55,7 +55,7 @@ class Code:
         self.base_site = ""
         self.after: list[Lines] = []
         self._spelling, self._width = spelling, width
-        self._site, self._place = rewrite.site, rewrite.place
+        self._site, self._place, self._function = rewrite.site, rewrite.place, rewrite.function
         #: The child's, where it is scaled or offset by a transform: its sizes if the source tells
         #: them, and its shape as an expression.
         self._sizes: plan.Sizes = ()
@@ -274,11 +274,6 @@ class Code:
                     text = f"{made_by}({text}, {self._string(file)}, {own})"
                     self._shift(f"{variable} = {text}")
 
-    def _loaded(self, file: str) -> str:
-        """``jnp.load(Path(__file__).with_name("offsets.npz"))``"""
-        path = f"{self._spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
-        return f"{self._spell(JNP)}.load({path})"
-
     # -- the offset --------------------------------------------------------------------------------
 
     def _sum(self, terms: tuple[plan.Term, ...], loc: str) -> None:
@@ -339,13 +334,16 @@ class Code:
         return f"{self._spell('numpyro.param')}({arguments})"
 
     def _start(self, coefficient: plan.Coefficient) -> str:
-        """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded."""
+        """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded.
+
+        One that doesn't fit says of which site it is, rather than widen that.
+        """
         sizes = coefficient.sizes
         match coefficient.spec.init:
             case str(file):
-                array = f"{self._loaded(file)}[{self._named(coefficient)}]"
+                made_by, array = LOADED, self._string(file)
             case tuple(rows):
-                array = f"{self._spell(JNP)}.array({listed(rows)})"
+                made_by, array = FITTED, listed(rows)
             case number if sizes == ():
                 return repr(number)
             case number:
@@ -355,9 +353,11 @@ class Code:
                 if number in (0, 1):
                     return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
                 return f"{jnp}.full({shape}, {number!r})"
-        # An array that is too large fails then, rather than widen the site.
         shape = self._shape if sizes is None else tuple_of(sizes)
-        return f"{self._spell(JNP)}.broadcast_to({array}, {shape})"
+        made_by = self._spelling.defined(made_by, self._function)
+        return (
+            f"{made_by}({self._site.call.name.text}, {self._named(coefficient)}, {shape}, {array})"
+        )
 
     def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""

@@ -39,7 +39,7 @@ def check_templates(child: Child) -> None:
     for spec, pair in [*named, *([] if scale is None else [(scale, child.by)])]:
         by = pair.site if pair is not None else None
         sites = [child.site] if by is None else [child.site, by]
-        written = spec.learn or isinstance(spec.init, str) or (pair is not None and pair.is_frozen)
+        written = spec.has_shape or (pair is not None and pair.is_frozen)
         if not written or not is_computed(child.site, pair):
             continue
         plain = [site.name for site in sites if not site.call.computed]
