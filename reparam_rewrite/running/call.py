@@ -61,6 +61,23 @@ class Entry(NamedTuple):
         name = entry(document.data, document.path, asked, rewritten)
         return cls(document.path, module, name, function_in(module, name, document.path))
 
+    def taking(self, given: Arguments, others: Sequence[str]) -> Entry:
+        """It, or if it doesn't take the arguments the first of the other functions that does."""
+        entries = [self]
+        for name in others:
+            function = function_in(self.module, name, self.path)
+            entries.append(self._replace(name=name, function=function))
+        return next((entry for entry in entries if entry.takes(given)), self)
+
+    def takes(self, given: Arguments) -> bool:
+        """Can it be called with these arguments, by its signature?"""
+        try:
+            function, (args, kwargs) = self.bound(given)
+            inspect.signature(function).bind(*args, **kwargs)
+        except (Refusal, TypeError, ValueError):
+            return False
+        return True
+
     def arguments(self, given: str | None, by_config: tuple[str, str] | None = None) -> Arguments:
         """What the model is called with: as an option gives it, or else a config, by its path.
 
@@ -259,6 +276,8 @@ def called(
     found = Entry.of(document, function or said, functions)
     in_configs = ((c.verify.args, c.path) for c in configs if c.verify.args is not None)
     given = found.arguments(args_given, next(in_configs, None))
+    if not (function or said):  # ``main``, which runs the model, isn't it
+        found = found.taking(given, functions)
     call = run_once(document, found, given)
     if wrong := [name for name, site in call.trace.items() if is_subsampled(site)]:
         message = f"the plate '{wrong[0]}' is subsampled: {needs} needs all of the data"
