@@ -643,6 +643,39 @@ def test_no_function_takes_the_arguments(folder: Path) -> None:
     assert ran.err.endswith("give it what it takes, or name another with --function.\n")
 
 
+COMPILED = """\
+import jax
+import numpyro
+import numpyro.distributions as dist
+
+
+{}def prior(tau):
+    return numpyro.sample("a", dist.Normal(0, tau))
+
+
+{}def model(y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(mu + prior(2.0), 1), obs=y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorators", "said"),
+    [
+        (("", "@jax.jit\n"), "take jax.jit, or what else is around it, off"),
+        (("", "@jax.vmap\n"), "take jax.jit, or what else is around it, off"),
+        (("@jax.jit\n", ""), "what samples can't be inside of jax.jit, jax.vmap or the like"),
+    ],
+)
+def test_what_jax_transforms_can_not_be_run(
+    folder: Path, decorators: tuple[str, str], said: str
+) -> None:
+    (folder / "compiled.py").write_text(COMPILED.format(*decorators))
+    ran = run(folder, "suggest", "compiled.py", "--args", "(np.ones(3),)")
+    assert ran.status == 2
+    assert f"hint: {said}" in ran.err
+
+
 def test_what_the_model_raises_has_its_place(folder: Path) -> None:
     ran = run(folder, "suggest", "model.py", "--args", "(1, 2, 3, 4), {}")
     assert ran.status == 2

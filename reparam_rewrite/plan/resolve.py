@@ -223,6 +223,7 @@ def choose(survey: Survey, config: Config) -> tuple[list[Function], list[Problem
             return [], [reasons.several_functions(functions, sites[0].place, config.path)]
     unfit = [
         *reasons.redefined(survey, functions),
+        *reasons.transformed(survey, functions),
         *reasons.run_by_others(survey, functions, {named.name for named in sites}),
     ]
     if unfit:

@@ -19,7 +19,7 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.errors import cannot_run, refusal
-from reparam_rewrite.running.load import class_of, function_in, load
+from reparam_rewrite.running.load import class_of, function_in, load, model_in
 from reparam_rewrite.running.trace import (
     copied,
     double_precision,
@@ -59,13 +59,13 @@ class Entry(NamedTuple):
         """
         module = load(document.path, "model")
         name = entry(document.data, document.path, asked, rewritten)
-        return cls(document.path, module, name, function_in(module, name, document.path))
+        return cls(document.path, module, name, model_in(module, name, document.path))
 
     def taking(self, given: Arguments, others: Sequence[str]) -> Entry:
         """It, or if it doesn't take the arguments the first of the other functions that does."""
         entries = [self]
         for name in others:
-            function = function_in(self.module, name, self.path)
+            function = model_in(self.module, name, self.path)
             entries.append(self._replace(name=name, function=function))
         return next((entry for entry in entries if entry.takes(given)), self)
 
