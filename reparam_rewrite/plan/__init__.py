@@ -67,8 +67,9 @@ def plan(survey: Survey, config: Config, request: Request | None = None) -> Plan
     problems += centred_in_plates(rewrites)
     if problems:
         raise refusal(survey, config, without_repeats(problems))
-    accounts = list(noted(accounts, rewrites))
-    if skipped:  # in the order of the file
+    dropped = [account_of(survey, one) for one in request.dropped]
+    accounts = list(noted([*accounts, *dropped], rewrites))
+    if skipped or dropped:  # in the order of the file
         accounts = sorted([*accounts, *skipped], key=lambda account: account.line)
     return Plan(
         tuple(rewrites),

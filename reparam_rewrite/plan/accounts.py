@@ -39,6 +39,7 @@ def account_of(survey: Survey, child: Child, *, skipped: bool = False) -> Accoun
         config=child.place,
         details=(shape,),
         skipped=skipped,
+        as_written=child.is_as_written,
     )
 
 
@@ -67,6 +68,10 @@ def noted(accounts: Iterable[Account], rewrites: Iterable[Rewrite]) -> Iterator[
         if rewrite is not None:
             met = tuple(met_by(term) for term in terms_of(rewrite))
             account = replace(account, notes=tuple(notes_of(rewrite)), meets=met)
+        if account.as_written:
+            why = "nothing is added to it, and its scale stays what it is"
+            note = f"'{account.site}' is left as it is written: {why}"
+            account = replace(account, notes=(note, *account.notes))
         yield account
 
 

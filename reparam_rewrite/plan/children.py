@@ -216,6 +216,27 @@ class Child(Asked, frozen=True):
         return own or bool(self.pairs or self.basis)
 
     @property
+    def starts_as_written(self) -> bool:
+        """Is it sampled as the model writes it, until something is learned?"""
+        if self.effects is not None or self.basis is not None or self.is_decentered:
+            return False
+        if self.reparam is not None:
+            return dict(self.reparam.arguments).get("centered") == 1
+        match self.scale:
+            case PowerScale(power=CoefficientSpec(init=power)) | PowerScale(power=power):
+                kept = power == 0
+            case CoefficientSpec(init=number):
+                kept = number == 1
+            case other:
+                kept = other in (None, 1.0)
+        return kept and all(is_zero(pair.coefficient.init) for pair in self.pairs)
+
+    @property
+    def is_as_written(self) -> bool:
+        """Is it always sampled so, as all of its coefficients are 0?"""
+        return self.starts_as_written and not any(spec.learn for spec in self.coefficients)
+
+    @property
     def is_decentered(self) -> bool:
         """Is it partially non-centred? All of it would be the site as written."""
         return self.centered not in (None, 1.0)
@@ -260,6 +281,11 @@ class Child(Asked, frozen=True):
         """Those of the parents and, if something is learned of it, that of the scale."""
         scale = self.scale_coefficient
         return [pair.coefficient for pair in self.pairs] + ([] if scale is None else [scale])
+
+
+def is_zero(init: object) -> bool:
+    """Is a coefficient 0 where it starts, for all elements? What an .npz has isn't known."""
+    return all(map(is_zero, init)) if isinstance(init, tuple) else init == 0
 
 
 def left_alone(children: list[Child]) -> list[Child]:

@@ -51,12 +51,14 @@ class Request(Struct, frozen=True):
     """All that a config asks of a file: the children of each function, in sampling order.
 
     `unknown` are the functions and sites that it names and that can't be found, and `problems` what
-    else is wrong with it: what it says of axes isn't so, or it asks for nothing at all.
+    else is wrong with it: what it says of axes isn't so, or it asks for nothing at all. `dropped`
+    are sites that it leaves as they are, as it drops all that a chain would offset them by.
     """
 
     children: list[Child]
     unknown: list[Problem]
     problems: list[Problem]
+    dropped: list[Child] = []
 
     @property
     def to_rewrite(self) -> list[Child]:
@@ -78,12 +80,11 @@ def resolve(survey: Survey, config: Config) -> Request:
     axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
     if axes:
         functions = [with_axes(function, axes, problems) for function in functions]
-    children = [
-        child for function in functions for child in Asking(survey, config, function).children()
-    ]
+    asking = [Asking(survey, config, function) for function in functions]
+    children = [child for one in asking for child in one.children()]
     if not (children or unknown or problems):
         problems.append(nothing_to_do(config))
-    return Request(children, unknown, problems)
+    return Request(children, unknown, problems, [site for one in asking for site in one.dropped()])
 
 
 def chosen(survey: Survey, config: Config) -> list[Function]:
@@ -294,6 +295,13 @@ class Asking(NamedTuple):
                 chain = self.config.chains_of[site.name][0]
                 place = next(named.place for named in chain if named.name == site.name)
                 yield Child(site, self.function, place, pairs)
+
+    def dropped(self) -> Iterator[Child]:
+        """The sites that a table is about which drops all that they would be offset by."""
+        for name, rule in self.config.sites.items():
+            for site in self.function.find(name)[:1]:
+                if rule.parents and not (does_more(rule) or self.pairs(site, rule)):
+                    yield Child(site, self.function, rule.place, ())
 
     @property
     def effects(self) -> Effects:

@@ -490,7 +490,7 @@ class Account(Struct, frozen=True):
 
     `notes` are what the person should know beside, in words. `skipped`: the site has a comment
     that says so, and `parents` are what it would have been offset by. `meets` are those of its
-    offset, in the order of `parents`.
+    offset, in the order of `parents`. `as_written`: the config leaves it as the model has it.
     """
 
     path: str
@@ -503,6 +503,7 @@ class Account(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     skipped: bool = False
     meets: tuple[Met, ...] = ()
+    as_written: bool = False
 
 
 class Plan(Struct, frozen=True):
