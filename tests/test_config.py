@@ -722,7 +722,7 @@ o.toml:2:1: unknown key 'quux' in [sites."a b"]
     quux = "dct"
     ^
 hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', \
-'offset', 'scale', 'basis', 'reparam', 'args', 'transform' and 'conditional'.""",
+'offset', 'scale', 'centered', 'basis', 'reparam', 'args', 'transform' and 'conditional'.""",
     ),
     (
         "[sites.a]\nscale = 0\n[sites.b]\nscale = -1.5\n[sites.c]\nscale = true",
