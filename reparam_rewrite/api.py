@@ -164,6 +164,7 @@ def rewrite(
 
 def site_of(account: Account) -> Site:
     told = asdict(account)
+    del told["as_written"]  # which a note says
     return Site(config_line=told.pop("config").line, **told)
 
 

@@ -14,10 +14,13 @@ class Reparameterizer(NamedTuple):
     base: str
 
 
+#: What `LocScaleReparam` samples instead of a site.
+DECENTERED = "{}_decentered"
+
 _KNOWN = {
     "CircularReparam": Reparameterizer((), "{}_unwrapped"),
     "ExplicitReparam": Reparameterizer((), "{}_base"),
-    "LocScaleReparam": Reparameterizer(("centered", "shape_params"), "{}_decentered"),
+    "LocScaleReparam": Reparameterizer(("centered", "shape_params"), DECENTERED),
     "ProjectedNormalReparam": Reparameterizer((), "{}_normal"),
     "TransformReparam": Reparameterizer((), "{}_base"),
 }

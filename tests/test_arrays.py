@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from reparam_rewrite.running.load import load
 from tests.support import notebooks
 from tests.support.cases import FIXTURES, rewritten_case, rewritten_text, without_layout
 from tests.support.cli import run
-from tests.support.execution import assert_equivalent, load_model
+from tests.support.execution import assert_equivalent, load_model, traced
 
 CROSSED = FIXTURES / "crossed"
 TENSOR = FIXTURES / "tensor"
@@ -39,22 +40,19 @@ def model(n, y=None):
     [
         (
             "init = [0.5, 1, -2.0], learn = false",
-            "    a_loc = jnp.broadcast_to(jnp.array([0.5, 1.0, -2.0]), (n,)) * mu\n",
+            '    a_loc = fitted("a", "xi_a_mu", (n,), [0.5, 1.0, -2.0]) * mu\n',
         ),
         (
             "init = [0.5, 1, -2.0]",
-            "    xi_a_mu = numpyro.param(\n"
-            '        "xi_a_mu", jnp.broadcast_to(jnp.array([0.5, 1.0, -2.0]), (n,))\n    )\n'
-            "    a_loc = xi_a_mu * mu\n",
+            'numpyro.param("xi_a_mu", fitted("a", "xi_a_mu", (n,), [0.5, 1.0, -2.0])) * mu\n',
         ),
         (
             'init = "fit.npz", learn = false',
-            "    xi_a_mu = jnp.broadcast_to(\n"
-            '        jnp.load(Path(__file__).with_name("fit.npz"))["xi_a_mu"], (n,)\n    )\n',
+            '    a_loc = loaded("a", "xi_a_mu", (n,), "fit.npz") * mu\n',
         ),
         (
             'init = "fit.npz", learn = false, name = "w"',
-            '(__file__).with_name("fit.npz"))["w"], (n,)) * mu\n    )\n',
+            '    a_loc = loaded("a", "w", (n,), "fit.npz") * mu\n',
         ),
     ],
 )
@@ -70,7 +68,7 @@ def test_the_import_of_a_path_stands_with_the_standard_library() -> None:
     among = rewritten_text("import math\nimport sys\n\n" + PLAIN, config)
     assert among.startswith("import math\nimport sys\nfrom pathlib import Path\n\nimport jax")
     there = rewritten_text("from pathlib import Path as P\n\n" + PLAIN, config)
-    assert 'P(__file__).with_name("fit.npz")' in there and there.count("pathlib") == 1
+    assert "P(__file__).with_name(file)" in there and there.count("pathlib") == 1
     own = rewritten_text("Path = 3\n" + PLAIN, config)
     found = re.search(r"from pathlib import Path as (\w+)\n", own)
     assert found is not None and f"{found[1]}(__file__)" in own
@@ -100,7 +98,7 @@ def test_the_density_is_the_plain_one_s(
         f"{'A' if child == 'B' else 'mu'} = {{ {settings}init = {array}, learn = {learn} }}"
     )
     generated = rewritten_case(TENSOR, config).data.decode()
-    assert "jnp.array([[" in "".join(generated.split())
+    assert f'fitted("{child}",' in without_layout(generated)
     model = load_model(generated)
     assert_equivalent(load_model(TENSOR / "model.py"), model, args, kwargs, points=3)
 
@@ -129,8 +127,12 @@ def test_an_array_that_does_not_fit_fails_rather_than_widen(array: str) -> None:
     model = load_model(
         rewritten_text(PLAIN, f"[sites.a.offset]\nmu = {{ init = {array}, learn = false }}")
     )
-    with pytest.raises(ValueError, match="broadcast"):
-        handlers.trace(handlers.seed(model, jax.random.PRNGKey(0))).get_trace(3)
+    shape = re.escape(str(np.shape(json.loads(array))))
+    wrong = (
+        f"^'a' can't use 'xi_a_mu' of shape {shape} for \\(3,\\): run 'reparam-rewrite fit' again$"
+    )
+    with pytest.raises(ValueError, match=wrong):
+        traced(model, (3,), {})
 
 
 # -- files -----------------------------------------------------------------------------------------
@@ -156,6 +158,37 @@ def test_a_file_beside_the_generated_one(tmp_path: Path) -> None:
     given = handlers.substitute(model, {"mu": 4.0, "a_base": np.zeros(3)})
     trace = handlers.trace(handlers.seed(given, jax.random.PRNGKey(0))).get_trace(3)
     np.testing.assert_allclose(trace["a"]["value"], [-1, -2, -4])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "wrong"),
+    [
+        ({"xi_a_mu": [1.0, 2.0]}, "Incompatible"),
+        ({"xi_b_mu": [1.0, 2.0, 3.0]}, "xi_a_mu is not a file in the archive"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_that_does_not_fit_says_so_when_the_model_runs(
+    tmp_path: Path, arrays: dict[str, list[float]] | None, wrong: str
+) -> None:
+    made = tmp_path / "made.py"
+    made.write_text(rewritten_text(PLAIN, '[sites.a.offset]\nmu = { init = "o.npz" }'))
+    if arrays is not None:
+        np.savez(tmp_path / "o.npz", **{name: np.array(one) for name, one in arrays.items()})
+    said = f"^'a' can't use 'xi_a_mu' of o.npz \\(.*{wrong}.*run 'reparam-rewrite fit' again$"
+    with pytest.raises(ValueError, match=f"(?s){said}"):
+        traced(load(str(made), "file").model, (3,), {})
+
+
+def test_fit_takes_a_config_that_was_fitted_to_other_groups(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(PLAIN)
+    config = tmp_path / "o.toml"
+    config.write_text("[sites.a.offset]\nmu = { init = [0.5, 1.0, -2.0], learn = false }\n")
+    call = '(4,), {"y": __import__("numpy").arange(4.0)}'
+    words = ["fit", "model.py", "--config", "o.toml", "--args", call, "--pilot", "laplace"]
+    ran = run(tmp_path, *words)
+    assert ran.status == 0
+    assert "init = 0.9" in config.read_text()
 
 
 # -- refused ---------------------------------------------------------------------------------------

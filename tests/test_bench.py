@@ -243,6 +243,11 @@ def test_times_are_spoken() -> None:
         ('chain = ["mu", "a"]\n[sites.a]\nscale = 2.0', False),
         ('chain = ["mu", "a"]\n[sites.a]\nbasis = "dct"', False),
         ('[sites.a]\nscale = { by = "sigma_a", power = 0.5 }', False),
+        ('[sites.a]\nscale = { by = "sigma_a" }', False),
+        ('[sites.a]\nscale = { by = "sigma_a", power = 0 }', True),
+        ("[sites.a]\nscale = 1", True),
+        ("[sites.a]\ncentered = 1", True),
+        ("[sites.a]\ncentered = 0", False),
         ('[sites.a]\nreparam = "LocScaleReparam"\nargs = { centered = 0.0 }', False),
     ],
 )

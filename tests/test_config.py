@@ -722,7 +722,7 @@ o.toml:2:1: unknown key 'quux' in [sites."a b"]
     quux = "dct"
     ^
 hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', \
-'offset', 'scale', 'basis', 'reparam', 'args', 'transform' and 'conditional'.""",
+'offset', 'scale', 'centered', 'basis', 'reparam', 'args', 'transform' and 'conditional'.""",
     ),
     (
         "[sites.a]\nscale = 0\n[sites.b]\nscale = -1.5\n[sites.c]\nscale = true",
@@ -1169,7 +1169,7 @@ def test_problems_are_in_the_order_of_the_file() -> None:
 def test_every_key_is_described_in_a_json_schema() -> None:
     tables = {name: table["properties"] for name, table in config_schema()["$defs"].items()}
     pairs = {"Settings", "ParentTable"}
-    sites = {"SiteTable", "ScaleTable", "PowerTable", "BasisTable", "EffectTable"}
+    sites = {"SiteTable", "ScaleTable", "PowerTable", "CenteredTable", "BasisTable", "EffectTable"}
     assert set(tables) == {"ConfigTable", "ConditionalTable", "VerifyTable"} | pairs | sites
     described = [
         bool(key.get("description")) for table in tables.values() for key in table.values()

@@ -128,6 +128,25 @@ def test_the_power_of_a_scale(informed: float, power: tuple[float, float]) -> No
     assert found.power is not None and power[0] <= found.power <= power[1]
 
 
+@pytest.mark.parametrize(("informed", "power"), [(0.05, (0.0, 0.2)), (50.0, (0.8, 1.0))])
+def test_how_far_a_site_stays_centred_around_a_loc(
+    informed: float, power: tuple[float, float]
+) -> None:
+    """The same, where the groups are around a mean that the posterior doesn't know either."""
+    sigma, mu = np.exp(0.5 * noise(1, seed=4)), 3 + noise(1, seed=5)
+    centre = np.linspace(1, 5, 8)
+    weight = sigma**2 / (sigma**2 + informed**2)
+    values = weight * centre + (1 - weight) * mu + np.sqrt(weight) * informed * noise(8)
+    made = Regression(
+        *("a", "a", (values - mu) / sigma, ()),
+        scaled_by=np.broadcast_to(sigma, values.shape),
+        power=1.0,
+        around=np.broadcast_to(mu, values.shape),
+    )
+    found = fitted(made, CHAIN)
+    assert found.power is not None and power[0] <= found.power <= power[1]
+
+
 def test_weights_of_a_matrix() -> None:
     parents, wanted = noise(3, seed=1), np.array([[1.0, 0, -0.5], [0, 0.5, 0]])
     values = 0.1 * noise(2) - parents @ wanted.T
@@ -172,11 +191,17 @@ def test_bases_are_judged_after_the_offset() -> None:
 # -- into the config -------------------------------------------------------------------------------
 
 
-def fits_of(*keys: str, far: float = 0.0, power: float | None = None, kind: str = "shared") -> Any:
+def fits_of(
+    *keys: str,
+    far: float = 0.0,
+    power: float | None = None,
+    kind: str = "shared",
+    around: Array | None = None,
+) -> Any:
     found = []
     for key in keys:
         regressors = tuple(Regressor(p, f"xi_{key}_{p}", noise(3) + far, (3,)) for p in ("mu", "x"))
-        made = Regression(key, key, noise(3), regressors)
+        made = Regression(key, key, noise(3), regressors, around=around)
         coefficients = {f"xi_{key}_mu": 0.123456, f"xi_{key}_x": -1.5}
         found.append(Fitted(made, coefficients, kind, 2.0, power))
     return found
@@ -302,6 +327,14 @@ def test_a_power(learn: bool) -> None:
     text = '[sites.a]\noffset = ["mu", "x"]\nscale = { by = "s", power = { init = 0.5 } }  # s\n'
     found = tomllib.loads(written(text, fits_of("a", power=0.35), learn))["sites"]["a"]["scale"]
     assert found == {"by": "s", "power": {"init": 0.35} if learn else 0.35}
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_a_centring(learn: bool) -> None:
+    text = '[sites.a]\noffset = ["mu", "x"]\ncentered = { init = 0.5 }  # c\n'
+    fits = fits_of("a", power=0.35, around=noise(3))
+    found = tomllib.loads(written(text, fits, learn))["sites"]["a"]["centered"]
+    assert found == ({"init": 0.65} if learn else 0.65)
 
 
 def test_large_arrays_go_to_a_file_and_small_ones_do_not(tmp_path: Path) -> None:

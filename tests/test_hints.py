@@ -851,7 +851,7 @@ CASES = [
     # scans
     Case(
         "a scale in a scan",
-        "take its scale, basis or reparam out.",
+        "take its scale, centered, basis or reparam out.",
         scanned(),
         Z_BY_MU + "scale = 2.0\n",
         new_config=Z_BY_MU,
@@ -1060,6 +1060,10 @@ ELSEWHERE = {
     "take this site out of the config": "the call that makes the handler is told of before it",
     "the model must parse before it can be rewritten": "there is no model yet",
     "bind the prior to a name before the plate": "how a prior may move: tests/test_runtime.py",
+    "take 'centered' out; where a site is its scale": "tests/cases/centered",
+    "write its distribution in the call that samples it, without": "tests/cases/centered",
+    'use coefficient = "shared", or a with of its own': "tests/cases/centered",
+    "take it off: MCMC, SVI and Predictive": "a line of the model: tests/cases",
     "bind those names before the plate, or": "how a prior may move: tests/test_runtime.py",
 }
 

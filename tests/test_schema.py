@@ -191,6 +191,7 @@ TABLES = {
     "ParentTable": ("[sites.c.offset.x]", 'chain = ["a", "b"]'),
     "ScaleTable": ("[sites.c.scale]", 'chain = ["a", "b"]'),
     "PowerTable": ("[sites.c.scale.power]", 'chain = ["a", "b"]'),
+    "CenteredTable": ("[sites.c.centered]", 'chain = ["a", "b"]'),
     "BasisTable": ("[sites.c.basis]", 'chain = ["a", "b"]'),
     "VerifyTable": ("[verify]", 'chain = ["a", "b"]'),
     "ConditionalTable": ("[conditional]", ""),

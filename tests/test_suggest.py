@@ -583,6 +583,99 @@ def test_a_run_drops_what_can_not_interact(folder: Path) -> None:
     assert "[sites.beta.offset]" in ran.out.decode()
 
 
+SEVERAL = """\
+import numpyro
+import numpyro.distributions as dist
+from numpyro.infer import MCMC, NUTS
+
+
+def flat(y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 5))
+    numpyro.sample("y", dist.Normal(mu, 1), obs=y)
+
+
+def grouped(group, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 5))
+    with numpyro.plate("n", 3):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(mu + a[group], 1.0), obs=y)
+
+
+def sloped(group, x, y=None):
+    nu = numpyro.sample("nu", dist.Normal(0, 5))
+    with numpyro.plate("n", 3):
+        b = numpyro.sample("b", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(nu + b[group] * x, 1.0), obs=y)
+"""
+
+MAIN = """
+
+def main():
+    MCMC(NUTS(grouped), num_warmup=1, num_samples=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "args", "function", "another"),
+    [
+        (SEVERAL, "({group},), {{'y': {y}}}", "grouped", "sloped"),
+        (SEVERAL, "({group}, {x}), {{'y': {y}}}", "sloped", "grouped"),
+        (SEVERAL, "(), {{'y': {y}}}", "flat", "grouped, sloped"),
+        (SEVERAL + MAIN, "({group},), {{'y': {y}}}", "grouped", "sloped"),
+    ],
+)
+def test_a_run_is_of_the_function_that_takes_the_arguments(
+    folder: Path, source: str, args: str, function: str, another: str
+) -> None:
+    (folder / "several.py").write_text(source)
+    given = args.format(group="np.arange(3)", x="np.ones(3)", y="np.ones(3)")
+    ran = run(folder, "suggest", "several.py", "--args", given)
+    assert ran.status == 0, ran.err
+    text = ran.out.decode()
+    assert text.startswith(f"# What 'reparam-rewrite suggest' proposes for '{function}' of")
+    assert text.endswith(f"# --function names another: {another}.\n")
+
+
+def test_no_function_takes_the_arguments(folder: Path) -> None:
+    (folder / "several.py").write_text(SEVERAL)
+    ran = run(folder, "suggest", "several.py", "--args", "(1, 2, 3, 4), {}")
+    assert ran.err.startswith("several.py: 'grouped' can't be run with these --args: TypeError: ")
+    assert ran.err.endswith("give it what it takes, or name another with --function.\n")
+
+
+COMPILED = """\
+import jax
+import numpyro
+import numpyro.distributions as dist
+
+
+{}def prior(tau):
+    return numpyro.sample("a", dist.Normal(0, tau))
+
+
+{}def model(y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(mu + prior(2.0), 1), obs=y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorators", "said"),
+    [
+        (("", "@jax.jit\n"), "take jax.jit, or what else is around it, off"),
+        (("", "@jax.vmap\n"), "take jax.jit, or what else is around it, off"),
+        (("@jax.jit\n", ""), "what samples can't be inside of jax.jit, jax.vmap or the like"),
+    ],
+)
+def test_what_jax_transforms_can_not_be_run(
+    folder: Path, decorators: tuple[str, str], said: str
+) -> None:
+    (folder / "compiled.py").write_text(COMPILED.format(*decorators))
+    ran = run(folder, "suggest", "compiled.py", "--args", "(np.ones(3),)")
+    assert ran.status == 2
+    assert f"hint: {said}" in ran.err
+
+
 def test_what_the_model_raises_has_its_place(folder: Path) -> None:
     ran = run(folder, "suggest", "model.py", "--args", "(1, 2, 3, 4), {}")
     assert ran.status == 2

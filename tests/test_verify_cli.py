@@ -33,6 +33,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_function_that_runs_the_model_is_not_taken_for_it(folder: Path) -> None:
+    model = folder / "model.py"
+    model.write_text(f"{model.read_text()}\n\ndef main():\n    numpyro.infer.NUTS(model)\n")
+    ran = run(folder, "verify", "model.py", "--config", "offsets.toml", *ARGS, *QUICK)
+    assert (ran.status, ran.err) == (0, "")
+
+
 def test_a_generated_file(folder: Path) -> None:
     before = snapshot(folder)
     ran = run(folder, "verify", "model.py", "model_reparam.py", *ARGS, "--points", "3")

@@ -282,14 +282,8 @@ def row_of(one: Variant, problem: str = "") -> Row:
 def starts_as_written(document: Document, config: Config) -> bool:
     """Is the generated model the plain one until its coefficients are learned: are they all 0?"""
     request = ordered(document.module, config).request
-    return not config.is_empty and not any(
-        child.scale
-        or child.basis
-        or child.reparam
-        or child.effects
-        or any(pair.coefficient.init != 0.0 for pair in child.pairs)
-        for child in request.to_rewrite
-    )
+    children = request.to_rewrite
+    return not config.is_empty and all(child.starts_as_written for child in children)
 
 
 def named(paths: Sequence[str]) -> list[str]:

@@ -196,13 +196,17 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
             line += f" {asked_by} in {account.function}" if loudness > 1 else ""
         else:
             words = {met.parent: met.value for met in account.meets}
-            parents = ", ".join(words.get(parent, parent) for parent in account.parents)
+            named = [words.get(parent, parent) for parent in account.parents]
+            parents = ", ".join(named) or "nothing"
             line += f"<- {parents} {asked_by}"
             if loudness > 1:
                 details = [*account.details, *(by(met) for met in account.meets)]
                 line += f" in {account.function}, {'; '.join(details)}"
         lines.append(line)
         lines += [f"{account.path}:{account.line} note: {note}" for note in account.notes]
+    kept = [account.as_written or account.skipped for account in result.accounts]
+    if all(kept) and not all(account.skipped for account in result.accounts) and not result.moves:
+        lines.append("the generated model is the model as written")
     return lines
 
 

@@ -57,6 +57,8 @@ def command(request: Request, screen: Screen) -> int:
     from functools import partial
     from pathlib import Path
 
+    from msgspec.structs import replace
+
     from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.suggest import suggest, to_json, to_text
@@ -69,6 +71,8 @@ def command(request: Request, screen: Screen) -> int:
         refused(request.dag, "it can't be told how to draw it", hint)
     document = read(request.model)
     name, facts, computed = request.function, None, None
+    first: list[str] = []
+    others: tuple[str, ...] = ()
     if request.args_given is not None:
         from reparam_rewrite.running.environment import prepare
 
@@ -79,14 +83,27 @@ def command(request: Request, screen: Screen) -> int:
         from reparam_rewrite.fit.conditional import conditional_arrays
         from reparam_rewrite.running.call import Entry, run_once
         from reparam_rewrite.running.facts import facts_of_call
+        from reparam_rewrite.running.which_function import candidates
 
-        entry = Entry.of(document, request.function)
-        call = run_once(document, entry, entry.arguments(request.args_given))
+        names = [request.function] if request.function else []
+        first: list[str] = []
+        if not names:  # what it is for without --args, if that takes them
+            names = candidates(document.module.data, document.path)
+            static = suggest(document, offsets=request.offsets)
+            first = [] if static.is_empty else [static.function, *static.others]
+            names.sort(key=lambda name: first.index(name) if name in first else len(first))
+            names = list(dict.fromkeys((*names, *first)))
+        entry = Entry.of(document, next(iter(names), None))
+        arguments = entry.arguments(request.args_given)
+        entry = entry.taking(arguments, names[1:])
+        others = tuple(name for name in names if name in first and name != entry.name)
+        call = run_once(document, entry, arguments)
         # What is run may only call the function, or make the object, that samples.
         name = call.name if samples(document, call.name) else None
         facts = facts_of_call(call)
         computed = partial(conditional_arrays, call) if call.is_observed else None
     suggestion = suggest(document, name, facts, offsets=request.offsets, computed=computed)
+    suggestion = replace(suggestion, others=(name and others) or suggestion.others)
     text = to_text(suggestion)
     outputs = [(request.write, text.encode())] if request.write is not None else []
     if request.dag is not None:

@@ -108,6 +108,8 @@ def command(request: Request, screen: Screen) -> int:
         return entry.arguments(option, None if key is None else (key, str(request.config)))
 
     given = arguments_of(request.args_given, rule.args)
+    if not (request.function or rule.function):  # ``main``, which runs the model, isn't it
+        entry = entry.taking(given, functions)
     plain, (args, kwargs) = entry.bound(given)
     predict_args = None
     if request.predict_args or rule.predict_args:

@@ -160,6 +160,19 @@ def power_start(key: str, value: float) -> float:
     return power(key, finite(key, value))
 
 
+def centered(key: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise Wrong(f"'{key}' must be from 0 to 1, not {value}")
+    return value
+
+
+def centered_start(key: str, value: float) -> float:
+    if not 0 < value < 1:
+        hint = "a learned centring starts between 0, non-centred, and 1, as written: 0.5."
+        raise Wrong(f"'{key}' must be between 0 and 1, not {value}", hint)
+    return value
+
+
 def center(key: str, value: float | str) -> float | str:
     return expression(key, value) if isinstance(value, str) else finite(key, value)
 

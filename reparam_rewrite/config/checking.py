@@ -17,6 +17,7 @@ from reparam_rewrite.config.allowed_values import Wrong, checked, found
 from reparam_rewrite.config.rules import (
     AxesRule,
     BasisRule,
+    CenteredRule,
     ConditionalRule,
     Config,
     ParentRule,
@@ -198,7 +199,7 @@ class Reader(Tables):
         overrides = self.values(keys, raw, typed.Settings)
         parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
         in_no_chain = self.companions is not None and name not in self.companions
-        does = raw.keys() & {"offset", "scale", "basis", "reparam"}
+        does = raw.keys() & {"offset", "scale", "centered", "basis", "reparam"}
         effect = self.effect(name, raw, does)
         in_no_chain = in_no_chain and name not in self.effects
         if not does and in_no_chain and len(self.problems) == before:
@@ -208,9 +209,10 @@ class Reader(Tables):
                 "add an offset, or add the site to a chain.",
             )
         scale = self.scale(name, raw["scale"]) if "scale" in raw else None
+        centered = self.centered(name, raw) if "centered" in raw else None
         basis = self.basis(name, raw["basis"]) if "basis" in raw else None
         reparam = self.reparam(name, raw)
-        return SiteRule(name, place, parents, scale, basis, reparam, overrides, effect)
+        return SiteRule(name, place, parents, scale, basis, reparam, overrides, effect, centered)
 
     def effect(self, name: str, raw: dict[str, Any], does: set[str]) -> Written | None:
         """``[sites.a.conditional]`` with a ``scale``, beside which nothing else is done to a."""
@@ -261,6 +263,20 @@ class Reader(Tables):
             return None
         return ScaleRule(place, None, typed.ScaleTable(**given), by, power)
 
+    def centered(self, child: str, raw: dict[str, Any]) -> CenteredRule | None:
+        """``0.5`` or ``{ init = 0.5 }``, beside which there is no other scale"""
+        keys = ("sites", child, "centered")
+        place, value = self.at(*keys), raw["centered"]
+        if "scale" in raw:
+            message = "'centered' and 'scale' both say what the scale of the base is"
+            self.wrong(self.key(*keys), message, "take one of them out.")
+            return None
+        if isinstance(value, dict):
+            table = typed.CenteredTable(**self.given(keys, value, typed.CenteredTable))
+            return CenteredRule(place, table)
+        number = self.attempt(place, checked, "centered", typed.Centered, value)
+        return None if number is None else CenteredRule(place, number)
+
     def basis(self, child: str, raw: Any) -> BasisRule | None:
         """``"dct"`` or ``{ kind = "dct", dim = -1, smooth = 1.0 }``"""
         keys = ("sites", child, "basis")
@@ -295,7 +311,7 @@ class Reader(Tables):
         name = self.attempt(place, checked, "reparam", typed.ClassName, raw["reparam"])
         if name is None:
             return None
-        for key in {"offset", "scale", "basis"} & raw.keys():
+        for key in {"offset", "scale", "centered", "basis"} & raw.keys():
             hint = f"{name} takes the whole site; leave one of the two out."
             self.wrong(self.key(*keys, key), f"'{key}' can't go with 'reparam'", hint)
         if child in (self.companions or ()):

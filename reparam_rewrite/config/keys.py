@@ -71,6 +71,10 @@ Positive = Annotated[float, _says(exclusiveMinimum=0), check.finite]
 Factor = Annotated[Positive | Expression, check.factor]
 Power = Annotated[float, _says(minimum=0, maximum=1), check.power]
 PowerStart = Annotated[float, _says(minimum=0, maximum=1), check.power_start]
+Centered = Annotated[float, _says(minimum=0, maximum=1), check.centered]
+CenteredStart = Annotated[
+    float, _says(exclusiveMinimum=0, exclusiveMaximum=1), check.centered_start
+]
 #: Axes, counted from the right.
 Dim = Annotated[int, _says(maximum=-1)]
 Dims = Annotated[Dim | Annotated[list[Dim], _says(**_ONCE_EACH)], check.dims]
@@ -149,6 +153,19 @@ class ScaleTable(Table, frozen=True):
     power: Power | PowerTable = _NOTHING
 
 
+class CenteredTable(Table, frozen=True):
+    """A learned centring, between 0 and 1: 1 is the site as written, 0 non-centred.
+
+    init: Where it starts, between 0 and 1.
+    coefficient: One per element, or one for all.
+    name: The param site.
+    """
+
+    init: CenteredStart = 0.5
+    coefficient: Shared = "shared"
+    name: Template = "centered_{child}"
+
+
 if TYPE_CHECKING:
     BasisTable = Table
 else:
@@ -208,6 +225,8 @@ class SiteTable(Settings, frozen=True):
 
     offset: A parent, several, or a table of them; false drops one of the chain.
     scale: What the child is multiplied by, before the offset is added.
+    centered: How far the child stays centred on the loc of its prior, and as wide as its scale: 1
+        is the site as written, 0 non-centred; or a table to learn it. The offset is added then.
     basis: The basis that axes are sampled in, the last one or those of `dim`.
     reparam: Another reparameterizer of numpyro.infer.reparam, by its class name.
     args: The arguments of that reparameterizer.
@@ -217,6 +236,7 @@ class SiteTable(Settings, frozen=True):
 
     offset: SiteName | SiteNames | Parents = _NOTHING
     scale: Positive | Expression | ScaleTable = _NOTHING
+    centered: Centered | CenteredTable = _NOTHING
     basis: KindName | BasisTable = _NOTHING
     reparam: ClassName = _NOTHING
     args: dict[str, Any] = _NOTHING

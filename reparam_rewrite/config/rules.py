@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from reparam_rewrite.config.keys import Form, PowerTable, ScaleTable, Settings
+from reparam_rewrite.config.keys import CenteredTable, Form, PowerTable, ScaleTable, Settings
 from reparam_rewrite.messages import Named, Place
 
 
@@ -50,6 +50,13 @@ class ScaleRule(msgspec.Struct, frozen=True):
     table: ScaleTable = ScaleTable()
     by: str = ""
     power: float | PowerTable = 1.0
+
+
+class CenteredRule(msgspec.Struct, frozen=True):
+    """The `centered` of a site: a number, or a table to learn it."""
+
+    place: Place
+    value: float | CenteredTable
 
 
 class BasisRule(msgspec.Struct, frozen=True):
@@ -107,6 +114,7 @@ class SiteRule(msgspec.Struct, frozen=True):
     reparam: ReparamRule | None = None
     overrides: Mapping[str, Any] = {}
     effect: Written | None = None
+    centered: CenteredRule | None = None
 
 
 class AxesRule(msgspec.Struct, frozen=True):

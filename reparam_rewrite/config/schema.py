@@ -31,7 +31,10 @@ FOLDER = Path(__file__).parents[1] / "schemas"
 FilePath = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
 
 #: What stands before the description of a value, unless that may be left out without a default.
-BOUNDS = ("pattern", "minLength", "minimum", "maximum", "exclusiveMinimum")
+BOUNDS = (
+    *("pattern", "minLength", "minimum", "maximum"),
+    *("exclusiveMinimum", "exclusiveMaximum"),
+)
 
 
 class TargetTable(Table, frozen=True):
@@ -129,7 +132,10 @@ def add_rules(tables: Schema) -> None:
         rules.append({"if": is_named, "then": then})
     tables["SiteTable"] |= {
         "dependentRequired": {"args": ["reparam"], "transform": ["reparam"]},
-        "dependentSchemas": {"reparam": without("offset", "scale", "basis")},
+        "dependentSchemas": {
+            "reparam": without("offset", "scale", "centered", "basis"),
+            "centered": without("scale"),
+        },
         "allOf": rules,
     }
     learned = [key for key in keys_of(ScaleTable) if key not in ("by", "power")]

@@ -11,7 +11,8 @@ makes of it: so the handlers around are asked for them, as for a value that is k
 that they give to a deterministic site.
 
 Where a child and its parents meet in data, what comes of that may be in an .npz beside the file. It
-must be there, and be of the sizes that the model has, or the site says what to do.
+must be there, and be of the sizes that the model has, or the site says what to do. So do
+coefficients that are numbers for the elements of one call, where another has more of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from reparam_rewrite.emit.blocks import Blocks
 from reparam_rewrite.emit.spell import (
     BY_NAME,
     CONDITIONAL,
+    FITTED,
     FROZEN,
+    LOADED,
     ROWS,
     STRATA,
     Spelling,
@@ -79,6 +82,26 @@ def {name}(site, parent, shape, file, name):
     added = weights * parent[tuple(columns)]
     return {jnp}.zeros(shape).at[tuple(rows)].add(added) if shape else added.sum()'''
 
+OF_FITTED = '''\
+def {name}(site, name, shape, values):
+    """The coefficients of a site, which must have its shape."""
+    values = {jnp}.array(values)
+    try:
+        return {jnp}.broadcast_to(values, shape)
+    except ValueError as error:
+        wrong = f"'{{site}}' can't use '{{name}}' of shape {{values.shape}} for {{shape}}"
+        raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
+
+OF_LOADED = '''\
+def {name}(site, name, shape, file):
+    """The coefficients of a site in a file, which must have its shape."""
+    try:
+        with {jnp}.load({path}(__file__).with_name(file)) as arrays:
+            return {jnp}.broadcast_to(arrays[name], shape)
+    except Exception as error:
+        wrong = f"'{{site}}' can't use '{{name}}' of {{file}} ({{error}})"
+        raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
+
 #: The functions, and what they call. The first one asks the handlers around it for draws.
 FUNCTIONS = {
     BY_NAME: (
@@ -90,6 +113,8 @@ FUNCTIONS = {
         },
     ),
     FROZEN: (OF_FROZEN, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
+    FITTED: (OF_FITTED, {"jnp": "jax.numpy"}),
+    LOADED: (OF_LOADED, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
 }
 
 

@@ -28,6 +28,9 @@ BY_NAME = "by_name"
 #: What a child can make up for of a parent, by arrays of an .npz.
 FROZEN = "frozen"
 
+#: Coefficients that are numbers for the elements of one call, in the code or in an .npz.
+FITTED, LOADED = "fitted", "loaded"
+
 #: What samples sites as what is standard normal given the data, in its forms, and what maps rows.
 CONDITIONAL, ROWS, STRATA = "Conditional", "Rows", "Strata"
 
@@ -78,8 +81,8 @@ class Spelling:
     def defined(self, kind: str, function: str) -> str:
         """The name of what must be defined for the code of a function.
 
-        That is the class of a basis over a plate, of its `kind`, or the function `BY_NAME` or
-        `FROZEN`.
+        That is the class of a basis over a plate, of its `kind`, or a function: `BY_NAME`,
+        `FROZEN`, `FITTED` or `LOADED`.
         """
         self.defined_for.add(function)
         if kind.startswith(CONDITIONAL):

@@ -31,19 +31,19 @@ BRACKETED = ast.Tuple | ast.GeneratorExp | ast.NamedExpr
 class Handled(NamedTuple):
     """A site that a reparam handler takes care of.
 
-    `handler` is how that is called here, `key` the site's name as it is written and `reparam` the
-    variable that holds the reparameterizer. `statement` is the one that samples the site.
+    `handler` is how that is called here. `config` has the site's name as it is written, with the
+    variable that holds the reparameterizer, and that of a site which this one samples instead, if
+    there is more to do. `statement` is the one that samples the site.
     """
 
     handler: str
-    key: str
-    reparam: str
+    config: tuple[tuple[str, str], ...]
     statement: int
 
 
 def handler_of(sites: Sequence[Handled]) -> str:
     """``handlers.reparam(config={"a": a_reparam, "b": b_reparam})``"""
-    config = ", ".join(f"{site.key}: {site.reparam}" for site in sites)
+    config = ", ".join(f"{key}: {reparam}" for site in sites for key, reparam in site.config)
     return f"{sites[0].handler}(config={{{config}}})"
 
 

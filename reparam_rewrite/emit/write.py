@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 from collections.abc import Iterator
@@ -10,12 +11,13 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import effects, projecting, wrap
-from reparam_rewrite.emit.spell import BY_NAME, FROZEN, Spelling
+from reparam_rewrite.emit.spell import BY_NAME, FITTED, FROZEN, LOADED, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import joined
 from reparam_rewrite.plan import values as plan
-from reparam_rewrite.survey.expressions import grouped, is_arithmetic
+from reparam_rewrite.reparameterizers import DECENTERED
+from reparam_rewrite.survey.expressions import grouped, is_arithmetic, parsed
 from reparam_rewrite.survey.scopes import Moment
 
 JNP = "jax.numpy"
@@ -53,7 +55,7 @@ class Code:
         self.base_site = ""
         self.after: list[Lines] = []
         self._spelling, self._width = spelling, width
-        self._site, self._place = rewrite.site, rewrite.place
+        self._site, self._place, self._function = rewrite.site, rewrite.place, rewrite.function
         #: The child's, where it is scaled or offset by a transform: its sizes if the source tells
         #: them, and its shape as an expression.
         self._sizes: plan.Sizes = ()
@@ -93,10 +95,30 @@ class Code:
         self._project(rewrite)
         self._sum(rewrite.terms, rewrite.loc)
         scale = self._scale(rewrite.scale)
-        explicit = self._reparam("ExplicitReparam")
+        made = self._centring(rewrite.centring) if rewrite.centring is not None else ""
         parts = [*self._transforms(rewrite, scale)]
-        made = parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
-        self._handle(rewrite, f"{explicit}({made})")
+        if not parts:
+            self._handle(rewrite, made)
+            return
+        inner = parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
+        explicit = f"{self._reparam('ExplicitReparam')}({inner})"
+        if rewrite.centring is None:
+            self._handle(rewrite, explicit)
+            return
+        self._shift(f"{rewrite.reparam} = {explicit}")
+        self._handle(rewrite, made, rewrite.centring.variable)
+
+    def _centring(self, centring: plan.Centring) -> str:
+        """``LocScaleReparam(centered=0.5)``: what that samples is offset."""
+        centered = centring.learned
+        if isinstance(centring.centered, plan.Coefficient):
+            param = self._coefficient(centring.centered, "unit_interval")
+            self._declare(f"{centered} = {param}")
+        else:
+            centered = repr(centring.centered)
+        shapes = [*map(self._string, centring.shape_params)]
+        also = f", shape_params=[{', '.join(shapes)}]" if shapes else ""
+        return f"{self._reparam('LocScaleReparam')}(centered={centered}{also})"
 
     def _offset_in_scan(self, rewrite: plan.ScanRewrite) -> None:
         """The base is sampled from the moved distribution, and the site computed from it."""
@@ -106,12 +128,15 @@ class Code:
         self.after.append(wrap.statement(f"{self._site.variable} = {value}", self._room))
         self.base_site = self._string(f"{self._site.name}_base")
 
-    def _handle(self, rewrite: plan.OffsetRewrite | plan.OtherRewrite, made: str) -> None:
+    def _handle(
+        self, rewrite: plan.OffsetRewrite | plan.OtherRewrite, made: str, around: str = ""
+    ) -> None:
         """A reparameterizer in a variable, for a handler to apply.
 
-        Where draws mean something else with other data, those that there are of the site count.
+        With `around` it is in that variable, and the other one is for what this one samples. Where
+        draws mean something else with other data, those that there are of the site count.
         """
-        reparam, data, site = rewrite.reparam, rewrite.data, self._site.name
+        reparam, data, site = around or rewrite.reparam, rewrite.data, self._site.name
         comment: list[str] = []
         if data:
             made = f"{self._spelling.defined(BY_NAME, rewrite.function)}({made})"
@@ -120,12 +145,14 @@ class Code:
             comment = textwrap.wrap(text, min(self._room, COMMENT) - 2)
         lines = wrap.statement(f"{reparam} = {made}", self._room)
         self._shift((*(f"# {line}" for line in comment), *lines))
-        self._handled_by(reparam)
+        self._handled_by(reparam, *[rewrite.reparam] * bool(around))
 
-    def _handled_by(self, reparam: str) -> None:
+    def _handled_by(self, reparam: str, inner: str = "") -> None:
         handler = self._spell("numpyro.handlers.reparam")
-        name = self._site.call.name.text
-        self.handled = Handled(handler, name, reparam, self._site.statement)
+        config = [(self._site.call.name.text, reparam)]
+        if inner:
+            config.append((self._decentered(), inner))
+        self.handled = Handled(handler, tuple(config), self._site.statement)
 
     def _conditional(self, rewrite: plan.ConditionalRewrite) -> None:
         """``given = Conditional("fitted.npz", {"mu": 10, "a": sigma_a}, noise=sigma)``"""
@@ -247,11 +274,6 @@ class Code:
                     text = f"{made_by}({text}, {self._string(file)}, {own})"
                     self._shift(f"{variable} = {text}")
 
-    def _loaded(self, file: str) -> str:
-        """``jnp.load(Path(__file__).with_name("offsets.npz"))``"""
-        path = f"{self._spell('pathlib.Path')}(__file__).with_name({self._string(file)})"
-        return f"{self._spell(JNP)}.load({path})"
-
     # -- the offset --------------------------------------------------------------------------------
 
     def _sum(self, terms: tuple[plan.Term, ...], loc: str) -> None:
@@ -312,13 +334,16 @@ class Code:
         return f"{self._spell('numpyro.param')}({arguments})"
 
     def _start(self, coefficient: plan.Coefficient) -> str:
-        """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded."""
+        """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded.
+
+        One that doesn't fit says of which site it is, rather than widen that.
+        """
         sizes = coefficient.sizes
         match coefficient.spec.init:
             case str(file):
-                array = f"{self._loaded(file)}[{self._named(coefficient)}]"
+                made_by, array = LOADED, self._string(file)
             case tuple(rows):
-                array = f"{self._spell(JNP)}.array({listed(rows)})"
+                made_by, array = FITTED, listed(rows)
             case number if sizes == ():
                 return repr(number)
             case number:
@@ -328,9 +353,11 @@ class Code:
                 if number in (0, 1):
                     return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
                 return f"{jnp}.full({shape}, {number!r})"
-        # An array that is too large fails then, rather than widen the site.
         shape = self._shape if sizes is None else tuple_of(sizes)
-        return f"{self._spell(JNP)}.broadcast_to({array}, {shape})"
+        made_by = self._spelling.defined(made_by, self._function)
+        return (
+            f"{made_by}({self._site.call.name.text}, {self._named(coefficient)}, {shape}, {array})"
+        )
 
     def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
@@ -352,7 +379,7 @@ class Code:
     def _scale(self, scale: plan.Scale | None) -> str:
         """What the child is multiplied by, after the statements that compute it."""
         match scale:
-            case None | plan.Power(power=0):
+            case None | 1.0 | plan.Power(power=0):
                 return "1"
             case float(number):
                 return repr(number)
@@ -418,6 +445,14 @@ class Code:
     def _named(self, coefficient: plan.Coefficient) -> str:
         name, quote = coefficient.spec.name, self._quote
         return f"f{quote}{name}{quote}" if coefficient.computed else self._string(name)
+
+    def _decentered(self) -> str:
+        """The name of what `LocScaleReparam` samples: ``f"b_{k}_decentered"``"""
+        text, more = self._site.call.name.text, DECENTERED.format("")
+        if not isinstance(parsed(text), ast.Constant | ast.JoinedStr):
+            return f"{grouped(text)} + {self._string(more)}"
+        bare = text.rstrip(text[-1])
+        return f"{bare}{more}{text[len(bare) :]}"
 
     def _quoted(self, seen: plan.Seen) -> plan.Seen:
         """What was read in the model, with the quotes of the site's own name: ``data["x"]``"""

@@ -71,7 +71,7 @@ def asks_for_more(config: Config) -> bool:
     """Does a config ask for what draws tell too, for offsets or a power of a scale?"""
     sites = config.sites.values()
     return bool(config.chains) or any(
-        rule.parents or (rule.scale and rule.scale.by) for rule in sites
+        rule.parents or rule.centered or (rule.scale and rule.scale.by) for rule in sites
     )
 
 

@@ -25,16 +25,18 @@ import numpy as np
 from msgspec.structs import replace
 from numpyro.distributions import transforms
 from numpyro.distributions.transforms import AffineTransform, ComposeTransform
-from numpyro.infer.reparam import ExplicitReparam
+from numpyro.infer.reparam import ExplicitReparam, LocScaleReparam
 
 from reparam_rewrite.bases import BASES, Kind
 from reparam_rewrite.config.rules import Config, ParentRule, SiteRule
 from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.plan.children import Child as Asked
 from reparam_rewrite.plan.children import Pair, PowerScale, Snippet
 from reparam_rewrite.plan.offset import is_subsampled
 from reparam_rewrite.plan.resolve import Request
 from reparam_rewrite.plan.values import Plan, Value, terms_of
+from reparam_rewrite.reparameterizers import DECENTERED
 from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.trace import copied, double_precision, structure, traced
 from reparam_rewrite.running.values import Trace, Values
@@ -74,13 +76,18 @@ def children_of(request: Request, config: Config) -> list[Child]:
     found = {
         child.name: Child(keys.get(child.place, child.name), child)
         for child in request.to_rewrite
-        if child.reparam is None and (child.pairs or isinstance(child.scale, PowerScale))
+        if child.reparam is None and (child.pairs or has_power(child))
     }
     return list(found.values())
 
 
+def has_power(child: Asked) -> bool:
+    """Does the config divide a site by a power of a scale, with or without a loc to be around?"""
+    return isinstance(child.scale, PowerScale) or child.centered is not None
+
+
 def learning(config: Config, shared: bool = False) -> Config:
-    """The config with every coefficient learned from 0, and powers of 1.
+    """The config with every coefficient learned from 0, and powers of 1: all are non-centred.
 
     They have the shape that it asks for. With `shared` there is but one for each pair, except for
     the weights of a matrix.
@@ -97,7 +104,10 @@ def learning(config: Config, shared: bool = False) -> Config:
         scale = rule.scale
         if scale is not None and scale.by:
             scale = replace(scale, power=1.0)
-        return replace(rule, parents=parents, overrides=learned(rule.overrides), scale=scale)
+        overrides, centered = learned(rule.overrides), rule.centered
+        if centered is not None:
+            centered = replace(centered, value=0.0)
+        return replace(rule, parents=parents, overrides=overrides, scale=scale, centered=centered)
 
     said = learned({"coefficient": config.defaults.coefficient})
     defaults = replace(config.defaults, init=0.0, learn=True, **said)
@@ -115,7 +125,7 @@ def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
     found: dict[str, dict[str, Pair]] = {}
     for name in trace:
         match = re.fullmatch(pattern, name)
-        if match is None or f"{name}_base" not in trace:
+        if match is None or not any(f"{name}_{base}" in trace for base in ("base", "decentered")):
             continue
         found[name] = {}
         for pair in child.asked.pairs:
@@ -184,7 +194,7 @@ def regressions(
 
         def regression(name: str) -> Regression:
             (child, params), own = sites[name], without[name]
-            power = isinstance(child.asked.scale, PowerScale)
+            power = has_power(child.asked)
             return Regression(
                 name,
                 child.key,
@@ -197,17 +207,22 @@ def regressions(
                 own.scale,
                 child.asked.function.name,
                 is_subsampled(child.asked.site),
+                own.around if child.asked.centered is not None else None,
             )
 
         return [regression(name) for name in trace if name in sites]
 
 
 class Located(NamedTuple):
-    """A child in unconstrained space: its values, its location and scale, (n, *shape) each."""
+    """A child in unconstrained space: its values, its location and scale, (n, *shape) each.
+
+    Its values are without what they are `around`, the loc of a prior that it is non-centred around.
+    """
 
     values: Array
     location: Array
     scale: Array
+    around: Array
     bases: tuple[tuple[Array, int], ...] = ()
 
 
@@ -228,7 +243,11 @@ def locations(
         own = {name: value for name, value in values.items() if name not in bases}
         data = {**own, **coefficients, **{f"{name}_base": v for name, v in bases.items()}}
         given = {name: values[name] for name in children if name not in bases}
-        with patch.object(ExplicitReparam, "__call__", recording(given, found, kinds)):
+        explicit, loc_scale = recording(given, found, kinds)
+        with (
+            patch.object(ExplicitReparam, "__call__", explicit),
+            patch.object(LocScaleReparam, "__call__", loc_scale),
+        ):
             trace = traced(call.model, call.args, call.kwargs, data)
         return found, {name: trace[name]["value"] for name in scanned}
 
@@ -250,12 +269,13 @@ def locations(
             raise Refusal(Diagnostic(None, message))
         placed = {}
         for name, parts in found.items():
-            values, location, scale = map(np.asarray, parts)
-            own = tuple(basis_of(kind, values.shape) for kind in kinds[name])
-            placed[name] = Located(values, location, scale, own)
+            values, location, scale, around = map(np.asarray, parts)
+            own = tuple(basis_of(kind, values.shape) for kind in kinds.get(name, []))
+            placed[name] = Located(values, location, scale, around, own)
         for name in scanned:
             values = np.asarray(wanted[name])
-            placed[name] = Located(values, np.asarray(bases[name]) - values, np.ones_like(values))
+            location, ones = np.asarray(bases[name]) - values, np.ones_like(values)
+            placed[name] = Located(values, location, ones, 0 * ones)
         return placed
 
     return located
@@ -263,6 +283,8 @@ def locations(
 
 def in_scan(trace: Trace, child: str) -> bool:
     """Is the child offset by its distribution's location, as in a scan?"""
+    if f"{child}_base" not in trace:
+        return False
     fn = base_of(trace[f"{child}_base"]["fn"])
     parts = [part for transform in getattr(fn, "transforms", ()) for part in parts_of(transform)]
     return not any(isinstance(part, AffineTransform) for part in parts)
@@ -277,28 +299,45 @@ def base_of(fn: Any) -> Any:
 
 def recording(
     values: Mapping[str, Any], found: dict[str, Any], kinds: dict[str, list[Any]]
-) -> Callable[..., Any]:
-    """`ExplicitReparam` for children that have the given values.
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """`ExplicitReparam` and `LocScaleReparam` for children that have the given values.
 
-    It leaves the value, the location and the scale of each in `found`, its bases in `kinds`.
+    They leave the value, the location, the scale and what it is around of each in `found`, its
+    bases in `kinds`.
     """
-    original = ExplicitReparam.__call__
+    explicit, loc_scale = ExplicitReparam.__call__, LocScaleReparam.__call__
+    decentered = {DECENTERED.format(name): name for name in values}
 
     def called(self: Any, name: str, fn: Any, obs: Any) -> Any:
-        if name not in values:
-            return original(self, name, fn, obs)
-        at = values[name]
-        kinds[name] = []
+        child = decentered.get(name, name)
+        if child not in values:
+            return explicit(self, name, fn, obs)
+        at, own, around = values[child], 1.0, 0.0
+        if name != child:  # in units of its prior's scale
+            at, _, own, around = found.pop(child)
+        kinds[child] = []
         for transform in parts_of(self.transform):
             if isinstance(transform, AffineTransform):
-                found[name] = jnp.broadcast_arrays(at, transform.loc, transform.scale)
+                scale = transform.scale * own
+                found[child] = jnp.broadcast_arrays(at, transform.loc, scale, around)
             elif isinstance(transform, tuple(TRANSFORMS)):
-                kinds[name].append(transform)
-            elif name not in found:
+                kinds[child].append(transform)
+            elif child not in found:
                 at = transform(at)
-        return None, values[name]
+        if child not in found:
+            found[child] = jnp.broadcast_arrays(at, 0.0, own, around)
+        return None, values[child] if name == child else (at * own)
 
-    return called
+    def non_centred(self: Any, name: str, fn: Any, obs: Any) -> Any:
+        if name in values:
+            prior = base_of(fn)
+            found[name] = jnp.broadcast_arrays(
+                values[name] - prior.loc, 0.0, 1 / prior.scale, prior.loc
+            )
+        made = loc_scale(self, name, fn, obs)
+        return (None, values[name]) if name in values else made
+
+    return called, non_centred
 
 
 def parts_of(transform: Any) -> Iterator[Any]:

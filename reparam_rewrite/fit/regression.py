@@ -68,15 +68,16 @@ def fitted(regression: Regression, chain: Integers) -> Fitted:
 
     chain: (n,), the number of each draw's chain. A power p divides the child by s^p (Gorinova et
     al. 2020), so that the density of the base gains the determinant p sum_k log s_k, which then
-    counts too.
+    counts too. Around a loc m the base with power p is (child - m) / s^p + (1 - p) m.
     """
-    scaled_by = regression.scaled_by
+    scaled_by, around = regression.scaled_by, regression.around
     if scaled_by is None:
         return of_one_scale(Problem.of(regression, chain))
     determinant = float(np.log(np.abs(scaled_by)).mean(axis=0).sum())
 
     def scaled(power: float) -> Problem:
         values = regression.values * scaled_by ** (regression.power - power)
+        values = values if around is None else values + (1 - power) * around
         return Problem.of(replace(regression, values=values, power=power), chain)
 
     def left(power: float) -> float:

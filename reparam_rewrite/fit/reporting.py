@@ -118,7 +118,8 @@ def said_of(fit: Fitted) -> Iterator[str]:
         offsets = (f"{shown(fit.coefficients[one.param])} {met(fit, one)}" for one in regressors)
         yield " + ".join(offsets).replace("+ -", "- ")
     if fit.power is not None:
-        yield f"power {fit.power:.2g}"
+        is_power = fit.regression.around is None
+        yield f"power {fit.power:.2g}" if is_power else f"centered {1 - fit.power:.2g}"
     if fit.narrowing < NARROWER:
         count = fit.regression.values[0].size
         yield f"{fit.narrowing**count:.3g} times narrower, its {count} elements taken together"

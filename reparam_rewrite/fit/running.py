@@ -78,6 +78,14 @@ class Fitting:
         rules = (parent for site in self.thawed.sites.values() for parent in site.parents)
         return any(rule.is_frozen for rule in rules)
 
+    @property
+    def has_arrays(self) -> bool:
+        """Are there arrays in the config, or files of them, which may be of another call?"""
+        pairs = (pair for child in self.children for pair in child.asked.pairs)
+        return bool(self.config.files) or any(
+            isinstance(pair.coefficient.init, tuple) for pair in pairs
+        )
+
     def pilot(self, kind: str, options: Options) -> Pilot:
         """Draws of a `kind`, or of the file of this name. Raises `Refusal`."""
         if kind.endswith((".npz", ".nc")):
@@ -90,7 +98,7 @@ class Fitting:
     def runs(self) -> Call:
         """The model that the config asks for; with arrays of another call that as written."""
         call = self.as_configured
-        if not self.config.files:
+        if not self.has_arrays:
             return call
         try:
             with double_precision():

@@ -79,9 +79,11 @@ class Regression:
     values: (n, *shape), the child in unconstrained space, times its `scale` (n, *shape), without
     its offset. bases: orthonormal matrices (size, size) that are applied last, each with its axis
     from the right. scaled_by: (n, *shape), what the child is divided by with a power of 1, where
-    the config asks for one; power: that of the scale of `values`. several: the config says the
-    same of other sites too. function: the dotted name of that which samples it. subsampled: batches
-    have a part of its elements, and so of an array of coefficients, which must be a param for that.
+    the config asks for one; power: that of the scale of `values`; around: (n, *shape), the loc of
+    its prior, where it is non-centred around that, so that `values` are without it. several: the
+    config says the same of other sites too. function: the dotted name of that which samples it.
+    subsampled: batches have a part of its elements, and so of an array of coefficients, which must
+    be a param for that.
     """
 
     child: str
@@ -95,6 +97,7 @@ class Regression:
     scale: Array | None = None
     function: str = ""
     subsampled: bool = False
+    around: Array | None = None
 
 
 class Frozen(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 import tomlkit
 from tomlkit.items import InlineTable, Item
 
-from reparam_rewrite.config.keys import PowerTable
+from reparam_rewrite.config.keys import CenteredTable, PowerTable
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.values import Array, Better, Fitted, Meeting, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
@@ -216,7 +216,15 @@ def scales(config: Config, fits: Sequence[Fitted], learn: bool) -> Iterator[Chan
         path = ("sites", fit.regression.key, "scale")
         if fit.scale is not None:
             yield path, rounded(fit.scale)
-        if fit.power is not None:
+        if fit.power is not None and fit.regression.around is not None:
+            said = config.sites[fit.regression.key].centered
+            learned = learn and said is not None and isinstance(said.value, CenteredTable)
+            centered = rounded(1 - fit.power)
+            if learned:  # from between 0 and 1
+                yield (*path[:2], "centered", "init"), min(max(centered, 0.01), 0.99)
+            else:
+                yield (*path[:2], "centered"), centered
+        elif fit.power is not None:
             rule = config.sites[fit.regression.key].scale
             learned = learn and rule is not None and isinstance(rule.power, PowerTable)
             yield (*path, "power", *["init"] * learned), rounded(fit.power)

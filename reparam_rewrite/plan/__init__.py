@@ -16,6 +16,7 @@ from reparam_rewrite.plan.ordering import wanted_by
 from reparam_rewrite.plan.placement import with_handlers
 from reparam_rewrite.plan.refusals.child import problems_of
 from reparam_rewrite.plan.refusals.together import (
+    centred_in_plates,
     comment_problems,
     moved_from_company,
     offset_twice,
@@ -61,15 +62,17 @@ def plan(survey: Survey, config: Config, request: Request | None = None) -> Plan
         first, *others = own
         context = Context(survey, first.function, Names(reserved))
         plans.append(planned(context, [first, *others], problems))
-    rewrites = [rewrite for one in plans for rewrite in one.rewrites]
+    rewrites = with_handlers([rewrite for one in plans for rewrite in one.rewrites])
     problems += [*moved_from_company(rewrites), *offset_twice(rewrites)]
+    problems += centred_in_plates(rewrites)
     if problems:
         raise refusal(survey, config, without_repeats(problems))
-    accounts = list(noted(accounts, rewrites))
-    if skipped:  # in the order of the file
+    dropped = [account_of(survey, one) for one in request.dropped]
+    accounts = list(noted([*accounts, *dropped], rewrites))
+    if skipped or dropped:  # in the order of the file
         accounts = sorted([*accounts, *skipped], key=lambda account: account.line)
     return Plan(
-        tuple(with_handlers(rewrites)),
+        tuple(rewrites),
         tuple(keep for one in plans for keep in one.keeps),
         tuple(accounts),
         tuple(thread for one in plans for thread in one.threads),
@@ -79,7 +82,7 @@ def plan(survey: Survey, config: Config, request: Request | None = None) -> Plan
 
 def was_rewritten(child: Child) -> bool:
     """Is a child under a handler already, with every coefficient declared?"""
-    explicit = child.reparam is None and child.effects is None
+    explicit = child.is_shifted
     items = [item for frame in child.site.frames for item in frame.items]
     handled = child.site.call.shifted or any(
         isinstance(item, Handler)

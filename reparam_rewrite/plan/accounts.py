@@ -39,6 +39,7 @@ def account_of(survey: Survey, child: Child, *, skipped: bool = False) -> Accoun
         config=child.place,
         details=(shape,),
         skipped=skipped,
+        as_written=child.is_as_written,
     )
 
 
@@ -50,6 +51,9 @@ def described(child: Child) -> Iterator[str]:
         yield from ("the data", *child.effects.before(child.name))
     if scale is not None:
         yield f"scale by {scale.by.parent}" if isinstance(scale, PowerScale) else "scale"
+    if child.centered is not None:
+        part = "centred" if child.centered == 1 else "partially non-centred"
+        yield part if child.centered else "non-centred"
     if child.basis is not None:
         yield f"{child.basis.kind} basis"
     if child.reparam is not None:
@@ -64,6 +68,10 @@ def noted(accounts: Iterable[Account], rewrites: Iterable[Rewrite]) -> Iterator[
         if rewrite is not None:
             met = tuple(met_by(term) for term in terms_of(rewrite))
             account = replace(account, notes=tuple(notes_of(rewrite)), meets=met)
+        if account.as_written:
+            why = "nothing is added to it, and its scale stays what it is"
+            note = f"'{account.site}' is left as it is written: {why}"
+            account = replace(account, notes=(note, *account.notes))
         yield account
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import Filler, OfPair, OfSite, Place, Problem
 from reparam_rewrite.plan.values import Basis, CoefficientSpec
+from reparam_rewrite.reparameterizers import DECENTERED, REPARAMETERIZERS
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Function
 from reparam_rewrite.survey.values import Frame, Scan, Site
@@ -183,7 +184,9 @@ class Child(Asked, frozen=True):
     """A site to be reparameterized, and where the config says so first.
 
     Its `scale` is a number, one that is learned, an expression of the config, or a power of a site.
-    `effects`: it is one of these, and `after` says what must be sampled before it.
+    `effects`: it is one of these, and `after` says what must be sampled before it. `centered`: it
+    is sampled as what is partially non-centred around its prior's loc, by a number or a learned
+    one, and that is offset.
     """
 
     site: Site
@@ -195,6 +198,7 @@ class Child(Asked, frozen=True):
     reparam: ReparamSpec | None = None
     effects: Effects | None = None
     after: tuple[Pair, ...] = ()
+    centered: float | CoefficientSpec | None = None
 
     @property
     def name(self) -> str:
@@ -204,6 +208,46 @@ class Child(Asked, frozen=True):
     def places(self) -> list[Site]:
         """Where it is sampled: one site, or several of one name."""
         return self.function.find(self.name)
+
+    @property
+    def is_shifted(self) -> bool:
+        """Does a transform of its own map it, or what is sampled instead of it?"""
+        own = self.reparam is None and self.effects is None and not self.is_decentered
+        return own or bool(self.pairs or self.basis)
+
+    @property
+    def starts_as_written(self) -> bool:
+        """Is it sampled as the model writes it, until something is learned?"""
+        if self.effects is not None or self.basis is not None or self.is_decentered:
+            return False
+        if self.reparam is not None:
+            return dict(self.reparam.arguments).get("centered") == 1
+        match self.scale:
+            case PowerScale(power=CoefficientSpec(init=power)) | PowerScale(power=power):
+                kept = power == 0
+            case CoefficientSpec(init=number):
+                kept = number == 1
+            case other:
+                kept = other in (None, 1.0)
+        return kept and all(is_zero(pair.coefficient.init) for pair in self.pairs)
+
+    @property
+    def is_as_written(self) -> bool:
+        """Is it always sampled so, as all of its coefficients are 0?"""
+        return self.starts_as_written and not any(spec.learn for spec in self.coefficients)
+
+    @property
+    def is_decentered(self) -> bool:
+        """Is it partially non-centred? All of it would be the site as written."""
+        return self.centered not in (None, 1.0)
+
+    @property
+    def base(self) -> str:
+        """The name of the site that is sampled instead of it."""
+        if self.reparam is not None:
+            return REPARAMETERIZERS[self.reparam.name].base.format(self.name)
+        name = DECENTERED.format(self.name) if self.is_decentered else self.name
+        return f"{name}_base" if self.is_shifted or self.effects is not None else name
 
     @property
     def by(self) -> Pair | None:
@@ -227,8 +271,9 @@ class Child(Asked, frozen=True):
 
     @property
     def scale_coefficient(self) -> CoefficientSpec | None:
-        """What is learned of the scale: itself, or a power."""
+        """What is learned of the scale: itself, or a power, or how far it is centred."""
         learned = self.scale.power if isinstance(self.scale, PowerScale) else self.scale
+        learned = self.centered if learned is None else learned
         return learned if isinstance(learned, CoefficientSpec) else None
 
     @property
@@ -236,6 +281,11 @@ class Child(Asked, frozen=True):
         """Those of the parents and, if something is learned of it, that of the scale."""
         scale = self.scale_coefficient
         return [pair.coefficient for pair in self.pairs] + ([] if scale is None else [scale])
+
+
+def is_zero(init: object) -> bool:
+    """Is a coefficient 0 where it starts, for all elements? What an .npz has isn't known."""
+    return all(map(is_zero, init)) if isinstance(init, tuple) else init == 0
 
 
 def left_alone(children: list[Child]) -> list[Child]:

@@ -12,6 +12,7 @@ from reparam_rewrite.plan.children import Child, Pair, Stop
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
+    Centring,
     Coefficient,
     CoefficientSpec,
     Learned,
@@ -22,6 +23,7 @@ from reparam_rewrite.plan.values import (
     Value,
 )
 from reparam_rewrite.survey.expressions import identifier
+from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.values import Axis, Shape, Site
 
 
@@ -37,7 +39,7 @@ def check_templates(child: Child) -> None:
     for spec, pair in [*named, *([] if scale is None else [(scale, child.by)])]:
         by = pair.site if pair is not None else None
         sites = [child.site] if by is None else [child.site, by]
-        written = spec.learn or isinstance(spec.init, str) or (pair is not None and pair.is_frozen)
+        written = spec.has_shape or (pair is not None and pair.is_frozen)
         if not written or not is_computed(child.site, pair):
             continue
         plain = [site.name for site in sites if not site.call.computed]
@@ -76,6 +78,8 @@ def scale_of(
     `event_dim` is set inside of a subsampled plate.
     """
     scale, computed = child.scale, is_computed(child.site, child.by)
+    if child.centered == 1:
+        return 1.0
 
     def param(spec: CoefficientSpec) -> Coefficient:
         return Coefficient(spec, sizes if spec.is_elementwise else (), computed, event_dim)
@@ -92,6 +96,22 @@ def scale_of(
     if isinstance(power, float):
         return Power(variable, value, power, label)
     return Power(variable, value, param(power), label, names.new(identifier(power.name)))
+
+
+def centring_of(names: Names, child: Child, sizes: Sizes, event_dim: int | None) -> Centring | None:
+    """How far a child stays centred around the loc of its prior, if the config says it."""
+    spec = child.centered
+    if spec is None or not child.is_decentered:
+        return None
+    # Without more to it the variable of the reparameterizer holds that.
+    variable = names.new(f"{identifier(child.name)}_centered") if child.is_shifted else ""
+    arguments = FAMILIES[child.site.prior.family or "Normal"].arguments
+    shape_params = tuple(name for name, _ in arguments if name not in ("loc", "scale"))
+    if isinstance(spec, float):
+        return Centring(variable, spec, shape_params=shape_params)
+    of_each = sizes if spec.is_elementwise else ()
+    param = Coefficient(spec, of_each, is_computed(child.site, None), event_dim)
+    return Centring(variable, param, names.new(identifier(spec.name)), shape_params)
 
 
 def is_computed(site: Site, pair: Pair | None) -> bool:

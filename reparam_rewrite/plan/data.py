@@ -25,7 +25,8 @@ def data_of(child: Child, sources: Iterable[Source]) -> tuple[str, ...]:
     """
     site, by = child.site, child.reparam
     found = {name for source in sources for name in source.data}
-    if by is not None and by.name in ("LocScaleReparam", "TransformReparam"):
+    taken_apart = by is not None and by.name in ("LocScaleReparam", "TransformReparam")
+    if taken_apart or child.is_decentered:
         found |= site.data.prior
     elif by is None and site.prior.support.kind == "runtime":
         found |= site.data.bounds

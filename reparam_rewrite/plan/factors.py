@@ -24,10 +24,10 @@ ELEMENTS = frozenset(
     ["Cauchy", "Gumbel", "Laplace", "Logistic", "Normal", "SoftLaplace", "StudentT"]
 )
 
+ASYMMETRIC = frozenset(["AsymmetricLaplace", "AsymmetricLaplaceQuantile"])
+
 #: Families that the generated code takes apart: into a location, a scale and what is standard.
-STANDARDIZED = ELEMENTS | {
-    "AsymmetricLaplace",
-    "AsymmetricLaplaceQuantile",
+STANDARDIZED = (ELEMENTS | ASYMMETRIC) | {
     "GaussianRandomWalk",
     "Independent",
     "MultivariateNormal",
@@ -57,6 +57,19 @@ def factor_of(survey: Survey, function: Function, site: Site) -> Factor | None:
         said = [key for key in MATRICES if key in given]
         return Factor(MATRICES[said[0]], written(given[said[0]])) if len(said) == 1 else None
     return None
+
+
+def has_loc_and_scale(family: str) -> bool:
+    """Has each element of a family a `loc` and a `scale`?"""
+    return family in ELEMENTS or family in ASYMMETRIC
+
+
+def shows_loc_and_scale(survey: Survey, function: Function, site: Site) -> bool:
+    """Has the prior of a site, as the model shows it, a `loc` and a `scale` of each element?"""
+    if site.through:
+        return False
+    name, _ = made_by(Moment(survey, function, site.statement), site, SPREADING)
+    return has_loc_and_scale(name)
 
 
 def noise_of(survey: Survey, function: Function, site: Site) -> str | None:

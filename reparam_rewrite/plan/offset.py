@@ -12,7 +12,13 @@ from msgspec.structs import replace
 from reparam_rewrite.plan.alignment import known_shape, value_of
 from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_at
 from reparam_rewrite.plan.children import Asked, Child, Stop
-from reparam_rewrite.plan.coefficients import check_templates, scale_of, structure_of, term_of
+from reparam_rewrite.plan.coefficients import (
+    centring_of,
+    check_templates,
+    scale_of,
+    structure_of,
+    term_of,
+)
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.data import data_of
 from reparam_rewrite.plan.named_axes import count_of_events
@@ -158,6 +164,7 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
         basis=child.basis,
         full=full and not covered,
         data=data_of(child, sources),
+        centring=centring_of(names, child, sizes, event_dim),
     )
 
 
@@ -272,6 +279,6 @@ def needs_full_shape(child: Child, values: Sequence[Value]) -> bool:
     for at in (dim + count_of_events(site) for dim in over_plates):
         if batch is None or (len(batch) >= -at and batch[at] == UNIT):
             return True
-    moved = bool(values) or child.scale is not None
+    moved = bool(values) or child.scale is not None or child.is_decentered
     keepdims = any(value.reduction is not None and value.reduction.keepdims for value in values)
     return bool(over_plates) and moved and (site.shape is None or len(site.shape) > 1 or keepdims)

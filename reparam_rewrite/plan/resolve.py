@@ -51,12 +51,14 @@ class Request(Struct, frozen=True):
     """All that a config asks of a file: the children of each function, in sampling order.
 
     `unknown` are the functions and sites that it names and that can't be found, and `problems` what
-    else is wrong with it: what it says of axes isn't so, or it asks for nothing at all.
+    else is wrong with it: what it says of axes isn't so, or it asks for nothing at all. `dropped`
+    are sites that it leaves as they are, as it drops all that a chain would offset them by.
     """
 
     children: list[Child]
     unknown: list[Problem]
     problems: list[Problem]
+    dropped: list[Child] = []
 
     @property
     def to_rewrite(self) -> list[Child]:
@@ -78,12 +80,11 @@ def resolve(survey: Survey, config: Config) -> Request:
     axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
     if axes:
         functions = [with_axes(function, axes, problems) for function in functions]
-    children = [
-        child for function in functions for child in Asking(survey, config, function).children()
-    ]
+    asking = [Asking(survey, config, function) for function in functions]
+    children = [child for one in asking for child in one.children()]
     if not (children or unknown or problems):
         problems.append(nothing_to_do(config))
-    return Request(children, unknown, problems)
+    return Request(children, unknown, problems, [site for one in asking for site in one.dropped()])
 
 
 def chosen(survey: Survey, config: Config) -> list[Function]:
@@ -223,6 +224,7 @@ def choose(survey: Survey, config: Config) -> tuple[list[Function], list[Problem
             return [], [reasons.several_functions(functions, sites[0].place, config.path)]
     unfit = [
         *reasons.redefined(survey, functions),
+        *reasons.transformed(survey, functions),
         *reasons.run_by_others(survey, functions, {named.name for named in sites}),
     ]
     if unfit:
@@ -281,17 +283,25 @@ class Asking(NamedTuple):
             if site.name in self.effects.order:
                 names.add(site.name)
                 yield self.effect(site, pairs)
-            elif rule is not None and (pairs or rule.scale or rule.basis or rule.reparam):
+            elif rule is not None and (pairs or does_more(rule)):
                 names.add(site.name)
                 scale = self.scale(site, rule.scale) if rule.scale is not None else None
                 basis = basis_of(rule.basis, site) if rule.basis is not None else None
                 reparam = self.reparam(site, rule.reparam) if rule.reparam is not None else None
-                yield Child(site, self.function, rule.place, pairs, scale, basis, reparam)
+                child = Child(site, self.function, rule.place, pairs, scale, basis, reparam)
+                yield replace(child, centered=centring_of(rule, site.name))
             elif pairs:
                 names.add(site.name)
                 chain = self.config.chains_of[site.name][0]
                 place = next(named.place for named in chain if named.name == site.name)
                 yield Child(site, self.function, place, pairs)
+
+    def dropped(self) -> Iterator[Child]:
+        """The sites that a table is about which drops all that they would be offset by."""
+        for name, rule in self.config.sites.items():
+            for site in self.function.find(name)[:1]:
+                if rule.parents and not (does_more(rule) or self.pairs(site, rule)):
+                    yield Child(site, self.function, rule.place, ())
 
     @property
     def effects(self) -> Effects:
@@ -457,9 +467,25 @@ def in_one_call(site: Site, child: Site) -> bool:
     return bool(site.through) and site.through == child.through and site.place == child.place
 
 
-def spec_of(
-    table: keys.Settings | keys.ScaleTable | keys.PowerTable, child: str, parent: str, place: Place
-) -> CoefficientSpec:
+def does_more(rule: SiteRule) -> bool:
+    """Does a table ask for more of a site than offsets?"""
+    return bool(rule.scale or rule.centered or rule.basis or rule.reparam)
+
+
+def centring_of(rule: SiteRule, child: str) -> float | CoefficientSpec | None:
+    """How far a site stays centred, if its table says it."""
+    said = rule.centered
+    if said is None:
+        return None
+    if isinstance(said.value, float):
+        return said.value
+    return spec_of(said.value, child, "", said.place)
+
+
+Learned = keys.Settings | keys.ScaleTable | keys.PowerTable | keys.CenteredTable
+
+
+def spec_of(table: Learned, child: str, parent: str, place: Place) -> CoefficientSpec:
     """What a table asks for of a coefficient; a scale and a power are always learned."""
     learn = table.learn if isinstance(table, keys.Settings) else True
     name = table.name.format(child=child, parent=parent)

@@ -69,7 +69,7 @@ def one_step(site: Site) -> Site:
 
 #: What stands in the way of a shift of `loc`, or of the lines that it takes, and the way out.
 FORMS = {
-    "else": ("only offsets are written there", "take its scale, basis or reparam out."),
+    "else": ("only offsets are written there", "take its scale, centered, basis or reparam out."),
     "computed": ("names there must be plain strings", "write the name out."),
     "around": (
         "the scan stands in a with, whose plates or handlers reach into it",
@@ -106,7 +106,7 @@ def check_form(child: Child) -> None:
         return isinstance(item, Handler) and all(map(item.leaves, names))
 
     wrong = {
-        "else": child.scale is not None or child.basis is not None or child.reparam is not None,
+        "else": any((child.scale, child.basis, child.reparam, child.centered is not None)),
         "computed": any(one.call.computed for one in sites),
         "around": not all(leaves_alone(item) for frame in site.frames for item in frame.items),
         "subsampled": any(plate.subsampled for frame in step.frames for plate in frame.plates),

@@ -268,6 +268,19 @@ class Power(Struct, frozen=True):
 Scale = float | Learned | Power
 
 
+class Centring(Struct, frozen=True):
+    """``LocScaleReparam(centered=0.5)``, in a `variable`: the site that it samples is offset then.
+
+    `centered` is a number, or a param in the variable `learned`. `shape_params` are those of the
+    prior's arguments that are neither its loc nor its scale.
+    """
+
+    variable: str
+    centered: float | Coefficient
+    learned: str = ""
+    shape_params: tuple[str, ...] = ()
+
+
 class Basis(Struct, frozen=True):
     """The basis that a child is sampled in: its `kind` in `BASES`, and the code of its settings.
 
@@ -348,6 +361,7 @@ class OffsetRewrite(Struct, frozen=True):
     basis: Basis | None = None
     full: bool = False
     data: tuple[str, ...] = ()
+    centring: Centring | None = None
 
 
 class ScanRewrite(Struct, frozen=True):
@@ -476,7 +490,7 @@ class Account(Struct, frozen=True):
 
     `notes` are what the person should know beside, in words. `skipped`: the site has a comment
     that says so, and `parents` are what it would have been offset by. `meets` are those of its
-    offset, in the order of `parents`.
+    offset, in the order of `parents`. `as_written`: the config leaves it as the model has it.
     """
 
     path: str
@@ -489,6 +503,7 @@ class Account(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     skipped: bool = False
     meets: tuple[Met, ...] = ()
+    as_written: bool = False
 
 
 class Plan(Struct, frozen=True):

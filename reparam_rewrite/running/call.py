@@ -19,7 +19,14 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.errors import cannot_run, refusal
-from reparam_rewrite.running.load import class_of, function_in, in_folder, load, load_also
+from reparam_rewrite.running.load import (
+    class_of,
+    function_in,
+    in_folder,
+    load,
+    load_also,
+    model_in,
+)
 from reparam_rewrite.running.trace import (
     copied,
     double_precision,
@@ -64,7 +71,24 @@ class Entry(NamedTuple):
         except (SyntaxError, ValueError) as error:
             raise refusal(error, path, "the model can't be imported") from error
         module = load(path, "model", name)
-        return cls(path, module, name, function_in(module, name, path))
+        return cls(path, module, name, model_in(module, name, path))
+
+    def taking(self, given: Arguments, others: Sequence[str]) -> Entry:
+        """It, or if it doesn't take the arguments the first of the other functions that does."""
+        entries = [self]
+        for name in others:
+            function = model_in(self.module, name, self.path)
+            entries.append(self._replace(name=name, function=function))
+        return next((entry for entry in entries if entry.takes(given)), self)
+
+    def takes(self, given: Arguments) -> bool:
+        """Can it be called with these arguments, by its signature?"""
+        try:
+            function, (args, kwargs) = self.bound(given)
+            inspect.signature(function).bind(*args, **kwargs)
+        except (Refusal, TypeError, ValueError):
+            return False
+        return True
 
     def arguments(self, given: str | None, by_config: tuple[str, str] | None = None) -> Arguments:
         """What the model is called with: as an option gives it, or else a config, by its path.
@@ -270,6 +294,8 @@ def called(
     found = Entry.of(document, function or said, functions)
     in_configs = ((c.verify.args, c.path) for c in configs if c.verify.args is not None)
     given = found.arguments(args_given, next(in_configs, None))
+    if not (function or said):  # ``main``, which runs the model, isn't it
+        found = found.taking(given, functions)
     call = run_once(document, found, given)
     plates = subsampled(call.trace)
     if plates and needs:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from jax.errors import TracerArrayConversionError
+from jax.errors import TracerArrayConversionError, UnexpectedTracerError
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
@@ -32,6 +32,9 @@ OF_BASES = re.compile(
     rf"\b(?:{'|'.join(kind.stem for kind in BASES.values())})(?:Transform|Reparam)\b"
 )
 BASES_SINCE = "0.22"
+
+#: What JAX says where what was sampled inside of a compiled function is used outside.
+COMPILED = "Computation compiled for"
 
 
 def first_line(error: BaseException) -> str:
@@ -83,6 +86,8 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
         )
     if isinstance(error, TracerArrayConversionError):
         hint = "JAX traces what NumPy's array is indexed by or put in: let --args give jax arrays."
+    if isinstance(error, UnexpectedTracerError) or COMPILED in str(error):
+        hint = "what samples can't be inside of jax.jit, jax.vmap or the like: take that off."
     refused = Refusal(Diagnostic(place, message, hint, source))
     refused.__cause__ = error
     return refused

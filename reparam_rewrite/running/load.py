@@ -24,6 +24,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+import jax
+
 from reparam_rewrite.messages import Diagnostic, Refusal, listed, nearest
 from reparam_rewrite.running.errors import refusal
 from reparam_rewrite.running.notebooks import Piece, cell_of_functions, cells_down_to, piece_of
@@ -38,6 +40,9 @@ _number = itertools.count()
 FUTURE = functools.reduce(
     operator.or_, (getattr(__future__, n).compiler_flag for n in __future__.all_feature_names)
 )
+
+#: Where the code of what JAX makes of a function is.
+JAX = Path(jax.__file__).parent
 
 
 def load(path: str, what: str, name: str, data: bytes | None = None, shown: str = "") -> ModuleType:
@@ -152,6 +157,23 @@ def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
     if not callable(found):
         raise Refusal(Diagnostic(path, f"'{name}' is no function"))
     return found  # type: ignore[no-any-return]
+
+
+def model_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
+    """The same of a model, which isn't what JAX has made of one. Raises `Refusal`."""
+    found = function_in(module, name, path)
+    if is_transformed(found):
+        message = f"JAX compiles or transforms '{name}', and NumPyro doesn't see what it samples"
+        hint = "take jax.jit, or what else is around it, off: MCMC and SVI compile the model."
+        raise Refusal(Diagnostic(path, message, hint))
+    return found
+
+
+def is_transformed(function: Any) -> bool:
+    """Is a function what ``jax.jit``, ``jax.vmap`` or the like made of one?"""
+    code = getattr(function, "__code__", None)
+    made_by_jax = code is not None and Path(code.co_filename).is_relative_to(JAX)
+    return made_by_jax or type(function).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
 def class_of(module: ModuleType, name: str) -> type | None:

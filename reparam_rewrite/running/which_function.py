@@ -16,12 +16,7 @@ def entry(source: bytes, path: str, asked: str | None, rewritten: Sequence[str] 
     """
     if asked:
         return asked
-    calls = dict(calls_of_functions(ast.parse(source, path)))
-    sampling = {n for n in calls if (n in rewritten if rewritten else "sample" in calls[n])}
-    while callers := {name for name in calls if calls[name] & set(map(last, sampling))} - sampling:
-        sampling |= callers
-    called = {n for n in sampling for other in calls if other != n and last(n) in calls[other]}
-    found = sorted(sampling - called) or sorted(sampling)
+    found = candidates(source, path, rewritten)
     if len(found) > 1 and "model" in found:
         return "model"
     if not found:
@@ -31,6 +26,16 @@ def entry(source: bytes, path: str, asked: str | None, rewritten: Sequence[str] 
         message = f"several functions may be the model: {listed(found)}"
         raise Refusal(Diagnostic(path, message, f"name one of them: --function {found[0]}."))
     return found[0]
+
+
+def candidates(source: bytes, path: str, rewritten: Sequence[str] = ()) -> list[str]:
+    """The functions that may be the model: those that sample and that no other function calls."""
+    calls = dict(calls_of_functions(ast.parse(source, path)))
+    sampling = {n for n in calls if (n in rewritten if rewritten else "sample" in calls[n])}
+    while callers := {name for name in calls if calls[name] & set(map(last, sampling))} - sampling:
+        sampling |= callers
+    called = {n for n in sampling for other in calls if other != n and last(n) in calls[other]}
+    return sorted(sampling - called) or sorted(sampling)
 
 
 def last(name: str) -> str:

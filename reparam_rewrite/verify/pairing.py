@@ -24,7 +24,7 @@ from reparam_rewrite.verify.discrete import Discrete
 from reparam_rewrite.verify.values import Line, Options, different
 
 #: What NumPyro's reparameterizers call the site that they sample instead of a child.
-SUFFIXES = ("base", "decentered", "unwrapped", "normal", *BASES, "transformed")
+SUFFIXES = ("base", "decentered", "decentered_base", "unwrapped", "normal", *BASES, "transformed")
 
 
 class Pairing(NamedTuple):

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, PowerScale
+from reparam_rewrite.plan.factors import has_loc_and_scale, shows_loc_and_scale
 from reparam_rewrite.plan.ordering import in_the_way, is_late
 from reparam_rewrite.plan.refusals.handlers import handler_problems
 from reparam_rewrite.plan.refusals.parent import parent_problems
-from reparam_rewrite.reparameterizers import REPARAMETERIZERS
+from reparam_rewrite.reparameterizers import DECENTERED
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.names import may_be
@@ -71,7 +72,8 @@ def problems_of(survey: Survey, child: Child, wanted: Wanted) -> Iterator[Proble
     yield from of_prior(survey, child)
     yield from of_place(child)
     rest = (in_a_plate_elsewhere(survey, child, running), in_a_guide_too(survey, child))
-    yield from filter(None, (*rest, power_of_a_negative(child)))
+    of_scale = (power_of_a_negative(child), without_loc_and_scale(survey, child))
+    yield from filter(None, (*rest, *of_scale))
     yield from handler_problems(survey, child, running)
     for pair in child.all_pairs:
         if pair.site is not None:
@@ -88,9 +90,9 @@ def problems_of(survey: Survey, child: Child, wanted: Wanted) -> Iterator[Proble
     for pair in child.after:
         if is_late(child, pair):
             yield in_the_way(survey, child, pair, wanted)
-    by = child.reparam
-    base = ("{}_base" if by is None else REPARAMETERIZERS[by.name].base).format(child.name)
-    if base in child.function.taken:  # a_base = sample("a_base", ...) beside the child a
+    own = [DECENTERED.format(child.name)] if child.is_decentered else []
+    bases = [base for base in dict.fromkeys((*own, child.base)) if base in child.function.taken]
+    for base in bases:  # a_base = sample("a_base", ...) beside the child a
         yield child.problem(
             "base-taken",
             "'{site}' would be sampled as '{base}', which the model has already",
@@ -196,11 +198,12 @@ def in_a_guide_too(survey: Survey, child: Child) -> Problem | None:
             return child.problem(
                 "child-in-a-guide",
                 "the guide '{guide}' samples '{twin}' too, which the model would sample as "
-                "'{site}_base'",
+                "'{base}'",
                 "use an autoguide, or take the site out of the config.",
                 twin.place,
                 guide=guide.name,
                 twin=twin.name,
+                base=child.base,
             )
     return None
 
@@ -225,4 +228,29 @@ def power_of_a_negative(child: Child) -> Problem | None:
         'scale = "jnp.exp(-{variable})", for example.',
         power="a learned power" if number is None else f"power {number!r}",
         variable=identifier(by.name),
+    )
+
+
+def without_loc_and_scale(survey: Survey, child: Child) -> Problem | None:
+    """``centered = 0.5`` of a ``GaussianRandomWalk(s)``, or of what a function makes.
+
+    NumPyro would find out when the model runs, and says so in words of its own.
+    """
+    if not child.is_decentered or shows_loc_and_scale(survey, child.function, child.site):
+        return None
+    family = child.site.prior.family
+    if family is None or has_loc_and_scale(family):  # it doesn't show in the call that samples
+        return child.problem(
+            "no-loc-and-scale",
+            "'{site}' can't be partially non-centred ({at}): the loc and the scale of its prior "
+            "don't show",
+            "write its distribution in the call that samples it, without a mask; or use "
+            "reparam = \"LocScaleReparam\" in the place of 'centered', without an offset.",
+        )
+    return child.problem(
+        "no-loc-and-scale",
+        "'{site}' can't be partially non-centred ({at}): its prior, a {family}, has no loc and "
+        "scale as a Normal has",
+        "take 'centered' out; where a site is its scale, scale = {{ by = \"sigma\", power = 0.5 }} "
+        "does the same for a prior around 0.",
     )

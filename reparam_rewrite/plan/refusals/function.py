@@ -17,6 +17,7 @@ from reparam_rewrite.messages import (
 )
 from reparam_rewrite.survey.functions import Function, Survey, reached
 from reparam_rewrite.survey.names import may_be
+from reparam_rewrite.survey.transformed import transformed_by
 
 
 def no_such_function(survey: Survey, named: Named) -> Problem:
@@ -67,13 +68,30 @@ def redefined(survey: Survey, functions: Sequence[Function]) -> Iterator[Problem
             )
 
 
+def transformed(survey: Survey, functions: Sequence[Function]) -> Iterator[Problem]:
+    """``@jax.jit def model(): ...``"""
+    for function in functions:
+        found = transformed_by(survey, function)
+        if found is None:
+            continue
+        by, line = found
+        yield Problem(
+            "transformed",
+            OfFunction(function.name),
+            function.place.at(line),
+            "{by} is around '{function}', and NumPyro doesn't see what is sampled inside of it",
+            "take it off: MCMC, SVI and Predictive compile the model that they are given.",
+            {"by": by, "function": function.name},
+        )
+
+
 def run_by_others(
     survey: Survey, functions: Sequence[Function], sites: Set[str]
 ) -> Iterator[Problem]:
     """``cond(x > 0, first, second, None)`` where `first` samples one of `sites`."""
     for function in functions:
         line = survey.enclosed.get(function.name)
-        if line is None:
+        if line is None or transformed_by(survey, function):
             continue
         site = next((site for site in function.sites if site.name in sites), None)
         what = "'{site}' is sampled in '{body}', which" if site is not None else "'{body}'"

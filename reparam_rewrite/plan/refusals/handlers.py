@@ -80,11 +80,11 @@ def reparameterized_already(child: Child, calls: list[Addressed]) -> Iterator[Pr
 def addressed_by_name(child: Child, calls: list[Addressed]) -> Iterator[Problem]:
     """``condition(model, {"a": 0.0})``: it would no longer find the site."""
     for call in calls:
-        told = None if call.handler in ("reparam", "lift") else misled(child.site, call)
+        told = None if call.handler in ("reparam", "lift") else misled(child, call)
         if told is not None:
             code, text, hint = told
             named = "handler" if call.handler == "Messenger" else f"{call.handler} handler"
-            parts = {"handler": named, "chooses": call.chooses}
+            parts = {"handler": named, "chooses": call.chooses, "base": child.base}
             yield child.problem(code, f"this {{handler}} {text}", hint, call.place, **parts)
     lines = dict.fromkeys(
         at
@@ -97,13 +97,14 @@ def addressed_by_name(child: Child, calls: list[Addressed]) -> Iterator[Problem]
         yield child.problem("handler-by-name", text, hint, lines=tuple(lines))
 
 
-def misled(site: Site, call: Addressed) -> tuple[str, str, str] | None:
+def misled(child: Child, call: Addressed) -> tuple[str, str, str] | None:
     """What a handler would do to the base site instead of the child: rule, text and way out."""
+    site = child.site
     unseen = is_in(call.unseen, site)
     if call.chooses and (unseen or not is_in(call.blocks, site)):
         return (
             "handler-chooses",
-            "is around '{site}' and may treat '{site}_base' and the params otherwise than "
+            "is around '{site}' and may treat '{base}' and the params otherwise than "
             "'{site}', as it chooses by {chooses}",
             OUT,
         )
@@ -116,12 +117,12 @@ def misled(site: Site, call: Addressed) -> tuple[str, str, str] | None:
     if may_be(site.name, call.sites):
         return (
             "handler-by-name",
-            "addresses '{site}' by name and would no longer find it, as '{site}_base' is sampled "
+            "addresses '{site}' by name and would no longer find it, as '{base}' is sampled "
             "instead",
-            "take the handler out, and apply it to '{site}_base' of the rewritten model.",
+            "take the handler out, and apply it to '{base}' of the rewritten model.",
         )
-    if f"{site.name}_base" in call.sites:
-        text = "addresses '{site}_base', which '{site}' would be sampled as"
+    if child.base in call.sites:
+        text = "addresses '{base}', which '{site}' would be sampled as"
         return "handler-of-the-base", text, OUT
     return None
 
@@ -138,9 +139,10 @@ def chosen_unread(child: Child) -> Iterator[Problem]:
             yield child.problem(
                 "handler-chooses",
                 "'{site}' is sampled inside of a {handler} handler ({at}), which may treat "
-                "'{site}_base' and the params otherwise",
+                "'{base}' and the params otherwise",
                 OUT,
                 handler=last,
+                base=child.base,
                 at=at,
             )
 
@@ -196,8 +198,9 @@ def determinant_weighed(survey: Survey, child: Child, running: set[str]) -> Iter
         constant, what = child.reparam.name in ROTATING, f"is sampled by {child.reparam.name}"
     elif child.effects is not None:
         constant, what = False, "is in 'conditional'"
-    elif child.scale is not None:
-        constant, what = False, "has a scale"
+    elif child.scale is not None or child.is_decentered:
+        constant = False
+        what = "is partially non-centred" if child.is_decentered else "has a scale"
     else:
         constant = child.site.prior.support.kind == "real"
         what = "isn't known to be real-valued"

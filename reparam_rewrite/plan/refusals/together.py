@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import OfFile, OfSite, Place, Problem
 from reparam_rewrite.plan.children import Asked, Child, left_alone
-from reparam_rewrite.plan.values import OffsetRewrite, Rewrite, terms_of
+from reparam_rewrite.plan.values import Coefficient, OffsetRewrite, Rewrite, terms_of
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import SKIP, Comment
 
@@ -41,7 +41,8 @@ def params_of(child: Child) -> Iterator[WantedParam]:
             yield WantedParam(name, pair.place, words[0], pair, words[1])
     learned, by = child.scale_coefficient, child.reparam
     if learned is not None:
-        yield WantedParam(learned.name, learned.place, f"the scale of '{site}'", child)
+        what = "scale" if child.centered is None else "centring"
+        yield WantedParam(learned.name, learned.place, f"the {what} of '{site}'", child)
     if by is not None and by.name == "LocScaleReparam" and "centered" not in dict(by.arguments):
         yield WantedParam(f"{site}_centered", by.place, f"the centring of '{site}'", child)
 
@@ -57,7 +58,7 @@ def param_problems(survey: Survey, children: list[Child]) -> Iterator[Problem]:
         others = sorted(survey.together(own) & survey.functions.keys())
         taken = {name for other in others for name in survey.functions[other].taken}
         asked = list(group)
-        taken |= {f"{child.name}_base" for child in asked}
+        taken |= {child.base for child in asked}
         for param in (param for child in asked for param in params_of(child)):
             name, parts = param.name, {"what": param.what, "name": param.name}
             other = next((seen[o, name] for o in others if (o, name) in seen), None)
@@ -86,6 +87,30 @@ def moved_from_company(rewrites: list[Rewrite]) -> Iterable[Problem]:
                 "'{site}' shares its statement with another rewritten site, and its prior would "
                 "have to move",
                 "give each a statement of its own.",
+            )
+
+
+def centred_in_plates(rewrites: Iterable[Rewrite]) -> Iterator[Problem]:
+    """``centered = { coefficient = "elementwise" }``, and the handler is inside of a plate.
+
+    There a prior that is the same for all elements doesn't have its axis yet, and NumPyro makes
+    another one of it and the elements of the centring, which do.
+    """
+    for rewrite in rewrites:
+        centring = rewrite.centring if isinstance(rewrite, OffsetRewrite) else None
+        param, site = centring.centered if centring is not None else None, rewrite.site
+        each = isinstance(param, Coefficient) and param.sizes != ()
+        batch, axes = site.prior.batch, site.extent.batch
+        has_axes = batch is not None and axes is not None and len(batch) == len(axes)
+        has_axes = has_axes and not any(axis.unit for axis in batch or ())
+        plated = [frame.statement for frame in site.frames if frame.plates]
+        inside = bool(plated) and rewrite.place.join != plated[0]
+        if each and inside and not has_axes:
+            yield Asked(site).problem(
+                "centred-in-a-plate",
+                "'{site}' is sampled in a plate together with others ({at}), where its prior "
+                "doesn't show to have an element for each of its centrings",
+                'use coefficient = "shared", or a with of its own that has all its plates.',
             )
 
 
