@@ -247,6 +247,9 @@ def main() -> None:
         parser.error(f"no model is called {', '.join(unknown)}")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     prepare("the benchmark")
+
+    import jax
+
     rows, folder = [], options.folder.resolve()
     for name in options.names or NAMES:
         own = folder / (f"{name}_suggested" if options.suggested else name)
@@ -254,6 +257,7 @@ def main() -> None:
         shutil.copyfile(ZOO / f"{name}.py", own / f"{name}.py")
         os.chdir(own)
         rows.append(measured(name, options))
+        jax.clear_caches()
         print("; ".join(filter(None, cells(rows[-1]))), flush=True)
     print("\n" + aligned([[*HEADS], *map(cells, rows)]))
     if options.keep:

@@ -1,7 +1,6 @@
 """Judgements on a scale from 1 to 7 of 60 people, with cutpoints that are sampled in order. After
 NumPyro's ordinal regression and McElreath's trolley data, which are simulated here."""
 
-import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
@@ -23,7 +22,7 @@ def model(person, action, contact, nclasses, response=None):
     )
     phi = z[person] + bA * action + bC * contact
     with numpyro.plate("N", len(person)):
-        numpyro.sample("response", dist.OrderedLogistic(phi, jnp.asarray(cutpoints)), obs=response)
+        numpyro.sample("response", dist.OrderedLogistic(phi, cutpoints), obs=response)
 
 
 def example_args():

@@ -1,7 +1,6 @@
 """The answers of 80 persons to 15 items that discriminate more or less (2PL). After the examples of
 py-irt and PyMC's discourse."""
 
-import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
@@ -19,7 +18,7 @@ def model(n_persons, n_items, answers=None):
         discrimination = numpyro.sample("discrimination", dist.LogNormal(0.0, 0.5))
     with persons, items:
         logits = discrimination * (ability - difficulty)
-        numpyro.sample("answers", dist.Bernoulli(logits=jnp.asarray(logits)), obs=answers)
+        numpyro.sample("answers", dist.Bernoulli(logits=logits), obs=answers)
 
 
 def example_args():
