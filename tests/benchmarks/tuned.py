@@ -48,6 +48,9 @@ from tests.support.cli import ROOT
 ZOO = Path(__file__).parent / "zoo"
 NAMES = sorted(path.stem for path in ZOO.glob("*.py") if path.stem != "__init__")
 
+#: The file of each model's folder that keeps what ran.
+RUNS = "runs.jsonl"
+
 #: What `tune` may take, in seconds.
 LIMIT = 1_800
 
@@ -55,14 +58,14 @@ LIMIT = 1_800
 BELOW = "BELOW"
 
 HEADS = (
-    *("model", "dims", "tune, CPU s", "what it said", "as written", "tuned", "times"),
+    *("model", "dims", "tune, CPU s", "what it did", "as written", "tuned", "times"),
     *("divergences", "R-hat", ""),
 )
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What became of `tune`: seconds of CPU time, the last line it said, and why it failed."""
+    """What became of `tune`: seconds of CPU time, what it wrote or said, and why it failed."""
 
     seconds: float
     said: str
@@ -85,8 +88,8 @@ def commands(name: str, suggested: bool) -> Iterator[list[str]]:
 
 def tune(name: str, suggested: bool) -> Tuned:
     """Run it in this folder, where nothing that it wrote before is left."""
-    for path in Path().glob(f"{name}*"):
-        if path.name != f"{name}.py":
+    for path in Path().iterdir():
+        if path.is_file() and path.name not in (f"{name}.py", RUNS):
             path.unlink()
     said, environment = "", {**os.environ, "PYTHONPATH": str(ROOT)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -94,8 +97,8 @@ def tune(name: str, suggested: bool) -> Tuned:
     def result(failed: str = "") -> Tuned:
         now = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
-        lines = [line for line in said.splitlines() if not line.startswith("wrote ")]
-        return Tuned(spent, lines[-1] if lines else "", failed)
+        last = said.splitlines()[-1] if said else ""
+        return Tuned(spent, what_was_written() or last, failed)
 
     for words in commands(name, suggested):
         command = [sys.executable, "-m", "reparam_rewrite", *words]
@@ -113,6 +116,19 @@ def tune(name: str, suggested: bool) -> Tuned:
     return result()
 
 
+def what_was_written() -> str:
+    """The sites of the config in this folder, by what is done to them; nothing without a config."""
+    parts = []
+    for path in Path().glob("*.toml"):
+        config = tomllib.loads(path.read_text())
+        given = config.get("conditional", [])
+        given = given["order"] if isinstance(given, dict) else given
+        others = [*dict.fromkeys([*config.get("chain", [])[1:], *config.get("sites", {})])]
+        parts += ["given the data: " + ", ".join(given)] if given else []
+        parts += ["offsets and scales: " + ", ".join(others)] if others else []
+    return "; ".join(parts)
+
+
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """The row of a model: run, or as it was kept."""
     from reparam_rewrite.bench.measuring import Sampler
@@ -123,7 +139,7 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     from reparam_rewrite.running.call import called
     from reparam_rewrite.running.trace import double_precision
 
-    kept, text = Kept(Path("runs.jsonl")), Path(f"{name}.py").read_text()
+    kept, text = Kept(Path(RUNS)), Path(f"{name}.py").read_text()
     output = Path(f"{name}_reparam.py")
     parts = (path.read_text() for path in sorted((ROOT / "reparam_rewrite").rglob("*.py")))
     identity = ["tune", options.suggested, text, digest([*parts])]
@@ -200,7 +216,7 @@ def cells(row: dict[str, Any]) -> list[str]:
     tuned = figures(row["tuned"]) or "nothing written"
     return [
         *(row["name"], str(row["dims"]), f"{row['tune']['seconds']:.0f}"),
-        *(row["tune"]["said"].replace("|", "/")[:100], figures(row["plain"]), tuned, times),
+        *(row["tune"]["said"].replace("|", "/")[:120], figures(row["plain"]), tuned, times),
         both(lambda runs: str(sum(run["divergences"] for run in runs))),
         both(lambda runs: f"{max(run['rhat'] for run in runs):.2f}"),
         " ".join(filter(None, [BELOW if is_below(row) else "", failed(row).replace("|", "/")])),

@@ -1,5 +1,5 @@
-"""How golfers putt, by distance: an angle and a length that both must be near enough (Berry 1996;
-Gelman and Nolan 2002). After PyMC's golf putting."""
+"""How golfers putt, by distance: an angle that must be small enough, and what is left over (Berry
+1996; Gelman and Nolan 2002). After PyMC's golf putting."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,12 +12,12 @@ BALL, CUP = 1.68 / 2 / 12, 4.25 / 2 / 12  # radii in feet
 
 def model(distance, tries, successes=None):
     sigma_angle = numpyro.sample("sigma_angle", dist.HalfNormal(0.1))
-    sigma_distance = numpyro.sample("sigma_distance", dist.HalfNormal(0.3))
-    hits_angle = 2 * norm.cdf(jnp.arcsin((CUP - BALL) / distance) / sigma_angle) - 1
-    spread = (distance + 1.0) * sigma_distance
-    hits_length = norm.cdf(2.0 / spread) - norm.cdf(-1.0 / spread)
-    p = numpyro.deterministic("p", hits_angle * hits_length)
-    numpyro.sample("successes", dist.Binomial(tries, probs=p), obs=successes)
+    sigma_y = numpyro.sample("sigma_y", dist.HalfNormal(0.1))
+    p = 2 * norm.cdf(jnp.arcsin((CUP - BALL) / distance) / sigma_angle) - 1
+    p = numpyro.deterministic("p", p)
+    rate = None if successes is None else successes / tries
+    sd = jnp.sqrt(p * (1 - p) / tries + sigma_y**2)
+    numpyro.sample("rate", dist.Normal(p, sd), obs=rate)
 
 
 def example_args():
