@@ -1,5 +1,5 @@
 """Ratings of lectures by students, lecturers and departments, with a slope of the lecture's age
-(lme4's InstEval, the 25 busiest lecturers)."""
+(lme4's InstEval, the 20 busiest lecturers)."""
 
 import numpy as np
 import numpyro
@@ -28,9 +28,9 @@ def example_args():
     from mixedlm.datasets import load_insteval
 
     data = load_insteval()
-    data = data[data["d"].isin(data["d"].value_counts().index[:25])]
+    data = data[data["d"].isin(data["d"].value_counts().index[:20])]
     counts = data["s"].value_counts()
-    data = data[data["s"].isin(counts.index[counts >= 7])]
+    data = data[data["s"].isin(counts.index[counts >= 9])]
     codes = [
         np.unique(data[column].to_numpy(str), return_inverse=True)[1]
         for column in ("s", "d", "dept")
