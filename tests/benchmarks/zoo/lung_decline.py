@@ -1,5 +1,6 @@
 """How the lungs of patients decline: each has an intercept and a slope around those of all. After
-NumPyro's Bayesian hierarchical linear regression, with its Greek names."""
+NumPyro's Bayesian hierarchical linear regression, with its Greek names;
+here in decilitres."""
 
 import numpy as np
 import numpyro
@@ -7,10 +8,10 @@ import numpyro.distributions as dist
 
 
 def model(patient_code, Weeks, FVC_obs=None):
-    μ_α = numpyro.sample("μ_α", dist.Normal(0.0, 500.0))
-    σ_α = numpyro.sample("σ_α", dist.HalfNormal(100.0))
-    μ_β = numpyro.sample("μ_β", dist.Normal(0.0, 3.0))
-    σ_β = numpyro.sample("σ_β", dist.HalfNormal(3.0))
+    μ_α = numpyro.sample("μ_α", dist.Normal(0.0, 50.0))
+    σ_α = numpyro.sample("σ_α", dist.HalfNormal(10.0))
+    μ_β = numpyro.sample("μ_β", dist.Normal(0.0, 1.0))
+    σ_β = numpyro.sample("σ_β", dist.HalfNormal(1.0))
 
     n_patients = len(np.unique(patient_code))
 
@@ -18,7 +19,7 @@ def model(patient_code, Weeks, FVC_obs=None):
         α = numpyro.sample("α", dist.Normal(μ_α, σ_α))
         β = numpyro.sample("β", dist.Normal(μ_β, σ_β))
 
-    σ = numpyro.sample("σ", dist.HalfNormal(100.0))
+    σ = numpyro.sample("σ", dist.HalfNormal(10.0))
     FVC_est = α[patient_code] + β[patient_code] * Weeks
 
     with numpyro.plate("data", len(patient_code)):
@@ -29,6 +30,6 @@ def example_args():
     rng = np.random.default_rng(6)
     patient = np.repeat(np.arange(30), 7)
     weeks = rng.integers(5, 60, size=210).astype(float)
-    level, slope = 2000.0 + 400.0 * rng.normal(size=30), -4.0 + 3.0 * rng.normal(size=30)
-    fvc = level[patient] + slope[patient] * weeks + 120.0 * rng.normal(size=210)
+    level, slope = 20.0 + 4.0 * rng.normal(size=30), -0.04 + 0.03 * rng.normal(size=30)
+    fvc = level[patient] + slope[patient] * weeks + 1.2 * rng.normal(size=210)
     return (patient, weeks), {"FVC_obs": fvc}
