@@ -1,6 +1,5 @@
-"""How the lungs of patients decline: each has an intercept and a slope around those of all. After
-NumPyro's Bayesian hierarchical linear regression, with its Greek names;
-here in decilitres."""
+"""How the lungs of patients decline, in decilitres: each has an intercept and a slope around those
+of all. After NumPyro's Bayesian hierarchical linear regression, with its Greek names."""
 
 import numpy as np
 import numpyro
