@@ -86,7 +86,6 @@ def command(request: Request, screen: Screen) -> int:
         from reparam_rewrite.running.which_function import candidates
 
         names = [request.function] if request.function else []
-        first: list[str] = []
         if not names:  # what it is for without --args, if that takes them
             names = candidates(document.module.data, document.path)
             static = suggest(document, offsets=request.offsets)
