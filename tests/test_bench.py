@@ -340,6 +340,27 @@ def call_of(case: Path) -> Any:
     return called(str(case / "model.py"), [], f"{case}/example.py:example_args", None, "a test")
 
 
+NORMAL = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("i", 3):
+        a = numpyro.sample("a", dist.Normal(mu, 2.0))
+        numpyro.sample("y", dist.Normal(a, {scale}), obs=y)
+"""
+
+
+def normal_call(folder: Path, scale: str) -> Any:
+    """Three groups with an observation each, which has this scale."""
+    from reparam_rewrite.running.call import called
+
+    (folder / "model.py").write_text(NORMAL.format(scale=scale))
+    return called(str(folder / "model.py"), [], "(np.array([1.0, 2, 3]),), {}", None, "a test")
+
+
 def test_the_chains_are_numpyro_s_own() -> None:
     """Block by block the same first draws, gradients and warm-up as MCMC from the same keys."""
     import jax
@@ -369,6 +390,70 @@ def test_the_chains_are_numpyro_s_own() -> None:
     assert found.draws == 20 and found.warmup_gradients > 0 and found.seconds > 0
     for name in call.latents:
         np.testing.assert_allclose(values[name], expected[name], atol=0.05)  # rounding grows
+
+
+@pytest.mark.parametrize("low_rank", [False, True])
+def test_nutpie_draws_the_sites_of_the_model_as_written(low_rank: bool, tmp_path: Path) -> None:
+    from reparam_rewrite.bench.measuring import exact
+    from reparam_rewrite.bench.rivals import with_nutpie
+    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.bench.with_nutpie import Nutpie
+    from reparam_rewrite.running.trace import double_precision
+
+    with double_precision():
+        call = normal_call(tmp_path, "0.5")
+        options = Options(draws=1_000, warmup=500)
+        nutpie = Nutpie(with_nutpie(Variant(call, "x"), low_rank), options)
+        found, values = nutpie.run(3)
+        again, other = (nutpie.run(key)[0] for key in (3, 4))
+        known = exact(call)
+    assert known is not None and values.keys() == known.sd.keys()
+    for name, sd in known.sd.items():
+        assert values[name].shape == (2, 1_000, *np.shape(sd))
+        np.testing.assert_allclose(values[name].std(axis=(0, 1)), sd, rtol=0.2)
+    assert found.gradients > 2_000 and found.warmup_gradients > 1_000
+    assert min(found.seconds, found.warmup_seconds, found.compiling) > 0
+    assert (again.least, again.gradients) == (found.least, found.gradients) != other.least
+
+
+def test_nutpie_is_stopped_at_the_limit() -> None:
+    from reparam_rewrite.bench.rivals import with_nutpie
+    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.bench.with_nutpie import Nutpie
+    from reparam_rewrite.running.trace import double_precision
+
+    with double_precision():
+        variant = with_nutpie(Variant(call_of(GRAND_MEAN), "x"), low_rank=False)
+        found, values = Nutpie(variant, Options(warmup=10**6, limit=1)).run(0)
+    assert found == Chains(0, failed="stopped in warm-up after 1 s", stopped=True)
+    assert values == {}
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
+    installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reparam_rewrite.bench.rivals import RIVALS
+    from reparam_rewrite.bench.running import Bench
+    from reparam_rewrite.config.reading import read_config
+
+    if not installed:
+        monkeypatch.setattr("reparam_rewrite.bench.rivals.find_spec", lambda name: None)
+    texts = {
+        "a.toml": '[sites.a]\noffset = "mu"\ninit = 1.0\nlearn = false',
+        "same.toml": 'chain = ["mu", "a"]',
+    }
+    configs = {name: read_config(text.encode(), name) for name, text in texts.items()}
+    options = Options(keys=1, draws=100, warmup=100)
+    bench = Bench(call_of(GRAND_MEAN), configs, options, Kept(tmp_path / "runs.jsonl"))
+    monkeypatch.setattr("reparam_rewrite.bench.running.RIVALS", RIVALS[2:3])
+    found = bench.results("", nuts=True, svi=False)
+    names = [(row.name, row.kind) for row in found.nuts if row.done]
+    by_nutpie = [("a.toml, nutpie", "config"), ("a.toml, nutpie low rank", "config")]
+    by_nutpie += [(f"{PLAIN}, nutpie low rank", "rival")]
+    hint = 'nutpie is not installed, so that it has no rows: pip install "reparam-rewrite[bench]"'
+    assert [one for one in names if "nutpie" in one[0]] == by_nutpie * installed
+    assert found.notes == [hint] * (not installed)
 
 
 @pytest.mark.parametrize(("shift", "near"), [(0, 0), (50, 1)])
@@ -430,29 +515,13 @@ def test_zero_sums_have_the_law_of_zero_sum_normal() -> None:
     np.testing.assert_allclose(found, expected, atol=0.1)
 
 
-NORMAL = """\
-import numpyro
-import numpyro.distributions as dist
-
-
-def model(y):
-    mu = numpyro.sample("mu", dist.Normal(0, 10))
-    with numpyro.plate("i", 3):
-        a = numpyro.sample("a", dist.Normal(mu, 2.0))
-        numpyro.sample("y", dist.Normal(a, {scale}), obs=y)
-"""
-
-
 @pytest.mark.parametrize(("scale", "is_normal"), [("0.5", True), ("1 + a**2", False)])
 def test_the_exact_sds_of_a_normal_posterior(scale: str, is_normal: bool, tmp_path: Path) -> None:
     from reparam_rewrite.bench.measuring import exact
-    from reparam_rewrite.running.call import called
     from reparam_rewrite.running.trace import double_precision
 
-    (tmp_path / "model.py").write_text(NORMAL.format(scale=scale))
-    call = called(str(tmp_path / "model.py"), [], "(np.array([1.0, 2, 3]),), {}", None, "a test")
     with double_precision():
-        found = exact(call)
+        found = exact(normal_call(tmp_path, scale))
     assert (found is not None) is is_normal
     if found is not None:
         precision = np.diag([1 / 100 + 3 / 4, *[1 / 4 + 4] * 3])
@@ -554,9 +623,17 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
     assert ran.status == 0, ran.err
     found = json.loads(ran.out)
     assert not any(one["failed"] for one in found["rows"])
-    rivals = ["dense_mass=True", "LocScaleReparam(0)", "VIP", "NeuTra, low rank", "ZeroSumNormal"]
+    nutpie = [f"offsets.toml, fitted, nutpie{mass}" for mass in ("", " low rank")]
+    rivals = [
+        f"{PLAIN}, nutpie low rank",
+        "dense_mass=True",
+        "LocScaleReparam(0)",
+        "VIP",
+        "NeuTra, low rank",
+        "ZeroSumNormal",
+    ]
     names = [one["variant"] for one in found["rows"] if one["method"] == "nuts"]
-    assert names == [PLAIN, "offsets.toml", "offsets.toml, fitted", *rivals]
+    assert names == [PLAIN, "offsets.toml", "offsets.toml, fitted", *nutpie, *rivals]
     guides = {one["variant"] for one in found["rows"] if one["method"] == "svi"}
     assert {f"{PLAIN}, AutoMultivariateNormal", "VIP, AutoDiagonalNormal"} <= guides
     before = {}

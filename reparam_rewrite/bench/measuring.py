@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -46,6 +46,13 @@ LARGEST = 4_000
 # -- NUTS ------------------------------------------------------------------------------------------
 
 
+class Samples(Protocol):
+    """NUTS of one kind or another for a variant."""
+
+    def run(self, key: int) -> tuple[Chains, dict[str, Any]]:
+        """The figures, and the values (chains, draws, ...) of the sites of the model as written."""
+
+
 class Sampler:
     """NUTS for a variant: what is compiled for one key serves the others."""
 
@@ -55,7 +62,7 @@ class Sampler:
         self._compiling = 0.0
 
     def run(self, key: int) -> tuple[Chains, dict[str, Any]]:
-        """The figures, and the values (chains, draws, ...) of the sites of the model as written."""
+        """As `Samples` has it."""
         options, call = self.options, self.variant.call
         warmup, draws = (BLOCK * math.ceil(n / BLOCK) for n in (options.warmup, options.draws))
         started = time.perf_counter()
@@ -81,17 +88,16 @@ class Sampler:
             if not phase:
                 kept.append(z)
                 divergences += int(diverging.sum())
-        found = BLOCK * len(kept)
-        if found < min(FEWEST, draws):
-            phase_said = f"{found} draws" if found else "warm-up"
-            said = f"stopped in {phase_said} after {options.limit:.0f} s"
-            return Chains(key, failed=said, stopped=True), {}
-        z = jax.tree.map(lambda *parts: np.concatenate(parts), *kept)
-        values = {name: np.swapaxes(np.asarray(v), 0, 1) for name, v in constrained(z).items()}
+
+        def values() -> dict[str, Any]:
+            z = jax.tree.map(lambda *parts: np.concatenate(parts), *kept)
+            found = constrained(z).items()
+            return {name: np.swapaxes(np.asarray(v), 0, 1) for name, v in found}
+
         waited = starting + self._compiling  # any key alone would have waited for it
-        rhat, stopped = largest_rhat(values), found < draws
-        figures: tuple[Any, ...] = (*gradients, *seconds, waited, divergences, rhat, found, stopped)
-        return Chains(key, *sizes(values), *figures), values
+        lengths = BLOCK * len(kept), draws
+        figures = (*gradients, *seconds, waited, divergences)
+        return summed_up(key, lengths, options.limit, figures, values)
 
     def _compiled(self, kernel: Any, state: Any) -> tuple[Any, Any]:
         """A block of draws, and what makes values of sites of what it gives."""
@@ -112,6 +118,28 @@ class Sampler:
             return {name: found[name] for name in call.latents}
 
         return block.lower(state).compile(), jax.jit(lambda z: jax.lax.map(jax.vmap(values), z))
+
+
+def summed_up(
+    key: int,
+    lengths: tuple[int, int],
+    limit: float,
+    figures: tuple[Any, ...],
+    values: Callable[[], dict[str, Any]],
+) -> tuple[Chains, dict[str, Any]]:
+    """What a run gives: its `Chains`, and the values of sites, (chains, draws, ...).
+
+    lengths: how many draws each chain has, and how many it should have. figures: those of `Chains`
+    from `gradients` to `divergences`.
+    """
+    found, draws = lengths
+    if found < min(FEWEST, draws):
+        phase = f"{found} draws" if found else "warm-up"
+        return Chains(key, failed=f"stopped in {phase} after {limit:.0f} s", stopped=True), {}
+    made = values()
+    stopped = found < draws
+    figures = (*sizes(made), *figures, largest_rhat(made), found, stopped)
+    return Chains(key, *figures), made
 
 
 def largest_rhat(values: Mapping[str, Any]) -> float:

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from reparam_rewrite import __version__
-from reparam_rewrite.bench.measuring import Sampler, Trainer, exact, long_run
-from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS
+from reparam_rewrite.bench.measuring import Sampler, Samples, Trainer, exact, long_run
+from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS, has_nutpie, with_nutpie
 from reparam_rewrite.bench.state import Kept, Progress, digest, digest_of_call, write_arrays
 from reparam_rewrite.bench.values import (
     FREE,
@@ -35,6 +35,7 @@ from reparam_rewrite.bench.values import (
     Trained,
     Variant,
 )
+from reparam_rewrite.bench.with_nutpie import Nutpie
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
@@ -52,6 +53,9 @@ from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
 
 PACKAGES = ("numpyro", "jax")
+
+#: What makes runs of NUTS, by the `sampler` of a variant.
+SAMPLERS: dict[str, Callable[[Variant, Options], Samples]] = {"numpyro": Sampler, "nutpie": Nutpie}
 
 T = TypeVar("T")
 
@@ -89,33 +93,41 @@ class Bench:
         tried = [partial(one, self.plain, self.dims) for one in RIVALS if self.rivals]
         rivals = [one for one in map(self._attempted, tried) if one is not None]
 
-        def plan(candidates: int) -> None:
-            """Count the runs there will be; rivals that fail don't come."""
-            rows = candidates * (nuts + svi)
-            rows += sum((nuts and one.nuts) + (svi and one.svi) for one in rivals)
+        def compared(candidates: Sequence[Variant]) -> list[Variant]:
+            """All rows; how many runs that will be is told. Rivals that fail don't come."""
+            rows = [row for one in candidates for row in (one, *self._by_nutpie(one))] + rivals
             once = svi + (len(self.configs) if self.pilot else 0)
-            once += sum(nuts and one.trained is not None for one in rivals)
-            self.progress.planned = once + rows * self.options.keys
+            once += sum(nuts and one.trained is not None for one in rows)
+            runs = sum((nuts and one.nuts) + (svi and one.svi) for one in rows)
+            self.progress.planned = once + runs * self.options.keys
+            return rows
 
+        versions = self.versions
+        if self.rivals and nuts:
+            if has_nutpie():
+                versions = {**versions, "nutpie": version("nutpie")}
+            else:
+                hint = 'pip install "reparam-rewrite[bench]"'
+                self.notes.append(f"nutpie is not installed, so that it has no rows: {hint}")
         results = Results(
             self.call.document.path,
             command,
-            {"python": platform.python_version(), "reparam-rewrite": __version__, **self.versions},
+            {"python": platform.python_version(), "reparam-rewrite": __version__, **versions},
             datetime.date.today().isoformat(),
             self.options,
             self.dims,
             notes=self.notes,
         )
-        plan(1 + len(self.configs) * (2 if self.pilot else 1))
+        config = self.plain._replace(kind="config")
+        compared([self.plain, *[config] * (len(self.configs) * (2 if self.pilot else 1))])
         with redirect_stdout(sys.stderr), double_precision():
             candidates = [self.plain, *self._configured()]
-            plan(len(candidates))
-            compared = [*candidates, *rivals]
+            rows = compared(candidates)
             if nuts:
-                results.nuts = [self._sampled(one) for one in self._trained(compared)]
+                results.nuts = [self._sampled(one) for one in self._trained(rows)]
             if svi:
                 results.reference = self._attempted(partial(self._reference, candidates[-1]))
-                guides = [one for one in compared if one.svi]
+                guides = [one for one in rows if one.svi]
                 results.svi = [self._guided(one, results.reference) for one in guides]
         if self.kept.resumed:
             count, path, since = self.kept.resumed, self.kept.path, self.kept.oldest
@@ -164,6 +176,12 @@ class Bench:
             else:
                 fitted = read_config(fit.text.encode(), config.path)
                 yield self._variant(f"{name}, fitted", fitted, fit.cost, beside)
+
+    def _by_nutpie(self, one: Variant) -> list[Variant]:
+        """A generated model for nutpie with each mass matrix; not one that is as written."""
+        if one.kind != "config" or one.same or not (self.rivals and has_nutpie()):
+            return []
+        return [with_nutpie(one, low_rank) for low_rank in (False, True)]
 
     def _variant(self, name: str, config: Config, cost: Cost, beside: Path | None) -> Variant:
         document, path = self.call.document, Path(self.call.document.path)
@@ -233,7 +251,7 @@ class Bench:
         return self._run(["reference", best.identity, lengths], Reference, what, make)
 
     def _sampled(self, variant: Variant) -> Row:
-        options, sampler = self.options, Sampler(variant, self.options)
+        options, sampler = self.options, SAMPLERS[variant.sampler](variant, self.options)
         lengths = [options.draws, options.warmup, options.chains, options.limit]
         kernel = {**variant.kernel}
         identity: list[Any] = ["nuts", variant.identity, kernel.pop("dense_mass", False)]

@@ -42,16 +42,18 @@ class Variant(NamedTuple):
     """A way to sample the model: `call` has the sites of the model as written.
 
     identity: what tells that a run that was kept is one of this variant. kind: "plain", "config" or
-    "rival". `kernel`: further arguments of NUTS. `guide`: what SVI fits, the name of a class of
-    numpyro.infer.autoguide. diff: of the generated file, for a config. other_prior: the posterior
-    is another. same: its coefficients are 0 at the start, where MCMC keeps them: it is the model as
-    written. nuts, svi: what it is for. `trained` makes what NUTS samples of what SVI has learned.
+    "rival". `sampler`: "numpyro" or "nutpie", and `kernel` further arguments of its NUTS. `guide`:
+    what SVI fits, the name of a class of numpyro.infer.autoguide. diff: of the generated file, for
+    a config. other_prior: the posterior is another. same: its coefficients are 0 at the start,
+    where MCMC keeps them: it is the model as written. nuts, svi: what it is for. `trained` makes
+    what NUTS samples of what SVI has learned.
     """
 
     call: Call
     identity: str
     name: str = PLAIN
     kind: str = "plain"
+    sampler: str = "numpyro"
     kernel: Mapping[str, Any] = MappingProxyType({})
     guide: str = "AutoDiagonalNormal"
     cost: Cost = FREE
