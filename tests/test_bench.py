@@ -435,6 +435,7 @@ def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
 ) -> None:
     from reparam_rewrite.bench.rivals import RIVALS
     from reparam_rewrite.bench.running import Bench
+    from reparam_rewrite.bench.values import Asked
     from reparam_rewrite.config.reading import read_config
 
     if not installed:
@@ -444,8 +445,8 @@ def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
         "same.toml": 'chain = ["mu", "a"]',
     }
     configs = {name: read_config(text.encode(), name) for name, text in texts.items()}
-    options = Options(keys=1, draws=100, warmup=100)
-    bench = Bench(call_of(GRAND_MEAN), configs, options, Kept(tmp_path / "runs.jsonl"))
+    asked = Asked("", "", (), None, None, Options(keys=1, draws=100, warmup=100))
+    bench = Bench(asked, call_of(GRAND_MEAN), configs, Kept(tmp_path / "runs.jsonl"))
     monkeypatch.setattr("reparam_rewrite.bench.running.RIVALS", RIVALS[2:3])
     found = bench.results("", nuts=True, svi=False)
     names = [(row.name, row.kind) for row in found.nuts if row.done]
@@ -599,6 +600,83 @@ def test_runs_given_the_data_are_kept_too(tmp_path: Path) -> None:
     assert "NUTS on offsets.toml, key 0" in first.err
     assert json.loads(again.out)["rows"] == json.loads(first.out)["rows"]
     assert again.err == ""
+
+
+# -- several at once -------------------------------------------------------------------------------
+
+
+def key_of(row: dict[str, Any]) -> list[Any]:
+    """What of a run is the same whoever makes it."""
+    return [row[name] for name in ("key", "least", "worst", "gradients", "warmup_gradients")]
+
+
+def test_runs_at_once_are_those_one_after_another(tmp_path: Path) -> None:
+    words = ["bench", "model.py", *ARGS, *SHORT, "--keys", "2", "--no-rivals", "--format", "json"]
+    alone = json.loads(run(copied(tmp_path), *words, "--state", "alone.jsonl").out)
+    ran = run(tmp_path, *words, "--jobs", "2")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert [key_of(one) for one in found["runs"]["nuts"][PLAIN]] == [
+        key_of(one) for one in alone["runs"]["nuts"][PLAIN]
+    ]
+    said = "what it is in seconds is of cores that runs share"
+    assert (alone["notes"], found["notes"]) == ([], [f"2 runs were made while others were: {said}"])
+    again = json.loads(run(tmp_path, *words).out)
+    assert again["runs"] == found["runs"] and again["notes"][1:] == found["notes"]
+
+
+def job_in(folder: Path) -> Any:
+    """A short run of a model that is copied there."""
+    from reparam_rewrite.bench.asking import bench_of
+    from reparam_rewrite.bench.state import Remembered
+    from reparam_rewrite.bench.values import Asked, Job
+
+    copied(folder)
+    options = Options(keys=1, draws=100, warmup=100)
+    args = f"{folder}/example.py:example_args"
+    asked = Asked(str(folder), str(folder / "model.py"), (), args, None, options, "", False)
+    (row,) = bench_of(asked, Remembered({})).plans("nuts")
+    return Job(asked, "nuts", {}, row, 0)
+
+
+def test_a_process_that_is_killed_takes_its_run_with_it_and_no_other(tmp_path: Path) -> None:
+    from reparam_rewrite.bench.crews import Processes
+
+    job = job_in(tmp_path)
+    with Processes(1) as crew:
+        first = crew.submit(job)
+        while not crew.started:
+            time.sleep(0.01)
+        crew.started[0].kill()
+        assert str(first.exception()) == "the process that made the run was ended"
+        found = crew.submit(job).result()
+    assert found.key == 0 and found.least > 0
+
+
+def children(pid: int) -> list[int]:
+    """The processes that any thread of one has started."""
+    texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(word) for text in texts for word in text.split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks /proc for processes")
+def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
+    words = ["bench", "model.py", *ARGS, "--keys", "2", "--no-rivals", "--jobs", "2"]
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=copied(tmp_path),
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "key 1" not in process.stderr.readline():
+        pass
+    while len(children(process.pid)) < 2:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)  # until no process can write to it any more
+    assert (process.returncode, said.split()) == (130, ["interrupted"])
 
 
 @pytest.mark.long

@@ -6,10 +6,11 @@
     Variant, key     -> Chains         measuring: NUTS
     Variant, key     -> Guided         measuring: SVI
     Call             -> Reference      measuring: the sd of every element
+    Job              -> Chains, Guided working: in another process, that a crew has
     all of them      -> Results        running, which keeps what is done in a file
     Results          -> text, rows     tables; sentences: advice; a page: report
 
-All but `Variant` are numbers and text, so that a file can keep them.
+All but `Variant` are numbers and text, so that a file can keep them. Imports no jax.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.values import Model
+
+if TYPE_CHECKING:
+    from reparam_rewrite.running.call import Call
 
 PLAIN = "as written"
 
@@ -74,6 +77,37 @@ class Options(NamedTuple):
     chains: int = 2
     steps: int = 10_000
     limit: float = 600.0
+
+
+class Asked(NamedTuple):
+    """What a bench is asked for: each process makes the same of it.
+
+    folder: that paths start from. `model`, `args` and `function` are as the options give them, and
+    `configs` are paths. pilot: of `fit`, "" for configs as they are only. rivals: compare with
+    them too.
+    """
+
+    folder: str
+    model: str
+    configs: tuple[str, ...]
+    args: str | None
+    function: str | None
+    options: Options
+    pilot: str = ""
+    rivals: bool = True
+
+
+class Job(NamedTuple):
+    """One run for another process: the row of a method, by its identity, from one key.
+
+    prepared: what was made before, by identity, and needn't be again.
+    """
+
+    asked: Asked
+    method: str
+    prepared: Mapping[str, Any]
+    row: str
+    key: int
 
 
 @dataclass(frozen=True)
@@ -150,7 +184,7 @@ class Reference:
 
 @dataclass
 class Row:
-    """All runs of a variant, of one kind: Chains or Guided. problem: it couldn't be made."""
+    """All runs of a variant, of one kind: Chains or Guided."""
 
     name: str
     kind: str
@@ -158,7 +192,6 @@ class Row:
     cost: Cost = FREE
     other_prior: bool = False
     same: bool = False
-    problem: str = ""
     diff: str = ""
 
     @property
@@ -168,7 +201,12 @@ class Row:
     @property
     def why(self) -> str:
         """Why there is nothing to show."""
-        return self.problem or next((run.failed for run in self.runs if run.failed), "not run")
+        return next((run.failed for run in self.runs if run.failed), "not run")
+
+    @property
+    def is_too_long(self) -> bool:
+        """Was a run stopped before it was of use? Another key would take as long."""
+        return any(run.failed and getattr(run, "stopped", False) for run in self.runs)
 
 
 @dataclass

@@ -59,6 +59,7 @@ class Request(options.Request):
         show_default=True,
         help="After how many seconds the run of one key is stopped.",
     )
+    jobs: int = options.number(1, 1, "How many processes make runs at once.")
     state: str | None = options.file(
         "The file that keeps finished runs; without it, MODEL.bench.jsonl in this folder.",
         endings=[".jsonl"],
@@ -86,6 +87,7 @@ def command(request: Request, screen: Screen) -> int:
     """
     import os
     import sys
+    from contextlib import nullcontext
     from shlex import join
 
     from reparam_rewrite.config.reading import config_at
@@ -93,36 +95,37 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.source.files import write_outputs
 
     refuse_paths(request)
-    settings = [config_at(path) for path in request.configs]
+    for path in request.configs:
+        config_at(path)  # what is wrong with it is told before jax is imported
     # Threads for a Cholesky factor of 70 rows wait for each other ten times as long as it takes.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     prepare("bench")
 
     from reparam_rewrite.bench.advice import advice
-    from reparam_rewrite.bench.running import Bench, named
+    from reparam_rewrite.bench.asking import bench_of
+    from reparam_rewrite.bench.crews import Processes
     from reparam_rewrite.bench.state import Kept
     from reparam_rewrite.bench.tables import as_csv, as_json, as_text
-    from reparam_rewrite.bench.values import Options
-    from reparam_rewrite.fit.coordinates import as_if_frozen
-    from reparam_rewrite.running.call import called
+    from reparam_rewrite.bench.values import Asked, Options
 
     def tell(text: str) -> None:
         if not request.quiet:
             screen.account([text])
 
-    asked = [as_if_frozen(one) for one in settings]
-    lengths = {name: getattr(request, name) for name in Options._fields}
-    bench = Bench(
-        called(request.model, asked, request.args_given, request.function, "bench"),
-        dict(zip(named(request.configs), settings, strict=True)),
-        Options(**lengths),
-        Kept(Path(request.kept)),
+    asked = Asked(
+        str(Path.cwd()),
+        request.model,
+        request.configs,
+        request.args_given,
+        request.function,
+        Options(**{name: getattr(request, name) for name in Options._fields}),
         request.pilot if request.fit else "",
         not request.no_rivals,
-        tell,
     )
     words = join(["reparam-rewrite", *sys.argv[1:]])
-    results = bench.results(words, request.nuts or not request.svi, request.svi)
+    with Processes(request.jobs) if request.jobs > 1 else nullcontext() as crew:
+        bench = bench_of(asked, Kept(Path(request.kept)), tell, crew)
+        results = bench.results(words, request.nuts or not request.svi, request.svi)
     sentences = advice(results)
     if request.report is not None:
         from reparam_rewrite.bench.report import page
