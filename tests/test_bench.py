@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -619,7 +620,7 @@ def test_runs_at_once_are_those_one_after_another(tmp_path: Path) -> None:
     assert [key_of(one) for one in found["runs"]["nuts"][PLAIN]] == [
         key_of(one) for one in alone["runs"]["nuts"][PLAIN]
     ]
-    said = "what it is in seconds is of cores that runs share"
+    said = "what it is in seconds is of cores that runs may share"
     assert (alone["notes"], found["notes"]) == ([], [f"2 runs were made while others were: {said}"])
     again = json.loads(run(tmp_path, *words).out)
     assert again["runs"] == found["runs"] and again["notes"][1:] == found["notes"]
@@ -677,6 +678,32 @@ def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)  # until no process can write to it any more
     assert (process.returncode, said.split()) == (130, ["interrupted"])
+
+
+def test_a_cluster_goes_on_without_a_worker(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    words = ["bench", "model.py", *ARGS, *SHORT, "--keys", "2", "--no-rivals", "--format", "json"]
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        process = subprocess.Popen(
+            [*COMMAND, *words, "--dask", cluster.scheduler_address],
+            cwd=copied(tmp_path),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        workers = {nanny.worker_address: nanny for nanny in cluster.workers.values()}
+        busy: list[str] = []
+        while not busy:
+            time.sleep(0.1)
+            busy = [a for a, state in cluster.scheduler.workers.items() if state.processing]
+        os.kill(workers[busy[0]].pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    found = json.loads(out)
+    assert [one["failed"] for one in found["runs"]["nuts"][PLAIN]] == ["", ""]
+    assert "warning" not in err.lower() and "error" not in err.lower()
 
 
 @pytest.mark.long
@@ -741,6 +768,8 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
             "./r: --report and --state name one file",
         ),
         (["model.py"], "model.py: 'model' needs arguments"),
+        (["model.py", *ARGS, "--jobs", "2", "--dask", "a:1"], "--jobs is of this machine"),
+        (["model.py", *ARGS, "--dask", "a"], "there is no Dask scheduler at 'a': missing port"),
         (["model.py", "--config", "typo.toml", *ARGS], "typo.toml:1:8: "),
     ],
 )

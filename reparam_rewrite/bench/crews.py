@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import subprocess
@@ -11,8 +12,14 @@ from queue import SimpleQueue
 from typing import Any
 
 from reparam_rewrite.bench.values import Job
+from reparam_rewrite.bench.working import work
+from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.running.errors import first_line
 
 Process = subprocess.Popen[bytes]
+
+#: After how many seconds a cluster that says nothing isn't there.
+PATIENCE = 10
 
 
 class Processes:
@@ -67,3 +74,44 @@ class Processes:
         )
         self.started.append(process)
         return process
+
+
+class Cluster:
+    """The workers of a Dask cluster, each of which makes one run at a time.
+
+    The run of a worker that ends is made by another one. Raises `Refusal` for an address where no
+    scheduler with workers is.
+    """
+
+    def __init__(self, address: str) -> None:
+        import distributed
+
+        client: Any = distributed.Client
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        hint = "start one with `dask scheduler`, or use processes of this machine: --jobs 4."
+        try:
+            self._client = client(address, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            message = f"there is no Dask scheduler at '{address}': {first_line(error)}"
+            raise Refusal(Diagnostic(None, message, hint)) from None
+        try:
+            self._client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            message = f"the Dask scheduler at '{address}' has no workers"
+            hint = f"start some: dask worker {address} --nthreads 1"
+            raise Refusal(Diagnostic(None, message, hint)) from None
+        self._executor = self._client.get_executor(pure=False)
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    @property
+    def slots(self) -> int:
+        return max(1, len(self._client.nthreads()))
+
+    def submit(self, job: Job) -> Future[Any]:
+        found: Future[Any] = self._executor.submit(work, job)
+        return found

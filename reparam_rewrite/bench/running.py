@@ -154,7 +154,7 @@ class Bench:
             self.notes.append(f"{count} results were kept in {path}, from {since} on")
         if self.kept.shared:
             runs = "1 run was" if self.kept.shared == 1 else f"{self.kept.shared} runs were"
-            said = "what it is in seconds is of cores that runs share"
+            said = "what it is in seconds is of cores that runs may share"
             self.notes.append(f"{runs} made while others were: {said}")
         return results
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -60,6 +61,9 @@ class Request(options.Request):
         help="After how many seconds the run of one key is stopped.",
     )
     jobs: int = options.number(1, 1, "How many processes make runs at once.")
+    dask: str | None = options.option(
+        metavar="ADDRESS", help="Have the workers of the Dask scheduler at this address make runs."
+    )
     state: str | None = options.file(
         "The file that keeps finished runs; without it, MODEL.bench.jsonl in this folder.",
         endings=[".jsonl"],
@@ -95,6 +99,7 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.source.files import write_outputs
 
     refuse_paths(request)
+    refuse_cluster(request)
     for path in request.configs:
         config_at(path)  # what is wrong with it is told before jax is imported
     # Threads for a Cholesky factor of 70 rows wait for each other ten times as long as it takes.
@@ -103,7 +108,7 @@ def command(request: Request, screen: Screen) -> int:
 
     from reparam_rewrite.bench.advice import advice
     from reparam_rewrite.bench.asking import bench_of
-    from reparam_rewrite.bench.crews import Processes
+    from reparam_rewrite.bench.crews import Cluster, Processes
     from reparam_rewrite.bench.state import Kept
     from reparam_rewrite.bench.tables import as_csv, as_json, as_text
     from reparam_rewrite.bench.values import Asked, Options
@@ -123,7 +128,12 @@ def command(request: Request, screen: Screen) -> int:
         not request.no_rivals,
     )
     words = join(["reparam-rewrite", *sys.argv[1:]])
-    with Processes(request.jobs) if request.jobs > 1 else nullcontext() as crew:
+    made_by: Any = nullcontext()
+    if request.dask is not None:
+        made_by = Cluster(request.dask)
+    elif request.jobs > 1:
+        made_by = Processes(request.jobs)
+    with made_by as crew:
         bench = bench_of(asked, Kept(Path(request.kept)), tell, crew)
         results = bench.results(words, request.nuts or not request.svi, request.svi)
     sentences = advice(results)
@@ -166,3 +176,15 @@ def refuse_paths(request: Request) -> None:
     if len({os.path.realpath(path) for path in outputs}) < len(outputs):
         hint = "finished runs are kept in it: give --report another path."
         refused(report, "--report and --state name one file", hint)
+
+
+def refuse_cluster(request: Request) -> None:
+    """Refuse a cluster that can't be asked, or that isn't all that is asked for."""
+    from importlib.util import find_spec
+
+    if request.dask is not None and request.jobs > 1:
+        hint = "leave one of them out: the cluster's workers are as many as it has."
+        refused(None, "--jobs is of this machine, and --dask of a cluster", hint)
+    if request.dask is not None and find_spec("distributed") is None:
+        hint = 'install it with pip install "reparam-rewrite[dask]".'
+        refused(None, "--dask needs the package distributed, which isn't installed", hint)
