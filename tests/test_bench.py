@@ -603,6 +603,38 @@ def test_runs_given_the_data_are_kept_too(tmp_path: Path) -> None:
     assert again.err == ""
 
 
+CROSSED = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("j", 6):
+        b = numpyro.sample("b", dist.Normal(0, 2.0))
+    with numpyro.plate("i", 24):
+        a = numpyro.sample("a", dist.Normal(0, 1.0))
+    with numpyro.plate("y_i", 24, dim=-2), numpyro.plate("y_j", 6, dim=-1):
+        numpyro.sample("y", dist.Normal(mu + a[:, None] + b, 0.3), obs=y)
+"""
+
+
+@pytest.mark.parametrize("bases", [True, False])
+def test_a_fitted_config_has_bases_if_they_are_asked_for(bases: bool, tmp_path: Path) -> None:
+    from reparam_rewrite.bench.running import Bench
+    from reparam_rewrite.bench.values import Asked
+    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.running.call import called
+
+    (tmp_path / "model.py").write_text(CROSSED)
+    call = called(str(tmp_path / "model.py"), [], "(np.ones((24, 6)),), {}", None, "a test")
+    asked = Asked("", "", (), None, None, Options(), "laplace", bases, rivals=False)
+    configs = {"a.toml": read_config(b'chain = ["mu", "a"]', "a.toml")}
+    bench = Bench(asked, call, configs, Kept(tmp_path / "runs.jsonl"))
+    diffs = {one.name: one.diff for one in bench.candidates}
+    assert ("PlateDCT" in diffs.get("a.toml, fitted", "")) is bases
+
+
 # -- several at once -------------------------------------------------------------------------------
 
 
@@ -635,7 +667,7 @@ def job_in(folder: Path) -> Any:
     copied(folder)
     options = Options(keys=1, draws=100, warmup=100)
     args = f"{folder}/example.py:example_args"
-    asked = Asked(str(folder), str(folder / "model.py"), (), args, None, options, "", False)
+    asked = Asked(str(folder), str(folder / "model.py"), (), args, None, options, rivals=False)
     (row,) = bench_of(asked, Remembered({})).plans("nuts")
     return Job(asked, "nuts", {}, row, 0)
 
@@ -768,6 +800,7 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
             "./r: --report and --state name one file",
         ),
         (["model.py"], "model.py: 'model' needs arguments"),
+        (["model.py", *ARGS, "--bases"], "--bases is of --fit"),
         (["model.py", *ARGS, "--jobs", "2", "--dask", "a:1"], "--jobs is of this machine"),
         (["model.py", *ARGS, "--dask", "a"], "there is no Dask scheduler at 'a': missing port"),
         (["model.py", "--config", "typo.toml", *ARGS], "typo.toml:1:8: "),

@@ -44,7 +44,7 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
 from reparam_rewrite.fit.coordinates import asks_for_more, frozen_data, without_coordinates
 from reparam_rewrite.fit.reporting import is_worth_it
-from reparam_rewrite.fit.running import Fitting
+from reparam_rewrite.fit.running import Fitting, with_helpful_bases
 from reparam_rewrite.fit.writing import npz_bytes, with_fits
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.ordering import ordered
@@ -145,7 +145,7 @@ class Bench:
         config = self.plain._replace(kind="config")
         plan([self.plain, *[config] * (len(self.configs) * (2 if self.pilot else 1))])
         with redirect_stdout(sys.stderr), double_precision():
-            plan(self._candidates)
+            plan(self.candidates)
             results.nuts = self._rows("nuts") if nuts else []
             results.svi = self._rows("svi") if svi else []
             results.reference = self._reference if svi else None
@@ -163,7 +163,7 @@ class Bench:
     def plans(self, method: str) -> dict[str, Plan]:
         """The rows of "nuts" or "svi", by their identity; what they need is made, or was before."""
         if method not in self._plans:
-            rows = self._compared(self._candidates)
+            rows = self._compared(self.candidates)
             if method == "nuts":
                 found = [self._sampled(one) for one in self._trained(rows)]
             else:
@@ -219,7 +219,7 @@ class Bench:
     # -- what is compared --------------------------------------------------------------------------
 
     @cached_property
-    def _candidates(self) -> list[Variant]:
+    def candidates(self) -> list[Variant]:
         return [self.plain, *self._configured()]
 
     @cached_property
@@ -269,6 +269,7 @@ class Bench:
             if not self.pilot or (beside is not None and not asks_for_more(config)):
                 continue
             identity = ["fit", self.plain.identity, config.text, self.pilot]
+            identity += ["bases"] if self.asked.bases else []
             fit = self._run(identity, Prepared, f"fitting {name}", partial(self._fit, config))
             if fit.failed:
                 self.notes.append(f"{name}, fitted: {fit.failed}")
@@ -302,10 +303,14 @@ class Bench:
         try:
             fitting = Fitting(self.call, without_coordinates(config))
             pilot = fitting.pilot(self.pilot, pilots.Options())
-            fits = fitting.fits(pilot).fits
+            if self.asked.bases:
+                fitting, found = with_helpful_bases(fitting, pilot)
+            else:
+                found = fitting.fits(pilot)
             text = ""
-            if is_worth_it(fits):
-                text = with_fits(config, fits, learn=False, file="", inline=10**9).text
+            if is_worth_it(found.fits) or found.written:
+                fits = found.fits
+                text = with_fits(fitting.config, fits, learn=False, file="", inline=10**9).text
         except Exception as error:  # of the config as it is there may be a row all the same
             return Prepared(failed=why(error))
         seconds = time.perf_counter() - began
@@ -345,7 +350,7 @@ class Bench:
 
     @cached_property
     def _reference(self) -> Reference | None:
-        best = self._candidates[-1]
+        best = self.candidates[-1]
 
         def make() -> Reference:
             return exact(self.call) or long_run(best, self.dims, self.options)

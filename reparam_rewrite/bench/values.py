@@ -83,8 +83,8 @@ class Asked(NamedTuple):
     """What a bench is asked for: each process makes the same of it.
 
     folder: that paths start from. `model`, `args` and `function` are as the options give them, and
-    `configs` are paths. pilot: of `fit`, "" for configs as they are only. rivals: compare with
-    them too.
+    `configs` are paths. pilot: of `fit`, "" for configs as they are only, and `bases`: let it write
+    those that help. rivals: compare with them too.
     """
 
     folder: str
@@ -94,6 +94,7 @@ class Asked(NamedTuple):
     function: str | None
     options: Options
     pilot: str = ""
+    bases: bool = False
     rivals: bool = True
 
 

@@ -46,6 +46,7 @@ class Request(options.Request):
         "Compare each config also as `fit` leaves it; what its pilot costs is counted."
     )
     pilot: str = options.choice("What --fit takes its draws from.", of=PILOTS)
+    bases: bool = options.flag("Let --fit write the bases that make a site narrower too.")
     no_rivals: bool = options.flag("Compare only the model as written and the configs.")
     keys: int = options.number(3, 1, "With how many random keys everything is run.")
     draws: int = options.number(1000, 100, "How many draws each chain keeps.")
@@ -99,7 +100,7 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.source.files import write_outputs
 
     refuse_paths(request)
-    refuse_cluster(request)
+    refuse_ways(request)
     for path in request.configs:
         config_at(path)  # what is wrong with it is told before jax is imported
     # Threads for a Cholesky factor of 70 rows wait for each other ten times as long as it takes.
@@ -125,6 +126,7 @@ def command(request: Request, screen: Screen) -> int:
         request.function,
         Options(**{name: getattr(request, name) for name in Options._fields}),
         request.pilot if request.fit else "",
+        request.bases,
         not request.no_rivals,
     )
     words = join(["reparam-rewrite", *sys.argv[1:]])
@@ -178,10 +180,12 @@ def refuse_paths(request: Request) -> None:
         refused(report, "--report and --state name one file", hint)
 
 
-def refuse_cluster(request: Request) -> None:
-    """Refuse a cluster that can't be asked, or that isn't all that is asked for."""
+def refuse_ways(request: Request) -> None:
+    """Refuse options that don't go together, and a cluster that can't be asked."""
     from importlib.util import find_spec
 
+    if request.bases and not request.fit:
+        refused(None, "--bases is of --fit, which isn't asked for", "add --fit.")
     if request.dask is not None and request.jobs > 1:
         hint = "leave one of them out: the cluster's workers are as many as it has."
         refused(None, "--jobs is of this machine, and --dask of a cluster", hint)
