@@ -417,6 +417,26 @@ def test_nutpie_draws_the_sites_of_the_model_as_written(low_rank: bool, tmp_path
     assert (again.least, again.gradients) == (found.least, found.gradients) != other.least
 
 
+def test_pathfinder_is_where_nuts_starts(tmp_path: Path) -> None:
+    from reparam_rewrite.bench.measuring import Sampler
+    from reparam_rewrite.bench.pathfinder import DENSITIES, STEPS, pathfinder
+    from reparam_rewrite.bench.rivals import from_pathfinder
+    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.running.trace import double_precision
+
+    with double_precision():
+        call = normal_call(tmp_path, "0.5")
+        start = pathfinder(call, 1, chains=2)
+        variant = from_pathfinder(Variant(call, "x"), 4)
+        assert variant is not None
+        found, _ = Sampler(variant, Options(draws=100, warmup=10)).run(1)
+    assert {name: z.shape for name, z in start.z.items()} == {"mu": (2,), "a": (2, 3)}
+    np.testing.assert_allclose(start.z["a"], [[1, 2, 3]] * 2, atol=2.5)  # within 5 sds
+    assert start.inverse_mass.shape == (4, 4)
+    assert 3 < start.gradients - DENSITIES * (STEPS + 1) < 100
+    assert found.warmup_gradients > start.gradients and found.least > 0
+
+
 def test_nutpie_is_stopped_at_the_limit() -> None:
     from reparam_rewrite.bench.rivals import with_nutpie
     from reparam_rewrite.bench.values import Variant
@@ -453,9 +473,9 @@ def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
     names = [(row.name, row.kind) for row in found.nuts if row.done]
     by_nutpie = [("a.toml, nutpie", "config"), ("a.toml, nutpie low rank", "config")]
     by_nutpie += [(f"{PLAIN}, nutpie low rank", "rival")]
-    hint = 'nutpie is not installed, so that it has no rows: pip install "reparam-rewrite[bench]"'
+    hint = 'is not installed, so that it has no rows: pip install "reparam-rewrite[bench]"'
     assert [one for one in names if "nutpie" in one[0]] == by_nutpie * installed
-    assert found.notes == [hint] * (not installed)
+    assert found.notes == ([] if installed else [f"nutpie {hint}", f"blackjax {hint}"])
 
 
 @pytest.mark.parametrize(("shift", "near"), [(0, 0), (50, 1)])
@@ -708,7 +728,7 @@ def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
     while len(children(process.pid)) < 2:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)  # until no process can write to it any more
+    _, said = process.communicate(timeout=300)  # until no process can write to it any more
     assert (process.returncode, said.split()) == (130, ["interrupted"])
 
 
@@ -764,6 +784,7 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
     rivals = [
         f"{PLAIN}, nutpie low rank",
         "dense_mass=True",
+        "from Pathfinder's draws",
         "LocScaleReparam(0)",
         "VIP",
         "NeuTra, low rank",

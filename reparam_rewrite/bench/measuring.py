@@ -66,9 +66,12 @@ class Sampler:
         options, call = self.options, self.variant.call
         warmup, draws = (BLOCK * math.ceil(n / BLOCK) for n in (options.warmup, options.draws))
         started = time.perf_counter()
-        kernel = NUTS(call.model, **self.variant.kernel)
+        more, z, before = {**self.variant.kernel}, None, 0
+        if self.variant.start is not None:
+            z, more["inverse_mass_matrix"], before = self.variant.start(call, key, options.chains)
+        kernel = NUTS(call.model, **more)
         keys = jax.random.split(jax.random.PRNGKey(key), options.chains)
-        state = kernel.init(keys, warmup, model_args=call.args, model_kwargs=call.kwargs)
+        state = kernel.init(keys, warmup, z, call.args, call.kwargs)
         starting = time.perf_counter() - started
         if self._programs is None:
             self._programs = self._compiled(kernel, state)
@@ -76,7 +79,7 @@ class Sampler:
         block, constrained = self._programs
 
         kept: list[Any] = []
-        gradients, seconds, divergences = [0, 0], [0.0, 0.0], 0  # of draws and of warm-up
+        gradients, seconds, divergences = [0, before], [0.0, 0.0], 0  # of draws and of warm-up
         for at in range(0, warmup + draws, BLOCK):
             if sum(seconds) > options.limit:
                 break

@@ -21,7 +21,7 @@ import numpy as np
 
 from reparam_rewrite import __version__
 from reparam_rewrite.bench.measuring import Sampler, Samples, Trainer, exact, long_run
-from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS, has_nutpie, with_nutpie
+from reparam_rewrite.bench.rivals import LARGEST_DENSE, RIVALS, has, with_nutpie
 from reparam_rewrite.bench.state import Kept, Progress, digest, digest_of_call, write_arrays
 from reparam_rewrite.bench.values import (
     FREE,
@@ -56,6 +56,9 @@ from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
 
 PACKAGES = ("numpyro", "jax")
+
+#: Packages that some rivals are of.
+SAMPLED_BY = ("nutpie", "blackjax")
 
 #: What makes runs of NUTS, by the `sampler` of a variant.
 SAMPLERS: dict[str, Callable[[Variant, Options], Samples]] = {"numpyro": Sampler, "nutpie": Nutpie}
@@ -117,13 +120,11 @@ class Bench:
 
     def results(self, command: str, nuts: bool, svi: bool) -> Results:
         """Run everything that isn't kept. Raises `Refusal` only for a config that can't be used."""
-        versions = self.versions
-        if self.asked.rivals and nuts:
-            if has_nutpie():
-                versions = {**versions, "nutpie": version("nutpie")}
-            else:
-                hint = 'pip install "reparam-rewrite[bench]"'
-                self.notes.append(f"nutpie is not installed, so that it has no rows: {hint}")
+        compared = SAMPLED_BY if self.asked.rivals and nuts else ()
+        versions = self.versions | {one: version(one) for one in compared if has(one)}
+        for missing in [one for one in compared if not has(one)]:
+            hint = 'pip install "reparam-rewrite[bench]"'
+            self.notes.append(f"{missing} is not installed, so that it has no rows: {hint}")
         results = Results(
             self.call.document.path,
             command,
@@ -281,7 +282,7 @@ class Bench:
 
     def _by_nutpie(self, one: Variant) -> list[Variant]:
         """A generated model for nutpie with each mass matrix; not one that is as written."""
-        if one.kind != "config" or one.same or not (self.asked.rivals and has_nutpie()):
+        if one.kind != "config" or one.same or not (self.asked.rivals and has("nutpie")):
             return []
         return [with_nutpie(one, low_rank) for low_rank in (False, True)]
 

@@ -31,6 +31,17 @@ PLAIN = "as written"
 Trained = Callable[[Model, Callable[[], Any], Mapping[str, Any]], Model]
 
 
+class Start(NamedTuple):
+    """Where NUTS starts: `z` of each chain, by site, with a whole matrix of inverse masses.
+
+    gradients: what it took to find that.
+    """
+
+    z: Mapping[str, Any]
+    inverse_mass: Any
+    gradients: int
+
+
 class Cost(NamedTuple):
     """What had to be paid before: a pilot, or a guide that was trained."""
 
@@ -49,7 +60,8 @@ class Variant(NamedTuple):
     what SVI fits, the name of a class of numpyro.infer.autoguide. diff: of the generated file, for
     a config. other_prior: the posterior is another. same: its coefficients are 0 at the start,
     where MCMC keeps them: it is the model as written. nuts, svi: what it is for. `trained` makes
-    what NUTS samples of what SVI has learned.
+    what NUTS samples of what SVI has learned. `start`: where NumPyro's NUTS starts, of the call, a
+    key and how many chains there are.
     """
 
     call: Call
@@ -66,6 +78,7 @@ class Variant(NamedTuple):
     nuts: bool = True
     svi: bool = True
     trained: Trained | None = None
+    start: Callable[[Call, int, int], Start] | None = None
 
 
 class Options(NamedTuple):
