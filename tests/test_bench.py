@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -345,6 +346,27 @@ def call_of(case: Path) -> Any:
     return called(str(case / "model.py"), [], f"{case}/example.py:example_args", None, "a test")
 
 
+NORMAL = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("i", 3):
+        a = numpyro.sample("a", dist.Normal(mu, 2.0))
+        numpyro.sample("y", dist.Normal(a, {scale}), obs=y)
+"""
+
+
+def normal_call(folder: Path, scale: str) -> Any:
+    """Three groups with an observation each, which has this scale."""
+    from reparam_rewrite.running.call import called
+
+    (folder / "model.py").write_text(NORMAL.format(scale=scale))
+    return called(str(folder / "model.py"), [], "(np.array([1.0, 2, 3]),), {}", None, "a test")
+
+
 def test_the_chains_are_numpyro_s_own() -> None:
     """Block by block the same first draws, gradients and warm-up as MCMC from the same keys."""
     import jax
@@ -374,6 +396,91 @@ def test_the_chains_are_numpyro_s_own() -> None:
     assert found.draws == 20 and found.warmup_gradients > 0 and found.seconds > 0
     for name in call.latents:
         np.testing.assert_allclose(values[name], expected[name], atol=0.05)  # rounding grows
+
+
+@pytest.mark.parametrize("low_rank", [False, True])
+def test_nutpie_draws_the_sites_of_the_model_as_written(low_rank: bool, tmp_path: Path) -> None:
+    from reparam_rewrite.bench.measuring import exact
+    from reparam_rewrite.bench.rivals import with_nutpie
+    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.bench.with_nutpie import Nutpie
+    from reparam_rewrite.running.trace import double_precision
+
+    with double_precision():
+        call = normal_call(tmp_path, "0.5")
+        options = Options(draws=1_000, warmup=500)
+        nutpie = Nutpie(with_nutpie(Variant(call, "x"), low_rank), options)
+        found, values = nutpie.run(3)
+        again, other = (nutpie.run(key)[0] for key in (3, 4))
+        known = exact(call)
+    assert known is not None and values.keys() == known.sd.keys()
+    for name, sd in known.sd.items():
+        assert values[name].shape == (2, 1_000, *np.shape(sd))
+        np.testing.assert_allclose(values[name].std(axis=(0, 1)), sd, rtol=0.2)
+    assert found.gradients > 2_000 and found.warmup_gradients > 1_000
+    assert min(found.seconds, found.warmup_seconds, found.compiling) > 0
+    assert (again.least, again.gradients) == (found.least, found.gradients) != other.least
+
+
+def test_pathfinder_is_where_nuts_starts(tmp_path: Path) -> None:
+    from reparam_rewrite.bench.measuring import Sampler
+    from reparam_rewrite.bench.pathfinder import DENSITIES, STEPS, pathfinder
+    from reparam_rewrite.bench.rivals import from_pathfinder
+    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.running.trace import double_precision
+
+    with double_precision():
+        call = normal_call(tmp_path, "0.5")
+        start = pathfinder(call, 1, chains=2)
+        variant = from_pathfinder(Variant(call, "x"), 4)
+        assert variant is not None
+        found, _ = Sampler(variant, Options(draws=100, warmup=10)).run(1)
+    assert {name: z.shape for name, z in start.z.items()} == {"mu": (2,), "a": (2, 3)}
+    np.testing.assert_allclose(start.z["a"], [[1, 2, 3]] * 2, atol=2.5)  # within 5 sds
+    assert start.inverse_mass.shape == (4, 4)
+    assert 3 < start.gradients - DENSITIES * (STEPS + 1) < 100
+    assert found.warmup_gradients > start.gradients and found.least > 0
+
+
+def test_nutpie_is_stopped_at_the_limit() -> None:
+    from reparam_rewrite.bench.rivals import with_nutpie
+    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.bench.with_nutpie import Nutpie
+    from reparam_rewrite.running.trace import double_precision
+
+    with double_precision():
+        variant = with_nutpie(Variant(call_of(GRAND_MEAN), "x"), low_rank=False)
+        found, values = Nutpie(variant, Options(warmup=10**6, limit=1)).run(0)
+    assert found == Chains(0, failed="stopped in warm-up after 1 s", stopped=True)
+    assert values == {}
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
+    installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reparam_rewrite.bench.rivals import RIVALS
+    from reparam_rewrite.bench.running import Bench
+    from reparam_rewrite.bench.values import Asked
+    from reparam_rewrite.config.reading import read_config
+
+    if not installed:
+        monkeypatch.setattr("reparam_rewrite.bench.rivals.find_spec", lambda name: None)
+    texts = {
+        "a.toml": '[sites.a]\noffset = "mu"\ninit = 1.0\nlearn = false',
+        "same.toml": 'chain = ["mu", "a"]',
+    }
+    configs = {name: read_config(text.encode(), name) for name, text in texts.items()}
+    asked = Asked("", "", (), None, None, Options(keys=1, draws=100, warmup=100))
+    bench = Bench(asked, call_of(GRAND_MEAN), configs, Kept(tmp_path / "runs.jsonl"))
+    monkeypatch.setattr("reparam_rewrite.bench.running.RIVALS", RIVALS[2:3])
+    found = bench.results("", nuts=True, svi=False)
+    names = [(row.name, row.kind) for row in found.nuts if row.done]
+    by_nutpie = [("a.toml, nutpie", "config"), ("a.toml, nutpie low rank", "config")]
+    by_nutpie += [(f"{PLAIN}, nutpie low rank", "rival")]
+    hint = 'is not installed, so that it has no rows: pip install "reparam-rewrite[bench]"'
+    assert [one for one in names if "nutpie" in one[0]] == by_nutpie * installed
+    assert found.notes == ([] if installed else [f"nutpie {hint}", f"blackjax {hint}"])
 
 
 @pytest.mark.parametrize(("shift", "near"), [(0, 0), (50, 1)])
@@ -435,29 +542,13 @@ def test_zero_sums_have_the_law_of_zero_sum_normal() -> None:
     np.testing.assert_allclose(found, expected, atol=0.1)
 
 
-NORMAL = """\
-import numpyro
-import numpyro.distributions as dist
-
-
-def model(y):
-    mu = numpyro.sample("mu", dist.Normal(0, 10))
-    with numpyro.plate("i", 3):
-        a = numpyro.sample("a", dist.Normal(mu, 2.0))
-        numpyro.sample("y", dist.Normal(a, {scale}), obs=y)
-"""
-
-
 @pytest.mark.parametrize(("scale", "is_normal"), [("0.5", True), ("1 + a**2", False)])
 def test_the_exact_sds_of_a_normal_posterior(scale: str, is_normal: bool, tmp_path: Path) -> None:
     from reparam_rewrite.bench.measuring import exact
-    from reparam_rewrite.running.call import called
     from reparam_rewrite.running.trace import double_precision
 
-    (tmp_path / "model.py").write_text(NORMAL.format(scale=scale))
-    call = called(str(tmp_path / "model.py"), [], "(np.array([1.0, 2, 3]),), {}", None, "a test")
     with double_precision():
-        found = exact(call)
+        found = exact(normal_call(tmp_path, scale))
     assert (found is not None) is is_normal
     if found is not None:
         precision = np.diag([1 / 100 + 3 / 4, *[1 / 4 + 4] * 3])
@@ -537,6 +628,141 @@ def test_runs_given_the_data_are_kept_too(tmp_path: Path) -> None:
     assert again.err == ""
 
 
+CROSSED = """\
+import numpyro
+import numpyro.distributions as dist
+
+
+def model(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("j", 6):
+        b = numpyro.sample("b", dist.Normal(0, 2.0))
+    with numpyro.plate("i", 24):
+        a = numpyro.sample("a", dist.Normal(0, 1.0))
+    with numpyro.plate("y_i", 24, dim=-2), numpyro.plate("y_j", 6, dim=-1):
+        numpyro.sample("y", dist.Normal(mu + a[:, None] + b, 0.3), obs=y)
+"""
+
+
+@pytest.mark.parametrize("bases", [True, False])
+def test_a_fitted_config_has_bases_if_they_are_asked_for(bases: bool, tmp_path: Path) -> None:
+    from reparam_rewrite.bench.running import Bench
+    from reparam_rewrite.bench.values import Asked
+    from reparam_rewrite.config.reading import read_config
+    from reparam_rewrite.running.call import called
+
+    (tmp_path / "model.py").write_text(CROSSED)
+    call = called(str(tmp_path / "model.py"), [], "(np.ones((24, 6)),), {}", None, "a test")
+    asked = Asked("", "", (), None, None, Options(), "laplace", bases, rivals=False)
+    configs = {"a.toml": read_config(b'chain = ["mu", "a"]', "a.toml")}
+    bench = Bench(asked, call, configs, Kept(tmp_path / "runs.jsonl"))
+    diffs = {one.name: one.diff for one in bench.candidates}
+    assert ("PlateDCT" in diffs.get("a.toml, fitted", "")) is bases
+
+
+# -- several at once -------------------------------------------------------------------------------
+
+
+def key_of(row: dict[str, Any]) -> list[Any]:
+    """What of a run is the same whoever makes it."""
+    return [row[name] for name in ("key", "least", "worst", "gradients", "warmup_gradients")]
+
+
+def test_runs_at_once_are_those_one_after_another(tmp_path: Path) -> None:
+    words = ["bench", "model.py", *ARGS, *SHORT, "--keys", "2", "--no-rivals", "--format", "json"]
+    alone = json.loads(run(copied(tmp_path), *words, "--state", "alone.jsonl").out)
+    ran = run(tmp_path, *words, "--jobs", "2")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert [key_of(one) for one in found["runs"]["nuts"][PLAIN]] == [
+        key_of(one) for one in alone["runs"]["nuts"][PLAIN]
+    ]
+    said = "what it is in seconds is of cores that runs may share"
+    assert (alone["notes"], found["notes"]) == ([], [f"2 runs were made while others were: {said}"])
+    again = json.loads(run(tmp_path, *words).out)
+    assert again["runs"] == found["runs"] and again["notes"][1:] == found["notes"]
+
+
+def job_in(folder: Path) -> Any:
+    """A short run of a model that is copied there."""
+    from reparam_rewrite.bench.asking import bench_of
+    from reparam_rewrite.bench.state import Remembered
+    from reparam_rewrite.bench.values import Asked, Job
+
+    copied(folder)
+    options = Options(keys=1, draws=100, warmup=100)
+    args = f"{folder}/example.py:example_args"
+    asked = Asked(str(folder), str(folder / "model.py"), (), args, None, options, rivals=False)
+    (row,) = bench_of(asked, Remembered({})).plans("nuts")
+    return Job(asked, "nuts", {}, row, 0)
+
+
+def test_a_process_that_is_killed_takes_its_run_with_it_and_no_other(tmp_path: Path) -> None:
+    from reparam_rewrite.bench.crews import Processes
+
+    job = job_in(tmp_path)
+    with Processes(1) as crew:
+        first = crew.submit(job)
+        while not crew.started:
+            time.sleep(0.01)
+        crew.started[0].kill()
+        assert str(first.exception()) == "the process that made the run was ended"
+        found = crew.submit(job).result()
+    assert found.key == 0 and found.least > 0
+
+
+def children(pid: int) -> list[int]:
+    """The processes that any thread of one has started."""
+    texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(word) for text in texts for word in text.split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks /proc for processes")
+def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
+    words = ["bench", "model.py", *ARGS, "--keys", "2", "--no-rivals", "--jobs", "2"]
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=copied(tmp_path),
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "key 1" not in process.stderr.readline():
+        pass
+    while len(children(process.pid)) < 2:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=300)  # until no process can write to it any more
+    assert (process.returncode, said.split()) == (130, ["interrupted"])
+
+
+def test_a_cluster_goes_on_without_a_worker(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    words = ["bench", "model.py", *ARGS, *SHORT, "--keys", "2", "--no-rivals", "--format", "json"]
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        process = subprocess.Popen(
+            [*COMMAND, *words, "--dask", cluster.scheduler_address],
+            cwd=copied(tmp_path),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        workers = {nanny.worker_address: nanny for nanny in cluster.workers.values()}
+        busy: list[str] = []
+        while not busy:
+            time.sleep(0.1)
+            busy = [a for a, state in cluster.scheduler.workers.items() if state.processing]
+        os.kill(workers[busy[0]].pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    found = json.loads(out)
+    assert [one["failed"] for one in found["runs"]["nuts"][PLAIN]] == ["", ""]
+    assert "warning" not in err.lower() and "error" not in err.lower()
+
+
 @pytest.mark.long
 def test_a_run_that_takes_too_long_is_a_row(tmp_path: Path) -> None:
     slow = (GRAND_MEAN / "model.py").read_text().replace("dist.Normal(0, 10)", "dist.Normal(s, 10)")
@@ -559,9 +785,18 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
     assert ran.status == 0, ran.err
     found = json.loads(ran.out)
     assert not any(one["failed"] for one in found["rows"])
-    rivals = ["dense_mass=True", "LocScaleReparam(0)", "VIP", "NeuTra, low rank", "ZeroSumNormal"]
+    nutpie = [f"offsets.toml, fitted, nutpie{mass}" for mass in ("", " low rank")]
+    rivals = [
+        f"{PLAIN}, nutpie low rank",
+        "dense_mass=True",
+        "from Pathfinder's draws",
+        "LocScaleReparam(0)",
+        "VIP",
+        "NeuTra, low rank",
+        "ZeroSumNormal",
+    ]
     names = [one["variant"] for one in found["rows"] if one["method"] == "nuts"]
-    assert names == [PLAIN, "offsets.toml", "offsets.toml, fitted", *rivals]
+    assert names == [PLAIN, "offsets.toml", "offsets.toml, fitted", *nutpie, *rivals]
     guides = {one["variant"] for one in found["rows"] if one["method"] == "svi"}
     assert {f"{PLAIN}, AutoMultivariateNormal", "VIP, AutoDiagonalNormal"} <= guides
     before = {}
@@ -591,6 +826,9 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
             "./r: --report and --state name one file",
         ),
         (["model.py"], "model.py: 'model' needs arguments"),
+        (["model.py", *ARGS, "--bases"], "--bases is of --fit"),
+        (["model.py", *ARGS, "--jobs", "2", "--dask", "a:1"], "--jobs is of this machine"),
+        (["model.py", *ARGS, "--dask", "a"], "there is no Dask scheduler at 'a': missing port"),
         (["model.py", "--config", "typo.toml", *ARGS], "typo.toml:1:8: "),
     ],
 )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +44,13 @@ LARGEST = 4_000
 # -- NUTS ------------------------------------------------------------------------------------------
 
 
+class Samples(Protocol):
+    """NUTS of one kind or another for a variant."""
+
+    def run(self, key: int) -> tuple[Chains, dict[str, Any]]:
+        """The figures, and the values (chains, draws, ...) of the sites of the model as written."""
+
+
 class Sampler:
     """NUTS for a variant: what is compiled for one key serves the others."""
 
@@ -52,18 +59,23 @@ class Sampler:
         self._compiled: Nuts | None = None
 
     def run(self, key: int) -> tuple[Chains, dict[str, Any]]:
-        """The figures, and the values (chains, draws, ...) of the sites of the model as written."""
-        options = self.options
+        """As `Samples` has it."""
+        options, variant = self.options, self.variant
         warmup, draws = (BLOCK * math.ceil(n / BLOCK) for n in (options.warmup, options.draws))
+        began, given, before = time.perf_counter(), None, 0
+        if variant.start is not None:
+            *given, before = variant.start(variant.call, key, options.chains)
+        finding = time.perf_counter() - began
         if self._compiled is None:
-            self._compiled = Nuts(self.variant.call, warmup, options.chains, self.variant.kernel)
+            self._compiled = Nuts(variant.call, warmup, options.chains, variant.kernel, given)
         nuts, keys = self._compiled, self._compiled.keys(key)
-        started = time.perf_counter()
-        state = nuts.start(keys)
-        waited = nuts.compiling + time.perf_counter() - started  # any key alone would have
+        began = time.perf_counter()
+        state = nuts.start(keys, given)
+        # Any key alone would have waited for all of it.
+        waited = finding + nuts.compiling + time.perf_counter() - began
 
         kept: list[Any] = []
-        gradients, seconds, divergences = [0, 0], [0.0, 0.0], 0  # of draws and of warm-up
+        gradients, seconds, divergences = [0, before], [0.0, 0.0], 0  # of draws and of warm-up
         for at in range(0, warmup + draws, BLOCK):
             if sum(seconds) > options.limit:
                 break
@@ -75,15 +87,33 @@ class Sampler:
             if not phase:
                 kept.append(z)
                 divergences += int(diverging.sum())
-        found = BLOCK * len(kept)
-        if found < min(FEWEST, draws):
-            phase_said = f"{found} draws" if found else "warm-up"
-            said = f"stopped in {phase_said} after {options.limit:.0f} s"
-            return Chains(key, failed=said, stopped=True), {}
-        values = nuts.values(keys, joined(kept))
-        rhat, stopped = largest_rhat(values), found < draws
-        figures: tuple[Any, ...] = (*gradients, *seconds, waited, divergences, rhat, found, stopped)
-        return Chains(key, *sizes(values), *figures), values
+        lengths = BLOCK * len(kept), draws
+        figures = (*gradients, *seconds, waited, divergences)
+        return summed_up(
+            key, lengths, options.limit, figures, lambda: nuts.values(keys, joined(kept))
+        )
+
+
+def summed_up(
+    key: int,
+    lengths: tuple[int, int],
+    limit: float,
+    figures: tuple[Any, ...],
+    values: Callable[[], dict[str, Any]],
+) -> tuple[Chains, dict[str, Any]]:
+    """What a run gives: its `Chains`, and the values of sites, (chains, draws, ...).
+
+    lengths: how many draws each chain has, and how many it should have. figures: those of `Chains`
+    from `gradients` to `divergences`.
+    """
+    found, draws = lengths
+    if found < min(FEWEST, draws):
+        phase = f"{found} draws" if found else "warm-up"
+        return Chains(key, failed=f"stopped in {phase} after {limit:.0f} s", stopped=True), {}
+    made = values()
+    stopped = found < draws
+    figures = (*sizes(made), *figures, largest_rhat(made), found, stopped)
+    return Chains(key, *figures), made
 
 
 def largest_rhat(values: Mapping[str, Any]) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,6 +17,7 @@ import numpy as np
 from numpyro import handlers
 from numpyro.infer.reparam import LocScaleReparam, NeuTraReparam, Reparam
 
+from reparam_rewrite.bench.pathfinder import pathfinder
 from reparam_rewrite.bench.values import PLAIN, Variant
 from reparam_rewrite.fit.probing import base_of
 from reparam_rewrite.running.call import Call
@@ -26,6 +29,9 @@ LOC_SCALE = ("Normal", "StudentT", "Cauchy", "Laplace", "Gumbel", "Logistic")
 
 #: More masses than this are a matrix of gigabytes.
 LARGEST_DENSE = 10_000
+
+#: And as many of each of Pathfinder's steps are too.
+LARGEST_PATH = 2_000
 
 
 def hierarchical_sites(call: Call) -> list[str]:
@@ -100,6 +106,37 @@ def rival(
     return variant
 
 
+def with_nutpie(variant: Variant, low_rank: bool) -> Variant:
+    """The same model for nutpie, with a mass matrix that is diagonal, or that and of low rank."""
+    mass = {"low_rank_modified_mass_matrix": True} if low_rank else {}
+    return variant._replace(
+        identity=f"{variant.identity} nutpie {version('nutpie')}",
+        name=f"{variant.name}, nutpie{' low rank' * low_rank}",
+        kind="rival" if variant.kind == "plain" else variant.kind,
+        sampler="nutpie",
+        kernel=mass,
+        svi=False,
+    )
+
+
+def has(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def from_pathfinder(variant: Variant, dims: int) -> Variant | None:
+    """NUTS that starts where Pathfinder has been."""
+    if dims > LARGEST_PATH or not has("blackjax"):
+        return None
+    return variant._replace(
+        identity=f"{variant.identity} pathfinder {version('blackjax')}",
+        name="from Pathfinder's draws",
+        kind="rival",
+        kernel={"dense_mass": True},
+        svi=False,
+        start=pathfinder,
+    )
+
+
 def with_centring(model: Model, guide: Callable[[], Any], params: Mapping[str, Any]) -> Model:
     """The model with each site as centred as SVI has learned."""
     learned = {name: value for name, value in params.items() if name.endswith("_centered")}
@@ -121,11 +158,13 @@ def straightened(model: Model, guide: Callable[[], Any], params: Mapping[str, An
 LOW_RANK, FULL_RANK = "AutoLowRankMultivariateNormal", "AutoMultivariateNormal"
 
 #: In the order of the tables.
-RIVALS = (
+RIVALS: tuple[Callable[[Variant, int], Variant | None], ...] = (
     # Guides that know of correlations.
     rival(f"{PLAIN}, {LOW_RANK}", LOW_RANK, most=20_000, nuts=False, guide=LOW_RANK),
     rival(f"{PLAIN}, {FULL_RANK}", FULL_RANK, most=2_000, nuts=False, guide=FULL_RANK),
+    lambda plain, dims: with_nutpie(plain, low_rank=True) if has("nutpie") else None,
     rival("dense_mass=True", "dense", most=LARGEST_DENSE, svi=False, kernel={"dense_mass": True}),
+    from_pathfinder,
     rival("LocScaleReparam(0)", "non-centred", partial(LocScaleReparam, 0), hierarchical_sites),
     # Each site between centred and non-centred, as SVI learns it (Gorinova et al. 2020).
     rival("VIP", "vip", partial(LocScaleReparam, None), hierarchical_sites, trained=with_centring),

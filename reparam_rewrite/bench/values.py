@@ -6,10 +6,11 @@
     Variant, key     -> Chains         measuring: NUTS
     Variant, key     -> Guided         measuring: SVI
     Call             -> Reference      measuring: the sd of every element
+    Job              -> Chains, Guided working: in another process, that a crew has
     all of them      -> Results        running, which keeps what is done in a file
     Results          -> text, rows     tables; sentences: advice; a page: report
 
-All but `Variant` are numbers and text, so that a file can keep them.
+All but `Variant` are numbers and text, so that a file can keep them. Imports no jax.
 """
 
 from __future__ import annotations
@@ -17,15 +18,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reparam_rewrite.running.call import Call
 from reparam_rewrite.running.values import Model
+
+if TYPE_CHECKING:
+    from reparam_rewrite.running.call import Call
 
 PLAIN = "as written"
 
 #: A model, what gives a guide that knows it, and the params of that: made into another model.
 Trained = Callable[[Model, Callable[[], Any], Mapping[str, Any]], Model]
+
+
+class Start(NamedTuple):
+    """Where NUTS starts: `z` of each chain, by site, with a whole matrix of inverse masses.
+
+    gradients: what it took to find that.
+    """
+
+    z: Mapping[str, Any]
+    inverse_mass: Any
+    gradients: int
 
 
 class Cost(NamedTuple):
@@ -42,16 +56,19 @@ class Variant(NamedTuple):
     """A way to sample the model: `call` has the sites of the model as written.
 
     identity: what tells that a run that was kept is one of this variant. kind: "plain", "config" or
-    "rival". `kernel`: further arguments of NUTS. `guide`: what SVI fits, the name of a class of
-    numpyro.infer.autoguide. diff: of the generated file, for a config. other_prior: the posterior
-    is another. same: its coefficients are 0 at the start, where MCMC keeps them: it is the model as
-    written. nuts, svi: what it is for. `trained` makes what NUTS samples of what SVI has learned.
+    "rival". `sampler`: "numpyro" or "nutpie", and `kernel` further arguments of its NUTS. `guide`:
+    what SVI fits, the name of a class of numpyro.infer.autoguide. diff: of the generated file, for
+    a config. other_prior: the posterior is another. same: its coefficients are 0 at the start,
+    where MCMC keeps them: it is the model as written. nuts, svi: what it is for. `trained` makes
+    what NUTS samples of what SVI has learned. `start`: where NumPyro's NUTS starts, of the call, a
+    key and how many chains there are.
     """
 
     call: Call
     identity: str
     name: str = PLAIN
     kind: str = "plain"
+    sampler: str = "numpyro"
     kernel: Mapping[str, Any] = MappingProxyType({})
     guide: str = "AutoDiagonalNormal"
     cost: Cost = FREE
@@ -61,6 +78,7 @@ class Variant(NamedTuple):
     nuts: bool = True
     svi: bool = True
     trained: Trained | None = None
+    start: Callable[[Call, int, int], Start] | None = None
 
 
 class Options(NamedTuple):
@@ -72,6 +90,38 @@ class Options(NamedTuple):
     chains: int = 2
     steps: int = 10_000
     limit: float = 600.0
+
+
+class Asked(NamedTuple):
+    """What a bench is asked for: each process makes the same of it.
+
+    folder: that paths start from. `model`, `args` and `function` are as the options give them, and
+    `configs` are paths. pilot: of `fit`, "" for configs as they are only, and `bases`: let it write
+    those that help. rivals: compare with them too.
+    """
+
+    folder: str
+    model: str
+    configs: tuple[str, ...]
+    args: str | None
+    function: str | None
+    options: Options
+    pilot: str = ""
+    bases: bool = False
+    rivals: bool = True
+
+
+class Job(NamedTuple):
+    """One run for another process: the row of a method, by its identity, from one key.
+
+    prepared: what was made before, by identity, and needn't be again.
+    """
+
+    asked: Asked
+    method: str
+    prepared: Mapping[str, Any]
+    row: str
+    key: int
 
 
 @dataclass(frozen=True)
@@ -148,7 +198,7 @@ class Reference:
 
 @dataclass
 class Row:
-    """All runs of a variant, of one kind: Chains or Guided. problem: it couldn't be made."""
+    """All runs of a variant, of one kind: Chains or Guided."""
 
     name: str
     kind: str
@@ -156,7 +206,6 @@ class Row:
     cost: Cost = FREE
     other_prior: bool = False
     same: bool = False
-    problem: str = ""
     diff: str = ""
 
     @property
@@ -166,7 +215,12 @@ class Row:
     @property
     def why(self) -> str:
         """Why there is nothing to show."""
-        return self.problem or next((run.failed for run in self.runs if run.failed), "not run")
+        return next((run.failed for run in self.runs if run.failed), "not run")
+
+    @property
+    def is_too_long(self) -> bool:
+        """Was a run stopped before it was of use? Another key would take as long."""
+        return any(run.failed and getattr(run, "stopped", False) for run in self.runs)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,6 +46,7 @@ class Request(options.Request):
         "Compare each config also as `fit` leaves it; what its pilot costs is counted."
     )
     pilot: str = options.choice("What --fit takes its draws from.", of=PILOTS)
+    bases: bool = options.flag("Let --fit write the bases that make a site narrower too.")
     no_rivals: bool = options.flag("Compare only the model as written and the configs.")
     keys: int = options.number(3, 1, "With how many random keys everything is run.")
     draws: int = options.number(1000, 100, "How many draws each chain keeps.")
@@ -58,6 +60,10 @@ class Request(options.Request):
         default=600,
         show_default=True,
         help="After how many seconds the run of one key is stopped.",
+    )
+    jobs: int = options.number(1, 1, "How many processes make runs at once.")
+    dask: str | None = options.option(
+        metavar="ADDRESS", help="Have the workers of the Dask scheduler at this address make runs."
     )
     state: str | None = options.file(
         "The file that keeps finished runs; without it, MODEL.bench.jsonl in this folder.",
@@ -86,6 +92,7 @@ def command(request: Request, screen: Screen) -> int:
     """
     import os
     import sys
+    from contextlib import nullcontext
     from shlex import join
 
     from reparam_rewrite.config.reading import config_at
@@ -93,36 +100,44 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.source.files import write_outputs
 
     refuse_paths(request)
-    settings = [config_at(path) for path in request.configs]
+    refuse_ways(request)
+    for path in request.configs:
+        config_at(path)  # what is wrong with it is told before jax is imported
     # Threads for a Cholesky factor of 70 rows wait for each other ten times as long as it takes.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     prepare("bench")
 
     from reparam_rewrite.bench.advice import advice
-    from reparam_rewrite.bench.running import Bench, named
+    from reparam_rewrite.bench.asking import bench_of
+    from reparam_rewrite.bench.crews import Cluster, Processes
     from reparam_rewrite.bench.state import Kept
     from reparam_rewrite.bench.tables import as_csv, as_json, as_text
-    from reparam_rewrite.bench.values import Options
-    from reparam_rewrite.fit.coordinates import as_if_frozen
-    from reparam_rewrite.running.call import called
+    from reparam_rewrite.bench.values import Asked, Options
 
     def tell(text: str) -> None:
         if not request.quiet:
             screen.account([text])
 
-    asked = [as_if_frozen(one) for one in settings]
-    lengths = {name: getattr(request, name) for name in Options._fields}
-    bench = Bench(
-        called(request.model, asked, request.args_given, request.function, "bench"),
-        dict(zip(named(request.configs), settings, strict=True)),
-        Options(**lengths),
-        Kept(Path(request.kept)),
+    asked = Asked(
+        str(Path.cwd()),
+        request.model,
+        request.configs,
+        request.args_given,
+        request.function,
+        Options(**{name: getattr(request, name) for name in Options._fields}),
         request.pilot if request.fit else "",
+        request.bases,
         not request.no_rivals,
-        tell,
     )
     words = join(["reparam-rewrite", *sys.argv[1:]])
-    results = bench.results(words, request.nuts or not request.svi, request.svi)
+    made_by: Any = nullcontext()
+    if request.dask is not None:
+        made_by = Cluster(request.dask)
+    elif request.jobs > 1:
+        made_by = Processes(request.jobs)
+    with made_by as crew:
+        bench = bench_of(asked, Kept(Path(request.kept)), tell, crew)
+        results = bench.results(words, request.nuts or not request.svi, request.svi)
     sentences = advice(results)
     if request.report is not None:
         from reparam_rewrite.bench.report import page
@@ -163,3 +178,17 @@ def refuse_paths(request: Request) -> None:
     if len({os.path.realpath(path) for path in outputs}) < len(outputs):
         hint = "finished runs are kept in it: give --report another path."
         refused(report, "--report and --state name one file", hint)
+
+
+def refuse_ways(request: Request) -> None:
+    """Refuse options that don't go together, and a cluster that can't be asked."""
+    from importlib.util import find_spec
+
+    if request.bases and not request.fit:
+        refused(None, "--bases is of --fit, which isn't asked for", "add --fit.")
+    if request.dask is not None and request.jobs > 1:
+        hint = "leave one of them out: the cluster's workers are as many as it has."
+        refused(None, "--jobs is of this machine, and --dask of a cluster", hint)
+    if request.dask is not None and find_spec("distributed") is None:
+        hint = 'install it with pip install "reparam-rewrite[dask]".'
+        refused(None, "--dask needs the package distributed, which isn't installed", hint)

@@ -139,25 +139,21 @@ def fitted(
 
     path: of the .npz. Raises `Refusal`.
     """
-    from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.fit.coordinates import without_coordinates
     from reparam_rewrite.fit.pilots import Options
     from reparam_rewrite.fit.reporting import is_worth_it
-    from reparam_rewrite.fit.running import Fitting
-    from reparam_rewrite.fit.writing import INLINE, with_bases, with_fits, with_frozen
+    from reparam_rewrite.fit.running import Fitting, with_helpful_bases
+    from reparam_rewrite.fit.writing import INLINE, with_fits, with_frozen
 
-    settings = without_coordinates(settings)
-    fitting = Fitting(call, settings)
+    fitting = Fitting(call, without_coordinates(settings))
     bar = screen.on_terminal and not request.quiet
     length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
     pilot = fitting.pilot(request.pilot, length)
-    found = fitting.fits(pilot)
-    while request.bases and found.helpful:
-        # The draws are of the plain model's sites, and so as good for one config as for another.
-        text = with_bases(settings, found.helpful).encode()
-        settings = without_coordinates(read_config(text, settings.path))
-        fitting = Fitting(call, settings)
-        found = fitting.fits(pilot, (*found.written, *found.helpful))
+    if request.bases:
+        fitting, found = with_helpful_bases(fitting, pilot)
+    else:
+        found = fitting.fits(pilot)
+    settings = fitting.config
     if not (is_worth_it(found.fits) or found.written):
         return found, settings.text, {}
     # The code of a notebook doesn't know where an .npz would be.

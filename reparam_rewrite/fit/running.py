@@ -14,6 +14,7 @@ from numpyro.diagnostics import effective_sample_size
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit.automatic import WITHOUT_A_RUN, piloted
+from reparam_rewrite.fit.coordinates import without_coordinates
 from reparam_rewrite.fit.freezing import frozen, reader
 from reparam_rewrite.fit.pilots import Options, read_pilot, run_pilot
 from reparam_rewrite.fit.probing import (
@@ -189,6 +190,20 @@ def as_the_model_shows(survey: Survey, config: Config, children: Sequence[Child]
             if not isinstance(mets[pair.child, pair.parent].projection, Projection)
         },
     )
+
+
+def with_helpful_bases(fitting: Fitting, pilot: Pilot) -> tuple[Fitting, Found]:
+    """The fit of the config that has all bases that make a site narrower. Raises `Refusal`.
+
+    The draws are of the plain model's sites, and so as good for one config as for another.
+    """
+    found = fitting.fits(pilot)
+    while found.helpful:
+        config = fitting.config
+        config = read_config(with_bases(config, found.helpful).encode(), config.path)
+        fitting = Fitting(fitting.call, without_coordinates(config))
+        found = fitting.fits(pilot, (*found.written, *found.helpful))
+    return fitting, found
 
 
 def sizes(values: Mapping[str, Any], most: float = math.inf) -> tuple[float, float, str]:

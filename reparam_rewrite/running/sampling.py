@@ -8,7 +8,7 @@ its own and starts it; XLA drops what of that isn't used.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,53 +36,65 @@ def is_finite(tree: Any) -> bool:
 class Nuts:
     """NUTS for a call, with `kernel` as its options: what is compiled serves any keys.
 
-    quick: compile fast, as what runs once should be; else as JAX does it. `compiling` is how many
-    seconds that took.
+    given: where the chains start, with a matrix of inverse masses; `start` takes others of these
+    shapes. quick: compile fast, as what runs once should be; else as JAX does it. `compiling` is
+    how many seconds that took.
     """
 
     def __init__(
-        self, call: Call, warmup: int, chains: int, kernel: Mapping[str, Any], quick: bool = False
+        self,
+        call: Call,
+        warmup: int,
+        chains: int,
+        kernel: Mapping[str, Any],
+        given: Sequence[Any] | None = None,
+        quick: bool = False,
     ) -> None:
         self.call, self.warmup, self.chains, self.kernel = call, warmup, chains, kernel
+        self.given = given
         began, keys = time.perf_counter(), self.keys(0)
-        start = jax.jit(lambda keys: self._started(keys)[1])
-        state = jax.eval_shape(start, keys)
+        start = jax.jit(lambda keys, given: self._started(keys, given)[1])
+        state = jax.eval_shape(start, keys, given)
         if quick:
-            self._start = compiled(start, keys)
-            self._block = compiled(self._steps, keys, state, well=True)
+            self._start = compiled(start, keys, given)
+            self._block = compiled(self._steps, keys, given, state, well=True)
         else:
-            self._start = start.lower(keys).compile()
-            self._block = jax.jit(self._steps).lower(keys, state).compile()
+            self._start = start.lower(keys, given).compile()
+            self._block = jax.jit(self._steps).lower(keys, given, state).compile()
         self._values: Any = jax.jit(self._constrained)
         self.compiling = time.perf_counter() - began
 
     def keys(self, seed: int) -> Any:
         return jax.random.split(jax.random.PRNGKey(seed), self.chains)
 
-    def start(self, keys: Any) -> Any:
+    def start(self, keys: Any, given: Sequence[Any] | None = None) -> Any:
         """The state of all chains. Raises what NumPyro raises where there is none."""
-        state = self._start(keys)
+        self.given = given
+        state = self._start(keys, given)
         if not is_finite((state.potential_energy, state.z_grad)):
-            state = self._started(keys)[1]  # which says what is wrong
+            state = self._started(keys, given)[1]  # which says what is wrong
         return state
 
     def block(self, keys: Any, state: Any) -> tuple[Any, tuple[Any, Any, Any]]:
         """The next state, and of `BLOCK` draws (draws, chains, ...) z, gradients, divergence."""
-        found: tuple[Any, tuple[Any, Any, Any]] = jax.device_get(self._block(keys, state))
+        found: tuple[Any, tuple[Any, Any, Any]] = jax.device_get(
+            self._block(keys, self.given, state)
+        )
         return found
 
     def values(self, keys: Any, z: Any) -> dict[str, Any]:
         """The values (chains, draws, ...) of the sites of the model as written."""
-        found = self._values(keys, z)
+        found = self._values(keys, self.given, z)
         return {name: np.swapaxes(np.asarray(v), 0, 1) for name, v in found.items()}
 
-    def _started(self, keys: Any) -> tuple[NUTS, Any]:
-        call, kernel = self.call, NUTS(self.call.model, **self.kernel)
-        state = kernel.init(keys, self.warmup, model_args=call.args, model_kwargs=call.kwargs)
-        return kernel, state
+    def _started(self, keys: Any, given: Sequence[Any] | None) -> tuple[NUTS, Any]:
+        z, mass = given or (None, None)
+        more = {} if mass is None else {"inverse_mass_matrix": mass}
+        call, kernel = self.call, NUTS(self.call.model, **{**self.kernel, **more})
+        return kernel, kernel.init(keys, self.warmup, z, call.args, call.kwargs)
 
-    def _steps(self, keys: Any, state: Any) -> Any:
-        call, kernel = self.call, self._started(keys)[0]
+    def _steps(self, keys: Any, given: Sequence[Any] | None, state: Any) -> Any:
+        call, kernel = self.call, self._started(keys, given)[0]
 
         def step(state: Any, _: Any) -> Any:
             state = kernel.sample(state, call.args, call.kwargs)
@@ -90,8 +102,8 @@ class Nuts:
 
         return jax.lax.scan(step, state, None, length=BLOCK)
 
-    def _constrained(self, keys: Any, z: Any) -> Any:
-        call, kernel = self.call, self._started(keys)[0]
+    def _constrained(self, keys: Any, given: Sequence[Any] | None, z: Any) -> Any:
+        call, kernel = self.call, self._started(keys, given)[0]
         constrained = kernel.postprocess_fn(call.args, call.kwargs)
 
         def values(z: Any) -> Any:

@@ -32,9 +32,9 @@ from reparam_rewrite.fit.coordinates import (
 )
 from reparam_rewrite.fit.nested import NotNested, Theta, compare
 from reparam_rewrite.fit.reporting import is_worth_it
-from reparam_rewrite.fit.running import Fitting
+from reparam_rewrite.fit.running import Fitting, with_helpful_bases
 from reparam_rewrite.fit.values import Found
-from reparam_rewrite.fit.writing import Change, edited, rounded, with_bases, with_fits
+from reparam_rewrite.fit.writing import Change, edited, rounded, with_fits
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
@@ -210,15 +210,9 @@ class Tuning:
     def fitted(self, config: Config, piloted: Piloted) -> tuple[Found, str, Mapping[str, Any]]:
         """What draws tell of offsets and powers, the config with it, and its arrays."""
         self.said("fitting coefficients to the draws")
-        rest = config
-        fitting = Fitting(self.call, without_coordinates(rest))
-        found = fitting.fits(piloted.pilot)
-        while found.helpful:
-            text = with_bases(rest, found.helpful).encode()
-            rest = read_config(text, config.path)
-            fitting = Fitting(self.call, without_coordinates(rest))
-            found = fitting.fits(piloted.pilot, (*found.written, *found.helpful))
-        made = with_fits(rest, found.fits, False, self.file)
+        first = Fitting(self.call, without_coordinates(config))
+        fitting, found = with_helpful_bases(first, piloted.pilot)
+        made = with_fits(fitting.config, found.fits, False, self.file)
         fitting.check(made.text, config.path)
         return found, made.text, made.arrays
 
