@@ -17,6 +17,7 @@ import numpy as np
 
 from reparam_rewrite.bench.measuring import summed_up
 from reparam_rewrite.bench.values import Chains, Options, Variant
+from reparam_rewrite.running.sampling import unconstrained
 from reparam_rewrite.running.trace import double_precision
 
 
