@@ -46,7 +46,7 @@ BUT_NOTEBOOKS = [
 ]
 
 #: What runs models.
-RUNNING = ("running", "verify", "fit", "bench", "runtime.py", "testing.py")
+RUNNING = ("running", "verify", "fit", "bench", "runtime.py", "testing.py", "tune")
 
 #: All but that.
 REWRITING = sorted(

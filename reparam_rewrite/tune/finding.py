@@ -128,8 +128,9 @@ class Tuning:
             self.said("finding the mode of the scales, and drawing around it")
             try:
                 found = nested_of(self.call, made, effects, DRAWS)
-                count = f"{found.counted:.0f} of {found.nodes:,} points count"
-                how = f"{found.pilot.how}, {found.pilot.gradients:,} gradients; {count}"
+                how = f"{found.pilot.how}, {found.pilot.gradients:,} gradients"
+                if found.nodes > 1:
+                    how += f"; {found.counted:.0f} of {found.nodes:,} points count"
                 return Piloted(found.pilot, found.compared, found.theta, how)
             except NotNested as problem:
                 if self.kind == "nested":
