@@ -153,7 +153,10 @@ def test_a_file_beside_the_generated_one(tmp_path: Path) -> None:
     assert not (tmp_path / "made.py").exists()
     np.savez(tmp_path / "o.npz", xi_a_mu=np.array([0.25, 0.5, 1.0]))
     assert run(tmp_path, *words).status == 0
-    model, plain = load(str(tmp_path / "made.py"), "file").model, load_model(tmp_path / "model.py")
+    model, plain = (
+        load(str(tmp_path / "made.py"), "file", "model").model,
+        load_model(tmp_path / "model.py"),
+    )
     assert_equivalent(plain, model, (3,), {"y": np.zeros(3)}, points=3)
     given = handlers.substitute(model, {"mu": 4.0, "a_base": np.zeros(3)})
     trace = handlers.trace(handlers.seed(given, jax.random.PRNGKey(0))).get_trace(3)
@@ -177,7 +180,7 @@ def test_a_file_that_does_not_fit_says_so_when_the_model_runs(
         np.savez(tmp_path / "o.npz", **{name: np.array(one) for name, one in arrays.items()})
     said = f"^'a' can't use 'xi_a_mu' of o.npz \\(.*{wrong}.*run 'reparam-rewrite fit' again$"
     with pytest.raises(ValueError, match=f"(?s){said}"):
-        traced(load(str(made), "file").model, (3,), {})
+        traced(load(str(made), "file", "model").model, (3,), {})
 
 
 def test_fit_takes_a_config_that_was_fitted_to_other_groups(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([""], {"bench", "fit", "schema", "suggest", "verify", *FILES}),
+        ([""], {"bench", "fit", "schema", "suggest", "tune", "verify", *FILES}),
         (["ver"], {"verify", "verse.py"}),
         (["--check", "ver"], {"verse.py"}),
         (["mo"], {"model.py", "model.ipynb", "models/"}),

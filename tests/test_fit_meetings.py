@@ -68,7 +68,7 @@ def fit(
 def generated(folder: Path) -> Any:
     ran = run(folder, "model.py", "-c", "fitted.toml", "-o", "made.py")
     assert ran.status == 0, ran.err
-    return load(str(folder / "made.py"), "file").model
+    return load(str(folder / "made.py"), "file", "model").model
 
 
 def projected(county: Any, added: Any, weight: Any, n: int) -> Any:

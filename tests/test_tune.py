@@ -149,7 +149,7 @@ FINE = f"""{HEAD}def model(y=None):
         pytest.param(
             FINE,
             "((), {'y': np.zeros(3)})",
-            "leave the model as written: what the data say of mu, a would make it ",
+            "leave the model as written: what the data say would make 'mu' and 'a' ",
             id="data that say nothing",
         ),
     ],
@@ -206,3 +206,14 @@ def test_a_file_that_was_not_generated_is_left_alone(
     assert ran.err.startswith("model_reparam.py")
     assert (folder / "model_reparam.py").read_text() == "mine = 1\n"
     assert not (folder / "offsets.toml").exists()
+
+
+def test_a_config_that_asks_for_nothing_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(LINE)
+    (tmp_path / "offsets.toml").write_text("chain = []  # nothing, as I found\n")
+    ran = run(tmp_path, "tune", "model.py", "--args", "((1.0,), {'y': 0.5})")
+    assert ran.status == 2
+    assert ran.err == (
+        "offsets.toml: the config that is there asks for nothing\n"
+        "hint: delete it, or --force overwrites it, and tune writes what it finds.\n"
+    )

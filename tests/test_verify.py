@@ -434,7 +434,7 @@ def test_an_instance_gets_the_class_of_each_file(tmp_path: Path) -> None:
     name, results = "Forecaster.model", []
     for file in ("plain", "other"):
         path = str(tmp_path / f"{file}.py")
-        module = load(path, "model")
+        module = load(path, "model", "model")
         function = function_in(module, name, path)
         found = Entry(path, module, name, function)
         given = found.arguments(None, ("example.py:args", str(tmp_path / "offsets.toml")))
@@ -446,7 +446,7 @@ def test_an_instance_gets_the_class_of_each_file(tmp_path: Path) -> None:
 def test_a_method_without_an_instance_says_how_to_give_one(tmp_path: Path) -> None:
     path = tmp_path / "plain.py"
     path.write_text(FORECASTER.format(helper=""))
-    module = load(str(path), "model")
+    module = load(str(path), "model", "model")
     name = "Forecaster.model"
     found = Entry(str(path), module, name, function_in(module, name, str(path)))
     given = found.arguments("(4,)")
@@ -473,7 +473,7 @@ def test_a_method_without_an_instance_says_how_to_give_one(tmp_path: Path) -> No
 def test_arguments_as_an_expression(given: str, wanted: Any, tmp_path: Path) -> None:
     path = tmp_path / "model.py"
     path.write_text("SIZE = 7\n\n\ndef model(*args, **kwargs):\n    pass\n")
-    module = load(str(path), "model")
+    module = load(str(path), "model", "model")
     assert Entry(str(path), module, "model", module.model).arguments(given) == wanted
 
 
@@ -546,5 +546,5 @@ def test_a_file_finds_what_is_beside_it_and_in_its_package(tmp_path: Path) -> No
     )
     (tmp_path / "beside.py").write_text("from helpers_of_this_test import M\n")
     (tmp_path / "helpers_of_this_test.py").write_text("M = 4\n")
-    assert load(str(package / "model.py"), "model").Data().n == 3
-    assert load(str(tmp_path / "beside.py"), "model").M == 4
+    assert load(str(package / "model.py"), "model", "Data").Data().n == 3
+    assert load(str(tmp_path / "beside.py"), "model", "M").M == 4

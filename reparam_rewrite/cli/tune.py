@@ -94,7 +94,7 @@ def command(request: Request, screen: Screen) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for path in (request.target, request.written_config):
         refuse_same_file(request.model, path)
-    before = config_before(request.written_config)
+    before = config_before(request.written_config, request.force)
     prepare("tune")
 
     from reparam_rewrite.fit.coordinates import as_if_frozen
@@ -140,8 +140,12 @@ def command(request: Request, screen: Screen) -> int:
     return DONE
 
 
-def config_before(path: str) -> Config | None:
-    """The config that is there already. Raises `Refusal` for one that can't be read."""
+def config_before(path: str, force: bool) -> Config | None:
+    """The config that is there already, if there is one.
+
+    Raises `Refusal` for one that can't be read, and for one that asks for nothing, unless it is to
+    be overwritten by `force`.
+    """
     import os
 
     from reparam_rewrite.config.reading import config_at
@@ -149,6 +153,9 @@ def config_before(path: str) -> Config | None:
     if not os.path.lexists(path):
         return None
     config = config_at(path)
+    if config.is_empty and not force:
+        hint = "delete it, or --force overwrites it, and tune writes what it finds."
+        refused(path, "the config that is there asks for nothing", hint)
     return None if config.is_empty else config
 
 

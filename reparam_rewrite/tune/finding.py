@@ -35,7 +35,7 @@ from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting, with_helpful_bases
 from reparam_rewrite.fit.values import Found
 from reparam_rewrite.fit.writing import Change, edited, rounded, with_fits
-from reparam_rewrite.messages import Refusal
+from reparam_rewrite.messages import Refusal, listed
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.trace import double_precision, traced
@@ -111,9 +111,8 @@ class Tuning:
         size = {name: int(np.prod(self.call.trace[name]["value"].shape)) for name in order}
         worse = [n for n, by in gains.items() if by < -LOSS - 0.03 * size[n] ** 0.5]
         if total < WORTH or worse:
-            said = (
-                f"what the data say of {', '.join(order)} would make it {total:.2g} nats narrower"
-            )
+            names, by = (worse, gains[worse[0]]) if worse else (order, total)
+            said = f"what the data say would make {listed(names)} {by:.2g} nats narrower"
             return Tuned((), reason=f"{said}, which isn't worth it")
         sampled = [
             Sampled(name, given_in_words(order, name), float(np.exp(gains[name] / size[name])))
@@ -204,7 +203,13 @@ class Tuning:
         total = sum(size * float(np.log(narrower)) for narrower, size in gains.values())
         if total < WORTH or not (is_worth_it(found_.fits) or found_.written):
             return Tuned((), reason="no offset makes the posterior of a site narrower")
-        sampled = [Sampled(name, "around its parents", by) for name, (by, _) in gains.items()]
+        around = {fit.regression.child for fit in found_.fits if fit.kind != "none"}
+        sampled = [
+            Sampled(
+                name, "around its parents" if name in around else "in another scale or basis", by
+            )
+            for name, (by, _) in gains.items()
+        ]
         candidate = Candidate(text, arrays, piloted, None, found_)
         return self.written(candidate, sampled, total)
 
