@@ -142,8 +142,7 @@ def fitted(
     from reparam_rewrite.fit.coordinates import without_coordinates
     from reparam_rewrite.fit.pilots import Options
     from reparam_rewrite.fit.reporting import is_worth_it
-    from reparam_rewrite.fit.running import Fitting, with_helpful_bases
-    from reparam_rewrite.fit.writing import INLINE, with_fits, with_frozen
+    from reparam_rewrite.fit.running import Fitting, as_written, with_helpful_bases
 
     fitting = Fitting(call, without_coordinates(settings))
     bar = screen.on_terminal and not request.quiet
@@ -153,17 +152,10 @@ def fitted(
         fitting, found = with_helpful_bases(fitting, pilot)
     else:
         found = fitting.fits(pilot)
-    settings = fitting.config
     if not (is_worth_it(found.fits) or found.written):
-        return found, settings.text, {}
-    # The code of a notebook doesn't know where an .npz would be.
-    file, inline = (path.name, INLINE) if call.document.knows_folder else ("", 10**9)
-    made = with_fits(settings, found.fits, request.learn, file, inline)
-    arrays = made.arrays
-    if arrays and fitting.keeps_frozen:  # what the file has of these, only it has
-        arrays = with_frozen(arrays, path)
-    fitting.check(made.text, settings.path)
-    return found, made.text, arrays
+        return found, fitting.config.text, {}
+    made = as_written(fitting, found, request.learn, path)
+    return found, made.text, made.arrays
 
 
 def config_of(request: Request) -> tuple[str, Config]:

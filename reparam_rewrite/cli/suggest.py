@@ -54,7 +54,6 @@ def command(request: Request, screen: Screen) -> int:
     alone are listed with why. The model isn't run, unless --args are given.
     """
     import os
-    from functools import partial
     from pathlib import Path
 
     from msgspec.structs import replace
@@ -63,16 +62,12 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.suggest import suggest, to_json, to_text
     from reparam_rewrite.suggest.dot import KINDS, drawn
-    from reparam_rewrite.suggest.finding import samples
 
     kind = Path(request.dag or "").suffix.lower().lstrip(".")
     if request.dag is not None and kind not in KINDS:
         hint = "name a file that ends in .svg, .png, .html or .dot."
         refused(request.dag, "it can't be told how to draw it", hint)
     document = read(request.model)
-    name, facts, computed = request.function, None, None
-    first: list[str] = []
-    others: tuple[str, ...] = ()
     if request.args_given is not None:
         from reparam_rewrite.running.environment import prepare
 
@@ -80,11 +75,11 @@ def command(request: Request, screen: Screen) -> int:
             hint = "save it as a file: it is run, with what it imports from beside it."
             refused(None, "--args are for a model in a file", hint)
         prepare("--args")
-        from reparam_rewrite.fit.conditional import conditional_arrays
+        from reparam_rewrite.fit.automatic import Proposing
         from reparam_rewrite.running.call import Entry, run_once
-        from reparam_rewrite.running.facts import facts_of_call
         from reparam_rewrite.running.which_function import candidates
 
+        first: list[str] = []
         names = [request.function] if request.function else []
         if not names:  # what it is for without --args, if that takes them
             names = candidates(document.module.data, document.path)
@@ -96,13 +91,11 @@ def command(request: Request, screen: Screen) -> int:
         arguments = entry.arguments(request.args_given)
         entry = entry.taking(arguments, names[1:])
         others = tuple(name for name in names if name in first and name != entry.name)
-        call = run_once(document, entry, arguments)
-        # What is run may only call the function, or make the object, that samples.
-        name = call.name if samples(document, call.name) else None
-        facts = facts_of_call(call)
-        computed = partial(conditional_arrays, call) if call.is_observed else None
-    suggestion = suggest(document, name, facts, offsets=request.offsets, computed=computed)
-    suggestion = replace(suggestion, others=(name and others) or suggestion.others)
+        proposing = Proposing(run_once(document, entry, arguments))
+        suggestion = proposing.suggestion(request.offsets)
+        suggestion = replace(suggestion, others=(proposing.name and others) or suggestion.others)
+    else:
+        suggestion = suggest(document, request.function, offsets=request.offsets)
     text = to_text(suggestion)
     outputs = [(request.write, text.encode())] if request.write is not None else []
     if request.dag is not None:

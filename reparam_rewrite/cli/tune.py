@@ -114,7 +114,7 @@ def command(request: Request, screen: Screen) -> int:
         if screen.on_terminal and not request.quiet:
             screen.account([f"{text} ..."])
 
-    tuning = Tuning(call, arrays_path.name, request.pilot, request.seed, tell)
+    tuning = Tuning(call, arrays_path, request.pilot, request.seed, tell)
     tuned = tuning.tuned(before, request.written_config)
     written: list[str] = []
     candidate = tuned.candidate
@@ -135,7 +135,7 @@ def command(request: Request, screen: Screen) -> int:
     elif not request.quiet:
         screen.account(as_text(tuned))
         screen.account(f"wrote {path}" for path in written)
-    if request.prove and written:
+    if request.prove and candidate is not None and not request.diff:
         return prove(request)
     return DONE
 
@@ -174,19 +174,13 @@ def generated(request: Request, candidate: Candidate) -> Outcome:
 
 def check(call: Call, outcome: Outcome, candidate: Candidate, arrays: str) -> None:
     """That the generated model is the plain one in other coordinates. Raises `Refusal`."""
-    from tempfile import TemporaryDirectory
-
-    from reparam_rewrite.fit.writing import npz_bytes
+    from reparam_rewrite.fit.coordinates import beside_arrays
     from reparam_rewrite.messages import Diagnostic, Refusal
-    from reparam_rewrite.source.files import write_outputs
     from reparam_rewrite.verify import Options, verify
 
     assert outcome.rewrite is not None
-    with TemporaryDirectory() as folder:
-        if candidate.arrays:
-            write_outputs([(str(Path(folder) / arrays), npz_bytes(candidate.arrays))])
-        shown = f"<{outcome.target.output}>"
-        made = call.generated(outcome.rewrite, shown, Path(folder))
+    shown = f"<{outcome.target.output}>"
+    with beside_arrays(call, outcome.rewrite, shown, candidate.arrays, arrays) as made:
         how = Options(points=5, skip=LEFT_OUT)
         report = verify(call.model, made.model, call.args, call.kwargs, how)
     if report.equivalent:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
+
+import numpy as np
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.config.writing import value_of
 from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
-from reparam_rewrite.fit.coordinates import frozen_data
+from reparam_rewrite.fit.coordinates import beside_arrays, frozen_data
 from reparam_rewrite.fit.nested import Nested, NotNested, nested
 from reparam_rewrite.fit.values import Pilot
-from reparam_rewrite.fit.writing import npz_bytes
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.facts import facts_of_call
 from reparam_rewrite.running.trace import double_precision, is_latent, structure
-from reparam_rewrite.source.files import write_outputs
 from reparam_rewrite.suggest.finding import samples, suggest
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.verify.pairing import conventional_bases
@@ -32,10 +30,14 @@ WITHOUT_A_RUN = ("auto", "nested")
 
 
 class Proposing:
-    """What is proposed for a call; what the data say of effects is computed once for each order."""
+    """What is proposed for a call; what the data say of effects is computed once for each order.
+
+    `name` is that of the function that samples, None where what is called only calls it.
+    """
 
     def __init__(self, call: Call) -> None:
         self.call = call
+        self.name = call.name if samples(call.document, call.name) else None
         self.known: dict[tuple[str, ...], Conditional] = {}
 
     def computed(self, order: Sequence[str]) -> Conditional:
@@ -44,22 +46,22 @@ class Proposing:
             self.known[key] = conditional_arrays(self.call, order)
         return self.known[key]
 
-    def suggestion(self) -> Suggestion:
+    def suggestion(self, offsets: bool = False) -> Suggestion:
         """What `suggest` proposes of the source, a run, and the data. Raises `Refusal`."""
-        document = self.call.document
-        name = self.call.name if samples(document, self.call.name) else None
-        return suggest(document, name, facts_of_call(self.call), computed=self.computed)
+        call, computed = self.call, self.computed if self.call.is_observed else None
+        # Draws of a vague prior overflow; what is told by figures that are none isn't proposed.
+        with np.errstate(all="ignore"):
+            facts = facts_of_call(call)
+            return suggest(call.document, self.name, facts, offsets=offsets, computed=computed)
 
 
-@contextmanager
-def generated(call: Call, config: Config, arrays: Mapping[str, Any], file: str) -> Iterator[Call]:
+def generated(
+    call: Call, config: Config, arrays: Mapping[str, Any], file: str
+) -> AbstractContextManager[Call]:
     """The call of what a config makes of the model, with its arrays in a file beside it."""
     rewritten = rewrite(call.document, config, WIDTH)
-    with TemporaryDirectory() as folder:
-        if arrays:
-            write_outputs([(str(Path(folder) / file), npz_bytes(arrays))])
-        shown = f"<{call.document.path} with {config.path}>"
-        yield call.generated(rewritten, shown, Path(folder))
+    shown = f"<{call.document.path} with {config.path}>"
+    return beside_arrays(call, rewritten, shown, arrays, file)
 
 
 def nested_of(plain: Call, made: Call, effects: Sequence[str], draws: int) -> Nested:
@@ -86,12 +88,12 @@ def nested_pilot(call: Call, draws: int) -> Pilot:
     Raises `NotNested`, and `Refusal` for what the model raises.
     """
     proposing = Proposing(call)
-    order = proposing.suggestion().order
+    order = proposing.suggestion().order if call.is_observed else ()
     if not order:
         return nested_of(call, call, (), draws).pilot
     written = ""
-    if samples(call.document, call.name):
-        written = f"functions = {value_of([call.name], (), '')}\n"
+    if proposing.name is not None:
+        written = f"functions = {value_of([proposing.name], (), '')}\n"
     written += f"conditional = {value_of(list(order), (), '')}\n"
     config = read_config(written.encode(), "<pilot>")
     known = proposing.known.get(tuple(order))

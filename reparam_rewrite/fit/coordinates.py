@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
 from reparam_rewrite.fit.writing import edited, inline, npz_bytes
 from reparam_rewrite.ordering import ordered
 from reparam_rewrite.plan.factors import noise_of
-from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import cannot_run
 from reparam_rewrite.running.spread import spread_of
@@ -111,18 +111,31 @@ def frozen_data(
     return Frozen(text, arrays, found, noise, far)
 
 
+@contextmanager
+def beside_arrays(
+    call: Call, rewritten: Rewrite, shown: str, arrays: Mapping[str, Any], file: str
+) -> Iterator[Call]:
+    """The call of what a model was rewritten into, with its arrays in a file of this name."""
+    with TemporaryDirectory() as folder:
+        if arrays:
+            write_outputs([(str(Path(folder) / file), npz_bytes(arrays))])
+        yield call.generated(rewritten, shown, Path(folder))
+
+
 def spread_by(call: Call, config: Config, arrays: Mapping[str, Any]) -> float:
     """The spread of what a config and its arrays make of the sites of `conditional` alone."""
     rule = config.conditional
     assert rule is not None
     made = rewrite(call.document, coordinates_alone(config), WIDTH)
-    with TemporaryDirectory() as folder, redirect_stdout(sys.stderr), double_precision():
-        write_outputs([(str(Path(folder) / rule.data), npz_bytes(arrays))])
-        shown = f"<{call.document.path} with {config.path}>"
-        model = call.generated(made, shown, Path(folder)).model
+    shown = f"<{call.document.path} with {config.path}>"
+    with (
+        redirect_stdout(sys.stderr),
+        double_precision(),
+        beside_arrays(call, made, shown, arrays, rule.data) as other,
+    ):
         bases = [f"{one.name}_base" for one in rule.order]
         try:
-            return spread_of(model, call.args, call.kwargs, bases)
+            return spread_of(other.model, call.args, call.kwargs, bases)
         except (Exception, SystemExit) as error:
             raise cannot_run(error, shown, call.name) from error
 

@@ -14,7 +14,6 @@ A model without effects is all theta, and its posterior must be nearly normal fo
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -117,7 +116,6 @@ class Nested(Struct, frozen=True):
     left: float
     counted: float
     nodes: int
-    seconds: float
 
 
 def nested(
@@ -150,7 +148,7 @@ class Pilots:
         effects: Collection[str],
     ) -> None:
         self.plain, self.generated = plain, generated
-        self.base_of, self.began = base_of, time.perf_counter()
+        self.base_of = base_of
         bases = [base_of[name] for name in effects]
         others = [base for base in base_of.values() if base not in bases]
         count = sum(math.prod(shapes[name]) for name in others)
@@ -236,8 +234,7 @@ class Pilots:
             raise NotNested(f"the effects aren't nearly normal given all else: {said}")
         how = f"nested Laplace: {draws:,} draws"
         pilot = Pilot(compared.draws, np.zeros(draws, np.int64), how, self.gradients)
-        seconds = time.perf_counter() - self.began
-        return Nested(pilot, theta, compared, left, counted, len(weights), seconds)
+        return Nested(pilot, theta, compared, left, counted, len(weights))
 
     def points(self) -> tuple[Theta, Array, Array]:
         """The distribution of theta, with points (n, dims) and their weights (n,)."""

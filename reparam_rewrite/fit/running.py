@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from reparam_rewrite.fit.probing import (
 from reparam_rewrite.fit.projections import meetings
 from reparam_rewrite.fit.regression import better, fitted, left_of
 from reparam_rewrite.fit.values import Better, Child, Fitted, Found, Pilot
-from reparam_rewrite.fit.writing import with_bases
+from reparam_rewrite.fit.writing import INLINE, Written, with_bases, with_fits, with_frozen
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.ordering import ordered
 from reparam_rewrite.plan import plan
@@ -190,6 +191,18 @@ def as_the_model_shows(survey: Survey, config: Config, children: Sequence[Child]
             if not isinstance(mets[pair.child, pair.parent].projection, Projection)
         },
     )
+
+
+def as_written(fitting: Fitting, found: Found, learn: bool, path: Path) -> Written:
+    """The config with what was found, and its arrays for the .npz at `path`. Raises `Refusal`."""
+    # The code of a notebook doesn't know where an .npz would be.
+    folder = fitting.call.document.knows_folder
+    file, inline = (path.name, INLINE) if folder else ("", 10**9)
+    made = with_fits(fitting.config, found.fits, learn, file, inline)
+    if made.arrays and fitting.keeps_frozen:  # what the file has of these, only it has
+        made = made._replace(arrays=with_frozen(made.arrays, path))
+    fitting.check(made.text, fitting.config.path)
+    return made
 
 
 def with_helpful_bases(fitting: Fitting, pilot: Pilot) -> tuple[Fitting, Found]:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,9 @@ from reparam_rewrite.fit.coordinates import (
 )
 from reparam_rewrite.fit.nested import NotNested, Theta, compare
 from reparam_rewrite.fit.reporting import is_worth_it
-from reparam_rewrite.fit.running import Fitting, with_helpful_bases
+from reparam_rewrite.fit.running import Fitting, as_written, with_helpful_bases
 from reparam_rewrite.fit.values import Found
-from reparam_rewrite.fit.writing import Change, edited, rounded, with_fits
+from reparam_rewrite.fit.writing import Change, edited, rounded
 from reparam_rewrite.messages import Refusal, listed
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
@@ -60,14 +61,14 @@ DRAWS = 1_000
 class Tuning:
     """The tuning of one call.
 
-    file: the name of the .npz beside the generated file. pilot: "auto", "nested", or a kind of run.
+    path: of the .npz beside the generated file. pilot: "auto", "nested", or a kind of run.
     said: hears what is being done.
     """
 
     def __init__(
-        self, call: Call, file: str, pilot: str, seed: int, said: Callable[[str], None]
+        self, call: Call, path: Path, pilot: str, seed: int, said: Callable[[str], None]
     ) -> None:
-        self.call, self.file, self.kind, self.seed, self.said = call, file, pilot, seed, said
+        self.call, self.path, self.kind, self.seed, self.said = call, path, pilot, seed, said
         self.proposing = Proposing(call)
 
     def tuned(self, before: Config | None, path: str) -> Tuned:
@@ -96,14 +97,14 @@ class Tuning:
         order = tuple(one.name for one in rule.order)
         self.said("computing what the data say")
         known = self.proposing.known.get(order)
-        frozen = frozen_data(self.call, config, self.file, known, spread=False)
+        frozen = frozen_data(self.call, config, self.path.name, known, spread=False)
         config = read_config(frozen.text.encode(), config.path)
         alone = coordinates_alone(config)
-        with generated(self.call, alone, frozen.arrays, self.file) as made:
+        with generated(self.call, alone, frozen.arrays, self.path.name) as made:
             piloted = self.piloted(made, order)
-        found, text, arrays = None, config.text, dict(frozen.arrays)
+        text, arrays = config.text, dict(frozen.arrays)
         if asks_for_more(config):
-            found, text, more = self.fitted(config, piloted)
+            _, text, more = self.fitted(config, piloted)
             arrays |= more
         text = self.with_scales(read_config(text.encode(), config.path), piloted.theta)
         gains = {name: piloted.compared.gain(name) for name in order} if piloted.compared else {}
@@ -118,7 +119,7 @@ class Tuning:
             Sampled(name, given_in_words(order, name), float(np.exp(gains[name] / size[name])))
             for name in order
         ]
-        return self.written(Candidate(text, arrays, piloted, frozen, found), sampled, total)
+        return self.written(Candidate(text, arrays, piloted), sampled, total)
 
     def piloted(self, made: Call, effects: Sequence[str]) -> Piloted:
         """Draws from the posterior, by nested Laplace or by a run. Raises `Refusal`."""
@@ -210,7 +211,7 @@ class Tuning:
             )
             for name, (by, _) in gains.items()
         ]
-        candidate = Candidate(text, arrays, piloted, None, found_)
+        candidate = Candidate(text, arrays, piloted)
         return self.written(candidate, sampled, total)
 
     def fitted(self, config: Config, piloted: Piloted) -> tuple[Found, str, Mapping[str, Any]]:
@@ -218,8 +219,7 @@ class Tuning:
         self.said("fitting coefficients to the draws")
         first = Fitting(self.call, without_coordinates(config))
         fitting, found = with_helpful_bases(first, piloted.pilot)
-        made = with_fits(fitting.config, found.fits, False, self.file)
-        fitting.check(made.text, config.path)
+        made = as_written(fitting, found, False, self.path)
         return found, made.text, made.arrays
 
     # -- both --------------------------------------------------------------------------------------

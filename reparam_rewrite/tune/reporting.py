@@ -24,7 +24,6 @@ def as_text(tuned: Tuned) -> list[str]:
         *aligned(rows).splitlines(),
         f"a normal of independent values is {tuned.gain:.3g} nats nearer to the posterior",
         f"pilot: {tuned.candidate.piloted.how}",
-        *tuned.notes,
     ]
 
 
@@ -41,7 +40,6 @@ def as_json(tuned: Tuned, written: Sequence[str]) -> str:
         "gain": tuned.gain,
         "pilot": candidate and candidate.piloted.how,
         "reason": tuned.reason,
-        "notes": list(tuned.notes),
         "config": candidate and candidate.text,
         "written": list(written),
     }

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from reparam_rewrite.fit.coordinates import Frozen
 from reparam_rewrite.fit.nested import Compared, Theta
-from reparam_rewrite.fit.values import Found, Pilot
+from reparam_rewrite.fit.values import Pilot
 
 
 class Piloted(NamedTuple):
@@ -25,16 +24,11 @@ class Piloted(NamedTuple):
 
 
 class Candidate(Struct, frozen=True):
-    """A config of which all is known: its text, its arrays, and draws of what it makes.
-
-    frozen: what the data say of sites that are sampled given them. fitted: coefficients.
-    """
+    """A config of which all is known: its text, its arrays, and draws of what it makes."""
 
     text: str
     arrays: Mapping[str, Any]
     piloted: Piloted
-    frozen: Frozen | None = None
-    fitted: Found | None = None
 
 
 class Sampled(NamedTuple):
@@ -52,12 +46,10 @@ class Sampled(NamedTuple):
 class Tuned(Struct, frozen=True):
     """What came of it. Without a `candidate` the model is better left as it is, for the `reason`.
 
-    gain: by how much a diagonal normal gets closer to the posterior (nats). notes: what else is to
-    be known. seconds: of all of it.
+    gain: by how much a diagonal normal gets closer to the posterior (nats).
     """
 
     sites: tuple[Sampled, ...]
     candidate: Candidate | None = None
     reason: str = ""
     gain: float = 0.0
-    notes: tuple[str, ...] = ()
