@@ -142,9 +142,25 @@ FINE = f"""{HEAD}def model(y=None):
 """
 
 
+#: Draws of this prior overflow.
+VAGUE = f"""{HEAD}def model(y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 2))
+    s2 = numpyro.sample("s2", dist.InverseGamma(0.001, 0.001))
+    with numpyro.plate("arm", 4):
+        theta = numpyro.sample("theta", dist.Normal(mu, s2**0.5))
+        numpyro.sample("y", dist.BinomialLogits(theta, 20), obs=y)
+"""
+
+
 @pytest.mark.parametrize(
     ("model", "args", "said"),
     [
+        pytest.param(
+            VAGUE,
+            "((), {'y': np.array([0, 1, 9, 10.0])})",
+            "leave the model as written: no site can be sampled better: mu: what 'y' tells",
+            id="a vague prior",
+        ),
         pytest.param(LINE, "((1.0,), {'y': 0.5})", "leave the model as written: ", id="a line"),
         pytest.param(
             FINE,

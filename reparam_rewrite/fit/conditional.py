@@ -100,7 +100,8 @@ def conditional_arrays(
     """
     started = time.perf_counter()
     try:
-        with redirect_stdout(sys.stderr), double_precision():
+        # What isn't a number is refused; numpy needn't say so too.
+        with redirect_stdout(sys.stderr), double_precision(), np.errstate(all="ignore"):
             found = arrays_of(Probe(call, order), form, noise)
     except Refusal:
         raise
