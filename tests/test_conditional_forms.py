@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from reparam_rewrite.messages import Refusal
+from reparam_rewrite.verify import verify
+from reparam_rewrite.verify.values import Options
 from tests.support.conditional import Made, made
 from tests.support.execution import assert_equivalent
 from tests.support.spread import spread
@@ -152,6 +154,16 @@ def test_rotated(prior: str, tmp_path: Path) -> None:
     # mu, a, z, B, C; those of n's contrasts, a and C; of m's, B and C; and C alone.
     assert sorted(shape[-1] for shape in strata.values()) == [1, 2, 6, 13]
     assert (spread_of(found) < 1e-8) == ("Normal" in prior)
+
+
+def test_a_large_rotated_table_is_verified_by_the_length_of_its_walks(tmp_path: Path) -> None:
+    """Of the axes of each site only that of the walks mixes, once means and contrasts are apart."""
+    model = TABLE.replace("PRIOR", "dist.Normal(0, tau)")
+    found = written(tmp_path, model, CELLS, EFFECTS, "rotated")
+    options = Options(points=1, skip=("predictive", "NUTS"), dense=4, largest_block=5)
+    assert verify(found.plain, found.generated, *found.call, options).equivalent
+    found.edit("jnp.log(jnp.diagonal(U))", "2 * jnp.log(jnp.diagonal(U))")
+    assert verify(found.plain, found.generated, *found.call, options).different
 
 
 def test_a_cell_that_is_missing(tmp_path: Path) -> None:

@@ -59,6 +59,16 @@ def test_where_nuts_starts_is_in_the_middle_of_the_posterior(tuned: tuple[Path, 
         assert arrays["mass.sigma_sample"] == pytest.approx([0.36**2], rel=0.15)
 
 
+def test_with_a_run_for_a_pilot(tmp_path: Path) -> None:
+    for name in ("model.py", "example.py"):
+        (tmp_path / name).write_bytes((CROSSED / name).read_bytes())
+    ran = run(tmp_path, *TUNE, "--pilot", "nuts", "-o", "model_reparam.py")
+    assert ran.status == 0, ran.err
+    said = {line.split()[0]: line.split() for line in ran.err.splitlines()}
+    assert float(said["b_sample"][-2]) == pytest.approx(8.0, abs=1.0)
+    assert "NUTS with a dense mass matrix" in ran.err
+
+
 def again(tuned: tuple[Path, Ran], tmp_path: Path) -> Path:
     """A copy of the folder."""
     for path in tuned[0].iterdir():

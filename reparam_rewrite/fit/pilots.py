@@ -7,7 +7,7 @@ the posterior to be easier; what it gives are values of the sites of the model a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,15 +68,15 @@ def run_pilot(kind: str, call: Call, options: Options) -> Pilot:
 
     Raises `Refusal` where it can't be made, or gives numbers that are none.
     """
-    return of_latents(run_whole(kind, call, options), call)
+    return of_latents(run_whole(kind, call, options, call.latents), call)
 
 
-def run_whole(kind: str, call: Call, options: Options) -> Pilot:
-    """The same, with draws of what a generated model samples too."""
+def run_whole(kind: str, call: Call, options: Options, names: Sequence[str]) -> Pilot:
+    """The same, with draws of other sites, as of what a generated model samples."""
     kinds = {"nuts": nuts, "laplace": laplace, "fullrank": fullrank}
     with double_precision():
         args, kwargs = copied(call.args, call.kwargs)
-        return kinds[kind](call._replace(args=args, kwargs=kwargs), options)
+        return kinds[kind](call._replace(args=args, kwargs=kwargs), options, names)
 
 
 def of_latents(pilot: Pilot, call: Call) -> Pilot:
@@ -97,7 +97,7 @@ def checked(pilot: Pilot, source: str) -> Pilot:
 # -- NUTS ------------------------------------------------------------------------------------------
 
 
-def nuts(call: Call, options: Options) -> Pilot:
+def nuts(call: Call, options: Options, names: Sequence[str]) -> Pilot:
     """A short run of NUTS, with a whole matrix of masses where that is affordable.
 
     Source: Hoffman and Gelman (2014).
@@ -108,7 +108,7 @@ def nuts(call: Call, options: Options) -> Pilot:
     gradients, kept = [], []
     with tqdm(total=total, desc="compiling", disable=not options.bar) as bar:
         kernel = {"dense_mass": dense, "max_tree_depth": DEPTHS}
-        sampler = Nuts(call, warmup, options.chains, kernel, quick=True)
+        sampler = Nuts(call, warmup, options.chains, kernel, quick=True, names=names)
         keys = sampler.keys(options.seed)
         state = sampler.start(keys)
         bar.reset()  # the time left is that of steps alone
@@ -139,7 +139,7 @@ def dims_of(trace: Trace) -> int:
 # -- the normal at the mode ------------------------------------------------------------------------
 
 
-def laplace(call: Call, options: Options) -> Pilot:
+def laplace(call: Call, options: Options, names: Sequence[str]) -> Pilot:
     """Draws of the normal that has the mode's curvature, in unconstrained space.
 
     Source: Tierney and Kadane (1986); exact where the posterior is normal. Raises `Refusal` for a
@@ -184,6 +184,7 @@ def laplace(call: Call, options: Options) -> Pilot:
     values = x + np.linalg.solve(factor.T, noise).T
     draws = jax.device_get(jax.jit(lambda rows: jax.lax.map(space.sites, rows))(values))
     how = f"the normal at the posterior's mode: {options.draws} draws"
+    draws = {name: draws[name] for name in names}
     return Pilot(draws, np.zeros(options.draws, np.int64), how, count)
 
 
@@ -218,7 +219,7 @@ def hessian(space: Space) -> Callable[[Any], Any]:
 # -- a guide ---------------------------------------------------------------------------------------
 
 
-def fullrank(call: Call, options: Options) -> Pilot:
+def fullrank(call: Call, options: Options, names: Sequence[str]) -> Pilot:
     """Draws of a normal guide with a whole covariance matrix.
 
     Raises `Refusal` for more values than `LARGEST_GUIDE`.
@@ -244,7 +245,7 @@ def fullrank(call: Call, options: Options) -> Pilot:
     def draws(key: Any, own: Any, state: Any) -> Any:
         svi = started(key)[0]
         found = drawn(svi.guide, own, svi.get_params(state), options.draws, call)
-        return {name: found[name] for name in call.latents}
+        return {name: found[name] for name in names}
 
     with tqdm(total=STEPS, desc="compiling", disable=not options.bar) as bar:
         state = compiled(lambda key: started(key)[1], key)(key)

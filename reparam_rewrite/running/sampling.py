@@ -37,8 +37,9 @@ class Nuts:
     """NUTS for a call, with `kernel` as its options: what is compiled serves any keys.
 
     given: where the chains start, with a matrix of inverse masses; `start` takes others of these
-    shapes. quick: compile fast, as what runs once should be; else as JAX does it. `compiling` is
-    how many seconds that took.
+    shapes. quick: compile fast, as what runs once should be; else as JAX does it. names: the sites
+    whose values are wanted, those of the model as written if there are none. `compiling` is how
+    many seconds that took.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Nuts:
         kernel: Mapping[str, Any],
         given: Sequence[Any] | None = None,
         quick: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
         self.call, self.warmup, self.chains, self.kernel = call, warmup, chains, kernel
-        self.given = given
+        self.given, self.names = given, names or call.latents
         began, keys = time.perf_counter(), self.keys(0)
         start = jax.jit(lambda keys, given: self._started(keys, given)[1])
         state = jax.eval_shape(start, keys, given)
@@ -83,7 +85,7 @@ class Nuts:
         return found
 
     def values(self, keys: Any, z: Any) -> dict[str, Any]:
-        """The values (chains, draws, ...) of the sites of the model as written."""
+        """The values (chains, draws, ...) of the sites that are wanted."""
         found = self._values(keys, self.given, z)
         return {name: np.swapaxes(np.asarray(v), 0, 1) for name, v in found.items()}
 
@@ -108,7 +110,7 @@ class Nuts:
 
         def values(z: Any) -> Any:
             found = constrained(z)
-            return {name: found[name] for name in call.latents}
+            return {name: found[name] for name in self.names}
 
         return jax.lax.map(jax.vmap(values), z)
 

@@ -141,7 +141,8 @@ class Tuning:
         options = pilots.Options(seed=self.seed)
         with redirect_stdout(sys.stderr), double_precision():
             base_of, _ = bases_of(self.call, made)
-            whole = pilots.run_whole(kind, made, options)
+            names = tuple({*self.call.latents, *base_of.values()})
+            whole = pilots.run_whole(kind, made, options, names)
             pilot = pilots.of_latents(whole, self.call)
             values = {base: whole.draws[base] for base in base_of.values()}
 

@@ -4,7 +4,8 @@ The sites of a model are sampled one after another, and what a child is moved by
 before it. In that order dv/du is block triangular, and its determinant is the product of those
 of each site's own block. A block is diagonal where a site is moved element by element: one
 direction gives it. In a basis the elements of one axis mix: as many directions as the axis is
-long give the blocks of all the other axes' elements at once.
+long give the blocks of all the other axes' elements at once. Where a base has the mean of groups
+that are alike first and then their contrasts, a reflection of v takes its elements apart again.
 
 Nothing of that is taken for granted. Each block is multiplied with a random vector and compared
 with the derivative along it, and what each site depends on is read off those derivatives:
@@ -45,12 +46,16 @@ class Determinant(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A site's block: elements mix along `axes` of `shape` only, along none if it is diagonal."""
+    """A site's block: elements mix along `axes` of `shape` only, along none if it is diagonal.
+
+    That is so once its v is reflected along the axes in `reflected`.
+    """
 
     name: str
     span: slice
     shape: tuple[int, ...]
     axes: tuple[int, ...]
+    reflected: tuple[int, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -70,16 +75,28 @@ class Block(NamedTuple):
 
     def matrices(self, found: Any) -> Any:
         """[other elements, v, u] from the derivatives along `directions`."""
-        own = found[:, self.span].reshape(self.rows, *self.shape)
+        own = self.reflection(found[:, self.span])
         order = [axis + 1 for axis in self.order]
         return own.transpose(*order, 0).reshape(-1, self.rows, self.rows)
 
     def applied(self, matrices: Any, vector: Any) -> Any:
-        """What the matrices make of a vector, flat."""
+        """What the matrices make of a vector, flat, before it is reflected."""
         moved = vector.reshape(self.shape).transpose(self.order)
         made = matrices @ moved.reshape(-1, self.rows, 1)
         back = np.argsort(self.order) if self.order else ()
         return made.reshape(moved.shape).transpose(back).ravel()
+
+    def reflection(self, values: Any) -> Any:
+        """[row, *shape] of rows of v: what is first along each axis becomes its mean times sqrt(n).
+
+        These are Householder's reflections: each is its own inverse, of determinant -1.
+        """
+        values = np.reshape(values, (-1, *self.shape))
+        for axis in self.reflected:
+            n, last = self.shape[axis], np.moveaxis(values, axis + 1, -1)
+            w = np.eye(1, n)[0] - n**-0.5
+            values = np.moveaxis(last - (last @ w)[..., None] * w / (1 - n**-0.5), -1, axis + 1)
+        return values
 
 
 def dense(jacobian: Any, spans: Mapping[str, slice]) -> Determinant:
@@ -120,24 +137,33 @@ def blocks(
 
     Raises `Unknown` for a site of which more than `limit` elements mix.
     """
+    own = [Block(n, span, shapes[n], ()) for n, span in spans.items() if span.stop > span.start]
+    plain = mixing(along, own)
+    apart = mixing(along, [block._replace(reflected=block.axes) for block in plain])
+    made = [min(two, key=lambda block: block.rows) for two in zip(plain, apart, strict=True)]
+    for block in made:
+        if block.rows > limit:
+            raise Unknown(block.name, f"{block.rows} elements of the site mix, more than {limit}")
+    return made
+
+
+def mixing(along: Along, own: Sequence[Block]) -> list[Block]:
+    """The blocks with the axes along which three single elements of each reach others."""
     rng = np.random.default_rng(0)
-    sizes = {n: span.stop - span.start for n, span in spans.items() if span.stop > span.start}
-    single = {name: rng.integers(size, size=3) for name, size in sizes.items()}
+    starts = [rng.integers(math.prod(block.shape), size=3) for block in own]
+    pairs = list(zip(own, starts, strict=True))
     found = along_each(
-        along, ((spans[n], at[:, None] == np.arange(sizes[n])) for n, at in single.items())
+        along, ((b.span, at[:, None] == np.arange(math.prod(b.shape))) for b, at in pairs)
     )
     made = []
-    for (name, starts), rows in zip(single.items(), found, strict=True):
-        shape = shapes[name]
+    for (block, at), derivatives in zip(pairs, found, strict=True):
+        reached_by = np.abs(block.reflection(derivatives[:, block.span])).reshape(len(at), -1)
         axes: set[int] = set()
-        for start, there in zip(starts, np.abs(rows[:, spans[name]]), strict=True):
+        for start, there in zip(at, reached_by, strict=True):
             reached = np.flatnonzero(there > SAME * np.max(there, initial=0.0))
-            places = np.array(np.unravel_index([start, *reached], (*shape, 1)))
+            places = np.array(np.unravel_index([start, *reached], (*block.shape, 1)))
             axes.update(np.flatnonzero(np.any(places != places[:, :1], axis=1)).tolist())
-        block = Block(name, spans[name], shape, tuple(sorted(axes)))
-        if block.rows > limit:
-            raise Unknown(name, f"{block.rows} elements of the site mix, more than {limit}")
-        made.append(block)
+        made.append(block._replace(axes=tuple(sorted(axes))))
     return made
 
 
@@ -151,7 +177,7 @@ def blockwise(along: Along, made: Sequence[Block]) -> Determinant:
     for block, at, (*own, check) in zip(made, random, along_each(along, rows), strict=True):
         matrices = block.matrices(np.array(own))
         by_site[block.name] = log_det(block.name, matrices)
-        predicted = block.applied(matrices, at)
+        predicted = block.reflection(block.applied(matrices, at)).ravel()
         least = SAME * np.max(np.abs(predicted), initial=1.0)
         if not np.allclose(predicted, check[block.span], rtol=SAME, atol=least):
             raise Unknown(block.name, "its elements mix in a way that is none of axes")
@@ -179,7 +205,8 @@ def inverse(along: Along, made: Sequence[Block], once: bool = False) -> Along:
         solution, left = np.zeros_like(wanted), wanted
         for _ in range(len(made) + 1):
             for block, inverse in zip(made, inverses, strict=True):
-                solution[block.span] += block.applied(inverse, left[block.span])
+                reflected = block.reflection(left[block.span]).ravel()
+                solution[block.span] += block.applied(inverse, reflected)
             if once:
                 break
             left = wanted - along(solution[None])[0]

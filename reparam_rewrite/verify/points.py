@@ -119,7 +119,7 @@ class Compared:
             span = change.param_spans[name]
             # All of one sign: a coefficient's own sign shows in what it does.
             row[span] = 0.5 + rng.uniform(size=span.stop - span.start)
-        change.compile(max(1, len(self.directions)) if self.small else 64)
+        change.compile(max(1, len(self.directions)) if self.small else 16)
         schedule = Schedule(change.pairing.discrete, options.seed)
         # More than were asked for where discrete latents have more values.
         most = MOST_POINTS if self.small else max(options.points, 20)

@@ -79,7 +79,8 @@ def differences(name: str, compared: Compared, start: Point) -> Iterator[Line]:
         off = block - np.diag(np.diag(block))
         alone = bool(np.max(off, initial=0.0) <= SAME * np.max(block, initial=0.0))
     else:
-        alone = any(one.name == name and not one.axes for one in compared.blocks or [])
+        blocks = compared.blocks or []
+        alone = any(b.name == name and not b.axes and not b.reflected for b in blocks)
     slope, side, _ = slopes(middle, signs, alone)
     for distance in (FAR,) if compared.is_real(name) else (NEAR, FARTHEST):
         # All elements, to both sides; where they mix, some of them by themselves too.
