@@ -29,8 +29,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import biject_to
-from numpyro.infer.initialization import init_to_value
 
+from reparam_rewrite.running.sampling import started
 from reparam_rewrite.running.trace import (
     cheap_key,
     compiled,
@@ -136,21 +136,10 @@ def warm_start(path: str | Path) -> dict[str, Any]:
     >>> guide = AutoDiagonalNormal(model, init_loc_fn=warm_start("offsets.npz")["init_strategy"])
     """
     with np.load(path, allow_pickle=False) as arrays:
-        start, mass = (
-            {
-                name.removeprefix(f"{kind}."): jnp.asarray(arrays[name])
-                for name in arrays.files
-                if name.startswith(f"{kind}.")
-            }
-            for kind in ("start", "mass")
-        )
-    if not start:
+        told = {n: arrays[n] for n in arrays.files if n.startswith(("start.", "mass."))}
+    if not told:
         raise ValueError(f"{path} doesn't tell where to start: 'reparam-rewrite tune' writes that")
-    return {
-        "init_strategy": init_to_value(values=start),
-        "inverse_mass_matrix": {(name,): widths for name, widths in mass.items()},
-        "adapt_mass_matrix": False,
-    }
+    return started(told)
 
 
 def taken(values: Mapping[str, Any], names: Sequence[str]) -> Values:

@@ -42,20 +42,33 @@ from reparam_rewrite.bench.with_nutpie import Nutpie
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
-from reparam_rewrite.fit.coordinates import asks_for_more, frozen_data, without_coordinates
+from reparam_rewrite.fit.automatic import WITHOUT_A_RUN, generated, nested_of
+from reparam_rewrite.fit.coordinates import (
+    Frozen,
+    asks_for_more,
+    coordinates_alone,
+    frozen_data,
+    without_coordinates,
+)
+from reparam_rewrite.fit.nested import NotNested
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting, with_helpful_bases
+from reparam_rewrite.fit.starting import nuts_start
 from reparam_rewrite.fit.writing import npz_bytes, with_fits
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.ordering import ordered
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.errors import first_line
+from reparam_rewrite.running.sampling import started
 from reparam_rewrite.running.trace import double_precision
 from reparam_rewrite.source.diff import unified_diff
 from reparam_rewrite.source.document import Document
 
 PACKAGES = ("numpyro", "jax")
+
+#: How many steps of warm-up are enough from a start that a pilot has found.
+WARM = 200
 
 #: Packages that some rivals are of.
 SAMPLED_BY = ("nutpie", "blackjax")
@@ -266,7 +279,10 @@ class Bench:
                 prepared = self.kept.get(identity, Prepared, made)
                 self.prepared[digest(identity)] = asdict(prepared)
                 cost = prepared.cost
-            yield self._variant(name, config, cost, beside)
+            variant = self._variant(name, config, cost, beside)
+            yield variant
+            if beside is not None and self.pilot in WITHOUT_A_RUN:
+                yield from self._warm(variant, config, frozen)
             if not self.pilot or (beside is not None and not asks_for_more(config)):
                 continue
             identity = ["fit", self.plain.identity, config.text, self.pilot]
@@ -280,9 +296,45 @@ class Bench:
                 fitted = read_config(fit.text.encode(), config.path)
                 yield self._variant(f"{name}, fitted", fitted, fit.cost, beside)
 
+    def _warm(self, variant: Variant, config: Config, frozen: Frozen) -> Iterator[Variant]:
+        """The variant with a short warm-up, from where a nested pilot says, if there is one."""
+        order = [one.name for one in config.conditional.order] if config.conditional else []
+
+        def make() -> Prepared:
+            began, alone = time.perf_counter(), coordinates_alone(config)
+            try:
+                with generated(self.call, alone, frozen.arrays, "fitted.npz") as made:
+                    found = nested_of(self.call, made, order, pilots.Options().draws)
+                start = nuts_start(self.call, config, found.theta, found.compared)
+            except NotNested as problem:
+                return Prepared(failed=f"there is no nested pilot: {problem}")
+            seconds = time.perf_counter() - began
+            lists = {name: np.asarray(value).tolist() for name, value in start.items()}
+            return Prepared("", lists, found.pilot.gradients or 0, seconds)
+
+        identity = ["start", variant.identity]
+        found = self._run(identity, Prepared, f"finding where {variant.name} starts", make)
+        if found.failed:
+            self.notes.append(f"{variant.name}, warm start: {found.failed}")
+            return
+        cost = Cost(found.gradients, variant.cost.seconds + found.seconds)
+        yield variant._replace(
+            identity=f"{variant.identity} warm {digest([*map(str, found.params.items())])}",
+            name=f"{variant.name}, warm start",
+            kernel=started({name: np.asarray(value) for name, value in found.params.items()}),
+            cost=cost,
+            svi=False,
+            warmup=min(WARM, self.options.warmup),
+        )
+
     def _by_nutpie(self, one: Variant) -> list[Variant]:
         """A generated model for nutpie with each mass matrix; not one that is as written."""
-        if one.kind != "config" or one.same or not (self.asked.rivals and has("nutpie")):
+        if (
+            one.kind != "config"
+            or one.same
+            or one.warmup is not None
+            or not (self.asked.rivals and has("nutpie"))
+        ):
             return []
         return [with_nutpie(one, low_rank) for low_rank in (False, True)]
 
@@ -363,8 +415,10 @@ class Bench:
 
     def _sampled(self, variant: Variant) -> Plan:
         options = self.options
+        if variant.warmup is not None:
+            options = options._replace(warmup=variant.warmup)
         lengths = [options.draws, options.warmup, options.chains, options.limit]
-        kernel = {**variant.kernel}
+        kernel = {k: v for k, v in variant.kernel.items() if isinstance(v, bool)}
         identity: list[Any] = ["nuts", variant.identity, kernel.pop("dense_mass", False)]
         identity += [variant.cost._asdict(), lengths, *([kernel] if kernel else [])]
 

@@ -61,7 +61,7 @@ class Variant(NamedTuple):
     a config. other_prior: the posterior is another. same: its coefficients are 0 at the start,
     where MCMC keeps them: it is the model as written. nuts, svi: what it is for. `trained` makes
     what NUTS samples of what SVI has learned. `start`: where NumPyro's NUTS starts, of the call, a
-    key and how many chains there are.
+    key and how many chains there are. warmup: how long that is, where it isn't the options'.
     """
 
     call: Call
@@ -79,6 +79,7 @@ class Variant(NamedTuple):
     svi: bool = True
     trained: Trained | None = None
     start: Callable[[Call, int, int], Start] | None = None
+    warmup: int | None = None
 
 
 class Options(NamedTuple):
@@ -126,7 +127,8 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What had to be made before: a config as `fit` leaves it, or params that SVI has learned.
+    """What had to be made before: a config as `fit` leaves it; as `params` what SVI has learned, or
+    where NUTS is to start.
 
     The `text` of the config is empty where nothing is gained.
     """

@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from numpyro.infer import NUTS
-from numpyro.infer.initialization import init_to_median
+from numpyro.infer.initialization import init_to_median, init_to_value
 from numpyro.infer.util import initialize_model
 
 from reparam_rewrite.running.call import Call
@@ -28,6 +29,23 @@ BLOCK = 10
 
 def is_finite(tree: Any) -> bool:
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
+
+
+def started(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of NUTS from ``start.<site>``, values, and ``mass.<site>``, variances."""
+    start, mass = (
+        {
+            name.removeprefix(f"{kind}."): jnp.asarray(values)
+            for name, values in arrays.items()
+            if name.startswith(f"{kind}.")
+        }
+        for kind in ("start", "mass")
+    )
+    return {
+        "init_strategy": init_to_value(values=start),
+        "inverse_mass_matrix": {(name,): widths for name, widths in mass.items()},
+        "adapt_mass_matrix": False,
+    }
 
 
 # -- NUTS ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from numpyro.distributions import biject_to, constraints
 
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.config.rules import Config, SiteRule
+from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
 from reparam_rewrite.fit.automatic import (
     WITHOUT_A_RUN,
@@ -34,6 +34,7 @@ from reparam_rewrite.fit.coordinates import (
 from reparam_rewrite.fit.nested import NotNested, Theta, compare
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting, as_written, with_helpful_bases
+from reparam_rewrite.fit.starting import factor_of, nuts_start
 from reparam_rewrite.fit.values import Found
 from reparam_rewrite.fit.writing import Change, edited, rounded
 from reparam_rewrite.messages import Refusal, listed
@@ -227,7 +228,7 @@ class Tuning:
 
     def written(self, candidate: Candidate, sampled: list[Sampled], total: float) -> Tuned:
         """With a line for every site, and where NUTS is to start."""
-        config = read_config(candidate.text.encode(), "")
+        config = read_config(candidate.text.encode(), self.call.document.path)
         named = {one.site for one in sampled}
         for name in self.call.latents:
             rule = config.sites.get(name)
@@ -235,48 +236,11 @@ class Tuning:
                 by = factor_of(rule) if rule is not None else None
                 how = "as written" if by is None else f"as written, in units of 1/{by:g}"
                 sampled.append(Sampled(name, how))
-        arrays = {**candidate.arrays, **self.start(candidate)}
+        piloted, arrays = candidate.piloted, candidate.arrays
+        if piloted.theta is not None and piloted.compared is not None:
+            start = nuts_start(self.call, config, piloted.theta, piloted.compared)
+            arrays = {**arrays, **start}
         return Tuned(tuple(sampled), replace(candidate, arrays=arrays), "", total)
-
-    def start(self, candidate: Candidate) -> dict[str, Any]:
-        """Where NUTS is to start, and how wide what it samples is, for the .npz.
-
-        ``start.<site>`` are values of what the generated model samples: of effects 0, and of the
-        others those of the draw that is nearest to their mean. ``mass.<site>`` are the variances of
-        these in unconstrained space, flat.
-        """
-        theta, compared = candidate.piloted.theta, candidate.piloted.compared
-        if theta is None or compared is None:
-            return {}
-        config = read_config(candidate.text.encode(), self.call.document.path)
-        names = list(theta.spans)
-        flat = [compared.bases[name].reshape(DRAWS, -1) for name in names]
-        far = np.concatenate([*flat, np.zeros((DRAWS, 0))], 1) - theta.mean
-        near = int(np.argmin(np.sum(far * np.linalg.solve(theta.covariance, far.T).T, 1)))
-        found: dict[str, Any] = {}
-        accounts = rewrite(self.call.document, config, WIDTH).accounts
-        named = (re.escape(one.site) for one in accounts if not one.skipped)
-        moved = [re.sub(r"\\{.*?\\}", ".*", one) for one in named]  # beta_{k} is several
-        for name in self.call.latents:
-            rule, value = config.sites.get(name), compared.bases[name][near]
-            base, width = f"{name}_base", np.ones(value.size)
-            if name not in theta.spans:
-                value = np.zeros_like(value)
-            elif not any(re.fullmatch(pattern, name) for pattern in moved):
-                base, value, width = name, compared.draws[name][near], theta.sd(name) ** 2
-            elif rule is not None and (by := factor_of(rule)) is not None:
-                value, width = by * value, (by * theta.sd(name)) ** 2
-            else:
-                continue  # what else is done to it decides what these are
-            found |= {f"start.{base}": value, f"mass.{base}": np.ravel(width)}
-        return found
-
-
-def factor_of(rule: SiteRule) -> float | None:
-    """The number that a site is multiplied by, if nothing else is done to it."""
-    alone = not (rule.parents or rule.basis or rule.reparam) and rule.scale is not None
-    value = rule.scale.value if alone and rule.scale is not None else None
-    return value if isinstance(value, float) else None
 
 
 def is_ours(document: Any, site: str) -> bool:

@@ -46,6 +46,7 @@ from tests.benchmarks.tables import (
     RESULTS,
     SHOWN,
     SHOWN_SVI,
+    TUNED,
     cells_of,
     full_tables,
     keep,
@@ -92,10 +93,14 @@ def written(problem: Problem, folder: Path, only: list[str]) -> list[str]:
     np.savez(folder / "data.npz", **numbered, **kwargs)
     configs = {CONDITIONAL: f"conditional = {json.dumps(problem.conditional.split())}\n"}
     configs |= problem.configs or {"suggested.toml": ""}
+    configs[TUNED] = ""
     configs = {name: text for name, text in configs.items() if not only or name in only}
     if "suggested.toml" in configs:
         words = ["suggest", "model.py", "--offsets", "--args", "example.py:example_args"]
         configs["suggested.toml"] = program(folder, *words)
+    if TUNED in configs:
+        program(folder, "tune", "model.py", "--args", "example.py:example_args", "-c", TUNED)
+        configs[TUNED] = (folder / TUNED).read_text()
     for name, text in configs.items():
         (folder / name).write_text(text)
     return list(configs)
@@ -140,8 +145,9 @@ def with_lengths(found: dict[str, Any]) -> dict[str, Any]:
     runs, options = found.pop("runs"), found["options"]
     for row in found["rows"]:
         of = runs[row["method"]][row["variant"]]
-        if row["variant"].startswith(Path(CONDITIONAL).stem):
-            row["kind"] = "conditional"
+        for config in (CONDITIONAL, TUNED):
+            if row["variant"].startswith(Path(config).stem):
+                row["kind"] = Path(config).stem
         row["date"] = found["date"]
         row["lengths"] = {name: options[name] for name in ("keys", "warmup", "draws")}
         worst = [run["worst"] for run in of if not run["failed"] and "worst" in run]

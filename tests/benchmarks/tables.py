@@ -10,11 +10,11 @@ from typing import Any
 from reparam_rewrite.bench.tables import short
 from tests.benchmarks.data import PROBLEMS
 
-#: The names of rows, and of the config that has one line.
-CONDITIONAL, IDEAL = "conditional.toml", "N(0, I)"
+#: The names of the last row, of the config that has one line, and of that which `tune` writes.
+IDEAL, CONDITIONAL, TUNED = "N(0, I)", "conditional.toml", "tuned.toml"
 
 #: What is compared with the model as written.
-KINDS = ("conditional", "config", "rival")
+KINDS = ("tuned", "conditional", "config", "rival")
 
 RESULTS = Path(__file__).parent / "results"
 
