@@ -216,6 +216,21 @@ PARTS = {
         "mu b",
         {},
     ),
+    "a funnel whose scale is made of what is sampled late": (
+        """
+        mu = numpyro.sample("mu", dist.Normal(0, 1))
+        sds = {}
+        for one in ("a", "b"):
+            sds[one] = numpyro.sample(f"sd_{one}", dist.HalfNormal(1))
+        with numpyro.plate("n", 4):
+            a = numpyro.sample("a", dist.Normal(0, sds["a"]))
+        with numpyro.plate("m", 3):
+            b = numpyro.sample("b", dist.Normal(0, sds["b"]))
+        numpyro.sample("y", dist.Normal(mu + a[i] + b[j], 1), obs=y)
+        """,
+        "a b",
+        {"mu": "the scale of 'a' and 'b' isn't known before it is sampled (line 8)"},
+    ),
     "two outcomes": (
         """
         mu = numpyro.sample("mu", dist.Normal(0, 1))

@@ -245,16 +245,35 @@ class Effects:
                 return True
             names = {about.parent, *(s.variable for s in self.sites if s.name == about.parent)}
             readers = [
-                name
-                for name, factor in found.factors.items()
-                if any(getattr(part, "id", None) in names for part in walk(parsed(factor.text)))
+                site.name
+                for site in self.sites
+                if site.name in found.factors
+                for part in walk(parsed(found.factors[site.name].text))
+                if getattr(part, "id", None) in names
             ]
             blamed = readers or [about.child]
+            if readers:
+                blamed, said = self.of_later(about.child, readers, said)
+        elif isinstance(about, OfSite) and problem.code == "effect-scale-later":
+            blamed, said = self.of_later(about.site, blamed, said)
         elif isinstance(about, OfSite) and not blamed:
             blamed = [about.site]
         blamed = [name for name in blamed if name in found.factors]
         self.blocked |= dict.fromkeys(blamed, said)
         return bool(blamed)
+
+    def of_later(self, first: str, readers: list[str], said: str) -> tuple[list[str], str]:
+        """Which effects stay as written where scales of others aren't known at the first one, and
+        why: that one, if it is in no funnel and others are, with several elements.
+
+        The cure of a funnel is worth more, and works given what stays as it is.
+        """
+        several = [s for s in self.sites if s.shape or any(f.plates for f in s.all_frames)]
+        funnels = {site.name for site in several if self.has_sampled_scale(site)}
+        if first in funnels or not funnels & {*readers}:
+            return readers, said
+        at = next(self.proposing.at(site) for site in self.sites if site.name == first)
+        return [first], f"the scale of {listed(readers)} isn't known before it is sampled ({at})"
 
     # -- what is said of it ------------------------------------------------------------------------
 

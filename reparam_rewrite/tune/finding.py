@@ -87,7 +87,14 @@ class Tuning:
             config = read_config(to_text(suggestion, "tune").encode(), path)
         if config.conditional is None:
             return self.offset(config)
-        return self.given_the_data(config)
+        found = self.given_the_data(config)
+        if before is not None or found.candidate is not None:
+            return found
+        suggestion = self.proposing.suggestion(offsets=True)
+        if suggestion.is_empty:
+            return found
+        other = self.offset(read_config(to_text(suggestion, "tune").encode(), path))
+        return found if other.candidate is None else other
 
     # -- sites that are sampled given the data -----------------------------------------------------
 
@@ -109,7 +116,8 @@ class Tuning:
             arrays |= more
         text = self.with_scales(read_config(text.encode(), config.path), piloted.theta)
         gains = {name: piloted.compared.gain(name) for name in order} if piloted.compared else {}
-        total = sum(gains.values())
+        # Draws that are so far from the posterior promise as much too much.
+        total = sum(gains.values()) - piloted.left
         size = {name: int(np.prod(self.call.trace[name]["value"].shape)) for name in order}
         worse = [n for n, by in gains.items() if by < -LOSS - 0.03 * size[n] ** 0.5]
         if total < WORTH or worse:
@@ -132,7 +140,7 @@ class Tuning:
                 how = f"{found.pilot.how}, {found.pilot.gradients:,} gradients"
                 if found.nodes > 1:
                     how += f"; {found.counted:.0f} of {found.nodes:,} points count"
-                return Piloted(found.pilot, found.compared, found.theta, how)
+                return Piloted(found.pilot, found.compared, found.theta, how, found.left**2 / 2)
             except NotNested as problem:
                 if self.kind == "nested":
                     raise Refusal(no_nested(self.call, problem)) from None

@@ -15,12 +15,14 @@ class Piloted(NamedTuple):
     """Draws from the posterior, and what they are in the coordinates of both models.
 
     theta: what is known of the sites beside the effects; None of a pilot that ran. how: in words.
+    left: how far the draws are from the posterior (nats), 0 of a pilot that ran.
     """
 
     pilot: Pilot
     compared: Compared | None
     theta: Theta | None
     how: str
+    left: float = 0.0
 
 
 class Candidate(Struct, frozen=True):
