@@ -376,7 +376,46 @@ def test_a_run_leaves_out_what_can_not_be_computed(folder: Path) -> None:
     )
     ran = run(folder, "suggest", "model.py", "--args", "example.py:example_args")
     assert (ran.status, ran.err) == (0, "")
-    assert 'conditional = ["mu", "b_sample"]\n' in ran.out.decode()
+    said = ran.out.decode().replace("\n#     ", " ")
+    assert "a_plate (line 17): it is in more than one summand of 'diameter' (line 21)" in said
+    assert "'mu' can't be sampled given the data" in said
+
+
+TROLLEY = """\
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.distributions import transforms
+
+
+def model(person, x, y=None):
+    b = numpyro.sample("b", dist.Normal(0, 0.5))
+    sigma = numpyro.sample("sigma", dist.Exponential(1))
+    with numpyro.plate("people", 30):
+        z = numpyro.sample("z", dist.Normal(0, sigma))
+    ordered = transforms.OrderedTransform()
+    prior = dist.TransformedDistribution(dist.Normal(0, 1.5).expand([4]).to_event(1), ordered)
+    cutpoints = numpyro.sample("cutpoints", prior)
+    numpyro.sample("y", dist.OrderedLogistic(z[person] + b * x, cutpoints), obs=y)
+
+
+def example_args():
+    rng = np.random.default_rng(0)
+    person, x = np.repeat(np.arange(30), 5), rng.normal(size=150)
+    latent = rng.normal(size=30)[person] - 0.5 * x + rng.logistic(size=150)
+    return (person, x), {"y": np.searchsorted([-2.0, -0.5, 0.5, 2.0], latent)}
+"""
+
+
+def test_what_gains_nothing_by_a_pilot_is_not_proposed(tmp_path: Path) -> None:
+    """What the cutpoints are moves all of 'z', and nothing that is given says where they are."""
+    (tmp_path / "model.py").write_text(TROLLEY)
+    words = ("suggest", "model.py", "--args", "model.py:example_args", "--format", "json")
+    ran = run(tmp_path, *words)
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)["conditional"]
+    assert found["order"] == []
+    assert found["not"]["z"].startswith("sampled given the data 'b' and 'z' would be")
 
 
 def test_without_observations_the_source_decides(folder: Path) -> None:

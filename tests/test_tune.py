@@ -175,7 +175,7 @@ VAGUE = f"""{HEAD}def model(y=None):
         pytest.param(
             FINE,
             "((), {'y': np.zeros(3)})",
-            "leave the model as written: what the data say would make 'mu' and 'a' ",
+            "leave the model as written: sampled given the data 'mu' and 'a' would gain nothing",
             id="data that say nothing",
         ),
     ],

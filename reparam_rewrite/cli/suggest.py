@@ -92,7 +92,7 @@ def command(request: Request, screen: Screen) -> int:
         entry = entry.taking(arguments, names[1:])
         others = tuple(name for name in names if name in first and name != entry.name)
         proposing = Proposing(run_once(document, entry, arguments))
-        suggestion = proposing.suggestion(request.offsets)
+        suggestion = proposing.suggestion(True) if request.offsets else proposing.worthwhile()
         suggestion = replace(suggestion, others=(proposing.name and others) or suggestion.others)
     else:
         suggestion = suggest(document, request.function, offsets=request.offsets)

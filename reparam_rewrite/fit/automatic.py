@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, redirect_stdout
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,20 +13,60 @@ from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.config.writing import value_of
 from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
-from reparam_rewrite.fit.coordinates import beside_arrays, frozen_data
-from reparam_rewrite.fit.nested import Nested, NotNested, nested
+from reparam_rewrite.fit.coordinates import Frozen, beside_arrays, frozen_data
+from reparam_rewrite.fit.nested import DRAWS, Compared, Nested, NotNested, nested
 from reparam_rewrite.fit.values import Pilot
-from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.facts import facts_of_call
 from reparam_rewrite.running.trace import double_precision, is_latent, structure
 from reparam_rewrite.suggest.finding import samples, suggest
+from reparam_rewrite.suggest.values import Conditional as Unproposed
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.verify.pairing import conventional_bases
 
 #: The kinds of pilots that are no run, or not always.
 WITHOUT_A_RUN = ("auto", "nested")
+
+#: What all sites together must gain, and what a single one may lose beside it (nats).
+WORTH, LOSS = 0.5, 0.5
+
+#: What counts as nothing (nats).
+LITTLE = 0.05
+
+#: How far bases may be from standard normal given the data where nothing is approximated (nats).
+EXACT = 1e-6
+
+
+class Gains(NamedTuple):
+    """What sites gain by being sampled given the data (nats): by site, and all of them."""
+
+    by_site: Mapping[str, float]
+    total: float
+
+    def why_not(self, call: Call) -> str:
+        """Why that isn't worth it, in a clause; "" if it is."""
+        size = {name: int(np.prod(call.trace[name]["value"].shape)) for name in self.by_site}
+        worse = [n for n, by in self.by_site.items() if by < -LOSS - 0.03 * size[n] ** 0.5]
+        if self.total >= WORTH and not worse:
+            return ""
+        names, by = (worse, self.by_site[worse[0]]) if worse else ([*self.by_site], self.total)
+        said = f"sampled given the data {listed(names)} would"
+        if abs(by) < LITTLE:
+            return f"{said} gain nothing"
+        if by < 0:
+            return f"{said} be {-by:.2g} nats wider"
+        return f"{said} be {by:.2g} nats narrower, which isn't worth it"
+
+
+def gains_of(order: Sequence[str], compared: Compared, left: float) -> Gains:
+    """What draws say, of which `left` tells how far they are from the posterior (nats).
+
+    Draws that are so far from it promise as much too much.
+    """
+    by_site = {name: compared.gain(name) for name in order}
+    return Gains(by_site, sum(by_site.values()) - left)
 
 
 class Proposing:
@@ -53,6 +93,41 @@ class Proposing:
         with np.errstate(all="ignore"):
             facts = facts_of_call(call)
             return suggest(call.document, self.name, facts, offsets=offsets, computed=computed)
+
+    def worthwhile(self) -> Suggestion:
+        """The same, without sites given the data of which a nested pilot says that nothing is
+        gained. That isn't asked where what the data say is exact, as nothing can be lost then.
+        """
+        found = self.suggestion()
+        why = self.why_not(found.order) if found.order and self.call.is_observed else ""
+        if not why:
+            return found
+        told = dict.fromkeys(found.order, why)
+        return self.suggestion(offsets=True).with_conditional(Unproposed(why=told))
+
+    def why_not(self, order: Sequence[str]) -> str:
+        with self.sampling(order, spread=True) as (frozen, made):
+            if frozen.spread is not None and frozen.spread < EXACT:
+                return ""
+            try:
+                found = nested_of(self.call, made, order, DRAWS)
+            except NotNested as problem:
+                return f"no pilot tells whether anything is gained: {problem}"
+        return gains_of(order, found.compared, found.too_far).why_not(self.call)
+
+    @contextmanager
+    def sampling(self, order: Sequence[str], spread: bool) -> Iterator[tuple[Frozen, Call]]:
+        """The call of what samples these sites given the data, with what these say of them."""
+        written = ""
+        if self.name is not None:
+            written = f"functions = {value_of([self.name], (), '')}\n"
+        written += f"conditional = {value_of(list(order), (), '')}\n"
+        config = read_config(written.encode(), "<pilot>")
+        known = self.known.get(tuple(order))
+        frozen = frozen_data(self.call, config, "pilot.npz", known, spread)
+        config = read_config(frozen.text.encode(), config.path)
+        with generated(self.call, config, frozen.arrays, "pilot.npz") as made:
+            yield frozen, made
 
 
 def generated(
@@ -91,15 +166,7 @@ def nested_pilot(call: Call, draws: int) -> Pilot:
     order = proposing.suggestion().order if call.is_observed else ()
     if not order:
         return nested_of(call, call, (), draws).pilot
-    written = ""
-    if proposing.name is not None:
-        written = f"functions = {value_of([proposing.name], (), '')}\n"
-    written += f"conditional = {value_of(list(order), (), '')}\n"
-    config = read_config(written.encode(), "<pilot>")
-    known = proposing.known.get(tuple(order))
-    frozen = frozen_data(call, config, "pilot.npz", known, spread=False)
-    config = read_config(frozen.text.encode(), config.path)
-    with generated(call, config, frozen.arrays, "pilot.npz") as made:
+    with proposing.sampling(order, spread=False) as (_, made):
         return nested_of(call, made, order, draws).pilot
 
 

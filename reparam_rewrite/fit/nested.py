@@ -35,6 +35,9 @@ from reparam_rewrite.running.trace import compiled, double_precision, traced
 from reparam_rewrite.running.values import Values
 from reparam_rewrite.verify.change import terms, unconstrained
 
+#: How many draws there are where nobody says how many.
+DRAWS = 1_000
+
 #: Up to how many values theta may have.
 LARGEST = 100
 
@@ -116,6 +119,11 @@ class Nested(Struct, frozen=True):
     left: float
     counted: float
     nodes: int
+
+    @property
+    def too_far(self) -> float:
+        """The divergence of the draws from the posterior (nats), to second order."""
+        return self.left**2 / 2
 
 
 def nested(

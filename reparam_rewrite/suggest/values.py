@@ -203,8 +203,9 @@ class Suggestion(Struct, frozen=True):
     def alone(self) -> list[Alone]:
         """The same, and why."""
         parents = {offset.parent for one in self.proposals for offset in one.offsets}
-
-        untaken = self.conditional.why if self.order and self.conditional is not None else {}
+        untaken: dict[str, str] = {}
+        if self.conditional is not None and (self.order or not self.proposals):
+            untaken = self.conditional.why
 
         def why(one: Proposal) -> str:
             return (

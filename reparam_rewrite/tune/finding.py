@@ -19,8 +19,10 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.fit import pilots
 from reparam_rewrite.fit.automatic import (
     WITHOUT_A_RUN,
+    WORTH,
     Proposing,
     bases_of,
+    gains_of,
     generated,
     nested_of,
     no_nested,
@@ -31,13 +33,13 @@ from reparam_rewrite.fit.coordinates import (
     frozen_data,
     without_coordinates,
 )
-from reparam_rewrite.fit.nested import NotNested, Theta, compare
+from reparam_rewrite.fit.nested import DRAWS, NotNested, Theta, compare
 from reparam_rewrite.fit.reporting import is_worth_it
 from reparam_rewrite.fit.running import Fitting, as_written, with_helpful_bases
 from reparam_rewrite.fit.starting import factor_of, nuts_start
 from reparam_rewrite.fit.values import Found
 from reparam_rewrite.fit.writing import Change, edited, rounded
-from reparam_rewrite.messages import Refusal, listed
+from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.trace import double_precision, traced
@@ -46,17 +48,11 @@ from reparam_rewrite.suggest import to_text
 from reparam_rewrite.suggest.values import Suggestion
 from reparam_rewrite.tune.values import Candidate, Piloted, Sampled, Tuned
 
-#: What all sites together must gain, and what a single one may lose beside it (nats).
-WORTH, LOSS = 0.5, 0.5
-
 #: A scale whose logarithm has a posterior that is narrower than this gets a line in the config.
 NARROW = 0.2
 
 #: The comment of a line that is written anew with other data.
 OURS = "# by tune"
-
-#: How many draws a nested pilot makes.
-DRAWS = 1_000
 
 
 class Tuning:
@@ -110,25 +106,21 @@ class Tuning:
         alone = coordinates_alone(config)
         with generated(self.call, alone, frozen.arrays, self.path.name) as made:
             piloted = self.piloted(made, order)
+        assert piloted.compared is not None  # as it is of all draws of a generated model
+        gains = gains_of(order, piloted.compared, piloted.left)
+        if why := gains.why_not(self.call):
+            return Tuned((), reason=why)
         text, arrays = config.text, dict(frozen.arrays)
         if asks_for_more(config):
             _, text, more = self.fitted(config, piloted)
             arrays |= more
         text = self.with_scales(read_config(text.encode(), config.path), piloted.theta)
-        gains = {name: piloted.compared.gain(name) for name in order} if piloted.compared else {}
-        # Draws that are so far from the posterior promise as much too much.
-        total = sum(gains.values()) - piloted.left
-        size = {name: int(np.prod(self.call.trace[name]["value"].shape)) for name in order}
-        worse = [n for n, by in gains.items() if by < -LOSS - 0.03 * size[n] ** 0.5]
-        if total < WORTH or worse:
-            names, by = (worse, gains[worse[0]]) if worse else (order, total)
-            said = f"what the data say would make {listed(names)} {by:.2g} nats narrower"
-            return Tuned((), reason=f"{said}, which isn't worth it")
+        size = {name: self.call.trace[name]["value"].size for name in order}
         sampled = [
-            Sampled(name, given_in_words(order, name), float(np.exp(gains[name] / size[name])))
-            for name in order
+            Sampled(name, given_in_words(order, name), float(np.exp(by / size[name])))
+            for name, by in gains.by_site.items()
         ]
-        return self.written(Candidate(text, arrays, piloted), sampled, total)
+        return self.written(Candidate(text, arrays, piloted), sampled, gains.total)
 
     def piloted(self, made: Call, effects: Sequence[str]) -> Piloted:
         """Draws from the posterior, by nested Laplace or by a run. Raises `Refusal`."""
@@ -140,7 +132,7 @@ class Tuning:
                 how = f"{found.pilot.how}, {found.pilot.gradients:,} gradients"
                 if found.nodes > 1:
                     how += f"; {found.counted:.0f} of {found.nodes:,} points count"
-                return Piloted(found.pilot, found.compared, found.theta, how, found.left**2 / 2)
+                return Piloted(found.pilot, found.compared, found.theta, how, found.too_far)
             except NotNested as problem:
                 if self.kind == "nested":
                     raise Refusal(no_nested(self.call, problem)) from None
