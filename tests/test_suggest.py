@@ -37,6 +37,7 @@ def test_what_is_golden() -> None:
         "crossed",
         "crossed_regression",
         "crossed_slopes",
+        "disasters",
         "drifting_series",
         "eight_schools",
         "group_slopes",

@@ -39,7 +39,7 @@ def test_what_is_written_by_hand_is_proposed(folder: Path) -> None:
 
 
 #: Of the proposals those that are fitted each time; the others are in the long tests.
-FITTED = ("ar2", "crossed", "eight_schools", "item_response")
+FITTED = ("ar2", "crossed", "disasters", "eight_schools", "item_response")
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,8 @@ def array_function(name: str, operands: Sequence[Operand], writer: Writer) -> Fo
         return arranged(last, operands, writer)
     if last in ("sum", "mean", "average", "nansum"):
         return summed(*operands[0], writer, scalar=len(given) == 1)
+    if last == "cumsum":
+        return summed(*operands[0], writer)
     terms = tuple(term for form in given for term in form.terms)
     if last in ELEMENTWISE and sum(bool(form.terms) for form in given) == 1:
         return linked(Form(terms, loose=any(f.adds_axes for f in given)), writer.fresh)
@@ -233,6 +235,8 @@ def array_method(name: str, owner: Operand, operands: Sequence[Operand], writer:
         return arranged(name, [owner, *operands], writer)
     if name in ("sum", "mean") and not both(*given):
         return summed(*owner, writer, scalar=not given)
+    if name == "cumsum" and not both(*given):
+        return summed(*owner, writer)
     if name == "dot":
         return contracted([owner, *operands], writer)
     if name in ("clip", "round") and not both(*given):
