@@ -827,6 +827,7 @@ def test_all_rivals_and_a_fitted_config(tmp_path: Path) -> None:
         ),
         (["model.py"], "model.py: 'model' needs arguments"),
         (["model.py", *ARGS, "--bases"], "--bases is of --fit"),
+        (["model.py", *ARGS, "--pilot", "nuts"], "--pilot is of --fit"),
         (["model.py", *ARGS, "--jobs", "2", "--dask", "a:1"], "--jobs is of this machine"),
         (["model.py", *ARGS, "--dask", "a"], "there is no Dask scheduler at 'a': missing port"),
         (["model.py", "--config", "typo.toml", *ARGS], "typo.toml:1:8: "),

@@ -184,8 +184,9 @@ def refuse_ways(request: Request) -> None:
     """Refuse options that don't go together, and a cluster that can't be asked."""
     from importlib.util import find_spec
 
-    if request.bases and not request.fit:
-        refused(None, "--bases is of --fit, which isn't asked for", "add --fit.")
+    of_fit = {"--bases": request.bases, "--pilot": request.pilot != PILOTS[0]}
+    for option in [name for name, given in of_fit.items() if given and not request.fit]:
+        refused(None, f"{option} is of --fit, which isn't asked for", "add --fit.")
     if request.dask is not None and request.jobs > 1:
         hint = "leave one of them out: the cluster's workers are as many as it has."
         refused(None, "--jobs is of this machine, and --dask of a cluster", hint)

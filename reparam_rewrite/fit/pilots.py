@@ -196,12 +196,17 @@ NO_MODE = Diagnostic(
 
 
 def cholesky(matrix: Any) -> tuple[Any, bool]:
-    """The factor of a matrix, of one that more is added to the diagonal of until it has one."""
+    """The factor of a matrix, of one with more on its diagonal where it has none.
+
+    Raises `Refusal` for a matrix with elements that are no numbers.
+    """
     try:
         return np.linalg.cholesky(matrix), False
     except np.linalg.LinAlgError:
-        lowest = float(np.linalg.eigvalsh(matrix)[0])
-        more = max(1e-6, -1.5 * lowest) * np.eye(len(matrix))
+        if not np.isfinite(matrix).all():
+            raise Refusal(NO_MODE) from None
+        lowest, largest = np.linalg.eigvalsh(matrix)[[0, -1]]
+        more = max(1e-6, -1.5 * lowest, 1e-12 * largest) * np.eye(len(matrix))
         return np.linalg.cholesky(matrix + more), True
 
 
