@@ -98,6 +98,7 @@ def command(request: Request, screen: Screen) -> int:
     prepare("tune")
 
     from reparam_rewrite.fit.coordinates import as_if_frozen
+    from reparam_rewrite.fit.pilots import Options
     from reparam_rewrite.fit.writing import npz_bytes
     from reparam_rewrite.running.call import called
     from reparam_rewrite.tune.finding import Tuning
@@ -110,11 +111,14 @@ def command(request: Request, screen: Screen) -> int:
         refused(request.model, f"'{call.name}' observes nothing when it is called so", hint)
     arrays_path = Path(request.target).with_name(f"{Path(request.written_config).stem}.npz")
 
+    shown = screen.on_terminal and not request.quiet
+
     def tell(text: str) -> None:
-        if screen.on_terminal and not request.quiet:
+        if shown:
             screen.account([f"{text} ..."])
 
-    tuning = Tuning(call, arrays_path, request.pilot, request.seed, tell)
+    options = Options(seed=request.seed, bar=shown)
+    tuning = Tuning(call, arrays_path, request.pilot, options, tell)
     tuned = tuning.tuned(before, request.written_config)
     written: list[str] = []
     candidate = tuned.candidate

@@ -58,14 +58,20 @@ OURS = "# by tune"
 class Tuning:
     """The tuning of one call.
 
-    path: of the .npz beside the generated file. pilot: "auto", "nested", or a kind of run.
-    said: hears what is being done.
+    path: of the .npz beside the generated file. pilot: "auto", "nested", or a kind of run, which
+    is made with these options. said: hears what is being done.
     """
 
     def __init__(
-        self, call: Call, path: Path, pilot: str, seed: int, said: Callable[[str], None]
+        self,
+        call: Call,
+        path: Path,
+        pilot: str,
+        options: pilots.Options,
+        said: Callable[[str], None],
     ) -> None:
-        self.call, self.path, self.kind, self.seed, self.said = call, path, pilot, seed, said
+        self.call, self.path, self.kind = call, path, pilot
+        self.options, self.said = options, said
         self.proposing = Proposing(call)
 
     def tuned(self, before: Config | None, path: str) -> Tuned:
@@ -139,11 +145,10 @@ class Tuning:
                 why = f", as {problem}"
         self.said(f"running NUTS for a pilot{why}")
         kind = "nuts" if self.kind == "auto" else self.kind
-        options = pilots.Options(seed=self.seed)
         with redirect_stdout(sys.stderr), double_precision():
             base_of, _ = bases_of(self.call, made)
             names = tuple({*self.call.latents, *base_of.values()})
-            whole = pilots.run_whole(kind, made, options, names)
+            whole = pilots.run_whole(kind, made, self.options, names)
             pilot = pilots.of_latents(whole, self.call)
             values = {base: whole.draws[base] for base in base_of.values()}
 
@@ -194,7 +199,7 @@ class Tuning:
             return Tuned((), reason="the config asks for nothing that data decide")
         self.said("looking for the posterior's mode, or running a pilot")
         fitting = Fitting(self.call, without_coordinates(config))
-        pilot = fitting.pilot(self.kind, pilots.Options(seed=self.seed))
+        pilot = fitting.pilot(self.kind, self.options)
         piloted = Piloted(pilot, None, None, pilot.how)
         found_, text, arrays = self.fitted(config, piloted)
         gains = {
