@@ -12,6 +12,7 @@ What the rewriter refuses isn't proposed, nor what can't be computed of the data
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
@@ -247,9 +248,7 @@ class Effects:
             readers = [
                 site.name
                 for site in self.sites
-                if site.name in found.factors
-                for part in walk(parsed(found.factors[site.name].text))
-                if getattr(part, "id", None) in names
+                if site.name in found.factors and names & read_by(found.factors[site.name])
             ]
             blamed = readers or [about.child]
             if readers:
@@ -355,6 +354,11 @@ def conditional(proposing: Proposing, document: Document, computed: Computed | N
                 return Conditional(why=dict.fromkeys(order, said))
             continue
         return Conditional(tuple(order), tuple(effects.reasons(order, found, form)), why)
+
+
+def read_by(factor: Factor) -> set[str]:
+    """The names in the text of a scale."""
+    return {part.id for part in walk(parsed(factor.text)) if isinstance(part, ast.Name)}
 
 
 def is_rewritten(effects: Effects, document: Document, order: Sequence[str], name: str) -> bool:
