@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from reparam_rewrite.config.reading import read_config
-from tests.benchmarks import tables
+from tests.benchmarks import tables, tuned
 from tests.benchmarks.data import PROBLEMS
 from tests.support.cases import FIXTURES, golden, rewritten, rewritten_case
 from tests.support.notebooks import notebook
@@ -416,6 +417,16 @@ def test_the_table_of_problems_is_that_of_the_figures_that_are_kept() -> None:
         for figure in figures:
             assert f" {figure} times " in rows[problem]
             assert re.search(rf"\b{figure}\b", README)
+
+
+def test_that_tune_is_never_worse_is_what_was_measured() -> None:
+    found = json.loads((tables.RESULTS / "tuned.json").read_text())
+    text = tuned.table(found)
+    assert (tables.RESULTS / "tuned.md").read_text() == f"{text}\n"
+    written = sum(bool(row["tuned"]) for row in found["rows"])
+    said = f"Of {len(found['rows'])} models with data `tune` rewrites {written}, and none is below"
+    assert said in " ".join(PAGES["docs/tune.md"].split())
+    assert " none below the model as written" in text
 
 
 def test_a_prior_is_asked_in_a_statement_of_its_own() -> None:
