@@ -56,6 +56,8 @@ class Code:
         self.after: list[Lines] = []
         self._spelling, self._width = spelling, width
         self._site, self._place, self._function = rewrite.site, rewrite.place, rewrite.function
+        instead = rewrite.instead if isinstance(rewrite, plan.OffsetRewrite) else ""
+        self._instead = instead.removeprefix(self._site.name)
         #: The child's, where it is scaled or offset by a transform: its sizes if the source tells
         #: them, and its shape as an expression.
         self._sizes: plan.Sizes = ()
@@ -149,9 +151,9 @@ class Code:
 
     def _handled_by(self, reparam: str, inner: str = "") -> None:
         handler = self._spell("numpyro.handlers.reparam")
-        config = [(self._site.call.name.text, reparam)]
+        config = [(self._named_with(self._instead), reparam)]
         if inner:
-            config.append((self._decentered(), inner))
+            config.append((self._named_with(DECENTERED.format("")), inner))
         self.handled = Handled(handler, tuple(config), self._site.statement)
 
     def _conditional(self, rewrite: plan.ConditionalRewrite) -> None:
@@ -446,9 +448,11 @@ class Code:
         name, quote = coefficient.spec.name, self._quote
         return f"f{quote}{name}{quote}" if coefficient.computed else self._string(name)
 
-    def _decentered(self) -> str:
-        """The name of what `LocScaleReparam` samples: ``f"b_{k}_decentered"``"""
-        text, more = self._site.call.name.text, DECENTERED.format("")
+    def _named_with(self, more: str) -> str:
+        """The name of what a reparameterizer samples: ``f"b_{k}_decentered"``"""
+        text = self._site.call.name.text
+        if not more:
+            return text
         if not isinstance(parsed(text), ast.Constant | ast.JoinedStr):
             return f"{grouped(text)} + {self._string(more)}"
         bare = text.rstrip(text[-1])

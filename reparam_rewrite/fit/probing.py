@@ -120,7 +120,7 @@ def instances(child: Child, trace: Trace) -> dict[str, dict[str, Pair]]:
 
     A site whose name is put together is there under each of its names.
     """
-    parts = re.split(r"(\{[^{}]*\})", child.asked.name)  # every other one is in braces
+    parts = re.split(r"(\{[^{}]*\})", child.asked.sampled)  # every other one is in braces
     pattern = "".join("(.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
     found: dict[str, dict[str, Pair]] = {}
     for name in trace:

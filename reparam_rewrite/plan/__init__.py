@@ -87,7 +87,7 @@ def was_rewritten(child: Child) -> bool:
     handled = child.site.call.shifted or any(
         isinstance(item, Handler)
         and item.qualified == "numpyro.handlers.reparam"
-        and child.name in (item.sites or ())
+        and child.sampled in (item.sites or ())
         and (item.explicit or not explicit)
         for item in items
     )

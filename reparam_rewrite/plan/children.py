@@ -186,7 +186,7 @@ class Child(Asked, frozen=True):
     Its `scale` is a number, one that is learned, an expression of the config, or a power of a site.
     `effects`: it is one of these, and `after` says what must be sampled before it. `centered`: it
     is sampled as what is partially non-centred around its prior's loc, by a number or a learned
-    one, and that is offset.
+    one, and that is offset. `instead`: the model has a reparam handler for it, which samples this.
     """
 
     site: Site
@@ -199,6 +199,7 @@ class Child(Asked, frozen=True):
     effects: Effects | None = None
     after: tuple[Pair, ...] = ()
     centered: float | CoefficientSpec | None = None
+    instead: str = ""
 
     @property
     def name(self) -> str:
@@ -242,11 +243,16 @@ class Child(Asked, frozen=True):
         return self.centered not in (None, 1.0)
 
     @property
+    def sampled(self) -> str:
+        """The name of what the model samples of it, and what is offset."""
+        return self.instead or self.name
+
+    @property
     def base(self) -> str:
         """The name of the site that is sampled instead of it."""
         if self.reparam is not None:
             return REPARAMETERIZERS[self.reparam.name].base.format(self.name)
-        name = DECENTERED.format(self.name) if self.is_decentered else self.name
+        name = DECENTERED.format(self.name) if self.is_decentered else self.sampled
         return f"{name}_base" if self.is_shifted or self.effects is not None else name
 
     @property

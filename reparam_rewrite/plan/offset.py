@@ -165,6 +165,7 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
         full=full and not covered,
         data=data_of(child, sources),
         centring=centring_of(names, child, sizes, event_dim),
+        instead=child.instead,
     )
 
 
@@ -279,6 +280,6 @@ def needs_full_shape(child: Child, values: Sequence[Value]) -> bool:
     for at in (dim + count_of_events(site) for dim in over_plates):
         if batch is None or (len(batch) >= -at and batch[at] == UNIT):
             return True
-    moved = bool(values) or child.scale is not None or child.is_decentered
+    moved = bool(values or child.instead) or child.scale is not None or child.is_decentered
     keepdims = any(value.reduction is not None and value.reduction.keepdims for value in values)
     return bool(over_plates) and moved and (site.shape is None or len(site.shape) > 1 or keepdims)

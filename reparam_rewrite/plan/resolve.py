@@ -42,9 +42,10 @@ from reparam_rewrite.plan.factors import needed_by
 from reparam_rewrite.plan.named_axes import count_of_events, with_axes
 from reparam_rewrite.plan.ordering import is_late
 from reparam_rewrite.plan.refusals import function as reasons
+from reparam_rewrite.plan.reparameterized import sampled_instead
 from reparam_rewrite.plan.values import Basis, CoefficientSpec
 from reparam_rewrite.survey.functions import Function, Survey
-from reparam_rewrite.survey.values import Site
+from reparam_rewrite.survey.values import Site, Support
 
 
 class Request(Struct, frozen=True):
@@ -289,12 +290,22 @@ class Asking(NamedTuple):
                 basis = basis_of(rule.basis, site) if rule.basis is not None else None
                 reparam = self.reparam(site, rule.reparam) if rule.reparam is not None else None
                 child = Child(site, self.function, rule.place, pairs, scale, basis, reparam)
-                yield replace(child, centered=centring_of(rule, site.name))
+                child = replace(child, centered=centring_of(rule, site.name))
+                yield self.reparameterized(child)
             elif pairs:
                 names.add(site.name)
                 chain = self.config.chains_of[site.name][0]
                 place = next(named.place for named in chain if named.name == site.name)
-                yield Child(site, self.function, place, pairs)
+                yield self.reparameterized(Child(site, self.function, place, pairs))
+
+    def reparameterized(self, child: Child) -> Child:
+        """A child of which the model samples something else already, and only offsets that."""
+        other = child.reparam is not None or child.centered is not None
+        instead = "" if other else sampled_instead(self.survey, self.function, child.site)
+        if not instead:
+            return child
+        prior = replace(child.site.prior, support=Support("real"))
+        return replace(child, instead=instead, site=replace(child.site, prior=prior))
 
     def dropped(self) -> Iterator[Child]:
         """The sites that a table is about which drops all that they would be offset by."""

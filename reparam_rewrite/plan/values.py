@@ -346,6 +346,7 @@ class OffsetRewrite(Struct, frozen=True):
     constrained to, None for the real line. `full`: the offset is broadcast to the child's shape, so
     that its prior is too. The variables `loc` and `reparam` hold the offset and the
     reparameterizer. On the arguments of the call in `data` depends how it comes from its base.
+    The model has a handler for it that samples what is called `instead`.
     """
 
     site: Site
@@ -362,6 +363,7 @@ class OffsetRewrite(Struct, frozen=True):
     full: bool = False
     data: tuple[str, ...] = ()
     centring: Centring | None = None
+    instead: str = ""
 
 
 class ScanRewrite(Struct, frozen=True):

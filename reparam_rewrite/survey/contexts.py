@@ -61,8 +61,9 @@ def items_of(state: State, node: ast.expr) -> tuple[Plate | Handler, ...]:
     if not isinstance(node, ast.Call):
         return (Handler(None, ast.unparse(node)),)
     dotted = state.resolve(node.func)
-    addressed = addressed_sites(state.index, dotted, node)
-    return (Handler(dotted, ast.unparse(node), addressed, is_explicit(state.index, node)),)
+    addressed, explicit = addressed_sites(state.index, dotted, node), is_explicit(state.index, node)
+    shown = reparams_of(state.index, dotted, node)
+    return (Handler(dotted, ast.unparse(node), addressed, explicit, shown),)
 
 
 def plate_elsewhere(state: State, node: ast.expr) -> Plate | None:
@@ -287,6 +288,48 @@ def is_displayed(index: Index, call: ast.Call) -> bool:
     """``condition(model, data=DATA)`` where ``DATA = {...}`` stands in the file."""
     values = values_of(index, argument(call, 1, "data"))
     return any(isinstance(value, (ast.Dict, ast.DictComp)) for value in values)
+
+
+def reparams_of(index: Index, dotted: str | None, call: ast.Call) -> tuple[tuple[str, str], ...]:
+    """By site, the classes in ``reparam(config={"a": LocScaleReparam(0)})`` that are sure to act.
+
+    Of ``centered=c`` that can't be told.
+    """
+    config = argument(call, 1, "config") if dotted == "numpyro.handlers.reparam" else None
+    match shown(index, config):
+        case ast.Dict(keys=keys, values=values):
+            pairs = [(template_of(key), value) for key, value in zip(keys, values, strict=True)]
+        case ast.DictComp(value=ast.Call() as value) as node:  # the same for each key
+            pairs = [(name, value) for name in keys_of(node) or ()]
+        case _:
+            return ()
+    return tuple(
+        (name, kind)
+        for name, value in pairs
+        if name is not None and (kind := reparameterizer_of(index, value))
+    )
+
+
+def reparameterizer_of(index: Index, node: ast.expr) -> str:
+    """The class in ``LocScaleReparam(0)``; empty if what it does can't be told of that alone."""
+    made = shown(index, node)
+    if not isinstance(made, ast.Call):
+        return ""
+    module, _, last = (dotted_name(index.aliases, made.func) or "").rpartition(".")
+    centered = argument(made, 0, "centered")
+    number = centered.value if isinstance(centered, ast.Constant) else None
+    decenters = is_none(centered) or (isinstance(number, (int, float)) and number < 1)
+    given = len(made.args) + len(made.keywords)
+    does = not given or (last == "LocScaleReparam" and given == 1 and centered and decenters)
+    return last if does and module == "numpyro.infer.reparam" else ""
+
+
+def shown(index: Index, node: ast.expr | None) -> ast.expr | None:
+    """An expression, or the only one that its name stands for, which nothing else speaks of."""
+    if not isinstance(node, ast.Name):
+        return node
+    values = index.dictionaries.get(node.id, [])
+    return values[0] if len(values) == 1 and index.mentions[node.id] == 2 else None
 
 
 def is_explicit(index: Index, call: ast.Call) -> bool:

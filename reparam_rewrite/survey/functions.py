@@ -47,7 +47,8 @@ class Addressed(Struct, frozen=True):
     file. `targets` are the functions, lambdas and handlers that it is given and that its blocks
     call. `chooses` is the argument by which it chooses in a way that can't be read, if any.
     `blocks` are the lines of the blocks that it is around, `unseen` those where the `with` doesn't
-    show it: ``with known():``.
+    show it: ``with known():``. `decorates` is the function that it is a decorator of, and
+    `reparams` are as those of a `Handler`.
     """
 
     handler: str
@@ -58,6 +59,8 @@ class Addressed(Struct, frozen=True):
     chooses: str = ""
     blocks: tuple[tuple[int, int], ...] = ()
     unseen: tuple[tuple[int, int], ...] = ()
+    decorates: str = ""
+    reparams: tuple[tuple[str, str], ...] = ()
 
 
 class Hidden(Struct, frozen=True):

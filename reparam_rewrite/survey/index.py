@@ -109,6 +109,7 @@ class Index(Struct):
     rebound: set[str] = set()  # module-level names that are bound more than once
     module_names: set[str] = set()
     identifiers: set[str] = set()
+    mentions: dict[str, int] = {}  # how often each name is written
     samplers: set[str] = set()  # functions that may sample, by the last of their names
     dictionaries: dict[str, list[ast.expr]] = {}
     keys: dict[str, set[str]] = {}  # name["key"] = ...
@@ -205,7 +206,8 @@ def samplers_of(found: Index) -> set[str]:
 def read_names(found: Index, parts: list[ast.AST]) -> None:
     """Every identifier of the file, and the dictionaries that are written in it."""
     names = found.identifiers
-    names.update([part.id for part in parts if isinstance(part, ast.Name)])
+    found.mentions = Counter(part.id for part in parts if isinstance(part, ast.Name))
+    names.update(found.mentions)
     found.lazy = not names.isdisjoint(("filter", "iter", "map"))
     stored: dict[ast.expr, ast.expr] = {}  # the target of an assignment -> the value
     for node in parts:

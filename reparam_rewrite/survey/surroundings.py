@@ -13,6 +13,7 @@ from reparam_rewrite.survey.contexts import (
     chooses,
     is_displayed,
     is_plate,
+    reparams_of,
 )
 from reparam_rewrite.survey.functions import ANY, Addressed, Call, Function
 from reparam_rewrite.survey.index import YIELDS, Index, dotted_name
@@ -114,6 +115,7 @@ def yields_to_anyone(index: Index, references: References, block: With) -> bool:
 
 def addressed(index: Index, references: References, source: Text) -> Iterator[Addressed]:
     """The handlers that address sites of a function by name, or choose them in another way."""
+    decorated = [function for function in index.functions if function.node.decorator_list]
     for made in references.aliases.handlers:
         last = made.kind.rpartition(".")[2]
         if last not in ADDRESSING:
@@ -139,6 +141,8 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
             chooses=chooses(last, made.call),
             blocks=tuple(sorted(map(lines_of, blocks))),
             unseen=tuple(sorted(lines_of(b) for b in blocks if not is_shown(index, made, b))),
+            decorates=next((f.name for f in decorated if made.call in f.node.decorator_list), ""),
+            reparams=reparams_of(index, made.kind, made.call),
         )
 
 

@@ -145,13 +145,15 @@ class Handler(Struct, frozen=True):
 
     `qualified` is its dotted name, if it has one. `sites` are those that a handler such as
     `reparam` addresses by name, None where its dictionary can't be read. `explicit`: it is a
-    `reparam` whose dictionary has an ExplicitReparam.
+    `reparam` whose dictionary has an ExplicitReparam. `reparams` are the classes of the
+    reparameterizers whose arguments show, by the sites that they are for.
     """
 
     qualified: str | None
     text: str
     sites: frozenset[str] | None = frozenset()
     explicit: bool = False
+    reparams: tuple[tuple[str, str], ...] = ()
 
     @property
     def opaque(self) -> bool:

@@ -193,7 +193,7 @@ def in_a_plate_elsewhere(survey: Survey, child: Child, running: set[str]) -> Pro
 def in_a_guide_too(survey: Survey, child: Child) -> Problem | None:
     """``def guide(): sample("a", ...)``, written by hand: it would have to sample a's base."""
     for guide in survey.guides:
-        twin = next((site for site in guide.sites if may_be(child.name, [site.name])), None)
+        twin = next((site for site in guide.sites if may_be(child.sampled, [site.name])), None)
         if twin is not None and guide is not child.function:
             return child.problem(
                 "child-in-a-guide",

@@ -63,17 +63,19 @@ def around(child: Child, *, reparam: bool) -> list[tuple[Place, Handler]]:
 def reparameterized_already(child: Child, calls: list[Addressed]) -> Iterator[Problem]:
     """``with handlers.reparam(config={"a": LocScaleReparam(0)}): a = sample("a", ...)``"""
     code = "reparam-already"
+    # Where it has one whose own site is offset, the question is what that has.
+    name, known = child.sampled, {child.name} if child.instead else set()
     for at, item in around(child, reparam=True):
         if item.sites is None:
             text = "'{site}' is inside a reparam handler whose config can't be read ({at})"
             yield child.problem(code, text, OUT, at=at)
-        elif may_be(child.name, item.sites):
+        elif may_be(name, item.sites - known):
             yield child.problem(code, "'{site}' already has a reparam handler ({at})", OUT, at=at)
     for call in (call for call in calls if call.handler == "reparam"):
         if call.sites is None:
             text = "'{site}' may already have a reparam handler, whose config can't be read"
             yield child.problem(code, text, OUT, call.place)
-        elif may_be(child.name, call.sites):
+        elif may_be(name, call.sites - known):
             yield child.problem(code, "'{site}' already has a reparam handler", OUT, call.place)
 
 
@@ -89,7 +91,7 @@ def addressed_by_name(child: Child, calls: list[Addressed]) -> Iterator[Problem]
     lines = dict.fromkeys(
         at
         for at, item in around(child, reparam=False)
-        if item.sites and may_be(child.name, item.sites)
+        if item.sites and (may_be(child.name, item.sites) or may_be(child.sampled, item.sites))
     )
     if lines:
         text = "'{site}' is addressed by name by the handler in {lines}"
@@ -114,7 +116,7 @@ def misled(child: Child, call: Addressed) -> tuple[str, str, str] | None:
             text = "may address '{site}' by name: the keys of its dictionary are put together"
         unread = call.displayed or unseen
         return ("handler-keys-unread", text, "write its keys out.") if unread else None
-    if may_be(site.name, call.sites):
+    if may_be(site.name, call.sites) or may_be(child.sampled, call.sites):
         return (
             "handler-by-name",
             "addresses '{site}' by name and would no longer find it, as '{base}' is sampled "
