@@ -33,18 +33,23 @@ class Handled(NamedTuple):
 
     `handler` is how that is called here. `config` has the site's name as it is written, with the
     variable that holds the reparameterizer, and that of a site which this one samples instead, if
-    there is more to do. `statement` is the one that samples the site.
+    there is more to do. `statement` is the one that samples the site. `whole` is a variable that
+    holds the config of a site of a comprehension.
     """
 
     handler: str
     config: tuple[tuple[str, str], ...]
     statement: int
+    whole: str = ""
 
 
 def handler_of(sites: Sequence[Handled]) -> str:
     """``handlers.reparam(config={"a": a_reparam, "b": b_reparam})``"""
-    config = ", ".join(f"{key}: {reparam}" for site in sites for key, reparam in site.config)
-    return f"{sites[0].handler}(config={{{config}}})"
+    if len(sites) == 1 and sites[0].whole:
+        return f"{sites[0].handler}(config={sites[0].whole})"
+    entries = [f"{key}: {reparam}" for site in sites for key, reparam in site.config]
+    entries += [f"**{site.whole}" for site in sites if site.whole]
+    return f"{sites[0].handler}(config={{{', '.join(entries)}}})"
 
 
 class Change:

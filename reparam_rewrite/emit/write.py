@@ -24,6 +24,8 @@ JNP = "jax.numpy"
 
 TRANSFORMS = "numpyro.distributions.transforms"
 
+TAB = "    "
+
 #: How long the lines of a comment may be.
 COMMENT = 72
 
@@ -107,7 +109,8 @@ class Code:
         if rewrite.centring is None:
             self._handle(rewrite, explicit)
             return
-        self._shift(f"{rewrite.reparam} = {explicit}")
+        kept = self._kept(rewrite.reparam, rewrite.reparam, DECENTERED.format(""))
+        self._shift(f"{kept} = {explicit}")
         self._handle(rewrite, made, rewrite.centring.variable)
 
     def _centring(self, centring: plan.Centring) -> str:
@@ -145,9 +148,13 @@ class Code:
             text = f"How {site} comes from its base depends on {joined([*data])}: where draws of "
             text += f"{site} are given, they count."
             comment = textwrap.wrap(text, min(self._room, COMMENT) - 2)
-        lines = wrap.statement(f"{reparam} = {made}", self._room)
+        kept = self._kept(reparam, rewrite.reparam, self._instead)
+        lines = wrap.statement(f"{kept} = {made}", self._room)
         self._shift((*(f"# {line}" for line in comment), *lines))
-        self._handled_by(reparam, *[rewrite.reparam] * bool(around))
+        if self._site.call.rounds:
+            self._handled_in_rounds(rewrite.reparam)
+        else:
+            self._handled_by(reparam, *[rewrite.reparam] * bool(around))
 
     def _handled_by(self, reparam: str, inner: str = "") -> None:
         handler = self._spell("numpyro.handlers.reparam")
@@ -155,6 +162,21 @@ class Code:
         if inner:
             config.append((self._named_with(DECENTERED.format("")), inner))
         self.handled = Handled(handler, tuple(config), self._site.statement)
+
+    def _kept(self, variable: str, whole: str, more: str) -> str:
+        """Where a reparameterizer is kept: of a site of a comprehension, in one dictionary."""
+        inside = self._site.call.rounds
+        return f"{whole}[{self._named_with(more)}]" if inside else variable
+
+    def _handled_in_rounds(self, whole: str) -> None:
+        """An entry for each name that a comprehension samples, before its statement."""
+        rounds, number = self._site.call.rounds, self._site.statement
+        lines = [line for _, part in (*self.declarations, *self.shifts) for line in part]
+        headers = [f"{TAB * at}{text}" for at, text in enumerate(rounds)]
+        body = [f"{TAB * len(rounds)}{line}" for line in lines]
+        self.declarations = []
+        self.shifts = [(number, (f"{whole} = {{}}",)), (number, (*headers, *body))]
+        self.handled = Handled(self._spell("numpyro.handlers.reparam"), (), number, whole)
 
     def _conditional(self, rewrite: plan.ConditionalRewrite) -> None:
         """``given = Conditional("fitted.npz", {"mu": 10, "a": sigma_a}, noise=sigma)``"""
@@ -178,7 +200,8 @@ class Code:
 
     def _room_at(self, statement: int) -> int:
         """What the indent of the child's statement, or of one that it stands in, leaves."""
-        return self._width - self._indents.get(statement, self._site.indent)
+        inside = len(TAB) * len(self._site.call.rounds)
+        return self._width - self._indents.get(statement, self._site.indent) - inside
 
     # -- what is asked of the prior ----------------------------------------------------------------
 

@@ -45,11 +45,16 @@ def other(context: Context, child: Child) -> OtherRewrite:
         site=site,
         function=context.function.name,
         place=Placement(moments[0], shift),
-        reparam=context.names.new(f"{identifier(site.name)}_reparam"),
+        reparam=context.names.new(held_by(site)),
         name=spec.name,
         arguments=sources[0].expression if sources else arguments,
         data=data_of(child, sources),
     )
+
+
+def held_by(site: Site) -> str:
+    """What the variable is called that holds a reparameterizer, or those of a comprehension."""
+    return f"{identifier(site.name)}_reparam{'s' if site.call.rounds else ''}"
 
 
 class Draft(Struct, frozen=True):
@@ -157,7 +162,7 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
         terms=terms,
         sizes=sizes,
         loc=names.new(f"{base}_loc"),
-        reparam=names.new(f"{base}_reparam"),
+        reparam=names.new(held_by(site)),
         support=support,
         prior=prior,
         scale=scale_of(names, child, scaled, sizes, event_dim),

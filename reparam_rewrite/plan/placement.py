@@ -30,6 +30,9 @@ def moments_of(context: Context, site: Site) -> list[int]:
     nothing is computed that the model wouldn't come to.
     """
 
+    if site.call.rounds:
+        return [site.statement]  # each round needs a coefficient of its own
+
     def may_be_plate(frame: Frame) -> bool:
         handlers = [item for item in frame.items if isinstance(item, Handler)]
         opaque = any(item.opaque and not item.leaves(site.name) for item in handlers)

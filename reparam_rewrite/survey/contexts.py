@@ -338,7 +338,8 @@ def is_explicit(index: Index, call: ast.Call) -> bool:
     That may be given to a function: ``by_name(ExplicitReparam(...))``
     """
     config = argument(call, 1, "config")
-    values = config.values if isinstance(config, ast.Dict) else []
+    values = [*config.values] if isinstance(config, ast.Dict) else []
+    values += index.keys.get(config.id, {}).values() if isinstance(config, ast.Name) else []
     calls = [node for v in values for node in values_of(index, v) if isinstance(node, ast.Call)]
     inner = [part for node in calls for part in node.args if isinstance(part, ast.Call)]
     made = (node.func for node in (*calls, *inner))

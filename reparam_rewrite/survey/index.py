@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.functions import reached
-from reparam_rewrite.survey.names import bound_by, dotted, is_star_of_unknown
+from reparam_rewrite.survey.names import bound_by, dotted, is_star_of_unknown, template_of
 from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode, kinds, parts_of, walk
 from reparam_rewrite.survey.scopes import bound_in, is_read, own_names
 from reparam_rewrite.survey.values import Handler, Plate
@@ -112,7 +112,7 @@ class Index(Struct):
     mentions: dict[str, int] = {}  # how often each name is written
     samplers: set[str] = set()  # functions that may sample, by the last of their names
     dictionaries: dict[str, list[ast.expr]] = {}
-    keys: dict[str, set[str]] = {}  # name["key"] = ...
+    keys: dict[str, dict[str, ast.expr]] = {}  # name["key"] = value; of templates, too
     lazy: bool = False  # something in it may run when it is iterated over
     implicit: set[str] = set()  # functions that run without a call: `__add__`, generators
     hooks: set[str] = set()  # the last names of these, and of properties
@@ -252,8 +252,10 @@ def read_dictionary(found: Index, node: ast.Assign) -> None:
         match target:
             case ast.Name(id=name) if isinstance(value, (ast.Dict, ast.DictComp, ast.Call)):
                 found.dictionaries.setdefault(name, []).append(value)
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
-                found.keys.setdefault(name, set()).add(key)
+            case ast.Subscript(value=ast.Name(id=name), slice=key) if value is not None:
+                template = template_of(key)
+                if template is not None:
+                    found.keys.setdefault(name, {})[template] = value
 
 
 def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:

@@ -16,6 +16,7 @@ from reparam_rewrite.survey.nodes import root_of, walk
 from reparam_rewrite.survey.points_to import ENTERING
 from reparam_rewrite.survey.priors import is_located, prior_of
 from reparam_rewrite.survey.purity import is_repeatable, read_again, reads_of
+from reparam_rewrite.survey.rounds import rounds_of
 from reparam_rewrite.survey.scans import SCAN, read_scan
 from reparam_rewrite.survey.shapes import broadcast_open, opened
 from reparam_rewrite.survey.state import Followed, State
@@ -123,6 +124,9 @@ def read_site(
     in_plate = plates is None or bool(state.frames)
     stack = plate_shape(state.frames, template, stack=True) if plates is None else None
     bounds = bounds_in(state, prior.family, prior_node)
+    deferred = "deferred" in reasons and computed and not state.following
+    rounds = rounds_of(state, root, call) if deferred else None
+    obstacles = [why for why in reasons if why != "deferred" or not rounds]
     more = (why for why in ("infer", "obs_mask") if why in asked)
     site = Site(
         index=len(state.function.sites),
@@ -133,7 +137,8 @@ def read_site(
             name_reads=reads_of(state, name, whole=False) if computed else frozenset(),
             prior=segment,
             prior_reads=frozenset() if prior_node is None else reads_of(state, prior_node),
-            obstacles=(*["starred"] * starred, *reasons, *more),
+            obstacles=(*["starred"] * starred, *obstacles, *more),
+            rounds=rounds or (),
             assigns=variable is not None and single,
             expands=shape is not None,
             nameable=simple and not reasons and alone,

@@ -255,7 +255,8 @@ class SampleCall(Struct, frozen=True):
     is nothing but ``variable = numpyro.sample(...)``. `expands`: it has a `sample_shape`, which
     `prior` has as an `expand_by`. `nameable`: it stands in a simple statement, where it runs once,
     so that its value can be given a name. `located`: the distribution has a `loc` that an offset
-    can be added to. `shifted`: it is sampled with an offset in its `loc` already.
+    can be added to. `shifted`: it is sampled with an offset in its `loc` already. `rounds` are the
+    headers of the loops that lead to it where it stands in a comprehension.
     """
 
     name: Segment
@@ -269,6 +270,7 @@ class SampleCall(Struct, frozen=True):
     nameable: bool = False
     located: bool = False
     shifted: bool = False
+    rounds: tuple[str, ...] = ()
 
 
 class Extent(Struct, frozen=True):
