@@ -21,6 +21,7 @@ from reparam_rewrite.plan.coefficients import (
 )
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.data import data_of
+from reparam_rewrite.plan.known_names import check_rounds
 from reparam_rewrite.plan.named_axes import count_of_events
 from reparam_rewrite.plan.placement import moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, as_they_meet, source_of
@@ -135,6 +136,8 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
     check_written(context, child, declare, shift, asks_shape, at_run_time)
     if asks_shape or bijects:
         check_prior_can_move(site)
+    of_shape = [site.call.prior.text] if asks_shape and site.call.prior is not None else []
+    check_rounds(child, *of_shape, *(sizes or ()) if elementwise else ())
     sized = sized_at(context, site, draft.moments) if asks_shape else statement
     # From here on names are taken: those by which the values are known where they are used first.
     names, base = context.names, identifier(site.name)

@@ -39,6 +39,7 @@ from reparam_rewrite.plan.children import (
     after,
 )
 from reparam_rewrite.plan.factors import needed_by
+from reparam_rewrite.plan.known_names import with_names
 from reparam_rewrite.plan.named_axes import count_of_events, with_axes
 from reparam_rewrite.plan.ordering import is_late
 from reparam_rewrite.plan.refusals import function as reasons
@@ -75,6 +76,7 @@ class Request(Struct, frozen=True):
 
 def resolve(survey: Survey, config: Config) -> Request:
     """The children that a config asks for, in the functions that it means."""
+    survey = with_names(survey, (named.name for named in sites_in(config)))
     config = spelled_out(survey, config)
     functions, unknown = choose(survey, config)
     problems: list[Problem] = []
@@ -83,13 +85,30 @@ def resolve(survey: Survey, config: Config) -> Request:
         functions = [with_axes(function, axes, problems) for function in functions]
     asking = [Asking(survey, config, function) for function in functions]
     children = [child for one in asking for child in one.children()]
+    problems += twice_named(children)
     if not (children or unknown or problems):
         problems.append(nothing_to_do(config))
     return Request(children, unknown, problems, [site for one in asking for site in one.dropped()])
 
 
+def twice_named(children: list[Child]) -> Iterator[Problem]:
+    """``b_age`` and ``b_{name}``, which is that, too."""
+    own = {(child.function.name, child.name) for child in children}
+    for child in children:
+        template = child.site.call.template
+        if (child.function.name, template) in own:
+            yield child.problem(
+                "named-twice",
+                "'{site}' is one of '{template}', which the config has too",
+                "name either the template or each of its sites.",
+                child.place,
+                template=template,
+            )
+
+
 def chosen(survey: Survey, config: Config) -> list[Function]:
     """The functions that a config means. Raises `Refusal` if that can't be told."""
+    survey = with_names(survey, (named.name for named in sites_in(config)))
     functions, problems = choose(survey, spelled_out(survey, config))
     if problems:
         raise refusal(survey, config, problems)
@@ -98,6 +117,7 @@ def chosen(survey: Survey, config: Config) -> list[Function]:
 
 def is_concerned(survey: Survey, config: Config) -> bool:
     """Does a file have any site that the config would offset? One of many in a tree may not."""
+    survey = with_names(survey, (named.name for named in sites_in(config)))
     config = spelled_out(survey, config)
     listed = {named.name for named in config.functions}
     functions = [f for name, f in survey.functions.items() if not listed or name in listed]

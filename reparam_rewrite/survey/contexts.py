@@ -221,7 +221,7 @@ def is_plate(item: Plate | Handler) -> bool:
 # Handlers
 
 
-def chooses(handler: str, call: ast.Call) -> str:
+def chooses(index: Index, handler: str, call: ast.Call) -> str:
     """The argument by which a handler chooses in a way that can't be read; empty if there is none.
 
     ``block(hide_fn=...)``, ``condition(condition_fn=...)``, ``lift(prior=dist.Normal(0, 1))``
@@ -230,7 +230,7 @@ def chooses(handler: str, call: ast.Call) -> str:
     if handler == "Messenger":
         return "process_message"
     if handler == "lift":
-        return "prior" if keys_of(asked.get("prior")) is None else ""
+        return "prior" if keys_of(index, asked.get("prior")) is None else ""
     return next((name for name in CHOOSING if not is_none(asked.get(name))), "")
 
 
@@ -240,7 +240,7 @@ def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozens
     if module != "numpyro.handlers" or handler not in ADDRESSING:
         return frozenset()
     asked = given(call, ADDRESSING[handler])
-    if chooses(handler, call) or any(keyword.arg is None for keyword in call.keywords):
+    if chooses(index, handler, call) or any(keyword.arg is None for keyword in call.keywords):
         return None
     if handler == "block":
         lists = (asked.get("hide"), asked.get("expose"))
@@ -248,12 +248,9 @@ def addressed_sites(index: Index, dotted: str | None, call: ast.Call) -> frozens
         texts = (part.value for part in listed if isinstance(part, ast.Constant))
         return frozenset(text for text in texts if isinstance(text, str))
     data = asked.get(ADDRESSING[handler][1])
-    stored = index.keys.get(data.id) if isinstance(data, ast.Name) else None
     # Of a reparam handler in the same function, a key is called as a site is.
-    keys = [keys_of(node, computed=handler == "reparam") for node in values_of(index, data)]
-    if None in keys or (not keys and not stored):
-        return None
-    return frozenset().union(*filter(None, keys), stored or ())
+    keys = keys_of(index, data, computed=handler == "reparam")
+    return None if keys is None else frozenset(keys)
 
 
 def values_of(index: Index, node: ast.expr | None) -> list[ast.expr]:
@@ -263,23 +260,41 @@ def values_of(index: Index, node: ast.expr | None) -> list[ast.expr]:
     return [] if node is None else [node]
 
 
-def keys_of(node: ast.expr | None, *, computed: bool = False) -> set[str] | None:
+def keys_of(
+    index: Index, node: ast.expr | None, *, computed: bool = False, within: tuple[str, ...] = ()
+) -> set[str] | None:
     """The keys of ``{"a": 1}``, ``dict(a=1)`` or ``{name: f(name) for name in ["a", "b"]}``.
 
-    `computed`: also those that are put together, as templates.
+    `computed`: also those that are put together, as templates. `within`: the names that led here.
     """
+    found: set[str] | None
     match node:
+        case ast.Name(id=name):
+            parts = [] if name in within else values_of(index, node)
+            found = {*index.keys.get(name, {})}
+            if not (parts or found):
+                return None
         case ast.Dict():
-            keys = node.keys
+            parts = [value for key, value in zip(node.keys, node.values, strict=True) if not key]
+            keys = [key for key in node.keys if key is not None]
+            found = templates_of(keys, computed)
         case ast.DictComp(generators=[ast.comprehension(iter=ast.List() | ast.Tuple() as over)]):
             if ast.unparse(node.key) != ast.unparse(node.generators[0].target):
                 return None
-            keys = [*over.elts]
+            parts, found = [], templates_of(over.elts, computed)
         case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
             names = {keyword.arg for keyword in keywords if keyword.arg}
             return names if len(names) == len(keywords) else None
         case _:
             return None
+    within = (*within, node.id) if isinstance(node, ast.Name) else within
+    inner = [keys_of(index, part, computed=computed, within=within) for part in parts]
+    if found is None or None in inner:
+        return None
+    return found.union(*filter(None, inner))
+
+
+def templates_of(keys: list[ast.expr], computed: bool) -> set[str] | None:
     templates = [None if is_computed(key) and not computed else template_of(key) for key in keys]
     return None if None in templates else {name for name in templates if name is not None}
 
@@ -300,7 +315,7 @@ def reparams_of(index: Index, dotted: str | None, call: ast.Call) -> tuple[tuple
         case ast.Dict(keys=keys, values=values):
             pairs = [(template_of(key), value) for key, value in zip(keys, values, strict=True)]
         case ast.DictComp(value=ast.Call() as value) as node:  # the same for each key
-            pairs = [(name, value) for name in keys_of(node) or ()]
+            pairs = [(name, value) for name in keys_of(index, node) or ()]
         case _:
             return ()
     return tuple(

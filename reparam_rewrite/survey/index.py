@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from functools import cached_property
 
 from msgspec import Struct
@@ -27,6 +28,25 @@ YIELDS = (ast.Yield, ast.YieldFrom)
 NOTED = NAMED.keys() | kinds(
     """Assign Attribute AugAssign GeneratorExp Global Import ImportFrom Nonlocal Yield YieldFrom
     arg"""
+)
+
+
+#: Methods that change a list, a set or a dictionary in place.
+CHANGING = frozenset(
+    [
+        "add",
+        "append",
+        "clear",
+        "extend",
+        "insert",
+        "pop",
+        "popitem",
+        "remove",
+        "reverse",
+        "setdefault",
+        "sort",
+        "update",
+    ]
 )
 
 
@@ -110,6 +130,8 @@ class Index(Struct):
     module_names: set[str] = set()
     identifiers: set[str] = set()
     mentions: dict[str, int] = {}  # how often each name is written
+    stores: dict[str, int] = {}  # and how often it is bound, other than as a parameter
+    changed: set[str] = set()  # names of lists and dictionaries that are changed in place
     samplers: set[str] = set()  # functions that may sample, by the last of their names
     dictionaries: dict[str, list[ast.expr]] = {}
     keys: dict[str, dict[str, ast.expr]] = {}  # name["key"] = value; of templates, too
@@ -207,6 +229,10 @@ def read_names(found: Index, parts: list[ast.AST]) -> None:
     """Every identifier of the file, and the dictionaries that are written in it."""
     names = found.identifiers
     found.mentions = Counter(part.id for part in parts if isinstance(part, ast.Name))
+    found.stores = Counter(
+        part.id for part in parts if isinstance(part, ast.Name) and not is_read(part)
+    )
+    found.changed = set(changed_in(parts))
     names.update(found.mentions)
     found.lazy = not names.isdisjoint(("filter", "iter", "map"))
     stored: dict[ast.expr, ast.expr] = {}  # the target of an assignment -> the value
@@ -234,6 +260,16 @@ def read_names(found: Index, parts: list[ast.AST]) -> None:
                 names.update(node.names)
             case ast.GeneratorExp() | ast.Yield() | ast.YieldFrom():
                 found.lazy = True
+
+
+def changed_in(parts: list[ast.AST]) -> Iterator[str]:
+    """The names in ``names.append("a")``, ``names[0] = "b"`` and ``del names[0]``."""
+    for part in parts:
+        match part:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if attribute in CHANGING:
+                yield name
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                yield name
 
 
 def has_own_density(node: ast.ClassDef) -> bool:

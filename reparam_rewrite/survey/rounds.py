@@ -7,7 +7,7 @@ through once more, which must do nothing else and use nothing up.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from reparam_rewrite.survey.nodes import FunctionNode, kinds, walk
 from reparam_rewrite.survey.purity import is_repeatable
@@ -17,11 +17,14 @@ from reparam_rewrite.survey.state import State
 WHOLE = kinds("DictComp ListComp SetComp")
 
 #: Builtins that go through all of a generator at once.
-DRAINING = frozenset("all any dict list max min set sorted sum tuple".split())
+DRAINING = frozenset(["all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple"])
+
+#: The methods of a dictionary that give what can be gone through.
+VIEWS = ("items", "keys", "values")
 
 #: What is there to be gone through again, and builtins that make such a thing.
 KEPT = kinds("BinOp Constant Dict DictComp List ListComp Set SetComp Tuple")
-KEEPING = frozenset("dict frozenset list range set sorted str tuple".split())
+KEEPING = frozenset(["dict", "frozenset", "list", "range", "set", "sorted", "str", "tuple"])
 
 
 def rounds_of(state: State, root: ast.AST, call: ast.Call) -> tuple[str, ...] | None:
@@ -91,6 +94,9 @@ def can_be_repeated(
     state: State, function: FunctionNode, over: ast.expr, variables: set[str]
 ) -> bool:
     """Can an iterable be gone through twice? An argument can: the model is called many times."""
+    match over:
+        case ast.Call(func=ast.Attribute(value=held, attr=view), args=[]) if view in VIEWS:
+            over = over if view in state.facts.own else held
     if not is_repeatable(state, over):
         return False
     names = [part.id for part in walk(over) if isinstance(part, ast.Name)]

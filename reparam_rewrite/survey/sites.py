@@ -11,6 +11,7 @@ from reparam_rewrite.survey.contexts import plate_shape
 from reparam_rewrite.survey.data import bounds_in, data_in
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
+from reparam_rewrite.survey.known_names import bound_by_loops, known_names
 from reparam_rewrite.survey.names import is_computed, template_of
 from reparam_rewrite.survey.nodes import root_of, walk
 from reparam_rewrite.survey.points_to import ENTERING
@@ -124,6 +125,7 @@ def read_site(
     in_plate = plates is None or bool(state.frames)
     stack = plate_shape(state.frames, template, stack=True) if plates is None else None
     bounds = bounds_in(state, prior.family, prior_node)
+    names = known_names(state, name, root, call) if computed and not state.following else None
     deferred = "deferred" in reasons and computed and not state.following
     rounds = rounds_of(state, root, call) if deferred else None
     obstacles = [why for why in reasons if why != "deferred" or not rounds]
@@ -139,6 +141,8 @@ def read_site(
             prior_reads=frozenset() if prior_node is None else reads_of(state, prior_node),
             obstacles=(*["starred"] * starred, *obstacles, *more),
             rounds=rounds or (),
+            names=names,
+            bound=bound_by_loops(state, root, call) if computed else frozenset(),
             assigns=variable is not None and single,
             expands=shape is not None,
             nameable=simple and not reasons and alone,

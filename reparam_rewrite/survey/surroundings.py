@@ -138,7 +138,7 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
             targets=frozenset(targets),
             place=source.place(made.call),
             displayed=is_displayed(index, made.call),
-            chooses=chooses(last, made.call),
+            chooses=chooses(index, last, made.call),
             blocks=tuple(sorted(map(lines_of, blocks))),
             unseen=tuple(sorted(lines_of(b) for b in blocks if not is_shown(index, made, b))),
             decorates=next((f.name for f in decorated if made.call in f.node.decorator_list), ""),

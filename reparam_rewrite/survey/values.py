@@ -256,7 +256,9 @@ class SampleCall(Struct, frozen=True):
     `prior` has as an `expand_by`. `nameable`: it stands in a simple statement, where it runs once,
     so that its value can be given a name. `located`: the distribution has a `loc` that an offset
     can be added to. `shifted`: it is sampled with an offset in its `loc` already. `rounds` are the
-    headers of the loops that lead to it where it stands in a comprehension.
+    headers of the loops that lead to it where it stands in a comprehension. `names` are those that
+    a computed one has, None if they don't show, and `bound` the variables of the loops around it.
+    `template`: it is one of several, called so.
     """
 
     name: Segment
@@ -271,6 +273,9 @@ class SampleCall(Struct, frozen=True):
     located: bool = False
     shifted: bool = False
     rounds: tuple[str, ...] = ()
+    names: frozenset[str] | None = None
+    bound: frozenset[str] = frozenset()
+    template: str = ""
 
 
 class Extent(Struct, frozen=True):

@@ -160,7 +160,7 @@ def of_place(child: Child) -> Iterator[Problem]:
             "'{site}' shares its line with another statement",
             "give it a line of its own.",
         )
-    loops = ("while",) if site.call.computed else ("while", "for")
+    loops = ("while",) if site.call.computed or site.call.template else ("while", "for")
     loop = next((frame for frame in site.all_frames if frame.kind in loops), None)
     if loop is not None:  # for k in range(3): a = sample("a", ...), of one name for all rounds
         yield child.problem(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.children import Child, Pair
+from reparam_rewrite.plan.known_names import in_one_round
 from reparam_rewrite.plan.ordering import in_the_way
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.functions import Survey
@@ -32,6 +33,21 @@ def parent_problems(
     if unordered is not None:
         yield unordered
         return
+    if parent.call.template and not in_one_round(parent, child.site):
+        yield pair.problem(
+            "parent-of-another-round",
+            "'{parent}' is sampled in one round of a loop ({at}), as '{template}': by the time "
+            "'{child}' is sampled, its variable may be another round's",
+            VALUE,
+            template=parent.call.template,
+        )
+    if child.site.call.template and parent.call.computed:
+        yield pair.problem(
+            "parent-of-every-round",
+            "'{child}' is sampled in one round of a loop, and '{parent}' in each",
+            "ask for '{template}', or name the parent as it is called in that round.",
+            template=child.site.call.template,
+        )
     own = {plate.place for frame in child.site.all_frames for plate in frame.plates}
     plates = [plate for frame in parent.all_frames for plate in frame.plates if plate.subsampled]
     apart = next((plate for plate in plates if plate.place not in own), None)
