@@ -65,6 +65,9 @@ MODELS = {
     for k in range(2):
         a = numpyro.sample(f"a_{k}", dist.Normal(mu + k, tau))
 """,
+    "a comprehension": """\
+    a = sum([numpyro.sample(f"a_{k}", dist.Normal(mu + k, tau)) for k in range(2)])
+""",
 }
 
 LIKELIHOOD = """\

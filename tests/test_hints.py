@@ -26,6 +26,15 @@ A_BY_B = '[sites.a]\noffset = "b"\n'
 C_BY_MU = '[sites.c]\noffset = "mu"\n'
 SHARED = A_BY_MU + 'coefficient = "shared"\n'
 BOTH = A_BY_MU + C_BY_MU
+ROUNDS = """\
+for k in ("x", "y"):
+    numpyro.sample(f"a_{{k}}", dist.Normal({}, 1))
+"""
+TWO_ROUNDS = """\
+for k in ("x", "y"):
+    b = numpyro.sample(f"b_{k}", dist.Normal(0, 1))
+    numpyro.sample(f"a_{k}", dist.Normal(0, 1))
+"""
 PLATE = 'with numpyro.plate("n", n):\n    '
 SCAN_HEAD = HEAD.replace(
     "import numpyro\n", "import numpyro\nfrom numpyro.contrib.control_flow import scan\n", 1
@@ -363,14 +372,6 @@ CASES = [
         model(MU + 'for k in ("u", "v"):\n    numpyro.sample(f"c_{k}", dist.Normal(0, 1))\n'),
     ),
     Case(
-        "a site of a name that a helper makes in a loop",
-        "did you mean 'c_*'?",
-        HELPER + model(MU + 'both("c")\n').removeprefix(IMPORTS),
-        '[sites.c_u]\noffset = "mu"\n',
-        new_config='[sites."c_*"]\noffset = "mu"\n',
-        then="the name of 'c_{k}' is put together",
-    ),
-    Case(
         "a helper that can't be followed",
         "'pooled' may sample it, and isn't called in a way that can be followed: write out its "
         "parameters and arguments, and call it by its name.",
@@ -386,11 +387,39 @@ CASES = [
         new_config=A_BY_MU,
     ),
     Case(
-        "a site by its name at run time",
-        "did you mean 'a_{n}'?",
-        model(MU + 'a = numpyro.sample(f"a_{n}", dist.Normal(0, 1))\n'),
-        '[sites."a_0"]\noffset = "mu"\n',
-        new_config='[sites."a_{n}"]\noffset = "mu"\n',
+        "a site by a name that it hasn't in any round",
+        "did you mean 'a_{k}'?",
+        model(MU + ROUNDS.format("0")),
+        '[sites."a_z"]\noffset = "mu"\n',
+        new_config='[sites."a_{k}"]\noffset = "mu"\n',
+    ),
+    Case(
+        "a site of one round, whose shape depends on it",
+        "ask for 'a_{k}', or use coefficient = \"shared\".",
+        model(MU + ROUNDS.format("jnp.zeros(len(k))")),
+        '[sites.a_y]\noffset = "mu"\n',
+        new_config='[sites."a_{k}"]\noffset = "mu"\n',
+    ),
+    Case(
+        "a site of one round beside that of each",
+        "name either the template or each of its sites.",
+        model(MU + ROUNDS.format("0")),
+        '[sites.a_y]\noffset = "mu"\n[sites."a_{k}"]\noffset = "mu"\n',
+        new_config='[sites.a_x]\noffset = "mu"\n[sites.a_y]\noffset = "mu"\n',
+    ),
+    Case(
+        "a parent of each round for a site of one",
+        "ask for 'a_{k}', or name the parent as it is called in that round.",
+        model(TWO_ROUNDS),
+        '[sites.a_y]\noffset = "b_{k}"\n',
+        new_config='[sites.a_y]\noffset = "b_y"\n',
+    ),
+    Case(
+        "a parent of another round",
+        'give an expression instead: b_x = { value = "..." }',
+        model(TWO_ROUNDS),
+        '[sites.a_y]\noffset = "b_x"\n',
+        new_config='[sites.a_y]\noffset = { b_x = { value = "1.0" } }\n',
     ),
     Case(
         "a misspelt site",

@@ -74,7 +74,8 @@ def of_child(layout: Layout, rewrite: Rewrite, base_site: str) -> Iterator[Splic
     site = rewrite.site
     statement = layout.statements[site.statement]
     asked = rewrite.prior if isinstance(rewrite, OffsetRewrite) else None
-    variable = asked.variable if asked is not None and asked.moved else ""
+    here = asked is not None and asked.moved and not rewrite.site.call.rounds
+    variable = asked.variable if here and asked is not None else ""
     if not (variable or site.call.expands or isinstance(rewrite, ScanRewrite)):
         return
     call = sample_of(layout, statement, site.call.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -98,6 +99,11 @@ def notes_of(rewrite: Rewrite) -> Iterator[str]:
     if isinstance(rewrite, OffsetRewrite | OtherRewrite) and rewrite.data:
         told = f"how '{site.name}' comes from its base depends on {joined([*rewrite.data])}"
         yield f"{told}: where draws of '{site.name}' are given, they count"
+    if site.call.template and site.call.names is None:
+        yield (
+            f"'{site.name}' is sampled as '{re.sub('@[^{}]*', '', site.call.template)}' is: "
+            "nothing is done where that never has this name"
+        )
     for comment in site.comments:
         if comment.kind == "unknown":
             yield f"'{comment.text}' does nothing: '{SKIP}' would leave the site alone"

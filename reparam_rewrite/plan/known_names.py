@@ -60,7 +60,7 @@ def has_name(site: Site, name: str) -> bool:
 def one_of(template: Site, name: str) -> Site:
     """The site that a template is in the round in which it has a name."""
     call = template.call
-    quote = repr if "'" in call.name.text else json.dumps
+    quote = repr if "'" in call.name.text and not template.through else json.dumps
     written = replace(call.name, text=quote(name))
     # What is asked of a prior that the rounds of a comprehension make is asked in its own round.
     told = names_in(call.prior.text) if call.prior is not None else set()

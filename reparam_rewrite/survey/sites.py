@@ -127,7 +127,8 @@ def read_site(
     bounds = bounds_in(state, prior.family, prior_node)
     names = known_names(state, name, root, call) if computed and not state.following else None
     deferred = "deferred" in reasons and computed and not state.following
-    rounds = rounds_of(state, root, call) if deferred else None
+    again = deferred and prior_node is not None and is_repeatable(state, prior_node)
+    rounds = rounds_of(state, root, call) if again else None
     obstacles = [why for why in reasons if why != "deferred" or not rounds]
     more = (why for why in ("infer", "obs_mask") if why in asked)
     site = Site(

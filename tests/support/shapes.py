@@ -258,8 +258,15 @@ def statements(source: bytes, children: list[str]) -> Iterator[str]:
             if re.search(r"\bscan\(", ast.unparse(node)):
                 continue  # coefficients go through it
             texts = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
-            if texts.isdisjoint(children):
+            if texts.isdisjoint(children) and not names_one(node, children):
                 yield ast.dump(without_names(node))
+
+
+def names_one(node: ast.AST, children: list[str]) -> bool:
+    """Does an f-string in it begin as the name of a child does: ``f"b_{k}"`` and b_1?"""
+    strings = (part for part in ast.walk(node) if isinstance(part, ast.JoinedStr))
+    starts = [part.values[0] for part in strings if isinstance(part.values[0], ast.Constant)]
+    return any(child.startswith(str(start.value)) for start in starts for child in children)
 
 
 class WithoutNames(ast.NodeTransformer):
