@@ -100,7 +100,26 @@ def sites_of(tree: ast.Module) -> list[Site]:
     """
     finder = Finder(tree)
     finder.body(Scope(""), tree.body)
+    for site in finder.found:
+        site.observed |= any(site.key in conditioned(function) for function in site.around[:1])
     return finder.found
+
+
+def conditioned(function: FunctionNode) -> set[str]:
+    """What a function gives values to: ``with condition(data={"y": y}): scan(step, ...)``"""
+    keys: set[str] = set()
+    for node in ast.walk(function):
+        for item in node.items if isinstance(node, ast.With | ast.AsyncWith) else []:
+            call = item.context_expr
+            if isinstance(call, ast.Call) and last_of(call.func) == "condition":
+                displays = (part for part in ast.walk(call) if isinstance(part, ast.Dict))
+                parts = (key for display in displays for key in display.keys)
+                keys |= {key.value for key in parts if isinstance(key, ast.Constant)}
+    return keys
+
+
+def last_of(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2]
 
 
 @dataclass

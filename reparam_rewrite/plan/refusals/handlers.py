@@ -88,6 +88,15 @@ def addressed_by_name(child: Child, calls: list[Addressed]) -> Iterator[Problem]
             named = "handler" if call.handler == "Messenger" else f"{call.handler} handler"
             parts = {"handler": named, "chooses": call.chooses, "base": child.base}
             yield child.problem(code, f"this {{handler}} {text}", hint, call.place, **parts)
+    given = [
+        at
+        for at, item in around(child, reparam=False)
+        if item.qualified == "numpyro.handlers.condition" and child.name in (item.sites or ())
+    ]
+    if given:
+        text = "'{site}' is observed: the condition handler in {at} gives its value"
+        hint = "only latent sites can be offset; take it out of the config."
+        yield child.problem("observed-child", text, hint, at=given[0])
     lines = dict.fromkeys(
         at
         for at, item in around(child, reparam=False)
