@@ -61,9 +61,18 @@ def items_of(state: State, node: ast.expr) -> tuple[Plate | Handler, ...]:
     if not isinstance(node, ast.Call):
         return (Handler(None, ast.unparse(node)),)
     dotted = state.resolve(node.func)
-    addressed, explicit = addressed_sites(state.index, dotted, node), is_explicit(state.index, node)
-    shown = reparams_of(state.index, dotted, node)
-    return (Handler(dotted, ast.unparse(node), addressed, explicit, shown),)
+    text, made = ast.unparse(node), with_config(state, node)
+    addressed, explicit = addressed_sites(state.index, dotted, made), is_explicit(state.index, made)
+    return (Handler(dotted, text, addressed, explicit, reparams_of(state.index, dotted, made)),)
+
+
+def with_config(state: State, call: ast.Call) -> ast.Call:
+    """``reparam(config=self.config())`` with what that method returns, if it is an expression."""
+    given = {keyword.arg: state.made_by(keyword.value) for keyword in call.keywords}
+    keywords = [ast.keyword(one.arg, given[one.arg] or one.value) for one in call.keywords]
+    if not any(given.values()):
+        return call
+    return ast.copy_location(ast.Call(call.func, call.args, keywords), call)
 
 
 def plate_elsewhere(state: State, node: ast.expr) -> Plate | None:

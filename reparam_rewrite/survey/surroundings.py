@@ -132,26 +132,28 @@ def addressed(index: Index, references: References, source: Text) -> Iterator[Ad
             targets.add(ANY)
         if not blocks and not targets:
             continue
+        read = next(filter(None, (item_of(index, made, block) for block in made.blocks)), None)
         yield Addressed(
             handler=last,
-            sites=addressed_sites(index, made.kind, made.call),
+            sites=read.sites if read else addressed_sites(index, made.kind, made.call),
             targets=frozenset(targets),
             place=source.place(made.call),
             displayed=is_displayed(index, made.call),
             chooses=chooses(index, last, made.call),
             blocks=tuple(sorted(map(lines_of, blocks))),
-            unseen=tuple(sorted(lines_of(b) for b in blocks if not is_shown(index, made, b))),
+            unseen=tuple(sorted(lines_of(b) for b in blocks if not item_of(index, made, b))),
             decorates=next((f.name for f in decorated if made.call in f.node.decorator_list), ""),
-            reparams=reparams_of(index, made.kind, made.call),
+            reparams=read.reparams if read else reparams_of(index, made.kind, made.call),
         )
 
 
-def is_shown(index: Index, made: MadeHandler, block: With) -> bool:
-    """Is the handler an item of the `with` that was read as one?"""
+def item_of(index: Index, made: MadeHandler, block: With) -> Handler | None:
+    """The handler as an item of a `with` that was read as one."""
     if all(item.context_expr is not made.call for item in block.items):
-        return False
-    items = index.items.get(block, ())
-    return any(isinstance(item, Handler) and item.qualified == made.kind for item in items)
+        return None
+    handlers = (item for item in index.items.get(block, ()) if isinstance(item, Handler))
+    text = ast.unparse(made.call)
+    return next((one for one in handlers if one.qualified == made.kind and one.text == text), None)
 
 
 def lines_of(block: With) -> tuple[int, int]:
