@@ -165,6 +165,11 @@ class Survey(Struct, frozen=True, dict=True):
         return [f for f in self.functions.values() if "guide" in f.name.lower()]
 
     @cached_property
+    def scopes(self) -> bool:
+        """May a `scope` put something before the names of sites?"""
+        return any("scope" in line for line in self.lines)
+
+    @cached_property
     def entering(self) -> bool:
         """Does any function enter a context without a `with`?"""
         return any(function.entered is not None for function in self.functions.values())

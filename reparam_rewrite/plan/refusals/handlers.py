@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 
 from reparam_rewrite.bases import BASES
@@ -35,8 +35,8 @@ def handler_problems(survey: Survey, child: Child, running: set[str]) -> Iterato
     if site.call.shifted:  # Normal(m + a_loc, 1) with a_loc = xi * mu, as a scan is rewritten
         yield child.problem("offset-already", "'{site}' is sampled with an offset already", OUT)
     found = (
-        reparameterized_already(child, calls),
-        addressed_by_name(child, calls),
+        reparameterized_already(survey, child, calls),
+        addressed_by_name(survey, child, calls),
         chosen_unread(child),
         lifted(child, calls),
         entered_by_hand(survey, child),
@@ -60,7 +60,9 @@ def around(child: Child, *, reparam: bool) -> list[tuple[Place, Handler]]:
     ]
 
 
-def reparameterized_already(child: Child, calls: list[Addressed]) -> Iterator[Problem]:
+def reparameterized_already(
+    survey: Survey, child: Child, calls: list[Addressed]
+) -> Iterator[Problem]:
     """``with handlers.reparam(config={"a": LocScaleReparam(0)}): a = sample("a", ...)``"""
     code = "reparam-already"
     # Where it has one whose own site is offset, the question is what that has.
@@ -69,20 +71,20 @@ def reparameterized_already(child: Child, calls: list[Addressed]) -> Iterator[Pr
         if item.sites is None:
             text = "'{site}' is inside a reparam handler whose config can't be read ({at})"
             yield child.problem(code, text, OUT, at=at)
-        elif may_be(name, item.sites - known):
+        elif is_called(survey, name, item.sites - known):
             yield child.problem(code, "'{site}' already has a reparam handler ({at})", OUT, at=at)
     for call in (call for call in calls if call.handler == "reparam"):
         if call.sites is None:
             text = "'{site}' may already have a reparam handler, whose config can't be read"
             yield child.problem(code, text, OUT, call.place)
-        elif may_be(name, call.sites - known):
+        elif is_called(survey, name, call.sites - known):
             yield child.problem(code, "'{site}' already has a reparam handler", OUT, call.place)
 
 
-def addressed_by_name(child: Child, calls: list[Addressed]) -> Iterator[Problem]:
+def addressed_by_name(survey: Survey, child: Child, calls: list[Addressed]) -> Iterator[Problem]:
     """``condition(model, {"a": 0.0})``: it would no longer find the site."""
     for call in calls:
-        told = None if call.handler in ("reparam", "lift") else misled(child, call)
+        told = None if call.handler in ("reparam", "lift") else misled(survey, child, call)
         if told is not None:
             code, text, hint = told
             named = "handler" if call.handler == "Messenger" else f"{call.handler} handler"
@@ -100,7 +102,7 @@ def addressed_by_name(child: Child, calls: list[Addressed]) -> Iterator[Problem]
     lines = dict.fromkeys(
         at
         for at, item in around(child, reparam=False)
-        if item.sites and (may_be(child.name, item.sites) or may_be(child.sampled, item.sites))
+        if item.sites and is_named(survey, child, item.sites)
     )
     if lines:
         text = "'{site}' is addressed by name by the handler in {lines}"
@@ -108,7 +110,17 @@ def addressed_by_name(child: Child, calls: list[Addressed]) -> Iterator[Problem]
         yield child.problem("handler-by-name", text, hint, lines=tuple(lines))
 
 
-def misled(child: Child, call: Addressed) -> tuple[str, str, str] | None:
+def is_named(survey: Survey, child: Child, sites: Collection[str]) -> bool:
+    """Does a handler address a child, or what the model samples instead of it, by name?"""
+    return is_called(survey, child.name, sites) or is_called(survey, child.sampled, sites)
+
+
+def is_called(survey: Survey, name: str, sites: Collection[str]) -> bool:
+    """May one of some names be that of a site? In a scope "a" is also called "one/a"."""
+    return may_be(name, sites) or (survey.scopes and any(site.endswith(name) for site in sites))
+
+
+def misled(survey: Survey, child: Child, call: Addressed) -> tuple[str, str, str] | None:
     """What a handler would do to the base site instead of the child: rule, text and way out."""
     site = child.site
     unseen = is_in(call.unseen, site)
@@ -125,7 +137,7 @@ def misled(child: Child, call: Addressed) -> tuple[str, str, str] | None:
             text = "may address '{site}' by name: the keys of its dictionary are put together"
         unread = call.displayed or unseen
         return ("handler-keys-unread", text, "write its keys out.") if unread else None
-    if may_be(site.name, call.sites) or may_be(child.sampled, call.sites):
+    if is_named(survey, child, call.sites):
         return (
             "handler-by-name",
             "addresses '{site}' by name and would no longer find it, as '{base}' is sampled "
