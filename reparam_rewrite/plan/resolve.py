@@ -39,7 +39,7 @@ from reparam_rewrite.plan.children import (
     after,
 )
 from reparam_rewrite.plan.factors import needed_by
-from reparam_rewrite.plan.known_names import with_names
+from reparam_rewrite.plan.known_names import as_named, sites_in
 from reparam_rewrite.plan.named_axes import count_of_events, with_axes
 from reparam_rewrite.plan.ordering import is_late
 from reparam_rewrite.plan.refusals import function as reasons
@@ -76,7 +76,7 @@ class Request(Struct, frozen=True):
 
 def resolve(survey: Survey, config: Config) -> Request:
     """The children that a config asks for, in the functions that it means."""
-    survey = with_names(survey, (named.name for named in sites_in(config)))
+    survey, config = as_named(survey, config)
     config = spelled_out(survey, config)
     functions, unknown = choose(survey, config)
     problems: list[Problem] = []
@@ -108,7 +108,7 @@ def twice_named(children: list[Child]) -> Iterator[Problem]:
 
 def chosen(survey: Survey, config: Config) -> list[Function]:
     """The functions that a config means. Raises `Refusal` if that can't be told."""
-    survey = with_names(survey, (named.name for named in sites_in(config)))
+    survey, config = as_named(survey, config)
     functions, problems = choose(survey, spelled_out(survey, config))
     if problems:
         raise refusal(survey, config, problems)
@@ -117,7 +117,7 @@ def chosen(survey: Survey, config: Config) -> list[Function]:
 
 def is_concerned(survey: Survey, config: Config) -> bool:
     """Does a file have any site that the config would offset? One of many in a tree may not."""
-    survey = with_names(survey, (named.name for named in sites_in(config)))
+    survey, config = as_named(survey, config)
     config = spelled_out(survey, config)
     listed = {named.name for named in config.functions}
     functions = [f for name, f in survey.functions.items() if not listed or name in listed]
@@ -181,27 +181,6 @@ def means(key: str, site: Site) -> bool:
     if site.observed or site.prior.support.kind in ("discrete", "atomic"):
         return False
     return fnmatchcase(site.name, key) or (site.call.computed and site.call.name.text == key)
-
-
-def sites_in(config: Config) -> list[Named]:
-    """The sites that a config names, each once, in the order of the file."""
-    named = [named for chain in config.chains for named in chain]
-    for rule in config.sites.values():
-        used = [parent for parent in rule.parents if parent.keep and parent.value is None]
-        named += [
-            Named(rule.name, rule.place),
-            *(Named(parent.parent, parent.place) for parent in used),
-        ]
-        if rule.scale is not None and rule.scale.by:
-            named.append(Named(rule.scale.by, rule.scale.place))
-    if config.conditional is not None:
-        asked = config.conditional
-        named += [*asked.order, *asked.given]
-        named += [Named(site, said.place) for site, said in asked.noise.items()]
-    found: dict[str, Named] = {}
-    for one in named:
-        found.setdefault(one.name, one)
-    return sorted(found.values(), key=lambda one: (one.place.line, one.place.column))
 
 
 def nothing_to_do(config: Config) -> Problem:

@@ -135,7 +135,8 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
     fixed = {site: re.sub(r"\{[^{}]*\}|\*", "", site) for site in known}
     templates = [site for site in known if 0 < len(fixed[site]) < len(site)]
     near = [one for one in templates if may_be(named.name, [one.replace("*", "{}")])]
-    near = near or nearest(named.name, known)
+    inside = [one for one in known if re.search(rf"\W{re.escape(one)}$", named.name)]
+    near = near or inside or nearest(named.name, known)  # "a" for "one/a", too
     helpers = [] if near else unfollowed_helpers(survey, named.name, functions)
     if helpers:
         hint = (
