@@ -61,6 +61,8 @@ def items_of(state: State, node: ast.expr) -> tuple[Plate | Handler, ...]:
     if not isinstance(node, ast.Call):
         return (Handler(None, ast.unparse(node)),)
     dotted = state.resolve(node.func)
+    if isinstance(node.func, ast.Name) and state.is_builtin(node.func.id):
+        dotted = f"builtins.{node.func.id}"  # ``with open(path) as file:``
     addressed = addressed_sites(state.index, dotted, node)
     return (Handler(dotted, ast.unparse(node), addressed, is_explicit(state.index, node)),)
 

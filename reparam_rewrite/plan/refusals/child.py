@@ -173,11 +173,13 @@ def of_place(child: Child) -> Iterator[Problem]:
 
 def in_a_plate_elsewhere(survey: Survey, child: Child, running: set[str]) -> Problem | None:
     """``with plate("n", n): effect()``, where `effect` samples the child: its axes don't show."""
-    call = next((call for call in survey.plated if call.callee in running), None)
+    calls = (call for call in survey.plated if call.callee in running)
+    may = (call for call in calls if survey.may_reach(call, child.function, child.site))
+    call = next(may, None)
     if call is None:
         return None
     name = child.function.name
-    sure = call.callee == name or call.callee.startswith("<")
+    sure = not call.handed and (call.callee == name or call.callee.startswith("<"))
     rest, _, last = name.rpartition(".")
     return child.problem(
         "plate-elsewhere",
