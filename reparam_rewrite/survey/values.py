@@ -95,6 +95,10 @@ class Plate(Struct, frozen=True):
     dim_reads: frozenset[Use] = frozenset()
 
 
+#: The plates that something is, or those that it holds by their keys: ``'i'``, ``0``, ``.i``.
+Held = tuple[Plate, ...] | dict[str, tuple[Plate, ...]]
+
+
 class Support(Struct, frozen=True):
     """Where a distribution lives.
 
