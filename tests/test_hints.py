@@ -219,6 +219,20 @@ CASES = [
         new_config=value("mu", "mu"),
     ),
     Case(
+        "a vector that is expanded",
+        "write it so in the call that samples it or in a name before, with a plate in the place of",
+        model("b = numpyro.sample('b', dist.MultivariateNormal(0, jnp.eye(2)).expand([n]))"),
+        "sites.b = { scale_tril = true }",
+        model(PLATE + "b = numpyro.sample('b', dist.MultivariateNormal(0, jnp.eye(2)))"),
+    ),
+    Case(
+        "a scale_tril that is no matrix",
+        "write that of all its vectors; scale_tril = true is the prior's own, of each.",
+        model(MU + "b = numpyro.sample('b', dist.MultivariateNormal(0, n))"),
+        'sites.b = { scale_tril = "mu" }',
+        new_config="sites.b = { scale_tril = true }",
+    ),
+    Case(
         "a value that changes what is read later",
         "bind its value to a name in the model, and use that name.",
         model(MU + A),

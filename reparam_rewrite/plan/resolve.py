@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.bases import BASES
 from reparam_rewrite.config import keys
 from reparam_rewrite.config.rules import (
-    BasisRule,
     Config,
     ParentRule,
     ReparamRule,
@@ -27,6 +25,7 @@ from reparam_rewrite.config.rules import (
 from reparam_rewrite.messages import Diagnostic, Named, OfFile, Place, Problem, Refusal
 from reparam_rewrite.plan import alternatives
 from reparam_rewrite.plan.alternatives import are_alternatives, nearest
+from reparam_rewrite.plan.asked_for import basis_of, centring_of, spec_of
 from reparam_rewrite.plan.children import (
     Bound,
     Child,
@@ -36,13 +35,14 @@ from reparam_rewrite.plan.children import (
     PowerScale,
     ReparamSpec,
     Snippet,
+    Whitening,
     after,
 )
 from reparam_rewrite.plan.factors import needed_by
-from reparam_rewrite.plan.named_axes import count_of_events, with_axes
+from reparam_rewrite.plan.named_axes import with_axes
 from reparam_rewrite.plan.ordering import is_late
 from reparam_rewrite.plan.refusals import function as reasons
-from reparam_rewrite.plan.values import Basis, CoefficientSpec
+from reparam_rewrite.plan.values import CoefficientSpec
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.values import Site
 
@@ -427,9 +427,16 @@ class Asking(NamedTuple):
         """Does the config name a function among those to be rewritten?"""
         return any(named.name == function for named in self.config.functions)
 
-    def scale(self, child: Site, scale: ScaleRule) -> float | CoefficientSpec | Pair | PowerScale:
+    def scale(
+        self, child: Site, scale: ScaleRule
+    ) -> float | CoefficientSpec | Pair | PowerScale | Whitening:
         """What a site's own table asks for of its scale."""
         place, name, by = scale.place, child.name, scale.by
+        if scale.is_matrix:
+            text = scale.value if isinstance(scale.value, str) else ""
+            value = Snippet(text, place)
+            made = self.expression(child, "scale_tril", value, place) if text else None
+            return Whitening(place, made)
         if isinstance(scale.value, str):
             return self.expression(child, "scale", Snippet(scale.value, place), place)
         if scale.value is not None:
@@ -470,33 +477,3 @@ def in_one_call(site: Site, child: Site) -> bool:
 def does_more(rule: SiteRule) -> bool:
     """Does a table ask for more of a site than offsets?"""
     return bool(rule.scale or rule.centered or rule.basis or rule.reparam)
-
-
-def centring_of(rule: SiteRule, child: str) -> float | CoefficientSpec | None:
-    """How far a site stays centred, if its table says it."""
-    said = rule.centered
-    if said is None:
-        return None
-    if isinstance(said.value, float):
-        return said.value
-    return spec_of(said.value, child, "", said.place)
-
-
-Learned = keys.Settings | keys.ScaleTable | keys.PowerTable | keys.CenteredTable
-
-
-def spec_of(table: Learned, child: str, parent: str, place: Place) -> CoefficientSpec:
-    """What a table asks for of a coefficient; a scale and a power are always learned."""
-    learn = table.learn if isinstance(table, keys.Settings) else True
-    name = table.name.format(child=child, parent=parent)
-    init: Any = table.init  # arrays are read as tuples
-    return CoefficientSpec(table.coefficient, init, learn, name, place)
-
-
-def basis_of(rule: BasisRule, site: Site) -> Basis:
-    """The basis of a site; axes to the left of its events are those of plates or of the batch."""
-    setting = BASES[rule.kind].setting
-    value = rule.settings.get(setting.name, setting.default)
-    settings = f", {setting.name}={value!r}" if value != setting.default else ""
-    over_plates = frozenset(dim for dim in rule.dims if dim < -count_of_events(site))
-    return Basis(rule.place, rule.kind, rule.dims, settings, over_plates)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
-from reparam_rewrite.plan.children import Child, PowerScale
-from reparam_rewrite.plan.factors import has_loc_and_scale, shows_loc_and_scale
+from reparam_rewrite.plan.children import Child, PowerScale, Whitening
+from reparam_rewrite.plan.factors import has_loc_and_scale, shows_loc_and_scale, shows_vector
 from reparam_rewrite.plan.ordering import in_the_way, is_late
 from reparam_rewrite.plan.refusals.handlers import handler_problems
 from reparam_rewrite.plan.refusals.parent import parent_problems
@@ -72,7 +72,10 @@ def problems_of(survey: Survey, child: Child, wanted: Wanted) -> Iterator[Proble
     yield from of_prior(survey, child)
     yield from of_place(child)
     rest = (in_a_plate_elsewhere(survey, child, running), in_a_guide_too(survey, child))
-    of_scale = (power_of_a_negative(child), without_loc_and_scale(survey, child))
+    of_scale = (
+        *(power_of_a_negative(child), without_loc_and_scale(survey, child)),
+        without_a_matrix(survey, child),
+    )
     yield from filter(None, (*rest, *of_scale))
     yield from handler_problems(survey, child, running)
     for pair in child.all_pairs:
@@ -255,4 +258,18 @@ def without_loc_and_scale(survey: Survey, child: Child) -> Problem | None:
         "scale as a Normal has",
         "take 'centered' out; where a site is its scale, scale = {{ by = \"sigma\", power = 0.5 }} "
         "does the same for a prior around 0.",
+    )
+
+
+def without_a_matrix(survey: Survey, child: Child) -> Problem | None:
+    """``scale_tril = true`` of ``Normal(0, 1)``, or ``MultivariateNormal(0, L).expand([n])``"""
+    whitened = isinstance(child.scale, Whitening)
+    if not whitened or shows_vector(survey, child.function, child.site):
+        return None
+    return child.problem(
+        "no-scale-tril",
+        "'{site}' can't be sampled in units of a scale_tril ({at}): its prior doesn't show to be a "
+        "MultivariateNormal, or a MultivariateStudentT",
+        "write it so in the call that samples it or in a name before, with a plate in the place of "
+        "expand.",
     )
