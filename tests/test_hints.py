@@ -219,11 +219,12 @@ CASES = [
         new_config=value("mu", "mu"),
     ),
     Case(
-        "a vector that is expanded",
-        "write it so in the call that samples it or in a name before, with a plate in the place of",
-        model("b = numpyro.sample('b', dist.MultivariateNormal(0, jnp.eye(2)).expand([n]))"),
+        "a vector that is expanded, in a name",
+        "write it so in the call that samples it, or without more to it in a name before.",
+        model("p = dist.MultivariateNormal(0, n).expand([3])\nb = numpyro.sample('b', p)"),
         "sites.b = { scale_tril = true }",
-        model(PLATE + "b = numpyro.sample('b', dist.MultivariateNormal(0, jnp.eye(2)))"),
+        model("p = dist.MultivariateNormal(0, n)\nb = numpyro.sample('b', p.expand([3]))"),
+        then="",
     ),
     Case(
         "a scale_tril that is no matrix",

@@ -1,9 +1,24 @@
-"""Small pieces of the generated code: tuples, lists, indices and powers."""
+"""Small pieces of the generated code: tuples, lists, indices, powers, and what it says."""
 
 from __future__ import annotations
 
 from reparam_rewrite.plan import values as plan
 from reparam_rewrite.survey.expressions import grouped
+
+#: What the generated code says of a parent whose shape turns out not to fit.
+UNFIT = "'{parent}' can't be lined up with '{child}': "
+NAME = "name the axes of both in the config"
+NAMED = "they don't have the axes that the config names"
+NO_MATRIX = "the {parent} of '{child}' must be one matrix"
+
+
+def unfit(parent: str, child: str, value: plan.Value) -> str:
+    """What the generated code says where the checks of a parent's value fail."""
+    claimed = any(isinstance(check, plan.Claim) for check in value.checks)
+    words = UNFIT + (NAMED if claimed else NAME)
+    if plan.Claim("matrix", 2) in value.checks:
+        words = NO_MATRIX
+    return words.format(parent=parent, child=child)
 
 
 def to_power(text: str, power: str) -> str:

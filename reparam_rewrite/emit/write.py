@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import effects, projecting, wrap
-from reparam_rewrite.emit.pieces import index_of, listed, to_power, tuple_of
+from reparam_rewrite.emit.pieces import index_of, listed, to_power, tuple_of, unfit
 from reparam_rewrite.emit.spell import BY_NAME, FITTED, FROZEN, LOADED, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
@@ -29,12 +29,6 @@ TRANSFORMS = "numpyro.distributions.transforms"
 COMMENT = 72
 
 NEGATIVE = re.compile(r"-[\d._]+(e[-+]?\d+)?", re.IGNORECASE)
-
-#: What the generated code says of a parent whose shape turns out not to fit.
-UNFIT = "'{parent}' can't be lined up with '{child}': "
-NAME = "name the axes of both in the config"
-NO_MATRIX = "the {parent} of '{child}' must be one matrix"
-NAMED = "they don't have the axes that the config names"
 
 
 class Code:
@@ -204,8 +198,14 @@ class Code:
             at = self._place.shift if asked is None else self._place.declare
             assert self._site.call.prior is not None
             distribution = self._site.call.prior.text.replace("\r\n", "\n")
-            lines = wrap.kept(variable, distribution, self._room_at(at))
-            (self.shifts if asked is None else self.declarations).append((at, lines))
+            made = [(variable, distribution)]
+            if prior.around:
+                around = prior.around.replace("\r\n", "\n")
+                inner = distribution.removesuffix(around)
+                made = [(prior.vector, inner), (variable, prior.vector + around)]
+            for name, text in made:
+                lines = wrap.kept(name, text, self._room_at(at))
+                (self.shifts if asked is None else self.declarations).append((at, lines))
         if asked is None:
             return
         shape = f"{variable}.shape()"
@@ -234,11 +234,7 @@ class Code:
             conditions = [self._failed(check, value.expression) for check in value.checks]
             if conditions and len(f"if {' or '.join(conditions)}:") <= self._room:
                 conditions = [" or ".join(conditions)]
-            claimed = any(isinstance(check, plan.Claim) for check in value.checks)
-            words = UNFIT.format(parent=label, child=self._site.name)
-            words += NAMED if claimed else NAME
-            if plan.Claim("matrix", 2) in value.checks:
-                words = NO_MATRIX.format(parent=label, child=self._site.name)
+            words = unfit(label, self._site.name, value)
             raised = wrap.raised("ValueError", self._string(words), self._room)
             for condition in conditions:
                 self._shift((*wrap.statement(f"if {condition}:", self._room), *raised))
@@ -397,7 +393,7 @@ class Code:
                 return "1"
             case plan.Whitened(None):
                 assert prior is not None
-                return f"{prior.variable}.scale_tril"
+                return f"{prior.vector}.scale_tril"
             case float(number):
                 return repr(number)
             case plan.Learned(variable, param):
@@ -424,7 +420,7 @@ class Code:
             yield f"{support.bijector or self._bijector(support, rewrite)}.inv"
         whitened = isinstance(rewrite.scale, plan.Whitened)
         if whitened and rewrite.prior is not None:
-            own = f"{rewrite.prior.variable}.loc"
+            own = f"{rewrite.prior.vector}.loc"
             loc = f"{own} - {loc}" if rewrite.terms else own
         if rewrite.terms or rewrite.scale is not None or rewrite.full:
             affine = "LowerCholeskyAffine" if whitened else "AffineTransform"

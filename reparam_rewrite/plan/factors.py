@@ -76,20 +76,28 @@ def shows_loc_and_scale(survey: Survey, function: Function, site: Site) -> bool:
     return has_loc_and_scale(name)
 
 
-def shows_vector(survey: Survey, function: Function, site: Site) -> bool:
-    """Is the prior of a site, as the model shows it, a vector's with a `loc` and a `scale_tril`?
+def around_vector(survey: Survey, function: Function, site: Site) -> str | None:
+    """What is called of a vector's distribution with a `loc` and a `scale_tril` in a site's prior.
 
-    ``dist.MultivariateNormal(mu, scale_tril=L)`` in the call or behind a name, and nothing around.
+    ``.expand([n])`` of ``dist.MultivariateNormal(mu, scale_tril=L).expand([n])``; "" of that alone,
+    which may be behind a name. None where the prior doesn't show to be one.
     """
+    text = site.call.prior.text if site.call.prior is not None else ""
     moment = Moment(survey, function, site.statement)
-    node = parsed(site.call.prior.text) if site.call.prior is not None else None
+    node = ast.parse(f"({text})", mode="eval").body
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr not in SPREADING:
+            break
+        node = node.func.value
+    inner = ast.get_source_segment(f"({text})", node) or ""
     if isinstance(node, ast.Name):
         binding = moment.binding(node.id)
         made = binding.value if binding is not None and binding.prior is not None else None
-        node = made.node if isinstance(made, Assigned) else None
-    called = moment.resolve(node.func) if isinstance(node, ast.Call) else None
-    family = (called or "").removeprefix(DISTRIBUTIONS)
-    return family in VECTORS and family != called and not site.through
+        node = made.node if isinstance(made, Assigned) else node
+    called = (moment.resolve(node.func) if isinstance(node, ast.Call) else None) or ""
+    family = called.removeprefix(DISTRIBUTIONS)
+    shown = family in VECTORS and family != called and not site.through
+    return text.removeprefix(inner) if shown and text.startswith(inner) else None
 
 
 def noise_of(survey: Survey, function: Function, site: Site) -> str | None:

@@ -21,6 +21,7 @@ from reparam_rewrite.plan.coefficients import (
 )
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.data import data_of
+from reparam_rewrite.plan.factors import around_vector
 from reparam_rewrite.plan.named_axes import count_of_events
 from reparam_rewrite.plan.placement import moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, as_they_meet, source_of
@@ -147,6 +148,10 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
     # From here on names are taken: those by which the values are known where they are used first.
     names, base = context.names, identifier(site.name)
     prior, support = ask(names, base, site, sized, shape=asks_shape, prior=asked)
+    if prior is not None and whitened is not None:
+        around = around_vector(context.survey, context.function, site) or ""
+        vector = names.new(f"{base}_vector") if around else prior.variable
+        prior = replace(prior, vector=vector, around=around)
     for at, parent in enumerate(source.pair.site for source in sources):
         if parent is not None:
             name = context.keep(parent) if parent.index in kept else parent.variable

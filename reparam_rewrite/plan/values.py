@@ -322,11 +322,16 @@ class AskedShape(Struct, frozen=True):
 
 
 class AskedPrior(Struct, frozen=True):
-    """The prior in a `variable`; `moved`: this is made for it, and the distribution moves there."""
+    """The prior in a `variable`; `moved`: this is made for it, and the distribution moves there.
+
+    Where it has more `around` a vector, ``.expand([n])``, that has a variable of its own.
+    """
 
     variable: str
     moved: bool
     shape: AskedShape | None = None
+    vector: str = ""
+    around: str = ""
 
 
 class Constrained(Struct, frozen=True):

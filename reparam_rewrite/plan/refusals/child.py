@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
 from reparam_rewrite.plan.children import Child, PowerScale, Whitening
-from reparam_rewrite.plan.factors import has_loc_and_scale, shows_loc_and_scale, shows_vector
+from reparam_rewrite.plan.factors import around_vector, has_loc_and_scale, shows_loc_and_scale
 from reparam_rewrite.plan.ordering import in_the_way, is_late
 from reparam_rewrite.plan.refusals.handlers import handler_problems
 from reparam_rewrite.plan.refusals.parent import parent_problems
@@ -262,14 +262,13 @@ def without_loc_and_scale(survey: Survey, child: Child) -> Problem | None:
 
 
 def without_a_matrix(survey: Survey, child: Child) -> Problem | None:
-    """``scale_tril = true`` of ``Normal(0, 1)``, or ``MultivariateNormal(0, L).expand([n])``"""
+    """``scale_tril = true`` of a ``Normal(0, 1)``, or of what a helper samples."""
     whitened = isinstance(child.scale, Whitening)
-    if not whitened or shows_vector(survey, child.function, child.site):
+    if not whitened or around_vector(survey, child.function, child.site) is not None:
         return None
     return child.problem(
         "no-scale-tril",
         "'{site}' can't be sampled in units of a scale_tril ({at}): its prior doesn't show to be a "
         "MultivariateNormal, or a MultivariateStudentT",
-        "write it so in the call that samples it or in a name before, with a plate in the place of "
-        "expand.",
+        "write it so in the call that samples it, or without more to it in a name before.",
     )
