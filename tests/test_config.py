@@ -716,13 +716,34 @@ o.toml:2:1: unknown key 'ofset' in [sites.a]
 hint: did you mean 'offset'?""",
     ),
     (
+        "[sites.a]\nscale_tril = false\n[sites.b]\nscale_tril = 2.0\n[sites.c]\n"
+        'scale_tril = "L"\nscale = 0.5\ncentered = 0.5',
+        """\
+o.toml:2:14: 'scale_tril' must be true or an expression
+    scale_tril = false
+                 ^
+hint: leave it out.
+o.toml:4:14: 'scale_tril' must be a boolean or a string, not a float
+    scale_tril = 2.0
+                 ^
+o.toml:6:1: 'scale' and 'scale_tril' both say what the scale of the base is
+    scale_tril = "L"
+    ^
+hint: take one of them out.
+o.toml:8:1: 'centered' and 'scale' both say what the scale of the base is
+    centered = 0.5
+    ^
+hint: take one of them out.""",
+    ),
+    (
         '[sites."a b"]\nquux = "dct"',
         """\
 o.toml:2:1: unknown key 'quux' in [sites."a b"]
     quux = "dct"
     ^
 hint: the valid keys are 'coefficient', 'init', 'learn', 'reduce', 'name', \
-'offset', 'scale', 'centered', 'basis', 'reparam', 'args', 'transform' and 'conditional'.""",
+'offset', 'scale', 'centered', 'scale_tril', 'basis', 'reparam', 'args', 'transform' and \
+'conditional'.""",
     ),
     (
         "[sites.a]\nscale = 0\n[sites.b]\nscale = -1.5\n[sites.c]\nscale = true",

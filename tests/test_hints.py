@@ -228,6 +228,21 @@ CASES = [
         new_config=value("mu", "mu"),
     ),
     Case(
+        "a vector that is expanded, in a name",
+        "write it so in the call that samples it, or without more to it in a name before.",
+        model("p = dist.MultivariateNormal(0, n).expand([3])\nb = numpyro.sample('b', p)"),
+        "sites.b = { scale_tril = true }",
+        model("p = dist.MultivariateNormal(0, n)\nb = numpyro.sample('b', p.expand([3]))"),
+        then="",
+    ),
+    Case(
+        "a scale_tril that is no matrix",
+        "write that of all its vectors; scale_tril = true is the prior's own, of each.",
+        model(MU + "b = numpyro.sample('b', dist.MultivariateNormal(0, n))"),
+        'sites.b = { scale_tril = "mu" }',
+        new_config="sites.b = { scale_tril = true }",
+    ),
+    Case(
         "a value that changes what is read later",
         "bind its value to a name in the model, and use that name.",
         model(MU + A),

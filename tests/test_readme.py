@@ -302,7 +302,8 @@ def test_the_page_shows_every_key() -> None:
 
 @pytest.mark.parametrize(("keys", "config", "written"), KEYS, ids=[row[1] for row in KEYS])
 def test_what_a_key_writes(keys: str, config: str, written: str) -> None:
-    fixture = FIXTURES / ("nested" if "per" in keys else "tensor")
+    of_key = {"per": "nested", "scale_tril": "conditional_correlated"}
+    fixture = FIXTURES / next((of_key[key] for key in of_key if key in keys), "tensor")
     generated = rewritten_case(fixture, config.replace("`, `", "\n")).data.decode()
     assert written in [line.strip() for line in generated.splitlines()]
     assert all(re.search(rf"\b{key}\b", config) for key in keys.split(", "))

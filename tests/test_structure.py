@@ -142,10 +142,13 @@ def test_only_one_file_writes_files() -> None:
 
 
 def test_one_step_of_the_plan_reads_the_config() -> None:
-    """The function `plan` hands it on, and whatever comes after reads what was resolved."""
+    """The function `plan` hands it on, and whatever comes after reads what was resolved.
+
+    What `resolve` makes of names, and of the tables of one site, stands beside it.
+    """
     files = [str(path.relative_to(PACKAGE)) for path in (PACKAGE / "plan").rglob("*.py")]
     reading = {file for file in files if touches(imports_of(file), "reparam_rewrite.config")}
-    assert reading == {"plan/__init__.py", "plan/resolve.py"}
+    assert reading == {"plan/__init__.py", "plan/asked_for.py", "plan/naming.py", "plan/resolve.py"}
 
 
 def test_kinds_of_bases_are_known_to_one_file() -> None:

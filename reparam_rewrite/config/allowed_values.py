@@ -186,6 +186,15 @@ def factor(key: str, value: float | str) -> float | str:
     return value
 
 
+def tril(key: str, value: bool | str) -> bool | str:
+    """``true``, or the expression of a matrix."""
+    if isinstance(value, str):
+        return expression(key, value)
+    if not value:
+        raise Wrong(f"'{key}' must be true or an expression", "leave it out.")
+    return value
+
+
 def dims(key: str, value: int | list[int]) -> int | list[int]:
     axes = value if isinstance(value, list) else [value]
     if not axes or len(set(axes)) < len(axes):

@@ -199,7 +199,7 @@ class Reader(Tables):
         overrides = self.values(keys, raw, typed.Settings)
         parents = self.parents(name, raw["offset"]) if "offset" in raw else ()
         in_no_chain = self.companions is not None and name not in self.companions
-        does = raw.keys() & {"offset", "scale", "centered", "basis", "reparam"}
+        does = raw.keys() & {"offset", "scale", "scale_tril", "centered", "basis", "reparam"}
         effect = self.effect(name, raw, does)
         in_no_chain = in_no_chain and name not in self.effects
         if not does and in_no_chain and len(self.problems) == before:
@@ -208,7 +208,11 @@ class Reader(Tables):
                 f"{header(*keys)} configures nothing: '{name}' has no 'offset' and is in no chain",
                 "add an offset, or add the site to a chain.",
             )
-        scale = self.scale(name, raw["scale"]) if "scale" in raw else None
+        tril = self.tril(name, raw)
+        scale = self.scale(name, raw["scale"]) if "scale" in raw else tril
+        if "scale" in raw and "scale_tril" in raw:
+            message = "'scale' and 'scale_tril' both say what the scale of the base is"
+            self.wrong(self.key(*keys, "scale_tril"), message, "take one of them out.")
         centered = self.centered(name, raw) if "centered" in raw else None
         basis = self.basis(name, raw["basis"]) if "basis" in raw else None
         reparam = self.reparam(name, raw)
@@ -263,12 +267,22 @@ class Reader(Tables):
             return None
         return ScaleRule(place, None, typed.ScaleTable(**given), by, power)
 
+    def tril(self, child: str, raw: dict[str, Any]) -> ScaleRule | None:
+        """``scale_tril = true`` or ``"L"``"""
+        if "scale_tril" not in raw:
+            return None
+        place, given = self.at("sites", child, "scale_tril"), raw["scale_tril"]
+        value = self.attempt(place, checked, "scale_tril", typed.Tril, given)
+        if value is None or "scale" in raw:
+            return None
+        return ScaleRule(place, value if isinstance(value, str) else None, is_matrix=True)
+
     def centered(self, child: str, raw: dict[str, Any]) -> CenteredRule | None:
         """``0.5`` or ``{ init = 0.5 }``, beside which there is no other scale"""
         keys = ("sites", child, "centered")
         place, value = self.at(*keys), raw["centered"]
-        if "scale" in raw:
-            message = "'centered' and 'scale' both say what the scale of the base is"
+        for key in sorted({"scale", "scale_tril"} & raw.keys()):
+            message = f"'centered' and '{key}' both say what the scale of the base is"
             self.wrong(self.key(*keys), message, "take one of them out.")
             return None
         if isinstance(value, dict):
@@ -311,7 +325,7 @@ class Reader(Tables):
         name = self.attempt(place, checked, "reparam", typed.ClassName, raw["reparam"])
         if name is None:
             return None
-        for key in {"offset", "scale", "centered", "basis"} & raw.keys():
+        for key in {"offset", "scale", "scale_tril", "centered", "basis"} & raw.keys():
             hint = f"{name} takes the whole site; leave one of the two out."
             self.wrong(self.key(*keys, key), f"'{key}' can't go with 'reparam'", hint)
         if child in (self.companions or ()):

@@ -69,6 +69,7 @@ Center = Annotated[float | Expression, check.center]
 Per = Annotated[str, _says(pattern=r"\S"), check.per]
 Positive = Annotated[float, _says(exclusiveMinimum=0), check.finite]
 Factor = Annotated[Positive | Expression, check.factor]
+Tril = Annotated[Annotated[bool, _says(const=True)] | Expression, check.tril]
 Power = Annotated[float, _says(minimum=0, maximum=1), check.power]
 PowerStart = Annotated[float, _says(minimum=0, maximum=1), check.power_start]
 Centered = Annotated[float, _says(minimum=0, maximum=1), check.centered]
@@ -227,6 +228,8 @@ class SiteTable(Settings, frozen=True):
     scale: What the child is multiplied by, before the offset is added.
     centered: How far the child stays centred on the loc of its prior, and as wide as its scale: 1
         is the site as written, 0 non-centred; or a table to learn it. The offset is added then.
+    scale_tril: The triangular matrix that a vector, less the loc of its prior, is sampled in units
+        of, with its offset: true is its prior's own, or an expression of another one.
     basis: The basis that axes are sampled in, the last one or those of `dim`.
     reparam: Another reparameterizer of numpyro.infer.reparam, by its class name.
     args: The arguments of that reparameterizer.
@@ -237,6 +240,7 @@ class SiteTable(Settings, frozen=True):
     offset: SiteName | SiteNames | Parents = _NOTHING
     scale: Positive | Expression | ScaleTable = _NOTHING
     centered: Centered | CenteredTable = _NOTHING
+    scale_tril: Tril = _NOTHING
     basis: KindName | BasisTable = _NOTHING
     reparam: ClassName = _NOTHING
     args: dict[str, Any] = _NOTHING

@@ -42,7 +42,8 @@ class ScaleRule(msgspec.Struct, frozen=True):
     """The `scale` of a site.
 
     A number or the source of an expression in `value`; else `by`, a site's name, to the power
-    of minus `power`, which is a number or a table; else a learned one as in `table`.
+    of minus `power`, which is a number or a table; else a learned one as in `table`. `is_matrix`:
+    it is a `scale_tril`, the one in `value` or the prior's own.
     """
 
     place: Place
@@ -50,6 +51,7 @@ class ScaleRule(msgspec.Struct, frozen=True):
     table: ScaleTable = ScaleTable()
     by: str = ""
     power: float | PowerTable = 1.0
+    is_matrix: bool = False
 
 
 class CenteredRule(msgspec.Struct, frozen=True):

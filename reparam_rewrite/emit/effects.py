@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reparam_rewrite.emit.spell import CONDITIONAL
-from reparam_rewrite.plan.values import Coordinates, Factor
+from reparam_rewrite.plan.scales import Coordinates, Factor
 from reparam_rewrite.survey.expressions import grouped
 
 #: How a string is written, how what was read in the model is, and a dotted name.

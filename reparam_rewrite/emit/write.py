@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import effects, projecting, wrap
+from reparam_rewrite.emit.pieces import index_of, listed, to_power, tuple_of, unfit
 from reparam_rewrite.emit.spell import BY_NAME, FITTED, FROZEN, LOADED, Spelling
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
@@ -30,11 +31,6 @@ TAB = "    "
 COMMENT = 72
 
 NEGATIVE = re.compile(r"-[\d._]+(e[-+]?\d+)?", re.IGNORECASE)
-
-#: What the generated code says of a parent whose shape turns out not to fit.
-UNFIT = "'{parent}' can't be lined up with '{child}': "
-NAME = "name the axes of both in the config"
-NAMED = "they don't have the axes that the config names"
 
 
 class Code:
@@ -95,10 +91,12 @@ class Code:
             self._shape = prior.shape.variable or f"{prior.variable}.shape()"
         if prior is not None:
             self._ask(prior, rewrite.support)
+        if isinstance(rewrite.scale, plan.Whitened):
+            rewrite = self._held(rewrite, rewrite.scale)
         self._check(rewrite)
         self._project(rewrite)
         self._sum(rewrite.terms, rewrite.loc)
-        scale = self._scale(rewrite.scale)
+        scale = self._scale(rewrite.scale, prior)
         made = self._centring(rewrite.centring) if rewrite.centring is not None else ""
         parts = [*self._transforms(rewrite, scale)]
         if not parts:
@@ -112,6 +110,14 @@ class Code:
         kept = self._kept(rewrite.reparam, rewrite.reparam, DECENTERED.format(""))
         self._shift(f"{kept} = {explicit}")
         self._handle(rewrite, made, rewrite.centring.variable)
+
+    def _held(self, rewrite: plan.OffsetRewrite, whitened: plan.Whitened) -> plan.OffsetRewrite:
+        """The matrix of the config in its variable: what is above its diagonal does nothing."""
+        value, variable = whitened.value, whitened.variable
+        if value is None:
+            return rewrite
+        self._shift(f"{variable} = {self._jnp('tril')}({self._value(value)})")
+        return replace(rewrite, scale=replace(whitened, value=replace(value, expression=variable)))
 
     def _centring(self, centring: plan.Centring) -> str:
         """``LocScaleReparam(centered=0.5)``: what that samples is offset."""
@@ -217,8 +223,14 @@ class Code:
             at = self._place.shift if asked is None else self._place.declare
             assert self._site.call.prior is not None
             distribution = self._site.call.prior.text.replace("\r\n", "\n")
-            lines = wrap.kept(variable, distribution, self._room_at(at))
-            (self.shifts if asked is None else self.declarations).append((at, lines))
+            made = [(variable, distribution)]
+            if prior.around:
+                around = prior.around.replace("\r\n", "\n")
+                inner = distribution.removesuffix(around)
+                made = [(prior.vector, inner), (variable, prior.vector + around)]
+            for name, text in made:
+                lines = wrap.kept(name, text, self._room_at(at))
+                (self.shifts if asked is None else self.declarations).append((at, lines))
         if asked is None:
             return
         shape = f"{variable}.shape()"
@@ -247,9 +259,7 @@ class Code:
             conditions = [self._failed(check, value.expression) for check in value.checks]
             if conditions and len(f"if {' or '.join(conditions)}:") <= self._room:
                 conditions = [" or ".join(conditions)]
-            claimed = any(isinstance(check, plan.Claim) for check in value.checks)
-            words = UNFIT.format(parent=label, child=self._site.name)
-            words += NAMED if claimed else NAME
+            words = unfit(label, self._site.name, value)
             raised = wrap.raised("ValueError", self._string(words), self._room)
             for condition in conditions:
                 self._shift((*wrap.statement(f"if {condition}:", self._room), *raised))
@@ -259,7 +269,7 @@ class Code:
         match check:
             case plan.Claim("child", dims):
                 return f"len({self._shape}) != {dims}"
-            case plan.Claim("parent", dims):
+            case plan.Claim("parent" | "matrix", dims):
                 return f"{self._jnp('ndim')}({parent}) != {dims}"
             case plan.Claim(plate, dim):
                 return f"{grouped(plate)} != {dim}"
@@ -401,11 +411,14 @@ class Code:
 
     # -- the transform -----------------------------------------------------------------------------
 
-    def _scale(self, scale: plan.Scale | None) -> str:
+    def _scale(self, scale: plan.Scale | None, prior: plan.AskedPrior | None) -> str:
         """What the child is multiplied by, after the statements that compute it."""
         match scale:
             case None | 1.0 | plan.Power(power=0):
                 return "1"
+            case plan.Whitened(None):
+                assert prior is not None
+                return f"{prior.vector}.scale_tril"
             case float(number):
                 return repr(number)
             case plan.Learned(variable, param):
@@ -430,13 +443,18 @@ class Code:
         support, basis, loc = rewrite.support, rewrite.basis, rewrite.loc if rewrite.terms else "0"
         if support is not None:
             yield f"{support.bijector or self._bijector(support, rewrite)}.inv"
+        whitened = isinstance(rewrite.scale, plan.Whitened)
+        if whitened and rewrite.prior is not None:
+            own = f"{rewrite.prior.vector}.loc"
+            loc = f"{own} - {loc}" if rewrite.terms else own
         if rewrite.terms or rewrite.scale is not None or rewrite.full:
-            affine = self._spell(f"{TRANSFORMS}.AffineTransform")
-            if rewrite.full and rewrite.terms:
+            affine = "LowerCholeskyAffine" if whitened else "AffineTransform"
+            if rewrite.full and loc != "0":
                 loc = f"{self._jnp('broadcast_to')}({loc}, {self._shape})"
             elif rewrite.full:
                 loc = f"{self._jnp('zeros')}({self._shape})"
-            yield f"{affine}({loc}, {scale})"
+            made = f"{self._spell(f'{TRANSFORMS}.{affine}')}({loc}, {scale})"
+            yield f"{made}.inv" if whitened else made
         for dim in basis.dims if basis is not None else ():
             assert basis is not None
             if dim in basis.over_plates:
@@ -495,27 +513,3 @@ class Code:
         if self._quote not in text and shown[1:-1] == text:
             return f"{self._quote}{text}{self._quote}"
         return shown
-
-
-def to_power(text: str, power: str) -> str:
-    """``sigma**-power``, ``sigma[0] ** -power``: black hugs between names and numbers only."""
-    hugged = text.replace(".", "").isidentifier()
-    return f"{grouped(text)}{'**' if hugged else ' ** '}-{power}"
-
-
-def index_of(part: plan.Part) -> str:
-    """``[0]``, ``[:-1]``; empty for all of a shape"""
-    if not isinstance(part, plan.Span):
-        return f"[{part}]"
-    ends = ["" if end is None else str(end) for end in (part.start, part.end)]
-    return "" if part == plan.WHOLE else f"[{':'.join(ends)}]"
-
-
-def tuple_of(sizes: tuple[str, ...]) -> str:
-    """``()``, ``(n,)``, ``(n, m)``"""
-    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-
-
-def listed(rows: object) -> str:
-    """``[[0.5, 1.0], [0.0, 2.0]]``"""
-    return f"[{', '.join(map(listed, rows))}]" if isinstance(rows, tuple) else repr(rows)

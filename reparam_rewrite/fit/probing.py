@@ -32,7 +32,7 @@ from reparam_rewrite.config.rules import Config, ParentRule, SiteRule
 from reparam_rewrite.fit.values import Array, Child, Pilot, Regression, Regressor
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.plan.children import Child as Asked
-from reparam_rewrite.plan.children import Pair, PowerScale, Snippet
+from reparam_rewrite.plan.children import Pair, PowerScale, Snippet, Whitening
 from reparam_rewrite.plan.offset import is_subsampled
 from reparam_rewrite.plan.resolve import Request
 from reparam_rewrite.plan.values import Plan, Value, terms_of
@@ -71,14 +71,22 @@ def thawed(config: Config, stays: Collection[tuple[str, str]] = ()) -> Config:
 
 
 def children_of(request: Request, config: Config) -> list[Child]:
-    """What the config offsets, or divides by a power of a site, in the order of the file."""
+    """What the config offsets, or divides by a power of a site, in the order of the file.
+
+    The coefficients of vectors in units of a matrix stay what they are.
+    """
     keys = {rule.place: key for key, rule in config.sites.items()}
     found = {
         child.name: Child(keys.get(child.place, child.name), child)
         for child in request.to_rewrite
-        if child.reparam is None and (child.pairs or has_power(child))
+        if child.reparam is None and (child.pairs or has_power(child)) and not is_whitened(child)
     }
     return list(found.values())
+
+
+def is_whitened(child: Asked) -> bool:
+    """Is it sampled in units of a matrix, which mixes what the coefficients of its elements do?"""
+    return isinstance(child.scale, Whitening)
 
 
 def has_power(child: Asked) -> bool:

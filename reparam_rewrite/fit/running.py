@@ -72,6 +72,8 @@ class Fitting:
         self.mets = mets_of(plan(self.survey, learned))
         if not self.children:
             asked = "the config asks for no offset and no power of a scale"
+            if any(rule.scale and rule.scale.is_matrix for rule in config.sites.values()):
+                asked += ", but for sites with a scale_tril, which stay as they are"
             raise Refusal(Diagnostic(config.path, f"{asked}, so there is nothing to fit"))
 
     @property

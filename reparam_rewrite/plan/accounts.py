@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import joined
-from reparam_rewrite.plan.children import Child, PowerScale
+from reparam_rewrite.plan.children import Child, PowerScale, Whitening
 from reparam_rewrite.plan.values import (
     Account,
     Met,
@@ -51,7 +51,8 @@ def described(child: Child) -> Iterator[str]:
     if child.effects is not None:
         yield from ("the data", *child.effects.before(child.name))
     if scale is not None:
-        yield f"scale by {scale.by.parent}" if isinstance(scale, PowerScale) else "scale"
+        other = "scale_tril" if isinstance(scale, Whitening) else "scale"
+        yield f"scale by {scale.by.parent}" if isinstance(scale, PowerScale) else other
     if child.centered is not None:
         part = "centred" if child.centered == 1 else "partially non-centred"
         yield part if child.centered else "non-centred"

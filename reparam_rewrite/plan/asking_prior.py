@@ -88,17 +88,17 @@ def unsettled(site: Site, what: str) -> Stop:
 
 
 def ask(
-    names: Names, base: str, site: Site, sized: int, *, shape: bool
+    names: Names, base: str, site: Site, sized: int, *, shape: bool, prior: bool
 ) -> tuple[AskedPrior | None, Constrained | None]:
     """The variables that hold what only the prior can tell, and the child's support.
 
-    `shape`: the prior must tell the child's shape. `sized` is where the sizes of the plates can be
-    written.
+    `shape`: the prior must tell the child's shape; `prior`: it must be there. `sized` is where the
+    sizes of the plates can be written.
     """
     support = site.prior.support
     bijects = support.kind == "runtime"
     own = Constrained(support.constraint) if support.kind == "fixed" else None
-    if not (bijects or shape):
+    if not (prior or shape):
         return None, own
     assert site.call.prior is not None
     text = site.call.prior.text

@@ -151,6 +151,13 @@ class PowerScale(Struct, frozen=True):
     power: float | CoefficientSpec
 
 
+class Whitening(Struct, frozen=True):
+    """``scale_tril = true``, or of what is in `by`: ``scale_tril = "sigma[:, None] * L"``"""
+
+    place: Place
+    by: Pair | None
+
+
 class ReparamSpec(Struct, frozen=True):
     """``reparam = "LocScaleReparam"`` with its `arguments`, or a transform as a pair in `by`."""
 
@@ -183,7 +190,8 @@ class Effects(Struct, frozen=True):
 class Child(Asked, frozen=True):
     """A site to be reparameterized, and where the config says so first.
 
-    Its `scale` is a number, one that is learned, an expression of the config, or a power of a site.
+    Its `scale` is a number, one that is learned, an expression of the config, a power of a site, or
+    the matrix of a vector.
     `effects`: it is one of these, and `after` says what must be sampled before it. `centered`: it
     is sampled as what is partially non-centred around its prior's loc, by a number or a learned
     one, and that is offset. `instead`: the model has a reparam handler for it, which samples this.
@@ -193,7 +201,7 @@ class Child(Asked, frozen=True):
     function: Function
     place: Place
     pairs: tuple[Pair, ...]
-    scale: float | CoefficientSpec | Pair | PowerScale | None = None
+    scale: float | CoefficientSpec | Pair | PowerScale | Whitening | None = None
     basis: Basis | None = None
     reparam: ReparamSpec | None = None
     effects: Effects | None = None
@@ -261,7 +269,7 @@ class Child(Asked, frozen=True):
         match self.scale or self.reparam:
             case Pair() as by:
                 return by
-            case PowerScale(by=by) | ReparamSpec(by=by):
+            case PowerScale(by=by) | ReparamSpec(by=by) | Whitening(by=by):
                 return by
         return None
 

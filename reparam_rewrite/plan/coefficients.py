@@ -8,7 +8,7 @@ from string import ascii_letters
 
 from reparam_rewrite.plan.alignment import described, match
 from reparam_rewrite.plan.asking_prior import written
-from reparam_rewrite.plan.children import Child, Pair, Stop
+from reparam_rewrite.plan.children import Child, Pair, Stop, Whitening
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.sources import Source
 from reparam_rewrite.plan.values import (
@@ -21,6 +21,7 @@ from reparam_rewrite.plan.values import (
     Sizes,
     Term,
     Value,
+    Whitened,
 )
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.families import FAMILIES
@@ -86,6 +87,8 @@ def scale_of(
 
     if scale is None or isinstance(scale, float):
         return scale
+    if isinstance(scale, Whitening):
+        return Whitened(value, names.new(f"{identifier(child.name)}_tril") if value else "")
     variable = names.new(f"{identifier(child.name)}_scale")
     if isinstance(scale, CoefficientSpec):
         return Learned(variable, param(scale))

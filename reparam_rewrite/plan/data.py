@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reparam_rewrite.plan.children import Child
+from reparam_rewrite.plan.children import Child, Whitening
 from reparam_rewrite.plan.sources import Source
 
 
@@ -26,7 +26,7 @@ def data_of(child: Child, sources: Iterable[Source]) -> tuple[str, ...]:
     site, by = child.site, child.reparam
     found = {name for source in sources for name in source.data}
     taken_apart = by is not None and by.name in ("LocScaleReparam", "TransformReparam")
-    if taken_apart or child.is_decentered:
+    if taken_apart or child.is_decentered or isinstance(child.scale, Whitening):
         found |= site.data.prior
     elif by is None and site.prior.support.kind == "runtime":
         found |= site.data.bounds

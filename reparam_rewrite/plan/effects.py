@@ -12,8 +12,9 @@ from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.factors import STANDARDIZED, factor_of
 from reparam_rewrite.plan.offset import is_subsampled
 from reparam_rewrite.plan.placement import holds_site, moments_of, place_offset
+from reparam_rewrite.plan.scales import Coordinates, Factor
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import ConditionalRewrite, Coordinates, Factor, Placement
+from reparam_rewrite.plan.values import ConditionalRewrite, Placement
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.purity import only_computes, reads_of

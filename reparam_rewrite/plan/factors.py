@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Mapping
 
 from reparam_rewrite.plan.children import Bound, Effects, Need
-from reparam_rewrite.plan.values import Factor, FactorKind
+from reparam_rewrite.plan.scales import Factor, FactorKind
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function, Survey
@@ -14,6 +14,7 @@ from reparam_rewrite.survey.priors import DISTRIBUTIONS, arguments
 from reparam_rewrite.survey.purity import reads_of
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.shapes import shape_of
+from reparam_rewrite.survey.timeline import Assigned
 from reparam_rewrite.survey.values import Site, Use
 
 #: Methods that leave the scale of a distribution what it is.
@@ -23,6 +24,9 @@ SPREADING = ("expand", "expand_by", "to_event")
 ELEMENTS = frozenset(
     ["Cauchy", "Gumbel", "Laplace", "Logistic", "Normal", "SoftLaplace", "StudentT"]
 )
+
+#: Families of vectors that are moved by a `loc` and stretched by a `scale_tril`.
+VECTORS = frozenset(["MultivariateNormal", "MultivariateStudentT"])
 
 ASYMMETRIC = frozenset(["AsymmetricLaplace", "AsymmetricLaplaceQuantile"])
 
@@ -70,6 +74,30 @@ def shows_loc_and_scale(survey: Survey, function: Function, site: Site) -> bool:
         return False
     name, _ = made_by(Moment(survey, function, site.statement), site, SPREADING)
     return has_loc_and_scale(name)
+
+
+def around_vector(survey: Survey, function: Function, site: Site) -> str | None:
+    """What is called of a vector's distribution with a `loc` and a `scale_tril` in a site's prior.
+
+    ``.expand([n])`` of ``dist.MultivariateNormal(mu, scale_tril=L).expand([n])``; "" of that alone,
+    which may be behind a name. None where the prior doesn't show to be one.
+    """
+    text = site.call.prior.text if site.call.prior is not None else ""
+    moment = Moment(survey, function, site.statement)
+    node = ast.parse(f"({text})", mode="eval").body
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr not in SPREADING:
+            break
+        node = node.func.value
+    inner = ast.get_source_segment(f"({text})", node) or ""
+    if isinstance(node, ast.Name):
+        binding = moment.binding(node.id)
+        made = binding.value if binding is not None and binding.prior is not None else None
+        node = made.node if isinstance(made, Assigned) else node
+    called = (moment.resolve(node.func) if isinstance(node, ast.Call) else None) or ""
+    family = called.removeprefix(DISTRIBUTIONS)
+    shown = family in VECTORS and family != called and not site.through
+    return text.removeprefix(inner) if shown and text.startswith(inner) else None
 
 
 def noise_of(survey: Survey, function: Function, site: Site) -> str | None:

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from reparam_rewrite.config.rules import Config, SiteRule
-from reparam_rewrite.messages import Named
 from reparam_rewrite.plan.children import Child
 from reparam_rewrite.plan.reparameterized import sampled_instead
 from reparam_rewrite.survey.calls import argument
@@ -21,61 +19,6 @@ from reparam_rewrite.survey.values import Handler, Site
 
 #: What a name has that is a glob, or a template itself.
 UNPLAIN = frozenset("*?[{")
-
-
-def sites_in(config: Config) -> list[Named]:
-    """The sites that a config names, each once, in the order of the file."""
-    named = [named for chain in config.chains for named in chain]
-    for rule in config.sites.values():
-        used = [parent for parent in rule.parents if parent.keep and parent.value is None]
-        named += [
-            Named(rule.name, rule.place),
-            *(Named(parent.parent, parent.place) for parent in used),
-        ]
-        if rule.scale is not None and rule.scale.by:
-            named.append(Named(rule.scale.by, rule.scale.place))
-    if config.conditional is not None:
-        asked = config.conditional
-        named += [*asked.order, *asked.given]
-        named += [Named(site, said.place) for site, said in asked.noise.items()]
-    found: dict[str, Named] = {}
-    for one in named:
-        found.setdefault(one.name, one)
-    return sorted(found.values(), key=lambda one: (one.place.line, one.place.column))
-
-
-def as_named(survey: Survey, config: Config) -> tuple[Survey, Config]:
-    """A survey and a config in which sites are called the same."""
-    config = with_plain_names(survey, config)
-    return with_names(survey, (named.name for named in sites_in(config))), config
-
-
-def with_plain_names(survey: Survey, config: Config) -> Config:
-    """The config with the names that sites have in the file for those that handlers make of them.
-
-    ``with scope(prefix="one"): a = sample("a", ...)`` is "one/a" when the model runs, and what a
-    ``reparam(config={"a": LocScaleReparam(0)})`` samples is "a_decentered".
-    """
-    asked = dict.fromkeys(named.name for named in sites_in(config))
-    found = {name: plain_name(survey, name) for name in asked}
-    plain = {name: one for name, one in found.items() if one and one not in asked}
-    if not plain:
-        return config
-
-    def rule_of(rule: SiteRule) -> SiteRule:
-        parents = [replace(one, parent=plain.get(one.parent, one.parent)) for one in rule.parents]
-        scale = rule.scale
-        if scale is not None and scale.by:
-            scale = replace(scale, by=plain.get(scale.by, scale.by))
-        own = plain.get(rule.name, rule.name)
-        return replace(rule, name=own, parents=tuple(parents), scale=scale)
-
-    rules = map(rule_of, config.sites.values())
-    chains = [
-        tuple(replace(one, name=plain.get(one.name, one.name)) for one in chain)
-        for chain in config.chains
-    ]
-    return replace(config, sites={rule.name: rule for rule in rules}, chains=tuple(chains))
 
 
 def plain_name(survey: Survey, name: str) -> str:

@@ -21,7 +21,7 @@ from msgspec import Struct
 from reparam_rewrite.plan.alternatives import is_before
 from reparam_rewrite.plan.context import Context
 from reparam_rewrite.plan.values import Projection, Seen
-from reparam_rewrite.survey.calls import argument, is_none
+from reparam_rewrite.survey.calls import is_none
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.expressions import grouped, parsed
 from reparam_rewrite.survey.nodes import walk
@@ -29,7 +29,6 @@ from reparam_rewrite.survey.purity import only_computes
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.sums import Observed
 from reparam_rewrite.survey.terms import HOLE, Term
-from reparam_rewrite.survey.timeline import Assigned
 from reparam_rewrite.survey.values import Site
 
 #: What an axis of a site is in a location: the place where it stands, counted from the right, or
@@ -380,11 +379,4 @@ def is_there(context: Context, tree: ast.expr, child: Site, last: int, parent: S
 def is_drawn_anew(moment: Moment, name: str) -> bool:
     """Is it what a subsampled plate has drawn this time: ``plate("n", n, 5) as i``?"""
     binding = moment.binding(name)
-    node = binding.value.node if binding and isinstance(binding.value, Assigned) else None
-    match node:
-        case ast.Name(id=name):
-            held = moment.binding(name)
-            return held is not None and held.plate is not None and held.plate.subsampled
-        case ast.Call(func=function) if moment.resolve(function) == "numpyro.plate":
-            return not is_none(argument(node, 2, "subsample_size"))
-    return False
+    return binding is not None and binding.anew

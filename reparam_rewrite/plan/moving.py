@@ -265,7 +265,7 @@ class Moving:
                     yield Use(ast.unparse(call.func), 0, scope.era), piece.number, self.at(call)
             for read in reads_of(scope, piece.node):
                 binding = scope.binding(read.name)
-                plate = binding is not None and binding.plate is not None
+                plate = binding is not None and bool(binding.plates)
                 use = Use(read.name, read.version) if plate else read
                 yield use, piece.number, self.at(piece.node)
 
@@ -277,7 +277,7 @@ class Moving:
                 for item in items:
                     given, target = item.context_expr, item.optional_vars
                     binding = scope.binding(given.id) if isinstance(given, ast.Name) else None
-                    held = binding is not None and binding.plate is not None
+                    held = binding is not None and bool(binding.plates)
                     called = isinstance(given, ast.Call) and scope.resolve(given.func)
                     if not (held or called in PLATES) or not is_plain(target):
                         self.stop("the with in {line} has more than plates", line=self.at(node))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.plan.alignment import known_shape, value_of
 from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, sized_at
-from reparam_rewrite.plan.children import Asked, Child, Stop
+from reparam_rewrite.plan.children import Asked, Child, Stop, Whitening
 from reparam_rewrite.plan.coefficients import (
     centring_of,
     check_templates,
@@ -21,11 +21,19 @@ from reparam_rewrite.plan.coefficients import (
 )
 from reparam_rewrite.plan.context import Context, Names
 from reparam_rewrite.plan.data import data_of
+from reparam_rewrite.plan.factors import around_vector
 from reparam_rewrite.plan.known_names import check_rounds
 from reparam_rewrite.plan.named_axes import count_of_events
 from reparam_rewrite.plan.placement import moments_of, place_offset
 from reparam_rewrite.plan.sources import Source, as_they_meet, source_of
-from reparam_rewrite.plan.values import OffsetRewrite, OtherRewrite, Placement, Projection, Value
+from reparam_rewrite.plan.values import (
+    Claim,
+    OffsetRewrite,
+    OtherRewrite,
+    Placement,
+    Projection,
+    Value,
+)
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.values import UNIT, Site
 
@@ -117,10 +125,16 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
     """
     context, child, sources = draft.context, draft.child, draft.sources
     site, declare, statement = child.site, moments[0], moments[-1]
-    bijects = site.prior.support.kind == "runtime"
-    shift, kept = place_offset(context, site, sources, [statement] if bijects else moments)
+    whitened = child.scale if isinstance(child.scale, Whitening) else None
+    asked = site.prior.support.kind == "runtime" or whitened is not None
+    shift, kept = place_offset(context, site, sources, [statement] if asked else moments)
     shape, sizes = known_shape(context, site, declare)
-    values = [value_of(context, source, site, shape) for source in sources]
+    values = [
+        matrix_of(source)
+        if whitened is not None and source.pair is whitened.by
+        else value_of(context, source, site, shape)
+        for source in sources
+    ]
     of_pairs = sources[: len(child.pairs)]
     structures = [structure_of(context, source, shape, sizes, declare) for source in of_pairs]
     at_run_time = any(value.at_run_time for value in values)
@@ -134,14 +148,18 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
     if asks_shape and declare != statement:
         raise TooEarly
     check_written(context, child, declare, shift, asks_shape, at_run_time)
-    if asks_shape or bijects:
+    if asks_shape or asked:
         check_prior_can_move(site)
     of_shape = [site.call.prior.text] if asks_shape and site.call.prior is not None else []
     check_rounds(child, *of_shape, *(sizes or ()) if elementwise else ())
     sized = sized_at(context, site, draft.moments) if asks_shape else statement
     # From here on names are taken: those by which the values are known where they are used first.
     names, base = context.names, identifier(site.name)
-    prior, support = ask(names, base, site, sized, shape=asks_shape)
+    prior, support = ask(names, base, site, sized, shape=asks_shape, prior=asked)
+    if prior is not None and whitened is not None:
+        around = around_vector(context.survey, context.function, site) or ""
+        vector = names.new(f"{base}_vector") if around else prior.variable
+        prior = replace(prior, vector=vector, around=around)
     for at, parent in enumerate(source.pair.site for source in sources):
         if parent is not None:
             name = context.keep(parent) if parent.index in kept else parent.variable
@@ -175,6 +193,20 @@ def written(draft: Draft, moments: list[int]) -> OffsetRewrite:
         centring=centring_of(names, child, sizes, event_dim),
         instead=child.instead,
     )
+
+
+def matrix_of(source: Source) -> Value:
+    """``scale_tril = "sigma[:, None] * L"``: one matrix, whose axes are lined up with nothing."""
+    shape = source.shape
+    if shape is not None and len(shape) != 2:
+        raise source.pair.stop(
+            "no-matrix",
+            "the scale_tril of '{child}' must be a matrix, and {expression} has {dims}",
+            "write that of all its vectors; scale_tril = true is the prior's own, of each.",
+            expression=source.expression,
+            dims=f"{len(shape)} axes" if len(shape) != 1 else "one axis",
+        )
+    return Value(source.expression, checks=() if shape else (Claim("matrix", 2),))
 
 
 def with_variables(

@@ -7,17 +7,14 @@ here, and here only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.bases import BASES
 from reparam_rewrite.config import keys
 from reparam_rewrite.config.rules import (
-    BasisRule,
     Config,
     ParentRule,
     ReparamRule,
@@ -27,6 +24,7 @@ from reparam_rewrite.config.rules import (
 from reparam_rewrite.messages import Diagnostic, Named, OfFile, Place, Problem, Refusal
 from reparam_rewrite.plan import alternatives
 from reparam_rewrite.plan.alternatives import are_alternatives, nearest
+from reparam_rewrite.plan.asked_for import basis_of, centring_of, spec_of
 from reparam_rewrite.plan.children import (
     Bound,
     Child,
@@ -36,15 +34,16 @@ from reparam_rewrite.plan.children import (
     PowerScale,
     ReparamSpec,
     Snippet,
+    Whitening,
     after,
 )
 from reparam_rewrite.plan.factors import needed_by
-from reparam_rewrite.plan.known_names import as_named, sites_in
-from reparam_rewrite.plan.named_axes import count_of_events, with_axes
+from reparam_rewrite.plan.named_axes import with_axes
+from reparam_rewrite.plan.naming import as_named, sites_in
 from reparam_rewrite.plan.ordering import is_late
 from reparam_rewrite.plan.refusals import function as reasons
 from reparam_rewrite.plan.reparameterized import sampled_instead
-from reparam_rewrite.plan.values import Basis, CoefficientSpec
+from reparam_rewrite.plan.values import CoefficientSpec
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.values import Site, Support
 
@@ -77,7 +76,6 @@ class Request(Struct, frozen=True):
 def resolve(survey: Survey, config: Config) -> Request:
     """The children that a config asks for, in the functions that it means."""
     survey, config = as_named(survey, config)
-    config = spelled_out(survey, config)
     functions, unknown = choose(survey, config)
     problems: list[Problem] = []
     axes = {name: (rule.place, rule.names) for name, rule in config.axes.items()}
@@ -109,7 +107,7 @@ def twice_named(children: list[Child]) -> Iterator[Problem]:
 def chosen(survey: Survey, config: Config) -> list[Function]:
     """The functions that a config means. Raises `Refusal` if that can't be told."""
     survey, config = as_named(survey, config)
-    functions, problems = choose(survey, spelled_out(survey, config))
+    functions, problems = choose(survey, config)
     if problems:
         raise refusal(survey, config, problems)
     return functions
@@ -118,7 +116,6 @@ def chosen(survey: Survey, config: Config) -> list[Function]:
 def is_concerned(survey: Survey, config: Config) -> bool:
     """Does a file have any site that the config would offset? One of many in a tree may not."""
     survey, config = as_named(survey, config)
-    config = spelled_out(survey, config)
     listed = {named.name for named in config.functions}
     functions = [f for name, f in survey.functions.items() if not listed or name in listed]
     return any(True for function in functions for _ in Asking(survey, config, function).children())
@@ -147,40 +144,6 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
 
 
 # -- names ----------------------------------------------------------------------------------------
-
-
-def spelled_out(survey: Survey, config: Config) -> Config:
-    """The config with a table for every site that a glob or a source text means.
-
-    ``[sites."beta_*"]`` means ``"beta_a"`` and ``f"beta_{k}"``, and ``[sites."self.name"]`` the
-    site of ``sample(self.name, ...)``. A table of a site's own name comes before these, and an
-    earlier one before a later one. What means no site is left as it is, and found missing.
-    """
-    names = {named.name for named in config.functions}
-    sites = {
-        site.name: site
-        for name, function in survey.functions.items()
-        if not names or name in names
-        for site in function.sites
-    }
-    if all(name in sites for name in config.sites):
-        return config
-    found: dict[str, SiteRule] = {}
-    for key, rule in config.sites.items():
-        parents = {parent.parent for parent in rule.parents}
-        meant = [name for name in sites if name not in parents and means(key, sites[name])]
-        meant = [key] if key in sites else meant
-        for name in meant or [key]:
-            if name == key or (name not in config.sites and name not in found):
-                found[name] = replace(rule, name=name)
-    return replace(config, sites=found)
-
-
-def means(key: str, site: Site) -> bool:
-    """Is the site meant by a glob, or by how its name is written?"""
-    if site.observed or site.prior.support.kind in ("discrete", "atomic"):
-        return False
-    return fnmatchcase(site.name, key) or (site.call.computed and site.call.name.text == key)
 
 
 def nothing_to_do(config: Config) -> Problem:
@@ -437,9 +400,16 @@ class Asking(NamedTuple):
         """Does the config name a function among those to be rewritten?"""
         return any(named.name == function for named in self.config.functions)
 
-    def scale(self, child: Site, scale: ScaleRule) -> float | CoefficientSpec | Pair | PowerScale:
+    def scale(
+        self, child: Site, scale: ScaleRule
+    ) -> float | CoefficientSpec | Pair | PowerScale | Whitening:
         """What a site's own table asks for of its scale."""
         place, name, by = scale.place, child.name, scale.by
+        if scale.is_matrix:
+            text = scale.value if isinstance(scale.value, str) else ""
+            value = Snippet(text, place)
+            made = self.expression(child, "scale_tril", value, place) if text else None
+            return Whitening(place, made)
         if isinstance(scale.value, str):
             return self.expression(child, "scale", Snippet(scale.value, place), place)
         if scale.value is not None:
@@ -480,33 +450,3 @@ def in_one_call(site: Site, child: Site) -> bool:
 def does_more(rule: SiteRule) -> bool:
     """Does a table ask for more of a site than offsets?"""
     return bool(rule.scale or rule.centered or rule.basis or rule.reparam)
-
-
-def centring_of(rule: SiteRule, child: str) -> float | CoefficientSpec | None:
-    """How far a site stays centred, if its table says it."""
-    said = rule.centered
-    if said is None:
-        return None
-    if isinstance(said.value, float):
-        return said.value
-    return spec_of(said.value, child, "", said.place)
-
-
-Learned = keys.Settings | keys.ScaleTable | keys.PowerTable | keys.CenteredTable
-
-
-def spec_of(table: Learned, child: str, parent: str, place: Place) -> CoefficientSpec:
-    """What a table asks for of a coefficient; a scale and a power are always learned."""
-    learn = table.learn if isinstance(table, keys.Settings) else True
-    name = table.name.format(child=child, parent=parent)
-    init: Any = table.init  # arrays are read as tuples
-    return CoefficientSpec(table.coefficient, init, learn, name, place)
-
-
-def basis_of(rule: BasisRule, site: Site) -> Basis:
-    """The basis of a site; axes to the left of its events are those of plates or of the batch."""
-    setting = BASES[rule.kind].setting
-    value = rule.settings.get(setting.name, setting.default)
-    settings = f", {setting.name}={value!r}" if value != setting.default else ""
-    over_plates = frozenset(dim for dim in rule.dims if dim < -count_of_events(site))
-    return Basis(rule.place, rule.kind, rule.dims, settings, over_plates)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
+from reparam_rewrite.plan.scales import Coordinates
 from reparam_rewrite.structures import STRUCTURES, Structure
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.values import Scan, Segment, Site
@@ -41,6 +42,7 @@ class Claim(Struct, frozen=True):
     """What the config says of axes: a "parent" or a "child" has so many of them.
 
     Or `of` is an expression by which the model computes the dim of a plate, which must be this one.
+    A "matrix" has two.
     """
 
     of: str
@@ -264,8 +266,19 @@ class Power(Struct, frozen=True):
     exponent: str = ""
 
 
+class Whitened(Struct, frozen=True):
+    """A vector less the loc of its prior and with its offset, in units of a triangular matrix.
+
+    That is the prior's own where it has no `value`, which the `variable` holds.
+    """
+
+    value: Value | None
+    variable: str
+    label: str = "scale_tril"
+
+
 #: What a child is multiplied by before its offset is added.
-Scale = float | Learned | Power
+Scale = float | Learned | Power | Whitened
 
 
 class Centring(Struct, frozen=True):
@@ -309,11 +322,16 @@ class AskedShape(Struct, frozen=True):
 
 
 class AskedPrior(Struct, frozen=True):
-    """The prior in a `variable`; `moved`: this is made for it, and the distribution moves there."""
+    """The prior in a `variable`; `moved`: this is made for it, and the distribution moves there.
+
+    Where it has more `around` a vector, ``.expand([n])``, that has a variable of its own.
+    """
 
     variable: str
     moved: bool
     shape: AskedShape | None = None
+    vector: str = ""
+    around: str = ""
 
 
 class Constrained(Struct, frozen=True):
@@ -395,33 +413,6 @@ class OtherRewrite(Struct, frozen=True):
     data: tuple[str, ...] = ()
 
 
-#: How the scale of an effect is written: as it is, for a walk of one scale or for walks of several,
-#: as the lower triangular matrix of a vector, or made of its covariance or precision.
-FactorKind = Literal["config", "scale", "walk", "walks", "tril", "covariance", "precision"]
-
-
-class Factor(Struct, frozen=True):
-    """The scale of an effect's prior: an expression and its kind, of walks with their length."""
-
-    kind: FactorKind
-    text: str
-    size: str = ""
-
-
-class Coordinates(Struct, frozen=True):
-    """What effects share that are sampled given the data, in a variable before the first of them.
-
-    `data` is an .npz beside the generated file. `noise` has the scales of observed sites, by name,
-    and `given` the variables of sites that add to the same observations and stay as they are.
-    """
-
-    form: str
-    data: str
-    scales: tuple[tuple[Site, Factor], ...]
-    noise: tuple[tuple[str, str], ...]
-    given: tuple[tuple[Site, str], ...]
-
-
 class ConditionalRewrite(Struct, frozen=True):
     """A site that is sampled as what is standard normal given the data.
 
@@ -447,7 +438,9 @@ def terms_of(rewrite: Rewrite) -> tuple[Term, ...]:
 def scaled_by(rewrite: Rewrite) -> tuple[str, Value] | None:
     """The value that a child's scale is computed of, with the name that the config has for it."""
     scale = rewrite.scale if isinstance(rewrite, OffsetRewrite) else None
-    return (scale.label, scale.value) if isinstance(scale, Power) else None
+    if not isinstance(scale, Power | Whitened) or scale.value is None:
+        return None
+    return scale.label, scale.value
 
 
 class Threading(Struct, frozen=True):

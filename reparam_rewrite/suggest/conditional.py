@@ -27,7 +27,7 @@ from reparam_rewrite.messages import OfPair, OfSite, Problem, Refusal, listed
 from reparam_rewrite.ordering import ordered
 from reparam_rewrite.plan import plan
 from reparam_rewrite.plan.factors import factor_of
-from reparam_rewrite.plan.values import Factor
+from reparam_rewrite.plan.scales import Factor
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.evidence import Summand, is_looped
 from reparam_rewrite.suggest.levels import Pair

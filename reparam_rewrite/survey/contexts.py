@@ -13,17 +13,11 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, given, is_none
-from reparam_rewrite.survey.expressions import grouped
-from reparam_rewrite.survey.helpers import self_of
 from reparam_rewrite.survey.index import Index, dotted_name
 from reparam_rewrite.survey.names import is_computed, template_of
-from reparam_rewrite.survey.purity import is_repeatable, reads_of
-from reparam_rewrite.survey.shapes import axis_of
+from reparam_rewrite.survey.plates import plates_by_dim, plates_of
 from reparam_rewrite.survey.state import State
-from reparam_rewrite.survey.values import GIVING, UNIT, Axis, Frame, Handler, Plate, Shape, Use
-
-PLATE = ("name", "size", "subsample_size", "dim")
-PLATE_STACK = ("prefix", "sizes", "rightmost_dim")
+from reparam_rewrite.survey.values import UNIT, Frame, Handler, Plate, Shape
 
 #: Handlers that give sites or params another meaning, with their parameters: of most the second
 #: has the names of those.
@@ -48,19 +42,14 @@ CHOOSING = ("condition_fn", "substitute_fn", "hide_fn", "expose_types", "hide_ty
 
 def items_of(state: State, node: ast.expr) -> tuple[Plate | Handler, ...]:
     """The plates that an item of a `with` makes, or the handler that it is."""
-    stack = stack_of(state, node) if isinstance(node, ast.Call) else ()
-    if stack:
-        state.function.taken.update(plate.name for plate in stack if plate.literal)
-        return stack
-    binding = state.binding(node.id) if isinstance(node, ast.Name) else None
-    plate = plate_elsewhere(state, node) or (binding and binding.plate)
-    if plate is None and isinstance(node, ast.Call):
-        plate = plate_at(state, node)
-    if plate:
-        return (plate,)
+    plates = plates_of(state, node)
+    if plates:
+        return plates
     if not isinstance(node, ast.Call):
         return (Handler(None, ast.unparse(node)),)
     dotted = state.resolve(node.func)
+    if isinstance(node.func, ast.Name) and state.is_builtin(node.func.id):
+        dotted = f"builtins.{node.func.id}"  # ``with open(path) as file:``
     text, made = ast.unparse(node), with_config(state, node)
     addressed, explicit = addressed_sites(state.index, dotted, made), is_explicit(state.index, made)
     return (Handler(dotted, text, addressed, explicit, reparams_of(state.index, dotted, made)),)
@@ -73,118 +62,6 @@ def with_config(state: State, call: ast.Call) -> ast.Call:
     if not any(given.values()):
         return call
     return ast.copy_location(ast.Call(call.func, call.args, keywords), call)
-
-
-def plate_elsewhere(state: State, node: ast.expr) -> Plate | None:
-    """The plate that a helper of the file makes, or that an attribute of `self` is."""
-    made = state.made_by(node)
-    if isinstance(made, ast.Call):
-        return plate_at(state, made, made=True)
-    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
-        return None
-    stored = state.index.attributes.get(node.attr, [])
-    if node.value.id != self_of(state.index, state.function) or len(stored) != 1:
-        return None
-    plate = plate_of(state, stored[0], ()) if isinstance(stored[0], ast.Call) else None
-    if plate is None or not plate.literal:
-        return None  # what a name is made of may be another thing here
-    size, reads = f"{ast.unparse(node)}.size", reads_of(state, node)
-    return replace(plate, axis=Axis(size, under(size, reads), plate.axis.plate, reads))
-
-
-def plate_at(state: State, call: ast.Call, *, made: bool = False) -> Plate | None:
-    """The plate that a call makes here; `made`: it stands in a helper, which makes it."""
-    plate = plate_of(state, call, state.frames, made=made or bool(state.following))
-    if plate is not None and plate.literal:
-        state.function.taken.add(plate.name)
-    return plate
-
-
-def plate_of(
-    state: State, call: ast.Call, frames: Sequence[Frame], *, made: bool = False
-) -> Plate | None:
-    """``numpyro.plate("n_a", n_a, dim=-2)``, made inside `frames`; None for any other call."""
-    if state.resolve(call.func) != "numpyro.plate":
-        return None
-    asked = given(call, PLATE)
-    name, size, asked_dim = asked.get("name"), asked.get("size"), asked.get("dim")
-    if "*" in asked or name is None or size is None:
-        return None
-    label, identity, literal = named(state, name)
-    dim = dim_of(asked_dim, frames)
-    written = "\n" if made else state.text.segment(size).text
-    shown = asked_dim if dim is None and not made else None
-    if shown is not None and not is_repeatable(state, shown):
-        shown = None
-    return Plate(
-        axis=axis_of(state, size, ast.unparse(size) if "\n" in written else written, identity),
-        name=label,
-        literal=literal,
-        dim=dim,
-        subsampled=not is_none(asked.get("subsample_size")),
-        place=state.text.place(call),
-        dim_text="" if shown is None else ast.unparse(shown),
-        dim_reads=frozenset() if shown is None else reads_of(state, shown),
-    )
-
-
-def named(state: State, name: ast.expr) -> tuple[str, str, bool]:
-    """What a plate is called, its identity, and whether its name is literal."""
-    if isinstance(name, ast.Constant) and isinstance(name.value, str):
-        return name.value, repr(name.value), True
-    text = ast.unparse(name)
-    return text, under(text, reads_of(state, name, whole=False)), False
-
-
-def under(text: str, reads: frozenset[Use]) -> str:
-    """An expression together with the bindings of what it reads."""
-    return f"{text} {','.join(sorted(f'{read.name}@{read.version}' for read in reads))}"
-
-
-def stack_of(state: State, call: ast.Call) -> tuple[Plate, ...]:
-    """``numpyro.plate_stack("p", [n, m])``: plates "p_1" of n and "p_0" of m; () if it isn't one.
-
-    Where the sizes aren't written out, one that stands for several.
-    """
-    if state.resolve(call.func) != "numpyro.plate_stack":
-        return ()
-    asked = given(call, PLATE_STACK)
-    prefix, sizes = asked.get("prefix"), asked.get("sizes")
-    rightmost = dim_of(asked.get("rightmost_dim"), ())
-    if "*" in asked or prefix is None or sizes is None or rightmost is None:
-        return ()
-    place = state.text.place(call)
-    if not isinstance(sizes, (ast.List, ast.Tuple)):
-        written = f"*{grouped(ast.unparse(sizes))}" if is_repeatable(state, sizes) else None
-        axis = Axis(written, reads=reads_of(state, sizes))
-        return (Plate(axis, ast.unparse(prefix), False, rightmost, False, place, several=True),)
-    if any(isinstance(part, ast.Starred) for part in sizes.elts):
-        return ()
-    label, identity, literal = named(state, prefix)
-    found = []
-    for position, size in enumerate(reversed(sizes.elts)):
-        name = f"{label}_{position}"
-        plate = repr(name) if literal else f"{identity} stack {position}"
-        axis = axis_of(state, size, ast.unparse(size), plate)
-        found.append(Plate(axis, name, literal, rightmost - position, False, place))
-    return tuple(found)
-
-
-def dim_of(asked: ast.expr | None, frames: Sequence[Frame]) -> int | None:
-    """The dim that is asked for, else the rightmost that no plate around has; None if unknown.
-
-    NumPyro takes it when the plate is made, not when it is entered.
-    """
-    if asked is not None and not is_none(asked):
-        try:
-            dim = ast.literal_eval(asked)
-        except ValueError:
-            return None
-        return dim if type(dim) is int and dim < 0 else None
-    plates = plates_by_dim(frames)  # whatever is given a value there, no plate is
-    if plates is None or any(plate.several for plate in plates.values()):
-        return None
-    return next(-d for d in range(1, len(plates) + 2) if -d not in plates)
 
 
 def plate_shape(frames: Sequence[Frame], site: str | None, *, stack: bool = False) -> Shape | None:
@@ -200,24 +77,6 @@ def plate_shape(frames: Sequence[Frame], site: str | None, *, stack: bool = Fals
         return None
     axes = {d: p.axis if p.several else replace(p.axis, dim=d) for d, p in plates.items()}
     return tuple(axes.get(dim, UNIT) for dim in range(leftmost, 0))
-
-
-def plates_by_dim(frames: Sequence[Frame], site: str | None = None) -> dict[int, Plate] | None:
-    """The plates of the frames by their dims; None where something may be an unknown plate.
-
-    With `site` also where something may give the site a value of another shape.
-    """
-    found: dict[int, Plate] = {}
-    for item in (item for frame in frames for item in frame.items):
-        if isinstance(item, Handler):
-            leaves = item.qualified in GIVING if site is None else item.leaves(site)
-            if item.opaque and not leaves:
-                return None
-        elif item.dim is None or item.dim in found:
-            return None
-        else:
-            found[item.dim] = item
-    return found
 
 
 def is_plate(item: Plate | Handler) -> bool:

@@ -26,6 +26,7 @@ class Call(Struct, frozen=True):
     Beside functions, what calls and is called may be a lambda, a handler that holds a function, or
     the module, called "". `plated` is the line of the `with`, or of the call, if it may be made in
     a plate, and `weighed` that of what may weigh the log density of what it samples, else 0.
+    `handed`: another module may make it, which is given the callee or inherited by its class.
     """
 
     caller: str
@@ -33,6 +34,7 @@ class Call(Struct, frozen=True):
     line: int
     plated: int = 0
     weighed: int = 0
+    handed: bool = False
 
     @property
     def in_with(self) -> bool:
@@ -193,6 +195,24 @@ class Survey(Struct, frozen=True, dict=True):
     def weighed(self) -> list[Call]:
         """The calls under what may weigh a log density."""
         return [call for call in self.edges if call.weighed]
+
+    def may_reach(self, call: Call, function: Function, site: Site) -> bool:
+        """May a call that runs `function` come to its `site`?
+
+        What another module might do isn't known; but it doesn't run what would sample, by the same
+        name, what the caller has sampled before the call: NumPyro has no such models.
+        """
+        caller = self.functions.get(call.caller)
+        if not call.handed or caller is None:
+            return True
+        before = {one.name for one in caller.sites if one.place.line < call.line and self.sure(one)}
+        there = (one for one in function.sites if one.order <= site.order)
+        return before.isdisjoint(one.name for one in there if self.sure(one, one is site))
+
+    def sure(self, site: Site, reached: bool = False) -> bool:
+        """Is the site sampled whatever branch is taken, unless it is reached, by one name ever?"""
+        named = all(not read.version and read.name in self.aliases for read in site.call.name_reads)
+        return named and (reached or not (site.path or site.choices or site.through))
 
     def running(self, function: str) -> set[str]:
         """All that may run a function, with itself: functions, lambdas and handlers."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from reparam_rewrite.survey.calls import is_none
+from reparam_rewrite.survey.calls import assignment, is_none
 from reparam_rewrite.survey.functions import reached
 from reparam_rewrite.survey.names import bound_by, dotted, is_star_of_unknown, template_of
 from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode, kinds, parts_of, walk
@@ -124,7 +124,7 @@ class Index(Struct):
     aliases: dict[str, str] = {}
     certain: set[str] = set()  # names that the head of the module imports, whatever happens
     redefined: dict[str, list[int]] = {}  # functions by name, with the lines of all definitions
-    constants: set[str] = set()
+    constants: dict[str, float] = {}  # names of the module that are one number
     globals: set[str] = set()  # names that some function declares global
     rebound: set[str] = set()  # module-level names that are bound more than once
     module_names: set[str] = set()
@@ -298,7 +298,7 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
     """What the names of the module stand for: imports, and numbers that are bound once."""
     imported: dict[str, set[str]] = {}
     bound: defaultdict[str, int] = defaultdict(int)
-    numbers: set[str] = set()
+    numbers: dict[str, float] = {}
     renamed: list[tuple[str, ast.expr]] = []
     stack: list[ast.AST] = list(reversed(tree.body))
     while stack:
@@ -320,12 +320,14 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
             caught = (part for handler in node.handlers for part in walk(handler))
             found.rebound |= {p.id for p in caught if isinstance(p, ast.Name) and not is_read(p)}
             continue
-        if isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            if not isinstance(node.value, ast.Constant):
-                renamed += [(name, node.value) for name in names]
-            elif type(node.value.value) in (int, float):
-                numbers.update(names)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets, value = assignment(node)
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            number = number_in(value)
+            if number is not None:
+                numbers.update(dict.fromkeys(names, number))
+            elif value is not None:
+                renamed += [(name, value) for name in names]
         stack.extend(reversed(parts_of(node)))
     for part in parts if {ast.Global, ast.ImportFrom} & found.holds else ():
         if isinstance(part, ast.Global):
@@ -351,7 +353,19 @@ def read_module(found: Index, tree: ast.Module, parts: list[ast.AST]) -> None:
         if isinstance(statement, IMPORTS):
             found.certain.update(name for name, _ in bound_by(statement))
     if not found.starred:
-        found.constants = {name for name in numbers if bound[name] == 1}
+        once = {name for name in numbers if bound[name] == 1} - found.rebound
+        found.constants = {name: numbers[name] for name in once}
+
+
+def number_in(node: ast.expr | None) -> float | None:
+    """The number that is written there, perhaps with a minus."""
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as inner):
+            number = number_in(inner)
+            return None if number is None else -number
+    return None
 
 
 def dotted_name(aliases: dict[str, str], node: ast.expr) -> str | None:

@@ -9,11 +9,12 @@ from functools import partial
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, assignment, is_none
-from reparam_rewrite.survey.contexts import items_of, plate_at
+from reparam_rewrite.survey.contexts import items_of
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.names import bound_by
 from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
+from reparam_rewrite.survey.plates import held_by, part_of
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes, reads_of
 from reparam_rewrite.survey.scans import bind_outputs, outputs_given, sites_in
@@ -301,9 +302,11 @@ def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
             state.forget(bound_names(names), number)
         if isinstance(names, ast.Name):
             # Of a plate it is bound to indices.
-            told = found and all(isinstance(i, Plate) and not i.subsampled for i in found)
+            plates = [i for i in found if isinstance(i, Plate)]
+            told = found and not any(i.subsampled for i in plates) and len(plates) == len(found)
             data = frozenset() if told else data_in(state, context) | bound_names(item)
-            state.bind(names.id, number, data=data, value=value)
+            anew = any(i.subsampled for i in plates)
+            state.bind(names.id, number, data=data, value=value, anew=anew)
     state.index.items[node] = frame.items
     read_block(state, body)
     state.frames.pop()
@@ -335,6 +338,7 @@ def read_simple(state: State, node: ast.stmt) -> None:
     for target in targets:
         if isinstance(target, (ast.Tuple, ast.List)):
             bind_parts(state, target, value, number)
+            bind_plates(state, target, value, number)
     for name in names:
         if name in state.locals:
             state.timeline.bind(name, number, meaning)
@@ -396,12 +400,23 @@ def bind_parts(state: State, target: ast.Tuple | ast.List, value: ast.expr, numb
     era = None if numbers else state.era
     if numbers:
         parts = ((),) * len(target.elts)
-    if parts is None or len(parts) != len(target.elts):
-        return
-    for part, shape in zip(target.elts, parts, strict=True):
-        if isinstance(part, ast.Name) and part.id in state.locals:
+    if parts is not None and len(parts) == len(target.elts):
+        for part, shape in zip(target.elts, parts, strict=True):
+            if isinstance(part, ast.Name) and part.id in state.locals:
+                known = state.timeline.value(part.id)
+                state.bind(part.id, number, shape=shape, data=data, era=era, value=known)
+
+
+def bind_plates(state: State, target: ast.Tuple | ast.List, value: ast.expr, number: int) -> None:
+    """``rows, columns = numpyro.plate("i", n, dim=-2), numpyro.plate("j", m, dim=-1)``"""
+    held = held_by(state, value)
+    plates = {place: part_of(held, str(place)) for place in range(len(target.elts))}
+    for place, part in enumerate(target.elts):
+        if isinstance(part, ast.Starred):
+            return
+        if isinstance(part, ast.Name) and part.id in state.locals and plates[place]:
             known = state.timeline.value(part.id)
-            state.bind(part.id, number, shape=shape, data=data, era=era, value=known)
+            state.bind(part.id, number, plates=plates[place], value=known)
 
 
 def meaning_of(
@@ -412,7 +427,8 @@ def meaning_of(
     if isinstance(value, ast.Name):
         binding = state.binding(value.id)
         if binding is not None:
-            return replace(binding, value=step)
+            changed = isinstance(binding.plates, dict)  # perhaps, by the other name
+            return replace(binding, value=step, plates=None if changed else binding.plates)
     if isinstance(value, ast.Call):
         if value in sites:
             site = sites[value]
@@ -420,12 +436,16 @@ def meaning_of(
             return made(site=site.index, shape=site.shape, tail=tail, data=data)
         if value in state.nameless and is_none(argument(value, 2, "obs")):
             return made(shape=state.nameless[value])
-        plate = plate_at(state, value)
-        if plate is not None:
-            return made(plate=plate)
+        held = held_by(state, value)
+        if held is not None:
+            return made(plates=held)
         prior = prior_of(state, value)
         if prior is not UNKNOWN_PRIOR:
             return made(prior=prior, era=state.era, data=data_in(state, value))
+    elif isinstance(value, (ast.Dict, ast.List, ast.Subscript, ast.Tuple)):
+        held = held_by(state, value)
+        if held is not None:
+            return made(plates=held)
     qualified = state.resolve(value)
     if qualified is not None and qualified.startswith("numpyro"):
         return made(qualified=qualified)  # sample = numpyro.sample

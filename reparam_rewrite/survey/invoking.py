@@ -85,8 +85,8 @@ class Invoking:
             elif kind == "import":
                 found |= self._imported(what, given, node, at)
             else:
-                for one in aliases.run_by(value):
-                    aliases.edge(at, one, node)
+                for one in aliases.run_by(value):  # a class's own methods, by what it inherits
+                    aliases.edge(at, one, node, handed=kind == "inherited")
                 found |= self._foreign(given, node, at, "")
         return frozenset(found)
 

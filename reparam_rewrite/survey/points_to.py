@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from reparam_rewrite.survey.names import canonical
 from reparam_rewrite.survey.nodes import FunctionNode
+from reparam_rewrite.survey.values import is_elsewhere
 
 #: What something is, and its name::
 #:
@@ -93,11 +94,15 @@ class At(NamedTuple):
 
 
 class Block(Struct):
-    """A `with`: the function in which it stands, those that make its contexts, and its items."""
+    """A `with`: the function in which it stands, those that make its contexts, and its items.
+
+    `called` are the items that are calls, with what is called there.
+    """
 
     owner: str
     makers: set[str] = set()
     items: dict[int, Values] = {}
+    called: dict[int, Values] = {}
 
 
 class MadeHandler(Struct, eq=False):
@@ -132,7 +137,8 @@ class Aliases:
         self.managers: dict[str, list[Blocks]] = {}  # context managers, with where they yield
         self.shown: set[str] = set()  # functions whose arguments are written in the file
         self.edges: dict[Edge, int] = {}  # who calls whom, with the line
-        self.handed: set[Edge] = set()  # those that another module may make, which is given them
+        #: Those that another module may make, which is given the function or inherited with it.
+        self.handed: set[Edge] = set()
         self.handlers: list[MadeHandler] = []
         self.enclosed: dict[str, int] = {}  # functions given to scan, cond, vmap..., with the line
 
@@ -158,7 +164,7 @@ class Aliases:
         return self.handlers[int(value[1])]
 
     def edge(self, at: At, callee: str, node: ast.expr, *, handed: bool = False) -> None:
-        """What stands there may call `callee`; `handed`: another module may, which is given it."""
+        """What stands there may call `callee`; `handed`: another module may, for all we know."""
         key = at.space.node, callee, at.blocks
         if not handed:
             self.handed.discard(key)
@@ -240,6 +246,14 @@ class Aliases:
                 self.edge(at, what, node)
                 found |= self.get((what, "return"))
         return frozenset(found) or MADE_ELSEWHERE
+
+    def is_elsewhere(self, value: Value) -> bool:
+        """Is it of a module that knows of no plates? ``open``, ``self.assertRaises``"""
+        kind, what = value
+        if kind == "inherited":
+            bases = [name for kind, name in self.bases(what) if kind != "class"]
+            return bool(bases) and all(map(is_elsewhere, bases))
+        return kind == "import" and is_elsewhere(what)
 
     def run_by(self, value: Value) -> Iterator[str]:
         """Whom a call of something may run first."""

@@ -194,7 +194,7 @@ class References:
             if made is not None and node not in made.blocks:
                 made.blocks.append(node)
         if isinstance(item.context_expr, ast.Call):
-            makers = self.value(item.context_expr.func, at)
+            makers = block.called[position] = self.value(item.context_expr.func, at)
             block.makers.update(name for value in makers for name in self.aliases.run_by(value))
         if item.optional_vars is not None:
             self._assign(item.optional_vars, values, at)

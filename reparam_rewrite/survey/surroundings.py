@@ -44,7 +44,11 @@ def calls_of(
         plated, weighed = block in plates, False
         for position, item in enumerate(items):
             same = len(items) == len(block.items)  # a stack of plates is several
-            values = references.blocks[block].items[position] if same else frozenset()
+            read = references.blocks[block]
+            values = read.items[position] if same else frozenset()
+            called = read.called.get(position) if same else None
+            if called and all(map(aliases.is_elsewhere, called)):
+                continue  # ``with open(path) as file:``
             if values and all(kind == "handler" for kind, _ in values):
                 # ``with h:`` where h is a handler
                 weighed = weighed or any(is_weighing(aliases.handler(value)) for value in values)
@@ -71,7 +75,7 @@ def calls_of(
         if function is not None and function.entered is not None and function.entered[1] <= line:
             plated = plated or line
             weighed = weighed or (function.entered[1] if weighing else 0)
-        yield Call(caller, callee, line, plated, weighed)
+        yield Call(caller, callee, line, plated, weighed, edge in aliases.handed)
     for made in aliases.handlers:
         line = made.call.lineno
         plated, weighed = line * (made.kind in PLATES), line * is_weighing(made)

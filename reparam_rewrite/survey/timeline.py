@@ -11,7 +11,7 @@ from operator import itemgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.values import REST, Plate, Prior, Shape, Use, closed
+from reparam_rewrite.survey.values import REST, Held, Prior, Shape, Use, closed
 
 
 class Assigned(Struct, frozen=True, eq=False):
@@ -89,7 +89,7 @@ class Binding(Struct, frozen=True):
     site: int | None = None
     shape: Shape | None = None
     prior: Prior | None = None
-    plate: Plate | None = None
+    plates: Held | None = None  # that it is, or holds
     qualified: str | None = None
     certain: bool = True
     parts: tuple[Shape | None, ...] | None = None  # the shapes of the elements of a tuple
@@ -100,6 +100,7 @@ class Binding(Struct, frozen=True):
     opaque: bool = False
     tail: Shape = (REST,)  # what shows of a shape that can't be read
     value: RightSide | None = None  # its right-hand side; imports have none
+    anew: bool = False  # what a subsampled plate has drawn this time
 
     @property
     def drawn(self) -> tuple[int, ...]:
@@ -208,7 +209,7 @@ class Timeline:
         `data` are the arguments of the call that it may put into that.
         """
         known = self._current(name)
-        if known is None or known.site is not None or known.plate:
+        if known is None or known.site is not None or known.plates:
             return
         version = self.version() if known.shape is None else known.version
         self.bind(name, statement, replace(known, version=version, data=known.data | data))
@@ -233,7 +234,9 @@ class Timeline:
         """
         for name in sorted(names):
             value = values[name] if name in values else self.value(name)
+            before = self._raw(name)
             unknown = Binding(self.version(), certain=certain, data=frozenset([name]), value=value)
+            unknown = replace(unknown, anew=before is not None and before.anew)
             self.bind(name, statement, unknown)
 
     def value(self, name: str) -> RightSide | None:
@@ -386,6 +389,7 @@ class Timeline:
                 era=None if always and all(b.fixed for b in bound) else self.era,
                 opaque=any(b.opaque for b in bound),
                 value=Either(choice, among),
+                anew=any(b.anew for b in bound),
             )
             self.bind(name, statement, joined)
 

@@ -7,9 +7,12 @@ runs downwards between branches, also a moment: "before statement 12".
 
 from __future__ import annotations
 
+import sys
+
 from msgspec import Struct
 
 from reparam_rewrite.messages import Place
+from reparam_rewrite.survey.effects import words
 from reparam_rewrite.survey.names import may_be
 
 
@@ -92,6 +95,10 @@ class Plate(Struct, frozen=True):
     dim_reads: frozenset[Use] = frozenset()
 
 
+#: The plates that something is, or those that it holds by their keys: ``'i'``, ``0``, ``.i``.
+Held = tuple[Plate, ...] | dict[str, tuple[Plate, ...]]
+
+
 class Support(Struct, frozen=True):
     """Where a distribution lives.
 
@@ -127,11 +134,28 @@ class Prior(Struct, frozen=True):
 UNKNOWN_PRIOR = Prior(None, Support("runtime", reshapes=True), None)
 
 
-#: Modules whose context managers are no plates.
-ELSEWHERE = ("jax.", "warnings.")
+#: Modules that know nothing of NumPyro, and parts of it that make no plates: their context managers
+#: are no plates, and leave log densities alone. An `ExitStack` may hold anything.
+PACKAGES = (sys.stdlib_module_names - {"contextlib"}) | words(
+    """arviz builtins dask h5py jax joblib matplotlib mlflow netCDF4 numpy pandas polars pytest rich
+    seaborn tensorflow threadpoolctl torch tqdm wandb xarray zarr"""
+)
+ELSEWHERE = (
+    *(f"contextlib.{name}" for name in ("chdir", "nullcontext", "redirect_", "suppress")),
+    *("numpyro.distributions.", "numpyro.validation_enabled"),
+)
 
-#: Those that leave log densities alone.
-HARMLESS = (*ELSEWHERE, "numpyro.handlers.", "contextlib.suppress", "contextlib.nullcontext")
+#: Context managers that do nothing to what is sampled in them, nor to anything else.
+HARMLESS = (
+    *("jax.", "warnings.", "numpyro.handlers."),
+    *("contextlib.suppress", "contextlib.nullcontext"),
+)
+
+
+def is_elsewhere(qualified: str) -> bool:
+    """Does a function belong to what knows of no plates?"""
+    return qualified.partition(".")[0] in PACKAGES or qualified.startswith(ELSEWHERE)
+
 
 #: Handlers that give values to the sites that they name.
 GIVING = frozenset(f"numpyro.handlers.{name}" for name in ("condition", "do", "substitute"))
@@ -160,7 +184,7 @@ class Handler(Struct, frozen=True):
         """May it be a plate, or change the shape of what is sampled inside?"""
         if self.qualified is None or self.qualified in RESHAPING_HANDLERS:
             return True
-        return not self.qualified.startswith(("numpyro.handlers.", *ELSEWHERE))
+        return not (self.qualified.startswith("numpyro.handlers.") or is_elsewhere(self.qualified))
 
     @property
     def harmless(self) -> bool:
@@ -177,8 +201,9 @@ def weighs(item: Plate | Handler) -> bool:
     """May it multiply the log density of what is sampled inside? What isn't known may."""
     if isinstance(item, Plate):
         return item.subsampled
-    weighing = item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale")
-    return weighing or not item.harmless
+    if item.qualified in ("numpyro.handlers.mask", "numpyro.handlers.scale"):
+        return True
+    return not (item.harmless or (item.qualified is not None and is_elsewhere(item.qualified)))
 
 
 class Frame(Struct, frozen=True):

@@ -20,5 +20,5 @@ def blocks(language: str, page: str = "README.md") -> list[str]:
 
 #: Lines of the table of keys: the keys, what stands in the config, and what is generated.
 KEYS: list[tuple[str, str, str]] = re.findall(
-    r"^\| `([a-z, ]+)` \| `(.*)` \| `(.*)` \|$", PAGES["docs/config.md"], re.MULTILINE
+    r"^\| `([a-z_, ]+)` \| `(.*)` \| `(.*)` \|$", PAGES["docs/config.md"], re.MULTILINE
 )

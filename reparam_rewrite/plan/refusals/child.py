@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives
-from reparam_rewrite.plan.children import Child, PowerScale
-from reparam_rewrite.plan.factors import has_loc_and_scale, shows_loc_and_scale
+from reparam_rewrite.plan.children import Child, PowerScale, Whitening
+from reparam_rewrite.plan.factors import around_vector, has_loc_and_scale, shows_loc_and_scale
 from reparam_rewrite.plan.ordering import in_the_way, is_late
 from reparam_rewrite.plan.refusals.handlers import handler_problems
 from reparam_rewrite.plan.refusals.parent import parent_problems
@@ -72,7 +72,10 @@ def problems_of(survey: Survey, child: Child, wanted: Wanted) -> Iterator[Proble
     yield from of_prior(survey, child)
     yield from of_place(child)
     rest = (in_a_plate_elsewhere(survey, child, running), in_a_guide_too(survey, child))
-    of_scale = (power_of_a_negative(child), without_loc_and_scale(survey, child))
+    of_scale = (
+        *(power_of_a_negative(child), without_loc_and_scale(survey, child)),
+        without_a_matrix(survey, child),
+    )
     yield from filter(None, (*rest, *of_scale))
     yield from handler_problems(survey, child, running)
     for pair in child.all_pairs:
@@ -173,11 +176,13 @@ def of_place(child: Child) -> Iterator[Problem]:
 
 def in_a_plate_elsewhere(survey: Survey, child: Child, running: set[str]) -> Problem | None:
     """``with plate("n", n): effect()``, where `effect` samples the child: its axes don't show."""
-    call = next((call for call in survey.plated if call.callee in running), None)
+    calls = (call for call in survey.plated if call.callee in running)
+    may = (call for call in calls if survey.may_reach(call, child.function, child.site))
+    call = next(may, None)
     if call is None:
         return None
     name = child.function.name
-    sure = call.callee == name or call.callee.startswith("<")
+    sure = not call.handed and (call.callee == name or call.callee.startswith("<"))
     rest, _, last = name.rpartition(".")
     return child.problem(
         "plate-elsewhere",
@@ -253,4 +258,17 @@ def without_loc_and_scale(survey: Survey, child: Child) -> Problem | None:
         "scale as a Normal has",
         "take 'centered' out; where a site is its scale, scale = {{ by = \"sigma\", power = 0.5 }} "
         "does the same for a prior around 0.",
+    )
+
+
+def without_a_matrix(survey: Survey, child: Child) -> Problem | None:
+    """``scale_tril = true`` of a ``Normal(0, 1)``, or of what a helper samples."""
+    whitened = isinstance(child.scale, Whitening)
+    if not whitened or around_vector(survey, child.function, child.site) is not None:
+        return None
+    return child.problem(
+        "no-scale-tril",
+        "'{site}' can't be sampled in units of a scale_tril ({at}): its prior doesn't show to be a "
+        "MultivariateNormal, or a MultivariateStudentT",
+        "write it so in the call that samples it, or without more to it in a name before.",
     )

@@ -249,6 +249,8 @@ def weighing(survey: Survey, child: Child, running: set[str]) -> Iterator[tuple[
         callee = child.function.name if call.callee.startswith("<") else call.callee
         if call.callee != ANY and call.callee not in running:
             continue
+        if not survey.may_reach(call, child.function, child.site):
+            continue
         if not call.in_with:
             yield call.weighed, "handler in {at} would", ""
         elif call.callee == ANY:
