@@ -109,7 +109,7 @@ def model_names(surveyed: Survey) -> list[str]:
     guides = {guide.name for guide in surveyed.guides}
     return [
         function.name
-        for function in surveyed.functions.values()
+        for function in surveyed.own.values()
         if function.sites and not function.runner and function.name not in guides
     ]
 

@@ -76,6 +76,16 @@ def is_star_of_unknown(node: ast.ImportFrom) -> bool:
     return star and (node.level > 0 or node.module not in STAR)
 
 
+def is_of_module(name: str) -> bool:
+    """Is it ``N@1``, a name of the module of another file? Those of helpers are ``n@helper``."""
+    return name.partition("@")[2].isdigit()
+
+
+def is_written(node: ast.AST) -> bool:
+    """Has an expression no names that can't be written in the file, as other files have them?"""
+    return not any(isinstance(part, ast.Name) and is_of_module(part.id) for part in walk(node))
+
+
 BRACES = frozenset("{}")
 
 

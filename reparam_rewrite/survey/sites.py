@@ -11,7 +11,7 @@ from reparam_rewrite.survey.contexts import plate_shape
 from reparam_rewrite.survey.data import bounds_in, data_in
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
-from reparam_rewrite.survey.names import is_computed, template_of
+from reparam_rewrite.survey.names import is_computed, is_of_module, template_of
 from reparam_rewrite.survey.nodes import root_of, walk
 from reparam_rewrite.survey.points_to import ENTERING
 from reparam_rewrite.survey.priors import is_located, prior_of
@@ -172,7 +172,7 @@ def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call
     for part in (part for node in body for part in walk(node)):
         if isinstance(part, ast.stmt):
             state.index.numbers[part] = state.number(statement)
-        if isinstance(part, ast.Name) and "@" in part.id:
+        if isinstance(part, ast.Name) and "@" in part.id and not is_of_module(part.id):
             state.locals.add(part.id)
     last = returned_at_end(body)
     state.following.append(Followed(name, statement, call, last, era, len(state.chosen)))
@@ -214,6 +214,7 @@ def seen_from_outside(
         alone=state.text.stands_alone(outer.statement),
         variable=attribute_of(state, statement, sampled),
         through=outer.name,
+        sampled=site.place,
     )
 
 

@@ -22,8 +22,8 @@ from reparam_rewrite.survey.transformed import transformed_by
 
 def no_such_function(survey: Survey, named: Named) -> Problem:
     """``functions = ["modle"]``"""
-    near = nearest(named.name, survey.functions) or [
-        name for name in survey.functions if name.rpartition(".")[2] == named.name
+    near = nearest(named.name, survey.own) or [
+        name for name in survey.own if name.rpartition(".")[2] == named.name
     ]
     return Problem(
         "no-such-function",
@@ -34,7 +34,7 @@ def no_such_function(survey: Survey, named: Named) -> Problem:
         {
             "path": survey.path,
             "near": listed(near, last="or"),
-            "known": listed(survey.functions) or "no functions at all",
+            "known": listed(survey.own) or "no functions at all",
         },
     )
 
@@ -108,7 +108,7 @@ def run_by_others(
 
 def nothing_sampled(survey: Survey) -> Problem:
     """A file without any site: that is said once, not for every site of the config."""
-    functions, place = survey.functions.values(), survey.path
+    functions, place = survey.own.values(), survey.path
     unreadable = [place for function in functions for place in function.unreadable]
     imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
     if unreadable:

@@ -1,0 +1,428 @@
+"""Functions of other files that a model calls, brought to where the survey reads them as its own.
+
+What they need of their modules is put below the module of the model, as if it stood there: in a
+text of all of them, so that every line has one number, and in a tree in which each name of another
+module is ``name@1``, with the number of that module. No name of Python is like that, so none can
+be taken for one of the model's, or be written into it.
+
+Only what is sure is linked: a name that one definition binds, in a module that one file is. What
+isn't is left as it is, a function of which nothing is known, and `Missing` says why.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from reparam_rewrite.messages import Diagnostic, Refusal
+from reparam_rewrite.source.encoding import Source, physical_lines
+from reparam_rewrite.source.project import Project
+from reparam_rewrite.survey.effects import words
+from reparam_rewrite.survey.functions import Elsewhere, Missing
+from reparam_rewrite.survey.modules import (
+    IMPORTS,
+    Imported,
+    Names,
+    Read,
+    imported_by,
+    names_in,
+    reads_in,
+)
+from reparam_rewrite.survey.names import STAR
+from reparam_rewrite.survey.nodes import DEFINITIONS, copied, walk
+from reparam_rewrite.survey.text import parse
+
+#: What is no file of a project, however it is called there.
+LIBRARIES = sys.stdlib_module_names | words(
+    "arviz jax jaxlib matplotlib numpy numpyro pandas scipy"
+)
+
+
+class Module(Struct, eq=False):
+    """A file as it was read: the model's own has the number 0."""
+
+    file: Path | None
+    source: Source
+    tree: ast.Module
+    names: Names
+    number: int = 0
+    changed: set[str] = set()  # its names that are bound anew from elsewhere
+
+
+class Defined(NamedTuple):
+    """A name of a module that nothing else binds there."""
+
+    module: Module
+    name: str
+
+    @property
+    def statement(self) -> ast.stmt | None:
+        """The function or the class that it is."""
+        return next(iter(self.module.names.definitions.get(self.name, [])), None)
+
+
+class Unsure(NamedTuple):
+    """Why nothing can be said of a name: the rest of a sentence about it."""
+
+    why: str
+    problem: Diagnostic | None = None
+
+
+Target = Module | Defined | Unsure
+
+
+class Linked(Struct, frozen=True):
+    """A model with what it calls of other files."""
+
+    text: str
+    tree: ast.Module
+    files: tuple[Elsewhere, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    read: tuple[bytes, ...] = ()
+
+
+def linked(path: str, text: str, tree: ast.Module) -> Linked:
+    """A model's file, with the functions of other files of its project that it calls."""
+    imports = [node for node in walk(tree) if isinstance(node, IMPORTS)]
+    named = [one for node in imports for _, one in imported_by(node) if is_of_project(one)]
+    return Linker(path, text, tree).linked() if named else Linked(text, tree)
+
+
+def is_of_project(imported: Imported) -> bool:
+    return imported.level > 0 or imported.module.partition(".")[0] not in LIBRARIES
+
+
+class Linker:
+    """Finds what the names of modules stand for, and joins the modules of those that matter."""
+
+    def __init__(self, path: str, text: str, tree: ast.Module) -> None:
+        self.project = Project(path)
+        self.model = Module(
+            self.project.file, Source(path, b"", "utf-8", text), tree, names_in(tree)
+        )
+        self.modules: dict[Path, Module | Unsure] = {}
+        if self.project.file is not None:
+            self.modules[self.project.file] = self.model
+        self.missing: dict[tuple[int, str], Missing] = {}
+        self._asked: set[tuple[Module, str]] = set()
+
+    # What names stand for
+
+    def load(self, file: Path | None) -> Module | Unsure:
+        """The module of a file, read once."""
+        if file is None:
+            return Unsure("which isn't found beside the model, or in its project")
+        if file not in self.modules:
+            try:
+                source = self.project.read(file)
+                tree = parse(source.path, source.text)
+                self.modules[file] = Module(file, source, tree, names_in(tree))
+            except Refusal as refusal:
+                problem = refusal.diagnostics[0]
+                self.modules[file] = Unsure(f"which can't be read: {problem.message}", problem)
+        return self.modules[file]
+
+    def imported(self, imported: Imported, at: Module) -> Target:
+        """What an import binds a name to."""
+        if not is_of_project(imported):
+            return Unsure("which is no file of this project")
+        module = self._module(imported, at)
+        if not imported.name:
+            return module
+        inner = f"{imported.module}.{imported.name}".lstrip(".")
+        if isinstance(module, Module):
+            return self.member(module, imported.name)
+        if module.problem is None:
+            below = self._module(Imported(imported.level, inner), at)  # of a folder
+            if isinstance(below, Module):
+                return below
+        return module
+
+    def _module(self, imported: Imported, at: Module) -> Module | Unsure:
+        if imported.level:
+            file = at.file
+            found = file and self.project.relative(file, imported.level, imported.module)
+            return self.load(found or None)
+        files = self.project.absolute(imported.module)
+        if len(files) > 1:
+            paths = " or ".join(map(self.project.shown, files))
+            return Unsure(f"which may be {paths}, as it is run")
+        return self.load(next(iter(files), None))
+
+    def member(self, module: Module, name: str) -> Target:
+        """What an attribute of a module stands for."""
+        if name not in module.names and is_package(module) and module.file is not None:
+            found = self.project.relative(module.file, 1, name)
+            if found is not None:
+                return self.load(found)
+        return self.named(module, name)
+
+    def named(self, module: Module, name: str) -> Target:
+        """What a name of a module stands for."""
+        if (module, name) in self._asked:
+            return Unsure("whose imports go in a circle")
+        if name in module.changed:
+            return Unsure("which is set anew from elsewhere")
+        self._asked.add((module, name))
+        try:
+            return self._named(module, name)
+        finally:
+            self._asked.discard((module, name))
+
+    def _named(self, module: Module, name: str) -> Target:
+        names = module.names
+        definitions = names.definitions.get(name, [])
+        count = len(definitions) + names.others.get(name, 0)
+        if name in names.imports:
+            found = {self.imported(one, module) for one in names.imports[name]}
+            return found.pop() if len(found) == 1 and not count else Unsure("bound more than once")
+        if count:
+            return Defined(module, name) if count == 1 else Unsure("bound more than once")
+        stars = [self._starred(star, module, name) for star in names.stars]
+        sure = {one for one in stars if not isinstance(one, Unsure)}
+        doubtful = any(isinstance(one, Unsure) and one.why for one in stars)
+        if len(sure) == 1 and not doubtful:
+            return sure.pop()
+        return Unsure("which has no such name")
+
+    def _starred(self, star: Imported, at: Module, name: str) -> Target:
+        """What ``from module import *`` binds a name to."""
+        if not is_of_project(star):
+            known = STAR.get(star.module)
+            return Unsure("" if known is not None and name not in known else "it may have it")
+        module = self._module(star, at)
+        if not isinstance(module, Module):
+            return Unsure("it may have it")
+        public = module.names.public
+        if "__all__" in module.names and public is None:
+            return Unsure("it may have it")
+        if name.startswith("_") if public is None else name not in public:
+            return Unsure("")
+        found = self.named(module, name)
+        absent = isinstance(found, Unsure) and name not in module.names and not module.names.stars
+        return Unsure("") if absent else found
+
+    def target(self, read: Read, module: Module) -> tuple[Target, int]:
+        """What ``a.b.c`` stands for in a module, and how much of it does: the rest is of that."""
+        root = read.root.id
+        found: Target
+        found = (
+            self.named(module, root)
+            if read.imported is None
+            else self.imported(read.imported, module)
+        )
+        used = 1
+        while isinstance(found, Module) and used < len(read.chain):
+            found = self.member(found, read.chain[used].attr)  # type: ignore[union-attr]
+            used += 1
+        return found, used
+
+    # What a model needs
+
+    def linked(self) -> Linked:
+        model = self.model
+        self.note_changes(model)
+        wanted = self.wanted(model, model.tree.body)
+        modules, kept = self.reached(wanted)
+        if not any(self.is_about_numpyro(one) for one in kept):
+            return Linked(model.source.text, model.tree, missing=self.told())
+        instead = self.replacements(model, model.tree.body, own=False)
+        body = [copied(node, instead) for node in model.tree.body]
+        text, files = model.source.text, list[Elsewhere]()
+        for module in modules:
+            text += "\n"
+            first = len(physical_lines(text))
+            files.append(Elsewhere(first, module.source.path, module.number, dotted_of(module)))
+            body += self.renamed(module, kept, first - 1)
+            text += module.source.text
+        tree = ast.Module(body, type_ignores=[])
+        read = tuple(module.source.data for module in modules)
+        return Linked(text, tree, tuple(files), self.told(), read)
+
+    def told(self) -> tuple[Missing, ...]:
+        return tuple(self.missing.values())
+
+    def wanted(self, module: Module, code: list[ast.stmt]) -> Iterator[Defined]:
+        """What of other modules, and of its own, a piece of a module reads."""
+        for read in (read for node in code for read in reads_in(node)):
+            root = read.root.id
+            known = root in module.names or read.imported is not None or module.names.stars
+            if not known or (module is self.model and not self.is_from_elsewhere(read)):
+                continue
+            found, used = self.target(read, module)
+            if isinstance(found, Defined):
+                yield found
+            elif isinstance(found, Unsure):
+                self.note(read, used, found, module)
+
+    def is_from_elsewhere(self, read: Read) -> bool:
+        names, root = self.model.names, read.root.id
+        if read.imported is not None:
+            return is_of_project(read.imported)
+        if root in names.imports:
+            return any(map(is_of_project, names.imports[root]))
+        return bool(names.stars) and root not in names
+
+    def note(self, read: Read, used: int, found: Unsure, module: Module) -> None:
+        """Keep why a name of the model stands for nothing that is known."""
+        imports = module.names.imports.get(read.root.id, set())
+        ones = [read.imported] if read.imported is not None else sorted(imports)
+        if ones and is_of_project(ones[0]):
+            name = ".".join(
+                part.attr if isinstance(part, ast.Attribute) else part.id for part in read.chain
+            )
+            told = Missing(read.root.id, name, str(ones[0]), found.why, found.problem)
+            self.missing.setdefault((module.number, name), told)
+
+    def note_changes(self, module: Module) -> None:
+        """``parts.effect = other``: it is no more what was defined."""
+        for read in (read for node in module.tree.body for read in reads_in(node)):
+            last = read.chain[-1]
+            if isinstance(last, ast.Attribute) and not isinstance(last.ctx, ast.Load):
+                held, used = self.target(Read(read.chain[:-1], read.imported), module)
+                if isinstance(held, Module) and used == len(read.chain) - 1:
+                    held.changed.add(last.attr)
+
+    def reached(self, wanted: Iterator[Defined]) -> tuple[list[Module], set[Defined]]:
+        """The other modules that matter, numbered, and the functions and classes of them."""
+        modules, kept = list[Module](), set[Defined]()
+        waiting = [one for one in wanted if one.statement is not None]
+        while waiting:
+            one = waiting.pop()
+            if one in kept or one.module is self.model or one.statement is None:
+                continue
+            kept.add(one)
+            code = [one.statement]
+            if one.module not in modules:
+                modules.append(one.module)
+                one.module.number = len(modules)
+                code += [node for node in one.module.tree.body if is_kept(node)]
+                self.note_changes(one.module)
+            waiting += self.wanted(one.module, code)
+        return modules, kept
+
+    def is_about_numpyro(self, one: Defined) -> bool:
+        """Does a function or a class use NumPyro itself?"""
+        assert one.statement is not None
+        for read in reads_in(one.statement):
+            names = one.module.names
+            ones = (
+                names.imports.get(read.root.id, set()) if read.imported is None else {read.imported}
+            )
+            stars = [] if read.root.id in names else names.stars
+            if any(f"{known}.".startswith("numpyro.") for known in [*ones, *stars]):
+                return True
+        return False
+
+    # The joined tree
+
+    def replacements(
+        self, module: Module, code: list[ast.stmt], *, own: bool
+    ) -> dict[ast.AST, ast.AST]:
+        """The names of other modules in a piece of code, as they are in the joined tree.
+
+        `own`: those of the module itself, too. Of the model only functions and classes, as what
+        else it reads may have to be written again.
+        """
+        found: dict[ast.AST, ast.AST] = {}
+        for read in (read for node in code for read in reads_in(node)):
+            root = read.root
+            if module is self.model and not self.is_from_elsewhere(read):
+                continue
+            target, used = self.target(read, module)
+            if isinstance(target, Defined) and isinstance(read.chain[used - 1].ctx, ast.Load):
+                known = target.module.number or target.module is self.model
+                if known and (own or target.statement is not None):
+                    last = read.chain[used - 1]
+                    name = name_in(target.module, target.name)
+                    found[last] = ast.copy_location(ast.Name(name, last.ctx), last)
+                    continue
+            if own and read.imported is None and (root.id in module.names or not is_builtin(root)):
+                name = name_in(module, root.id)
+                found[root] = ast.copy_location(ast.Name(name, root.ctx), root)
+        return found
+
+    def renamed(self, module: Module, kept: set[Defined], above: int) -> list[ast.stmt]:
+        """What is needed of a module, each of its names with its number, `above` lines lower."""
+        code = [
+            node
+            for node in module.tree.body
+            if (
+                is_kept(node)
+                if not isinstance(node, DEFINITIONS)
+                else Defined(module, node.name) in kept
+            )
+        ]
+        instead = self.replacements(module, code, own=True)
+        body: list[ast.stmt] = [copied(node, instead) for node in code]
+        for node in body:
+            rename(node, module)
+        for name in sorted(module.changed):
+            anew = ast.Assign([ast.Name(name_in(module, name), ast.Store())], ast.Constant(None))
+            body.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
+        for node in body:
+            ast.increment_lineno(node, above)
+        return body
+
+
+def rename(node: ast.stmt, module: Module) -> None:
+    """Give what a statement of a module binds there the number of that module."""
+    stack: list[tuple[ast.AST, bool]] = [(node, True)]
+    while stack:
+        part, outermost = stack.pop()
+        if isinstance(part, ast.Global):
+            part.names = [name_in(module, name) for name in part.names]
+        if outermost and isinstance(part, DEFINITIONS):
+            part.name = name_in(module, part.name)
+        if outermost and isinstance(part, IMPORTS):
+            part.names = list(renamed_imports(part, module))
+        inside = outermost and not isinstance(part, DEFINITIONS)
+        stack += [(inner, inside) for inner in ast.iter_child_nodes(part)]
+
+
+def renamed_imports(node: ast.Import | ast.ImportFrom, module: Module) -> Iterator[ast.alias]:
+    for alias in node.names:
+        if alias.name == "*" and isinstance(node, ast.ImportFrom):
+            known = STAR.get(node.module or "") if not node.level else None
+            names = known if known is not None else []
+            yield from (ast.alias(name, name_in(module, name)) for name in names)
+            continue
+        top = alias.name
+        if isinstance(node, ast.Import) and alias.asname is None:
+            top = alias.name.partition(".")[0]
+        yield ast.alias(top, name_in(module, alias.asname or top))
+
+
+def name_in(module: Module, name: str) -> str:
+    """A name of a module in the joined tree."""
+    return f"{name}@{module.number}" if module.number else name
+
+
+def is_builtin(root: ast.Name) -> bool:
+    import builtins
+
+    return hasattr(builtins, root.id)
+
+
+def is_package(module: Module) -> bool:
+    return module.file is not None and module.file.name == "__init__.py"
+
+
+def is_kept(node: ast.stmt) -> bool:
+    """Is it a statement of a module that runs when it is imported, other than a definition?"""
+    if isinstance(node, ast.If):
+        return "__name__" not in {
+            part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)
+        }
+    return not isinstance(node, DEFINITIONS)
+
+
+def dotted_of(module: Module) -> str:
+    """What sentences call a module."""
+    assert module.file is not None
+    return module.file.parent.name if is_package(module) else module.file.stem
