@@ -103,6 +103,10 @@ def is_concerned(survey: Survey, config: Config) -> bool:
     return any(True for function in functions for _ in Asking(survey, config, function).children())
 
 
+#: Problems that come of a file which can't be read.
+UNFOUND = ("no-such-site", "nothing-sampled")
+
+
 def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refusal:
     """The refusal for all of `problems`, each once: those in the model before those in the config.
 
@@ -122,7 +126,9 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
     for problem in problems:
         told = problem.told(line(problem.place))
         once.setdefault(str(told), told)
-    return Refusal(sorted(once.values(), key=order))
+    broken = [one.problem for one in survey.missing if one.problem is not None]
+    unfound = any(told.problem and told.problem.code in UNFOUND for told in once.values())
+    return Refusal([*sorted(once.values(), key=order), *(broken if unfound else [])])
 
 
 # -- names ----------------------------------------------------------------------------------------

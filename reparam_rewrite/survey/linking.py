@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.source.encoding import Source, physical_lines
@@ -67,7 +68,7 @@ class Defined(NamedTuple):
 
 
 class Unsure(NamedTuple):
-    """Why nothing can be said of a name: the rest of a sentence about it."""
+    """Why nothing can be said of a name: a sentence about it."""
 
     why: str
     problem: Diagnostic | None = None
@@ -116,21 +117,22 @@ class Linker:
     def load(self, file: Path | None) -> Module | Unsure:
         """The module of a file, read once."""
         if file is None:
-            return Unsure("which isn't found beside the model, or in its project")
+            return Unsure("no file of the project is found for it")
         if file not in self.modules:
             try:
                 source = self.project.read(file)
                 tree = parse(source.path, source.text)
                 self.modules[file] = Module(file, source, tree, names_in(tree))
             except Refusal as refusal:
-                problem = refusal.diagnostics[0]
-                self.modules[file] = Unsure(f"which can't be read: {problem.message}", problem)
+                hint = "what the model calls of it can be told once that is right."
+                problem = replace(refusal.diagnostics[0], hint=hint)
+                self.modules[file] = Unsure("its file has an error", problem)
         return self.modules[file]
 
     def imported(self, imported: Imported, at: Module) -> Target:
         """What an import binds a name to."""
         if not is_of_project(imported):
-            return Unsure("which is no file of this project")
+            return Unsure("it is no file of the project")
         module = self._module(imported, at)
         if not imported.name:
             return module
@@ -151,7 +153,7 @@ class Linker:
         files = self.project.absolute(imported.module)
         if len(files) > 1:
             paths = " or ".join(map(self.project.shown, files))
-            return Unsure(f"which may be {paths}, as it is run")
+            return Unsure(f"it may be {paths}, depending on how it is run")
         return self.load(next(iter(files), None))
 
     def member(self, module: Module, name: str) -> Target:
@@ -165,9 +167,9 @@ class Linker:
     def named(self, module: Module, name: str) -> Target:
         """What a name of a module stands for."""
         if (module, name) in self._asked:
-            return Unsure("whose imports go in a circle")
+            return Unsure("its imports go in a circle")
         if name in module.changed:
-            return Unsure("which is set anew from elsewhere")
+            return Unsure("it is set anew from another place")
         self._asked.add((module, name))
         try:
             return self._named(module, name)
@@ -180,15 +182,23 @@ class Linker:
         count = len(definitions) + names.others.get(name, 0)
         if name in names.imports:
             found = {self.imported(one, module) for one in names.imports[name]}
-            return found.pop() if len(found) == 1 and not count else Unsure("bound more than once")
+            return (
+                found.pop()
+                if len(found) == 1 and not count
+                else Unsure("its module binds it more than once")
+            )
         if count:
-            return Defined(module, name) if count == 1 else Unsure("bound more than once")
+            return (
+                Defined(module, name)
+                if count == 1
+                else Unsure("its module binds it more than once")
+            )
         stars = [self._starred(star, module, name) for star in names.stars]
         sure = {one for one in stars if not isinstance(one, Unsure)}
         doubtful = any(isinstance(one, Unsure) and one.why for one in stars)
         if len(sure) == 1 and not doubtful:
             return sure.pop()
-        return Unsure("which has no such name")
+        return Unsure("its module has no such name")
 
     def _starred(self, star: Imported, at: Module, name: str) -> Target:
         """What ``from module import *`` binds a name to."""
@@ -276,7 +286,8 @@ class Linker:
             name = ".".join(
                 part.attr if isinstance(part, ast.Attribute) else part.id for part in read.chain
             )
-            told = Missing(read.root.id, name, str(ones[0]), found.why, found.problem)
+            root = name_in(module, read.root.id)
+            told = Missing(root, name, str(ones[0]), found.why, found.problem)
             self.missing.setdefault((module.number, name), told)
 
     def note_changes(self, module: Module) -> None:
