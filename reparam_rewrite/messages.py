@@ -21,7 +21,8 @@ class Place(Struct, frozen=True, order=True):
     """A position in a file as editors count it: `line` and `column` are 1-based characters.
 
     Where the line is one of a cell of a notebook, `cell` is what sentences call that cell, and
-    `path` is how a path names it: ``Place("model.ipynb:cell 4", 3, 1, "cell 4")``.
+    `path` is how a path names it: ``Place("model.ipynb:cell 4", 3, 1, "cell 4")``. In a file other
+    than the model's it is what they call that file.
     """
 
     path: str

@@ -117,6 +117,10 @@ def of_ordered(document: Document, found: Ordered, config: Config, width: int) -
     if certain is not None:
         surveyed = replace(surveyed, certain=certain)
     data = emit(planned, surveyed, found.module, width, document.border(first))
+    text, plain = (one.decode(found.module.encoding) for one in (data, found.module.data))
+    if surveyed.spelt(text) != text and surveyed.spelt(plain) == plain:
+        message = "the generated code would read a name of another file, so nothing was edited"
+        raise Refusal(Diagnostic(document.path, message, "please report this file."))
     moves = tuple(moved.placed(document.place) for moved in found.moves)
     data, read = document.with_module(data), surveyed.read
     return Rewrite(data, accounts, already=False, moves=moves, read=read)

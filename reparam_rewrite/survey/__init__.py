@@ -10,7 +10,7 @@ import builtins
 
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.helpers import is_patched
-from reparam_rewrite.survey.index import index
+from reparam_rewrite.survey.index import index, numbered
 from reparam_rewrite.survey.interpret import read_block
 from reparam_rewrite.survey.linking import linked
 from reparam_rewrite.survey.purity import facts_of
@@ -28,7 +28,8 @@ def survey(path: str, text: str) -> Survey:
     `path` is for messages, and tells where the others are; `text` is the decoded file without a
     byte order mark. Raises `Refusal` if the text is not Python.
     """
-    project = linked(path, text, parse(path, text))
+    plain = parse(path, text)
+    project = linked(path, text, plain)
     source, tree = Text(path, project.text), project.tree
     found = index(tree)
     functions: dict[str, Function] = {}
@@ -43,6 +44,7 @@ def survey(path: str, text: str) -> Survey:
         functions.update(state.bodies)
     references = References(found, tree)
     end = project.files[0].first if project.files else len(source.lines) + 1
+    statements = tuple(node for node in found.statements if node.lineno < end)
     said = {comment for function in functions.values() for comment in function.commented}
     return Survey(
         path=path,
@@ -57,7 +59,8 @@ def survey(path: str, text: str) -> Survey:
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),
-        statements=tuple(node for node in found.statements if node.lineno < end),
+        statements=statements,
+        written=statements if tree is plain else tuple(numbered(plain).statements),
         classes=frozenset(found.classes),
         patched=is_patched(found),
         stray=tuple(

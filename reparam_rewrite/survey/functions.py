@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.effects import FileFacts
@@ -177,7 +176,8 @@ class Survey(Struct, frozen=True, dict=True):
     enclosed: dict[str, int]  # functions that are given to scan, cond, vmap..., with the line
     addressed: tuple[Addressed, ...]
     densities: frozenset[str]  # classes of the file that say their own log_prob
-    statements: tuple[ast.stmt, ...]  # by number
+    statements: tuple[ast.stmt, ...]  # by number, as they are read
+    written: tuple[ast.stmt, ...]  # the same as they are written
     classes: frozenset[str] = frozenset()  # by their dotted names
     patched: bool = False  # it sets what functions are made of
     stray: tuple[Comment, ...] = ()  # for the rewriter, on no statement that is known to sample
@@ -239,7 +239,8 @@ class Survey(Struct, frozen=True, dict=True):
         before = [one for one in self.elsewhere if one.first <= place.line]
         if place.path != self.path or not before:
             return place
-        return replace(place, path=before[-1].path, line=place.line - before[-1].first + 1)
+        path, line = before[-1].path, place.line - before[-1].first + 1
+        return Place(path, line, place.column, path.rpartition("/")[2])
 
     def spelt(self, text: str) -> str:
         """A text in which the names of other files are as sentences have them: ``parts.effect``."""

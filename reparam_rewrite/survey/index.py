@@ -142,8 +142,7 @@ def blocks_of(node: ast.AST) -> list[list[ast.stmt]]:
 
 def index(tree: ast.Module) -> Index:
     """Look through a module."""
-    found = Index()
-    number_block(found, tree.body, "", ())
+    found = numbered(tree)
     parts = walk(tree)
     found.holds = set(map(type, parts))
     read_module(found, tree, parts)
@@ -159,6 +158,13 @@ def index(tree: ast.Module) -> Index:
             found.hooks.add(scoped.node.name)
     found.samplers = samplers_of(found)
     found.redefined = {name: where for name, where in lines.items() if len(where) > 1}
+    return found
+
+
+def numbered(tree: ast.Module) -> Index:
+    """An index that knows the statements of a module, and nothing else."""
+    found = Index()
+    number_block(found, tree.body, "", ())
     return found
 
 

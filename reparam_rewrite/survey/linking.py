@@ -43,6 +43,9 @@ LIBRARIES = sys.stdlib_module_names | words(
     "arviz jax jaxlib matplotlib numpy numpyro pandas scipy"
 )
 
+#: All names of a module, as those that are bound anew.
+ALL = "*"
+
 
 class Module(Struct, eq=False):
     """A file as it was read: the model's own has the number 0."""
@@ -168,7 +171,7 @@ class Linker:
         """What a name of a module stands for."""
         if (module, name) in self._asked:
             return Unsure("its imports go in a circle")
-        if name in module.changed:
+        if not module.changed.isdisjoint((name, ALL)):
             return Unsure("it is set anew from another place")
         self._asked.add((module, name))
         try:
@@ -185,14 +188,10 @@ class Linker:
             return (
                 found.pop()
                 if len(found) == 1 and not count
-                else Unsure("its module binds it more than once")
+                else Unsure("it is bound more than once")
             )
         if count:
-            return (
-                Defined(module, name)
-                if count == 1
-                else Unsure("its module binds it more than once")
-            )
+            return Defined(module, name) if count == 1 else Unsure("it is bound more than once")
         stars = [self._starred(star, module, name) for star in names.stars]
         sure = {one for one in stars if not isinstance(one, Unsure)}
         doubtful = any(isinstance(one, Unsure) and one.why for one in stars)
@@ -291,13 +290,23 @@ class Linker:
             self.missing.setdefault((module.number, name), told)
 
     def note_changes(self, module: Module) -> None:
-        """``parts.effect = other``: it is no more what was defined."""
+        """``parts.effect = other``, ``setattr(parts, "effect", other)``: not what was defined."""
+        handed: dict[ast.AST, Module] = {}
         for read in (read for node in module.tree.body for read in reads_in(node)):
-            last = read.chain[-1]
-            if isinstance(last, ast.Attribute) and not isinstance(last.ctx, ast.Load):
-                held, used = self.target(Read(read.chain[:-1], read.imported), module)
-                if isinstance(held, Module) and used == len(read.chain) - 1:
-                    held.changed.add(last.attr)
+            *holder, last = read.chain
+            found, used = self.target(read, module)
+            if isinstance(found, Module) and used == len(read.chain):
+                handed[last] = found
+            held, _ = self.target(Read(holder, read.imported), module) if holder else (None, 0)
+            if isinstance(held, Module) and isinstance(last, ast.Attribute):
+                stored = not isinstance(last.ctx, ast.Load)
+                held.changed |= (
+                    {last.attr} if stored else {ALL} if last.attr == "__dict__" else set()
+                )
+        for call in (part for part in ast.walk(module.tree) if isinstance(part, ast.Call)):
+            names = {str(one.value) for one in call.args if isinstance(one, ast.Constant)}
+            for held in (handed[one] for one in call.args if one in handed):
+                held.changed |= names or {ALL}
 
     def reached(self, wanted: Iterator[Defined]) -> tuple[list[Module], set[Defined]]:
         """The other modules that matter, numbered, and the functions and classes of them."""
@@ -328,6 +337,9 @@ class Linker:
             stars = [] if read.root.id in names else names.stars
             if any(f"{known}.".startswith("numpyro.") for known in [*ones, *stars]):
                 return True
+            found, _ = self.target(read, one.module)
+            if isinstance(found, Defined) and found.module is self.model:
+                return True
         return False
 
     # The joined tree
@@ -346,6 +358,8 @@ class Linker:
             if module is self.model and not self.is_from_elsewhere(read):
                 continue
             target, used = self.target(read, module)
+            if isinstance(target, Unsure) and module is self.model:
+                self.note(read, used, target, module)
             if isinstance(target, Defined) and isinstance(read.chain[used - 1].ctx, ast.Load):
                 known = target.module.number or target.module is self.model
                 if known and (own or target.statement is not None):
@@ -373,7 +387,7 @@ class Linker:
         body: list[ast.stmt] = [copied(node, instead) for node in code]
         for node in body:
             rename(node, module)
-        for name in sorted(module.changed):
+        for name in sorted(module.changed - {ALL}):
             anew = ast.Assign([ast.Name(name_in(module, name), ast.Store())], ast.Constant(None))
             body.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
         for node in body:

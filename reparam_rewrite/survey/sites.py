@@ -11,7 +11,7 @@ from reparam_rewrite.survey.contexts import plate_shape
 from reparam_rewrite.survey.data import bounds_in, data_in
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
-from reparam_rewrite.survey.names import is_computed, is_of_module, template_of
+from reparam_rewrite.survey.names import is_computed, is_of_module, is_written, template_of
 from reparam_rewrite.survey.nodes import root_of, walk
 from reparam_rewrite.survey.points_to import ENTERING
 from reparam_rewrite.survey.priors import is_located, prior_of
@@ -85,7 +85,7 @@ def read_site(
     comments = tuple(comment for where in lines for comment in text.comments_on(where))
     state.function.commented.update(comments)
     template, computed = template_of(name), is_computed(name)
-    if name is not None and computed and not is_repeatable(state, name):
+    if name is not None and computed and not (is_written(name) and is_repeatable(state, name)):
         template = None
     era = state.following[0].era if state.following else state.era
     state.come_to(statement, root, prior_node or call)
