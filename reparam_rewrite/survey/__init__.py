@@ -10,7 +10,7 @@ import builtins
 
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.helpers import is_patched
-from reparam_rewrite.survey.index import index, numbered
+from reparam_rewrite.survey.index import index, index_as_written
 from reparam_rewrite.survey.interpret import read_block
 from reparam_rewrite.survey.linking import linked
 from reparam_rewrite.survey.purity import facts_of
@@ -28,10 +28,10 @@ def survey(path: str, text: str) -> Survey:
     `path` is for messages, and tells where the others are; `text` is the decoded file without a
     byte order mark. Raises `Refusal` if the text is not Python.
     """
-    plain = parse(path, text)
-    project = linked(path, text, plain)
+    project = linked(path, text, parse(path, text))
     source, tree = Text(path, project.text), project.tree
     found = index(tree)
+    own = index_as_written(parse(path, text)) if project.files else found
     functions: dict[str, Function] = {}
     facts = facts_of(found)
     shared = frozenset(found.module_names), frozenset(dir(builtins))
@@ -50,7 +50,7 @@ def survey(path: str, text: str) -> Survey:
         path=path,
         functions=functions,
         edges=tuple(calls_of(found, references, functions)),
-        identifiers=frozenset(name for name in found.identifiers if "@" not in name),
+        identifiers=frozenset(own.identifiers),
         aliases={name: dotted for name, dotted in found.aliases.items() if "@" not in name},
         imported=found.aliases,
         certain=frozenset(found.certain),
@@ -60,7 +60,7 @@ def survey(path: str, text: str) -> Survey:
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),
         statements=statements,
-        written=statements if tree is plain else tuple(numbered(plain).statements),
+        written=tuple(own.statements),
         classes=frozenset(found.classes),
         patched=is_patched(found),
         stray=tuple(

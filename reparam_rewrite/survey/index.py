@@ -142,7 +142,8 @@ def blocks_of(node: ast.AST) -> list[list[ast.stmt]]:
 
 def index(tree: ast.Module) -> Index:
     """Look through a module."""
-    found = numbered(tree)
+    found = Index()
+    number_block(found, tree.body, "", ())
     parts = walk(tree)
     found.holds = set(map(type, parts))
     read_module(found, tree, parts)
@@ -161,10 +162,11 @@ def index(tree: ast.Module) -> Index:
     return found
 
 
-def numbered(tree: ast.Module) -> Index:
-    """An index that knows the statements of a module, and nothing else."""
+def index_as_written(tree: ast.Module) -> Index:
+    """An index that knows the statements and the identifiers of a module, and nothing else."""
     found = Index()
     number_block(found, tree.body, "", ())
+    read_names(found, walk(tree))
     return found
 
 

@@ -35,7 +35,7 @@ from reparam_rewrite.survey.modules import (
     reads_in,
 )
 from reparam_rewrite.survey.names import STAR
-from reparam_rewrite.survey.nodes import DEFINITIONS, copied, walk
+from reparam_rewrite.survey.nodes import DEFINITIONS, walk
 from reparam_rewrite.survey.text import parse
 
 #: What is no file of a project, however it is called there.
@@ -81,7 +81,7 @@ Target = Module | Defined | Unsure
 
 
 class Linked(Struct, frozen=True):
-    """A model with what it calls of other files."""
+    """A model with what it calls of other files, in a tree that was made of the model's."""
 
     text: str
     tree: ast.Module
@@ -240,8 +240,8 @@ class Linker:
         modules, kept = self.reached(wanted)
         if not any(self.is_about_numpyro(one) for one in kept):
             return Linked(model.source.text, model.tree, missing=self.told())
-        instead = self.replacements(model, model.tree.body, own=False)
-        body = [copied(node, instead) for node in model.tree.body]
+        body = [*model.tree.body]
+        put(body, self.replacements(model, body, own=False))
         text, files = model.source.text, list[Elsewhere]()
         for module in modules:
             text += "\n"
@@ -367,7 +367,8 @@ class Linker:
                     name = name_in(target.module, target.name)
                     found[last] = ast.copy_location(ast.Name(name, last.ctx), last)
                     continue
-            if own and read.imported is None and (root.id in module.names or not is_builtin(root)):
+            builtin = is_builtin(root) and root.id not in self.model.names
+            if own and read.imported is None and (root.id in module.names or not builtin):
                 name = name_in(module, root.id)
                 found[root] = ast.copy_location(ast.Name(name, root.ctx), root)
         return found
@@ -383,16 +384,27 @@ class Linker:
                 else Defined(module, node.name) in kept
             )
         ]
-        instead = self.replacements(module, code, own=True)
-        body: list[ast.stmt] = [copied(node, instead) for node in code]
-        for node in body:
+        put(code, self.replacements(module, code, own=True))
+        for node in code:
             rename(node, module)
         for name in sorted(module.changed - {ALL}):
             anew = ast.Assign([ast.Name(name_in(module, name), ast.Store())], ast.Constant(None))
-            body.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
-        for node in body:
+            code.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
+        for node in code:
             ast.increment_lineno(node, above)
-        return body
+        return code
+
+
+def put(code: list[ast.stmt], instead: dict[ast.AST, ast.AST]) -> None:
+    """Put other nodes in the places of some, and forget what was found out about those around."""
+    for node in (part for statement in code for part in ast.walk(statement)):
+        for known in [name for name in vars(node) if name.startswith("_known")]:
+            delattr(node, known)
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                value[:] = [instead.get(part, part) for part in value]
+            elif isinstance(value, ast.AST) and value in instead:
+                setattr(node, field, instead[value])
 
 
 def rename(node: ast.stmt, module: Module) -> None:

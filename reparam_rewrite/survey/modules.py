@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode
-from reparam_rewrite.survey.scopes import bound_names, names_of, own_names
+from reparam_rewrite.survey.scopes import bound_names, names_of
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 
@@ -178,7 +178,7 @@ def inside(node: FunctionNode, around: Local) -> Local:
             imported.setdefault(name, set()).add(one)
     arguments = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
     bound = arguments.union(*(bound_by_node(part) for part in parts))
-    found = {**around, **dict.fromkeys(own_names(node))}
+    found = {**around, **dict.fromkeys(arguments | names_of(node.body))}
     for name, ones in imported.items():
         found[name] = next(iter(ones)) if len(ones) == 1 and name not in bound else None
     for part in parts:
@@ -189,7 +189,8 @@ def inside(node: FunctionNode, around: Local) -> Local:
 
 def scope_of(node: ast.AST) -> Iterator[ast.AST]:
     """A node and all in it that is in the same scope, and the heads of other scopes."""
-    yield node
-    if not isinstance(node, (*DEFINITIONS, ast.Lambda)):
-        for part in ast.iter_child_nodes(node):
-            yield from scope_of(part)
+    stack = [node]
+    for part in stack:  # which grows meanwhile
+        yield part
+        if not isinstance(part, (*DEFINITIONS, ast.Lambda)):
+            stack += ast.iter_child_nodes(part)
