@@ -603,9 +603,7 @@ def model(n):
 """
     project.write("parts.py", parts(text))
     project.write("model.py", model("from .parts import soft", body=body))
-    assert (
-        "the with in line 10 of parts.py, where 'model' is called" in project.refusal()
-    )
+    assert "the with in line 10 of parts.py, where 'model' is called" in project.refusal()
 
 
 def test_sites_of_one_call_are_not_offset_by_each_other(project: Project) -> None:
@@ -658,6 +656,10 @@ def test_the_model_of_a_base_class_is_named(project: Project) -> None:
         "vars(parts)['effect'] = other",
         "parts.__dict__['effect'] = other",
         "importlib.reload(parts)",
+        "sys.modules['PACKAGE.parts'].effect = other",
+        "p = parts\np.effect = other",
+        "mock.patch('PACKAGE.parts.effect', other).start()",
+        "mock.patch.multiple(parts, effect=other).start()",
         "def change():\n    parts.effect = other",
         "del parts.effect",
     ],
@@ -783,3 +785,26 @@ def model(g, n, y=None):
 """
     project.write("model.py", model("from .parts import effect", body=body))
     assert b'chain = ["mu", "a"]' in run(project.folder, "suggest", "model.py").out
+
+
+def test_a_function_that_its_package_sets_anew_is_not_taken_either(project: Project) -> None:
+    project.write("__init__.py", "from . import parts\n\nparts.effect = None\n")
+    project.write("model.py", model("from .parts import effect"))
+    assert "it is set anew from another place" in project.refusal()
+
+
+def test_a_text_without_a_path_is_in_no_project(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    config = read_config(OFFSET.encode(), "offsets.toml")
+    text = model("from parts import effect")
+    with pytest.raises(Refusal, match="no file of the project is found for it"):
+        rewrite(read("<source>", text), config, 88)
+
+
+def test_standard_input_is_in_the_current_folder(project: Project) -> None:
+    project.write("c.toml", OFFSET)
+    text = model("from parts import effect").encode()
+    ran = run(project.folder, "-", "--config", "c.toml", stdin=text)
+    assert b"numpyro.handlers.reparam(config=" in ran.out

@@ -22,7 +22,11 @@ INIT = "__init__.py"
 
 
 class Project:
-    """The files around a model, whose path is as the user spelt it: "<stdin>" is in no folder."""
+    """The files around a model, whose path is as the user spelt it.
+
+    Standard input is in no folder, but in a project; a text without a path is in none, and what a
+    running notebook has imported may be another thing than its file.
+    """
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -47,7 +51,8 @@ class Project:
                 break
             if (folder / ".git").exists():
                 break
-        yield Path.cwd()
+        if self.file is not None or self.model == "<stdin>":
+            yield Path.cwd()
 
     def absolute(self, name: str) -> list[Path]:
         """The files that ``import name`` may mean: several where it depends on how it is run."""

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.source.encoding import Source, physical_lines
-from reparam_rewrite.source.project import Project
+from reparam_rewrite.source.project import INIT, Project
 from reparam_rewrite.survey.effects import words
 from reparam_rewrite.survey.functions import Elsewhere, Missing
 from reparam_rewrite.survey.modules import (
@@ -45,6 +45,9 @@ LIBRARIES = sys.stdlib_module_names | words(
 
 #: All names of a module, as those that are bound anew.
 ALL = "*"
+
+#: What sets an attribute by its name: ``setattr``, ``patch.object``.
+SETTING = words("delattr object patch setattr")
 
 
 class Module(Struct, eq=False):
@@ -113,6 +116,8 @@ class Linker:
         if self.project.file is not None:
             self.modules[self.project.file] = self.model
         self.missing: dict[tuple[int, str], Missing] = {}
+        self.changed: set[str] = set()  # attributes that anything is given
+        self._packages: set[Module] = set()
         self._asked: set[tuple[Module, str]] = set()
 
     # What names stand for
@@ -171,7 +176,8 @@ class Linker:
         """What a name of a module stands for."""
         if (module, name) in self._asked:
             return Unsure("its imports go in a circle")
-        if not module.changed.isdisjoint((name, ALL)):
+        defined = name in self.changed and name in module.names.definitions
+        if defined or not module.changed.isdisjoint((name, ALL)):
             return Unsure("it is set anew from another place")
         self._asked.add((module, name))
         try:
@@ -298,15 +304,30 @@ class Linker:
             if isinstance(found, Module) and used == len(read.chain):
                 handed[last] = found
             held, _ = self.target(Read(holder, read.imported), module) if holder else (None, 0)
-            if isinstance(held, Module) and isinstance(last, ast.Attribute):
-                stored = not isinstance(last.ctx, ast.Load)
-                held.changed |= (
-                    {last.attr} if stored else {ALL} if last.attr == "__dict__" else set()
-                )
-        for call in (part for part in ast.walk(module.tree) if isinstance(part, ast.Call)):
-            names = {str(one.value) for one in call.args if isinstance(one, ast.Constant)}
-            for held in (handed[one] for one in call.args if one in handed):
-                held.changed |= names or {ALL}
+            if isinstance(held, Module) and getattr(last, "attr", "") == "__dict__":
+                held.changed.add(ALL)
+        for part in ast.walk(module.tree):
+            match part:
+                case ast.Attribute(value=holds, attr=name, ctx=ast.Store() | ast.Del()):
+                    if getattr(holds, "id", "") not in ("self", "cls"):
+                        self.changed.add(name)
+                case ast.Call(func=called, args=args):
+                    texts = (str(one.value) for one in args if isinstance(one, ast.Constant))
+                    names = {text.rpartition(".")[2] for text in texts}
+                    if (getattr(called, "attr", "") or getattr(called, "id", "")) in SETTING:
+                        self.changed |= names
+                    for held in (handed[one] for one in args if one in handed):
+                        held.changed |= names or {ALL}
+
+    def note_packages(self, file: Path | None) -> None:
+        """What the packages around a file change when it is imported."""
+        while file is not None:
+            folder = file.parent.parent if file.name == INIT else file.parent
+            file = folder / INIT if (folder / INIT).is_file() else None
+            package = None if file is None else self.load(file)
+            if isinstance(package, Module) and package not in self._packages:
+                self._packages.add(package)
+                self.note_changes(package)
 
     def reached(self, wanted: Iterator[Defined]) -> tuple[list[Module], set[Defined]]:
         """The other modules that matter, numbered, and the functions and classes of them."""
@@ -323,6 +344,7 @@ class Linker:
                 one.module.number = len(modules)
                 code += [node for node in one.module.tree.body if is_kept(node)]
                 self.note_changes(one.module)
+                self.note_packages(one.module.file)
             waiting += self.wanted(one.module, code)
         return modules, kept
 
@@ -387,7 +409,7 @@ class Linker:
         put(code, self.replacements(module, code, own=True))
         for node in code:
             rename(node, module)
-        for name in sorted(module.changed - {ALL}):
+        for name in sorted(module.changed | (self.changed & module.names.definitions.keys())):
             anew = ast.Assign([ast.Name(name_in(module, name), ast.Store())], ast.Constant(None))
             code.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
         for node in code:
@@ -447,7 +469,7 @@ def is_builtin(root: ast.Name) -> bool:
 
 
 def is_package(module: Module) -> bool:
-    return module.file is not None and module.file.name == "__init__.py"
+    return module.file is not None and module.file.name == INIT
 
 
 def is_kept(node: ast.stmt) -> bool:
