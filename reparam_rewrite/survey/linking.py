@@ -12,6 +12,7 @@ isn't is left as it is, a function of which nothing is known, and `Missing` says
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,16 @@ from reparam_rewrite.source.encoding import Source, physical_lines
 from reparam_rewrite.source.project import INIT, Project
 from reparam_rewrite.survey.effects import words
 from reparam_rewrite.survey.functions import Elsewhere, Missing
+from reparam_rewrite.survey.joining import put, rename
 from reparam_rewrite.survey.modules import (
     IMPORTS,
     Imported,
-    Names,
+    Module,
     Read,
+    dotted_of,
     imported_by,
+    is_package,
+    name_in,
     names_in,
     reads_in,
 )
@@ -48,17 +53,6 @@ ALL = "*"
 
 #: What sets an attribute by its name: ``setattr``, ``patch.object``.
 SETTING = words("delattr object patch setattr")
-
-
-class Module(Struct, eq=False):
-    """A file as it was read: the model's own has the number 0."""
-
-    file: Path | None
-    source: Source
-    tree: ast.Module
-    names: Names
-    number: int = 0
-    changed: set[str] = set()  # its names that are bound anew from elsewhere
 
 
 class Defined(NamedTuple):
@@ -417,59 +411,8 @@ class Linker:
         return code
 
 
-def put(code: list[ast.stmt], instead: dict[ast.AST, ast.AST]) -> None:
-    """Put other nodes in the places of some, and forget what was found out about those around."""
-    for node in (part for statement in code for part in ast.walk(statement)):
-        for known in [name for name in vars(node) if name.startswith("_known")]:
-            delattr(node, known)
-        for field, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                value[:] = [instead.get(part, part) for part in value]
-            elif isinstance(value, ast.AST) and value in instead:
-                setattr(node, field, instead[value])
-
-
-def rename(node: ast.stmt, module: Module) -> None:
-    """Give what a statement of a module binds there the number of that module."""
-    stack: list[tuple[ast.AST, bool]] = [(node, True)]
-    while stack:
-        part, outermost = stack.pop()
-        if isinstance(part, ast.Global):
-            part.names = [name_in(module, name) for name in part.names]
-        if outermost and isinstance(part, DEFINITIONS):
-            part.name = name_in(module, part.name)
-        if outermost and isinstance(part, IMPORTS):
-            part.names = list(renamed_imports(part, module))
-        inside = outermost and not isinstance(part, DEFINITIONS)
-        stack += [(inner, inside) for inner in ast.iter_child_nodes(part)]
-
-
-def renamed_imports(node: ast.Import | ast.ImportFrom, module: Module) -> Iterator[ast.alias]:
-    for alias in node.names:
-        if alias.name == "*" and isinstance(node, ast.ImportFrom):
-            known = STAR.get(node.module or "") if not node.level else None
-            names = known if known is not None else []
-            yield from (ast.alias(name, name_in(module, name)) for name in names)
-            continue
-        top = alias.name
-        if isinstance(node, ast.Import) and alias.asname is None:
-            top = alias.name.partition(".")[0]
-        yield ast.alias(top, name_in(module, alias.asname or top))
-
-
-def name_in(module: Module, name: str) -> str:
-    """A name of a module in the joined tree."""
-    return f"{name}@{module.number}" if module.number else name
-
-
 def is_builtin(root: ast.Name) -> bool:
-    import builtins
-
     return hasattr(builtins, root.id)
-
-
-def is_package(module: Module) -> bool:
-    return module.file is not None and module.file.name == INIT
 
 
 def is_kept(node: ast.stmt) -> bool:
@@ -479,9 +422,3 @@ def is_kept(node: ast.stmt) -> bool:
             part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)
         }
     return not isinstance(node, DEFINITIONS)
-
-
-def dotted_of(module: Module) -> str:
-    """What sentences call a module."""
-    assert module.file is not None
-    return module.file.parent.name if is_package(module) else module.file.stem

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from reparam_rewrite.source.encoding import Source
+from reparam_rewrite.source.project import INIT
 from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode
 from reparam_rewrite.survey.scopes import bound_names, names_of
 
@@ -106,6 +109,17 @@ def written_out(node: ast.expr) -> frozenset[str] | None:
         return None
 
 
+class Module(Struct, eq=False):
+    """A file as it was read: the model's own has the number 0."""
+
+    file: Path | None
+    source: Source
+    tree: ast.Module
+    names: Names
+    number: int = 0
+    changed: set[str] = set()  # its names that are bound anew from elsewhere
+
+
 class Read(NamedTuple):
     """``a``, ``a.b`` or ``a.b.c`` in a piece of code, from the name outwards.
 
@@ -194,3 +208,18 @@ def scope_of(node: ast.AST) -> Iterator[ast.AST]:
         yield part
         if not isinstance(part, (*DEFINITIONS, ast.Lambda)):
             stack += ast.iter_child_nodes(part)
+
+
+def name_in(module: Module, name: str) -> str:
+    """A name of a module in the joined tree."""
+    return f"{name}@{module.number}" if module.number else name
+
+
+def is_package(module: Module) -> bool:
+    return module.file is not None and module.file.name == INIT
+
+
+def dotted_of(module: Module) -> str:
+    """What sentences call a module."""
+    assert module.file is not None
+    return module.file.parent.name if is_package(module) else module.file.stem
