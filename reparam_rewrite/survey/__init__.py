@@ -6,13 +6,15 @@ code is written. Statement numbers are what the two have in common.
 
 from __future__ import annotations
 
+import ast
 import builtins
 
-from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.functions import Function, Linked, Survey
 from reparam_rewrite.survey.helpers import is_patched
-from reparam_rewrite.survey.index import index, index_as_written
+from reparam_rewrite.survey.index import IMPORTS, index, index_as_written
 from reparam_rewrite.survey.interpret import read_block
-from reparam_rewrite.survey.linking import linked
+from reparam_rewrite.survey.names import is_of_project
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import facts_of
 from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.state import State
@@ -28,7 +30,7 @@ def survey(path: str, text: str) -> Survey:
     `path` is for messages, and tells where the others are; `text` is the decoded file without a
     byte order mark. Raises `Refusal` if the text is not Python.
     """
-    project = linked(path, text, parse(path, text))
+    project = with_other_files(path, text, parse(path, text))
     source, tree = Text(path, project.text), project.tree
     found = index(tree)
     own = index_as_written(parse(path, text)) if project.files else found
@@ -74,3 +76,12 @@ def survey(path: str, text: str) -> Survey:
         missing=project.missing,
         read=project.read,
     )
+
+
+def with_other_files(path: str, text: str, tree: ast.Module) -> Linked:
+    """A model's file, with what it calls of other files if it may import any of its project."""
+    if not any(isinstance(node, IMPORTS) and is_of_project(node) for node in walk(tree)):
+        return Linked(text, tree)
+    from reparam_rewrite.survey.linking import linked  # most models need nothing of it
+
+    return linked(path, text, tree)

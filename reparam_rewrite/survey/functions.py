@@ -158,6 +158,16 @@ class Missing(Struct, frozen=True):
     problem: Diagnostic | None = None
 
 
+class Linked(Struct, frozen=True):
+    """A model with what it calls of other files, in a tree that was made of the model's."""
+
+    text: str
+    tree: ast.Module
+    files: tuple[Elsewhere, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    read: tuple[bytes, ...] = ()
+
+
 class Survey(Struct, frozen=True, dict=True):
     """All that was read from a file; its functions are in its order, by their dotted names.
 

@@ -13,40 +13,31 @@ from __future__ import annotations
 
 import ast
 import builtins
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.source.encoding import Source, physical_lines
 from reparam_rewrite.source.project import INIT, Project
 from reparam_rewrite.survey.effects import words
-from reparam_rewrite.survey.functions import Elsewhere, Missing
+from reparam_rewrite.survey.functions import Elsewhere, Linked, Missing
 from reparam_rewrite.survey.joining import put, rename
 from reparam_rewrite.survey.modules import (
-    IMPORTS,
     Imported,
     Module,
     Read,
     dotted_of,
-    imported_by,
     is_package,
     name_in,
     names_in,
     reads_in,
 )
 from reparam_rewrite.survey.names import STAR
-from reparam_rewrite.survey.nodes import DEFINITIONS, walk
+from reparam_rewrite.survey.nodes import DEFINITIONS
 from reparam_rewrite.survey.text import parse
-
-#: What is no file of a project, however it is called there.
-LIBRARIES = sys.stdlib_module_names | words(
-    "arviz jax jaxlib matplotlib numpy numpyro pandas scipy"
-)
 
 #: All names of a module, as those that are bound anew.
 ALL = "*"
@@ -77,25 +68,9 @@ class Unsure(NamedTuple):
 Target = Module | Defined | Unsure
 
 
-class Linked(Struct, frozen=True):
-    """A model with what it calls of other files, in a tree that was made of the model's."""
-
-    text: str
-    tree: ast.Module
-    files: tuple[Elsewhere, ...] = ()
-    missing: tuple[Missing, ...] = ()
-    read: tuple[bytes, ...] = ()
-
-
 def linked(path: str, text: str, tree: ast.Module) -> Linked:
     """A model's file, with the functions of other files of its project that it calls."""
-    imports = [node for node in walk(tree) if isinstance(node, IMPORTS)]
-    named = [one for node in imports for _, one in imported_by(node) if is_of_project(one)]
-    return Linker(path, text, tree).linked() if named else Linked(text, tree)
-
-
-def is_of_project(imported: Imported) -> bool:
-    return imported.level > 0 or imported.module.partition(".")[0] not in LIBRARIES
+    return Linker(path, text, tree).linked()
 
 
 class Linker:
@@ -133,7 +108,7 @@ class Linker:
 
     def imported(self, imported: Imported, at: Module) -> Target:
         """What an import binds a name to."""
-        if not is_of_project(imported):
+        if not imported.is_of_project:
             return Unsure("it is no file of the project")
         module = self._module(imported, at)
         if not imported.name:
@@ -201,7 +176,7 @@ class Linker:
 
     def _starred(self, star: Imported, at: Module, name: str) -> Target:
         """What ``from module import *`` binds a name to."""
-        if not is_of_project(star):
+        if not star.is_of_project:
             known = STAR.get(star.module)
             return Unsure("" if known is not None and name not in known else "it may have it")
         module = self._module(star, at)
@@ -272,16 +247,16 @@ class Linker:
     def is_from_elsewhere(self, read: Read) -> bool:
         names, root = self.model.names, read.root.id
         if read.imported is not None:
-            return is_of_project(read.imported)
+            return read.imported.is_of_project
         if root in names.imports:
-            return any(map(is_of_project, names.imports[root]))
+            return any(one.is_of_project for one in names.imports[root])
         return bool(names.stars) and root not in names
 
     def note(self, read: Read, used: int, found: Unsure, module: Module) -> None:
         """Keep why a name of the model stands for nothing that is known."""
         imports = module.names.imports.get(read.root.id, set())
         ones = [read.imported] if read.imported is not None else sorted(imports)
-        if ones and is_of_project(ones[0]):
+        if ones and ones[0].is_of_project:
             name = ".".join(
                 part.attr if isinstance(part, ast.Attribute) else part.id for part in read.chain
             )

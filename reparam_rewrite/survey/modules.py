@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.project import INIT
+from reparam_rewrite.survey.names import LIBRARIES
 from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode
 from reparam_rewrite.survey.scopes import bound_names, names_of
 
@@ -28,6 +29,10 @@ class Imported(NamedTuple):
 
     def __str__(self) -> str:
         return f"{'.' * self.level}{self.module}"
+
+    @property
+    def is_of_project(self) -> bool:
+        return self.level > 0 or self.module.partition(".")[0] not in LIBRARIES
 
 
 #: Of names of functions around: which import binds it there, None if something else does.
