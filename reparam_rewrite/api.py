@@ -42,7 +42,8 @@ class Site(Struct, frozen=True, kw_only=True):
     the words of the source; `notes` what one should know beside. `skipped`: a comment,
     ``# reparam: skip``, has it left alone, and nothing of this was done. `meets` says of each site
     among the parents as what it is taken, and by what that was told: in ``mu + s[state] +
-    a[county]`` s is taken for a as ``s[state] per county``, by the "sum" in `line`.
+    a[county]`` s is taken for a as ``s[state] per county``, by the "sum" in `line`. `sampled` is
+    where a function of another file samples it, "parts.py:6", if one does that `line` calls.
     """
 
     site: str
@@ -55,6 +56,7 @@ class Site(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     skipped: bool
     meets: tuple[Met, ...]
+    sampled: str
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -165,7 +167,9 @@ def rewrite(
 def site_of(account: Account) -> Site:
     told = asdict(account)
     del told["as_written"]  # which a note says
-    return Site(config_line=told.pop("config").line, **told)
+    at = told.pop("sampled")
+    sampled = f"{at.path}:{at.line}" if at is not None else ""
+    return Site(config_line=told.pop("config").line, sampled=sampled, **told)
 
 
 def move_of(up: MovedUp) -> Move:

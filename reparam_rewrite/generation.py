@@ -70,7 +70,9 @@ def of_config(target: Target, given: bytes, arrays_are_there: Callable[[Config],
     width = line_length(Path() if model == STDIN else Path(model))
     result = rewriting.rewrite(document, settings, width)
     arrays_are_there(settings)
-    made_from = origin(__version__, output, (model, document.data), (config, given), width)
+    made_from = origin(
+        __version__, output, (model, document.data), (config, given), width, result.read
+    )
     new = stamped(result.data, made_from, output)
     # Unlike Path.exists, without an error for a path that is too long: to write there gives it.
     old = read_bytes(output, "output") if os.path.exists(output) else None  # noqa: PTH110

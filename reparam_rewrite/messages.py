@@ -21,7 +21,8 @@ class Place(Struct, frozen=True, order=True):
     """A position in a file as editors count it: `line` and `column` are 1-based characters.
 
     Where the line is one of a cell of a notebook, `cell` is what sentences call that cell, and
-    `path` is how a path names it: ``Place("model.ipynb:cell 4", 3, 1, "cell 4")``.
+    `path` is how a path names it: ``Place("model.ipynb:cell 4", 3, 1, "cell 4")``. In a file other
+    than the model's it is what they call that file.
     """
 
     path: str
@@ -69,6 +70,9 @@ class OfFile(Struct, frozen=True):
 
 About = OfSite | OfPair | OfFunction | OfFile
 
+#: What a user calls a name.
+Spelt = Callable[[str], str]
+
 #: What fills a hole of a message. Places are told in words: ``line 7``, ``lines 3, 7 and 9``.
 Filler = str | int | Place | tuple[Place, ...]
 
@@ -101,16 +105,23 @@ class Problem(Struct, frozen=True):
         """What a user reads of it; `source` is the text of the line where it is."""
         return Diagnostic(self.place, self.message, self._filled(self.hint), source, self)
 
-    def moved(self, to: Callable[[Place], Place]) -> Problem:
-        """The same problem in another file: `to` gives for every place where that is now."""
+    def moved(self, to: Callable[[Place], Place], spelt: Spelt = str) -> Problem:
+        """The same problem in another file: `to` gives for every place where that is now.
+
+        `spelt` gives for every name what a user calls it.
+        """
 
         def there(part: Any) -> Any:
             if isinstance(part, tuple):
                 return tuple(map(to, part))
+            if isinstance(part, str):
+                return spelt(part)
             return to(part) if isinstance(part, Place) else part
 
         parts = {name: there(part) for name, part in self.parts.items()}
-        return replace(self, place=there(self.place), parts=parts)
+        about = replace(self.about, **{name: spelt(it) for name, it in asdict(self.about).items()})
+        place = to(self.place) if isinstance(self.place, Place) else self.place
+        return replace(self, place=place, parts=parts, about=about)
 
 
 class Filling(Formatter):
@@ -151,12 +162,13 @@ class Diagnostic(Struct, frozen=True):
     source: str = ""
     problem: Problem | None = None
 
-    def moved(self, to: Callable[[Place], Place], source: str) -> Diagnostic:
-        """The same in another file, where `to` gives for every place where that is now."""
+    def moved(self, to: Callable[[Place], Place], source: str, spelt: Spelt = str) -> Diagnostic:
+        """The same in another file, as in `Problem.moved`."""
         if self.problem is not None:
-            return self.problem.moved(to).told(source)
+            return self.problem.moved(to, spelt).told(source)
         place = to(self.place) if isinstance(self.place, Place) else self.place
-        return replace(self, place=place, source=source)
+        told = {"message": spelt(self.message), "hint": spelt(self.hint)}
+        return replace(self, place=place, source=source, **told)
 
     def __str__(self) -> str:
         """The message as printed without colour::

@@ -58,13 +58,15 @@ class Ordered(Struct, frozen=True):
 
     def place(self, place: Place) -> Place:
         """A place in the module as it was read; places in other files stay what they are."""
+        place = self.survey.place(place)
         if not self.lines or place.path != self.module.path:
             return place
         return replace(place, line=self.line(place.line))
 
     def located(self, refusal: Refusal) -> Refusal:
         """A refusal with its places in the module as it was read."""
-        return Refusal(told.moved(self.place, told.source) for told in refusal.diagnostics)
+        spelt = self.survey.spelt
+        return Refusal(told.moved(self.place, told.source, spelt) for told in refusal.diagnostics)
 
 
 def ordered(module: Source, config: Config, surveyed: Survey | None = None) -> Ordered:

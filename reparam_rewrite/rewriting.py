@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 class Rewrite(Struct, frozen=True):
     """What became of a document. `already`: it had been rewritten before, and `data` is its own.
 
-    `moves` are the sites that were moved up above their children.
+    `moves` are the sites that were moved up above their children, and `read` other files that
+    decided what became of it.
     """
 
     data: bytes
     accounts: tuple[Account, ...]
     already: bool
     moves: tuple[MovedUp, ...] = ()
+    read: tuple[bytes, ...] = ()
 
 
 def rewrite(document: Document, config: Config, width: int | None = None) -> Rewrite:
@@ -76,8 +78,11 @@ def rewritten(document: Document, module: Source, config: Config, width: int) ->
                 hint = "write the model into a .py file, or take 'conditional' out."
             raise Refusal(Diagnostic(place, message, hint, config.source_line(place)))
     surveyed = survey(module.path, module.text)
-    config = of_changeable(config, surveyed, document.first_line)
-    found = ordered(module, config, surveyed)
+    try:
+        config = of_changeable(config, surveyed, document.first_line)
+        found = ordered(module, config, surveyed)
+    except Refusal as refusal:
+        raise surveyed.located(refusal) from None
     try:
         return of_ordered(document, found, config, width)
     except Refusal as refusal:
@@ -92,14 +97,14 @@ def of_ordered(document: Document, found: Ordered, config: Config, width: int) -
     planned = plan(surveyed, config, found.request)
     if planned.already:
         accounts = tuple(replace(each, path=document.path) for each in planned.accounts)
-        return Rewrite(document.data, accounts, already=True)
+        return Rewrite(document.data, accounts, already=True, read=surveyed.read)
 
     def place(place: Place) -> Place:
         return document.place(found.place(place))
 
     accounts = tuple(located(account, place) for account in planned.accounts)
     if not planned.rewrites:  # all that is asked for is to be left alone
-        return Rewrite(document.data, accounts, already=False)
+        return Rewrite(document.data, accounts, already=False, read=surveyed.read)
     for account in accounts:
         if not account.skipped:
             at = Place(account.path, account.line, 1)
@@ -112,8 +117,13 @@ def of_ordered(document: Document, found: Ordered, config: Config, width: int) -
     if certain is not None:
         surveyed = replace(surveyed, certain=certain)
     data = emit(planned, surveyed, found.module, width, document.border(first))
+    text, plain = (one.decode(found.module.encoding) for one in (data, found.module.data))
+    if surveyed.spelt(text) != text and surveyed.spelt(plain) == plain:
+        message = "the generated code would read a name of another file, so nothing was edited"
+        raise Refusal(Diagnostic(document.path, message, "please report this file."))
     moves = tuple(moved.placed(document.place) for moved in found.moves)
-    return Rewrite(document.with_module(data), accounts, already=False, moves=moves)
+    data, read = document.with_module(data), surveyed.read
+    return Rewrite(data, accounts, already=False, moves=moves, read=read)
 
 
 def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
@@ -124,7 +134,7 @@ def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
         return config
     functions = {
         name: function
-        for name, function in surveyed.functions.items()
+        for name, function in surveyed.own.items()
         if function.place.line >= first_line
     }
     place = Place(config.path, 1, 1)
@@ -135,9 +145,15 @@ def of_changeable(config: Config, surveyed: Survey, first_line: int) -> Config:
 def located(account: Account, place: Callable[[Place], Place]) -> Account:
     """An account with its places as a user finds them."""
 
-    def line(number: int) -> int:
-        return place(Place(account.path, number, 1)).line if number else 0
-
     found = place(Place(account.path, account.line, 1))
-    meets = tuple(replace(met, line=line(met.line)) for met in account.meets)
-    return replace(account, path=found.path, line=found.line, meets=meets)
+
+    def line(number: int) -> int:
+        there = place(Place(account.path, number, 1))
+        # What is read of another file is read where the model calls it.
+        return there.line if there.path == found.path else found.line
+
+    meets = tuple(replace(met, line=met.line and line(met.line)) for met in account.meets)
+    sampled = account.sampled and place(account.sampled)
+    if sampled is not None and sampled.path == found.path:
+        sampled = None
+    return replace(account, path=found.path, line=found.line, meets=meets, sampled=sampled)

@@ -1099,6 +1099,8 @@ def test_followed(case: Case) -> None:
         assert not {message for message, _ in before} & {message for message, _ in after}
 
 
+OTHER_FILES = "it takes several files: tests/test_imported_helpers.py"
+
 #: Hints that no case follows, with the reason.
 ELSEWHERE = {
     "take this site out of the config": "the call that makes the handler is told of before it",
@@ -1109,6 +1111,10 @@ ELSEWHERE = {
     'use coefficient = "shared", or a with of its own': "tests/cases/centered",
     "take it off: MCMC, SVI and Predictive": "a line of the model: tests/cases",
     "bind those names before the plate, or": "how a prior may move: tests/test_runtime.py",
+    "samples it, of another file": OTHER_FILES,
+    "may sample it, and can't be read": OTHER_FILES,
+    "sample one of them in": OTHER_FILES,
+    "what the model calls of it can be told once that is right": OTHER_FILES,
 }
 
 

@@ -202,6 +202,8 @@ def accounted(result: Rewrite, loudness: int) -> list[str]:
             if loudness > 1:
                 details = [*account.details, *(by(met) for met in account.meets)]
                 line += f" in {account.function}, {'; '.join(details)}"
+            if account.sampled is not None:
+                line += f", sampled in {account.sampled.path}:{account.sampled.line}"
         lines.append(line)
         lines += [f"{account.path}:{account.line} note: {note}" for note in account.notes]
     kept = [account.as_written or account.skipped for account in result.accounts]
@@ -271,6 +273,8 @@ def target_entry(report: Report, outcome: Outcome) -> dict[str, Any]:
     sites = [{key: getattr(account, key) for key in SITE} for account in accounts]
     for site, account in zip(sites, accounts, strict=True):
         site["meets"] = [meets_entry(met) for met in account.meets]
+        if account.sampled is not None:
+            site["sampled"] = place_entry(account.sampled)
     moves = result.moves if result is not None else ()
     entry = {
         **outcome.target._asdict(),

@@ -30,7 +30,7 @@ def emit(plan: Plan, survey: Survey, source: Source, width: int, cell: str = "")
     """
     refuse_lone_returns(source)
     spelling = Spelling(survey, Names(taken_in(survey.identifiers), plan.names))
-    editor = Editor(source, survey.statements, width)
+    editor = Editor(source, survey.written, width)
     try:
         for kept in plan.keeps:
             keep(editor, kept)

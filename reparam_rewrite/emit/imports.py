@@ -108,7 +108,7 @@ def anchor_of(blocks: Blocks, survey: Survey, function: str) -> Anchor | None:
     names = function.split(".")
     around = (".".join(names[:count]) for count in range(len(names), 0, -1))
     known = [survey.functions[name].first for name in around if name in survey.functions]
-    bodies = [body for first in known for _, body in blocks.inside(survey.statements[first])]
+    bodies = [body for first in known for _, body in blocks.inside(survey.written[first])]
     for block in filter(None, [*bodies, blocks.module]):
         lines = [[*imports_at(blocks, block, at)] for at in range(len(block.lines))]
         found = [anchor for anchors in lines for anchor in anchors]

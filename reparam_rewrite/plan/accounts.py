@@ -41,6 +41,7 @@ def account_of(survey: Survey, child: Child, *, skipped: bool = False) -> Accoun
         details=(shape,),
         skipped=skipped,
         as_written=child.is_as_written,
+        sampled=child.site.sampled,
     )
 
 

@@ -23,7 +23,7 @@ UNPLAIN = frozenset("*?[{")
 
 def plain_name(survey: Survey, name: str) -> str:
     """What a site is called in the file that handlers call `name`; empty if none or several are."""
-    functions = survey.functions.values()
+    functions = survey.own.values()
     if UNPLAIN & {*name} or any(function.find(name) for function in functions):
         return ""
     found = {
@@ -59,12 +59,12 @@ def with_names(survey: Survey, names: Iterable[str]) -> Survey:
     Where it shows which names the template has, it has to be among them; where it doesn't, it has
     to fit, and no other template may.
     """
-    known = {name for function in survey.functions.values() for name in function.by_name}
+    known = {name for function in survey.own.values() for name in function.by_name}
     missing = [one for one in dict.fromkeys(names) if one not in known and not UNPLAIN & {*one}]
     if not missing:
         return survey
-    functions = {name: named(f, missing) for name, f in survey.functions.items()}
-    return replace(survey, functions=functions)
+    functions = {name: named(f, missing) for name, f in survey.own.items()}
+    return replace(survey, functions={**survey.functions, **functions})
 
 
 def named(function: Function, names: list[str]) -> Function:

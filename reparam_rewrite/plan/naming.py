@@ -58,7 +58,7 @@ def spelled_out(survey: Survey, config: Config) -> Config:
     names = {named.name for named in config.functions}
     sites = {
         site.name: site
-        for name, function in survey.functions.items()
+        for name, function in survey.own.items()
         if not names or name in names
         for site in function.sites
     }

@@ -117,8 +117,12 @@ def is_concerned(survey: Survey, config: Config) -> bool:
     """Does a file have any site that the config would offset? One of many in a tree may not."""
     survey, config = as_named(survey, config)
     listed = {named.name for named in config.functions}
-    functions = [f for name, f in survey.functions.items() if not listed or name in listed]
+    functions = [f for name, f in survey.own.items() if not listed or name in listed]
     return any(True for function in functions for _ in Asking(survey, config, function).children())
+
+
+#: Problems that come of a file which can't be read.
+UNFOUND = ("no-such-site", "nothing-sampled")
 
 
 def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refusal:
@@ -140,10 +144,9 @@ def refusal(survey: Survey, config: Config, problems: Iterable[Problem]) -> Refu
     for problem in problems:
         told = problem.told(line(problem.place))
         once.setdefault(str(told), told)
-    return Refusal(sorted(once.values(), key=order))
-
-
-# -- names ----------------------------------------------------------------------------------------
+    broken = [one.problem for one in survey.missing if one.problem is not None]
+    unfound = any(told.problem and told.problem.code in UNFOUND for told in once.values())
+    return Refusal([*sorted(once.values(), key=order), *(broken if unfound else [])])
 
 
 def nothing_to_do(config: Config) -> Problem:
@@ -170,16 +173,16 @@ def choose(survey: Survey, config: Config) -> tuple[list[Function], list[Problem
     """
     sites = sites_in(config)
     if config.functions:
-        missing = [named for named in config.functions if named.name not in survey.functions]
+        missing = [named for named in config.functions if named.name not in survey.own]
         if missing:
             return [], [reasons.no_such_function(survey, named) for named in missing]
         # The sites of a scan's body are those of what calls the scan.
         names = {survey.functions[named.name].runner or named.name for named in config.functions}
-        functions = [f for name, f in survey.functions.items() if name in names]
+        functions = [f for name, f in survey.own.items() if name in names]
     else:
         functions = best(survey, config, sites)
         if not functions:
-            functions = list(survey.functions.values())
+            functions = list(survey.own.values())
             if not any(function.sites for function in functions):
                 return [], [reasons.nothing_sampled(survey)]
             return [], [reasons.no_such_site(survey, named, functions) for named in sites]
@@ -210,7 +213,7 @@ def best(survey: Survey, config: Config, sites: list[Named]) -> list[Function]:
             # A function that samples them itself, before one that calls it.
             sum(site.name in names and not site.through for site in function.sites),
         )
-        for name, function in survey.functions.items()
+        for name, function in survey.own.items()
         if not function.runner
     }
     most = max(score.values(), default=(0, 0, 0))

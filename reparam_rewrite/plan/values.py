@@ -486,6 +486,7 @@ class Account(Struct, frozen=True):
     `notes` are what the person should know beside, in words. `skipped`: the site has a comment
     that says so, and `parents` are what it would have been offset by. `meets` are those of its
     offset, in the order of `parents`. `as_written`: the config leaves it as the model has it.
+    `sampled` is where a function of another file samples it, which is called in `line`.
     """
 
     path: str
@@ -499,6 +500,7 @@ class Account(Struct, frozen=True):
     skipped: bool = False
     meets: tuple[Met, ...] = ()
     as_written: bool = False
+    sampled: Place | None = None
 
 
 class Plan(Struct, frozen=True):

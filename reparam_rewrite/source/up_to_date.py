@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,13 +77,20 @@ def digest(*parts: bytes) -> str:
 
 
 def origin(
-    version: str, output: str, model: tuple[str, bytes], config: tuple[str, bytes], width: int
+    version: str,
+    output: str,
+    model: tuple[str, bytes],
+    config: tuple[str, bytes],
+    width: int,
+    others: Sequence[bytes] = (),
 ) -> Origin:
     """That of a file at the path `output`: `model` and `config` are paths with their contents.
 
-    width: the line length of generated code, which decides as much as they do.
+    width: the line length of generated code, which decides as much as they do. others: files whose
+    functions the model calls. Which these are is not told without reading the model, so that a file
+    which depends on any isn't known to be up to date, but generated and compared.
     """
-    decisive = digest(model[1], config[1], str(width).encode())
+    decisive = digest(model[1], config[1], str(width).encode(), *others)
     return Origin(version, seen_from(output, model[0]), seen_from(output, config[0]), decisive)
 
 

@@ -76,7 +76,8 @@ def suggested(
     path, text = document.module.path, document.module.text
 
     def lines(*numbers: int) -> str:
-        return lines_in_words(tuple(document.place(Place(path, line, 1)) for line in numbers))
+        places = (surveyed.place(Place(path, line, 1)) for line in numbers)
+        return lines_in_words(tuple(map(document.place, places)))
 
     surveyed = survey(path, text)
     known = model_names(surveyed)
@@ -109,7 +110,7 @@ def model_names(surveyed: Survey) -> list[str]:
     guides = {guide.name for guide in surveyed.guides}
     return [
         function.name
-        for function in surveyed.functions.values()
+        for function in surveyed.own.values()
         if function.sites and not function.runner and function.name not in guides
     ]
 

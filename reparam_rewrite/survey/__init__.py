@@ -8,32 +8,32 @@ from __future__ import annotations
 
 import ast
 import builtins
-import warnings
 
-from reparam_rewrite.messages import Diagnostic, Place, Refusal
-from reparam_rewrite.survey.functions import Function, Survey
+from reparam_rewrite.survey.functions import Function, Linked, Survey
 from reparam_rewrite.survey.helpers import is_patched
-from reparam_rewrite.survey.index import index
+from reparam_rewrite.survey.index import IMPORTS, index, index_as_written
 from reparam_rewrite.survey.interpret import read_block
+from reparam_rewrite.survey.names import is_of_project
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import facts_of
 from reparam_rewrite.survey.references import References
 from reparam_rewrite.survey.state import State
 from reparam_rewrite.survey.surroundings import addressed, calls_of
-from reparam_rewrite.survey.text import Text
+from reparam_rewrite.survey.text import Text, parse
 
 __all__ = ["survey"]
 
 
 def survey(path: str, text: str) -> Survey:
-    """Read a file's models.
+    """Read a file's models, and what they call of other files of the project.
 
-    `path` is only for messages; `text` is the decoded file without a byte order mark.
-
-    Raises `Refusal` if the text is not Python.
+    `path` is for messages, and tells where the others are; `text` is the decoded file without a
+    byte order mark. Raises `Refusal` if the text is not Python.
     """
-    source = Text(path, text)
-    tree = parse(path, text)
+    project = with_other_files(path, text, parse(path, text))
+    source, tree = Text(path, project.text), project.tree
     found = index(tree)
+    own = index_as_written(parse(path, text)) if project.files else found
     functions: dict[str, Function] = {}
     facts = facts_of(found)
     shared = frozenset(found.module_names), frozenset(dir(builtins))
@@ -45,39 +45,43 @@ def survey(path: str, text: str) -> Survey:
         functions[scoped.name] = state.run()
         functions.update(state.bodies)
     references = References(found, tree)
+    end = project.files[0].first if project.files else len(source.lines) + 1
+    statements = tuple(node for node in found.statements if node.lineno < end)
     said = {comment for function in functions.values() for comment in function.commented}
     return Survey(
         path=path,
         functions=functions,
         edges=tuple(calls_of(found, references, functions)),
-        identifiers=frozenset(found.identifiers),
-        aliases=found.aliases,
+        identifiers=frozenset(own.identifiers),
+        aliases={name: dotted for name, dotted in found.aliases.items() if "@" not in name},
+        imported=found.aliases,
         certain=frozenset(found.certain),
         redefined=found.redefined,
         enclosed=references.aliases.enclosed,
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),
-        statements=tuple(found.statements),
+        statements=statements,
+        written=tuple(own.statements),
         classes=frozenset(found.classes),
         patched=is_patched(found),
-        stray=tuple(c for c in source.comments.values() if c not in said and c.kind != "unknown"),
+        stray=tuple(
+            comment
+            for line, comment in source.comments.items()
+            if line < end and comment not in said and comment.kind != "unknown"
+        ),
         facts=facts,
         lines=tuple(line.rstrip("\r\0") for line in source.lines),
+        elsewhere=project.files,
+        missing=project.missing,
+        read=project.read,
     )
 
 
-def parse(path: str, text: str) -> ast.Module:
-    """The tree of a file. Raises `Refusal` with the position that Python gives."""
-    try:
-        with warnings.catch_warnings():
-            # An invalid escape in the model is the model's own business.
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except SyntaxError as error:
-        place = Place(path, error.lineno or 1, max(1, error.offset or 1))
-        hint = "the model must parse before it can be rewritten."
-        shown = (error.text or "").rstrip("\r\n")
-        raise Refusal(Diagnostic(place, f"not valid Python: {error.msg}", hint, shown)) from None
-    except (RecursionError, MemoryError, ValueError) as error:
-        raise Refusal(Diagnostic(path, f"Python can't parse this file: {error}")) from None
+def with_other_files(path: str, text: str, tree: ast.Module) -> Linked:
+    """A model's file, with what it calls of other files if it may import any of its project."""
+    if not any(isinstance(node, IMPORTS) and is_of_project(node) for node in walk(tree)):
+        return Linked(text, tree)
+    from reparam_rewrite.survey.linking import linked  # most models need nothing of it
+
+    return linked(path, text, tree)

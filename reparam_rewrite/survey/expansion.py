@@ -217,7 +217,7 @@ class Expansion:
             if known is not None and known.qualified:
                 return known.qualified
             around = around.rpartition(".")[0]
-        return self._survey.aliases.get(name)
+        return self._survey.imported.get(name)
 
     def element(self, node: ast.expr) -> Form | None:
         """What ``d["k"]`` or ``self.k`` is, if the function has stored it.
@@ -377,7 +377,7 @@ def altered(form: Form, key: str, stored: Form, direct: bool) -> Form:
 
 
 #: The name of a helper behind its local name, at the head of a key, and names of any kind.
-OF_HELPER, NAME = re.compile(r"^(\w+)@\w+"), re.compile(r"[^\W\d]\w*(?: ?@ ?\w+)?")
+OF_HELPER, NAME = re.compile(r"^(\w+)(?:@\w+)+"), re.compile(r"[^\W\d]\w*(?: ?@ ?\w+)*")
 
 #: A step of a key: an attribute, an element by a constant in a tuple, or None for any other.
 Step = str | tuple[Any] | None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
 from msgspec import Struct
 
-from reparam_rewrite.messages import Place
+from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.effects import FileFacts
 from reparam_rewrite.survey.timeline import Assigned, RightSide, Timeline
 from reparam_rewrite.survey.values import Comment, Site
@@ -136,11 +137,47 @@ class Function(Struct, dict=True):
         self.sites[site.index] = site
 
 
+class Elsewhere(Struct, frozen=True):
+    """Another file that was read, whose lines stand below those of the model, from `first` on.
+
+    Its names have its `number`; sentences call it by its `name`.
+    """
+
+    first: int
+    path: str
+    number: int
+    name: str
+
+
+class Missing(Struct, frozen=True):
+    """An imported name of which nothing is known, and why: it may be a function that samples.
+
+    `root` is what is imported, and `name` all that is read of that: ``parts.effect``. `problem` is
+    what is wrong with the file that it is of.
+    """
+
+    root: str
+    name: str
+    module: str
+    why: str
+    problem: Diagnostic | None = None
+
+
+class Linked(Struct, frozen=True):
+    """A model with what it calls of other files, in a tree that was made of the model's."""
+
+    text: str
+    tree: ast.Module
+    files: tuple[Elsewhere, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    read: tuple[bytes, ...] = ()
+
+
 class Survey(Struct, frozen=True, dict=True):
     """All that was read from a file; its functions are in its order, by their dotted names.
 
     `edges` are all calls that may be made. What is asked of them for every site of every function
-    is worked out once.
+    is worked out once. Of other files there is what the model calls, as if it stood below.
     """
 
     edges: tuple[Call, ...]
@@ -154,12 +191,22 @@ class Survey(Struct, frozen=True, dict=True):
     enclosed: dict[str, int]  # functions that are given to scan, cond, vmap..., with the line
     addressed: tuple[Addressed, ...]
     densities: frozenset[str]  # classes of the file that say their own log_prob
-    statements: tuple[ast.stmt, ...]  # by number
+    statements: tuple[ast.stmt, ...]  # by number, as they are read
+    written: tuple[ast.stmt, ...]  # the same as they are written
     classes: frozenset[str] = frozenset()  # by their dotted names
     patched: bool = False  # it sets what functions are made of
     stray: tuple[Comment, ...] = ()  # for the rewriter, on no statement that is known to sample
     lines: tuple[str, ...] = ()
     facts: FileFacts = FileFacts()
+    imported: dict[str, str] = {}  # the aliases, with those of other files
+    elsewhere: tuple[Elsewhere, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    read: tuple[bytes, ...] = ()  # the other files
+
+    @cached_property
+    def own(self) -> dict[str, Function]:
+        """The functions of the file itself, which can be changed."""
+        return {name: f for name, f in self.functions.items() if "@" not in name}
 
     @cached_property
     def guides(self) -> list[Function]:
@@ -224,6 +271,26 @@ class Survey(Struct, frozen=True, dict=True):
         Such functions share one space of site names.
         """
         return reached(self.calls, self.running(function))
+
+    def place(self, place: Place) -> Place:
+        """Where a user finds a place: those of other files are below the model's lines here."""
+        before = [one for one in self.elsewhere if one.first <= place.line]
+        if place.path != self.path or not before:
+            return place
+        path, line = before[-1].path, place.line - before[-1].first + 1
+        return Place(path, line, place.column, path.rpartition("/")[2])
+
+    def spelt(self, text: str) -> str:
+        """A text in which the names of other files are as sentences have them: ``parts.effect``."""
+        for other in self.elsewhere:
+            text = re.sub(rf"([^\W\d]\w*)@{other.number}\b", rf"{other.name}.\1", text)
+        return text
+
+    def located(self, refusal: Refusal) -> Refusal:
+        """A refusal with its places, and the names of other files, as a user finds them."""
+        told = refusal.diagnostics if self.elsewhere else ()
+        moved = [one.moved(self.place, one.source, self.spelt) for one in told]
+        return Refusal(moved) if moved else refusal
 
     def line(self, place: Place) -> str:
         """The source line at a place, for a message."""

@@ -185,6 +185,14 @@ def index(tree: ast.Module) -> Index:
     return found
 
 
+def index_as_written(tree: ast.Module) -> Index:
+    """An index that knows the statements and the identifiers of a module, and nothing else."""
+    found = Index()
+    number_block(found, tree.body, "", ())
+    read_names(found, walk(tree))
+    return found
+
+
 def number_block(
     found: Index, block: list[ast.stmt], prefix: str, around: tuple[Scoped, ...]
 ) -> None:

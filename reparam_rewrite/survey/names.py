@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from string import Formatter
 
@@ -74,6 +75,31 @@ def is_star_of_unknown(node: ast.ImportFrom) -> bool:
     """``from mylib import *``, which may bind any name"""
     star = any(alias.name == "*" for alias in node.names)
     return star and (node.level > 0 or node.module not in STAR)
+
+
+def is_of_module(name: str) -> bool:
+    """Is it ``N@1``, a name of the module of another file? Those of helpers are ``n@helper``."""
+    return name.partition("@")[2].isdigit()
+
+
+def is_written(node: ast.AST) -> bool:
+    """Has an expression no names that can't be written in the file, as other files have them?"""
+    return not any(isinstance(part, ast.Name) and is_of_module(part.id) for part in walk(node))
+
+
+#: What is no file of a project, however it is called there.
+LIBRARIES = sys.stdlib_module_names | words(
+    "arviz jax jaxlib matplotlib numpy numpyro pandas scipy"
+)
+
+
+def is_of_project(statement: ast.Import | ast.ImportFrom) -> bool:
+    """May an import be one of a file of the model's project?"""
+    if isinstance(statement, ast.Import):
+        tops = {alias.name.partition(".")[0] for alias in statement.names}
+    else:
+        tops = {(statement.module or "").partition(".")[0]} if not statement.level else {""}
+    return not tops <= LIBRARIES
 
 
 BRACES = frozenset("{}")

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import is_integer
 from reparam_rewrite.survey.effects import ARRAY_MODULES, FILLING, REDUCTIONS, words
+from reparam_rewrite.survey.names import is_written
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape, closed
@@ -106,7 +107,7 @@ def axis_of(scope: Scope, size: ast.expr, text: str, plate: str | None = None) -
     if not is_repeatable(scope, size):
         return Axis(None, None, plate, reads)
     versions = ",".join(sorted(f"{r.name}@{r.version}.{r.era}" for r in reads))
-    return Axis(text, f"{ast.unparse(size)} {versions}", plate, reads)
+    return Axis(text if is_written(size) else None, f"{ast.unparse(size)} {versions}", plate, reads)
 
 
 def shape_argument(scope: Scope, node: ast.expr) -> Shape:

@@ -12,7 +12,7 @@ from reparam_rewrite.survey.data import bounds_in, data_in
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import returned_at_end, sampled_by
 from reparam_rewrite.survey.known_names import bound_by_loops, known_names
-from reparam_rewrite.survey.names import is_computed, template_of
+from reparam_rewrite.survey.names import is_computed, is_of_module, is_written, template_of
 from reparam_rewrite.survey.nodes import root_of, walk
 from reparam_rewrite.survey.points_to import ENTERING
 from reparam_rewrite.survey.priors import is_located, prior_of
@@ -87,7 +87,7 @@ def read_site(
     comments = tuple(comment for where in lines for comment in text.comments_on(where))
     state.function.commented.update(comments)
     template, computed = template_of(name), is_computed(name)
-    if name is not None and computed and not is_repeatable(state, name):
+    if name is not None and computed and not (is_written(name) and is_repeatable(state, name)):
         template = None
     era = state.following[0].era if state.following else state.era
     state.come_to(statement, root, prior_node or call)
@@ -182,7 +182,7 @@ def read_helper(state: State, statement: ast.stmt, root: ast.AST, call: ast.Call
     for part in (part for node in body for part in walk(node)):
         if isinstance(part, ast.stmt):
             state.index.numbers[part] = state.number(statement)
-        if isinstance(part, ast.Name) and "@" in part.id:
+        if isinstance(part, ast.Name) and "@" in part.id and not is_of_module(part.id):
             state.locals.add(part.id)
     last = returned_at_end(body)
     state.following.append(Followed(name, statement, call, last, era, len(state.chosen)))
@@ -224,6 +224,7 @@ def seen_from_outside(
         alone=state.text.stands_alone(outer.statement),
         variable=attribute_of(state, statement, sampled),
         through=outer.name,
+        sampled=site.place,
     )
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from itertools import accumulate
 
-from reparam_rewrite.messages import Place, nearest
+from reparam_rewrite.messages import Diagnostic, Place, Refusal, nearest
 from reparam_rewrite.survey.values import Comment, Segment
 
 
@@ -67,6 +68,22 @@ class Text:
         after = self.text[place.end : self._starts[node.end_lineno or 0]].strip()
         continued = node.lineno > 1 and self.lines[node.lineno - 2].rstrip("\r").endswith("\\")
         return not before.strip(" \t\f\ufeff") and after[:1] in ("", "#") and not continued
+
+
+def parse(path: str, text: str) -> ast.Module:
+    """The tree of a file. Raises `Refusal` with the position that Python gives."""
+    try:
+        with warnings.catch_warnings():
+            # An invalid escape in the model is the model's own business.
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        place = Place(path, error.lineno or 1, max(1, error.offset or 1))
+        hint = "the model must parse before it can be rewritten."
+        shown = (error.text or "").rstrip("\r\n")
+        raise Refusal(Diagnostic(place, f"not valid Python: {error.msg}", hint, shown)) from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise Refusal(Diagnostic(path, f"Python can't parse this file: {error}")) from None
 
 
 #: What a file must have for any of its comments to be looked at.

@@ -347,7 +347,8 @@ class Site(Struct, frozen=True):
     statement binds names or does something, so that what is written before it may mean another
     thing there. `choices` are the parts of its statement, ``x = numpyro.sample(...) if c else
     0.0``, that it stands in: "body" or "orelse", of one conditional expression in another.
-    `comments` are those on the lines of its statement, and of the call that led to it.
+    `comments` are those on the lines of its statement, and of the call that led to it. `sampled` is
+    the place in the function that samples it.
     """
 
     index: int
@@ -369,6 +370,7 @@ class Site(Struct, frozen=True):
     through: str = ""
     unsettled: bool = False
     comments: tuple[Comment, ...] = ()
+    sampled: Place | None = None
 
     @property
     def shape(self) -> Shape | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence, Set
 
@@ -17,13 +18,14 @@ from reparam_rewrite.messages import (
 )
 from reparam_rewrite.survey.functions import Function, Survey, reached
 from reparam_rewrite.survey.names import may_be
+from reparam_rewrite.survey.nodes import root_of, walk
 from reparam_rewrite.survey.transformed import transformed_by
 
 
 def no_such_function(survey: Survey, named: Named) -> Problem:
     """``functions = ["modle"]``"""
-    near = nearest(named.name, survey.functions) or [
-        name for name in survey.functions if name.rpartition(".")[2] == named.name
+    near = nearest(named.name, survey.own) or [
+        name for name in survey.own if name.rpartition(".")[2] == named.name
     ]
     return Problem(
         "no-such-function",
@@ -34,7 +36,7 @@ def no_such_function(survey: Survey, named: Named) -> Problem:
         {
             "path": survey.path,
             "near": listed(near, last="or"),
-            "known": listed(survey.functions) or "no functions at all",
+            "known": listed(survey.own) or "no functions at all",
         },
     )
 
@@ -108,7 +110,7 @@ def run_by_others(
 
 def nothing_sampled(survey: Survey) -> Problem:
     """A file without any site: that is said once, not for every site of the config."""
-    functions, place = survey.functions.values(), survey.path
+    functions, place = survey.own.values(), survey.path
     unreadable = [place for function in functions for place in function.unreadable]
     imported = {dotted.partition(".")[0] for dotted in survey.aliases.values()}
     if unreadable:
@@ -122,7 +124,9 @@ def nothing_sampled(survey: Survey) -> Problem:
     else:
         text = "the model samples no site in any function"
         hint = "only calls inside functions count, of a numpyro.sample that the file imports."
-    return Problem("nothing-sampled", OfFile(), next(iter(unreadable), place), text, hint)
+    hint, elsewhere = hint + ELSEWHERE, of_other_files(survey, "", [*functions])
+    at, parts = next(iter(unreadable), place), {"elsewhere": elsewhere}
+    return Problem("nothing-sampled", OfFile(), at, text, hint, parts)
 
 
 def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) -> Problem:
@@ -154,6 +158,7 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
         hint += " (The name of one more can't be told: it can't be matched.)"
     elif unreadable:
         hint += " (The names of {unreadable} more can't be told: they can't be matched.)"
+    hint, elsewhere = hint + ELSEWHERE, of_other_files(survey, named.name, functions)
     where = "'{function}' samples" if one else "the functions of the model file sample"
     names = listed(helpers or near, last="or") or listed(known)
     return Problem(
@@ -162,8 +167,43 @@ def no_such_site(survey: Survey, named: Named, functions: Sequence[Function]) ->
         named.place,
         f"{where} no site '{{site}}'",
         hint,
-        {"function": functions[0].name, "names": names, "unreadable": unreadable},
+        {
+            "function": functions[0].name,
+            "names": names,
+            "unreadable": unreadable,
+            "elsewhere": elsewhere,
+        },
     )
+
+
+#: What is said of other files at the end of a hint, if there is anything to say.
+ELSEWHERE = "{elsewhere}"
+
+
+def of_other_files(survey: Survey, name: str, functions: Sequence[Function]) -> str:
+    """What may sample a site, or any, of other files: sentences, each with a blank before it.
+
+    Functions of other files that no call leads to, and what is called of which nothing is known.
+    """
+    running = reached(survey.calls, {function.name for function in functions})
+    there = [f for other, f in survey.functions.items() if other not in survey.own]
+    told = [
+        f" '{function.name}' samples it, of another file: {place.path}:{place.line}. Only what "
+        "is called by its name can be followed there."
+        for function in there
+        if function.name not in running
+        for site in (function.find(name) if name else function.sites)[:1]
+        for place in [survey.place(site.place)]
+    ]
+    nodes = [survey.functions[one].node for one in sorted(running & survey.functions.keys())]
+    calls = [part.func for node in nodes for part in walk(node) if isinstance(part, ast.Call)]
+    called = {root.id for root in map(root_of, calls) if isinstance(root, ast.Name)}
+    told += [
+        f" '{one.name}' of '{one.module}' may sample it, and can't be read: {one.why}."
+        for one in survey.missing
+        if one.root in called and not told
+    ]
+    return "".join(told)
 
 
 def unfollowed_helpers(survey: Survey, name: str, functions: Sequence[Function]) -> list[str]:

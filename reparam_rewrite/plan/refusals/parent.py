@@ -112,7 +112,9 @@ def not_before(
         return pair.problem(
             "parent-in-the-same-call",
             "'{parent}' and '{child}' are both sampled by what is called in {at}",
-            'name that function too: functions = ["{helper}", "{function}"].',
+            'name that function too: functions = ["{helper}", "{function}"].'
+            if parent.through in survey.own
+            else "sample one of them in '{function}' itself.",
             function=child.function.name,
         )
     if together:  # mu, a = sample("mu", ...), sample("a", ...)
