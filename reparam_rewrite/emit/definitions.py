@@ -12,7 +12,9 @@ that they give to a deterministic site.
 
 Where a child and its parents meet in data, what comes of that may be in an .npz beside the file. It
 must be there, and be of the sizes that the model has, or the site says what to do. So do
-coefficients that are numbers for the elements of one call, where another has more of them.
+coefficients that are numbers for the elements of one call, where another has more of them. A scan
+may go on, though: what was drawn is given to its first steps, which have the coefficients that it
+was drawn with, and what the others sample has the same distribution whatever theirs are.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from reparam_rewrite.emit.spell import (
     FITTED,
     FROZEN,
     LOADED,
+    LOADED_STEPS,
     ROWS,
+    STEPS,
     STRATA,
     Spelling,
     rows_kind,
@@ -102,6 +106,31 @@ def {name}(site, name, shape, file):
         wrong = f"'{{site}}' can't use '{{name}}' of {{file}} ({{error}})"
         raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
 
+OF_STEPS = '''\
+def {name}(site, name, shape, values):
+    """The coefficients for the steps of a scan, 0 for those that are forecast."""
+    values = {jnp}.array(values)
+    try:
+        more = shape[0] - len(values) if values.ndim == len(shape) else 0
+        widths = [(0, more), *[(0, 0)] * (values.ndim - 1)]
+        return {jnp}.broadcast_to({jnp}.pad(values, widths), shape)
+    except ValueError as error:
+        wrong = f"'{{site}}' can't use '{{name}}' of shape {{values.shape}} for {{shape}}"
+        raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
+
+OF_LOADED_STEPS = '''\
+def {name}(site, name, shape, file):
+    """The coefficients in a file for the steps of a scan, 0 for those that are forecast."""
+    try:
+        with {jnp}.load({path}(__file__).with_name(file)) as arrays:
+            values = arrays[name]
+        more = shape[0] - len(values) if values.ndim == len(shape) else 0
+        widths = [(0, more), *[(0, 0)] * (values.ndim - 1)]
+        return {jnp}.broadcast_to({jnp}.pad(values, widths), shape)
+    except Exception as error:
+        wrong = f"'{{site}}' can't use '{{name}}' of {{file}} ({{error}})"
+        raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
+
 #: The functions, and what they call. The first one asks the handlers around it for draws.
 FUNCTIONS = {
     BY_NAME: (
@@ -115,6 +144,8 @@ FUNCTIONS = {
     FROZEN: (OF_FROZEN, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
     FITTED: (OF_FITTED, {"jnp": "jax.numpy"}),
     LOADED: (OF_LOADED, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
+    STEPS: (OF_STEPS, {"jnp": "jax.numpy"}),
+    LOADED_STEPS: (OF_LOADED_STEPS, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
 }
 
 

@@ -31,6 +31,9 @@ FROZEN = "frozen"
 #: Coefficients that are numbers for the elements of one call, in the code or in an .npz.
 FITTED, LOADED = "fitted", "loaded"
 
+#: The same of the steps of a scan, some of which may have none.
+STEPS, LOADED_STEPS = "for_steps", "loaded_steps"
+
 #: What samples sites as what is standard normal given the data, in its forms, and what maps rows.
 CONDITIONAL, ROWS, STRATA = "Conditional", "Rows", "Strata"
 
@@ -82,7 +85,7 @@ class Spelling:
         """The name of what must be defined for the code of a function.
 
         That is the class of a basis over a plate, of its `kind`, or a function: `BY_NAME`,
-        `FROZEN`, `FITTED` or `LOADED`.
+        `FROZEN`, `FITTED` or `LOADED`, or `STEPS` or `LOADED_STEPS`.
         """
         self.defined_for.add(function)
         if kind.startswith(CONDITIONAL):

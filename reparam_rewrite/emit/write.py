@@ -11,7 +11,16 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import effects, projecting, wrap
-from reparam_rewrite.emit.spell import BY_NAME, FITTED, FROZEN, LOADED, Spelling
+from reparam_rewrite.emit.pieces import index_of, listed, to_power, tuple_of
+from reparam_rewrite.emit.spell import (
+    BY_NAME,
+    FITTED,
+    FROZEN,
+    LOADED,
+    LOADED_STEPS,
+    STEPS,
+    Spelling,
+)
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import joined
@@ -292,6 +301,8 @@ class Code:
         for term in terms:
             if term.variable:
                 self._declare(f"{term.variable} = {self._coefficient(term.coefficient)}")
+                if term.coefficient.forecasts and term.coefficient.spec.learn:
+                    self._declare(f"{term.variable} = {self._steps(term)}")
         summands = self._summands(terms, named=True)
         lines = wrap.sum_of(loc, summands, self._room)
         for each in [lines] if lines else wrap.added_up(loc, summands, self._room):
@@ -333,6 +344,12 @@ class Code:
             arguments += f", constraint={self._constraint(constraint)}"
         return f"{self._spell('numpyro.param')}({arguments})"
 
+    def _steps(self, term: plan.Term) -> str:
+        """A param for the steps of a scan: there may be more of them than it has elements."""
+        made_by = self._spelling.defined(STEPS, self._function)
+        name, sizes = self._named(term.coefficient), tuple_of(term.coefficient.sizes or ())
+        return f"{made_by}({self._site.call.name.text}, {name}, {sizes}, {term.variable})"
+
     def _start(self, coefficient: plan.Coefficient) -> str:
         """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded.
 
@@ -341,9 +358,9 @@ class Code:
         sizes = coefficient.sizes
         match coefficient.spec.init:
             case str(file):
-                made_by, array = LOADED, self._string(file)
+                made_by, array = (LOADED, LOADED_STEPS)[coefficient.forecasts], self._string(file)
             case tuple(rows):
-                made_by, array = FITTED, listed(rows)
+                made_by, array = (FITTED, STEPS)[coefficient.forecasts], listed(rows)
             case number if sizes == ():
                 return repr(number)
             case number:
@@ -468,27 +485,3 @@ class Code:
         if self._quote not in text and shown[1:-1] == text:
             return f"{self._quote}{text}{self._quote}"
         return shown
-
-
-def to_power(text: str, power: str) -> str:
-    """``sigma**-power``, ``sigma[0] ** -power``: black hugs between names and numbers only."""
-    hugged = text.replace(".", "").isidentifier()
-    return f"{grouped(text)}{'**' if hugged else ' ** '}-{power}"
-
-
-def index_of(part: plan.Part) -> str:
-    """``[0]``, ``[:-1]``; empty for all of a shape"""
-    if not isinstance(part, plan.Span):
-        return f"[{part}]"
-    ends = ["" if end is None else str(end) for end in (part.start, part.end)]
-    return "" if part == plan.WHOLE else f"[{':'.join(ends)}]"
-
-
-def tuple_of(sizes: tuple[str, ...]) -> str:
-    """``()``, ``(n,)``, ``(n, m)``"""
-    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-
-
-def listed(rows: object) -> str:
-    """``[[0.5, 1.0], [0.0, 2.0]]``"""
-    return f"[{', '.join(map(listed, rows))}]" if isinstance(rows, tuple) else repr(rows)

@@ -237,7 +237,9 @@ def term_in(
     """The coefficient times the value, by the names that these have in the body."""
     term = term_of(context.outer.names, child, parent.pair, value, structure[:2])
     if structure[2] and term.variable:
-        term = replace(term, step=context.carry(term.variable, f"{term.variable}_t"))
+        coefficient = replace(term.coefficient, forecasts=context.scan.forecasts)
+        step = context.carry(term.variable, f"{term.variable}_t")
+        term = replace(term, coefficient=coefficient, step=step)
     if parent.site is None:
         return term
     name = (parent.site.variable or "") if parent.holds else parent.where.keep(parent.site)

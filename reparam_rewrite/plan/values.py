@@ -217,13 +217,15 @@ class Coefficient(Struct, frozen=True):
     """``numpyro.param("xi_a_mu", jnp.zeros(n))``, or where nothing is learned ``jnp.zeros(n)``
 
     `computed`: the param's name is a template, ``xi_beta_{k}_mu``. `event_dim` is set inside of a
-    subsampled plate, which takes its part of the full-size param.
+    subsampled plate, which takes its part of the full-size param. `forecasts`: each is for a step
+    of a scan, and there may be steps that have none.
     """
 
     spec: CoefficientSpec
     sizes: Sizes = ()
     computed: bool = False
     event_dim: int | None = None
+    forecasts: bool = False
 
 
 class Term(Struct, frozen=True):

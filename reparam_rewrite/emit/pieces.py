@@ -1,0 +1,30 @@
+"""Expressions that the generated code is put together of, as text."""
+
+from __future__ import annotations
+
+from reparam_rewrite.plan import values as plan
+from reparam_rewrite.survey.expressions import grouped
+
+
+def to_power(text: str, power: str) -> str:
+    """``sigma**-power``, ``sigma[0] ** -power``: black hugs between names and numbers only."""
+    hugged = text.replace(".", "").isidentifier()
+    return f"{grouped(text)}{'**' if hugged else ' ** '}-{power}"
+
+
+def index_of(part: plan.Part) -> str:
+    """``[0]``, ``[:-1]``; empty for all of a shape"""
+    if not isinstance(part, plan.Span):
+        return f"[{part}]"
+    ends = ["" if end is None else str(end) for end in (part.start, part.end)]
+    return "" if part == plan.WHOLE else f"[{':'.join(ends)}]"
+
+
+def tuple_of(sizes: tuple[str, ...]) -> str:
+    """``()``, ``(n,)``, ``(n, m)``"""
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def listed(rows: object) -> str:
+    """``[[0.5, 1.0], [0.0, 2.0]]``"""
+    return f"[{', '.join(map(listed, rows))}]" if isinstance(rows, tuple) else repr(rows)
