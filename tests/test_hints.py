@@ -28,7 +28,9 @@ SHARED = A_BY_MU + 'coefficient = "shared"\n'
 BOTH = A_BY_MU + C_BY_MU
 PLATE = 'with numpyro.plate("n", n):\n    '
 SCAN_HEAD = HEAD.replace(
-    "import numpyro\n", "import numpyro\nfrom numpyro.contrib.control_flow import scan\n", 1
+    "import numpyro\n",
+    "import jax.numpy as jnp\nimport numpyro\nfrom numpyro.contrib.control_flow import scan\n",
+    1,
 )
 
 
@@ -867,9 +869,30 @@ CASES = [
     Case(
         "a scan in a with",
         "put the scan outside, or take the site out of the config.",
-        scanned(call='with numpyro.plate("n", 3):\n    _, z = scan(step, 0.0, None, length=n)\n'),
+        scanned(
+            call="with numpyro.handlers.mask(mask=True):\n"
+            "    _, z = scan(step, 0.0, None, length=n)\n"
+        ),
         Z_BY_MU,
         scanned(),
+    ),
+    Case(
+        "a scan in a plate",
+        "put the plate into the body, around what it samples.",
+        scanned(call='with numpyro.plate("k", 3):\n    _, z = scan(step, 0.0, None, length=n)\n'),
+        Z_BY_MU,
+        scanned(
+            'with numpyro.plate("k", 3):\n    z = numpyro.sample("z", dist.Normal(z, 1))\n'
+            "return z, z\n",
+            call="_, z = scan(step, jnp.zeros(3), None, length=n)\n",
+        ),
+    ),
+    Case(
+        "a scan that runs backwards",
+        "scan forward, over xs in the other order, such as x[::-1]",
+        scanned(call="_, z = scan(step, 0.0, jnp.arange(n), reverse=True)\n"),
+        Z_BY_MU,
+        scanned(call="_, z = scan(step, 0.0, jnp.arange(n)[::-1])\n"),
     ),
     Case(
         "a subsampled plate in a scan",
@@ -931,7 +954,7 @@ CASES = [
     Case(
         "a body that can't be followed",
         "sites there are only rewritten in a scan of NumPyro's",
-        scanned(call="_, z = scan(step, 0.0, None, length=n, reverse=True)\n"),
+        scanned(call="_, z = scan(step, 0.0, None, length=n, history=2)\n"),
         'functions = ["model.step"]\n[sites.z]\nscale = 2.0\n',
         scanned(),
         then="only offsets are written there",

@@ -72,8 +72,12 @@ FORMS = {
     "else": ("only offsets are written there", "take its scale, centered, basis or reparam out."),
     "computed": ("names there must be plain strings", "write the name out."),
     "around": (
-        "the scan stands in a with, whose plates or handlers reach into it",
+        "the scan stands in a with, whose handlers reach into it",
         "put the scan outside, or take the site out of the config.",
+    ),
+    "plate": (
+        "the scan stands in a plate, where NumPyro runs none",
+        "put the plate into the body, around what it samples.",
     ),
     "subsampled": ("a subsampled plate stands around it there", "take the site out of the config."),
     "unlocated": (
@@ -108,6 +112,7 @@ def check_form(child: Child) -> None:
     wrong = {
         "else": any((child.scale, child.basis, child.reparam, child.centered is not None)),
         "computed": any(one.call.computed for one in sites),
+        "plate": any(frame.plates for frame in site.frames),
         "around": not all(leaves_alone(item) for frame in site.frames for item in frame.items),
         "subsampled": any(plate.subsampled for frame in step.frames for plate in frame.plates),
         "unlocated": not step.call.located,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.calls import argument, given, is_none
+from reparam_rewrite.survey.calls import argument, given, is_none, is_reversed
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.index import Index, Scoped
@@ -24,9 +24,9 @@ from reparam_rewrite.survey.values import Axis, Handler, Scan, Shape, Site
 SCAN = ("numpyro.contrib.control_flow.scan", "numpyro.contrib.control_flow.scan.scan")
 
 #: The parameters of a scan that can be followed. With `history` it calls the body otherwise. With
-#: `reverse` NumPyro gives the steps the values of a sample site in one order, and records those of
-#: a deterministic one in the other.
-PARAMETERS = ("f", "init", "xs", "length")
+#: `reverse` NumPyro gives the first step that it runs the first one of a site's values, and records
+#: it as the last one: draws of the model aren't read as they were written.
+PARAMETERS = ("f", "init", "xs", "length", "reverse")
 
 NO_SITES: Mapping[ast.Call, Site] = {}
 
@@ -37,8 +37,8 @@ def body_of(index: Index, outer: Scoped, call: ast.Call) -> Scoped | None:
     It must be a plain ``def step(carry, x)`` in `outer`, defined once and used nowhere else.
     """
     asked = given(call, PARAMETERS)
-    body = asked.get("f")
-    if len(call.args) > len(PARAMETERS) or not asked.keys() <= {*PARAMETERS}:
+    body, known = asked.get("f"), asked.keys() <= {*PARAMETERS}
+    if len(call.args) > len(PARAMETERS) or not known or is_reversed(call):
         return None
     if not isinstance(body, ast.Name) or outer.mentioned[body.id] != 1:
         return None
