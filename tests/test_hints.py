@@ -852,11 +852,28 @@ CASES = [
     ),
     # scans
     Case(
-        "a scale in a scan",
-        "take its scale, centered, basis or reparam out.",
+        "another reparameterizer in a scan",
+        "take it out; LocScaleReparam(0) is centered = 0.0.",
         scanned(),
-        Z_BY_MU + "scale = 2.0\n",
-        new_config=Z_BY_MU,
+        '[sites.z]\nreparam = "LocScaleReparam"\nargs = { centered = 0.0 }\n',
+        new_config="[sites.z]\ncentered = 0.0\n",
+    ),
+    Case(
+        "a basis of one number in a scan",
+        "take its basis out, or make an event of the axis, with .to_event(1).",
+        scanned(call="_, z = scan(step, jnp.zeros(3), None, length=n)\n"),
+        '[sites.z]\nbasis = "dct"\n',
+        scanned(
+            'z = numpyro.sample("z", dist.Normal(z, 1).to_event(1))\nreturn z, z\n',
+            call="_, z = scan(step, jnp.zeros(3), None, length=n)\n",
+        ),
+    ),
+    Case(
+        "data in the bounds of a site in a scan",
+        "take its 'centered' out, or give its prior numbers as bounds.",
+        scanned('z = numpyro.sample("z", dist.Uniform(0, y))\nreturn z, z\n'),
+        Z_BY_MU,
+        scanned('z = numpyro.sample("z", dist.Uniform(0, 2))\nreturn z, z\n'),
     ),
     Case(
         "a name that is put together in a scan",
@@ -906,20 +923,6 @@ CASES = [
         new_config=C_BY_MU,
     ),
     Case(
-        "a HalfNormal in a scan",
-        "only Normal, StudentT, Laplace, Cauchy, MultivariateNormal and the like",
-        scanned('z = numpyro.sample("z", dist.HalfNormal(1))\nreturn z, z\n'),
-        Z_BY_MU,
-        scanned(),
-    ),
-    Case(
-        "no statement of its own in a scan",
-        'write z = numpyro.sample("z", ...).',
-        scanned('z = 1.0 * numpyro.sample("z", dist.Normal(z, 1))\nreturn z, z\n'),
-        Z_BY_MU,
-        scanned(),
-    ),
-    Case(
         "projected in a scan",
         "take 'per' and 'weight' out, and give a 'value' that is a number",
         scanned(before=B_OF_TWO),
@@ -957,7 +960,6 @@ CASES = [
         scanned(call="_, z = scan(step, 0.0, None, length=n, history=2)\n"),
         'functions = ["model.step"]\n[sites.z]\nscale = 2.0\n',
         scanned(),
-        then="only offsets are written there",
     ),
     Case(
         "no data yet",

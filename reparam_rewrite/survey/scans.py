@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import argument, given, is_none, is_reversed
+from reparam_rewrite.survey.carried import data_carried
 from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.index import Index, Scoped
@@ -140,9 +141,9 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
         passes=not is_none(xs)
         or any(isinstance(part, ast.Name) and part.id == slices for part in parts),
     )
-    # What earlier steps may have put into the carry.
-    data = data_in(state, xs).union(*(data_in(state, part) for part in scoped.node.body))
-    before = parameter_of(state, init, data, sliced=False)
+    before = parameter_of(
+        state, init, data_carried(state, scoped.node, (carry, slices), xs), sliced=False
+    )
     inner = state.inside(scoped)
     body = inner.run(**{carry: before, slices: parameter_of(state, xs, sliced=True)})
     body.runner, body.run_at = state.function.name, number
