@@ -37,7 +37,9 @@ for k in ("x", "y"):
 """
 PLATE = 'with numpyro.plate("n", n):\n    '
 SCAN_HEAD = HEAD.replace(
-    "import numpyro\n", "import numpyro\nfrom numpyro.contrib.control_flow import scan\n", 1
+    "import numpyro\n",
+    "import jax.numpy as jnp\nimport numpyro\nfrom numpyro.contrib.control_flow import scan\n",
+    1,
 )
 
 
@@ -894,11 +896,38 @@ CASES = [
     ),
     # scans
     Case(
-        "a scale in a scan",
-        "take its scale, centered, basis or reparam out.",
+        "another reparameterizer in a scan",
+        "take it out; LocScaleReparam(0) is centered = 0.0.",
         scanned(),
-        Z_BY_MU + "scale = 2.0\n",
-        new_config=Z_BY_MU,
+        '[sites.z]\nreparam = "LocScaleReparam"\nargs = { centered = 0.0 }\n',
+        new_config="[sites.z]\ncentered = 0.0\n",
+    ),
+    Case(
+        "a matrix in a scan",
+        "take it out, or give it a scale.",
+        scanned(
+            'z = numpyro.sample("z", dist.MultivariateNormal(z, jnp.eye(2)))\nreturn z, z\n',
+            call="_, z = scan(step, jnp.zeros(2), None, length=n)\n",
+        ),
+        "[sites.z]\nscale_tril = true\n",
+        new_config="[sites.z]\nscale = 2.0\n",
+    ),
+    Case(
+        "a basis of one number in a scan",
+        "take its basis out, or make an event of the axis, with .to_event(1).",
+        scanned(call="_, z = scan(step, jnp.zeros(3), None, length=n)\n"),
+        '[sites.z]\nbasis = "dct"\n',
+        scanned(
+            'z = numpyro.sample("z", dist.Normal(z, 1).to_event(1))\nreturn z, z\n',
+            call="_, z = scan(step, jnp.zeros(3), None, length=n)\n",
+        ),
+    ),
+    Case(
+        "data in the bounds of a site in a scan",
+        "take its 'centered' out, or give its prior numbers as bounds.",
+        scanned('z = numpyro.sample("z", dist.Uniform(0, y))\nreturn z, z\n'),
+        Z_BY_MU,
+        scanned('z = numpyro.sample("z", dist.Uniform(0, 2))\nreturn z, z\n'),
     ),
     Case(
         "a name that is put together in a scan",
@@ -911,9 +940,30 @@ CASES = [
     Case(
         "a scan in a with",
         "put the scan outside, or take the site out of the config.",
-        scanned(call='with numpyro.plate("n", 3):\n    _, z = scan(step, 0.0, None, length=n)\n'),
+        scanned(
+            call="with numpyro.handlers.mask(mask=True):\n"
+            "    _, z = scan(step, 0.0, None, length=n)\n"
+        ),
         Z_BY_MU,
         scanned(),
+    ),
+    Case(
+        "a scan in a plate",
+        "put the plate into the body, around what it samples.",
+        scanned(call='with numpyro.plate("k", 3):\n    _, z = scan(step, 0.0, None, length=n)\n'),
+        Z_BY_MU,
+        scanned(
+            'with numpyro.plate("k", 3):\n    z = numpyro.sample("z", dist.Normal(z, 1))\n'
+            "return z, z\n",
+            call="_, z = scan(step, jnp.zeros(3), None, length=n)\n",
+        ),
+    ),
+    Case(
+        "a scan that runs backwards",
+        "scan forward, over xs in the other order, such as x[::-1]",
+        scanned(call="_, z = scan(step, 0.0, jnp.arange(n), reverse=True)\n"),
+        Z_BY_MU,
+        scanned(call="_, z = scan(step, 0.0, jnp.arange(n)[::-1])\n"),
     ),
     Case(
         "a subsampled plate in a scan",
@@ -925,20 +975,6 @@ CASES = [
         ),
         Z_BY_MU + C_BY_MU,
         new_config=C_BY_MU,
-    ),
-    Case(
-        "a HalfNormal in a scan",
-        "only Normal, StudentT, Laplace, Cauchy, MultivariateNormal and the like",
-        scanned('z = numpyro.sample("z", dist.HalfNormal(1))\nreturn z, z\n'),
-        Z_BY_MU,
-        scanned(),
-    ),
-    Case(
-        "no statement of its own in a scan",
-        'write z = numpyro.sample("z", ...).',
-        scanned('z = 1.0 * numpyro.sample("z", dist.Normal(z, 1))\nreturn z, z\n'),
-        Z_BY_MU,
-        scanned(),
     ),
     Case(
         "projected in a scan",
@@ -975,10 +1011,9 @@ CASES = [
     Case(
         "a body that can't be followed",
         "sites there are only rewritten in a scan of NumPyro's",
-        scanned(call="_, z = scan(step, 0.0, None, length=n, reverse=True)\n"),
+        scanned(call="_, z = scan(step, 0.0, None, length=n, history=2)\n"),
         'functions = ["model.step"]\n[sites.z]\nscale = 2.0\n',
         scanned(),
-        then="only offsets are written there",
     ),
     Case(
         "no data yet",

@@ -541,7 +541,7 @@ def test_a_name_that_is_made_of_its_module_can_not_be_matched(project: Project) 
         ),
         (
             "substitute(data={'a': 0.0})",
-            "the condition handler in line 6 of parts.py gives its value",
+            "addressed by name by the handler in line 6 of parts.py",
         ),
         ("reparam(config={'a': None})", "already has a reparam handler (line 6 of parts.py)"),
         ("block()", "sampled inside of a block handler (line 6 of parts.py)"),

@@ -12,7 +12,13 @@ that they give to a deterministic site.
 
 Where a child and its parents meet in data, what comes of that may be in an .npz beside the file. It
 must be there, and be of the sizes that the model has, or the site says what to do. So do
-coefficients that are numbers for the elements of one call, where another has more of them.
+coefficients that are numbers for the elements of one call, where another has more of them. A scan
+may go on, though: what was drawn is given to its first steps, which have the coefficients that it
+was drawn with, and what the others sample has the same distribution whatever theirs are.
+
+NumPyro stacks the distributions of a scan's steps. It can't tell the shape of a stack of
+transformed ones, and lines up the axes of what these are made of from the right: so the base of a
+site that is transformed in a scan has a distribution that takes one step after the other.
 """
 
 from __future__ import annotations
@@ -28,7 +34,11 @@ from reparam_rewrite.emit.spell import (
     FITTED,
     FROZEN,
     LOADED,
+    LOADED_STEPS,
     ROWS,
+    STEP,
+    STEPS,
+    STEPWISE,
     STRATA,
     Spelling,
     rows_kind,
@@ -102,6 +112,73 @@ def {name}(site, name, shape, file):
         wrong = f"'{{site}}' can't use '{{name}}' of {{file}} ({{error}})"
         raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
 
+OF_STEPS = '''\
+def {name}(site, name, shape, values, rest=0):
+    """The coefficients for the steps of a scan, `rest` for those forecast."""
+    values = {jnp}.array(values)
+    try:
+        more = shape[0] - len(values) if values.ndim == len(shape) else 0
+        widths = [(0, more), *[(0, 0)] * (values.ndim - 1)]
+        values = {jnp}.pad(values, widths, constant_values=rest)
+        return {jnp}.broadcast_to(values, shape)
+    except ValueError as error:
+        wrong = f"'{{site}}' can't use '{{name}}' of shape {{values.shape}} for {{shape}}"
+        raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
+
+OF_LOADED_STEPS = '''\
+def {name}(site, name, shape, file, rest=0):
+    """The coefficients in a file for the steps of a scan, `rest` for those forecast."""
+    try:
+        with {jnp}.load({path}(__file__).with_name(file)) as arrays:
+            values = arrays[name]
+        more = shape[0] - len(values) if values.ndim == len(shape) else 0
+        widths = [(0, more), *[(0, 0)] * (values.ndim - 1)]
+        values = {jnp}.pad(values, widths, constant_values=rest)
+        return {jnp}.broadcast_to(values, shape)
+    except Exception as error:
+        wrong = f"'{{site}}' can't use '{{name}}' of {{file}} ({{error}})"
+        raise ValueError(f"{{wrong}}: run 'reparam-rewrite fit' again") from error'''
+
+OF_STEP = '''\
+class {name}({distribution}):
+    """What a step of a scan samples; NumPyro stacks those of all steps."""
+
+    arg_constraints = {{"like": {constraints}.real}}
+    pytree_data_fields = ("step", "like")
+
+    def __init__(self, step):
+        self.step, self.like = step, {jnp}.zeros(step.batch_shape)
+        super().__init__(step.batch_shape, step.event_shape)
+
+    @property
+    def support(self):
+        return self.step.support
+
+    def sample(self, key, sample_shape=()):
+        return self.step.sample(key, sample_shape)
+
+    def log_prob(self, value):
+        log_prob = type(self.step).log_prob
+        if self.like.ndim > len(self.step.batch_shape):
+            log_prob = {vmap}(log_prob)
+        return log_prob(self.step, value)
+
+    def expand(self, batch_shape):
+        return type(self)(self.step.expand(batch_shape))'''
+
+OF_STEPWISE = '''\
+def {name}(reparam):
+    """Reparameterizes a site in a scan."""
+
+    def stacked(name, fn, obs):
+        return {step}(fn), obs
+
+    def reparameterized(name, fn, obs):
+        with {handler}(config={{f"{{name}}_base": stacked}}):
+            return reparam(name, fn, obs)
+
+    return reparameterized'''
+
 #: The functions, and what they call. The first one asks the handlers around it for draws.
 FUNCTIONS = {
     BY_NAME: (
@@ -115,6 +192,18 @@ FUNCTIONS = {
     FROZEN: (OF_FROZEN, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
     FITTED: (OF_FITTED, {"jnp": "jax.numpy"}),
     LOADED: (OF_LOADED, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
+    STEPS: (OF_STEPS, {"jnp": "jax.numpy"}),
+    LOADED_STEPS: (OF_LOADED_STEPS, {"jnp": "jax.numpy", "path": "pathlib.Path"}),
+    STEP: (
+        OF_STEP,
+        {
+            "distribution": "numpyro.distributions.Distribution",
+            "constraints": "numpyro.distributions.constraints",
+            "jnp": "jax.numpy",
+            "vmap": "jax.vmap",
+        },
+    ),
+    STEPWISE: (OF_STEPWISE, {"handler": "numpyro.handlers.reparam"}),
 }
 
 
@@ -146,7 +235,8 @@ def add_definitions(blocks: Blocks, spelling: Spelling) -> None:
             text = of_coordinates(form, name, spelling.definitions[rows_kind(kind)], spelling)
         elif kind in FUNCTIONS:
             text, used = FUNCTIONS[kind]
-            text = text.format(name=name, **{key: above(dotted) for key, dotted in used.items()})
+            names = {key: above(dotted) for key, dotted in used.items()}
+            text = text.format(name=name, step=spelling.definitions.get(STEP), **names)
         else:
             text = CLASS.format(
                 name=name,

@@ -43,3 +43,16 @@ def tuple_of(sizes: tuple[str, ...]) -> str:
 def listed(rows: object) -> str:
     """``[[0.5, 1.0], [0.0, 2.0]]``"""
     return f"[{', '.join(map(listed, rows))}]" if isinstance(rows, tuple) else repr(rows)
+
+
+def filled(jnp: str, shape: str, number: float) -> str:
+    """``jnp.zeros(n)``, ``jnp.full((n, m), 0.5)``"""
+    if number in (0, 1):
+        return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
+    return f"{jnp}.full({shape}, {number!r})"
+
+
+def inserted(text: str, more: str) -> str:
+    """A string literal with more at its end: ``f"b_{k}_decentered"``"""
+    bare = text.rstrip(text[-1])
+    return f"{bare}{more}{text[len(bare) :]}"

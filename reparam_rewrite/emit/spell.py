@@ -12,6 +12,8 @@ from reparam_rewrite.survey.scopes import Moment
 THROUGH = {
     "numpyro.deterministic": ("numpyro",),
     "numpyro.param": ("numpyro",),
+    "jax.vmap": ("jax",),
+    "numpyro.distributions.Distribution": ("numpyro.distributions",),
     "numpyro.handlers.reparam": ("numpyro.handlers", "numpyro"),
     "numpyro.handlers.scope": ("numpyro.handlers", "numpyro"),
     "numpyro.handlers.substitute": ("numpyro.handlers", "numpyro"),
@@ -30,6 +32,12 @@ FROZEN = "frozen"
 
 #: Coefficients that are numbers for the elements of one call, in the code or in an .npz.
 FITTED, LOADED = "fitted", "loaded"
+
+#: The same of the steps of a scan, some of which may have none.
+STEPS, LOADED_STEPS = "for_steps", "loaded_steps"
+
+#: What reparameterizes a site in a scan, and the distribution of its base.
+STEPWISE, STEP = "stepwise", "Step"
 
 #: What samples sites as what is standard normal given the data, in its forms, and what maps rows.
 CONDITIONAL, ROWS, STRATA = "Conditional", "Rows", "Strata"
@@ -82,12 +90,14 @@ class Spelling:
         """The name of what must be defined for the code of a function.
 
         That is the class of a basis over a plate, of its `kind`, or a function: `BY_NAME`,
-        `FROZEN`, `FITTED` or `LOADED`.
+        `FROZEN`, `FITTED` or `LOADED`, or for a scan `STEPS`, `LOADED_STEPS` or `STEPWISE`.
         """
         self.defined_for.add(function)
         if kind.startswith(CONDITIONAL):
             rows = rows_kind(kind)
             self.definitions.setdefault(rows, self._names.new(rows))
+        if kind == STEPWISE:
+            self.definitions.setdefault(STEP, self._names.new(STEP))
         if kind not in self.definitions:
             wanted = BASES[kind].over_plates if kind in BASES else kind.partition(".")[0]
             self.definitions[kind] = self._names.new(wanted)

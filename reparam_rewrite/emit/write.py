@@ -11,8 +11,25 @@ from msgspec.structs import replace
 
 from reparam_rewrite.bases import BASES
 from reparam_rewrite.emit import effects, projecting, wrap
-from reparam_rewrite.emit.pieces import index_of, listed, to_power, tuple_of, unfit
-from reparam_rewrite.emit.spell import BY_NAME, FITTED, FROZEN, LOADED, Spelling
+from reparam_rewrite.emit.pieces import (
+    filled,
+    index_of,
+    inserted,
+    listed,
+    to_power,
+    tuple_of,
+    unfit,
+)
+from reparam_rewrite.emit.spell import (
+    BY_NAME,
+    FITTED,
+    FROZEN,
+    LOADED,
+    LOADED_STEPS,
+    STEPS,
+    STEPWISE,
+    Spelling,
+)
 from reparam_rewrite.emit.statements import Handled
 from reparam_rewrite.emit.wrap import Lines
 from reparam_rewrite.messages import joined
@@ -64,10 +81,11 @@ class Code:
         survey = spelling.survey
         function = survey.functions[rewrite.function]
         self._sampled = self._declared = Moment(survey, function, self._place.declare)
-        if isinstance(rewrite, plan.ScanRewrite):
+        indent = plan.indent_of(rewrite)
+        if indent is not None:
             self._sampled = Moment(survey, function, self._place.shift)
             self._declared = Moment(survey, self._sampled.runner, self._place.declare)
-            self._indents[self._place.declare] = rewrite.indent
+            self._indents[self._place.declare] = indent
         self._quote = "'" if self._site.call.name.text.lstrip("rRuUbBfF")[:1] == "'" else '"'
         self._room = self._room_at(self._place.shift)
         match rewrite:
@@ -104,6 +122,8 @@ class Code:
             return
         inner = parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
         explicit = f"{self._reparam('ExplicitReparam')}({inner})"
+        if rewrite.indent is not None:
+            explicit = f"{self._spelling.defined(STEPWISE, rewrite.function)}({explicit})"
         if rewrite.centring is None:
             self._handle(rewrite, explicit)
             return
@@ -123,8 +143,8 @@ class Code:
         """``LocScaleReparam(centered=0.5)``: what that samples is offset."""
         centered = centring.learned
         if isinstance(centring.centered, plan.Coefficient):
-            param = self._coefficient(centring.centered, "unit_interval")
-            self._declare(f"{centered} = {param}")
+            self._declare_param(centered, centring.centered, "unit_interval")
+            centered = centring.step or centered
         else:
             centered = repr(centring.centered)
         shapes = [*map(self._string, centring.shape_params)]
@@ -326,7 +346,7 @@ class Code:
                 return
         for term in terms:
             if term.variable:
-                self._declare(f"{term.variable} = {self._coefficient(term.coefficient)}")
+                self._declare_param(term.variable, term.coefficient)
         summands = self._summands(terms, named=True)
         lines = wrap.sum_of(loc, summands, self._room)
         for each in [lines] if lines else wrap.added_up(loc, summands, self._room):
@@ -368,31 +388,40 @@ class Code:
             arguments += f", constraint={self._constraint(constraint)}"
         return f"{self._spell('numpyro.param')}({arguments})"
 
+    def _declare_param(
+        self, variable: str, coefficient: plan.Coefficient, constraint: str = ""
+    ) -> None:
+        """There may be more steps of a scan than a param has elements."""
+        self._declare(f"{variable} = {self._coefficient(coefficient, constraint)}")
+        if coefficient.rest is not None and coefficient.spec.learn:
+            self._declare(f"{variable} = {self._fitting(STEPS, coefficient, variable)}")
+
+    def _fitting(self, made_by: str, coefficient: plan.Coefficient, array: str) -> str:
+        """Coefficients that must have the child's shape: ``fitted("a", "xi_a_mu", (n,), [...])``"""
+        made_by, sizes = self._spelling.defined(made_by, self._function), coefficient.sizes
+        shape = self._shape if sizes is None else tuple_of(sizes)
+        site, name = self._site.call.name.text, self._named(coefficient)
+        rest = f", {coefficient.rest}" if coefficient.rest else ""
+        return f"{made_by}({site}, {name}, {shape}, {array}{rest})"
+
     def _start(self, coefficient: plan.Coefficient) -> str:
         """``0.5``, ``jnp.zeros(n_a)``, or an array that is written or loaded.
 
         One that doesn't fit says of which site it is, rather than widen that.
         """
-        sizes = coefficient.sizes
+        sizes, for_steps = coefficient.sizes, coefficient.rest is not None
         match coefficient.spec.init:
             case str(file):
-                made_by, array = LOADED, self._string(file)
+                kind = LOADED_STEPS if for_steps else LOADED
+                return self._fitting(kind, coefficient, self._string(file))
             case tuple(rows):
-                made_by, array = FITTED, listed(rows)
+                return self._fitting(STEPS if for_steps else FITTED, coefficient, listed(rows))
             case number if sizes == ():
                 return repr(number)
             case number:
-                jnp = self._spell(JNP)
                 shape = self._shape if sizes is None else tuple_of(sizes)
                 shape = sizes[0] if sizes is not None and len(sizes) == 1 else shape
-                if number in (0, 1):
-                    return f"{jnp}.{'ones' if number else 'zeros'}({shape})"
-                return f"{jnp}.full({shape}, {number!r})"
-        shape = self._shape if sizes is None else tuple_of(sizes)
-        made_by = self._spelling.defined(made_by, self._function)
-        return (
-            f"{made_by}({self._site.call.name.text}, {self._named(coefficient)}, {shape}, {array})"
-        )
+                return filled(self._spell(JNP), shape, number)
 
     def _value(self, value: plan.Value) -> str:
         """The parent's value, reduced, lined up, centred and guarded, in that order."""
@@ -421,17 +450,18 @@ class Code:
                 return f"{prior.vector}.scale_tril"
             case float(number):
                 return repr(number)
-            case plan.Learned(variable, param):
-                self._declare(f"{variable} = {self._coefficient(param, 'positive')}")
+            case plan.Learned(variable, param, step):
+                self._declare_param(variable, param, "positive")
+                return step or variable
             case plan.Power(variable, value, -1):
                 self._shift(f"{variable} = {self._value(value)}")
             case plan.Power(variable, value, 1):
                 self._shift(f"{variable} = 1 / {grouped(self._value(value))}")
             case plan.Power(variable, value, float(power)):
                 self._shift(f"{variable} = {to_power(self._value(value), repr(power))}")
-            case plan.Power(variable, value, plan.Coefficient() as param, _, exponent):
-                self._declare(f"{exponent} = {self._coefficient(param, 'unit_interval')}")
-                self._shift(f"{variable} = {to_power(self._value(value), exponent)}")
+            case plan.Power(variable, value, plan.Coefficient() as param, _, exponent, step):
+                self._declare_param(exponent, param, "unit_interval")
+                self._shift(f"{variable} = {to_power(self._value(value), step or exponent)}")
         return scale.variable
 
     def _transforms(self, rewrite: plan.OffsetRewrite, scale: str) -> Iterator[str]:
@@ -496,8 +526,7 @@ class Code:
             return text
         if not isinstance(parsed(text), ast.Constant | ast.JoinedStr):
             return f"{grouped(text)} + {self._string(more)}"
-        bare = text.rstrip(text[-1])
-        return f"{bare}{more}{text[len(bare) :]}"
+        return inserted(text, more)
 
     def _quoted(self, seen: plan.Seen) -> plan.Seen:
         """What was read in the model, with the quotes of the site's own name: ``data["x"]``"""

@@ -83,7 +83,7 @@ def plan(survey: Survey, config: Config, request: Request | None = None) -> Plan
 def was_rewritten(child: Child) -> bool:
     """Is a child under a handler already, with every coefficient declared?"""
     explicit = child.is_shifted
-    items = [item for frame in child.site.frames for item in frame.items]
+    items = [item for frame in child.site.all_frames for item in frame.items]
     handled = child.site.call.shifted or any(
         isinstance(item, Handler)
         and item.qualified == "numpyro.handlers.reparam"

@@ -18,45 +18,151 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reparam_rewrite.plan.alignment import unaligned, value_of
-from reparam_rewrite.plan.asking_prior import written
-from reparam_rewrite.plan.children import Child, Pair
-from reparam_rewrite.plan.coefficients import matrix, structure_of, term_of, written_axes
+from reparam_rewrite.messages import joined
+from reparam_rewrite.plan.alignment import known_shape, unaligned, value_of
+from reparam_rewrite.plan.asking_prior import ask, check_prior_can_move, written
+from reparam_rewrite.plan.children import Child, Pair, Whitening
+from reparam_rewrite.plan.coefficients import (
+    centring_of,
+    matrix,
+    scale_of,
+    structure_of,
+    term_of,
+    written_axes,
+)
 from reparam_rewrite.plan.context import Context, ScanContext
+from reparam_rewrite.plan.data import data_of
 from reparam_rewrite.plan.placement import can_keep, holds_site, not_kept
 from reparam_rewrite.plan.sources import Source, source_of
-from reparam_rewrite.plan.values import Placement, ScanRewrite, Sizes, Term, Value
+from reparam_rewrite.plan.values import (
+    Centring,
+    Coefficient,
+    Learned,
+    OffsetRewrite,
+    Placement,
+    Power,
+    Scale,
+    ScanRewrite,
+    Sizes,
+    Term,
+    Value,
+)
 from reparam_rewrite.survey.expressions import identifier
 from reparam_rewrite.survey.priors import loc_position
 from reparam_rewrite.survey.values import Handler, Plate, Site
 
 
-def offset_in_scan(outer: Context, child: Child) -> ScanRewrite:
+def offset_in_scan(outer: Context, child: Child) -> ScanRewrite | OffsetRewrite:
     """The rewrite of a child that a scan samples. Raises `Stop`, before names are taken."""
-    site, scan = child.site, child.site.scan
+    site, scan = unconstrained(child.site), child.site.scan
     assert scan is not None
     check_form(child)
-    assert site.prior.family is not None
     context = outer.of_scan(scan)
     step = one_step(site)
-    parents = [parent_in(context, site, step, pair) for pair in child.pairs]
+    parents = [parent_in(context, site, step, pair) for pair in child.all_pairs]
     values = [value_in(context, parent, step) for parent in parents]
-    structures = [structure_in(context, parent, site, step) for parent in parents]
+    of_pairs = parents[: len(child.pairs)]
+    structures = [structure_in(context, parent, site, step) for parent in of_pairs]
+    data = data_of(child, [])
+    if data:
+        raise child.stop(
+            "scan-depends-on-data",
+            "'{site}' is sampled by a scan ({scan}), and how it comes from its base depends on "
+            "{data}: with the data of another call its draws would mean something else",
+            "take its 'centered' out, or give its prior numbers as bounds.",
+            scan=scan.place,
+            data=joined([*data]),
+        )
+    learned, sizes = child.scale_coefficient, known_shape(outer, site, scan.statement)[1]
+    if learned is not None and learned.is_elementwise and sizes is None:
+        raise child.stop("steps-unknown", UNKNOWN + "its scale", WAY_OUT, scan=scan.place)
+    shifted = shifts_loc(child)
+    if not shifted and site.prior.support.kind == "runtime":
+        check_prior_can_move(step)
     names, base = outer.names, identifier(site.name)
     terms = [
         term_in(context, site, parent, value, structure)
-        for parent, value, structure in zip(parents, values, structures, strict=True)
+        for parent, value, structure in zip(of_pairs, values, structures, strict=False)
     ]
-    return ScanRewrite(
+    place, loc = Placement(scan.statement, step.statement), names.new(f"{base}_loc")
+    if shifted:
+        return ScanRewrite(
+            site=step,
+            function=scan.body,
+            place=place,
+            terms=tuple(terms),
+            loc=loc,
+            base=names.new(f"{step.variable}_base"),
+            position=loc_position(site.prior.family or ""),
+            indent=scan.indent,
+        )
+    bijects = site.prior.support.kind == "runtime"
+    prior, support = ask(names, base, step, step.statement, shape=False, prior=bijects)
+    scaled = [
+        replace(value, expression=name_in(context, parent) or value.expression)
+        for parent, value in zip(parents[len(terms) :], values[len(terms) :], strict=True)
+    ]
+    return OffsetRewrite(
         site=step,
         function=scan.body,
-        place=Placement(scan.statement, step.statement),
+        place=place,
         terms=tuple(terms),
-        loc=names.new(f"{base}_loc"),
-        base=names.new(f"{step.variable}_base"),
-        position=loc_position(site.prior.family),
+        sizes=(),
+        loc=loc,
+        reparam=names.new(f"{base}_reparam"),
+        support=support,
+        prior=prior,
+        scale=scale_in(context, child, scaled[0] if scaled else None, sizes),
+        basis=child.basis,
+        centring=centring_in(context, child, sizes),
         indent=scan.indent,
     )
+
+
+def shifts_loc(child: Child) -> bool:
+    """Is it the `loc` of its prior that its offset is added to?"""
+    step = child.site.step
+    more = child.scale or child.basis or child.is_decentered
+    return not more and step is not None and step.call.located and step.call.assigns
+
+
+def unconstrained(site: Site) -> Site:
+    """The site with the axes that it has in unconstrained space, if these are known."""
+    if not site.prior.support.reshapes:
+        return site
+    return replace(site, extent=replace(site.extent, shape=None))
+
+
+def scale_in(context: ScanContext, child: Child, value: Value | None, sizes: Sizes) -> Scale | None:
+    """What the child is multiplied by, and the part of that that each step has."""
+    scale = scale_of(context.outer.names, child, value, sizes, None)
+    match scale:
+        case Learned(variable, param):
+            param, step = of_step(context, param, variable, rest=1)
+            return replace(scale, param=param, step=step)
+        case Power(power=Coefficient() as power, exponent=variable):
+            power, step = of_step(context, power, variable, rest=0)
+            return replace(scale, power=power, step=step)
+    return scale
+
+
+def centring_in(context: ScanContext, child: Child, sizes: Sizes) -> Centring | None:
+    """How far it stays centred, and the part of that that each step has."""
+    centring = centring_of(context.outer.names, child, sizes, None)
+    if centring is None or isinstance(centring.centered, float):
+        return centring
+    centered, step = of_step(context, centring.centered, centring.learned, rest=1)
+    return replace(centring, centered=centered, step=step)
+
+
+def of_step(
+    context: ScanContext, param: Coefficient, variable: str, rest: int
+) -> tuple[Coefficient, str]:
+    """A coefficient with elements for all steps, and the name of a step's part of it."""
+    if not param.sizes:
+        return param, ""
+    param = replace(param, rest=rest) if context.scan.forecasts else param
+    return param, context.carry(variable, f"{variable}_t")
 
 
 def one_step(site: Site) -> Site:
@@ -69,23 +175,25 @@ def one_step(site: Site) -> Site:
 
 #: What stands in the way of a shift of `loc`, or of the lines that it takes, and the way out.
 FORMS = {
-    "else": ("only offsets are written there", "take its scale, centered, basis or reparam out."),
+    "vector": ("a scale_tril isn't written there", "take it out, or give it a scale."),
+    "else": (
+        "no other reparameterizer is written there",
+        "take it out; LocScaleReparam(0) is centered = 0.0.",
+    ),
+    "over_plates": (
+        "a basis mixes the elements of one event there, and it isn't known to have one",
+        "take its basis out, or make an event of the axis, with .to_event(1).",
+    ),
     "computed": ("names there must be plain strings", "write the name out."),
     "around": (
-        "the scan stands in a with, whose plates or handlers reach into it",
+        "the scan stands in a with, whose handlers reach into it",
         "put the scan outside, or take the site out of the config.",
     ),
+    "plate": (
+        "the scan stands in a plate, where NumPyro runs none",
+        "put the plate into the body, around what it samples.",
+    ),
     "subsampled": ("a subsampled plate stands around it there", "take the site out of the config."),
-    "unlocated": (
-        "an offset is added to the loc of its prior there, and its prior has none that can be told "
-        "to shift it and nothing else",
-        "only Normal, StudentT, Laplace, Cauchy, MultivariateNormal and the like, made in the call "
-        "itself, can be offset in a scan.",
-    ),
-    "statement": (
-        "it isn't a statement of its own there",
-        'write {variable} = numpyro.sample("{site}", ...).',
-    ),
     "projected": (
         "observations see all of its steps, and an offset is added to one at a time",
         "take 'per' and 'weight' out, and give a 'value' that is a number, as jnp.mean is.",
@@ -106,12 +214,13 @@ def check_form(child: Child) -> None:
         return isinstance(item, Handler) and all(map(item.leaves, names))
 
     wrong = {
-        "else": any((child.scale, child.basis, child.reparam, child.centered is not None)),
+        "else": child.reparam is not None,
+        "vector": isinstance(child.scale, Whitening),
+        "over_plates": child.basis is not None and bool(child.basis.over_plates),
         "computed": any(one.call.computed for one in sites),
+        "plate": any(frame.plates for frame in site.frames),
         "around": not all(leaves_alone(item) for frame in site.frames for item in frame.items),
         "subsampled": any(plate.subsampled for frame in step.frames for plate in frame.plates),
-        "unlocated": not step.call.located,
-        "statement": not (step.call.assigns and step.alone),
         "projected": bool(seen),
     }
     for form in (form for form, is_wrong in wrong.items() if is_wrong):
@@ -120,6 +229,13 @@ def check_form(child: Child) -> None:
         name = identifier(site.name)
         place = seen[0] if form == "projected" else None
         raise child.stop("not-offset-in-a-scan", text, hint, place, scan=scan.place, variable=name)
+
+
+UNKNOWN = "the shape of '{site}', which a scan samples ({scan}), can't be written before that, for "
+WAY_OUT = (
+    "give the scan a length= and an init whose shape shows, such as 0.0 or jnp.zeros((n,)), or "
+    'use coefficient = "shared".'
+)
 
 
 class Parent(Struct, frozen=True):
@@ -216,15 +332,8 @@ def structure_in(
         if shape is not None:
             found, _ = structure_of(outer, parent.source, shape, sizes, declare)
         return found or (), "*", bool(found) and len(found or ()) == len(shape or ())
-    raise parent.pair.stop(
-        "steps-unknown",
-        "the shape of '{child}', which a scan samples ({scan}), can't be written before that, for "
-        "its coefficients of '{parent}'",
-        "give the scan a length= and an init whose shape shows, such as 0.0 or jnp.zeros((n,)), or "
-        'use coefficient = "shared".',
-        site.place,
-        scan=context.scan.place,
-    )
+    text = UNKNOWN.replace("{site}", "{child}") + "its coefficients of '{parent}'"
+    raise parent.pair.stop("steps-unknown", text, WAY_OUT, site.place, scan=context.scan.place)
 
 
 def term_in(
@@ -237,10 +346,17 @@ def term_in(
     """The coefficient times the value, by the names that these have in the body."""
     term = term_of(context.outer.names, child, parent.pair, value, structure[:2])
     if structure[2] and term.variable:
-        term = replace(term, step=context.carry(term.variable, f"{term.variable}_t"))
+        coefficient, step = of_step(context, term.coefficient, term.variable, rest=0)
+        term = replace(term, coefficient=coefficient, step=step)
+    name = name_in(context, parent)
+    return replace(term, value=replace(value, expression=name)) if name else term
+
+
+def name_in(context: ScanContext, parent: Parent) -> str:
+    """The name of a parent's value in the body; none for an expression."""
     if parent.site is None:
-        return term
+        return ""
     name = (parent.site.variable or "") if parent.holds else parent.where.keep(parent.site)
     if parent.axis is not None:
         name = context.carry(name if parent.axis == 0 else f"{name}.T", f"{name}_t")
-    return replace(term, value=replace(value, expression=name))
+    return name

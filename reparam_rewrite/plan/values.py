@@ -219,13 +219,15 @@ class Coefficient(Struct, frozen=True):
     """``numpyro.param("xi_a_mu", jnp.zeros(n))``, or where nothing is learned ``jnp.zeros(n)``
 
     `computed`: the param's name is a template, ``xi_beta_{k}_mu``. `event_dim` is set inside of a
-    subsampled plate, which takes its part of the full-size param.
+    subsampled plate, which takes its part of the full-size param. `rest` is set where each is for a
+    step of a scan, of which there may be more: these have it then.
     """
 
     spec: CoefficientSpec
     sizes: Sizes = ()
     computed: bool = False
     event_dim: int | None = None
+    rest: int | None = None
 
 
 class Term(Struct, frozen=True):
@@ -246,17 +248,21 @@ class Term(Struct, frozen=True):
 
 
 class Learned(Struct, frozen=True):
-    """``a_scale = numpyro.param("scale_a", jnp.ones(n), constraint=constraints.positive)``"""
+    """``a_scale = numpyro.param("scale_a", jnp.ones(n), constraint=constraints.positive)``
+
+    `step` holds the part that is one step's of a scan, if there is one.
+    """
 
     variable: str
     param: Coefficient
+    step: str = ""
 
 
 class Power(Struct, frozen=True):
     """``a_scale = sigma_a ** -0.5``, or ``sigma_a**-exponent`` with a param in this variable.
 
     `label` is the site that is meant, in the config; an expression of the config, to the power of
-    minus -1, has none.
+    minus -1, has none. `step` holds the exponent of one step of a scan, if each has its own.
     """
 
     variable: str
@@ -264,6 +270,7 @@ class Power(Struct, frozen=True):
     power: float | Coefficient = -1.0
     label: str = ""
     exponent: str = ""
+    step: str = ""
 
 
 class Whitened(Struct, frozen=True):
@@ -285,13 +292,15 @@ class Centring(Struct, frozen=True):
     """``LocScaleReparam(centered=0.5)``, in a `variable`: the site that it samples is offset then.
 
     `centered` is a number, or a param in the variable `learned`. `shape_params` are those of the
-    prior's arguments that are neither its loc nor its scale.
+    prior's arguments that are neither its loc nor its scale. `step` holds the part that is one
+    step's of a scan, if there is one.
     """
 
     variable: str
     centered: float | Coefficient
     learned: str = ""
     shape_params: tuple[str, ...] = ()
+    step: str = ""
 
 
 class Basis(Struct, frozen=True):
@@ -364,7 +373,8 @@ class OffsetRewrite(Struct, frozen=True):
     constrained to, None for the real line. `full`: the offset is broadcast to the child's shape, so
     that its prior is too. The variables `loc` and `reparam` hold the offset and the
     reparameterizer. On the arguments of the call in `data` depends how it comes from its base.
-    The model has a handler for it that samples what is called `instead`.
+    The model has a handler for it that samples what is called `instead`. In the body of a scan
+    `indent` is that of the statement that calls this.
     """
 
     site: Site
@@ -382,6 +392,7 @@ class OffsetRewrite(Struct, frozen=True):
     data: tuple[str, ...] = ()
     centring: Centring | None = None
     instead: str = ""
+    indent: int | None = None
 
 
 class ScanRewrite(Struct, frozen=True):
@@ -433,6 +444,11 @@ Rewrite = OffsetRewrite | ScanRewrite | OtherRewrite | ConditionalRewrite
 def terms_of(rewrite: Rewrite) -> tuple[Term, ...]:
     """The summands of a child's offset, if it has one."""
     return rewrite.terms if isinstance(rewrite, OffsetRewrite | ScanRewrite) else ()
+
+
+def indent_of(rewrite: Rewrite) -> int | None:
+    """The indent of the statement that calls a scan, if the child is in the body of one."""
+    return rewrite.indent if isinstance(rewrite, OffsetRewrite | ScanRewrite) else None
 
 
 def scaled_by(rewrite: Rewrite) -> tuple[str, Value] | None:

@@ -58,6 +58,7 @@ def survey(path: str, text: str) -> Survey:
         certain=frozenset(found.certain),
         redefined=found.redefined,
         enclosed=references.aliases.enclosed,
+        backwards=frozenset(references.aliases.backwards),
         constants=frozenset(found.constants),
         addressed=tuple(addressed(found, references, source)),
         densities=frozenset(found.densities),

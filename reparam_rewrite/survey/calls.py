@@ -65,6 +65,12 @@ def is_none(node: ast.expr | None) -> bool:
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
 
+def is_reversed(scan: ast.Call) -> bool:
+    """Does a scan run from the last step on, as far as its call shows?"""
+    reverse = argument(scan, 4, "reverse")
+    return reverse is not None and not (isinstance(reverse, ast.Constant) and not reverse.value)
+
+
 def is_integer(node: ast.expr) -> bool:
     """Is it an integer that is written out, perhaps with a minus?"""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

@@ -189,6 +189,7 @@ class Survey(Struct, frozen=True, dict=True):
     constants: frozenset[str]  # module-level names that are one number
     redefined: dict[str, list[int]]  # functions that are defined at several lines
     enclosed: dict[str, int]  # functions that are given to scan, cond, vmap..., with the line
+    backwards: frozenset[str]  # those that a scan of NumPyro's runs from the last step on
     addressed: tuple[Addressed, ...]
     densities: frozenset[str]  # classes of the file that say their own log_prob
     statements: tuple[ast.stmt, ...]  # by number, as they are read

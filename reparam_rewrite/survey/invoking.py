@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from reparam_rewrite.survey.calls import argument
+from reparam_rewrite.survey.calls import argument, is_reversed
 from reparam_rewrite.survey.effects import RUNNERS, effect_of
 from reparam_rewrite.survey.points_to import (
     ANYTHING,
@@ -139,6 +139,9 @@ class Invoking:
             for kind, what in (value for _, values in given for value in values):
                 if kind in FUNCTIONS:
                     aliases.enclosed.setdefault(what, node.lineno)
+                    in_numpyro = dotted.startswith("numpyro.contrib.control_flow")
+                    if in_numpyro and isinstance(node, ast.Call) and is_reversed(node):
+                        aliases.backwards.add(what)
         return self._foreign(given, node, at, dotted)
 
     def _partial(self, first: Values, given: Given, called: ast.Call | None) -> Values:

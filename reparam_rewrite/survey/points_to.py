@@ -141,6 +141,7 @@ class Aliases:
         self.handed: set[Edge] = set()
         self.handlers: list[MadeHandler] = []
         self.enclosed: dict[str, int] = {}  # functions given to scan, cond, vmap..., with the line
+        self.backwards: set[str] = set()  # those that a scan of NumPyro's runs from the last step
 
     def put(self, key: Key, values: Iterable[Value]) -> None:
         """Note that something stands for these values, too; who asked for it is read again."""

@@ -7,25 +7,27 @@ function that calls scan, stacked.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.calls import argument, given, is_none
+from reparam_rewrite.survey.calls import argument, given, is_none, is_reversed
+from reparam_rewrite.survey.carried import data_carried
 from reparam_rewrite.survey.data import data_in
+from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.index import Index, Scoped
 from reparam_rewrite.survey.nodes import FunctionNode, walk
 from reparam_rewrite.survey.shapes import axis_of, shape_of
 from reparam_rewrite.survey.state import Outputs, State
-from reparam_rewrite.survey.timeline import Binding
-from reparam_rewrite.survey.values import Axis, Scan, Shape, Site
+from reparam_rewrite.survey.timeline import Assigned, Binding
+from reparam_rewrite.survey.values import Axis, Handler, Scan, Shape, Site
 
 SCAN = ("numpyro.contrib.control_flow.scan", "numpyro.contrib.control_flow.scan.scan")
 
 #: The parameters of a scan that can be followed. With `history` it calls the body otherwise. With
-#: `reverse` NumPyro gives the steps the values of a sample site in one order, and records those of
-#: a deterministic one in the other.
-PARAMETERS = ("f", "init", "xs", "length")
+#: `reverse` NumPyro gives the first step that it runs the first one of a site's values, and records
+#: it as the last one: draws of the model aren't read as they were written.
+PARAMETERS = ("f", "init", "xs", "length", "reverse")
 
 NO_SITES: Mapping[ast.Call, Site] = {}
 
@@ -36,8 +38,8 @@ def body_of(index: Index, outer: Scoped, call: ast.Call) -> Scoped | None:
     It must be a plain ``def step(carry, x)`` in `outer`, defined once and used nowhere else.
     """
     asked = given(call, PARAMETERS)
-    body = asked.get("f")
-    if len(call.args) > len(PARAMETERS) or not asked.keys() <= {*PARAMETERS}:
+    body, known = asked.get("f"), asked.keys() <= {*PARAMETERS}
+    if len(call.args) > len(PARAMETERS) or not known or is_reversed(call):
         return None
     if not isinstance(body, ast.Name) or outer.mentioned[body.id] != 1:
         return None
@@ -75,15 +77,46 @@ def length_of(state: State, call: ast.Call) -> Axis:
     length, xs = argument(call, 3, "length"), argument(call, 2, "xs")
     if length is not None and not is_none(length):
         return axis_of(state, length, ast.unparse(length))
-    while isinstance(xs, (ast.Tuple, ast.List)) and xs.elts:
-        xs = xs.elts[0]
-    shape = () if xs is None or is_none(xs) else shape_of(state, xs)
-    if shape:
-        return shape[0]
-    if shape is None and isinstance(xs, ast.Name):
-        size = ast.parse(f"{xs.id}.shape[0]", mode="eval").body
-        return axis_of(state, size, ast.unparse(size))
+    for leaf in leaves_of(xs):
+        parts = state.parts(leaf)
+        known = [part[0] for part in ([shape_of(state, leaf)] if parts is None else parts) if part]
+        if known:
+            return known[0]
+        if parts is None and isinstance(leaf, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+            size = parsed(f"{ast.unparse(leaf)}.shape[0]")
+            return axis_of(state, size, ast.unparse(size))
     return Axis(None)
+
+
+def leaves_of(xs: ast.expr | None) -> Iterator[ast.expr]:
+    """The arrays that a scan runs along, as far as they are written in its call."""
+    match xs:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Dict(values=parts):
+            for part in parts:
+                yield from leaves_of(part)
+        case ast.expr() if not is_none(xs) and not isinstance(xs, ast.Starred):
+            yield xs
+
+
+def forecasts(state: State, length: Axis) -> bool:
+    """May a scan be asked for more steps than there are draws of?
+
+    It may if its sites are conditioned on data, or if its length is a sum, ``T + future``.
+    """
+    items = (item for frame in state.frames for item in frame.items)
+    names = {item.qualified for item in items if isinstance(item, Handler)}
+    if length.size is None or length.size.isdecimal():
+        return False
+    return "numpyro.handlers.condition" in names or is_sum(state, parsed(length.size))
+
+
+def is_sum(state: State, size: ast.AST) -> bool:
+    """``T + future``, or a name of that."""
+    if isinstance(size, ast.Name) and size.id in state.locals:
+        value = state.timeline.value(size.id)
+        return isinstance(value, Assigned) and is_sum(state, value.node)
+    adds = (part for part in walk(size) if isinstance(part, ast.BinOp))
+    return any(isinstance(part.op, ast.Add) for part in adds)
 
 
 def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -> None:
@@ -93,13 +126,14 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
         return
     xs, init = argument(call, 2, "xs"), argument(call, 1, "init")
     (carry, slices), parts = parameters(scoped.node), walk(scoped.node)
-    first, number = first_of(scoped.node), state.number(statement)
+    first, number, length = first_of(scoped.node), state.number(statement), length_of(state, call)
     scan = Scan(
         body=scoped.name,
         statement=number,
         indent=statement.col_offset,
         place=state.text.place(call),
-        length=length_of(state, call),
+        length=length,
+        forecasts=forecasts(state, length),
         definition=state.number(scoped.node),
         first=state.number(first),
         inner_indent=first.col_offset,
@@ -107,9 +141,9 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
         passes=not is_none(xs)
         or any(isinstance(part, ast.Name) and part.id == slices for part in parts),
     )
-    # What earlier steps may have put into the carry.
-    data = data_in(state, xs).union(*(data_in(state, part) for part in scoped.node.body))
-    before = parameter_of(state, init, data, sliced=False)
+    before = parameter_of(
+        state, init, data_carried(state, scoped.node, (carry, slices), xs), sliced=False
+    )
     inner = state.inside(scoped)
     body = inner.run(**{carry: before, slices: parameter_of(state, xs, sliced=True)})
     body.runner, body.run_at = state.function.name, number

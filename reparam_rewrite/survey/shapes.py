@@ -273,12 +273,25 @@ def seen_of_call(scope: Scope, node: ast.Call) -> Shape:
     if name in ELEMENTWISE and plain and (name != "where" or count == 3):
         return broadcast_open(*(seen_of(scope, arg) for arg in given))
     filled = name in FILLING and keywords <= {"dtype", "fill_value"}
-    if filled or (name == "arange" and count == 1 and plain):
+    if filled:
         return sizes_given(scope, given[0])
+    if name == "arange" and plain and (size := counted(given)) is not None:
+        # What isn't an integer is no size, and fails as such.
+        return (axis_of(scope, size, ast.unparse(size)),)
     if name == "eye" and count == 1 and not keywords:
         axis = sizes_given(scope, given[0])
         return OPEN if closed(axis) is None else axis * 2
     return OPEN
+
+
+def counted(given: Sequence[ast.expr]) -> ast.expr | None:
+    """How many numbers ``arange(n)``, ``arange(0, n)`` and ``arange(k, n + k)`` count."""
+    match given:
+        case [size] | [ast.Constant(value=0), size]:
+            return size
+        case [ast.Constant(value=int() as first), ast.BinOp(size, ast.Add(), ast.Constant(last))]:
+            return size if first == last else None
+    return None
 
 
 def sizes_given(scope: Scope, node: ast.expr) -> Shape:

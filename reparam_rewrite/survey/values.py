@@ -256,6 +256,7 @@ class Scan(Struct, frozen=True):
     one inside of it but for a docstring. `argument` is its second parameter, which takes the
     slices of `xs`; `passes`: there are such slices, or the body reads the parameter. `length` is
     the axis that the calls of the body make, of unknown size where the source doesn't tell it.
+    `forecasts`: it may make more of them than there are draws of, when these are used to predict.
     """
 
     body: str
@@ -263,6 +264,7 @@ class Scan(Struct, frozen=True):
     indent: int  # of the statement, in characters
     place: Place
     length: Axis
+    forecasts: bool
     definition: int
     first: int
     inner_indent: int  # of the body, in characters

@@ -87,6 +87,24 @@ def transformed(survey: Survey, functions: Sequence[Function]) -> Iterator[Probl
         )
 
 
+#: How a function is run that others run, and the way out; then of a scan that runs backwards.
+RUN = (
+    (
+        "run-by-control-flow",
+        "is given to scan, cond or the like ({at})",
+        "sites there are only rewritten in a scan of NumPyro's without reverse= and history=, "
+        "whose body is a function defined beside it and used nowhere else.",
+    ),
+    (
+        "scan-reversed",
+        "is run by a scan with reverse= ({at}): NumPyro records the values of its sites in the "
+        "order of xs, but gives them to its steps in the other one, so that draws can't be used "
+        "again",
+        "scan forward, over xs in the other order, such as x[::-1], and reverse what comes back.",
+    ),
+)
+
+
 def run_by_others(
     survey: Survey, functions: Sequence[Function], sites: Set[str]
 ) -> Iterator[Problem]:
@@ -97,13 +115,13 @@ def run_by_others(
             continue
         site = next((site for site in function.sites if site.name in sites), None)
         what = "'{site}' is sampled in '{body}', which" if site is not None else "'{body}'"
+        code, text, hint = RUN[function.name in survey.backwards]
         yield Problem(
-            "run-by-control-flow",
+            code,
             OfFunction(function.name) if site is None else OfSite(site.name),
             function.place if site is None else site.place,
-            f"{what} is given to scan, cond or the like ({{at}})",
-            "sites there are only rewritten in a scan of NumPyro's without reverse= and "
-            "history=, whose body is a function defined beside it and used nowhere else.",
+            f"{what} {text}",
+            hint,
             {"body": function.name.rpartition(".")[2], "at": function.place.at(line)},
         )
 

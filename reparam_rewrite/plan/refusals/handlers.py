@@ -241,7 +241,7 @@ def determinant_weighed(survey: Survey, child: Child, running: set[str]) -> Iter
 
 def weighing(survey: Survey, child: Child, running: set[str]) -> Iterator[tuple[int, str, str]]:
     """What weighs the density of the child: its line, how so, and what is called in it."""
-    for frame in child.site.frames:
+    for frame in child.site.all_frames:
         if any(weighs(item) for item in frame.items):
             yield frame.line, "with in {at} would", ""
     for call in survey.weighed:
