@@ -142,6 +142,7 @@ def own_lines(source: Source, site: Site) -> set[int]:
         end = max(item.context_expr.end_lineno or 0 for item in around.items)
         lines |= set(range(around.lineno, max(end, around.body[0].lineno - 1) + 1))
     for node in ast.walk(source.tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+        call = isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "scan"
+        if call or isinstance(node, (ast.Import, ast.ImportFrom)):  # coefficients go through it
             lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))
     return lines
