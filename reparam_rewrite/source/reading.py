@@ -18,8 +18,8 @@ def read(path: str, content: bytes | str | None = None) -> Document:
     """Read the document at `path`, or on standard input if that is "-".
 
     If `content` is given, nothing is read, and `path` is only what messages call it. A notebook is
-    known by its path, which ends in ".ipynb". Raises `Refusal` for what can't be read or decoded, and
-    for modules of more than 4 MB.
+    known by its path, which ends in ".ipynb". Raises `Refusal` for what can't be read or decoded,
+    and for modules of more than 4 MB.
     """
     if content is None and path == STDIN:
         path, content = "<stdin>", read_stdin()
@@ -32,7 +32,8 @@ def read(path: str, content: bytes | str | None = None) -> Document:
 
         return Notebook(*astuple(utf8(path, content)))
     if len(content) > LARGEST:
-        message = f"the file has {len(content) / 1e6:.0f} MB, and models are read up to {LARGEST / 1e6:.0f} MB"
+        size = f"the file has {len(content) / 1e6:.0f} MB"
+        message = f"{size}, and models are read up to {LARGEST / 1e6:.0f} MB"
         raise Refusal(Diagnostic(path, message, "keep its data in a file of their own."))
     return Document(*astuple(decode(path, content)))
 

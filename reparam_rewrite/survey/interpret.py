@@ -14,7 +14,7 @@ from reparam_rewrite.survey.data import data_in
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.names import bound_by
 from reparam_rewrite.survey.nodes import FunctionNode, copied, walk
-from reparam_rewrite.survey.plates import held_by, part_of
+from reparam_rewrite.survey.plates import entered_in, held_by, part_of
 from reparam_rewrite.survey.priors import prior_of
 from reparam_rewrite.survey.purity import is_fixed, is_opaque, only_computes, reads_of
 from reparam_rewrite.survey.scans import bind_outputs, outputs_given, sites_in
@@ -308,6 +308,7 @@ def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
             anew = any(i.subsampled for i in plates)
             state.bind(names.id, number, data=data, value=value, anew=anew)
     state.index.items[node] = frame.items
+    state.entering |= entered_in(state, node)
     read_block(state, body)
     state.frames.pop()
     if any(isinstance(item, Handler) and not item.harmless for item in frame.items):
@@ -316,10 +317,19 @@ def read_with(state: State, node: ast.With | ast.AsyncWith) -> None:
         state.forget(bound_names(node), last)
 
 
+def read_entering(state: State, node: ast.stmt) -> None:
+    """From here on the plate is one of the `with` around it."""
+    call = node.value  # type: ignore[attr-defined]
+    frame, found = state.frames[-1], items_of(state, call.args[0])
+    state.frames[-1] = replace(frame, items=(*frame.items, *found))
+
+
 def read_simple(state: State, node: ast.stmt) -> None:
     number = state.number(node)
     targets, value = assignment(node)
     sites = read_calls(state, node, node)
+    if node in state.entering:
+        read_entering(state, node)
     if isinstance(node, ast.Return):
         read_return(state, node, sites)
     if value is None:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from reparam_rewrite.survey.calls import given, is_none
+from reparam_rewrite.survey.calls import assignment, given, is_none
 from reparam_rewrite.survey.effects import MUTATING_METHODS
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.helpers import matched, self_of
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scopes import is_read
 from reparam_rewrite.survey.shapes import axis_of
@@ -286,3 +287,29 @@ def plates_by_dim(frames: Sequence[Frame], site: str | None = None) -> dict[int,
         else:
             found[item.dim] = item
     return found
+
+
+def entered_in(state: State, node: ast.With | ast.AsyncWith) -> set[ast.stmt]:
+    """The statements ``stack.enter_context(numpyro.plate("n", n))`` of a ``with ExitStack()``.
+
+    None of them unless these are all that is done with the stack, and they always run.
+    """
+    item = node.items[-1]
+    stack = item.optional_vars
+    made = item.context_expr.func if isinstance(item.context_expr, ast.Call) else None
+    if made is None or state.resolve(made) != "contextlib.ExitStack" or len(node.items) > 1:
+        return set()
+    if not isinstance(stack, ast.Name) or state.following:
+        return set()
+    entering: set[ast.stmt] = set()
+    for statement in node.body:
+        _, value = assignment(statement)
+        match value or getattr(statement, "value", None):
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=stack.id), attr="enter_context"),
+                args=[context],
+                keywords=[],
+            ) if plates_of(state, context):
+                entering.add(statement)
+    uses = [part for part in walk(node) if isinstance(part, ast.Name) and part.id == stack.id]
+    return entering if len(uses) == len(entering) + 1 else set()

@@ -319,13 +319,29 @@ class References:
             put = frozenset(v for _, values in given for v in values if v[0] in CALLABLE)
             for value in put if called.attr in ENTERING else ():
                 if value[0] == "handler":
-                    self.aliases.handler(value).entered = True
+                    made, block = self.aliases.handler(value), at.blocks[-1] if at.blocks else None
+                    if block is not None and is_stack(block, called.value):
+                        made.blocks.append(block)
+                    else:
+                        made.entered = True
             if any(kind in FUNCTIONS or kind == "handler" for kind, _ in held):
                 found |= held  # ``table.get("a")``
             plain = isinstance(called.value, (ast.Name, ast.Attribute))
             if put and plain and not callees - MADE_ELSEWHERE:
                 self._assign(called.value, put, at)  # parts.append(f)
         return found
+
+
+def is_stack(block: With, node: ast.expr) -> bool:
+    """``with ExitStack() as stack:``, of ``stack.enter_context(plate)``"""
+    name = node.id if isinstance(node, ast.Name) else None
+    return any(
+        isinstance(item.context_expr, ast.Call)
+        and last_name(item.context_expr.func) == "ExitStack"
+        and isinstance(item.optional_vars, ast.Name)
+        and item.optional_vars.id == name
+        for item in block.items
+    )
 
 
 def last_name(decorator: ast.expr) -> str:

@@ -57,7 +57,7 @@ def read_calls(
                     site = read_shifted(state, statement, call, template)
         if site is not None:
             found[call] = site
-    if function.entered is None:
+    if function.entered is None and statement not in state.entering:
         entering = (p for p in inside if getattr(p, "attr", getattr(p, "id", "")) in ENTERING)
         for part in entering:
             function.entered = number, part.lineno  # type: ignore[attr-defined]

@@ -92,6 +92,8 @@ class State(Scope):
         self.timeline: Timeline = Timeline(unstable, runner.timeline.versions if runner else None)
         self.frames: list[Frame] = []
         self.blocks: int = runner.blocks if runner else 0
+        #: The statements that enter a context which ends where the innermost `with` does.
+        self.entering: set[ast.stmt] = set()
         #: The branches that what is read stands in: each choice, and which position is taken.
         self.chosen: list[tuple[int, int]] = []
         self.ended: dict[Condition, Ended] = {}

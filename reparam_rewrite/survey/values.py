@@ -141,14 +141,15 @@ PACKAGES = (sys.stdlib_module_names - {"contextlib"}) | words(
     seaborn tensorflow threadpoolctl torch tqdm wandb xarray zarr"""
 )
 ELSEWHERE = (
-    *(f"contextlib.{name}" for name in ("chdir", "nullcontext", "redirect_", "suppress")),
+    *("contextlib.ExitStack", "contextlib.chdir", "contextlib.nullcontext"),
+    *("contextlib.redirect_", "contextlib.suppress"),
     *("numpyro.distributions.", "numpyro.validation_enabled"),
 )
 
 #: Context managers that do nothing to what is sampled in them, nor to anything else.
 HARMLESS = (
     *("jax.", "warnings.", "numpyro.handlers."),
-    *("contextlib.suppress", "contextlib.nullcontext"),
+    *("contextlib.ExitStack", "contextlib.suppress", "contextlib.nullcontext"),
 )
 
 
