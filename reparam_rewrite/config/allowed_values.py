@@ -303,8 +303,8 @@ def site_key(name: str) -> str:
 
 
 def site_name(name: str) -> str:
-    """The name of one site."""
-    if set(site_key(name)) & set("*?["):
+    """The name of one site, which may have brackets: ``b[0]``."""
+    if set(site_key(name)) & set("*?"):
         hint = f"only [sites.<site>] takes a glob; name each of the sites that '{name}' is for."
         raise Wrong(f"'{name}' is a glob, and one site must be named here", hint)
     return name

@@ -18,7 +18,7 @@ from reparam_rewrite.survey.names import may_be
 from reparam_rewrite.survey.values import Handler, Site
 
 #: What a name has that is a glob, or a template itself.
-UNPLAIN = frozenset("*?[{")
+UNPLAIN = frozenset("*?{")
 
 
 def plain_name(survey: Survey, name: str) -> str:
