@@ -224,7 +224,9 @@ def test_a_missing_file_names_the_nearest() -> None:
 
 def test_a_module_that_is_mostly_data_is_refused_at_once() -> None:
     content = b"DATA = [\n" + b"    0.0,\n" * 600_000 + b"]\n"
-    with pytest.raises(Refusal, match=r"^model\.py: the file has 5 MB, and models are read up to 4"):
+    with pytest.raises(
+        Refusal, match=r"^model\.py: the file has 5 MB, and models are read up to 4"
+    ):
         read("model.py", content)
 
 

@@ -411,6 +411,13 @@ CASES = [
         new_config='[sites."a_{k}"]\noffset = "mu"\n',
     ),
     Case(
+        "a site with one of two names, by a glob",
+        "ask for it by one of these names.",
+        model(MU + 'a = numpyro.sample("a" if n else "c", dist.Normal(0, 1))\n'),
+        '[sites."*c*"]\noffset = "mu"\n',
+        new_config='[sites.c]\noffset = "mu"\n',
+    ),
+    Case(
         "a site of one round, whose shape depends on it",
         "ask for 'a_{k}', or use coefficient = \"shared\".",
         model(MU + ROUNDS.format("jnp.zeros(len(k))")),

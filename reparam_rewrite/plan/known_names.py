@@ -100,7 +100,15 @@ def one_of(template: Site, name: str) -> Site:
     told = names_in(call.prior.text) if call.prior is not None else set()
     own_round = (*call.rounds, f"if {call.name.text} == {written.text}:")
     rounds = own_round if call.rounds and not told.isdisjoint(call.bound) else ()
-    own = replace(call, name=written, computed=False, template=template.name, rounds=rounds)
+    obstacles = tuple(why for why in call.obstacles if why != "chosen")
+    own = replace(
+        call,
+        name=written,
+        computed=False,
+        template=template.name,
+        rounds=rounds,
+        obstacles=obstacles,
+    )
     return replace(template, name=name, call=own)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from reparam_rewrite.survey.calls import assignment
 from reparam_rewrite.survey.index import Scoped
+from reparam_rewrite.survey.names import chosen_names
 from reparam_rewrite.survey.nodes import kinds, walk
 from reparam_rewrite.survey.rounds import VIEWS, path_to
 from reparam_rewrite.survey.scopes import is_read
@@ -45,6 +46,9 @@ def known_names(
     state: State, name: ast.expr, root: ast.AST, call: ast.Call
 ) -> frozenset[str] | None:
     """The names that a site has in the rounds of the loops around it; None if they don't show."""
+    choice = chosen_names(name)
+    if choice:
+        return frozenset(choice)
     if not PARTS.issuperset(map(type, ast.walk(name))):
         return None
     holes = {part.id for part in walk(name) if isinstance(part, ast.Name)}

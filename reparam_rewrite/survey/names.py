@@ -115,13 +115,27 @@ def template_of(node: ast.expr | None) -> str | None:
     ``"{}_b".format(name)``   ``{name}_b``
     ``"%s_b" % name``         ``{name}_b``
     ``name``                  ``{name}``
+    ``"a" if c else "b"``     ``{a|b}``
     ========================  ==================
     """
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
+    choice = chosen_names(node)
+    if choice:
+        return f"{{{'|'.join(choice)}}}"
     parts = list(parts_of_name(node))
     known = [part for part in parts if part is not None]
     return "".join(known) if len(known) == len(parts) else None
+
+
+def chosen_names(node: ast.expr | None) -> tuple[str, ...]:
+    """The names in ``"a" if c else "b"``; none in anything else."""
+    match node:
+        case ast.IfExp(
+            body=ast.Constant(value=str(one)), orelse=ast.Constant(value=str(other))
+        ) if BRACES.isdisjoint(one + other):
+            return one, other
+    return ()
 
 
 def parts_of_name(node: ast.expr | None) -> Iterator[str | None]:
@@ -183,6 +197,8 @@ def braced(node: ast.expr) -> str | None:
 
 def is_computed(node: ast.expr | None) -> bool:
     """Is anything of the name computed?"""
+    if isinstance(node, ast.IfExp):
+        return True
     for part in walk(node) if node is not None else ():
         match part:
             case ast.FormattedValue(value=ast.Constant(value=str())):

@@ -130,7 +130,8 @@ def read_site(
     again = deferred and prior_node is not None and is_repeatable(state, prior_node)
     rounds = rounds_of(state, root, call) if again else None
     obstacles = [why for why in reasons if why != "deferred" or not rounds]
-    more = (why for why in ("infer", "obs_mask") if why in asked)
+    more = [str(why) for why in ("infer", "obs_mask") if why in asked]
+    more += ["chosen"] * isinstance(name, ast.IfExp)
     site = Site(
         index=len(state.function.sites),
         name=template,

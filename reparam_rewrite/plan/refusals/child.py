@@ -46,6 +46,10 @@ WITHOUT_DENSITY = {
 #: What is said of a call that can't be reparameterized where it stands, by what is in the way.
 OBSTACLES = {
     "starred": ("is sampled with * or ** arguments", "write the arguments out."),
+    "chosen": (
+        "is called one thing or another when the model runs",
+        "ask for it by one of these names.",
+    ),
     "header": ("is sampled in the header of a statement", "give it a statement of its own."),
     "deferred": ("is sampled in a lambda or a comprehension", "give it a statement of its own."),
     "conditional": ("is sampled in a conditional expression", "give it a statement of its own."),

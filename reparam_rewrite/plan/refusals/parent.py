@@ -33,7 +33,8 @@ def parent_problems(
     if unordered is not None:
         yield unordered
         return
-    if parent.call.template and not in_one_round(parent, child.site):
+    in_a_loop = parent.call.template and parent.call.bound
+    if in_a_loop and not in_one_round(parent, child.site):
         yield pair.problem(
             "parent-of-another-round",
             "'{parent}' is sampled in one round of a loop ({at}), as '{template}': by the time "
