@@ -19,6 +19,7 @@ from tests.support.cli import environment, run, snapshot
 
 CASE = FIXTURES / "conditional"
 ARGS = ["--args", "example.py:example_args"]
+CONFIG = ["--config", "offsets.toml"]
 QUICK = [
     word
     for check in ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
@@ -114,6 +115,29 @@ def test_what_the_config_gives_in_memory_and_the_arguments_that_it_names(folder:
     report = json.loads(ran.out)
     assert report["generated"] == "<../model.py with ../offsets.toml>"
     assert report["latent_dims"] == 11
+
+
+TREES = """\
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+
+def model():
+    w = numpyro.param("w", {"kernel": jnp.ones((2, 3)), "bias": jnp.zeros(3)})
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    a = numpyro.sample("a", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal((mu + a) * w["kernel"].sum(0) + w["bias"], 1), obs=jnp.ones(3))
+"""
+
+
+def test_params_that_are_trees_are_as_in_the_config(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(TREES)
+    (tmp_path / "offsets.toml").write_text('sites.a = { offset = "mu" }\n')
+    assert run(tmp_path, "model.py", *CONFIG, "-o", "made.py").status == 0
+    ran = run(tmp_path, "verify", "model.py", "made.py", *CONFIG, *QUICK, "--points", "1")
+    assert (ran.status, ran.err) == (0, "")
+    assert " 1 params as in the config" in ran.out.decode()
 
 
 def test_a_file_that_is_not_what_its_config_asks_for(folder: Path) -> None:

@@ -452,7 +452,7 @@ def meaning_of(
         prior = prior_of(state, value)
         if prior is not UNKNOWN_PRIOR:
             return made(prior=prior, era=state.era, data=data_in(state, value))
-    elif isinstance(value, (ast.Dict, ast.List, ast.Subscript, ast.Tuple)):
+    elif isinstance(value, (ast.Dict, ast.DictComp, ast.List, ast.Subscript, ast.Tuple)):
         held = held_by(state, value)
         if held is not None:
             return made(plates=held)

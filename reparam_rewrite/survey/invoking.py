@@ -86,7 +86,7 @@ class Invoking:
                 found |= self._imported(what, given, node, at)
             else:
                 for one in aliases.run_by(value):  # a class's own methods, by what it inherits
-                    aliases.edge(at, one, node, handed=kind == "inherited")
+                    aliases.edge(at, one, node, inherited=kind == "inherited")
                 found |= self._foreign(given, node, at, "")
         return frozenset(found)
 

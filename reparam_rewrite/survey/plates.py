@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from reparam_rewrite.survey.calls import assignment, given, is_none
 from reparam_rewrite.survey.effects import MUTATING_METHODS
 from reparam_rewrite.survey.expressions import grouped
-from reparam_rewrite.survey.helpers import matched, self_of
+from reparam_rewrite.survey.helpers import matched, self_of, substituted
 from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scopes import is_read
@@ -65,6 +65,14 @@ def held_by(state: State, node: ast.expr, *, made: bool = False) -> Held | None:
         case ast.Dict(keys=keys, values=values) if all(isinstance(k, ast.Constant) for k in keys):
             pairs = zip(map(ast.unparse, filter(None, keys)), values, strict=True)
             return known({key: held_by(state, value, made=made) for key, value in pairs})
+        case ast.DictComp(key=ast.Name(id=key), generators=[loop]) if not loop.ifs:
+            listed = loop.iter.elts if isinstance(loop.iter, (ast.List, ast.Tuple)) else []
+            if not isinstance(loop.target, ast.Name) or loop.target.id != key:
+                return None
+            if not all(isinstance(part, ast.Constant) for part in listed):
+                return None
+            made_of = {ast.unparse(part): substituted(node.value, {key: part}) for part in listed}
+            return known({at: held_by(state, value, made=True) for at, value in made_of.items()})
     own = made_elsewhere(state, node) if isinstance(node, (ast.Attribute, ast.Call)) else None
     if own is not None or not isinstance(node, (ast.Attribute, ast.Call)):
         return own
@@ -164,7 +172,7 @@ def plate_of(
         return None
     label, identity, literal = named(state, name)
     dim = dim_of(state, asked_dim, frames)
-    written = "\n" if made else state.text.segment(size).text
+    written = state.text.unparsed(size) if made else state.text.segment(size).text
     shown = asked_dim if dim is None and not made else None
     if shown is not None and not is_repeatable(state, shown):
         shown = None

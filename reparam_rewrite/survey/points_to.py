@@ -137,8 +137,8 @@ class Aliases:
         self.managers: dict[str, list[Blocks]] = {}  # context managers, with where they yield
         self.shown: set[str] = set()  # functions whose arguments are written in the file
         self.edges: dict[Edge, int] = {}  # who calls whom, with the line
-        #: Those that another module may make, which is given the function or inherited with it.
-        self.handed: set[Edge] = set()
+        self.handed: set[Edge] = set()  # those that another module may make, which is given them
+        self.inherited: set[Edge] = set()  # and by a method that a class of the file inherits
         self.handlers: list[MadeHandler] = []
         self.enclosed: dict[str, int] = {}  # functions given to scan, cond, vmap..., with the line
         self.backwards: set[str] = set()  # those that a scan of NumPyro's runs from the last step
@@ -164,14 +164,21 @@ class Aliases:
         """The handler that a value names by its number."""
         return self.handlers[int(value[1])]
 
-    def edge(self, at: At, callee: str, node: ast.expr, *, handed: bool = False) -> None:
-        """What stands there may call `callee`; `handed`: another module may, for all we know."""
+    def edge(
+        self, at: At, callee: str, node: ast.expr, *, handed: bool = False, inherited: bool = False
+    ) -> None:
+        """What stands there may call `callee`; `handed`, `inherited`: another module may."""
         key = at.space.node, callee, at.blocks
-        if not handed:
+        if not (handed or inherited):
             self.handed.discard(key)
-        elif key not in self.edges:
-            self.handed.add(key)
+            self.inherited.discard(key)
+        elif key not in self.edges or self.is_guessed(key):
+            (self.inherited if inherited else self.handed).add(key)
         self.edges.setdefault(key, node.lineno)
+
+    def is_guessed(self, edge: Edge) -> bool:
+        """Does only another module make a call, if anything does?"""
+        return edge in self.handed or edge in self.inherited
 
     def yields(self, at: At) -> None:
         """A function yields there."""

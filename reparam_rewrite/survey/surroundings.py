@@ -67,7 +67,8 @@ def calls_of(
         plated = weighed = 0
         for block in frames:
             is_plated, is_weighed = kind_of(block)
-            if is_plated and not (edge in aliases.handed and is_held(block)):
+            given = edge in aliases.handed and edge not in aliases.inherited
+            if is_plated and not (given and is_held(block)):
                 plated = line
             if is_weighed:
                 weighed = block.lineno
@@ -75,7 +76,7 @@ def calls_of(
         if function is not None and function.entered is not None and function.entered[1] <= line:
             plated = plated or line
             weighed = weighed or (function.entered[1] if weighing else 0)
-        yield Call(caller, callee, line, plated, weighed, edge in aliases.handed)
+        yield Call(caller, callee, line, plated, weighed, aliases.is_guessed(edge))
     for made in aliases.handlers:
         line = made.call.lineno
         plated, weighed = line * (made.kind in PLATES), line * is_weighing(made)

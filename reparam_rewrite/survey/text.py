@@ -61,6 +61,12 @@ class Text:
         end = self.offset(node.end_lineno, node.end_col_offset)
         return Segment(start, end, self.text[start:end])
 
+    def unparsed(self, node: ast.expr) -> str:
+        """A node that stands nowhere in the file, with the quotes that the file has most of."""
+        text = ast.unparse(node)
+        plain = self.text.count("'") < self.text.count('"') and not {'"', "\\"} & set(text)
+        return text.replace("'", '"') if plain else text
+
     def stands_alone(self, node: ast.stmt) -> bool:
         """Has the statement its lines to itself: no header before it, no semicolon?"""
         place = self.segment(node)

@@ -24,6 +24,7 @@ from reparam_rewrite.running.trace import (
     traced,
 )
 from reparam_rewrite.running.values import Site, Trace, Values
+from reparam_rewrite.verify.change import varied
 from reparam_rewrite.verify.idle import Met, met
 from reparam_rewrite.verify.pairing import declared_in
 from reparam_rewrite.verify.points import INITIAL, Compared, Point
@@ -233,12 +234,15 @@ def unlike_params(wanted: Trace, compared: Compared) -> Iterator[Line]:
 
 def param_differs(wanted: Site, found: Site) -> str:
     """What is different about a param, as a clause; "" if nothing is."""
-    old, new = np.asarray(full_value(wanted)), np.asarray(full_value(found))
-    if old.shape != new.shape:
-        return f"has shape {new.shape}, by the config {old.shape}"
-    if not np.allclose(old, new):
-        start, asked = (f"{one.flat[0]:.6g}" if one.size else "nothing" for one in (new, old))
-        return f"starts at {start}, by the config at {asked}"
+    trees = [varied(full_value(site)) for site in (wanted, found)]
+    if len(trees[0]) != len(trees[1]):
+        return "has other arrays in its tree than by the config"
+    for old, new in (map(np.asarray, pair) for pair in zip(*trees, strict=True)):
+        if old.shape != new.shape:
+            return f"has shape {new.shape}, by the config {old.shape}"
+        if not np.allclose(old, new):
+            start, asked = (f"{one.flat[0]:.6g}" if one.size else "nothing" for one in (new, old))
+            return f"starts at {start}, by the config at {asked}"
     if type(constraint_of(wanted)).__name__ != type(constraint_of(found)).__name__:
         return "has another constraint than by the config"
     plates = [sorted(declared_in(one)) for one in (found, wanted)]
