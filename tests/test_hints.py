@@ -884,6 +884,16 @@ CASES = [
         Z_BY_MU,
     ),
     Case(
+        "a parent that a step samples later",
+        'swap the two, or take what it was in the step before: v = { value = "z" }.',
+        scanned(
+            'w = numpyro.sample("w", dist.Normal(0, 1))\n'
+            'v = numpyro.sample("v", dist.Normal(w, 1))\nreturn v, w\n',
+        ),
+        '[sites.w]\noffset = "v"\n',
+        new_config="[sites.w.offset]\nv = { value = 'z' }\n",
+    ),
+    Case(
         "a scan in a with",
         "put the scan outside, or take the site out of the config.",
         scanned(
