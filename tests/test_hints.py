@@ -922,6 +922,13 @@ CASES = [
         scanned(call="_, z = scan(step, 0.0, jnp.arange(n)[::-1])\n"),
     ),
     Case(
+        "a line with another statement in a scan",
+        "give it a line of its own.",
+        scanned('w = 1; z = numpyro.sample("z", dist.Normal(z, 1))\nreturn z, z\n'),
+        Z_BY_MU,
+        scanned(),
+    ),
+    Case(
         "a subsampled plate in a scan",
         "take the site out of the config.",
         scanned(
