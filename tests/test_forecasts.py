@@ -69,7 +69,9 @@ def forecasts(
         models = [load_model(text, beside=beside) for text in (source, generated)]
         started = structure(models[1], (T,), {"y": data})
         params = {
-            name: jnp.asarray(0.3 + np.random.default_rng(1).uniform(size=site["value"].shape))
+            name: jnp.asarray(
+                0.3 + 0.7 * np.random.default_rng(1).uniform(size=site["value"].shape)
+            )
             for name, site in started.items()
             if site["type"] == "param"
         }
@@ -118,6 +120,24 @@ def test_a_coefficient_for_each_element_of_each_step_forecasts() -> None:
     source = HEAD + IDIOM.replace("SLICES", SLICES["arange"]).replace("0.0,", "jnp.zeros(2),")
     source = source.replace("level + mu", "level.sum() + mu")
     assert_same(*forecasts(source, OFFSET))
+
+
+WALK = HEAD + IDIOM.replace("SLICES", SLICES["arange"])
+
+FORMS = {
+    "scale": (WALK, f"{OFFSET}scale = 2.0\n"),
+    "learned-scale": (WALK, f"{OFFSET}scale = {{ init = 1.5 }}\n"),
+    "power": (WALK, f'{OFFSET}scale = {{ by = "s", power = {{ init = 0.5 }} }}\n'),
+    "non-centred": (WALK, f"{OFFSET}centered = 0.0\n"),
+    "learned-centring": (WALK, f"{OFFSET}centered = {{ init = 0.5 }}\n"),
+    "gamma": (WALK.replace("Normal(prev, s)", "Gamma(2.0, 1 + s)"), OFFSET),
+    "runtime": (WALK.replace("Normal(prev, s)", "Uniform(prev - s, prev + s)"), OFFSET),
+}
+
+
+@pytest.mark.parametrize(("source", "config"), FORMS.values(), ids=FORMS)
+def test_reparameterized_sites_forecast(source: str, config: str) -> None:
+    assert_same(*forecasts(source, config))
 
 
 def test_numbers_for_more_steps_than_there_are_say_so() -> None:

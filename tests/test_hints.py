@@ -945,6 +945,16 @@ CASES = [
         Z_BY_MU,
     ),
     Case(
+        "a parent that a step samples later",
+        'swap the two, or take what it was in the step before: v = { value = "z" }.',
+        scanned(
+            'w = numpyro.sample("w", dist.Normal(0, 1))\n'
+            'v = numpyro.sample("v", dist.Normal(w, 1))\nreturn v, w\n',
+        ),
+        '[sites.w]\noffset = "v"\n',
+        new_config="[sites.w.offset]\nv = { value = 'z' }\n",
+    ),
+    Case(
         "a scan in a with",
         "put the scan outside, or take the site out of the config.",
         scanned(
@@ -971,6 +981,13 @@ CASES = [
         scanned(call="_, z = scan(step, 0.0, jnp.arange(n), reverse=True)\n"),
         Z_BY_MU,
         scanned(call="_, z = scan(step, 0.0, jnp.arange(n)[::-1])\n"),
+    ),
+    Case(
+        "a line with another statement in a scan",
+        "give it a line of its own.",
+        scanned('w = 1; z = numpyro.sample("z", dist.Normal(z, 1))\nreturn z, z\n'),
+        Z_BY_MU,
+        scanned(),
     ),
     Case(
         "a subsampled plate in a scan",

@@ -167,15 +167,15 @@ class {name}({distribution}):
         return type(self)(self.step.expand(batch_shape))'''
 
 OF_STEPWISE = '''\
-def {name}(reparam):
+def {name}(reparameterizer):
     """Reparameterizes a site in a scan."""
 
     def stacked(name, fn, obs):
         return {step}(fn), obs
 
     def reparameterized(name, fn, obs):
-        with {handler}(config={{f"{{name}}_base": stacked}}):
-            return reparam(name, fn, obs)
+        with {handlers}.reparam(config={{f"{{name}}_base": stacked}}):
+            return reparameterizer(name, fn, obs)
 
     return reparameterized'''
 
@@ -203,7 +203,7 @@ FUNCTIONS = {
             "vmap": "jax.vmap",
         },
     ),
-    STEPWISE: (OF_STEPWISE, {"handler": "numpyro.handlers.reparam"}),
+    STEPWISE: (OF_STEPWISE, {"handlers": "numpyro.handlers"}),
 }
 
 

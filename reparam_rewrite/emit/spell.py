@@ -13,6 +13,7 @@ THROUGH = {
     "numpyro.deterministic": ("numpyro",),
     "numpyro.param": ("numpyro",),
     "jax.vmap": ("jax",),
+    "numpyro.handlers": ("numpyro",),
     "numpyro.distributions.Distribution": ("numpyro.distributions",),
     "numpyro.handlers.reparam": ("numpyro.handlers", "numpyro"),
     "numpyro.handlers.scope": ("numpyro.handlers", "numpyro"),

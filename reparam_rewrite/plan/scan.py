@@ -184,6 +184,7 @@ FORMS = {
         "a basis mixes the elements of one event there, and it isn't known to have one",
         "take its basis out, or make an event of the axis, with .to_event(1).",
     ),
+    "shares": ("it shares its line with another statement there", "give it a line of its own."),
     "computed": ("names there must be plain strings", "write the name out."),
     "around": (
         "the scan stands in a with, whose handlers reach into it",
@@ -217,6 +218,7 @@ def check_form(child: Child) -> None:
         "else": child.reparam is not None,
         "vector": isinstance(child.scale, Whitening),
         "over_plates": child.basis is not None and bool(child.basis.over_plates),
+        "shares": not step.alone,
         "computed": any(one.call.computed for one in sites),
         "plate": any(frame.plates for frame in site.frames),
         "around": not all(leaves_alone(item) for frame in site.frames for item in frame.items),

@@ -7,6 +7,7 @@ function that calls scan, stacked.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
@@ -155,6 +156,12 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
         if isinstance(index, int) and body.sites[index].shape is None:
             site = body.sites[index]
             body.amend(replace(site, extent=replace(site.extent, shape=shape)))
+    names = names_of_carry(scoped.node)
+    carries = carried if isinstance(carried, tuple) else (carried,)
+    if len(carries) == len(names):
+        found = zip(carries, names, strict=True)
+        last = ((body.sites[at].name, name) for at, name in found if isinstance(at, int) and name)
+        scan = replace(scan, last=tuple(last))
     around = state.text.comments_on(statement)
     state.function.commented.update(around if body.sites else ())
     alone, indices = header or state.text.stands_alone(statement), {}
@@ -180,6 +187,24 @@ def read_scan(state: State, statement: ast.stmt, call: ast.Call, header: bool) -
     state.function.taken |= body.taken
     state.function.params |= body.params
     state.scans[call] = numbered(outputs, indices)
+
+
+def names_of_carry(body: FunctionNode) -> tuple[str, ...]:
+    """The names of what a body is carried, which are bound once; "" where there is none."""
+    carry = parameters(body)[0]
+    bound = Counter(
+        part.id
+        for part in walk(body)
+        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
+    )
+    for statement in body.body:
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Name(id=name)):
+                if name == carry and not bound[carry]:
+                    names = [part.id if isinstance(part, ast.Name) else "" for part in parts]
+                    starred = any(isinstance(part, ast.Starred) for part in parts)
+                    return () if starred else tuple(n if bound[n] == 1 else "" for n in names)
+    return () if bound[carry] else (carry,)
 
 
 def carried_on(

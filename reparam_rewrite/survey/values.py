@@ -258,6 +258,8 @@ class Scan(Struct, frozen=True):
     slices of `xs`; `passes`: there are such slices, or the body reads the parameter. `length` is
     the axis that the calls of the body make, of unknown size where the source doesn't tell it.
     `forecasts`: it may make more of them than there are draws of, when these are used to predict.
+    `last` has the name by which the body reads what a site was in the step before, for those that
+    are known to be carried on.
     """
 
     body: str
@@ -271,6 +273,7 @@ class Scan(Struct, frozen=True):
     inner_indent: int  # of the body, in characters
     argument: str
     passes: bool
+    last: tuple[tuple[str, str], ...] = ()
 
 
 class SampleCall(Struct, frozen=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from reparam_rewrite.messages import Problem
 from reparam_rewrite.plan.alternatives import are_alternatives, is_before, is_bound, nearest
 from reparam_rewrite.plan.children import Child, Pair
@@ -31,7 +33,7 @@ def parent_problems(
     """
     unordered = not_before(survey, child, pair, parent, wanted)
     if unordered is not None:
-        yield unordered
+        yield or_the_step_before(unordered, child, parent)
         return
     in_a_loop = parent.call.template and parent.call.bound
     if in_a_loop and not in_one_round(parent, child.site):
@@ -92,6 +94,18 @@ def parent_problems(
             parent.place,
             variable=identifier(parent.name),
         )
+
+
+def or_the_step_before(problem: Problem, child: Child, parent: Site) -> Problem:
+    """What a later site of a scan's body was in the step before is there, under another name."""
+    scan = parent.scan if parent.scan == child.site.scan else None
+    last = dict(scan.last).get(parent.name) if scan is not None else None
+    if last is None:
+        return problem
+    hint = (
+        'swap the two, or take what it was in the step before: {parent} = {{ value = "{last}" }}.'
+    )
+    return replace(problem, hint=hint, parts={**problem.parts, "last": last})
 
 
 def not_before(
