@@ -510,6 +510,41 @@ def test_a_size_of_its_module_is_not_written_in_the_model(project: Project) -> N
     assert 'use coefficient = "shared"' in told
 
 
+@pytest.mark.parametrize(
+    ("imports", "call", "size"),
+    [
+        ("from . import parts", "parts.effect", "parts.N"),
+        ("from . import parts as p", "p.effect", "p.N"),
+        ("from .parts import N as K, effect", "effect", "K"),
+    ],
+)
+def test_a_size_of_its_module_is_written_as_the_model_reads_it(
+    project: Project, imports: str, call: str, size: str
+) -> None:
+    project.write("parts.py", parts(CONSTANT))
+    project.write("model.py", model(imports, call))
+    assert f'numpyro.param("xi_a_mu", jnp.zeros({size})) * mu' in project.code()
+    project.assert_equivalent((3,))
+
+
+@pytest.mark.parametrize(
+    ("imports", "arguments"),
+    [
+        ("from . import parts\n\nparts.N = 4", "(n)"),
+        ("from . import parts\n\nsys.modules[parts.__name__].N = 4", "(n)"),
+        ("from . import parts", "(n, N=1, parts=parts)"),
+        ("try:\n    from . import parts\nexcept ImportError:\n    parts = None", "(n)"),
+    ],
+    ids=["set", "set by another handle", "hidden", "not certain"],
+)
+def test_a_size_that_may_be_another_is_not_written(
+    project: Project, imports: str, arguments: str
+) -> None:
+    project.write("parts.py", parts(CONSTANT))
+    project.write("model.py", model(imports, "parts.effect", BODY.replace("(n):", f"{arguments}:")))
+    project.refusal()
+
+
 def test_a_shared_coefficient_needs_no_size(project: Project) -> None:
     project.write("parts.py", parts(CONSTANT))
     project.write("model.py", model("from .parts import effect\n\nN = 5"))

@@ -226,7 +226,17 @@ class Linker:
             text += module.source.text
         tree = ast.Module(body, type_ignores=[])
         read = tuple(module.source.data for module in modules)
-        return Linked(text, tree, tuple(files), self.told(), read)
+        return Linked(text, tree, tuple(files), self.told(), read, dict(self.spelt()))
+
+    def spelt(self) -> Iterator[tuple[str, str]]:
+        """Names of other modules that matter, and how the model can read them."""
+        for alias in self.model.names.imports:
+            found = self.named(self.model, alias)
+            if isinstance(found, Module) and found.number:
+                for name in found.names.others:
+                    yield name_in(found, name), f"{alias}.{name}"
+            elif isinstance(found, Defined) and found.module.number:
+                yield name_in(found.module, found.name), alias
 
     def told(self) -> tuple[Missing, ...]:
         return tuple(self.missing.values())
@@ -378,7 +388,8 @@ class Linker:
         put(code, self.replacements(module, code, own=True))
         for node in code:
             rename(node, module)
-        for name in sorted(module.changed | (self.changed & module.names.definitions.keys())):
+        bound = module.names.definitions.keys() | module.names.others.keys()
+        for name in sorted(module.changed | (self.changed & bound)):
             anew = ast.Assign([ast.Name(name_in(module, name), ast.Store())], ast.Constant(None))
             code.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
         for node in code:
