@@ -119,10 +119,8 @@ def spelt_here(scope: Scope, size: ast.expr) -> str | None:
     for part in walk(size):
         if isinstance(part, ast.Name) and is_of_module(part.id):
             text = scope.facts.spelt.get(part.id, "")
-            known = (
-                scope.is_constant(part.id) and text.partition(".")[0] not in scope.function.hidden
-            )
-            if not (text and known):
+            hidden = text.partition(".")[0] in scope.function.hidden
+            if not text or hidden or not scope.is_constant(part.id):
                 return None
             instead[part] = parsed(text)
     return ast.unparse(copied(size, instead))
