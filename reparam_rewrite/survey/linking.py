@@ -36,7 +36,7 @@ from reparam_rewrite.survey.modules import (
     reads_in,
 )
 from reparam_rewrite.survey.names import STAR
-from reparam_rewrite.survey.nodes import DEFINITIONS
+from reparam_rewrite.survey.nodes import DEFINITIONS, walk
 from reparam_rewrite.survey.text import parse
 
 #: All names of a module, as those that are bound anew.
@@ -87,6 +87,7 @@ class Linker:
         self.missing: dict[tuple[int, str], Missing] = {}
         self.changed: set[str] = set()  # attributes that anything is given
         self._packages: set[Module] = set()
+        self._reads: dict[ast.stmt, list[Read]] = {}
         self._asked: set[tuple[Module, str]] = set()
 
     # What names stand for
@@ -206,6 +207,13 @@ class Linker:
             used += 1
         return found, used
 
+    def reads(self, code: list[ast.stmt]) -> Iterator[Read]:
+        """What some statements read, found once."""
+        for node in code:
+            if node not in self._reads:
+                self._reads[node] = [*reads_in(node)]
+            yield from self._reads[node]
+
     # What a model needs
 
     def linked(self) -> Linked:
@@ -243,7 +251,7 @@ class Linker:
 
     def wanted(self, module: Module, code: list[ast.stmt]) -> Iterator[Defined]:
         """What of other modules, and of its own, a piece of a module reads."""
-        for read in (read for node in code for read in reads_in(node)):
+        for read in self.reads(code):
             root = read.root.id
             known = root in module.names or read.imported is not None or module.names.stars
             if not known or (module is self.model and not self.is_from_elsewhere(read)):
@@ -277,7 +285,7 @@ class Linker:
     def note_changes(self, module: Module) -> None:
         """``parts.effect = other``, ``setattr(parts, "effect", other)``: not what was defined."""
         handed: dict[ast.AST, Module] = {}
-        for read in (read for node in module.tree.body for read in reads_in(node)):
+        for read in self.reads(module.tree.body):
             *holder, last = read.chain
             found, used = self.target(read, module)
             if isinstance(found, Module) and used == len(read.chain):
@@ -285,7 +293,7 @@ class Linker:
             held, _ = self.target(Read(holder, read.imported), module) if holder else (None, 0)
             if isinstance(held, Module) and getattr(last, "attr", "") == "__dict__":
                 held.changed.add(ALL)
-        for part in ast.walk(module.tree):
+        for part in walk(module.tree):
             match part:
                 case ast.Attribute(value=holds, attr=name, ctx=ast.Store() | ast.Del()):
                     if getattr(holds, "id", "") not in ("self", "cls"):
@@ -330,7 +338,7 @@ class Linker:
     def is_about_numpyro(self, one: Defined) -> bool:
         """Does a function or a class use NumPyro itself?"""
         assert one.statement is not None
-        for read in reads_in(one.statement):
+        for read in self.reads([one.statement]):
             names = one.module.names
             ones = (
                 names.imports.get(read.root.id, set()) if read.imported is None else {read.imported}
@@ -354,7 +362,7 @@ class Linker:
         else it reads may have to be written again.
         """
         found: dict[ast.AST, ast.AST] = {}
-        for read in (read for node in code for read in reads_in(node)):
+        for read in self.reads(code):
             root = read.root
             if module is self.model and not self.is_from_elsewhere(read):
                 continue
