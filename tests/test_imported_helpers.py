@@ -17,6 +17,7 @@ from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.source.reading import read
+from reparam_rewrite.survey import linking
 from tests.support.cli import run
 
 _number = itertools.count()
@@ -844,3 +845,9 @@ def test_standard_input_is_in_the_current_folder(project: Project) -> None:
     text = model("from parts import effect").encode()
     ran = run(project.folder, "-", "--config", "c.toml", stdin=text)
     assert b"numpyro.handlers.reparam(config=" in ran.out
+
+
+def test_what_is_too_large_is_not_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linking, "LARGEST", 1)
+    project.write("model.py", model("from .parts import effect"))
+    assert "more of the project is behind it than is read" in project.refusal()

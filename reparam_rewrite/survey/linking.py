@@ -42,6 +42,9 @@ from reparam_rewrite.survey.text import parse
 #: All names of a module, as those that are bound anew.
 ALL = "*"
 
+#: How many statements of other files are read: the time grows faster than they do.
+LARGEST = 1_500
+
 #: What sets an attribute by its name: ``setattr``, ``patch.object``.
 SETTING = words("delattr object patch setattr")
 
@@ -223,6 +226,10 @@ class Linker:
         modules, kept = self.reached(wanted)
         if not any(self.is_about_numpyro(one) for one in kept):
             return Linked(model.source.text, model.tree, missing=self.told())
+        parts = (part for one in kept if one.statement for part in walk(one.statement))
+        if sum(isinstance(part, ast.stmt) for part in parts) > LARGEST:
+            self.note_all(Unsure("more of the project is behind it than is read"))
+            return Linked(model.source.text, model.tree, missing=self.told())
         body = [*model.tree.body]
         put(body, self.replacements(model, body, own=False))
         text, files = model.source.text, list[Elsewhere]()
@@ -281,6 +288,12 @@ class Linker:
             root = name_in(module, read.root.id)
             told = Missing(root, name, str(ones[0]), found.why, found.problem)
             self.missing.setdefault((module.number, name), told)
+
+    def note_all(self, why: Unsure) -> None:
+        """Keep why nothing is known of all that the model reads of other files."""
+        for read in self.reads(self.model.tree.body):
+            if self.is_from_elsewhere(read):
+                self.note(read, len(read.chain), why, self.model)
 
     def note_changes(self, module: Module) -> None:
         """``parts.effect = other``, ``setattr(parts, "effect", other)``: not what was defined."""
