@@ -17,6 +17,7 @@ from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.source.reading import read
+from reparam_rewrite.survey import linking
 from tests.support.cli import run
 
 _number = itertools.count()
@@ -510,6 +511,42 @@ def test_a_size_of_its_module_is_not_written_in_the_model(project: Project) -> N
     assert 'use coefficient = "shared"' in told
 
 
+@pytest.mark.parametrize(
+    ("imports", "call", "size"),
+    [
+        ("from . import parts", "parts.effect", "parts.N"),
+        ("from . import parts as p", "p.effect", "p.N"),
+        ("from .parts import N as K, effect", "effect", "K"),
+    ],
+)
+def test_a_size_of_its_module_is_written_as_the_model_reads_it(
+    project: Project, imports: str, call: str, size: str
+) -> None:
+    project.write("parts.py", parts(CONSTANT))
+    project.write("model.py", model(imports, call))
+    assert f'numpyro.param("xi_a_mu", jnp.zeros({size})) * mu' in project.code()
+    project.assert_equivalent((3,))
+
+
+@pytest.mark.parametrize(
+    ("imports", "arguments"),
+    [
+        ("from . import parts\n\nparts.N = 4", "(n)"),
+        ("from . import parts\n\nsys.modules[parts.__name__].N = 4", "(n)"),
+        ("from . import parts\nfrom .parts import effect", "(n, parts=None)"),
+        ("try:\n    from . import parts\nexcept ImportError:\n    parts = None", "(n)"),
+    ],
+    ids=["set", "set by another handle", "hidden", "not certain"],
+)
+def test_a_size_that_may_be_another_is_not_written(
+    project: Project, imports: str, arguments: str
+) -> None:
+    project.write("parts.py", parts(CONSTANT))
+    call = "effect" if "effect" in imports else "parts.effect"
+    project.write("model.py", model(imports, call, BODY.replace("(n):", f"{arguments}:")))
+    project.refusal()
+
+
 def test_a_shared_coefficient_needs_no_size(project: Project) -> None:
     project.write("parts.py", parts(CONSTANT))
     project.write("model.py", model("from .parts import effect\n\nN = 5"))
@@ -814,3 +851,9 @@ def test_standard_input_is_in_the_current_folder(project: Project) -> None:
     text = model("from parts import effect").encode()
     ran = run(project.folder, "-", "--config", "c.toml", stdin=text)
     assert b"numpyro.handlers.reparam(config=" in ran.out
+
+
+def test_what_is_too_large_is_not_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linking, "LARGEST", 1)
+    project.write("model.py", model("from .parts import effect"))
+    assert "more of the project is behind it than is read" in project.refusal()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import builtins
 
+from msgspec.structs import replace
+
 from reparam_rewrite.survey.functions import Function, Linked, Survey
 from reparam_rewrite.survey.helpers import is_patched
 from reparam_rewrite.survey.index import IMPORTS, index, index_as_written
@@ -35,7 +37,9 @@ def survey(path: str, text: str) -> Survey:
     found = index(tree)
     own = index_as_written(parse(path, text)) if project.files else found
     functions: dict[str, Function] = {}
-    facts = facts_of(found)
+    spelt = project.spelt.items()
+    seen = {name: text for name, text in spelt if text.partition(".")[0] in found.certain}
+    facts = replace(facts_of(found), spelt=seen)
     shared = frozenset(found.module_names), frozenset(dir(builtins))
     for scoped in found.functions:
         # A name that is defined twice stands for the last definition, as in Python.

@@ -8,6 +8,7 @@ call may do to its arguments, to names or to the rest of the program asks `effec
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from functools import lru_cache
 
 from msgspec import Struct
@@ -264,7 +265,8 @@ class FileFacts(Struct, frozen=True):
     functions of the file, and `impure` those of them that may do more than compute. `fields` are
     attributes that the file sets or declares. `hooks` are its functions that run without a call,
     as operators and properties do, and `hooked`: one of them may do more than compute. `lazy`:
-    something in the file runs code when it is iterated over.
+    something in the file runs code when it is iterated over. `spelt` has for names of other modules
+    how the file can read them: ``parts.N``.
     """
 
     builtins: frozenset[str] = frozenset()
@@ -274,3 +276,4 @@ class FileFacts(Struct, frozen=True):
     hooks: frozenset[str] = frozenset()
     hooked: bool = False
     lazy: bool = False
+    spelt: Mapping[str, str] = {}

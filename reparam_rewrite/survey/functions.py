@@ -164,13 +164,17 @@ class Missing(Struct, frozen=True):
 
 
 class Linked(Struct, frozen=True):
-    """A model with what it calls of other files, in a tree that was made of the model's."""
+    """A model with what it calls of other files, in a tree that was made of the model's.
+
+    `spelt` has for names of other modules how the model can read them.
+    """
 
     text: str
     tree: ast.Module
     files: tuple[Elsewhere, ...] = ()
     missing: tuple[Missing, ...] = ()
     read: tuple[bytes, ...] = ()
+    spelt: dict[str, str] = {}
 
 
 class Survey(Struct, frozen=True, dict=True):

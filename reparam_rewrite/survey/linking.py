@@ -36,11 +36,14 @@ from reparam_rewrite.survey.modules import (
     reads_in,
 )
 from reparam_rewrite.survey.names import STAR
-from reparam_rewrite.survey.nodes import DEFINITIONS
+from reparam_rewrite.survey.nodes import DEFINITIONS, walk
 from reparam_rewrite.survey.text import parse
 
 #: All names of a module, as those that are bound anew.
 ALL = "*"
+
+#: How many statements of other files are read: the time grows faster than they do.
+LARGEST = 1_500
 
 #: What sets an attribute by its name: ``setattr``, ``patch.object``.
 SETTING = words("delattr object patch setattr")
@@ -87,6 +90,7 @@ class Linker:
         self.missing: dict[tuple[int, str], Missing] = {}
         self.changed: set[str] = set()  # attributes that anything is given
         self._packages: set[Module] = set()
+        self._reads: dict[ast.stmt, list[Read]] = {}
         self._asked: set[tuple[Module, str]] = set()
 
     # What names stand for
@@ -206,6 +210,13 @@ class Linker:
             used += 1
         return found, used
 
+    def reads(self, code: list[ast.stmt]) -> Iterator[Read]:
+        """What some statements read, found once."""
+        for node in code:
+            if node not in self._reads:
+                self._reads[node] = [*reads_in(node)]
+            yield from self._reads[node]
+
     # What a model needs
 
     def linked(self) -> Linked:
@@ -214,6 +225,10 @@ class Linker:
         wanted = self.wanted(model, model.tree.body)
         modules, kept = self.reached(wanted)
         if not any(self.is_about_numpyro(one) for one in kept):
+            return Linked(model.source.text, model.tree, missing=self.told())
+        parts = (part for one in kept if one.statement for part in walk(one.statement))
+        if sum(isinstance(part, ast.stmt) for part in parts) > LARGEST:
+            self.note_all(Unsure("more of the project is behind it than is read"))
             return Linked(model.source.text, model.tree, missing=self.told())
         body = [*model.tree.body]
         put(body, self.replacements(model, body, own=False))
@@ -226,14 +241,24 @@ class Linker:
             text += module.source.text
         tree = ast.Module(body, type_ignores=[])
         read = tuple(module.source.data for module in modules)
-        return Linked(text, tree, tuple(files), self.told(), read)
+        return Linked(text, tree, tuple(files), self.told(), read, dict(self.spelt()))
+
+    def spelt(self) -> Iterator[tuple[str, str]]:
+        """Names of other modules that matter, and how the model can read them."""
+        for alias in self.model.names.imports:
+            found = self.named(self.model, alias)
+            if isinstance(found, Module) and found.number:
+                for name in found.names.others:
+                    yield name_in(found, name), f"{alias}.{name}"
+            elif isinstance(found, Defined) and found.module.number:
+                yield name_in(found.module, found.name), alias
 
     def told(self) -> tuple[Missing, ...]:
         return tuple(self.missing.values())
 
     def wanted(self, module: Module, code: list[ast.stmt]) -> Iterator[Defined]:
         """What of other modules, and of its own, a piece of a module reads."""
-        for read in (read for node in code for read in reads_in(node)):
+        for read in self.reads(code):
             root = read.root.id
             known = root in module.names or read.imported is not None or module.names.stars
             if not known or (module is self.model and not self.is_from_elsewhere(read)):
@@ -264,10 +289,16 @@ class Linker:
             told = Missing(root, name, str(ones[0]), found.why, found.problem)
             self.missing.setdefault((module.number, name), told)
 
+    def note_all(self, why: Unsure) -> None:
+        """Keep why nothing is known of all that the model reads of other files."""
+        for read in self.reads(self.model.tree.body):
+            if self.is_from_elsewhere(read):
+                self.note(read, len(read.chain), why, self.model)
+
     def note_changes(self, module: Module) -> None:
         """``parts.effect = other``, ``setattr(parts, "effect", other)``: not what was defined."""
         handed: dict[ast.AST, Module] = {}
-        for read in (read for node in module.tree.body for read in reads_in(node)):
+        for read in self.reads(module.tree.body):
             *holder, last = read.chain
             found, used = self.target(read, module)
             if isinstance(found, Module) and used == len(read.chain):
@@ -275,7 +306,7 @@ class Linker:
             held, _ = self.target(Read(holder, read.imported), module) if holder else (None, 0)
             if isinstance(held, Module) and getattr(last, "attr", "") == "__dict__":
                 held.changed.add(ALL)
-        for part in ast.walk(module.tree):
+        for part in walk(module.tree):
             match part:
                 case ast.Attribute(value=holds, attr=name, ctx=ast.Store() | ast.Del()):
                     if getattr(holds, "id", "") not in ("self", "cls"):
@@ -320,7 +351,7 @@ class Linker:
     def is_about_numpyro(self, one: Defined) -> bool:
         """Does a function or a class use NumPyro itself?"""
         assert one.statement is not None
-        for read in reads_in(one.statement):
+        for read in self.reads([one.statement]):
             names = one.module.names
             ones = (
                 names.imports.get(read.root.id, set()) if read.imported is None else {read.imported}
@@ -344,7 +375,7 @@ class Linker:
         else it reads may have to be written again.
         """
         found: dict[ast.AST, ast.AST] = {}
-        for read in (read for node in code for read in reads_in(node)):
+        for read in self.reads(code):
             root = read.root
             if module is self.model and not self.is_from_elsewhere(read):
                 continue
@@ -378,7 +409,8 @@ class Linker:
         put(code, self.replacements(module, code, own=True))
         for node in code:
             rename(node, module)
-        for name in sorted(module.changed | (self.changed & module.names.definitions.keys())):
+        bound = module.names.definitions.keys() | module.names.others.keys()
+        for name in sorted(module.changed | (self.changed & bound)):
             anew = ast.Assign([ast.Name(name_in(module, name), ast.Store())], ast.Constant(None))
             code.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
         for node in code:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from reparam_rewrite.source.encoding import Source
 from reparam_rewrite.source.project import INIT
 from reparam_rewrite.survey.names import LIBRARIES
-from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode
+from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode, parts_of, walk
 from reparam_rewrite.survey.scopes import bound_names, names_of
 
 IMPORTS = (ast.Import, ast.ImportFrom)
@@ -91,8 +91,8 @@ def names_in(tree: ast.Module) -> Names:
             caught.update(node.body)
         for bound in bound_by_node(node):
             found.others[bound] = found.others.get(bound, 0) + 1
-        stack += ast.iter_child_nodes(node)
-    for part in ast.walk(tree):
+        stack += parts_of(node)
+    for part in walk(tree):
         for name in part.names if isinstance(part, ast.Global) else ():
             found.others[name] = found.others.get(name, 0) + 2
     return found
@@ -149,7 +149,7 @@ def reads_in(node: ast.AST) -> Iterator[Read]:
             case ast.Name() | ast.Attribute():
                 chain = chain_of(node)
                 if chain is None:
-                    stack += [(part, around, own) for part in ast.iter_child_nodes(node)]
+                    stack += [(part, around, own) for part in parts_of(node)]
                 elif isinstance(chain[0], ast.Name) and chain[0].id not in own:
                     known = around.get(chain[0].id)
                     if known is not None or chain[0].id not in around:
@@ -157,10 +157,11 @@ def reads_in(node: ast.AST) -> Iterator[Read]:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 heads = [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
                 stack += [(head, around, own) for head in heads]
-                stack += [(part, inside(node, around), frozenset()) for part in node.body]
+                inner = inside(node, around)
+                stack += [(part, inner, frozenset()) for part in node.body]
             case ast.Lambda(args=arguments, body=body):
                 stack.append((arguments, around, own))
-                names = (part.arg for part in ast.walk(arguments) if isinstance(part, ast.arg))
+                names = (part.arg for part in walk(arguments) if isinstance(part, ast.arg))
                 stack.append((body, {**around, **dict.fromkeys(names)}, frozenset()))
             case ast.ClassDef():
                 heads = [*node.decorator_list, *node.bases, *node.keywords]
@@ -172,11 +173,11 @@ def reads_in(node: ast.AST) -> Iterator[Read]:
                 local = {**around, **dict.fromkeys(frozenset().union(*targets))}
                 first = node.generators[0]
                 stack.append((first.iter, around, own))
-                parts = [*ast.iter_child_nodes(node), *ast.iter_child_nodes(first)]
+                parts = [*parts_of(node), *parts_of(first)]
                 kept = [part for part in parts if part not in (first, first.iter)]
                 stack += [(part, local, own) for part in kept]
             case _:
-                stack += [(part, around, own) for part in ast.iter_child_nodes(node)]
+                stack += [(part, around, own) for part in parts_of(node)]
 
 
 def chain_of(node: ast.expr) -> list[ast.Name | ast.Attribute] | None:
@@ -195,7 +196,7 @@ def inside(node: FunctionNode, around: Local) -> Local:
     for part in parts:
         for name, one in imported_by(part) if isinstance(part, IMPORTS) else ():
             imported.setdefault(name, set()).add(one)
-    arguments = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
+    arguments = {part.arg for part in walk(node.args) if isinstance(part, ast.arg)}
     bound = arguments.union(*(bound_by_node(part) for part in parts))
     found = {**around, **dict.fromkeys(arguments | names_of(node.body))}
     for name, ones in imported.items():
@@ -212,7 +213,7 @@ def scope_of(node: ast.AST) -> Iterator[ast.AST]:
     for part in stack:  # which grows meanwhile
         yield part
         if not isinstance(part, (*DEFINITIONS, ast.Lambda)):
-            stack += ast.iter_child_nodes(part)
+            stack += parts_of(part)
 
 
 def name_in(module: Module, name: str) -> str:

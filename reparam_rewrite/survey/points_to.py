@@ -41,8 +41,9 @@ FUNCTIONS = frozenset(["function", "method", "partial"])
 CALLABLE = FUNCTIONS | {"class", "object", "handler", "outside"}
 PLATES = ("numpyro.plate", "numpyro.plate_stack")
 MESSENGER = "numpyro.Messenger"
-#: How many dots a name of another module may have.
-DEEPEST = 6
+#: How many dots a name of another module may have, to have attributes: ``numpy.random``, and of
+#: packages whose functions are known by their names.
+DEEPEST, DEEPEST_KNOWN = 1, 3
 #: What enters a context without a `with`, so that nothing shows where it ends.
 ENTERING = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
 
@@ -237,7 +238,10 @@ class Aliases:
             if kind == "import" and what.startswith("sys.modules"):
                 found |= self.get(("", name))  # perhaps this one
             elif kind == "import":
-                deep = what.count(".") > DEEPEST  # ``v = v.pi`` has no end
+                known = what.startswith(("jax.", "numpyro."))
+                # ``v = v.pi`` has no end, and with ``v = v.e`` there are ever more of them.
+                deep = what.count(".") > (DEEPEST_KNOWN if known else DEEPEST)
+                deep = deep or what.startswith("builtins.")
                 found.add(FOREIGN if deep else ("import", canonical(f"{what}.{name}")))
             elif kind in ("object", "class"):
                 found |= self.member(what, name, bound=kind == "object")

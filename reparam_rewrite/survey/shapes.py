@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from reparam_rewrite.survey.calls import is_integer
 from reparam_rewrite.survey.effects import ARRAY_MODULES, FILLING, REDUCTIONS, words
-from reparam_rewrite.survey.names import is_written
+from reparam_rewrite.survey.expressions import parsed
+from reparam_rewrite.survey.names import is_of_module, is_written
+from reparam_rewrite.survey.nodes import copied, walk
 from reparam_rewrite.survey.purity import is_repeatable, reads_of
 from reparam_rewrite.survey.scopes import Scope
 from reparam_rewrite.survey.values import REST, UNIT, Axis, Shape, closed
@@ -107,7 +109,21 @@ def axis_of(scope: Scope, size: ast.expr, text: str, plate: str | None = None) -
     if not is_repeatable(scope, size):
         return Axis(None, None, plate, reads)
     versions = ",".join(sorted(f"{r.name}@{r.version}.{r.era}" for r in reads))
-    return Axis(text if is_written(size) else None, f"{ast.unparse(size)} {versions}", plate, reads)
+    shown = text if is_written(size) else spelt_here(scope, size)
+    return Axis(shown, f"{ast.unparse(size)} {versions}", plate, reads)
+
+
+def spelt_here(scope: Scope, size: ast.expr) -> str | None:
+    """How an expression with constants of other modules can be written; None if it can't be."""
+    instead: dict[ast.AST, ast.AST] = {}
+    for part in walk(size):
+        if isinstance(part, ast.Name) and is_of_module(part.id):
+            text = scope.facts.spelt.get(part.id, "")
+            hidden = text.partition(".")[0] in scope.function.hidden
+            if not text or hidden or not scope.is_constant(part.id):
+                return None
+            instead[part] = parsed(text)
+    return ast.unparse(copied(size, instead))
 
 
 def shape_argument(scope: Scope, node: ast.expr) -> Shape:
