@@ -45,6 +45,13 @@ ALL = "*"
 #: How many statements of other files are read: the time grows faster than they do.
 LARGEST = 1_500
 
+#: What a function reads that samples, or says how others do: not all of `numpyro.infer` does.
+SAMPLING = (
+    *(f"numpyro.{name}" for name in words("deterministic factor module param plate plate_stack")),
+    *("numpyro.sample", "numpyro.handlers", "numpyro.distributions", "numpyro.contrib"),
+    *("numpyro.primitives", "numpyro.infer.reparam"),
+)
+
 #: What sets an attribute by its name: ``setattr``, ``patch.object``.
 SETTING = words("delattr object patch setattr")
 
@@ -90,6 +97,8 @@ class Linker:
         self.missing: dict[tuple[int, str], Missing] = {}
         self.changed: set[str] = set()  # attributes that anything is given
         self._packages: set[Module] = set()
+        self.kept: set[Defined] = set()
+        self.leads: dict[Defined, set[Defined]] = {}
         self._reads: dict[ast.stmt, list[Read]] = {}
         self._asked: set[tuple[Module, str]] = set()
 
@@ -223,8 +232,12 @@ class Linker:
         model = self.model
         self.note_changes(model)
         wanted = self.wanted(model, model.tree.body)
-        modules, kept = self.reached(wanted)
-        if not any(self.is_about_numpyro(one) for one in kept):
+        modules, reached = self.reached(wanted)
+        kept = self.kept = self.that_matter(reached)
+        modules = [module for module in modules if any(one.module is module for one in kept)]
+        for number, module in enumerate(modules, 1):
+            module.number = number
+        if not kept:
             return Linked(model.source.text, model.tree, missing=self.told())
         parts = (part for one in kept if one.statement for part in walk(one.statement))
         if sum(isinstance(part, ast.stmt) for part in parts) > LARGEST:
@@ -341,24 +354,38 @@ class Linker:
             code = [one.statement]
             if one.module not in modules:
                 modules.append(one.module)
-                one.module.number = len(modules)
                 code += [node for node in one.module.tree.body if is_kept(node)]
                 self.note_changes(one.module)
                 self.note_packages(one.module.file)
+            self.leads[one] = {*self.wanted(one.module, [one.statement])}
             waiting += self.wanted(one.module, code)
         return modules, kept
 
-    def is_about_numpyro(self, one: Defined) -> bool:
-        """Does a function or a class use NumPyro itself?"""
-        assert one.statement is not None
-        for read in self.reads([one.statement]):
-            names = one.module.names
-            ones = (
-                names.imports.get(read.root.id, set()) if read.imported is None else {read.imported}
-            )
+    def that_matter(self, reached: set[Defined]) -> set[Defined]:
+        """Those that sample, or lead there, and what only computes: none that only runs a model."""
+        found = {one for one in reached if self.mentions(one, SAMPLING)}
+        waiting = reached - found
+        while more := {one for one in waiting if not self.leads[one].isdisjoint(found)}:
+            found |= more
+            waiting -= more
+        plain = {
+            one for one in waiting if not self.mentions(one, ("numpyro",)) and not has_with(one)
+        }
+        return found | plain if found else found
+
+    def mentions(self, one: Defined, modules: tuple[str, ...]) -> bool:
+        """Does a function or a class read something of these modules, or of the model?"""
+        names = one.module.names
+        for read in self.reads([one.statement] if one.statement is not None else []):
+            ones = names.imports.get(read.root.id, set())
+            ones = ones if read.imported is None else {read.imported}
+            path = [getattr(part, "attr", "") for part in read.chain[1:]]
             stars = [] if read.root.id in names else names.stars
-            if any(f"{known}.".startswith("numpyro.") for known in [*ones, *stars]):
-                return True
+            ones = {*ones, *(star._replace(name=read.root.id) for star in stars)}
+            for known in ones:
+                dotted = ".".join([known.module, *filter(None, [known.name, *path])])
+                if f"{dotted}.".startswith(tuple(f"{module}." for module in modules)):
+                    return True
             found, _ = self.target(read, one.module)
             if isinstance(found, Defined) and found.module is self.model:
                 return True
@@ -384,6 +411,8 @@ class Linker:
                 self.note(read, used, target, module)
             if isinstance(target, Defined) and isinstance(read.chain[used - 1].ctx, ast.Load):
                 known = target.module.number or target.module is self.model
+                if target.statement is not None:
+                    known = target.module is self.model or target in self.kept
                 if known and (own or target.statement is not None):
                     last = read.chain[used - 1]
                     name = name_in(target.module, target.name)
@@ -410,7 +439,8 @@ class Linker:
         for node in code:
             rename(node, module)
         bound = module.names.definitions.keys() | module.names.others.keys()
-        for name in sorted(module.changed | (self.changed & bound)):
+        left = {name for name in module.names.definitions if Defined(module, name) not in kept}
+        for name in sorted(module.changed | (self.changed & bound) | left):
             anew = ast.Assign([ast.Name(name_in(module, name), ast.Store())], ast.Constant(None))
             code.append(ast.fix_missing_locations(ast.copy_location(anew, module.tree.body[-1])))
         for node in code:
@@ -420,6 +450,11 @@ class Linker:
 
 def is_builtin(root: ast.Name) -> bool:
     return hasattr(builtins, root.id)
+
+
+def has_with(one: Defined) -> bool:
+    parts = walk(one.statement) if one.statement is not None else []
+    return any(isinstance(part, (ast.With, ast.AsyncWith)) for part in parts)
 
 
 def is_kept(node: ast.stmt) -> bool:
