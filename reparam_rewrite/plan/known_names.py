@@ -21,11 +21,15 @@ from reparam_rewrite.survey.values import Handler, Site
 UNPLAIN = frozenset("*?{")
 
 
+def missing(survey: Survey, names: Iterable[str]) -> list[str]:
+    """Those of some names, each once, that no site has in the file, but for globs and templates."""
+    known = {name for function in survey.own.values() for name in function.by_name}
+    return [one for one in dict.fromkeys(names) if one not in known and not UNPLAIN & {*one}]
+
+
 def plain_name(survey: Survey, name: str) -> str:
     """What a site is called in the file that handlers call `name`; empty if none or several are."""
     functions = survey.own.values()
-    if UNPLAIN & {*name} or any(function.find(name) for function in functions):
-        return ""
     found = {
         (site.name, len(function.find(site.name)))
         for function in functions
@@ -59,11 +63,10 @@ def with_names(survey: Survey, names: Iterable[str]) -> Survey:
     Where it shows which names the template has, it has to be among them; where it doesn't, it has
     to fit, and no other template may.
     """
-    known = {name for function in survey.own.values() for name in function.by_name}
-    missing = [one for one in dict.fromkeys(names) if one not in known and not UNPLAIN & {*one}]
-    if not missing:
+    wanted = missing(survey, names)
+    if not wanted:
         return survey
-    functions = {name: named(f, missing) for name, f in survey.own.items()}
+    functions = {name: named(f, wanted) for name, f in survey.own.items()}
     return replace(survey, functions={**survey.functions, **functions})
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config.rules import Config, SiteRule
 from reparam_rewrite.messages import Named
-from reparam_rewrite.plan.known_names import plain_name, with_names
+from reparam_rewrite.plan.known_names import missing, plain_name, with_names
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.values import Site
 
@@ -27,7 +27,7 @@ def with_plain_names(survey: Survey, config: Config) -> Config:
     ``reparam(config={"a": LocScaleReparam(0)})`` samples is "a_decentered".
     """
     asked = dict.fromkeys(named.name for named in sites_in(config))
-    found = {name: plain_name(survey, name) for name in asked}
+    found = {name: plain_name(survey, name) for name in missing(survey, asked)}
     plain = {name: one for name, one in found.items() if one and one not in asked}
     if not plain:
         return config
