@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial, reduce
 from math import prod
 
@@ -24,7 +24,7 @@ from reparam_rewrite.ordering import ordered
 from reparam_rewrite.plan import plan
 from reparam_rewrite.plan.accounts import met_by
 from reparam_rewrite.plan.context import Context, Names
-from reparam_rewrite.plan.values import scaled_by, terms_of
+from reparam_rewrite.plan.values import OffsetRewrite, Plan, scaled_by, terms_of
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggest.conditional import Computed, as_if_fitted, conditional
 from reparam_rewrite.suggest.evidence import Evidence
@@ -130,6 +130,15 @@ def no_model(path: str, names: list[str], function: str | None) -> Diagnostic:
     return Diagnostic(path, f"no function '{function}' samples a site", hint)
 
 
+def non_centred(planned: Plan) -> Iterator[Problem]:
+    """The sites that the model itself samples in other coordinates, whose offsets aren't known."""
+    for rewrite in planned.rewrites:
+        if isinstance(rewrite, OffsetRewrite) and rewrite.instead:
+            site = rewrite.site
+            text = "'{site}' already has a reparam handler"
+            yield Problem("reparam-already", OfSite(site.name), site.place, text, "")
+
+
 def tried(
     surveyed: Survey, make: Callable[[Later], Suggestion], facts: Facts | None, document: Document
 ) -> Suggestion:
@@ -160,6 +169,11 @@ def tried(
             continue
         if planned.already:
             return emptied(suggestion, "is rewritten already")
+        problems = [*non_centred(planned)]
+        if problems:
+            less = reduce(partial(dropped, lines=lines), problems, suggestion)
+            suggestion = less if less != suggestion else emptied(less, problems[0].message)
+            continue
         made = {
             (rewrite.site.name, term.label): term
             for rewrite in planned.rewrites
