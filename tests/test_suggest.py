@@ -397,6 +397,20 @@ def test_what_the_rewriter_refuses_is_left_alone_for_its_reason() -> None:
     assert offsets(found)["c"]["mu"] == 1.0
 
 
+def test_a_site_that_the_model_non_centres_itself_is_left_alone() -> None:
+    found = proposed("""\
+        def model(i, n, y=None):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            tau = numpyro.sample("tau", dist.HalfNormal(1))
+            how = {"a": numpyro.infer.reparam.LocScaleReparam(0)}
+            with numpyro.handlers.reparam(config=how), numpyro.plate("n", n):
+                a = numpyro.sample("a", dist.Normal(0, tau))
+            numpyro.sample("y", dist.Normal(mu + a[i], 1), obs=y)
+        """)
+    assert found.is_empty
+    assert "'a' already has a reparam handler" in to_text(found)
+
+
 def test_every_line_of_the_model_is_named() -> None:
     text = offsets_of(FIXTURES / "crossed").read_text()
     assert "# line 19: the loc of 'diameter' is mu + a_plate[plate] + b_sample[sample]." in text

@@ -87,7 +87,8 @@ def mentioned(function: FunctionNode, inside: ast.AST, names: set[str]) -> set[s
         if bound and (hidden := names.intersection(*[names_in(one.target) for one in bound])):
             own.update(p for p in walk(part) if isinstance(p, ast.Name) and p.id in hidden)
     said = {p.id for p in others if isinstance(p, ast.Name) and p not in own}
-    return names & (said | arguments)
+    declared = (p.names for p in others if isinstance(p, (ast.Global, ast.Nonlocal)))
+    return names & (said | arguments).union(*declared)
 
 
 def can_be_repeated(
