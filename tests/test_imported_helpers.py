@@ -859,19 +859,21 @@ def test_what_is_too_large_is_not_read(project: Project, monkeypatch: pytest.Mon
     assert "more of the project is behind it than is read" in project.refusal()
 
 
-def test_what_only_runs_the_model_does_not_count(project: Project) -> None:
-    text = """
+@pytest.mark.parametrize("given", ["", ", part=effect"])
+def test_what_only_runs_the_model_does_not_count(project: Project, given: str) -> None:
+    """Nor where it names what samples, as the default of what a model is made of."""
+    text = f"""
         from numpyro.infer import MCMC, NUTS
         from somewhere import timed
-
-        def fitted(f, n):
-            with timed():
-                mcmc = MCMC(NUTS(f), num_warmup=1, num_samples=1)
-                mcmc.run(n)
 
         def effect(name, n):
             with numpyro.plate("p", n):
                 return numpyro.sample(name, d.HalfNormal(1))
+
+        def fitted(f, n{given}):
+            with timed():
+                mcmc = MCMC(NUTS(f), num_warmup=1, num_samples=1)
+                mcmc.run(n)
     """
     body = BODY.replace("CALL", "effect") + "\n\ndef main():\n    fitted(model, 3)\n"
     project.write("parts.py", parts(text))

@@ -255,6 +255,11 @@ class Survey(Struct, frozen=True, dict=True):
         name, what the caller has sampled before the call: NumPyro has no such models.
         """
         caller = self.functions.get(call.caller)
+        if call.caller == function.name and (call.handed or call.callee != function.name):
+            # It would come back to itself, and sample all of its sites again.
+            own = self.lines[: self.elsewhere[0].first - 1] if self.elsewhere else self.lines
+            if not any("scope" in line for line in own) and any(map(self.sure, function.sites)):
+                return False
         if not call.handed or caller is None:
             return True
         before = {one.name for one in caller.sites if one.place.line < call.line and self.sure(one)}

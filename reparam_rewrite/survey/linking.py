@@ -52,6 +52,12 @@ SAMPLING = (
     *("numpyro.primitives", "numpyro.infer.reparam"),
 )
 
+#: What a function reads that draws from a posterior: it is no part of a model, though it may name
+#: classes that are.
+RUNNING = tuple(
+    f"numpyro.infer.{name}" for name in words("ELBO MCMC NUTS Predictive SVI Trace_ELBO")
+)
+
 #: What sets an attribute by its name: ``setattr``, ``patch.object``.
 SETTING = words("delattr object patch setattr")
 
@@ -362,7 +368,8 @@ class Linker:
         return modules, kept
 
     def that_matter(self, reached: set[Defined]) -> set[Defined]:
-        """Those that sample, or lead there, and what only computes: none that only runs a model."""
+        """Those that sample, or lead there, and what only computes: none that runs a model."""
+        reached = {one for one in reached if not self.mentions(one, RUNNING)}
         found = {one for one in reached if self.mentions(one, SAMPLING)}
         waiting = reached - found
         while more := {one for one in waiting if not self.leads[one].isdisjoint(found)}:
