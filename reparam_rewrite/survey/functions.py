@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
 from reparam_rewrite.survey.effects import FileFacts
+from reparam_rewrite.survey.nodes import walk
 from reparam_rewrite.survey.timeline import Assigned, RightSide, Timeline
 from reparam_rewrite.survey.values import Comment, Site
 
@@ -123,6 +124,12 @@ class Function(Struct, dict=True):
     def by_name(self) -> dict[str, list[Site]]:
         """Its sites by their names, in the order in which they are written, once all are read."""
         return grouped((site.name, site) for site in self.sites)
+
+    @cached_property
+    def ends_last(self) -> bool:
+        """Does it return in its last statement only, having come to all that always runs?"""
+        before = (part for statement in self.node.body[:-1] for part in walk(statement))
+        return not any(isinstance(part, ast.Return) for part in before)
 
     def find(self, name: str) -> list[Site]:
         """The sites of that name, in the order in which they are written."""
@@ -258,7 +265,8 @@ class Survey(Struct, frozen=True, dict=True):
         if call.caller == function.name and (call.handed or call.callee != function.name):
             # It would come back to itself, and sample all of its sites again.
             own = self.lines[: self.elsewhere[0].first - 1] if self.elsewhere else self.lines
-            if not any("scope" in line for line in own) and any(map(self.sure, function.sites)):
+            scoped = any("scope" in line for line in own)
+            if not scoped and function.ends_last and any(map(self.sure, function.sites)):
                 return False
         if not call.handed or caller is None:
             return True

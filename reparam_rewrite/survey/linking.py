@@ -370,7 +370,7 @@ class Linker:
     def that_matter(self, reached: set[Defined]) -> set[Defined]:
         """Those that sample, or lead there, and what only computes: none that runs a model."""
         reached = {one for one in reached if not self.mentions(one, RUNNING)}
-        found = {one for one in reached if self.mentions(one, SAMPLING)}
+        found = {o for o in reached if self.mentions(o, SAMPLING) or self.reads_model(o)}
         waiting = reached - found
         while more := {one for one in waiting if not self.leads[one].isdisjoint(found)}:
             found |= more
@@ -381,7 +381,7 @@ class Linker:
         return found | plain if found else found
 
     def mentions(self, one: Defined, modules: tuple[str, ...]) -> bool:
-        """Does a function or a class read something of these modules, or of the model?"""
+        """Does a function or a class read something of these modules?"""
         names = one.module.names
         for read in self.reads([one.statement] if one.statement is not None else []):
             ones = names.imports.get(read.root.id, set())
@@ -393,10 +393,13 @@ class Linker:
                 dotted = ".".join([known.module, *filter(None, [known.name, *path])])
                 if f"{dotted}.".startswith(tuple(f"{module}." for module in modules)):
                     return True
-            found, _ = self.target(read, one.module)
-            if isinstance(found, Defined) and found.module is self.model:
-                return True
         return False
+
+    def reads_model(self, one: Defined) -> bool:
+        """Does a function or a class read something of the model's own file?"""
+        reads = self.reads([one.statement] if one.statement is not None else [])
+        found = (self.target(read, one.module)[0] for read in reads)
+        return any(isinstance(it, Defined) and it.module is self.model for it in found)
 
     # The joined tree
 
