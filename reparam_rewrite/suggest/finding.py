@@ -139,6 +139,12 @@ def non_centred(planned: Plan) -> Iterator[Problem]:
             yield Problem("reparam-already", OfSite(site.name), site.place, text, "")
 
 
+def less_of(suggestion: Suggestion, problems: list[Problem], lines: list[Line]) -> Suggestion:
+    """A suggestion without what the problems are about; nothing if that can't be told."""
+    less = reduce(partial(dropped, lines=lines), problems, suggestion)
+    return less if less != suggestion else emptied(less, problems[0].message)
+
+
 def tried(
     surveyed: Survey, make: Callable[[Later], Suggestion], facts: Facts | None, document: Document
 ) -> Suggestion:
@@ -164,15 +170,13 @@ def tried(
                 later |= stay
                 suggestion = make(later)
                 continue
-            less = reduce(partial(dropped, lines=lines), problems, suggestion)
-            suggestion = less if less != suggestion else emptied(less, problems[0].message)
+            suggestion = less_of(suggestion, problems, lines)
             continue
         if planned.already:
             return emptied(suggestion, "is rewritten already")
         problems = [*non_centred(planned)]
         if problems:
-            less = reduce(partial(dropped, lines=lines), problems, suggestion)
-            suggestion = less if less != suggestion else emptied(less, problems[0].message)
+            suggestion = less_of(suggestion, problems, lines)
             continue
         made = {
             (rewrite.site.name, term.label): term

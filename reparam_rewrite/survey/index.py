@@ -10,6 +10,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from reparam_rewrite.survey.calls import assignment, is_none
+from reparam_rewrite.survey.effects import MUTATING_METHODS
 from reparam_rewrite.survey.functions import reached
 from reparam_rewrite.survey.names import bound_by, dotted, is_star_of_unknown, template_of
 from reparam_rewrite.survey.nodes import DEFINITIONS, NAMED, FunctionNode, kinds, parts_of, walk
@@ -28,25 +29,6 @@ YIELDS = (ast.Yield, ast.YieldFrom)
 NOTED = NAMED.keys() | kinds(
     """Assign Attribute AugAssign GeneratorExp Global Import ImportFrom Nonlocal Yield YieldFrom
     arg"""
-)
-
-
-#: Methods that change a list, a set or a dictionary in place.
-CHANGING = frozenset(
-    [
-        "add",
-        "append",
-        "clear",
-        "extend",
-        "insert",
-        "pop",
-        "popitem",
-        "remove",
-        "reverse",
-        "setdefault",
-        "sort",
-        "update",
-    ]
 )
 
 
@@ -274,7 +256,9 @@ def changed_in(parts: list[ast.AST]) -> Iterator[str]:
     """The names in ``names.append("a")``, ``names[0] = "b"`` and ``del names[0]``."""
     for part in parts:
         match part:
-            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if attribute in CHANGING:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if (
+                attribute in MUTATING_METHODS
+            ):
                 yield name
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
                 yield name
