@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from reparam_rewrite.config.rules import Config
-    from reparam_rewrite.fit.values import Found
+    from reparam_rewrite.fitting.values import Found
     from reparam_rewrite.running.call import Call
 
 EPILOG = """\b
@@ -92,9 +92,9 @@ def command(request: Request, screen: Screen) -> int:
     prepare("fit")
 
     from reparam_rewrite.config.reading import read_config
-    from reparam_rewrite.fit.coordinates import as_if_frozen, asks_for_more, frozen_data
-    from reparam_rewrite.fit.reporting import as_json, as_text
-    from reparam_rewrite.fit.writing import npz_bytes
+    from reparam_rewrite.fitting.coordinates import as_if_frozen, asks_for_more, frozen_data
+    from reparam_rewrite.fitting.reporting import as_json, as_text
+    from reparam_rewrite.fitting.writing import npz_bytes
     from reparam_rewrite.running.call import called
 
     before = read_bytes(config, "config")
@@ -139,10 +139,10 @@ def fitted(
 
     path: of the .npz. Raises `Refusal`.
     """
-    from reparam_rewrite.fit.coordinates import without_coordinates
-    from reparam_rewrite.fit.pilots import Options
-    from reparam_rewrite.fit.reporting import is_worth_it
-    from reparam_rewrite.fit.running import Fitting, as_written, with_helpful_bases
+    from reparam_rewrite.fitting.coordinates import without_coordinates
+    from reparam_rewrite.fitting.pilots import Options
+    from reparam_rewrite.fitting.reporting import is_worth_it
+    from reparam_rewrite.fitting.running import Fitting, as_written, with_helpful_bases
 
     fitting = Fitting(call, without_coordinates(settings))
     bar = screen.on_terminal and not request.quiet

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reparam_rewrite.config.rules import Config
     from reparam_rewrite.generation import Outcome
     from reparam_rewrite.running.call import Call
-    from reparam_rewrite.tune.values import Candidate
+    from reparam_rewrite.tuning.values import Candidate
 
 EPILOG = """\b
 Examples:
@@ -97,12 +97,12 @@ def command(request: Request, screen: Screen) -> int:
     before = config_before(request.written_config, request.force)
     prepare("tune")
 
-    from reparam_rewrite.fit.coordinates import as_if_frozen
-    from reparam_rewrite.fit.pilots import Options
-    from reparam_rewrite.fit.writing import npz_bytes
+    from reparam_rewrite.fitting.coordinates import as_if_frozen
+    from reparam_rewrite.fitting.pilots import Options
+    from reparam_rewrite.fitting.writing import npz_bytes
     from reparam_rewrite.running.call import called
-    from reparam_rewrite.tune.finding import Tuning
-    from reparam_rewrite.tune.reporting import as_json, as_text
+    from reparam_rewrite.tuning.finding import Tuning
+    from reparam_rewrite.tuning.reporting import as_json, as_text
 
     asked = [as_if_frozen(before)] if before is not None else []
     call = called(request.model, asked, request.args_given, request.function, "tune")
@@ -178,9 +178,9 @@ def generated(request: Request, candidate: Candidate) -> Outcome:
 
 def check(call: Call, outcome: Outcome, candidate: Candidate, arrays: str) -> None:
     """That the generated model is the plain one in other coordinates. Raises `Refusal`."""
-    from reparam_rewrite.fit.coordinates import beside_arrays
+    from reparam_rewrite.fitting.coordinates import beside_arrays
     from reparam_rewrite.messages import Diagnostic, Refusal
-    from reparam_rewrite.verify import Options, verify
+    from reparam_rewrite.verifying import Options, verify
 
     assert outcome.rewrite is not None
     shown = f"<{outcome.target.output}>"
