@@ -6,10 +6,10 @@ import datetime
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -106,6 +106,7 @@ class Bench:
     """A call and the configs to compare, by the names of their rows.
 
     said: hears what is going on. crew: makes the runs of rows; without, they are made here.
+    folders: where the arrays of a config are, if not beside the model.
     """
 
     asked: Asked
@@ -114,6 +115,7 @@ class Bench:
     kept: Kept
     said: Callable[[str], None] = lambda text: None
     crew: Crew | None = None
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         call = self.call
@@ -267,7 +269,7 @@ class Bench:
     def _configured(self) -> Iterator[Variant]:
         """The configs as they are and, where that is asked for and gains something, fitted."""
         for name, config in self.configs.items():
-            beside, cost = None, FREE
+            beside, cost = self.folders.get(name), FREE
             if config.conditional is not None:
                 beside = Path(self.folder.name) / digest([config.path, config.text])
                 frozen = frozen_data(self.call, config, "fitted.npz")

@@ -25,17 +25,18 @@ T = TypeVar("T")
 class Kept:
     """Results in a file of JSON lines; a last line that a kill cut off is not one of it.
 
-    resumed: how many of them were taken from it. shared: how many were made while others were, in
-    this run or in one before. Raises `Refusal` for a file that can't be read, or written.
+    Without a path they are forgotten. resumed: how many of them were taken from it. shared: how
+    many were made while others were, in this run or in one before. Raises `Refusal` for a file that
+    can't be read, or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
         self.resumed = self.shared = 0
         self.oldest = ""  # when the oldest of what was taken from the file was made
         self._lines: dict[str, Any] = {}
         try:
-            data = path.read_bytes() if path.exists() else b""
+            data = path.read_bytes() if path is not None and path.exists() else b""
         except OSError as error:
             raise self._refusal("read", error) from None
         for line in data.splitlines():
@@ -74,6 +75,8 @@ class Kept:
         if getattr(made, "failed", "") and not getattr(made, "stopped", False):
             return result
         self.shared += shared
+        if self.path is None:
+            return result
         today = datetime.date.today().isoformat()
         entry = {"id": digest(identity), "on": today, "of": identity, "result": asdict(made)}
         entry |= {"shared": True} if shared else {}

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
@@ -18,9 +19,12 @@ from reparam_rewrite.fitting.nested import DRAWS, Compared, Nested, NotNested, n
 from reparam_rewrite.fitting.values import Pilot
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
 from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.running.call import WIDTH, Call
+from reparam_rewrite.running.call import WIDTH, Call, Entry, run_once
 from reparam_rewrite.running.facts import facts_of_call
 from reparam_rewrite.running.trace import double_precision, is_latent, structure
+from reparam_rewrite.running.values import Arguments
+from reparam_rewrite.running.which_function import candidates
+from reparam_rewrite.source.document import Document
 from reparam_rewrite.suggesting.finding import samples, suggest
 from reparam_rewrite.suggesting.values import Conditional as Unproposed
 from reparam_rewrite.suggesting.values import Suggestion
@@ -128,6 +132,31 @@ class Proposing:
         config = read_config(frozen.text.encode(), config.path)
         with generated(self.call, config, frozen.arrays, "pilot.npz") as made:
             yield frozen, made
+
+
+def proposed(
+    document: Document, given: str | Arguments, function: str | None, offsets: bool
+) -> Suggestion:
+    """What is proposed for the model of a file that is called with some arguments.
+
+    given, function: the arguments or the option for them, and its name; without a name it is the
+    function that would be proposed for by the source alone, if it takes them. Raises `Refusal`.
+    """
+    first: list[str] = []
+    names = [function] if function else []
+    if not names:
+        names = candidates(document.module.data, document.path)
+        static = suggest(document, offsets=offsets)
+        first = [] if static.is_empty else [static.function, *static.others]
+        names.sort(key=lambda name: first.index(name) if name in first else len(first))
+        names = list(dict.fromkeys((*names, *first)))
+    entry = Entry.of(document, next(iter(names), None))
+    arguments = given if isinstance(given, tuple) else entry.arguments(given)
+    entry = entry.taking(arguments, names[1:])
+    others = tuple(name for name in names if name in first and name != entry.name)
+    proposing = Proposing(run_once(document, entry, arguments))
+    found = proposing.suggestion(True) if offsets else proposing.worthwhile()
+    return replace(found, others=(proposing.name and others) or found.others)
 
 
 def generated(

@@ -20,7 +20,7 @@ from numpyro.infer.autoguide import AutoMultivariateNormal
 from numpyro.infer.initialization import init_to_median
 from numpyro.optim import Adam
 from scipy.optimize import minimize
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from reparam_rewrite.fitting.values import Pilot
 from reparam_rewrite.messages import Diagnostic, Refusal, listed

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import linecache
 import os
 import shutil
@@ -27,8 +28,7 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.config.writing import value_of
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan.resolve import chosen
-from reparam_rewrite.rewriting import rewrite
-from reparam_rewrite.running.call import WIDTH, Call, Entry, on_all_data, refuse, run_once
+from reparam_rewrite.running.call import Entry, refuse
 from reparam_rewrite.running.errors import refusal
 from reparam_rewrite.running.load import FUTURE, function_in, is_transformed
 from reparam_rewrite.running.values import Arguments, Model
@@ -41,7 +41,8 @@ from reparam_rewrite.survey import survey
 from reparam_rewrite.survey.scopes import bound_names
 
 #: What is bound once more in a copy of the names that a function sees.
-AGAIN = (*DEFINITIONS, ast.Import, ast.ImportFrom)
+IMPORTS = (ast.Import, ast.ImportFrom)
+AGAIN = (*DEFINITIONS, *IMPORTS)
 
 #: The name by which what is generated keeps its arrays.
 HELD = "__reparam_rewrite_arrays__"
@@ -53,23 +54,23 @@ class Live(Entry):
     __slots__ = ()
 
     @classmethod
-    def of_function(cls, given: Model) -> tuple[Live, Document, tuple[Any, ...]]:
+    def of_function(cls, given: Any) -> tuple[Live, Document, tuple[Any, ...]]:
         """A function as a model, its source, and the instance that it is a method of, if it is.
 
         Raises `Refusal` for what isn't a function of which the source is known.
         """
-        instance: tuple[Any, ...] = ()
-        if isinstance(given, MethodType):
-            instance, given = (given.__self__,), given.__func__
-        function = plain(given)
+        is_method = isinstance(given, MethodType)
+        instance = (given.__self__,) if is_method else ()
+        found: Model = given.__func__ if is_method else given
+        function = plain(found)
         document = document_of(function)
         module = ModuleType(function.__module__ or "__main__")
         vars(module).update(function.__globals__)
         name = function.__qualname__
-        if given is not function and vars(module).get(name) is not given:
+        if found is not function and vars(module).get(name) is not found:
             message = f"'{name}' is not what this name stands for where it is defined"
             refuse(document.path, message, "give the function itself.")
-        return cls(document.path, module, name, given), document, instance
+        return cls(document.path, module, name, found), document, instance
 
     def rewritten(
         self, document: Document, data: bytes, given: Arguments, shown: str, beside: Path | None
@@ -246,23 +247,6 @@ def reads(statement: ast.stmt) -> set[str]:
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id}
 
 
-def called_function(
-    given: Model, configs: Sequence[Config], arguments: Arguments, needs: str = ""
-) -> tuple[Call, list[Config]]:
-    """Run a function once, on all of its data; also the configs, each for this function alone.
-
-    needs: as for `call.called`. Raises `Refusal`.
-    """
-    live, document, instance = Live.of_function(given)
-    aimed = [aimed_at(live.name, document, config) for config in configs]
-    for config in aimed:
-        if rewrite(document, config, WIDTH).already:
-            refuse(document.path, "the model is rewritten already", "give the plain model.")
-    args, kwargs = arguments
-    call = run_once(document, live, ((*instance, *args), kwargs))
-    return on_all_data(call, needs), aimed
-
-
 def aimed_at(name: str, document: Document, config: Config) -> Config:
     """A config for a function and those that it calls, where others sample the same sites."""
     if config.functions or config.is_empty:
@@ -281,9 +265,35 @@ def aimed_at(name: str, document: Document, config: Config) -> Config:
     return read_config(f"{line}{config.text}".encode(), config.path)
 
 
+def changed_text(old: bytes, new: bytes) -> str:
+    """The statements of a rewritten module that are new, or others, one below the other."""
+    text = new.decode("utf-8", "replace")
+    known = {ast.dump(statement) for statement in ast.parse(old).body}
+    lines, found = text.splitlines(keepends=True), []
+    for statement in ast.parse(text).body:
+        if ast.dump(statement) not in known:
+            first = min([statement.lineno, *(d.lineno for d in decorators(statement))])
+            found.append((statement, "".join(lines[first - 1 : statement.end_lineno])))
+    parts = ["", *(text for _, text in found)]
+    for at, (statement, _) in enumerate(found[:-1], 1):
+        together = isinstance(statement, IMPORTS) and isinstance(found[at][0], IMPORTS)
+        parts[at] += "" if together else "\n\n"
+    return "".join(parts)
+
+
+def decorators(statement: ast.stmt) -> Sequence[ast.expr]:
+    return statement.decorator_list if isinstance(statement, DEFINITIONS) else ()
+
+
 class Held:
-    """A folder of arrays that is deleted when nothing needs them any more."""
+    """A folder of arrays, which is deleted when no model reads it any more."""
 
     def __init__(self) -> None:
         self.folder = Path(mkdtemp(prefix="reparam-rewrite-"))
         self._finalize = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def by(self, model: Model) -> Model:
+        """A model that reads it: it is there as long as what the model sees."""
+        function: Any = inspect.unwrap(getattr(model, "__func__", model))
+        function.__globals__[HELD] = self
+        return model
