@@ -18,7 +18,7 @@ The package is a pipeline of plain values, each step reading what the one before
 Importing the package imports none of the steps: the command line starts before LibCST is needed.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Benched",
