@@ -42,9 +42,9 @@ td, th {{ padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align
   vertical-align: top; font-weight: normal }}
 thead th {{ vertical-align: bottom; font-weight: 600 }}
 tbody th, thead tr > :first-child {{ position: sticky; left: 0; background: var(--back);
-  padding-left: 0; min-width: 6rem; max-width: 18rem; overflow-wrap: anywhere }}
+  padding-left: 0; min-width: 6rem; max-width: 18rem; overflow-wrap: break-word }}
 .soft, small {{ color: var(--soft) }} small {{ font-size: 12px }}
-@media (max-width: 40rem) {{ tbody th {{ max-width: 8.5rem }} }}
+@media (max-width: 40rem) {{ tbody th {{ max-width: 9.5rem }} }}
 @media print {{
   @page {{ margin: 1.5cm }}
   body {{ font-size: 10pt; padding: 0; max-width: none }} table {{ font-size: 7.5pt }}

@@ -192,4 +192,4 @@ def legend(rows: Sequence[Row]) -> str:
 def down(values: Sequence[T]) -> Iterator[tuple[str, T]]:
     """Each with its place between the top and the bottom of a strip."""
     for at, value in enumerate(values, 1):
-        yield f"{100 * at / (len(values) + 1):.0f}%", value
+        yield f"{15 + 70 * (at - 0.5) / len(values):.0f}%", value
