@@ -1,83 +1,141 @@
-"""One page of HTML with everything in it: tables, plots, diffs and the advice."""
+"""One page of HTML with everything in it: the verdict, figures, what to doubt, and the diffs."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterator, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-import matplotlib
-import numpy as np
-from matplotlib.figure import Figure
-
-from reparam_rewrite.benchmarking.tables import figures, headline, sections
+from reparam_rewrite.benchmarking import plots
+from reparam_rewrite.benchmarking.advice import RANKED, comparable, of_svi, verdict
+from reparam_rewrite.benchmarking.tables import sections
 from reparam_rewrite.benchmarking.values import Results, Row
+from reparam_rewrite.pages import page as framed
+from reparam_rewrite.pages import scrolled, shown
 
 STYLE = """\
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; font-size: 14px; display: block; overflow-x: auto }
-td, th { padding: .25rem .6rem; border-bottom: 1px solid #ccc }
-td, th { text-align: left; white-space: nowrap }
-pre { font-size: 13px; overflow-x: auto; background: #f6f6f6; padding: .6rem }
-ins { text-decoration: none; color: #116329 } del { text-decoration: none; color: #a40e26 }
-img { max-width: 100% } code { font-size: 14px }
-@media (prefers-color-scheme: dark) {
-  body { background: #16181c; color: #e4e4e4 } pre { background: #22252b }
-  td, th { border-color: #444 } ins { color: #6fd08c } del { color: #ff8f8f }
-  img { background: #fff }
-}
+.verdict { border-left: 4px solid var(--mark); background: var(--box); padding: .75rem 1rem;
+  border-radius: 0 6px 6px 0 }
+.verdict p { margin: .25rem 0 } .verdict p:not(.soft) { font-size: 1.2rem }
+td { text-align: right; white-space: nowrap } td small { display: block }
+thead th { text-align: right; white-space: nowrap }
+thead tr:first-child th { text-align: center; border-left: 1px solid var(--line) }
+td[colspan] { text-align: left; white-space: normal; color: var(--bad) }
+td[colspan] span { display: block; max-width: min(36rem, 55vw) }
+.command { white-space: pre-wrap }
+ins { text-decoration: none; color: var(--good) } del { text-decoration: none; color: var(--bad) }
 """
+
+#: What stands above the heads of some columns, and above how many.
+GROUPS = {
+    "NUTS": (("ESS for 1,000 gradients", 4), ("ESS for a second", 3), ("chains", 2)),
+    "SVI": (("guide", 1), ("sd, as a part of the reference's", 3), ("time", 1)),
+}
+
+#: Heads of a terminal's table, which has nothing above them.
+SHORTER = {
+    "least ESS/1k grad.": "least",
+    "least ESS/s": "least",
+    "div.": "divergences",
+    "least sd ratio": "least",
+}
+
+
+#: How the sentences begin that rank rows.
+RANKS = tuple(f"Per {per}:" for per in RANKED.values())
 
 
 def page(results: Results, advice: Sequence[str]) -> str:
     """The page as HTML; it needs no other file and no network."""
-    title = escape(f"{results.model}: which parameterization?")
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<style>{STYLE}</style></head><body>",
-            f"<h1>{title}</h1>",
-            f"<pre>{escape(headline(results))}</pre>",
-            *listed("Advice", advice),
-            *tables(results),
-            *diffs([*results.nuts, *results.svi]),
-            *listed("Notes", results.notes),
-            "</body></html>\n",
-        ]
-    )
+    rows = [*results.nuts, *results.svi]
+    use = verdicts(results, advice)
+    ranks = [one for one in advice if one.startswith(RANKS) and one not in use]
+    doubts = [one for one in advice if one not in {*use, *ranks}]
+    body = [
+        '<section class="verdict" aria-label="What to use">',
+        f"<p>{named(use[0], rows)}</p>",
+        *(f'<p class="soft">{named(one, rows)}</p>' for one in ranks[:1]),
+        *(f"<p>{named(one, rows)}</p>" for one in use[1:]),
+        "</section>",
+        *figures(results, [named(one, rows) for one in ranks[1:]]),
+        *listed("<h2>Caveats</h2>", (named(one, rows) for one in [*doubts, *failures(rows)])),
+        *measured(results),
+        *diffs(rows),
+    ]
+    title = f"{results.model}: which parameterization?"
+    return framed(title, "\n".join(body) + "\n", plots.STYLE + STYLE)
 
 
-def listed(head: str, lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield f"<h2>{head}</h2><ul>"
-        yield from (f"<li>{escape(line)}</li>" for line in lines)
-        yield "</ul>"
+def verdicts(results: Results, advice: Sequence[str]) -> list[str]:
+    """What to use for NUTS, or what is ahead where that isn't said, and for SVI."""
+    fair = comparable(results.nuts)
+    told = [*verdict(fair[0], fair)] if fair and fair[0].kind == "plain" else []
+    told = told or [one for one in advice if one.startswith(RANKS)][:1]
+    return [*told[-1:], *[*of_svi(results.svi)][:1]] or ["No run ended: nothing can be advised."]
 
 
-def tables(results: Results) -> Iterator[str]:
-    for title, how, lines in sections(results):
-        yield f"<h2>{title}</h2><p>{escape(how)} * is another prior.</p>"
-        yield from html_table(lines)
-        if title == "NUTS":
-            yield plot_of_ess(results.nuts)
-        else:
-            yield plot_of_elbos(results.svi)
-            if results.reference is not None:
-                yield plot_of_sds(results.svi)
-
-
-def html_table(lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    heads, *rows = lines
-    yield "<table><tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>"
+def named(sentence: str, rows: Sequence[Row]) -> str:
+    """A sentence whose names of rows stand out."""
+    text = shown(sentence)
     for row in rows:
-        span = f' colspan="{len(heads) - 1}"' if len(row) < len(heads) else ""
-        cells = (f"<td{span * (at > 0)}>{escape(cell)}</td>" for at, cell in enumerate(row))
-        yield f"<tr>{''.join(cells)}</tr>"
-    yield "</table>"
+        text = text.replace(shown(f"'{row.name}'"), f"<b>{shown(row.name)}</b>")
+    return text
+
+
+def listed(head: str, lines: Iterable[str]) -> Iterator[str]:
+    items = "\n".join(f"<li>{line}</li>" for line in lines)
+    if items:
+        yield f"{head}\n<ul>\n{items}\n</ul>"
+
+
+def failures(rows: Sequence[Row]) -> Iterator[str]:
+    """Of rows without figures, the table says why."""
+    for row in rows:
+        failed = len(row.runs) - len(row.done)
+        if failed and row.done:
+            yield f"'{row.name}' failed for {failed} of {len(row.runs)} keys: {row.why}"
+
+
+def figures(results: Results, ranks: Sequence[str]) -> Iterator[str]:
+    for title, how, lines in sections(results):
+        yield f"<h2>{title}</h2>"
+        if title == "NUTS":
+            yield plots.plots_of_nuts(results.nuts)
+            yield from listed("", ranks)
+        else:
+            yield plots.plots_of_svi(results.svi, results.reference is not None)
+        yield scrolled(f"All figures of {title}", table(lines, GROUPS[title]))
+        more = ' "Ratio" is that of the least to the first row\'s.' if title == "NUTS" else ""
+        more += " * is another prior." if any(line[0].endswith(" *") for line in lines) else ""
+        yield f'<p class="soft">{shown(" ".join(how.split()))}{more}</p>'
+
+
+def table(lines: Sequence[Sequence[str]], groups: Sequence[tuple[str, int]]) -> str:
+    """The cells, each range below its median."""
+    heads, *rows = lines
+    above = "".join(f'<th scope="colgroup" colspan="{n}">{group}</th>' for group, n in groups)
+    shorter = (SHORTER.get(head, head) for head in heads[1:])
+    below = "".join(f'<th scope="col">{shown(head)}</th>' for head in shorter)
+    text = [
+        f"<table>\n<thead><tr><td></td>{above}</tr>\n<tr><td></td>{below}</tr></thead>\n<tbody>"
+    ]
+    for name, *cells in rows:
+        if len(cells) < len(heads) - 1:
+            made = f'<td colspan="{len(heads) - 1}"><span>{shown(cells[0])}</span></td>'
+        else:
+            parts = (one.rstrip(")").partition(" (") for one in cells)
+            made = "".join(
+                f"<td>{median}{f'<small>{span}</small>' if span else ''}</td>"
+                for median, _, span in parts
+            )
+        text.append(f'<tr><th scope="row">{shown(name)}</th>{made}</tr>')
+    return "\n".join([*text, "</tbody>\n</table>"])
+
+
+def measured(results: Results) -> Iterator[str]:
+    versions = ", ".join(f"{name} {number}" for name, number in results.versions.items())
+    yield "<h2>How it was measured</h2>"
+    yield f'<pre class="command">{shown(results.command)}</pre>'
+    yield f"<p>{results.date}; {results.dims:,} dims; {shown(versions)}</p>"
+    yield from listed("<p>Notes:</p>", map(shown, results.notes))
 
 
 def diffs(rows: Sequence[Row]) -> Iterator[str]:
@@ -87,80 +145,11 @@ def diffs(rows: Sequence[Row]) -> Iterator[str]:
         names.setdefault(row.diff, row.name)
     for diff, name in names.items():
         if diff:
-            yield f"<h2>The diff of {escape(name)}</h2><pre>"
-            for line in diff.splitlines():
-                tag = {"+": "ins", "-": "del"}.get(line[:1])
-                yield f"<{tag}>{escape(line)}</{tag}>" if tag else escape(line)
-            yield "</pre>"
+            yield f"<h2>The diff of {shown(name)}</h2>"
+            lines = "\n".join(map(coloured, diff.splitlines()))
+            yield f'<pre tabindex="0">{lines}</pre>'
 
 
-def plot_of_ess(rows: Sequence[Row]) -> str:
-    """A point for each key, on a scale of logs."""
-    figure, axes = subplots(rows, 2)
-    heads = {
-        "least_ess_per_1000_gradients": "least ESS per 1,000 gradients",
-        "least_ess_per_second": "least ESS per second",
-    }
-    for ax, (column, head) in zip(axes, heads.items(), strict=True):
-        for at, row in by_row(ax, rows):
-            values = figures(row, column)
-            mark = "o" if not row.other_prior else "x"
-            ax.plot(values, [at] * len(values), mark, color="tab:blue", alpha=0.7)
-        ax.set_ylim(-0.6, len(rows) - 0.4)
-        ax.grid(axis="x", alpha=0.3)
-        ax.set_xlabel(head)
-        if any(value > 0 for row in rows for value in figures(row, column)):
-            ax.set_xscale("log")
-    axes[1].set_yticklabels([])
-    return image(figure, "The least effective sample size of each variant, a point for each key.")
-
-
-def plot_of_sds(rows: Sequence[Row]) -> str:
-    """From the least to the greatest ratio, with the median as a point."""
-    figure, (ax,) = subplots(rows, 1)
-    for at, row in by_row(ax, rows):
-        for run in row.done:
-            ax.plot([run.least, run.greatest], [at, at], color="tab:blue", alpha=0.5, linewidth=2)
-            ax.plot([run.median], [at], "o", color="tab:blue", alpha=0.7)
-    ax.axvline(1, color="grey", linewidth=1)
-    ax.set_xscale("log")
-    ax.set_xlabel("sd of the guide / sd of the reference: least, median, greatest element")
-    return image(figure, "How wide each guide is, of the reference's width.")
-
-
-def plot_of_elbos(rows: Sequence[Row]) -> str:
-    """Of the first key; what lies far below the best at the end is cut off."""
-    figure, (ax,) = subplots(rows, 1, height=4)
-    ends = []
-    for row in rows:
-        for run in row.done[:1]:
-            ax.plot(np.linspace(0, 1, len(run.trace)), run.trace, label=row.name, linewidth=1)
-            ends.append(run.elbo)
-    if ends:
-        room = max(max(ends) - min(ends), 1.0)
-        ax.set_ylim(min(ends) - room, max(ends) + 0.2 * room)
-        ax.legend(fontsize=8)
-    ax.set_xlabel("part of the steps")
-    ax.set_ylabel("ELBO")
-    return image(figure, "The ELBO of each guide on the way, for the first key.")
-
-
-def subplots(rows: Sequence[Row], columns: int, height: float = 0.0) -> tuple[Figure, Any]:
-    """A figure that is as high as its rows need, if no height is given."""
-    figure = Figure(figsize=(10, height or 0.4 * len(rows) + 1.4), layout="constrained")
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
-
-
-def by_row(ax: Any, rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:
-    """The rows from the lowest on, with their places on the axis, which has their names."""
-    ax.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
-    yield from enumerate(reversed(rows))
-
-
-def image(figure: Figure, said: str) -> str:
-    # The same figures give the same page: no date, and ids that are no random numbers.
-    with matplotlib.rc_context({"svg.hashsalt": "reparam-rewrite"}):
-        stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    data = base64.b64encode(stream.getvalue()).decode()
-    return f'<p><img alt="{escape(said)}" src="data:image/svg+xml;base64,{data}"></p>'
+def coloured(line: str) -> str:
+    tag = {"+": "ins", "-": "del"}.get(line[:1])
+    return f"<{tag}>{shown(line)}</{tag}>" if tag else shown(line)
