@@ -1,4 +1,7 @@
-"""README.md and docs/ are true: their commands run, and give what they show."""
+"""The pages with tests of their own are true: their commands run, and give what they show.
+
+All other pages are sessions, which test_docs.py follows.
+"""
 
 from __future__ import annotations
 
@@ -20,37 +23,17 @@ from tests.benchmarks import tables, tuned
 from tests.benchmarks.data import PROBLEMS
 from tests.support.cases import FIXTURES, golden, rewritten, rewritten_case
 from tests.support.notebooks import notebook
-from tests.support.pages import KEYS, PAGES, ROOT, blocks
+from tests.support.pages import KEYS, PAGES, ROOT
+from tests.support.pages import blocks as blocks_of
 from tests.support.shapes import outcome_of, parsed
 
-README = PAGES["README.md"]
+STEPS, WHY = PAGES["docs/step-by-step.md"], PAGES["docs/why.md"]
 GRAND_MEAN = FIXTURES / "grand_mean"
 CONFIG, EDITORS = "docs/config.md", "docs/editors-and-programs.md"
 
-#: The languages of the blocks that each page has, all of which are run or compared below, but for
-#: those of pre-commit, which tests/test_pre_commit.py runs.
-BLOCKS = {
-    "README.md": "python toml console diff console toml diff sh console console console python "
-    "toml console console toml sh sh console toml yaml",
-    "CONTRIBUTING.md": "sh",
-    "docs/benchmarks.md": "",
-    "docs/conditional.md": "toml toml",
-    "docs/config.md": "toml",
-    "docs/editors-and-programs.md": "sh python sh",
-    "docs/fit-and-bench.md": "",
-    "docs/generated-code.md": "python python",
-    "docs/pre-commit.md": "toml python",
-    "docs/refusals.md": "",
-    "docs/tune.md": "python",
-    "docs/verify.md": "console python python",
-}
 
-
-def test_there_are_no_other_blocks() -> None:
-    found = {
-        page: " ".join(re.findall(r"^```(.+)$", text, re.MULTILINE)) for page, text in PAGES.items()
-    }
-    assert found == BLOCKS
+def blocks(language: str, page: str = "docs/step-by-step.md") -> list[str]:
+    return blocks_of(language, page)
 
 
 def run(
@@ -176,26 +159,11 @@ def assert_alike(found: str, shown: str) -> None:
 
 
 def test_what_is_proposed_is_piped_into_the_rewriter(tmp_path: Path) -> None:
-    (command,) = re.findall(r"`(reparam-rewrite suggest [^`]*\|[^`]*)`", README)
+    (command,) = re.findall(r"`(reparam-rewrite suggest [^`]*\|[^`]*)`", STEPS)
     grand_mean(tmp_path)
     ran = run(command.replace("\n", " "), tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert '+    a_loc = numpyro.param("xi_a_mu", jnp.ones(n_a)) * mu' in ran.stdout
-
-
-def test_sampled_with_the_generated_model_and_predicted_with_the_plain_one(
-    printed: Callable[[str], str],
-) -> None:
-    headings = re.findall(r"^## (.*)$", README, re.MULTILINE)
-    after = headings[headings.index("Try it") + 1]
-    assert after == "Sample with the generated model, predict with the plain one"
-    (program,) = [block for block in blocks("python") if "Predictive" in block]
-    assert printed(program) == "(300, 26)\n"
-
-
-def test_predicted_from_the_draws_of_a_guide(printed: Callable[[str], str]) -> None:
-    program = blocks("python", "docs/generated-code.md")[1]
-    assert printed(program) == "(1000, 26)\n"
 
 
 PRINTED = ["", "['a_base', 'mu', 'sigma', 'sigma_a'] 2.5\n"]
@@ -391,7 +359,7 @@ def test_the_maths_of_the_sign() -> None:
     """The formulas of the page against what NumPyro computes."""
     from tests.support.execution import load_model, traced
 
-    formulas = textwrap.dedent(README.partition("*base site*:\n")[2].partition("\nNumPyro")[0])
+    formulas = textwrap.dedent(WHY.partition("*base site*:\n")[2].partition("\nNumPyro")[0])
     assert "a      = a_base - sum_p xi_p * p" in formulas
     config = '[sites.a]\noffset = "mu"\nlearn = false\ninit = 0.25'
     args, kwargs = load_model(GRAND_MEAN / "example.py", "example_args")()
@@ -403,7 +371,7 @@ def test_the_maths_of_the_sign() -> None:
 
 def test_the_table_of_problems_is_that_of_the_figures_that_are_kept() -> None:
     table = tables.short_table()
-    assert f"\n\n{table}\n" in PAGES["docs/fit-and-bench.md"]
+    assert f"\n\n{table}\n" in PAGES["docs/benchmarks.md"]
     assert (tables.RESULTS / "README.md").read_text() == tables.full_tables()
     assert set(tables.kept()) <= set(PROBLEMS)
     rows = {name: line for line in table.splitlines() for name in re.findall(r"^\| (\w+):", line)}
@@ -417,7 +385,7 @@ def test_the_table_of_problems_is_that_of_the_figures_that_are_kept() -> None:
     for problem, figures in shown.items():
         for figure in figures:
             assert f" {figure} times " in rows[problem]
-            assert re.search(rf"\b{figure}\b", README)
+            assert re.search(rf"\b{figure}\b", PAGES["README.md"] + STEPS)
 
 
 def test_that_tune_is_never_worse_is_what_was_measured() -> None:
@@ -485,22 +453,6 @@ def test_options_are_there() -> None:
         if page != "CONTRIBUTING.md"
     )
     assert set(re.findall(r"(?<=[\s`])--[a-z-]+", code)) <= known
-
-
-def test_links_lead_somewhere() -> None:
-    for page, text in PAGES.items():
-        for link in re.findall(r"\]\((?!https:)([^)\s]+)\)", text):
-            path, _, anchor = link.partition("#")
-            target = ((ROOT / page).parent / path).resolve()
-            assert target.is_file(), link
-            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
-            anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
-            assert not anchor or anchor in anchors, link
-
-
-def test_every_page_is_reached_from_the_readme() -> None:
-    linked = set(re.findall(r"\]\(([^)#\s]+)", README))
-    assert set(PAGES) - {"README.md"} <= linked
 
 
 def test_commands_for_contributors() -> None:
