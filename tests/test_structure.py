@@ -45,8 +45,8 @@ BUT_NOTEBOOKS = [
     if path.name != "notebook.py"
 ]
 
-#: What runs models.
-RUNNING = ("running", "verify", "fit", "bench", "runtime.py", "testing.py", "tune")
+#: What runs models, or is one.
+RUNNING = ("running", "verify", "fit", "bench", "runtime.py", "testing.py", "tune", "demos")
 
 #: All but that.
 REWRITING = sorted(
