@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reparam_rewrite.bench.advice import advice
-from reparam_rewrite.bench.state import Kept, digest_of_call
-from reparam_rewrite.bench.tables import as_csv, as_json, as_text, records, short
-from reparam_rewrite.bench.values import PLAIN, Chains, Cost, Guided, Options, Results, Row
+from reparam_rewrite.benchmarking.advice import advice
+from reparam_rewrite.benchmarking.state import Kept, digest_of_call
+from reparam_rewrite.benchmarking.tables import as_csv, as_json, as_text, records, short
+from reparam_rewrite.benchmarking.values import PLAIN, Chains, Cost, Guided, Options, Results, Row
 from reparam_rewrite.cli.bench import command
 from tests.support.cases import FIXTURES
 from tests.support.cli import COMMAND, environment, run
@@ -209,7 +209,7 @@ def test_a_model_as_written_that_has_not_converged_is_not_what_is_better() -> No
 
 
 def test_progress_says_which_of_how_many_and_what_time_is_left() -> None:
-    from reparam_rewrite.bench.state import Progress
+    from reparam_rewrite.benchmarking.state import Progress
 
     heard: list[str] = []
     progress = Progress(heard.append)
@@ -223,7 +223,7 @@ def test_progress_says_which_of_how_many_and_what_time_is_left() -> None:
 
 
 def test_times_are_spoken() -> None:
-    from reparam_rewrite.bench.state import spoken
+    from reparam_rewrite.benchmarking.state import spoken
 
     assert [spoken(s) for s in (0.2, 59.4, 80, 3600, 7500)] == [
         "0 s",
@@ -255,7 +255,7 @@ def test_times_are_spoken() -> None:
 def test_which_configs_are_the_model_as_written_until_they_are_learned(
     text: str, same: bool
 ) -> None:
-    from reparam_rewrite.bench.running import starts_as_written
+    from reparam_rewrite.benchmarking.running import starts_as_written
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.source.reading import read
 
@@ -372,8 +372,8 @@ def test_the_chains_are_numpyro_s_own() -> None:
     import jax
     from numpyro.infer import MCMC, NUTS
 
-    from reparam_rewrite.bench.measuring import Sampler
-    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.benchmarking.measuring import Sampler
+    from reparam_rewrite.benchmarking.values import Variant
     from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
@@ -400,10 +400,10 @@ def test_the_chains_are_numpyro_s_own() -> None:
 
 @pytest.mark.parametrize("low_rank", [False, True])
 def test_nutpie_draws_the_sites_of_the_model_as_written(low_rank: bool, tmp_path: Path) -> None:
-    from reparam_rewrite.bench.measuring import exact
-    from reparam_rewrite.bench.rivals import with_nutpie
-    from reparam_rewrite.bench.values import Variant
-    from reparam_rewrite.bench.with_nutpie import Nutpie
+    from reparam_rewrite.benchmarking.measuring import exact
+    from reparam_rewrite.benchmarking.rivals import with_nutpie
+    from reparam_rewrite.benchmarking.values import Variant
+    from reparam_rewrite.benchmarking.with_nutpie import Nutpie
     from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
@@ -423,10 +423,10 @@ def test_nutpie_draws_the_sites_of_the_model_as_written(low_rank: bool, tmp_path
 
 
 def test_pathfinder_is_where_nuts_starts(tmp_path: Path) -> None:
-    from reparam_rewrite.bench.measuring import Sampler
-    from reparam_rewrite.bench.pathfinder import DENSITIES, STEPS, pathfinder
-    from reparam_rewrite.bench.rivals import from_pathfinder
-    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.benchmarking.measuring import Sampler
+    from reparam_rewrite.benchmarking.pathfinder import DENSITIES, STEPS, pathfinder
+    from reparam_rewrite.benchmarking.rivals import from_pathfinder
+    from reparam_rewrite.benchmarking.values import Variant
     from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
@@ -443,9 +443,9 @@ def test_pathfinder_is_where_nuts_starts(tmp_path: Path) -> None:
 
 
 def test_nutpie_is_stopped_at_the_limit() -> None:
-    from reparam_rewrite.bench.rivals import with_nutpie
-    from reparam_rewrite.bench.values import Variant
-    from reparam_rewrite.bench.with_nutpie import Nutpie
+    from reparam_rewrite.benchmarking.rivals import with_nutpie
+    from reparam_rewrite.benchmarking.values import Variant
+    from reparam_rewrite.benchmarking.with_nutpie import Nutpie
     from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
@@ -459,13 +459,13 @@ def test_nutpie_is_stopped_at_the_limit() -> None:
 def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
     installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reparam_rewrite.bench.rivals import RIVALS
-    from reparam_rewrite.bench.running import Bench
-    from reparam_rewrite.bench.values import Asked
+    from reparam_rewrite.benchmarking.rivals import RIVALS
+    from reparam_rewrite.benchmarking.running import Bench
+    from reparam_rewrite.benchmarking.values import Asked
     from reparam_rewrite.config.reading import read_config
 
     if not installed:
-        monkeypatch.setattr("reparam_rewrite.bench.rivals.find_spec", lambda name: None)
+        monkeypatch.setattr("reparam_rewrite.benchmarking.rivals.find_spec", lambda name: None)
     texts = {
         "a.toml": '[sites.a]\noffset = "mu"\ninit = 1.0\nlearn = false',
         "same.toml": 'chain = ["mu", "a"]',
@@ -473,7 +473,7 @@ def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
     configs = {name: read_config(text.encode(), name) for name, text in texts.items()}
     asked = Asked("", "", (), None, None, Options(keys=1, draws=100, warmup=100))
     bench = Bench(asked, call_of(GRAND_MEAN), configs, Kept(tmp_path / "runs.jsonl"))
-    monkeypatch.setattr("reparam_rewrite.bench.running.RIVALS", RIVALS[2:3])
+    monkeypatch.setattr("reparam_rewrite.benchmarking.running.RIVALS", RIVALS[2:3])
     found = bench.results("", nuts=True, svi=False)
     names = [(row.name, row.kind) for row in found.nuts if row.done]
     by_nutpie = [("a.toml, nutpie", "config"), ("a.toml, nutpie low rank", "config")]
@@ -486,8 +486,8 @@ def test_a_generated_model_has_rows_of_nutpie_where_it_is_installed(
 @pytest.mark.parametrize(("shift", "near"), [(0, 0), (50, 1)])
 def test_a_guide_starts_where_its_elbo_is_greater(shift: float, near: float) -> None:
     """As written at the median of the prior; shifted by what is told of it, the base is near 0."""
-    from reparam_rewrite.bench.measuring import Trainer
-    from reparam_rewrite.bench.values import Variant
+    from reparam_rewrite.benchmarking.measuring import Trainer
+    from reparam_rewrite.benchmarking.values import Variant
     from reparam_rewrite.running.trace import double_precision
 
     model = load_model(f"""\
@@ -511,7 +511,7 @@ def model(y):
 
 
 def test_rivals_know_where_they_apply() -> None:
-    from reparam_rewrite.bench.rivals import grouped_sites, hierarchical_sites
+    from reparam_rewrite.benchmarking.rivals import grouped_sites, hierarchical_sites
 
     assert hierarchical_sites(call_of(FIXTURES / "crossed")) == ["a_plate", "b_sample"]
     assert grouped_sites(call_of(FIXTURES / "crossed")) == ["a_plate", "b_sample"]
@@ -524,7 +524,7 @@ def test_zero_sums_have_the_law_of_zero_sum_normal() -> None:
     import numpyro.distributions as dist
     from numpyro import handlers, plate, sample
 
-    from reparam_rewrite.bench.rivals import ZeroSum
+    from reparam_rewrite.benchmarking.rivals import ZeroSum
 
     def model() -> Any:
         with plate("i", 4), plate("j", 3):
@@ -544,7 +544,7 @@ def test_zero_sums_have_the_law_of_zero_sum_normal() -> None:
 
 @pytest.mark.parametrize(("scale", "is_normal"), [("0.5", True), ("1 + a**2", False)])
 def test_the_exact_sds_of_a_normal_posterior(scale: str, is_normal: bool, tmp_path: Path) -> None:
-    from reparam_rewrite.bench.measuring import exact
+    from reparam_rewrite.benchmarking.measuring import exact
     from reparam_rewrite.running.trace import double_precision
 
     with double_precision():
@@ -646,8 +646,8 @@ def model(y):
 
 @pytest.mark.parametrize("bases", [True, False])
 def test_a_fitted_config_has_bases_if_they_are_asked_for(bases: bool, tmp_path: Path) -> None:
-    from reparam_rewrite.bench.running import Bench
-    from reparam_rewrite.bench.values import Asked
+    from reparam_rewrite.benchmarking.running import Bench
+    from reparam_rewrite.benchmarking.values import Asked
     from reparam_rewrite.config.reading import read_config
     from reparam_rewrite.running.call import called
 
@@ -685,9 +685,9 @@ def test_runs_at_once_are_those_one_after_another(tmp_path: Path) -> None:
 
 def job_in(folder: Path) -> Any:
     """A short run of a model that is copied there."""
-    from reparam_rewrite.bench.asking import bench_of
-    from reparam_rewrite.bench.state import Remembered
-    from reparam_rewrite.bench.values import Asked, Job
+    from reparam_rewrite.benchmarking.asking import bench_of
+    from reparam_rewrite.benchmarking.state import Remembered
+    from reparam_rewrite.benchmarking.values import Asked, Job
 
     copied(folder)
     options = Options(keys=1, draws=100, warmup=100)
@@ -698,7 +698,7 @@ def job_in(folder: Path) -> Any:
 
 
 def test_a_process_that_is_killed_takes_its_run_with_it_and_no_other(tmp_path: Path) -> None:
-    from reparam_rewrite.bench.crews import Processes
+    from reparam_rewrite.benchmarking.crews import Processes
 
     job = job_in(tmp_path)
     with Processes(1) as crew:

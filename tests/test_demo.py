@@ -59,7 +59,9 @@ def test_what_is_written_by_hand_is_the_same_model(name: str) -> None:
 
 
 @each_demo
-@pytest.mark.concerns("tune", "fit", "suggest", "running", "survey", "plan", "emit", "demos")
+@pytest.mark.concerns(
+    "tuning", "fitting", "suggesting", "running", "survey", "plan", "emit", "demos"
+)
 def test_tune_writes_a_model_or_says_to_leave_it(name: str, tmp_path: Path) -> None:
     run(tmp_path, "demo", name, "--to", ".")
     ran = run(tmp_path, "tune", "model.py", "--args", "example.py:example_args")

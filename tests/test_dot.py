@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.suggest import suggest
-from reparam_rewrite.suggest.dot import dot, html
+from reparam_rewrite.suggesting import suggest
+from reparam_rewrite.suggesting.dot import dot, html
 from tests.support.cases import FIXTURES
 from tests.support.cli import run
 

@@ -60,8 +60,8 @@ def command(request: Request, screen: Screen) -> int:
 
     from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
     from reparam_rewrite.source.reading import read
-    from reparam_rewrite.suggest import suggest, to_json, to_text
-    from reparam_rewrite.suggest.dot import KINDS, drawn
+    from reparam_rewrite.suggesting import suggest, to_json, to_text
+    from reparam_rewrite.suggesting.dot import KINDS, drawn
 
     kind = Path(request.dag or "").suffix.lower().lstrip(".")
     if request.dag is not None and kind not in KINDS:
@@ -75,7 +75,7 @@ def command(request: Request, screen: Screen) -> int:
             hint = "save it as a file: it is run, with what it imports from beside it."
             refused(None, "--args are for a model in a file", hint)
         prepare("--args")
-        from reparam_rewrite.fit.automatic import Proposing
+        from reparam_rewrite.fitting.automatic import Proposing
         from reparam_rewrite.running.call import Entry, run_once
         from reparam_rewrite.running.which_function import candidates
 
