@@ -45,9 +45,10 @@ BUT_NOTEBOOKS = [
     if path.name != "notebook.py"
 ]
 
-#: What runs models.
+#: What runs models, or is one.
 RUNNING = (
     *("running", "verifying", "fitting", "benchmarking", "tuning", "runtime.py", "testing.py"),
+    "demos",
 )
 
 #: All but that.
