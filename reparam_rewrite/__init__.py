@@ -18,32 +18,60 @@ The package is a pipeline of plain values, each step reading what the one before
 Importing the package imports none of the steps: the command line starts before LibCST is needed.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
+    "Benched",
+    "Fitted",
     "Met",
     "Refusal",
     "Rewrite",
     "Site",
+    "Suggested",
+    "Tuned",
+    "Verified",
     "__version__",
+    "bench",
+    "fit",
     "load_ipython_extension",
+    "reparameterize",
     "rewrite",
+    "suggest",
+    "tune",
+    "verify",
 ]
 
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than this package
 if TYPE_CHECKING:
-    from reparam_rewrite.api import Met, Rewrite, Site, rewrite
+    from reparam_rewrite.api.benchmarking import Benched, bench
+    from reparam_rewrite.api.fitting import Fitted, fit
+    from reparam_rewrite.api.functions import reparameterize
+    from reparam_rewrite.api.rewriting import Met, Rewrite, Site, rewrite
+    from reparam_rewrite.api.suggesting import Suggested, suggest
+    from reparam_rewrite.api.tuning import Tuned, tune
+    from reparam_rewrite.api.verifying import Verified, verify
     from reparam_rewrite.magic import load_ipython_extension
     from reparam_rewrite.messages import Refusal
 else:
-    _OTHERS = {"Refusal": "messages", "load_ipython_extension": "magic"}
+    _WHERE = {
+        "api.benchmarking": ("Benched", "bench"),
+        "api.fitting": ("Fitted", "fit"),
+        "api.functions": ("reparameterize",),
+        "api.rewriting": ("Met", "Rewrite", "Site", "rewrite"),
+        "api.suggesting": ("Suggested", "suggest"),
+        "api.tuning": ("Tuned", "tune"),
+        "api.verifying": ("Verified", "verify"),
+        "magic": ("load_ipython_extension",),
+        "messages": ("Refusal",),
+    }
 
     def __getattr__(name):
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        return getattr(import_module(f"{__name__}.{_OTHERS.get(name, 'api')}"), name)
+        for module, names in _WHERE.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():
         return sorted({*globals(), *__all__})

@@ -41,9 +41,9 @@ from reparam_rewrite.running.trace import (
     traced,
 )
 from reparam_rewrite.running.values import Model, Trace, Values
-from reparam_rewrite.verify import determinant
-from reparam_rewrite.verify.change import by_parts, spans, unwrapped
-from reparam_rewrite.verify.pairing import conventional_bases, held_fixed
+from reparam_rewrite.verifying import determinant
+from reparam_rewrite.verifying.change import by_parts, spans, unwrapped
+from reparam_rewrite.verifying.pairing import conventional_bases, held_fixed
 
 __all__ = ["from_base", "to_base", "warm_start"]
 

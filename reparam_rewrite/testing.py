@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reparam_rewrite.running.values import Model
-from reparam_rewrite.verify import verify
-from reparam_rewrite.verify.values import Options, Report
+from reparam_rewrite.verifying import verify
+from reparam_rewrite.verifying.values import Options, Report
 
 __all__ = ["assert_equivalent", "difference"]
 

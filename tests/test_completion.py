@@ -68,7 +68,7 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([""], {"bench", "fit", "schema", "suggest", "tune", "verify", *FILES}),
+        ([""], {"bench", "demo", "fit", "schema", "suggest", "tune", "verify", *FILES}),
         (["ver"], {"verify", "verse.py"}),
         (["--check", "ver"], {"verse.py"}),
         (["mo"], {"model.py", "model.ipynb", "models/"}),
@@ -91,6 +91,8 @@ FILES = {"model.py", "model.ipynb", "verse.py", "configs/", "models/", "empty/"}
         (["verify", "model.py", "--skip", "grad"], {"gradients"}),
         (["verify", "--config", "off"], {"offsets.toml"}),
         (["verify", "--args", "ver"], {"verse.py"}),
+        (["demo", "sto"], {"stochastic_volatility"}),
+        (["demo", "radon", "--to", "mod"], {"(dirnames)"}),
         (["schema", ""], {"config", "targets"}),
         (["schema", "--"], {"--help"}),
     ],

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpyro import handlers
 
-from reparam_rewrite.fit.conditional import Conditional, conditional_arrays
+from reparam_rewrite.fitting.conditional import Conditional, conditional_arrays
 from reparam_rewrite.running.call import Call, called
 from reparam_rewrite.running.predictors import unwrapped
 from tests.support.execution import double_precision, traced
 
-pytestmark = pytest.mark.concerns("fit", "running")
+pytestmark = pytest.mark.concerns("fitting", "running")
 
 IMPORTS = """\
 import jax

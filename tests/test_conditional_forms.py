@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from reparam_rewrite.messages import Refusal
-from reparam_rewrite.verify import verify
-from reparam_rewrite.verify.values import Options
+from reparam_rewrite.verifying import verify
+from reparam_rewrite.verifying.values import Options
 from tests.support.conditional import Made, made
 from tests.support.execution import assert_equivalent
 from tests.support.spread import spread
@@ -156,7 +156,7 @@ def test_rotated(prior: str, tmp_path: Path) -> None:
     assert (spread_of(found) < 1e-8) == ("Normal" in prior)
 
 
-@pytest.mark.concerns("verify", "running", "fit", "emit", "plan", "survey")
+@pytest.mark.concerns("verifying", "running", "fitting", "emit", "plan", "survey")
 def test_a_large_rotated_table_is_verified_by_the_length_of_its_walks(tmp_path: Path) -> None:
     """Of the axes of each site only that of the walks mixes, once means and contrasts are apart."""
     model = TABLE.replace("PRIOR", "dist.Normal(0, tau)")

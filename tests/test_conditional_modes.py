@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from reparam_rewrite.fit import layout
-from reparam_rewrite.fit.conditional import conditional_arrays
+from reparam_rewrite.fitting import layout
+from reparam_rewrite.fitting.conditional import conditional_arrays
 from reparam_rewrite.running.trace import double_precision
 from tests.test_conditional_arrays import call_of, joint, root, whole
 
-pytestmark = pytest.mark.concerns("fit", "running")
+pytestmark = pytest.mark.concerns("fitting", "running")
 
 #: What is observed, and how, where the effects add up to `eta`: 40 of them.
 FAMILIES = {

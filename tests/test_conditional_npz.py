@@ -12,7 +12,7 @@ import pytest
 
 from reparam_rewrite.beside import refuse_missing_arrays
 from reparam_rewrite.config.reading import config_at
-from reparam_rewrite.fit.writing import npz_bytes
+from reparam_rewrite.fitting.writing import npz_bytes
 from reparam_rewrite.generation import generate, generate_all
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.source.files import write_outputs

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reparam_rewrite.fit.conditional import conditional_arrays
+from reparam_rewrite.fitting.conditional import conditional_arrays
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.running.call import Call, called
 from reparam_rewrite.running.designs import Probe
 from reparam_rewrite.running.summing import summed
 from tests.support.execution import double_precision
 
-pytestmark = pytest.mark.concerns("fit", "running")
+pytestmark = pytest.mark.concerns("fitting", "running")
 
 HEAD = """\
 import jax

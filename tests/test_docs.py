@@ -37,7 +37,7 @@ import click
 import pytest
 
 import reparam_rewrite
-from reparam_rewrite.bench.tables import short
+from reparam_rewrite.benchmarking.tables import short
 from reparam_rewrite.cli.main import COMMANDS, command_of
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.schema import config_schema

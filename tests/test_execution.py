@@ -15,7 +15,7 @@ from tests.support.execution import (
     log_density_jaxpr,
 )
 
-pytestmark = pytest.mark.concerns("verify", "running", "testing.py")
+pytestmark = pytest.mark.concerns("verifying", "running", "testing.py")
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 BY_HAND = ["conditional", "grand_mean", "tensor"]

@@ -14,9 +14,9 @@ import scipy.fft
 
 from reparam_rewrite.cli.fit import command
 from reparam_rewrite.config.reading import read_config
-from reparam_rewrite.fit.regression import better, fitted, in_bases, left_of
-from reparam_rewrite.fit.values import Array, Better, Fitted, Regression, Regressor
-from reparam_rewrite.fit.writing import npz_bytes, with_bases, with_fits
+from reparam_rewrite.fitting.regression import better, fitted, in_bases, left_of
+from reparam_rewrite.fitting.values import Array, Better, Fitted, Regression, Regressor
+from reparam_rewrite.fitting.writing import npz_bytes, with_bases, with_fits
 from tests.benchmarks import gaussian_tensor
 from tests.support.cases import FIXTURES
 from tests.support.cli import run

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reparam_rewrite.fit.freezing import as_numbers, candidates, reader
-from reparam_rewrite.fit.values import Regressor
+from reparam_rewrite.fitting.freezing import as_numbers, candidates, reader
+from reparam_rewrite.fitting.values import Regressor
 from reparam_rewrite.survey import survey
 from tests.support.cases import rewritten
 from tests.support.cli import run

@@ -12,7 +12,7 @@ import pytest
 from numpyro import handlers
 from numpyro.infer import Predictive
 
-from reparam_rewrite.fit.writing import with_frozen
+from reparam_rewrite.fitting.writing import with_frozen
 from reparam_rewrite.running.load import load
 from tests.support.cli import Ran, run
 from tests.support.execution import assert_equivalent, double_precision, load_model

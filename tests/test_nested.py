@@ -10,9 +10,9 @@ import pytest
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.stats import halfcauchy, halfnorm, norm, poisson
 
-from reparam_rewrite.fit.automatic import nested_pilot
-from reparam_rewrite.fit.nested import NotNested
-from reparam_rewrite.fit.values import Pilot
+from reparam_rewrite.fitting.automatic import nested_pilot
+from reparam_rewrite.fitting.nested import NotNested
+from reparam_rewrite.fitting.values import Pilot
 from reparam_rewrite.running.call import called
 from tests.support.cli import run
 

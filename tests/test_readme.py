@@ -77,7 +77,7 @@ def test_sampled_given_the_data(tmp_path: Path) -> None:
 
 def test_the_page_of_conditional() -> None:
     from reparam_rewrite.config.keys import ConditionalTable, EffectTable
-    from reparam_rewrite.fit.layout import BORDER
+    from reparam_rewrite.fitting.layout import BORDER
     from reparam_rewrite.running.predictors import FAMILIES
 
     page = PAGES["docs/conditional.md"]
@@ -429,7 +429,7 @@ def test_targets_with_wildcards(tmp_path: Path) -> None:
 
 
 def test_the_checks_of_verify() -> None:
-    from reparam_rewrite.verify import CHECKS
+    from reparam_rewrite.verifying import CHECKS
 
     rows = re.findall(r"^\| (`[^|]*`) \|", PAGES["docs/verify.md"], re.MULTILINE)
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(CHECKS)

@@ -18,7 +18,7 @@ from reparam_rewrite.runtime import from_base, to_base
 from tests.support.cases import CASES, FIXTURES
 from tests.support.execution import is_latent, load_model, structure, traced
 
-pytestmark = pytest.mark.concerns("runtime.py", "running", "verify")
+pytestmark = pytest.mark.concerns("runtime.py", "running", "verifying")
 
 
 def loaded(case: Path) -> tuple[Any, Any, Any, Any]:

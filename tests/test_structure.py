@@ -45,8 +45,11 @@ BUT_NOTEBOOKS = [
     if path.name != "notebook.py"
 ]
 
-#: What runs models.
-RUNNING = ("running", "verify", "fit", "bench", "runtime.py", "testing.py", "tune")
+#: What runs models, or is one.
+RUNNING = (
+    *("running", "verifying", "fitting", "benchmarking", "tuning", "runtime.py", "testing.py"),
+    "demos",
+)
 
 #: All but that.
 REWRITING = sorted(
@@ -73,12 +76,19 @@ REWRITING = sorted(
             ["libcst", "reparam_rewrite.source.files"],
         ),
         (["survey", "plan", "emit", *BUT_NOTEBOOKS], ["nbformat"]),
-        (REWRITING, ["jax", "jaxlib", "numpyro", "numpy", "reparam_rewrite.verify.comparing"]),
+        (REWRITING, ["jax", "jaxlib", "numpyro", "numpy", "reparam_rewrite.verifying.comparing"]),
         (OURS, ["libcst.matchers", "libcst.codemod"]),
         (list(RUNNING), ["libcst", "click"]),
-        (["running"], ["reparam_rewrite.verify", "reparam_rewrite.fit", "reparam_rewrite.bench"]),
-        (["verify"], ["reparam_rewrite.fit", "reparam_rewrite.bench"]),
-        (["fit"], ["reparam_rewrite.bench"]),
+        (
+            ["running"],
+            [
+                "reparam_rewrite.verifying",
+                "reparam_rewrite.fitting",
+                "reparam_rewrite.benchmarking",
+            ],
+        ),
+        (["verifying"], ["reparam_rewrite.fitting", "reparam_rewrite.benchmarking"]),
+        (["fitting"], ["reparam_rewrite.benchmarking"]),
     ],
     ids=lambda value: " ".join(value) if len(value) < 7 else "rewriting",
 )
@@ -138,7 +148,12 @@ def test_only_one_file_writes_files() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ways
         if node.attr not in ("replace", "rename") or ast.unparse(node.value) == "os"
     }
-    assert writing == {"source/files.py", "bench/state.py", "config/schema.py", "cli/screen.py"}
+    assert writing == {
+        "source/files.py",
+        "benchmarking/state.py",
+        "config/schema.py",
+        "cli/screen.py",
+    }
 
 
 def test_one_step_of_the_plan_reads_the_config() -> None:

@@ -12,7 +12,7 @@ from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.suggest import Suggestion, suggest, to_text
+from reparam_rewrite.suggesting import Suggestion, suggest, to_text
 from tests.support.cases import FIXTURES, WIDTH, rewritten
 from tests.support.cli import run
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.suggest import Suggestion, suggest, to_text
-from reparam_rewrite.suggest.conditional import PREDICTED
+from reparam_rewrite.suggesting import Suggestion, suggest, to_text
+from reparam_rewrite.suggesting.conditional import PREDICTED
 from tests.support.cases import FIXTURES
 from tests.support.cli import run
 from tests.test_suggest import AT_PEACE, HEAD, LOCATIONS

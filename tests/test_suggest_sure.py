@@ -11,7 +11,7 @@ import pytest
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.suggest import to_text
+from reparam_rewrite.suggesting import to_text
 from tests.support.cases import FIXTURES, WIDTH
 from tests.support.cli import run
 from tests.test_suggest import HEAD, offsets, proposed, reason

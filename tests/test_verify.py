@@ -13,8 +13,8 @@ from reparam_rewrite.running.call import Entry
 from reparam_rewrite.running.load import function_in, load
 from reparam_rewrite.running.which_function import entry
 from reparam_rewrite.testing import assert_equivalent
-from reparam_rewrite.verify import verify
-from reparam_rewrite.verify.values import Options, Report
+from reparam_rewrite.verifying import verify
+from reparam_rewrite.verifying.values import Options, Report
 from tests.support.cases import CASES, FIXTURES, rewritten_case
 from tests.support.execution import load_model
 
@@ -27,7 +27,7 @@ FILES = [
 ]
 
 #: Where all of a test is what `verify` says of models that are the same in every run.
-of_verify = pytest.mark.concerns("verify", "running", "testing.py", "messages.py", "bases.py")
+of_verify = pytest.mark.concerns("verifying", "running", "testing.py", "messages.py", "bases.py")
 
 QUICK = ("jit", "predictive", "data", "AutoNormal", "AutoDiagonalNormal", "NUTS")
 

@@ -14,7 +14,7 @@ import pytest
 from numpyro import handlers
 
 from reparam_rewrite.config.reading import config_at
-from reparam_rewrite.verify import CHECKS, NEEDED, Options, Report, verify
+from reparam_rewrite.verifying import CHECKS, NEEDED, Options, Report, verify
 from tests.support.conditional import Made, made
 from tests.test_conditional_predictions import EXAMPLE, MODEL
 

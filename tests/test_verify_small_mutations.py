@@ -89,8 +89,8 @@ def test_a_right_model_passes_all_checks(name: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_fixture_passes_all_checks_at_many_points(case: Any) -> None:
-    from reparam_rewrite.verify import verify
-    from reparam_rewrite.verify.values import Options
+    from reparam_rewrite.verifying import verify
+    from reparam_rewrite.verifying.values import Options
 
     args, kwargs = load_model(case / "example.py", "example_args")()
     expected = load_model(rewritten_case(case).data)
@@ -101,8 +101,8 @@ def test_a_fixture_passes_all_checks_at_many_points(case: Any) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", names())
 def test_a_case_passes_all_checks(name: str) -> None:
-    from reparam_rewrite.verify import verify
-    from reparam_rewrite.verify.values import Options
+    from reparam_rewrite.verifying import verify
+    from reparam_rewrite.verifying.values import Options
     from tests.support.equivalence import arguments
 
     case = read_case(name)
@@ -158,8 +158,8 @@ def test_the_sign_of_the_data_is_not_that_of_a_coefficient() -> None:
 
 
 def test_a_call_without_latents_is_no_alarm() -> None:
-    from reparam_rewrite.verify import verify
-    from reparam_rewrite.verify.values import Options
+    from reparam_rewrite.verifying import verify
+    from reparam_rewrite.verifying.values import Options
 
     source = (
         "import numpyro\nimport numpyro.distributions as dist\n\n\ndef model(wide):\n"

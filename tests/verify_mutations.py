@@ -465,14 +465,14 @@ def digest(one: Mutation) -> str:
     files = [code_of((case / name).read_bytes()) for name in ("model.py", "example.py")]
     asked = code_of(rewritten_case(case).data) if one.by_config else ""
     said = inspect.getsource(verified), repr(SKIPPED), repr(one.sites)
-    program = code_of_program("verify", "running")
+    program = code_of_program("verifying", "running")
     return digest_of(program, *files, code_of(mutated(one).encode()), asked, *said)
 
 
 def verified(one: Mutation, points: int = 2) -> Any:
     """The report of a mutation."""
-    from reparam_rewrite.verify import verify
-    from reparam_rewrite.verify.values import Options
+    from reparam_rewrite.verifying import verify
+    from reparam_rewrite.verifying.values import Options
 
     case = FIXTURES / one.case
     # Reverse derivatives are half of what is compiled, and tell single elements of coefficients.

@@ -473,8 +473,8 @@ SKIPPED = ("gradients", "jit", "predictive", "AutoNormal", "AutoDiagonalNormal",
 
 def verified(model: Small, generated: str, points: int = 3, **options: Any) -> Any:
     """The report of a generated text."""
-    from reparam_rewrite.verify import verify
-    from reparam_rewrite.verify.values import Options
+    from reparam_rewrite.verifying import verify
+    from reparam_rewrite.verifying.values import Options
 
     models = load_model(HEAD + model.plain), load_model(generated)
     return verify(*models, model.args, model.kwargs, Options(points=points, **options))

@@ -107,12 +107,12 @@ def command(request: Request, screen: Screen) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     prepare("bench")
 
-    from reparam_rewrite.bench.advice import advice
-    from reparam_rewrite.bench.asking import bench_of
-    from reparam_rewrite.bench.crews import Cluster, Processes
-    from reparam_rewrite.bench.state import Kept
-    from reparam_rewrite.bench.tables import as_csv, as_json, as_text
-    from reparam_rewrite.bench.values import Asked, Options
+    from reparam_rewrite.benchmarking.advice import advice
+    from reparam_rewrite.benchmarking.asking import bench_of
+    from reparam_rewrite.benchmarking.crews import Cluster, Processes
+    from reparam_rewrite.benchmarking.state import Kept
+    from reparam_rewrite.benchmarking.tables import as_csv, as_json, as_text
+    from reparam_rewrite.benchmarking.values import Asked, Options
 
     def tell(text: str) -> None:
         if not request.quiet:
@@ -140,7 +140,7 @@ def command(request: Request, screen: Screen) -> int:
         results = bench.results(words, request.nuts or not request.svi, request.svi)
     sentences = advice(results)
     if request.report is not None:
-        from reparam_rewrite.bench.report import page
+        from reparam_rewrite.benchmarking.report import page
 
         write_outputs([(request.report, page(results, sentences).encode())])
     if request.form == "json":

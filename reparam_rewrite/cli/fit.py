@@ -9,13 +9,7 @@ from reparam_rewrite.cli.exit import DONE, refused
 from reparam_rewrite.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-    from typing import Any
-
     from reparam_rewrite.config.rules import Config
-    from reparam_rewrite.fit.values import Found
-    from reparam_rewrite.running.call import Call
 
 EPILOG = """\b
 Examples:
@@ -91,26 +85,21 @@ def command(request: Request, screen: Screen) -> int:
     refuse_same_file(request.model, written_to)
     prepare("fit")
 
-    from reparam_rewrite.config.reading import read_config
-    from reparam_rewrite.fit.coordinates import as_if_frozen, asks_for_more, frozen_data
-    from reparam_rewrite.fit.reporting import as_json, as_text
-    from reparam_rewrite.fit.writing import npz_bytes
+    from reparam_rewrite.fitting.both import fit_to
+    from reparam_rewrite.fitting.coordinates import as_if_frozen
+    from reparam_rewrite.fitting.pilots import Options
+    from reparam_rewrite.fitting.reporting import as_json, as_text
+    from reparam_rewrite.fitting.writing import npz_bytes
     from reparam_rewrite.running.call import called
 
     before = read_bytes(config, "config")
     arrays_path = Path(written_to).with_suffix(".npz")
-    asked = [as_if_frozen(settings)]
-    call = called(request.model, asked, request.args_given, request.function)
-    arrays: dict[str, Any] = {}
-    frozen = found = None
-    if settings.conditional is not None:
-        frozen = frozen_data(call, settings, arrays_path.name)
-        arrays |= frozen.arrays
-        settings = read_config(frozen.text.encode(), config)
-    text = settings.text
-    if frozen is None or asks_for_more(settings):
-        found, text, more = fitted(request, screen, call, settings, arrays_path)
-        arrays |= more
+    call = called(request.model, [as_if_frozen(settings)], request.args_given, request.function)
+    bar = screen.on_terminal and not request.quiet
+    length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
+    text, arrays, found, frozen = fit_to(
+        call, settings, arrays_path, request.pilot, length, request.learn, request.bases
+    )
     outputs: list[tuple[str, bytes]] = []
     if text != config_text(before) or arrays:
         outputs = [(str(arrays_path), npz_bytes(arrays))] if arrays else []
@@ -130,32 +119,6 @@ def command(request: Request, screen: Screen) -> int:
 
 def config_text(data: bytes) -> str:
     return data.decode("utf-8-sig")
-
-
-def fitted(
-    request: Request, screen: Screen, call: Call, settings: Config, path: Path
-) -> tuple[Found, str, Mapping[str, Any]]:
-    """The fit of coefficients, the config with what it gained, and the arrays of that.
-
-    path: of the .npz. Raises `Refusal`.
-    """
-    from reparam_rewrite.fit.coordinates import without_coordinates
-    from reparam_rewrite.fit.pilots import Options
-    from reparam_rewrite.fit.reporting import is_worth_it
-    from reparam_rewrite.fit.running import Fitting, as_written, with_helpful_bases
-
-    fitting = Fitting(call, without_coordinates(settings))
-    bar = screen.on_terminal and not request.quiet
-    length = Options(request.draws, request.warmup, request.chains, request.seed, bar)
-    pilot = fitting.pilot(request.pilot, length)
-    if request.bases:
-        fitting, found = with_helpful_bases(fitting, pilot)
-    else:
-        found = fitting.fits(pilot)
-    if not (is_worth_it(found.fits) or found.written):
-        return found, fitting.config.text, {}
-    made = as_written(fitting, found, request.learn, path)
-    return found, made.text, made.arrays
 
 
 def config_of(request: Request) -> tuple[str, Config]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: `command` in a module of that name, which only its own run imports.
 COMMANDS = {
     "bench": "Measure what configs are worth to NUTS and SVI, and what else is.",
+    "demo": "Write a model with data and a config, to try all of this with.",
     "fit": "Fit a config's coefficients to draws from the posterior.",
     "schema": "Print the JSON Schema of configs, for editors.",
     "suggest": "Read a model and propose a config for it.",

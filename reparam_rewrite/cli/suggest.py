@@ -56,12 +56,10 @@ def command(request: Request, screen: Screen) -> int:
     import os
     from pathlib import Path
 
-    from msgspec.structs import replace
-
     from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
     from reparam_rewrite.source.reading import read
-    from reparam_rewrite.suggest import suggest, to_json, to_text
-    from reparam_rewrite.suggest.dot import KINDS, drawn
+    from reparam_rewrite.suggesting import suggest, to_json, to_text
+    from reparam_rewrite.suggesting.dot import KINDS, drawn
 
     kind = Path(request.dag or "").suffix.lower().lstrip(".")
     if request.dag is not None and kind not in KINDS:
@@ -75,25 +73,9 @@ def command(request: Request, screen: Screen) -> int:
             hint = "save it as a file: it is run, with what it imports from beside it."
             refused(None, "--args are for a model in a file", hint)
         prepare("--args")
-        from reparam_rewrite.fit.automatic import Proposing
-        from reparam_rewrite.running.call import Entry, run_once
-        from reparam_rewrite.running.which_function import candidates
+        from reparam_rewrite.fitting.automatic import proposed
 
-        first: list[str] = []
-        names = [request.function] if request.function else []
-        if not names:  # what it is for without --args, if that takes them
-            names = candidates(document.module.data, document.path)
-            static = suggest(document, offsets=request.offsets)
-            first = [] if static.is_empty else [static.function, *static.others]
-            names.sort(key=lambda name: first.index(name) if name in first else len(first))
-            names = list(dict.fromkeys((*names, *first)))
-        entry = Entry.of(document, next(iter(names), None))
-        arguments = entry.arguments(request.args_given)
-        entry = entry.taking(arguments, names[1:])
-        others = tuple(name for name in names if name in first and name != entry.name)
-        proposing = Proposing(run_once(document, entry, arguments))
-        suggestion = proposing.suggestion(True) if request.offsets else proposing.worthwhile()
-        suggestion = replace(suggestion, others=(proposing.name and others) or suggestion.others)
+        suggestion = proposed(document, request.args_given, request.function, request.offsets)
     else:
         suggestion = suggest(document, request.function, offsets=request.offsets)
     text = to_text(suggestion)

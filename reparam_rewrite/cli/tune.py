@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reparam_rewrite.config.rules import Config
     from reparam_rewrite.generation import Outcome
     from reparam_rewrite.running.call import Call
-    from reparam_rewrite.tune.values import Candidate
+    from reparam_rewrite.tuning.values import Candidate
 
 EPILOG = """\b
 Examples:
@@ -28,12 +28,6 @@ Exit status:
   0  done, or the model is better left as written, which is said
   2  an error; nothing was written
 """
-
-#: What `tune` leaves out of what `verify` compares, as it takes long or is of other data.
-LEFT_OUT = (
-    *("jit", "gradients", "effect", "predictive", "data", "coordinates"),
-    *("AutoNormal", "AutoDiagonalNormal", "NUTS"),
-)
 
 
 class Request(options.Request):
@@ -97,12 +91,13 @@ def command(request: Request, screen: Screen) -> int:
     before = config_before(request.written_config, request.force)
     prepare("tune")
 
-    from reparam_rewrite.fit.coordinates import as_if_frozen
-    from reparam_rewrite.fit.pilots import Options
-    from reparam_rewrite.fit.writing import npz_bytes
+    from reparam_rewrite.fitting.coordinates import as_if_frozen
+    from reparam_rewrite.fitting.pilots import Options
+    from reparam_rewrite.fitting.writing import npz_bytes
     from reparam_rewrite.running.call import called
-    from reparam_rewrite.tune.finding import Tuning
-    from reparam_rewrite.tune.reporting import as_json, as_text
+    from reparam_rewrite.tuning.checking import check
+    from reparam_rewrite.tuning.finding import Tuning
+    from reparam_rewrite.tuning.reporting import as_json, as_text
 
     asked = [as_if_frozen(before)] if before is not None else []
     call = called(request.model, asked, request.args_given, request.function, "tune")
@@ -126,7 +121,8 @@ def command(request: Request, screen: Screen) -> int:
         outcome = generated(request, candidate)
         arrays = npz_bytes(candidate.arrays)
         tell("checking that it is the same model")
-        check(call, outcome, candidate, arrays_path.name)
+        assert outcome.rewrite is not None
+        check(call, outcome.rewrite, candidate, f"<{request.target}>", arrays_path.name)
         outputs = [(request.written_config, candidate.text.encode())]
         outputs += [(str(arrays_path), arrays)] if candidate.arrays else []
         outputs += [(request.target, outcome.new)]
@@ -174,26 +170,6 @@ def generated(request: Request, candidate: Candidate) -> Outcome:
     if outcome.obstacle is not None and not request.force:
         raise Refusal(outcome.obstacle)
     return outcome
-
-
-def check(call: Call, outcome: Outcome, candidate: Candidate, arrays: str) -> None:
-    """That the generated model is the plain one in other coordinates. Raises `Refusal`."""
-    from reparam_rewrite.fit.coordinates import beside_arrays
-    from reparam_rewrite.messages import Diagnostic, Refusal
-    from reparam_rewrite.verify import Options, verify
-
-    assert outcome.rewrite is not None
-    shown = f"<{outcome.target.output}>"
-    with beside_arrays(call, outcome.rewrite, shown, candidate.arrays, arrays) as made:
-        how = Options(points=5, skip=LEFT_OUT)
-        report = verify(call.model, made.model, call.args, call.kwargs, how)
-    if report.equivalent:
-        return
-    line = (*report.different, *report.unchecked)[0]
-    site = f"'{line.site}': " if line.site else ""
-    message = f"what would be written isn't known to be the same model: {site}{line.message}"
-    hint = "please report it with the model: nothing was written."
-    raise Refusal(Diagnostic(outcome.target.model, message, hint))
 
 
 def show_diff(

@@ -9,7 +9,7 @@ import click
 from reparam_rewrite.cli import options
 from reparam_rewrite.cli.exit import CHANGED, DONE, FAILED, refused
 from reparam_rewrite.cli.screen import Screen
-from reparam_rewrite.verify import CHECKS, NEEDED
+from reparam_rewrite.verifying import CHECKS, NEEDED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,8 +96,8 @@ def command(request: Request, screen: Screen) -> int:
     prepare("verify")
 
     from reparam_rewrite.running.call import Entry
-    from reparam_rewrite.verify import Options, verify
-    from reparam_rewrite.verify.report import Subject, as_json, as_text
+    from reparam_rewrite.verifying import Options, verify
+    from reparam_rewrite.verifying.report import Subject, as_json, as_text
 
     rule = (config.verify if config else None) or VerifyRule()
     functions = [account.function for account in rewritten.accounts] if rewritten else []

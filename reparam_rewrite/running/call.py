@@ -189,6 +189,12 @@ class Entry(NamedTuple):
         function = function_in(module, self.name, shown or path)
         return Entry(shown or path, module, self.name, function).bound(given)[0]
 
+    def rewritten(
+        self, document: Document, data: bytes, given: Arguments, shown: str, beside: Path | None
+    ) -> Model:
+        """The function in what its document was rewritten into, which is `shown` by that name."""
+        return self.in_file(document.path, "generated model", given, data, shown, beside)
+
 
 def evaluated(expression: str, module: ModuleType) -> Arguments:
     """``(8, 6), {'y': None}``: the names in it are the model file's, np and jnp."""
@@ -265,23 +271,22 @@ class Call(NamedTuple):
 
         beside: the folder of the arrays that it loads, if that isn't the model's.
         """
-        path, what = self.document.path, "generated model"
-        model = self.entry.in_file(path, what, self.given, rewritten.data, shown, beside)
+        model = self.entry.rewritten(self.document, rewritten.data, self.given, shown, beside)
         return self._replace(model=whole(model) if self.all_data else model)
 
 
 def called(
     path: str,
     configs: Sequence[Config],
-    args_given: str | None,
+    args_given: str | Arguments | None,
     function: str | None,
     needs: str = "",
 ) -> Call:
     """Load the model of a file and run it once, on all of its data.
 
-    args_given, function: as in the options; the first config that says so decides where they don't.
-    needs: what is measured of the model as it is, for a refusal of subsampled plates, which else
-    are made whole. Raises `Refusal`.
+    args_given, function: as in the options, or the arguments themselves; the first config that says
+    so decides where they don't. needs: what is measured of the model as it is, for a refusal of
+    subsampled plates, which else are made whole. Raises `Refusal`.
     """
     document = read(path)
     functions: list[str] = []
@@ -293,19 +298,27 @@ def called(
     said = next((c.verify.function for c in configs if c.verify.function), None)
     found = Entry.of(document, function or said, functions)
     in_configs = ((c.verify.args, c.path) for c in configs if c.verify.args is not None)
-    given = found.arguments(args_given, next(in_configs, None))
+    if isinstance(args_given, tuple):
+        given = args_given
+    else:
+        given = found.arguments(args_given, next(in_configs, None))
     if not (function or said):  # ``main``, which runs the model, isn't it
         found = found.taking(given, functions)
-    call = run_once(document, found, given)
+    return on_all_data(run_once(document, found, given), needs)
+
+
+def on_all_data(call: Call, needs: str) -> Call:
+    """The call with plates that are whole, or refused where something `needs` the model as it is.
+
+    Raises `Refusal` where it can't be run so, too.
+    """
     plates = subsampled(call.trace)
     if plates and needs:
         message = f"the plate '{plates[0]}' is subsampled: {needs} needs all of the data"
-        refuse(path, message, "give --args with which it isn't, such as subsample_size=None.")
-    return on_all_data(call, plates) if plates else call
-
-
-def on_all_data(call: Call, plates: Sequence[str]) -> Call:
-    """The call with plates that are whole. Raises `Refusal` where the model can't be run so."""
+        hint = "give arguments with which it isn't, such as subsample_size=None."
+        refuse(call.document.path, message, hint)
+    if not plates:
+        return call
     path, model = call.document.path, whole(call.model)
     try:
         with redirect_stdout(sys.stderr), double_precision():

@@ -31,7 +31,7 @@ from reparam_rewrite.running.trace import (
     traced,
 )
 from reparam_rewrite.running.values import Model
-from reparam_rewrite.suggest.facts import Facts
+from reparam_rewrite.suggesting.facts import Facts
 
 #: What makes a regression on the same column twice one by their variances.
 RIDGE = 1e-6

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -36,11 +36,25 @@ CHEAP = "unsafe_rbg"
 RETURN = "<return>"
 
 
-def double_precision() -> AbstractContextManager[Any]:
-    """A block in which jax computes in float64: what users run is float32, so no global switch."""
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """A block in which jax computes in float64: what users run is float32, so no global switch.
+
+    jax remembers NumPy's arrays that a model reads from outside by the precision that they first
+    had, and can't trace it any more in the other one: it has to forget both before and after.
+    """
+    known: Any = jax  # it has no types for these
+    if known.config.jax_enable_x64:
+        yield
+        return
     # It lived elsewhere before jax 0.8.
     module = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")
-    return module.enable_x64(True)  # type: ignore[no-any-return]
+    known.clear_caches()
+    try:
+        with module.enable_x64(True):
+            yield
+    finally:
+        known.clear_caches()
 
 
 def copied(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@
 
     "metadata": {
      "reparam_rewrite": {
-      "generated_by": "reparam-rewrite 0.1.0: edit its sources, not this file",
+      "generated_by": "reparam-rewrite 0.2.0: edit its sources, not this file",
       "sources": "5a1f09c2d7e84b36",
       "body": "90cd35bb1e6f7a42",
       "code": "7d1c03b7a9e2f845",

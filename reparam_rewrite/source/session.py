@@ -14,7 +14,7 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
@@ -22,7 +22,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal
-from reparam_rewrite.source.cells import DEFINITIONS, Cell, CellDocument, cell_of, problem_of
+from reparam_rewrite.source.cells import (
+    DEFINITIONS,
+    Cell,
+    CellDocument,
+    cell_of,
+    ended,
+    problem_of,
+)
 from reparam_rewrite.source.magics import Hidden
 from reparam_rewrite.source.placeholders import MAGIC
 from reparam_rewrite.survey.names import bound_by
@@ -68,6 +75,30 @@ class Session(CellDocument, frozen=True):
         return changed[self.own].encode()
 
 
+class Workspace(Session, frozen=True):
+    """A cell that has run, with what else is there: all of it may change, as it does so in memory.
+
+    What is read is the text of all cells one below the other, and so is what becomes of it.
+    """
+
+    knows_folder = True
+
+    @property
+    def first_line(self) -> int:
+        return 1
+
+    def refuse_elsewhere(self, place: Place, site: str, function: str) -> None:
+        """Nothing is elsewhere."""
+
+    def with_cells(self, changed: dict[Cell, str]) -> bytes:
+        return joined(changed.get(cell, cell.text) for cell in self.cells)
+
+
+def joined(texts: Iterable[str]) -> bytes:
+    """Cells one below the other."""
+    return "".join(ended(text, "\n") for text in texts).encode()
+
+
 def session(
     text: str, label: str, names: Mapping[str, object], labels: Mapping[str, str]
 ) -> Session:
@@ -82,6 +113,19 @@ def session(
     if problem is not None:
         raise Refusal(replace(problem, hint=""))
     return Session(label, text.encode(), "utf-8", text, own, names, labels)
+
+
+def workspace(
+    text: str, label: str, names: Mapping[str, object], labels: Mapping[str, str]
+) -> Workspace:
+    """What there is around a function of the cell called `label`, whose whole text is `text`.
+
+    `names` and `labels` are as for `surroundings`. Raises `Refusal` if the cell isn't Python.
+    """
+    cell = session(text, label, names, labels)
+    own = cell.own._replace(above=0)
+    data = joined(each.text for each in (*cell.cells[:-1], own))
+    return Workspace(label, data, "utf-8", data.decode(), own, names, labels)
 
 
 def surroundings(names: Mapping[str, object], cell: Cell, labels: Mapping[str, str]) -> list[Cell]:

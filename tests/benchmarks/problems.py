@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from reparam_rewrite.bench.tables import aligned
+from reparam_rewrite.benchmarking.tables import aligned
 from tests.benchmarks.data import PROBLEMS, Problem
 from tests.benchmarks.tables import (
     CONDITIONAL,

@@ -43,7 +43,7 @@ from numpyro.infer import MCMC, NUTS
 from reparam_rewrite.running.facts import facts_of
 from reparam_rewrite.running.load import load
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.suggest import suggest, to_text
+from reparam_rewrite.suggesting import suggest, to_text
 from tests.benchmarks.data import (
     SEED,
     Arguments,

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from reparam_rewrite.bench.tables import short
+from reparam_rewrite.benchmarking.tables import short
 from tests.benchmarks.data import PROBLEMS
 
 #: The names of the last row, of the config that has one line, and of that which `tune` writes.

@@ -39,7 +39,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from reparam_rewrite.bench.tables import aligned, short
+from reparam_rewrite.benchmarking.tables import aligned, short
 from reparam_rewrite.running.environment import prepare
 from reparam_rewrite.source.stamp import read_stamp
 from tests.benchmarks.tables import RESULTS, lines_of, rounded
@@ -131,10 +131,10 @@ def what_was_written() -> str:
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """The row of a model: run, or as it was kept."""
-    from reparam_rewrite.bench.measuring import Sampler
-    from reparam_rewrite.bench.state import Kept, digest, digest_of_call
-    from reparam_rewrite.bench.values import Chains, Options, Variant
-    from reparam_rewrite.fit.pilots import dims_of
+    from reparam_rewrite.benchmarking.measuring import Sampler
+    from reparam_rewrite.benchmarking.state import Kept, digest, digest_of_call
+    from reparam_rewrite.benchmarking.values import Chains, Options, Variant
+    from reparam_rewrite.fitting.pilots import dims_of
     from reparam_rewrite.messages import Refusal
     from reparam_rewrite.running.call import called
     from reparam_rewrite.running.trace import double_precision

@@ -18,8 +18,8 @@ from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.suggest import suggest, to_text
-from reparam_rewrite.suggest.conditional import as_if_fitted
+from reparam_rewrite.suggesting import suggest, to_text
+from reparam_rewrite.suggesting.conditional import as_if_fitted
 
 
 def outcome(path: Path) -> str:

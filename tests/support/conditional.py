@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.config.rules import Config
-from reparam_rewrite.fit.coordinates import as_if_frozen, frozen_data
-from reparam_rewrite.fit.writing import npz_bytes
+from reparam_rewrite.fitting.coordinates import as_if_frozen, frozen_data
+from reparam_rewrite.fitting.writing import npz_bytes
 from reparam_rewrite.messages import Place
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import Call, called

@@ -9,7 +9,7 @@ alters some executes these.
 A test that concerns only a part of the program says so, and is not run again as long as that part,
 its own file, what it shares with other tests and the fixtures are what they were::
 
-    pytestmark = pytest.mark.concerns("verify", "running")
+    pytestmark = pytest.mark.concerns("verifying", "running")
 
     pytest --execute=all     executes all of them, whatever the record says
     pytest --record          adds to the record what was executed and passed

@@ -51,7 +51,7 @@ from reparam_rewrite.running.trace import (
     traced,
 )
 from reparam_rewrite.running.values import Model, Site, Values
-from reparam_rewrite.verify.pairing import held_fixed
+from reparam_rewrite.verifying.pairing import held_fixed
 from tests.support.executed import code_of, digest_of, executed, plain_value
 
 __all__ = [
