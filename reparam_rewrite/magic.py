@@ -1,23 +1,37 @@
-"""The cell magic of IPython and Jupyter: ``%%reparam offsets.toml`` above a model."""
+"""The magics of IPython and Jupyter: ``%%reparam offsets.toml`` above a model, and
+``%reparam_tune model (group,), {"y": y}``.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 from reparam_rewrite.messages import Diagnostic, Refusal, printable, too_deep
+from reparam_rewrite.source.diff import colored
 
 #: IPython has types of its own, but is no dependency: whoever loads the extension has it.
 Shell = Any
 
 HINT = "write %%reparam [--quiet] [--dry-run] FILE."
 
+TUNE_HINT = 'write %reparam_tune MODEL (args), {kwargs}, such as model (group,), {"y": y}.'
+
+#: What stands behind ``%reparam_tune``.
+TUNE = re.compile(
+    r"((?P<diff>--diff)\s+|--as[ =](?P<name>[^\W\d]\w*)\s+)*"
+    r"(?P<model>[^\W\d]\w*)(?:\s+(?P<arguments>.*))?",
+    re.DOTALL,
+)
+
 OPTIONS = {"-q": "quiet", "--quiet": "quiet", "-n": "dry", "--dry-run": "dry"}
 
 
 def load_ipython_extension(shell: Shell) -> None:
-    """Define the magic, as ``%load_ext reparam_rewrite`` asks for."""
+    """Define the magics, as ``%load_ext reparam_rewrite`` asks for."""
 
     def reparam(line: str, cell: str) -> None:
         """Rewrite the model in this cell with the offsets of a config, and define that.
@@ -29,7 +43,19 @@ def load_ipython_extension(shell: Shell) -> None:
         """
         run(shell, line, cell)
 
+    def reparam_tune(line: str) -> object:
+        """Find how a model of this notebook samples best, given its data, and define that.
+
+        %reparam_tune [--diff] [--as NAME] MODEL ARGUMENTS
+
+        ARGUMENTS is an expression for (args, kwargs), such as (group,), {"y": y}, or for args
+        alone. What is found is returned, a `Tuned`, and the generated model is MODEL_reparam, or
+        NAME. With --diff what changes in the model is shown.
+        """
+        return tuned(shell, line)
+
     shell.register_magic_function(reparam, magic_kind="cell", magic_name="reparam")
+    shell.register_magic_function(reparam_tune, magic_kind="line", magic_name="reparam_tune")
 
 
 class Refused(Exception):
@@ -75,7 +101,7 @@ def run(shell: Shell, line: str, cell: str) -> None:
     if "quiet" not in options:
         # The line numbers of the diff are those of the cell below its magic; it has no header.
         old, new = (f"%%reparam {line}\n{text}".encode() for text in (cell, code))
-        print(hunks(old, new).decode(), end="")
+        show(shell, hunks(old, new).decode())
         for account in accounted(result, 1):
             print(printable(account))
     if "dry" in options:
@@ -83,6 +109,54 @@ def run(shell: Shell, line: str, cell: str) -> None:
     done = shell.run_cell(code, store_history=False)
     if not done.success:
         raise Failed(str(done.error_before_exec or done.error_in_exec))
+
+
+def show(shell: Shell, diff: str) -> None:
+    """Print a diff, in colours unless the shell has none."""
+    if str(shell.colors).lower() != "nocolor" and not os.environ.get("NO_COLOR"):
+        diff = colored(diff.encode()).decode()
+    print(diff, end="")
+
+
+def tuned(shell: Shell, line: str) -> object:
+    """Tune a model of the notebook, and define what was generated. Raises `Refused`."""
+    from reparam_rewrite import tune
+
+    try:
+        wanted = TUNE.fullmatch(line.strip())
+        if wanted is None:
+            raise Refusal(Diagnostic(None, "no model is given", TUNE_HINT))
+        model = shell.user_ns.get(wanted["model"])
+        if not callable(model):
+            message = f"no function '{wanted['model']}' is defined"
+            raise Refusal(Diagnostic(None, message, "execute the cell of the model first."))
+        found = tune(model, *given(shell, wanted["arguments"] or "()"))
+        made = found.model
+    except Refusal as refusal:
+        raise Refused(str(refusal)) from None
+    name = wanted["name"] or f"{wanted['model']}_reparam"
+    shell.push({name: made})
+    if wanted["diff"]:
+        show(shell, found.diff())
+    print(f"{name} is {'the model as written' if found.reason else 'the generated model'}")
+    return found
+
+
+def given(shell: Shell, expression: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of an expression: a pair (args, kwargs), or args alone. Raises `Refusal`."""
+    try:
+        value = eval(expression, shell.user_ns)
+    except Exception as error:
+        message = f"{expression} can't be computed: {type(error).__name__}: {error}"
+        raise Refusal(Diagnostic(None, message, TUNE_HINT)) from None
+    match value:
+        case (tuple() | list() as args, dict() as kwargs):
+            return tuple(args), kwargs
+        case dict():
+            return (), value
+        case tuple():
+            return value, {}
+    return (value,), {}
 
 
 def arguments(line: str) -> tuple[str, set[str]]:

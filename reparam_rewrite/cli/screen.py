@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -107,13 +106,9 @@ class Screen:
         if not self._colored(sys.stdout):
             self.write(data)
             return
-        colors = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
-        lines = []
-        for line in BytesIO(data):
-            text = line.removesuffix(b"\n")
-            color = b"\x1b[1m" if line[:4] in (b"diff", b"--- ", b"+++ ") else colors.get(line[:1])
-            lines.append(color + text + b"\x1b[0m\n" if color else line)
-        self.write(b"".join(lines))
+        from reparam_rewrite.source.diff import colored
+
+        self.write(colored(data))
 
 
 def unwritable(error: OSError | None) -> Diagnostic:

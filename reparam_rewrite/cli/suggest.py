@@ -79,7 +79,8 @@ def command(request: Request, screen: Screen) -> int:
     else:
         suggestion = suggest(document, request.function, offsets=request.offsets)
     text = to_text(suggestion)
-    outputs = [(request.write, text.encode())] if request.write is not None else []
+    write = request.write if request.write != "-" else None
+    outputs = [(write, text.encode())] if write is not None else []
     if request.dag is not None:
         outputs.append((request.dag, drawn(suggestion, kind)))
     for path, data in outputs:
@@ -90,7 +91,7 @@ def command(request: Request, screen: Screen) -> int:
     written = write_outputs(outputs)
     if request.form == "json":
         screen.print(to_json(suggestion, text))
-    elif request.write is None:
+    elif write is None:
         screen.print(text)
     if not request.quiet:
         up_to_date = [f"{path} is up to date" for path, _ in outputs if path not in written]

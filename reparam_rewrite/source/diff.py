@@ -119,3 +119,14 @@ def span(start: int, end: int) -> bytes:
 def marked(mark: bytes, line: bytes) -> bytes:
     """`line` behind its mark, and the note that git reads if it is the last and does not end."""
     return mark + line if line.endswith(b"\n") else mark + line + NO_NEWLINE
+
+
+def colored(diff: bytes) -> bytes:
+    """A diff with the colours of a terminal, line by line."""
+    colors = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
+    lines = []
+    for line in BytesIO(diff):
+        text = line.removesuffix(b"\n")
+        color = b"\x1b[1m" if line[:4] in (b"diff", b"--- ", b"+++ ") else colors.get(line[:1])
+        lines.append(color + text + b"\x1b[0m\n" if color else line)
+    return b"".join(lines)

@@ -114,6 +114,9 @@ def write_outputs(outputs: Sequence[tuple[str, bytes]]) -> list[str]:
     missing or not writable, a file read-only (also for root, who could), a path a folder, pipe
     or device, or the bytes cannot be stored.
     """
+    if any(path == "-" for path, _ in outputs):
+        message = "'-' stands for standard output, and this is written into a file"
+        raise Refusal(Diagnostic(None, message, "name one; a file that is called so is ./-"))
     raise_again()
     staged: list[Staged] = []
     moved: list[Staged] = []
