@@ -355,7 +355,7 @@ def test_every_option_of_a_command_is_in_its_section(made: Callable[[str], Modul
     for name, section in zip(COMMANDS, sections[1:], strict=True):
         for option in command_of(name).params:
             if isinstance(option, click.Option):
-                assert all(re.search(rf"[`,] ?{said}\b", section) for said in option.opts), option
+                assert all(re.search(rf"[>,] ?{said}\b", section) for said in option.opts), option
 
 
 def test_the_bars_are_the_figures_of_the_table(made: Callable[[str], ModuleType]) -> None:

@@ -110,7 +110,7 @@ def bars(
     ]
     key = legend(used) if len(used) > 1 else ""
     head = label(LEFT, 10, title, "start")
-    return svg(top + 4, title, head + "".join(lines) + "".join(drawn)) + key
+    return framed(svg(top + 4, title, head + "".join(lines) + "".join(drawn))) + key
 
 
 def number(value: float) -> str:
@@ -128,14 +128,19 @@ def legend(used: Sequence[str]) -> str:
 
 def svg(height: float, title: str, inner: str) -> str:
     return (
-        f'<svg class="figure" viewBox="0 0 {WIDTH} {height:g}" role="img" '
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" '
         f'aria-label="{escape(title)}">{inner}</svg>'
     )
 
 
+def framed(drawn: str) -> str:
+    """A figure in what scrolls where the page is narrow."""
+    return f'<div class="figure">{drawn}</div>'
+
+
 def figure(name: str) -> str:
     """A figure that a script drew from draws: `docs/making/valley.py`."""
-    return (ROOT / "docs" / "assets" / "figures" / f"{name}.svg").read_text()
+    return framed((ROOT / "docs" / "assets" / "figures" / f"{name}.svg").read_text())
 
 
 CHARTS: dict[str, Callable[[], str]] = {
