@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib
 import os
 import re
 import shlex
@@ -29,12 +30,18 @@ import textwrap
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
+import click
 import pytest
 
 import reparam_rewrite
+from reparam_rewrite.benchmarking.tables import short
+from reparam_rewrite.cli.main import COMMANDS, command_of
 from reparam_rewrite.config.reading import read_config
+from reparam_rewrite.config.schema import config_schema
+from tests.benchmarks import tables
 from tests.support.pages import PAGES, ROOT
 
 SITE = "https://reparam-rewrite.github.io/reparam-rewrite/"
@@ -319,3 +326,44 @@ def test_what_is_made_is_asked_for_by_known_names() -> None:
     known = set(re.findall(r'^    "(\w+)": ', source, re.MULTILINE))
     asked = {name for text in PAGES.values() for name in re.findall(r"<!-- made: (\w+)", text)}
     assert asked == known
+
+
+# -- what is made when the site is ---------------------------------------------------------------
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A module of docs/making/, none of which but one imports MkDocs."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "making")
+    return importlib.import_module
+
+
+def test_every_key_of_the_config_is_in_a_table(made: Callable[[str], ModuleType]) -> None:
+    text = made("keys").tables()
+    for name, table in config_schema()["$defs"].items():
+        section = text.partition(f"{{ #{made('keys').anchor(name)} }}")[2].partition("\n###")[0]
+        for key, value in table["properties"].items():
+            said = re.escape(value["description"])
+            assert re.search(rf"^\| `{key}` \| .* \| {said} \|$", section, re.MULTILINE), key
+
+
+def test_every_option_of_a_command_is_in_its_section(made: Callable[[str], ModuleType]) -> None:
+    sections = made("options").commands().split("\n## ")
+    assert [section.partition("\n")[0] for section in sections][1:] == [
+        f"reparam-rewrite {name}" for name in COMMANDS
+    ]
+    for name, section in zip(COMMANDS, sections[1:], strict=True):
+        for option in command_of(name).params:
+            if isinstance(option, click.Option):
+                assert all(re.search(rf"[>,] ?{said}\b", section) for said in option.opts), option
+
+
+def test_the_bars_are_the_figures_of_the_table(made: Callable[[str], ModuleType]) -> None:
+    charts = made("charts")
+    for name, found in tables.kept().items():
+        rows = [row for row in found["rows"] if row["method"] == "nuts"]
+        for kinds, _ in charts.SERIES.values():
+            for column in (charts.LEAST, charts.PER_SECOND):
+                told = tables.best(rows, kinds, column)
+                times = charts.times(rows, kinds, column)
+                assert told.endswith(f", {short(times)} times" if times else ("run", "end")), name

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from reparam_rewrite.cli.main import COMMANDS
 from reparam_rewrite.config.reading import read_config
 from tests.benchmarks import tables, tuned
 from tests.benchmarks.data import PROBLEMS
@@ -444,9 +445,11 @@ OTHERS = {"--quiet", "--dry-run", "--execute", "--record"}
 
 
 def test_options_are_there() -> None:
-    commands = ["", "suggest", "fit", "tune", "bench", "verify", "schema"]
+    commands = ["", *COMMANDS]
     helps = "".join(run(f"reparam-rewrite {command} --help", ROOT).stdout for command in commands)
     known = set(re.findall(r"(?<![\w-])--[a-z-]+", helps)) | OTHERS
+    if "demo" not in COMMANDS:
+        known |= {"--to"}
     code = "".join(
         "".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
         for page, text in PAGES.items()

@@ -40,16 +40,16 @@ def times(rows: Sequence[dict[str, Any]], kinds: Sequence[str], column: str) -> 
     return max(found) / plain if plain and found else None
 
 
-def worth(column: str) -> str:
+def worth(column: str, series: Sequence[str] = tuple(SERIES), ended: int = 2) -> str:
     """Of each problem, what is best of each kind, on a logarithmic axis from the model as written.
 
-    A problem of which nothing but one kind ended has no bars to compare.
+    A problem of which fewer kinds than `ended` ended has no bars to compare.
     """
     found = {
-        name: {key: times(one["rows"], kinds, column) for key, (kinds, _) in SERIES.items()}
+        name: {key: times(one["rows"], SERIES[key][0], column) for key in series}
         for name, one in results().items()
     }
-    found = {n: f for n, f in found.items() if sum(v is not None for v in f.values()) > 1}
+    found = {n: f for n, f in found.items() if sum(v is not None for v in f.values()) >= ended}
     names = sorted(found, key=lambda name: -max(v or 0 for v in found[name].values()))
     groups = [(name.replace("_", " "), list(found[name].items())) for name in names]
     what = "a second" if column == PER_SECOND else "1,000 gradients"
@@ -110,7 +110,7 @@ def bars(
     ]
     key = legend(used) if len(used) > 1 else ""
     head = label(LEFT, 10, title, "start")
-    return svg(top + 4, title, head + "".join(lines) + "".join(drawn)) + key
+    return framed(svg(top + 4, title, head + "".join(lines) + "".join(drawn))) + key
 
 
 def number(value: float) -> str:
@@ -128,17 +128,23 @@ def legend(used: Sequence[str]) -> str:
 
 def svg(height: float, title: str, inner: str) -> str:
     return (
-        f'<svg class="figure" viewBox="0 0 {WIDTH} {height:g}" role="img" '
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" '
         f'aria-label="{escape(title)}">{inner}</svg>'
     )
 
 
+def framed(drawn: str) -> str:
+    """A figure in what scrolls where the page is narrow."""
+    return f'<div class="figure">{drawn}</div>'
+
+
 def figure(name: str) -> str:
     """A figure that a script drew from draws: `docs/making/valley.py`."""
-    return (ROOT / "docs" / "assets" / "figures" / f"{name}.svg").read_text()
+    return framed((ROOT / "docs" / "assets" / "figures" / f"{name}.svg").read_text())
 
 
 CHARTS: dict[str, Callable[[], str]] = {
+    "short": partial(worth, LEAST, ("tuned", "rival")),
     "gradients": partial(worth, LEAST),
     "seconds": partial(worth, PER_SECOND),
     "models": models,

@@ -37,20 +37,21 @@ def section(name: str, table: dict[str, Any]) -> str:
     title = title.replace("<", "&lt;").replace(">", "&gt;")
     required = table.get("required", [])
     rows = [row(key, value, key in required) for key, value in table["properties"].items()]
-    head = "| key | value | without it | |\n|---|---|---|---|"
-    return "\n".join(
-        [f"### {title} {{ #{anchor(name)} }}", "", table["description"], "", head, *rows]
-    )
+    if not any(given for _, _, given, _ in rows):
+        rows = [[key, value, said] for key, value, _, said in rows]
+    head = ["key", "value", *["without it"] * (len(rows[0]) > 3), "what it is"]
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+    return "\n".join([f"### {title} {{ #{anchor(name)} }}", "", table["description"], "", *lines])
 
 
 def anchor(name: str) -> str:
     return "keys-" + re.sub(r"Table$", "", name).lower()
 
 
-def row(key: str, value: dict[str, Any], required: bool) -> str:
+def row(key: str, value: dict[str, Any], required: bool) -> list[str]:
     given = f"`{json.dumps(value['default'])}`" if "default" in value else ""
     cells = [f"`{key}`", kind(value), "required" if required else given, value["description"]]
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return [cell.replace("|", r"\|") for cell in cells]
 
 
 def kind(value: dict[str, Any]) -> str:

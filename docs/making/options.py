@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from html import escape
 
 import click
 
@@ -23,7 +24,7 @@ def section(name: str, command: click.Command) -> str:
     shown = [p for p in command.get_params(context) if isinstance(p, click.Option)]
     rows = [f"| {names(one, context)} | {meaning(one, context)} |" for one in shown]
     parts = [f"## {name}", f"```text\n{usage}\n```", text(command.help)]
-    parts.append("\n".join(["| option | |", "|---|---|", *rows]))
+    parts.append("\n".join(["| option | what it does |", "|---|---|", *rows]))
     parts += [block for block in [examples(command)] if block]
     return "\n\n".join(parts)
 
@@ -31,7 +32,7 @@ def section(name: str, command: click.Command) -> str:
 def names(option: click.Option, context: click.Context) -> str:
     said = ", ".join(sorted([*option.opts, *option.secondary_opts], key=len))
     value = "" if option.is_flag else option.make_metavar(context)
-    return "`" + f"{said} {value}".strip().replace("|", "\\|") + "`"
+    return f"<code>{escape(f'{said} {value}'.strip()).replace('|', '&#124;')}</code>"
 
 
 def meaning(option: click.Option, context: click.Context) -> str:
@@ -52,4 +53,5 @@ def text(help: str | None) -> str:
 
 def examples(command: click.Command) -> str:
     said = inspect.cleandoc((command.epilog or "").replace("\b", "")).strip()
+    said = re.sub(r"\n{3,}", "\n\n", said)
     return f"```text\n{said}\n```" if said else ""

@@ -17,6 +17,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 sys.path[:0] = [str(HERE), str(ROOT)]
@@ -24,6 +25,8 @@ sys.path[:0] = [str(HERE), str(ROOT)]
 import charts  # noqa: E402
 import keys  # noqa: E402
 import options  # noqa: E402
+
+from reparam_rewrite.cli.demo import DEMOS  # noqa: E402
 
 #: The notebooks of the gallery, which stand beside the docs and not in them.
 NOTEBOOKS = sorted((ROOT / "gallery").glob("*.ipynb"))
@@ -58,13 +61,22 @@ MADE: dict[str, Callable[[str], str]] = {
     "chart": lambda name: charts.CHARTS[name](),
     "figure": lambda name: charts.figure(name),
     "page": of_repository,
+    "demos": lambda _: demos(),
     "notebooks": lambda _: notebooks(),
 }
 
 
+def demos() -> str:
+    rows = [f"| `{name}` | {said} |" for name, said in DEMOS.items()]
+    return "\n".join(["| demo | |", "|---|---|", *rows])
+
+
 def notebooks() -> str:
     """A line for each notebook, by its first heading."""
-    return "\n".join(f"- [{title(path)}](gallery/{path.name})" for path in NOTEBOOKS)
+    if not NOTEBOOKS:
+        return ""
+    lines = [f"- [{title(path)}](gallery/{path.name})" for path in NOTEBOOKS]
+    return "\n".join(["Notebooks that go through them from start to end:", "", *lines])
 
 
 def title(path: Path) -> str:
@@ -83,32 +95,41 @@ def on_config(config: MkDocsConfig) -> None:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in NOTEBOOKS:
         name = f"gallery/{path.name}"
-        files.append(File.generated(config, name, abs_src_path=str(path)))
+        files.append(File(name, str(ROOT), config.site_dir, config.use_directory_urls))
     return files
+
+
+def on_pre_page(page: Page, **_: Any) -> None:
+    """Where a notebook is edited."""
+    if page.edit_url and page.file.src_uri.startswith("gallery/"):
+        page.edit_url = page.edit_url.replace("/docs/gallery/", "/gallery/")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     return PLACE.sub(lambda found: MADE[found[1]](found[2]), markdown)
 
 
+#: Sets formulas with what the site itself has: those of pages, and of notebooks.
 MATHS = """
 <link rel="stylesheet" href="{0}katex.min.css">
 <script src="{0}katex.min.js"></script>
 <script src="{0}auto-render.min.js"></script>
 <script>
-for (const one of document.querySelectorAll(".arithmatex")) renderMathInElement(one, {{
-  delimiters: [
-    {{left: "\\\\(", right: "\\\\)", display: false}},
-    {{left: "\\\\[", right: "\\\\]", display: true}},
-  ],
-}})
+for (const one of document.querySelectorAll(".arithmatex, .jp-MarkdownOutput"))
+  renderMathInElement(one, {{
+    delimiters: [
+      {{left: "$$", right: "$$", display: true}},
+      {{left: "$", right: "$", display: false}},
+      {{left: "\\\\(", right: "\\\\)", display: false}},
+      {{left: "\\\\[", right: "\\\\]", display: true}},
+    ],
+  }})
 </script>
 """
 
 
-def on_post_page(output: str, page: Any, config: MkDocsConfig) -> str:
-    """Load what sets formulas where there are some, from the site itself."""
-    if 'class="arithmatex"' not in output:
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    if 'class="arithmatex"' not in output and "jp-MarkdownOutput" not in output:
         return output
     up = "../" * page.url.count("/")
     return output.replace("</body>", MATHS.format(f"{up}assets/katex/") + "</body>")
