@@ -128,7 +128,10 @@ def document_of(function: FunctionType) -> Document:
         document = workspace(text, label, function.__globals__, labels)
     if code not in codes_in(text, code.co_filename, code.co_flags & FUTURE):
         message = f"'{name}' is no longer what its source says"
-        hint = "import it again: restart Python, or importlib.reload its module."
+        hint = (
+            "import it again: restart Python, or importlib.reload its module. What changes code "
+            "while it is imported, as pytest does with asserts, can't be followed."
+        )
         refuse(document.path, message, hint)
     return document
 
