@@ -40,7 +40,7 @@ table {{ border-collapse: separate; border-spacing: 0; font-size: 14px;
   font-variant-numeric: tabular-nums }}
 td, th {{ padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; font-weight: normal }}
-thead th {{ vertical-align: bottom; font-weight: 600 }}
+thead th {{ vertical-align: bottom; font-weight: 600; white-space: nowrap }}
 tbody th, thead tr > :first-child {{ position: sticky; left: 0; background: var(--back);
   padding-left: 0; min-width: 6rem; max-width: 18rem; overflow-wrap: break-word }}
 .soft, small {{ color: var(--soft) }} small {{ font-size: 12px }}

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reparam_rewrite.api.verifying import verify
 from reparam_rewrite.running.values import Model
-from reparam_rewrite.verifying import verify
-from reparam_rewrite.verifying.values import Options, Report
+from reparam_rewrite.verifying.values import Report
 
 __all__ = ["assert_equivalent", "difference"]
 
@@ -47,16 +47,19 @@ def assert_equivalent(
     Returns the report. Raises AssertionError with what is different or could not be told, by site
     and with figures; whatever the plain model raises is a `Refusal` with its place.
     """
-    options = Options(
+    report = verify(
+        plain,
+        generated,
+        args,
+        kwargs,
         points=points,
         seed=seed,
         rtol=rtol,
         skip=skip,
-        coefficients=None if coefficients is None else list(coefficients),
-        bases=bases or {},
+        coefficients=coefficients,
+        bases=bases,
         base_name=base_name,
     )
-    report = verify(plain, generated, args, kwargs, options)
     if not report.equivalent:
         raise AssertionError(difference(report))
     return report

@@ -197,6 +197,8 @@ def test_what_graphviz_says_of_its_failure(folder: Path, monkeypatch: pytest.Mon
     ran = run(folder, "suggest", "model.py", "--dag", "dag.png")
     assert ran.status == 2
     assert "could not draw the picture: no such renderer\n" in ran.err
+    assert run(folder, "suggest", "model.py", "--dag", "dag.html").status == 0
+    assert "Where Graphviz (graphviz.org) is installed" in (folder / "dag.html").read_text()
 
 
 @needs_graphviz

@@ -792,3 +792,12 @@ def test_what_is_not_needed_is_not_imported() -> None:
         "click",
         "reparam_rewrite.source.matching",
     }
+
+
+def test_no_file_is_called_as_standard_output_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refusal, match="'-' stands for standard output"):
+        write_outputs([("a.toml", b""), ("-", b"")])
+    assert not list(tmp_path.iterdir())

@@ -316,3 +316,89 @@ def test_a_helper_is_followed_after_an_error_was_shown() -> None:
     finally:
         del shared.parent
     assert "a_loc = numpyro.param(" in code
+
+
+class TestTune:
+    """``%reparam_tune`` of a model whose cells are executed."""
+
+    MODEL = """
+def model(group, n, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("n", n):
+        a = numpyro.sample("a", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(mu + a[group], 1), obs=y)
+"""
+    DATA = "group = np.array([0, 1, 2, 0, 1, 2])\ny = np.array([1.0, 2.0, 3.5, 1.2, 2.2, 3.1])"
+
+    @pytest.fixture
+    def ready(self, notebook: Notebook) -> Notebook:
+        notebook.run(f"{IMPORTED}\nimport numpy as np")
+        notebook.run(self.DATA)
+        notebook.run(self.MODEL)
+        return notebook
+
+    def test_the_generated_model_is_defined_beside_the_plain_one(self, ready: Notebook) -> None:
+        said = ready.run('tuned = %reparam_tune model (group, 3), {"y": y}')
+        assert said == "model_reparam is the generated model\n"
+        names = ready.shell.user_ns
+        assert names["tuned"].model is names["model_reparam"] is not names["model"]
+
+    def test_what_was_found_is_shown(self, ready: Notebook) -> None:
+        said = ready.run('%reparam_tune --as better model (group, 3), {"y": y}')
+        assert "better is the generated model" in said
+        assert "mu    given the data" in said
+
+    def test_helpers_of_other_cells_are_rewritten_with_it(self, ready: Notebook) -> None:
+        ready.run(
+            "def effect(n):\n    with numpyro.plate('n', n):\n"
+            "        return numpyro.sample('a', dist.Normal(0, 1))"
+        )
+        ready.run(
+            "def model(group, n, y=None):\n"
+            "    mu = numpyro.sample('mu', dist.Normal(0, 10))\n"
+            "    a = effect(n)\n"
+            "    numpyro.sample('y', dist.Normal(mu + a[group], 1), obs=y)"
+        )
+        ready.run(
+            "from reparam_rewrite import reparameterize\n"
+            'made = reparameterize(model, \'chain = ["mu", "a"]\')\n'
+            "from numpyro.handlers import seed, trace\n"
+            "sites = trace(seed(made, 0)).get_trace(group, 3)"
+        )
+        assert "a_base" in ready.shell.user_ns["sites"]
+
+    def test_data_that_the_model_finds_in_the_notebook(self, ready: Notebook) -> None:
+        ready.run(
+            "def model(y=None):\n"
+            "    mu = numpyro.sample('mu', dist.Normal(0, 10))\n"
+            "    with numpyro.plate('n', 3):\n"
+            "        a = numpyro.sample('a', dist.Normal(0, 1))\n"
+            "    numpyro.sample('y', dist.Normal(mu + a[group], 1), obs=y)"
+        )
+        said = ready.run('%reparam_tune model {"y": y}')
+        assert "model_reparam is the generated model" in said
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("", "no model is given"),
+            ("nothing (group, 3)", "no function 'nothing' is defined"),
+            ("model (group, 3", "can't be computed: SyntaxError"),
+            ("model (group, 3)", "'model' observes nothing when it is called so"),
+        ],
+    )
+    def test_what_is_wrong_is_said_without_a_traceback(
+        self, ready: Notebook, line: str, message: str
+    ) -> None:
+        said = ready.run(f"%reparam_tune {line}", fails=True)
+        assert message in said
+        assert "Traceback" not in said
+
+
+def test_the_diff_is_coloured_where_the_shell_has_colours(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    notebook.run(IMPORTED)
+    notebook.shell.colors = "neutral"
+    assert "\x1b[32m+" in notebook.reparam(MODEL)

@@ -515,6 +515,13 @@ def test_write_never_over_another_file(folder: Path) -> None:
     assert (folder / "offsets.toml").read_text().startswith("# What 'reparam-rewrite suggest'")
 
 
+def test_a_dash_is_standard_output(folder: Path) -> None:
+    shown = run(folder, "suggest", "model.py")
+    dashed = run(folder, "suggest", "model.py", "-o", "-")
+    assert (dashed.status, dashed.out) == (0, shown.out)
+    assert not (folder / "-").exists()
+
+
 def test_neither_file_is_written_if_one_can_not_be(folder: Path) -> None:
     (folder / "dag.html").write_text("mine")
     ran = run(folder, "suggest", "model.py", "-o", "o.toml", "--dag", "dag.html")

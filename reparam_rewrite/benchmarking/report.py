@@ -16,7 +16,7 @@ STYLE = """\
   border-radius: 0 6px 6px 0 }
 .verdict p { margin: .25rem 0 } .verdict p:not(.soft) { font-size: 1.2rem }
 td { text-align: right; white-space: nowrap } td small { display: block }
-thead th { text-align: right; white-space: nowrap }
+thead th { text-align: right }
 thead tr:first-child th { text-align: center; border-left: 1px solid var(--line) }
 td[colspan] { text-align: left; white-space: normal; color: var(--bad) }
 td[colspan] span { display: block; max-width: min(36rem, 55vw) }

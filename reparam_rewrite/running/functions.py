@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -128,7 +128,10 @@ def document_of(function: FunctionType) -> Document:
         document = workspace(text, label, function.__globals__, labels)
     if code not in codes_in(text, code.co_filename, code.co_flags & FUTURE):
         message = f"'{name}' is no longer what its source says"
-        hint = "import it again: restart Python, or importlib.reload its module."
+        hint = (
+            "import it again: restart Python, or importlib.reload its module. What changes code "
+            "while it is imported, as pytest does with asserts, can't be followed."
+        )
         refuse(document.path, message, hint)
     return document
 
@@ -174,40 +177,31 @@ def remade(
     is called in tracebacks. folder: where the arrays are that it loads, if there are any. Raises
     `Refusal` for what a definition raises, and for what can't be made without running the rest.
     """
-    old = ast.parse(document.data)
-    new = ast.parse(data)
-    known = {ast.dump(statement) for statement in old.body}
-    again = [s for s in new.body if ast.dump(s) not in known]
+    old, new = ast.parse(document.data), ast.parse(data)
+    again = changed(old, new, document.path)
     if not again:
         return None
-    before = {bound for statement in old.body for bound in binds(statement)}
-    for statement in again:
-        if not isinstance(statement, (*AGAIN, ast.Assign)) or (
-            isinstance(statement, ast.Assign) and before & binds(statement)
-        ):
-            message = f"line {statement.lineno} is rewritten, and would have to run once more"
-            hint = "give the Path of the file, or define the model at its top."
-            refuse(document.path, message, hint)
+    by_name: dict[str, list[ast.stmt]] = {}
+    for statement in new.body:
+        for bound in binds(statement):
+            by_name.setdefault(bound, []).append(statement)
+    # What the model may read, and of that what was made of something that is rewritten.
+    needed, unread = {id(s): s for s in again}, [name.partition(".")[0]]
+    while unread:
+        for statement in by_name.pop(unread.pop(), []):
+            needed[id(statement)] = statement
+            unread += reads(statement)
     anew = {bound for statement in again for bound in binds(statement)}
-    # What calls something that changed sees that only if it is defined once more, too.
-    while more := [
-        s for s in new.body if s not in again and isinstance(s, DEFINITIONS) and anew & reads(s)
-    ]:
+    while more := [s for s in needed.values() if s not in again and anew & reads(s)]:
+        for statement in more:
+            if not isinstance(statement, DEFINITIONS):
+                bound = next(iter(binds(statement)), "what it makes")
+                message = f"'{bound}' was made of what is rewritten, and the model reads it"
+                hint = "give the Path of the file, or make it inside of the model."
+                refuse(f"{document.path}:{statement.lineno}", message, hint)
         again += more
         anew |= {bound for statement in more for bound in binds(statement)}
-    made_before = {
-        bound: statement
-        for statement in new.body
-        if statement not in again and not isinstance(statement, AGAIN) and anew & reads(statement)
-        for bound in binds(statement)
-    }
-    seen = set().union(*map(reads, again))
-    for bound in sorted(seen & made_before.keys()):
-        message = f"'{bound}' was made of what is rewritten, and the model reads it"
-        hint = "give the Path of the file, or make it inside of the model."
-        refuse(document.path, message, hint)
-    lines = data.decode("utf-8", "replace").splitlines(keepends=True)
-    linecache.cache[path] = (len(data), None, lines, path)
+    path = remembered(path, data)
     made = dict(names)
     if folder is not None:
         made["__file__"] = str(folder / "model.py")
@@ -220,6 +214,34 @@ def remade(
     except (Exception, SystemExit) as error:
         raise refusal(error, path, f"the rewritten '{name}' can't be defined") from error
     return made
+
+
+def changed(old: ast.Module, new: ast.Module, path: str) -> list[ast.stmt]:
+    """The statements of a rewritten module that are new, or others.
+
+    Raises `Refusal` for one that does more than to define something.
+    """
+    known = {ast.dump(statement) for statement in old.body}
+    found = [statement for statement in new.body if ast.dump(statement) not in known]
+    before = {bound for statement in old.body for bound in binds(statement)}
+    for statement in found:
+        is_new = isinstance(statement, ast.Assign) and not before & binds(statement)
+        if not (is_new or isinstance(statement, AGAIN)):
+            message = f"line {statement.lineno} is rewritten, and would have to run once more"
+            hint = "give the Path of the file, or define the model at its top."
+            refuse(path, message, hint)
+    return found
+
+
+def remembered(path: str, data: bytes) -> str:
+    """A name like `path` by which tracebacks and `inspect` find this source, and no other."""
+    lines = data.decode("utf-8", "replace").splitlines(keepends=True)
+    stem, number = path.removesuffix(">"), 1
+    while (known := linecache.cache.get(path)) is not None and known[2:3] != (lines,):
+        number += 1
+        path = f"{stem} {number}>"
+    linecache.cache[path] = (len(data), None, lines, path)
+    return path
 
 
 def flags_of(module: ast.Module) -> int:
@@ -256,37 +278,34 @@ def aimed_at(name: str, document: Document, config: Config) -> Config:
     reached = {name}
     while more := {n for n in calls if any(last(n) in calls.get(r, ()) for r in reached)} - reached:
         reached |= more
+    sampling = {n for n in calls if "sample" in calls[n]}
+    if sampling <= reached:
+        return config
     with suppress(Refusal):
         found = chosen(survey(module.path, module.text), config)
         if {function.name for function in found} <= reached:
             return config
-    names = [n for n in calls if n in reached and "sample" in calls[n]]
+    names = [n for n in calls if n in reached & sampling]
     line = f"functions = {value_of(names, (), '')}\n"
     return read_config(f"{line}{config.text}".encode(), config.path)
 
 
 def changed_text(old: bytes, new: bytes) -> str:
     """The statements of a rewritten module that are new, or others, one below the other."""
-    text = new.decode("utf-8", "replace")
-    known = {ast.dump(statement) for statement in ast.parse(old).body}
-    lines, found = text.splitlines(keepends=True), []
-    for statement in ast.parse(text).body:
-        if ast.dump(statement) not in known:
-            first = min([statement.lineno, *(d.lineno for d in decorators(statement))])
-            found.append((statement, "".join(lines[first - 1 : statement.end_lineno])))
-    parts = ["", *(text for _, text in found)]
-    for at, (statement, _) in enumerate(found[:-1], 1):
-        together = isinstance(statement, IMPORTS) and isinstance(found[at][0], IMPORTS)
-        parts[at] += "" if together else "\n\n"
-    return "".join(parts)
-
-
-def decorators(statement: ast.stmt) -> Sequence[ast.expr]:
-    return statement.decorator_list if isinstance(statement, DEFINITIONS) else ()
+    lines = new.decode("utf-8", "replace").splitlines(keepends=True)
+    text, above = "", False
+    for statement in changed(ast.parse(old), ast.parse(new), ""):
+        decorators = statement.decorator_list if isinstance(statement, DEFINITIONS) else []
+        first = min([statement.lineno, *(one.lineno for one in decorators)])
+        is_import = isinstance(statement, IMPORTS)
+        text += "" if not text or (is_import and above) else "\n\n"
+        text += "".join(lines[first - 1 : statement.end_lineno])
+        above = is_import
+    return text
 
 
 class Held:
-    """A folder of arrays, which is deleted when no model reads it any more."""
+    """A folder of arrays, which is deleted when no model reads it, or at last when Python ends."""
 
     def __init__(self) -> None:
         self.folder = Path(mkdtemp(prefix="reparam-rewrite-"))

@@ -6,6 +6,7 @@ here. A page has the picture if Graphviz is there, and a table of the sites in a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -116,8 +117,19 @@ def by_graphviz(text: str, kind: str) -> bytes:
         message = f"Graphviz' program 'dot' could not draw the picture: {said}"
         hint = "write a .html or a .dot file, which don't need it."
         raise Refusal(Diagnostic(None, message, hint)) from None
-    theme = THEME.encode() if kind == "svg" else b""
-    return ran.stdout.replace(b"<g id=", theme + b"\n<g id=", 1) if theme else ran.stdout
+    return themed(ran.stdout.decode()).encode() if kind == "svg" else ran.stdout
+
+
+def themed(svg: str) -> str:
+    """A picture in the theme of its reader, whose fonts may be narrower than those of Graphviz."""
+
+    def centred(node: re.Match[str]) -> str:
+        across = [float(x) for x in re.findall(r"(-?[\d.]+),", node[1])]
+        middle = f'text-anchor="middle" x="{(min(across) + max(across)) / 2:g}"'
+        return re.sub(r'text-anchor="start" x="[^"]*"', middle, node[0])
+
+    node = r'<g id="\w+" class="node">.*?(?:d|points)="([^"]*)".*?</g>'
+    return re.sub(node, centred, svg.replace("<g id=", f"{THEME}\n<g id=", 1), flags=re.DOTALL)
 
 
 def edges(suggestion: Suggestion) -> dict[str, list[Edge]]:
