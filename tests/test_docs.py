@@ -132,7 +132,8 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "PATH": path}
+        # Threads of OpenBLAS wait for each other, and XLA_FLAGS of tests are for what runs shortly.
+        self.environment = {**os.environ, "PATH": path, "OPENBLAS_NUM_THREADS": "1"}
         self.printed = ""
         self.shown_diffs: list[Block] = []
 
@@ -276,6 +277,8 @@ def page_and_digest() -> Iterator[object]:
 @pytest.mark.parametrize("page", list(page_and_digest()))
 def test_pages_as_sessions(page: str, tmp_path: Path) -> None:
     session = Session(tmp_path / "session")
+    if page == LONG:
+        session.environment.pop("XLA_FLAGS", None)
     session.begin(SESSIONS[page])
     for block in blocks_of(page):
         RULES[block.language](session, block)
