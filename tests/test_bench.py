@@ -376,6 +376,16 @@ def test_tables_of_a_page_scroll_by_themselves() -> None:
     assert len(tables) == 2 and all(tables)
 
 
+def test_a_diff_of_two_rows_is_there_once_and_unfolds() -> None:
+    first, second, other = config(20), config(21), row("b.toml", 3, kind="config")
+    first.diff = second.diff = "--- a\n+++ b\n+ one\n two"
+    other.diff = "--- a\n+++ b\n- one"
+    page = reported(plain(1), first, second, other)
+    heads = re.findall(r"<details><summary>The diff of <b>(.*?)</b>, (\d) lines</summary>", page)
+    assert heads == [("a.toml", "4"), ("b.toml", "3")]
+    assert "<ins>+ one</ins>\n two</pre>" in page and "<del>- one</del></pre>" in page
+
+
 def test_names_of_rows_are_nothing_but_text() -> None:
     page = reported(plain(1), row("<script>.toml", 30, kind="config"), svi=(guided(),))
     assert "<script>" not in page and "Use <b>&lt;script&gt;.toml</b> for NUTS." in page

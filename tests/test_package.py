@@ -48,7 +48,7 @@ def test_the_extras_that_are_named_are_there() -> None:
     texts = [*PAGES.values(), *WORKFLOWS.values(), *files, (ROOT / ".ci/run").read_text()]
     found = re.findall(r"(?:reparam-rewrite|[\"' ]\.)\[([a-z][a-z,]*)\]", "\n".join(texts))
     named = {extra for names in found for extra in names.split(",")}
-    assert {"models", "notebooks", "report", "test"} <= named
+    assert {"models", "notebooks", "test"} <= named
     assert named <= PROJECT["optional-dependencies"].keys()
 
 

@@ -39,7 +39,7 @@ class Benched:
         self._results = results
 
     def page(self) -> str:
-        """Give a page of HTML with the tables and plots. Needs matplotlib."""
+        """Give a page of HTML with the verdict, plots and tables."""
         from reparam_rewrite.benchmarking.report import page
 
         return page(self._results, list(self.advice))

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reparam_rewrite.config.reading import config_at, read_config
+from reparam_rewrite.config.reading import read_config
 from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import Rewrite, rewrite
 from reparam_rewrite.source.diff import unified_diff
@@ -101,16 +101,18 @@ class Made:
         """
         from reparam_rewrite.fitting.writing import npz_bytes
         from reparam_rewrite.generation import of_config
-        from reparam_rewrite.source.files import refuse_same_file, write_outputs
+        from reparam_rewrite.source.files import read_bytes, refuse_same_file, write_outputs
         from reparam_rewrite.source.targets import Target
 
         source = self._call.document.path
         folder = Path(output).parent if output is not None else Path()
         path = Path(config) if config is not None else (self._path or folder / f"{STEM}.toml")
-        if not force and path != self._path and path.exists() and not config_at(str(path)).is_empty:
-            raise Refusal(Diagnostic(str(path), "the file exists", "force=True overwrites it."))
         arrays = path.with_suffix(".npz") if output is None else folder / f"{path.stem}.npz"
         text = self.config.replace(f'"{self._file}"', f'"{arrays.name}"')
+        kept = not force and path != self._path and path.exists()
+        if kept and read_bytes(str(path), "config") != text.encode():
+            message = "the file exists, with other content"
+            raise Refusal(Diagnostic(str(path), message, "force=True overwrites it."))
         outputs = [(str(path), text.encode())]
         outputs += [(str(arrays), npz_bytes(self.arrays))] if self.arrays else []
         if output is not None:

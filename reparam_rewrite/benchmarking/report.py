@@ -20,6 +20,7 @@ thead th { text-align: right }
 thead tr:first-child th { text-align: center; border-left: 1px solid var(--line) }
 td[colspan] { text-align: left; white-space: normal; color: var(--bad) }
 td[colspan] span { display: block; max-width: min(36rem, 55vw) }
+summary { padding: .3rem 0; cursor: pointer }
 .command { white-space: pre-wrap }
 ins { text-decoration: none; color: var(--good) } del { text-decoration: none; color: var(--bad) }
 """
@@ -139,15 +140,18 @@ def measured(results: Results) -> Iterator[str]:
 
 
 def diffs(rows: Sequence[Row]) -> Iterator[str]:
-    """Each once, under the name of the first row that has it."""
+    """Each once, under the name of the first row that has it; as long as they are, they unfold."""
     names: dict[str, str] = {}
     for row in rows:
         names.setdefault(row.diff, row.name)
+    names.pop("", None)
+    if names:
+        yield "<h2>What the configs change</h2>"
     for diff, name in names.items():
-        if diff:
-            yield f"<h2>The diff of {shown(name)}</h2>"
-            lines = "\n".join(map(coloured, diff.splitlines()))
-            yield f'<pre tabindex="0">{lines}</pre>'
+        lines = [*map(coloured, diff.splitlines())]
+        head = f"The diff of <b>{shown(name)}</b>, {len(lines)} lines"
+        text = "\n".join(lines)
+        yield f'<details><summary>{head}</summary><pre tabindex="0">{text}</pre></details>'
 
 
 def coloured(line: str) -> str:

@@ -140,7 +140,7 @@ def table(rows: Sequence[Row], columns: Mapping[str, Column]) -> list[list[str]]
             continue
         failed = len(row.runs) - len(row.done)
         stopped = sum(getattr(run, "stopped", False) for run in row.done)
-        said = [f"{failed} keys failed"] * bool(failed)
+        said = [f"{failed} {'key' if failed == 1 else 'keys'} failed"] * bool(failed)
         said += [f"{stopped} stopped at the limit"] * bool(stopped)
         name += f" ({', '.join(said)})" if said else ""
         cells = [cell(row, column) for column in columns]

@@ -158,7 +158,6 @@ def command(request: Request, screen: Screen) -> int:
 def refuse_paths(request: Request) -> None:
     """Refuse what can't be read or written, before anything runs."""
     import os
-    from importlib.util import find_spec
 
     from reparam_rewrite.source.files import refuse_same_file, refuse_unwritable
 
@@ -166,9 +165,6 @@ def refuse_paths(request: Request) -> None:
         hint = "save it as a file: bench runs it for a while, and goes on after it was stopped."
         refused(None, "bench takes nothing on standard input", hint)
     report = request.report
-    if report is not None and find_spec("matplotlib") is None:
-        hint = 'install it with pip install "reparam-rewrite[report]".'
-        refused(None, "--report draws with matplotlib, which isn't installed", hint)
     outputs = [request.kept] if report is None else [request.kept, report]
     for path in outputs:
         for other in (request.model, *request.configs):
