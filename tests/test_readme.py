@@ -441,7 +441,7 @@ def test_what_suggest_is_measured_on() -> None:
 
 
 #: Options of other programs.
-OTHERS = {"--quiet", "--dry-run", "--execute", "--record"}
+OTHERS = {"--quiet", "--dry-run", "--as", "--execute", "--record"}
 
 
 def test_options_are_there() -> None:

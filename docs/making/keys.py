@@ -37,21 +37,23 @@ def section(name: str, table: dict[str, Any]) -> str:
     title = title.replace("<", "&lt;").replace(">", "&gt;")
     required = table.get("required", [])
     rows = [row(key, value, key in required) for key, value in table["properties"].items()]
-    if not any(given for _, _, given, _ in rows):
-        rows = [[key, value, said] for key, value, _, said in rows]
-    head = ["key", "value", *["without it"] * (len(rows[0]) > 3), "what it is"]
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-    return "\n".join([f"### {title} {{ #{anchor(name)} }}", "", table["description"], "", *lines])
+    head = ["| key | value | what it is |", "|---|---|---|"]
+    heading = f"### {title} {{ #{anchor(name)} }}"
+    return "\n".join([heading, "", table["description"], "", *head, *rows])
 
 
 def anchor(name: str) -> str:
     return "keys-" + re.sub(r"Table$", "", name).lower()
 
 
-def row(key: str, value: dict[str, Any], required: bool) -> list[str]:
-    given = f"`{json.dumps(value['default'])}`" if "default" in value else ""
-    cells = [f"`{key}`", kind(value), "required" if required else given, value["description"]]
-    return [cell.replace("|", r"\|") for cell in cells]
+def row(key: str, value: dict[str, Any], required: bool) -> str:
+    may_be = kind(value)
+    if required:
+        may_be += "; has to be there"
+    elif "default" in value:
+        may_be += f"; `{json.dumps(value['default'])}` without it"
+    cells = [f"`{key}`", may_be, value["description"]]
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def kind(value: dict[str, Any]) -> str:
