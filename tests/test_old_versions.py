@@ -61,9 +61,8 @@ def run(python: str, folder: Path, *words: str) -> subprocess.CompletedProcess[s
 
 
 def copied(case: Path, folder: Path) -> Path:
-    for name in ("model.py", "example.py", "offsets.toml", "model_reparam.py"):
-        shutil.copy(case / name, folder)
-    return folder
+    """With the arrays that a config may have beside it."""
+    return Path(shutil.copytree(case, folder, dirs_exist_ok=True))
 
 
 def test_the_environment_has_the_oldest_versions(python: str) -> None:

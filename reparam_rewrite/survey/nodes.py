@@ -115,7 +115,7 @@ def copied(node: Node, instead: Mapping[Any, ast.AST] | None = None) -> Node:
     elif not isinstance(node, ast.AST) or not (node._fields or isinstance(node, ast.stmt)):
         made = node
     else:
-        made = type(node)()
+        made = ast.AST.__new__(type(node))  # from Python 3.15 on a call wants all the fields
         for name in node._fields:
             if hasattr(node, name):
                 setattr(made, name, copied(getattr(node, name), instead))
