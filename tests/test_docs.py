@@ -377,3 +377,31 @@ def test_the_bars_are_the_figures_of_the_table(made: Callable[[str], ModuleType]
                 told = tables.best(rows, kinds, column)
                 times = charts.times(rows, kinds, column)
                 assert told.endswith(f", {short(times)} times" if times else ("run", "end")), name
+
+
+#: Where a page tells a figure: of what row of what problem it is, as a multiple of the model as
+#: written, or as it is.
+TOLD = [
+    ("compare", "eight_schools", "LocScaleReparam(0)", "20.7 times"),
+    ("compare", "penicillin", "LocScaleReparam(0)", "1.03 times"),
+    ("compare", "penicillin", "NeuTra, low rank", "4.03 times"),
+    ("compare", "penicillin", "as written, nutpie low rank", "51.6 times"),
+    ("compare", "sleepstudy", "as written, nutpie low rank", "18.6"),
+    ("compare", "poisson", "as written, nutpie low rank", "89.7"),
+    ("glms", "poisson", "tuned.toml, warm start", "186 times"),
+    ("glms", "sparse_counts", "tuned.toml, warm start", "22.4 times"),
+    ("compare", "penicillin", "VIP", "0.562 least effective samples"),
+    ("compare", "penicillin", "as written", "0.723 has the model"),
+    ("tutorial", "tensor_scales", "as written", "0.0629 effective samples"),
+    ("tutorial", "tensor_scales", "N(0, I)", "59.9"),
+]
+
+
+@pytest.mark.parametrize(("page", "problem", "variant", "told"), TOLD)
+def test_figures_that_pages_tell(page: str, problem: str, variant: str, told: str) -> None:
+    assert told in " ".join(PAGES[f"docs/{page}.md"].split())
+    rows = {r["variant"]: r for r in tables.kept()[problem]["rows"] if r["method"] == "nuts"}
+    value, plain = (
+        rows[name]["least_ess_per_1000_gradients_all_in"] for name in (variant, "as written")
+    )
+    assert told.split()[0] in (short(value), short(value / plain))
