@@ -21,11 +21,7 @@ HINT = "write %%reparam [--quiet] [--dry-run] FILE."
 TUNE_HINT = 'write %reparam_tune MODEL (args), {kwargs}, such as model (group,), {"y": y}.'
 
 #: What stands behind ``%reparam_tune``.
-TUNE = re.compile(
-    r"((?P<diff>--diff)\s+|--as[ =](?P<name>[^\W\d]\w*)\s+)*"
-    r"(?P<model>[^\W\d]\w*)(?:\s+(?P<arguments>.*))?",
-    re.DOTALL,
-)
+TUNE = re.compile(r"(?P<model>[^\W\d]\w*)(?:\s+(?P<arguments>.*))?", re.DOTALL)
 
 OPTIONS = {"-q": "quiet", "--quiet": "quiet", "-n": "dry", "--dry-run": "dry"}
 
@@ -123,6 +119,8 @@ def tuned(shell: Shell, line: str) -> object:
     from reparam_rewrite import tune
 
     try:
+        line, is_shown = taken_out(r"--diff", line)
+        line, name = taken_out(r"--as[ =]([^\W\d]\w*)", line)
         wanted = TUNE.fullmatch(line.strip())
         if wanted is None:
             raise Refusal(Diagnostic(None, "no model is given", TUNE_HINT))
@@ -134,12 +132,20 @@ def tuned(shell: Shell, line: str) -> object:
         made = found.model
     except Refusal as refusal:
         raise Refused(str(refusal)) from None
-    name = wanted["name"] or f"{wanted['model']}_reparam"
+    name = name or f"{wanted['model']}_reparam"
     shell.push({name: made})
-    if wanted["diff"]:
+    if is_shown:
         show(shell, found.diff())
     print(f"{name} is {'the model as written' if found.reason else 'the generated model'}")
     return found
+
+
+def taken_out(option: str, line: str) -> tuple[str, str]:
+    """A line without an option, before or behind all else, and its value, or what it is called."""
+    found = re.search(rf"^\s*{option}(?=\s)|(?<=\s){option}\s*$", line)
+    if found is None:
+        return line, ""
+    return line[: found.start()] + line[found.end() :], found[found.lastindex or 0]
 
 
 def given(shell: Shell, expression: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

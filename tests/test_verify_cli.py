@@ -234,7 +234,7 @@ def test_an_error_in_the_model_has_its_place(folder: Path) -> None:
         "NameError: name 'unknown' is not defined"
     )
     assert found[2].index("^") == found[1].index("unknown)")
-    assert found[3] == "hint: it must run with these --args, as it does by itself."
+    assert found[3] == "hint: it must run with these arguments, as it does by itself."
 
 
 def test_an_array_of_numpy_where_the_model_needs_one_of_jax(tmp_path: Path) -> None:

@@ -117,8 +117,11 @@ class Made:
         outputs += [(str(arrays), npz_bytes(self.arrays))] if self.arrays else []
         if output is not None:
             if not source.endswith(".py"):
-                message = f"the model is in no file: {source}"
-                hint = "save the notebook, and rewrite that: reparam-rewrite NOTEBOOK --config ..."
+                message = f"the model is in no file, but in {source}"
+                hint = (
+                    "write it into a .py and import it. Without an output the config and its "
+                    "arrays are saved, which reparameterize(model, Path(config)) reads."
+                )
                 raise Refusal(Diagnostic(str(output), message, hint))
             refuse_same_file(source, str(path))
             target = Target(source, str(path), str(output))

@@ -112,6 +112,9 @@ def command(request: Request, screen: Screen) -> int:
     elif not request.quiet:
         screen.account(as_text(found, frozen))
         screen.account(f"wrote {path}" for path in written)
+        if not request.diff:
+            same = [path for path, _ in outputs if path not in written]
+            screen.account(f"{path} is up to date" for path in same)
     elif found is not None:
         screen.account(f"warning: {warning}" for warning in found.warnings)
     return DONE

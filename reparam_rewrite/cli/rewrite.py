@@ -90,7 +90,7 @@ def generate(one: tuple[str, str, str] | None, request: Request, screen: Lines) 
     else:
         given = [one]
     told_all = request.loudness > 1 or request.force or screen.is_document
-    if not told_all and all(known_fresh(*target) for target in given):
+    if not told_all and all(known_fresh(*target, alone=True) for target in given):
         said = f"{one[2]} is up to date" if one else total(["up to date"] * len(given))
         screen.account([said] if request.loudness else [])
         return DONE

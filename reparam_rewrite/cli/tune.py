@@ -114,6 +114,8 @@ def command(request: Request, screen: Screen) -> int:
 
     options = Options(seed=request.seed, bar=shown)
     tuning = Tuning(call, arrays_path, request.pilot, options, tell)
+    if before is not None:
+        tuning.refuse_arrays_of_another(request.written_config, arrays_path)
     tuned = tuning.tuned(before, request.written_config)
     written: list[str] = []
     candidate = tuned.candidate
@@ -135,6 +137,9 @@ def command(request: Request, screen: Screen) -> int:
     elif not request.quiet:
         screen.account(as_text(tuned))
         screen.account(f"wrote {path}" for path in written)
+        if candidate is not None and not request.diff:
+            same = [path for path, _ in outputs if path not in written]
+            screen.account(f"{path} is up to date" for path in same)
     if request.prove and candidate is not None and not request.diff:
         return prove(request)
     return DONE

@@ -54,11 +54,19 @@ def said_of_spread(nats: float) -> str:
     """How near to standard normal bases are."""
     if nats < EXACT:
         return f"standard normal given the data, but for {nats:.2g} nats"
+    if nats > FAR:
+        return (
+            f"{nats:.2g} nats from standard normal given the data, which is far: suggest --args "
+            "and tune say whether anything is gained"
+        )
     return f"within {nats:.2g} nats of standard normal given the data"
 
 
 #: Up to how many nats it is rounding.
 EXACT = 1e-6
+
+#: Beyond how many they are no good coordinates.
+FAR = 20.0
 
 
 #: Why the weights of an observed site are in the arrays.
@@ -71,7 +79,7 @@ FROZEN = {
 #: What else is to be said of the arrays.
 NOTES = {
     "at-mode": "{sites} moves the observations too, and is taken as it is at the mode: name it in "
-    "'conditional', or have it sampled before",
+    "'conditional'",
     "linearised": "{sites} sees no sum of the effects, but a function of it, which is taken as "
     "linear at the mode",
     "within-rows": "what elements of one row of {sites} share isn't counted",

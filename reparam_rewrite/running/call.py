@@ -123,6 +123,8 @@ class Entry(NamedTuple):
             raise refusal(error, path, f"'{name}' gives no arguments") from error
         if pair := as_pair(value):
             return pair
+        if isinstance(value, dict):
+            return (), value
         message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
         refuse(None, message, "return (8, 6), {'y': None}, for example.")
 

@@ -95,8 +95,8 @@ def refusal(error: BaseException, path: str, doing: str, hint: str = "") -> Refu
 
 def cannot_run(error: BaseException, path: str, name: str) -> Refusal:
     """What the model `name` raised when it was run with the arguments that it was given."""
-    hint = "give it what it takes, or name another with --function."
-    return refusal(error, path, f"'{name}' can't be run with these --args", hint)
+    hint = "give it what it takes, or name another function (--function)."
+    return refusal(error, path, f"'{name}' can't be run with these arguments", hint)
 
 
 def file_of(model: object) -> str:

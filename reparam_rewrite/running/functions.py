@@ -47,6 +47,9 @@ AGAIN = (*DEFINITIONS, *IMPORTS)
 #: The name by which what is generated keeps its arrays.
 HELD = "__reparam_rewrite_arrays__"
 
+#: What files of generated code are called by tracebacks, and by `inspect`.
+GENERATED: set[str] = set()
+
 
 class Live(Entry):
     """A function that is there already; `module` has a copy of the names that it sees."""
@@ -102,7 +105,11 @@ def plain(given: Any) -> FunctionType:
     if not isinstance(found, FunctionType):
         message = f"a model is a function or the Path of a file, not {type(given).__name__}"
         refuse(None, message)
-    if "<locals>" in found.__qualname__ or found.__name__ == "<lambda>":
+    if found.__code__.co_filename in GENERATED:
+        refuse(None, "the model is rewritten already", "give the plain model.")
+    if found.__name__ == "<lambda>":
+        refuse(None, "the model is a lambda, which has no name", "write it with def.")
+    if "<locals>" in found.__qualname__:
         message = f"'{found.__qualname__}' is made inside of another function"
         hint = "define the model at the top of a file or a cell, or give the Path of its file."
         refuse(None, message, hint)
@@ -152,9 +159,12 @@ def cells() -> dict[str, str]:
 
 
 def codes_in(text: str, filename: str, flags: int) -> Iterator[CodeType]:
-    """The code of all functions of a module, however deep."""
+    """The code of all functions of a module, however deep, and as IPython compiles them: each
+    statement by itself, which makes other code of calls of what the same cell imports.
+    """
     try:
-        found = [compile(text, filename, "exec", flags, dont_inherit=True)]
+        units: list[Any] = [text, *(ast.Module([one], []) for one in ast.parse(text).body)]
+        found = [compile(unit, filename, "exec", flags, dont_inherit=True) for unit in units]
     except (SyntaxError, ValueError):
         return
     while found:
@@ -241,6 +251,7 @@ def remembered(path: str, data: bytes) -> str:
         number += 1
         path = f"{stem} {number}>"
     linecache.cache[path] = (len(data), None, lines, path)
+    GENERATED.add(path)
     return path
 
 

@@ -155,7 +155,8 @@ def function_in(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
             raise Refusal(Diagnostic(path, f"there is no function '{name}'", hint))
         outer = part
     if not callable(found):
-        raise Refusal(Diagnostic(path, f"'{name}' is no function"))
+        hint = f"write --args '({name},), {{}}' for a value that the model's file has."
+        raise Refusal(Diagnostic(path, f"'{name}' is no function", hint))
     return found  # type: ignore[no-any-return]
 
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
+
+#: What draws from the posterior or the prior of a model, or computes its density: a function that
+#: calls one of these is given a model, and is none.
+RUNNING = frozenset(
+    [
+        *("HMC", "MCMC", "NUTS", "NestedSampler", "Predictive", "SVI", "SteinVI"),
+        *("Trace_ELBO", "TraceMeanField_ELBO", "get_trace", "initialize_model", "log_density"),
+        *("log_likelihood", "potential_energy", "render_model"),
+    ]
+)
 
 
 def entry(source: bytes, path: str, asked: str | None, rewritten: Sequence[str] = ()) -> str:
@@ -31,11 +41,20 @@ def entry(source: bytes, path: str, asked: str | None, rewritten: Sequence[str] 
 def candidates(source: bytes, path: str, rewritten: Sequence[str] = ()) -> list[str]:
     """The functions that may be the model: those that sample and that no other function calls."""
     calls = dict(calls_of_functions(ast.parse(source, path)))
+    calls = without_runs(calls) or calls
     sampling = {n for n in calls if (n in rewritten if rewritten else "sample" in calls[n])}
     while callers := {name for name in calls if calls[name] & set(map(last, sampling))} - sampling:
         sampling |= callers
     called = {n for n in sampling for other in calls if other != n and last(n) in calls[other]}
     return sorted(sampling - called) or sorted(sampling)
+
+
+def without_runs(calls: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """The functions that don't run a model, nor call one that does, as ``main`` may."""
+    runs = {name for name, called in calls.items() if called & RUNNING}
+    while more := {n for n in calls if calls[n] & set(map(last, runs))} - runs:
+        runs |= more
+    return {name: called for name, called in calls.items() if name not in runs}
 
 
 def last(name: str) -> str:

@@ -39,17 +39,21 @@ from reparam_rewrite.fitting.running import Fitting, as_written, with_helpful_ba
 from reparam_rewrite.fitting.starting import factor_of, nuts_start
 from reparam_rewrite.fitting.values import Found
 from reparam_rewrite.fitting.writing import Change, edited, rounded
-from reparam_rewrite.messages import Refusal
+from reparam_rewrite.messages import Diagnostic, Refusal
 from reparam_rewrite.rewriting import rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.trace import double_precision, traced
 from reparam_rewrite.running.values import Values
+from reparam_rewrite.source.stamp import read_stamp
 from reparam_rewrite.suggesting import to_text
 from reparam_rewrite.suggesting.values import Suggestion
 from reparam_rewrite.tuning.values import Candidate, Piloted, Sampled, Tuned
 
 #: A scale whose logarithm has a posterior that is narrower than this gets a line in the config.
 NARROW = 0.2
+
+#: The array that has the name of the model that the others are of.
+OF_MODEL = "tune.model"
 
 #: The comment of a line that is written anew with other data.
 OURS = "# by tune"
@@ -73,6 +77,25 @@ class Tuning:
         self.call, self.path, self.kind = call, path, pilot
         self.options, self.said = options, said
         self.proposing = Proposing(call)
+        self.called = f"{Path(call.document.path).name}:{call.name}"
+        if read_stamp(call.document.data) is not None:
+            message = "the model is rewritten already"
+            raise Refusal(Diagnostic(call.document.path, message, "give the plain model."))
+
+    def refuse_arrays_of_another(self, config: str, path: Path) -> None:
+        """Refuse a config that is there whose arrays, at `path`, are of another model."""
+        if not path.is_file():
+            return
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                found = str(arrays[OF_MODEL][0]) if OF_MODEL in arrays.files else self.called
+        except (OSError, ValueError):
+            return  # it is written anew
+        if found != self.called:
+            message = f"it and {path.name} are of {found}, and this is {self.called}"
+            stem = Path(self.call.document.path).stem
+            hint = f"give this model a config of its own, --config {stem}.toml, or delete both."
+            raise Refusal(Diagnostic(config, message, hint))
 
     def tuned(self, before: Config | None, path: str) -> Tuned:
         """What comes of it, with the config at `path` as it is `before`, if there is one.
@@ -245,6 +268,8 @@ class Tuning:
         if piloted.theta is not None and piloted.compared is not None:
             start = nuts_start(self.call, config, piloted.theta, piloted.compared)
             arrays = {**arrays, **start}
+        if arrays:
+            arrays = {**arrays, OF_MODEL: np.array([self.called])}
         return Tuned(tuple(sampled), replace(candidate, arrays=arrays), "", total)
 
 

@@ -85,7 +85,7 @@ def differences(models: Models, options: Options) -> tuple[int, list[Line]]:
     try:
         plain = structure(models.plain, *models.call, draws=8)
     except Exception as error:
-        own = "it must run with these --args, as it does by itself."
+        own = "it must run with these arguments, as it does by itself."
         hint = own if errors.frame_of(error) else "are these the arguments that it takes?"
         said = "the plain model does not run"
         raise errors.refusal(error, errors.file_of(models.plain), said, hint) from error

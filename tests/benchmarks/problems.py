@@ -8,7 +8,7 @@ named, and `bench` runs there with the options that are the problem's, and those
 Finished runs are kept there: the same command goes on from them. --only takes the names of configs
 and `rivals`, with commas in between: the model as written and these are run. With --keep the
 figures go to results/NAME.json beside this file, where they take the place of those of the same
-rows; `tables` makes results/README.md of all of those, and the table in docs/fit-and-bench.md.
+rows; `tables` makes results/README.md of all of those, and the table in docs/benchmarks.md.
 
 The last row is what nothing can beat: N(0, I) of as many dims, run with the same draws and keys.
 

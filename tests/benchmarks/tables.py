@@ -170,7 +170,7 @@ def full_tables() -> str:
 
 
 def short_table() -> str:
-    """The table of docs/fit-and-bench.md: what is best of each kind for each problem, all in."""
+    """The table of docs/benchmarks.md: what is best of each kind for each problem, all in."""
     column, seconds = "least_ess_per_1000_gradients_all_in", "least_ess_per_second_all_in"
     made = [
         "| | as written | tuned | best other config | best rival | N(0, I) "
