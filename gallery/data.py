@@ -70,12 +70,11 @@ def tensor() -> Table:
 
 
 def local_trend() -> Table:
-    """The gross domestic product of the United States, from statsmodels (public domain)."""
-    from statsmodels.datasets import macrodata
+    """The flow of the Nile, from statsmodels (public domain)."""
+    from statsmodels.datasets import nile
 
-    data = macrodata.load_pandas().data
-    rows = zip(data["year"].astype(int), data["quarter"].astype(int), data["realgdp"], strict=True)
-    return ("year", "quarter", "real_gdp"), rows
+    data = nile.load_pandas().data.astype(int)
+    return ("year", "volume"), data[["year", "volume"]].to_numpy()
 
 
 def item_response() -> Table:

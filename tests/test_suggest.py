@@ -661,7 +661,9 @@ def test_a_run_is_of_the_function_that_takes_the_arguments(
 def test_no_function_takes_the_arguments(folder: Path) -> None:
     (folder / "several.py").write_text(SEVERAL)
     ran = run(folder, "suggest", "several.py", "--args", "(1, 2, 3, 4), {}")
-    assert ran.err.startswith("several.py: 'grouped' can't be run with these arguments: TypeError: ")
+    assert ran.err.startswith(
+        "several.py: 'grouped' can't be run with these arguments: TypeError: "
+    )
     assert ran.err.endswith("give it what it takes, or name another function (--function).\n")
 
 

@@ -38,7 +38,7 @@ DEMOS = {
     "insteval": "2,412 ratings: students, lecturers and departments are crossed",
     "sleepstudy": "reaction times of 18 subjects, each with a level and a slope in days",
     "tensor": "a simulated table of 8 by 6 at 10 times, with walks and interactions",
-    "local_trend": "the GDP of 203 quarters: a level and a slope that drift, in a scan",
+    "local_trend": "the Nile in 100 years: a level that drifts under noise, in a scan",
     "item_response": "100 persons answer 24 items yes or no",
     "stochastic_volatility": "505 daily returns of the S&P 500, whose volatility walks",
 }

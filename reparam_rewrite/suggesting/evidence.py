@@ -215,6 +215,14 @@ class Evidence(Struct, frozen=True):
         plain = form is not None and len(form.terms) == 1 and form.terms[0].is_plain
         return self.sites[form.terms[0].site] if form is not None and plain else None
 
+    def is_standard(self, index: int) -> bool:
+        """Is its prior a standard normal?"""
+        made = self.model.priors.get(index)
+        if made is None or made.family != "Normal":
+            return False
+        loc, scale = (made.arguments.get(name) for name in ("loc", "scale"))
+        return (loc is None or loc.number == 0) and (scale is None or scale.number == 1)
+
     def has_sampled_scale(self, site: Site) -> bool:
         """Is its prior one of a location and a scale that is sampled?"""
         made = self.model.priors.get(site.index)

@@ -21,7 +21,7 @@ from reparam_rewrite.suggesting.evidence import (
 )
 from reparam_rewrite.suggesting.levels import Later, Levels, Pair
 from reparam_rewrite.suggesting.offsets import NEGLIGIBLE, offsets_of, rounded
-from reparam_rewrite.suggesting.values import Offset, Proposal, Suggestion, Sum
+from reparam_rewrite.suggesting.values import BY_HAND, Offset, Proposal, Suggestion, Sum
 from reparam_rewrite.survey.expressions import grouped
 from reparam_rewrite.survey.sums import Observed, is_observed
 from reparam_rewrite.survey.terms import Made, Term
@@ -166,10 +166,31 @@ class Proposing:
             else:
                 self.reasons.setdefault(site.index, self.why_no_summand(site, own, observed))
 
+    def by_hand(self, site: Site, products: list[Term]) -> str:
+        """What is said of ``tau * raw``, which is non-centred by hand, and of its scale."""
+        pairs = [{*term.sites} - {site.index} for term in products]
+        if len(pairs) != 1 or len(pairs[0]) != 1:
+            return ""
+        (other,) = pairs[0]
+        real, positive = site, self.sites[other]
+        if positive.prior.support.kind == "real":
+            real, positive = positive, real
+        if not self.evidence.is_standard(real.index) or positive.prior.support.kind == "real":
+            return ""
+        if real is not site:
+            return f"the scale of '{real.name}', which is {BY_HAND}"
+        return (
+            f"{BY_HAND}: with the prior dist.Normal(0, {positive.name}), and without "
+            f"'{positive.name}' as a factor, it can be sampled given the data"
+        )
+
     def why_no_summand(self, site: Site, own: list[Term], observed: Observed) -> str:
         where = f"({self.evidence.at(own[0].line)})"
         products = [term for term in own if len(term.sites) > 1]
         if products:
+            by_hand = self.by_hand(site, products)
+            if by_hand:
+                return f"{by_hand} {where}"
             others = {self.sites[i].name for term in products for i in term.sites} - {site.name}
             by = listed(sorted(others)) or "itself"
             return f"multiplied by {by} {where}, so that what it adds isn't its own"

@@ -16,6 +16,9 @@ from reparam_rewrite.survey.values import Site
 Lines = Callable[..., str]
 
 
+#: What an effect is called that the model itself multiplies by its scale.
+BY_HAND = "non-centred by hand"
+
 #: Why the first of a chain is left alone.
 AROUND = "the others are sampled around it"
 

@@ -46,7 +46,7 @@ from reparam_rewrite.running.trace import double_precision, traced
 from reparam_rewrite.running.values import Values
 from reparam_rewrite.source.stamp import read_stamp
 from reparam_rewrite.suggesting import to_text
-from reparam_rewrite.suggesting.values import Suggestion
+from reparam_rewrite.suggesting.values import BY_HAND, Suggestion
 from reparam_rewrite.tuning.values import Candidate, Piloted, Sampled, Tuned
 
 #: A scale whose logarithm has a posterior that is narrower than this gets a line in the config.
@@ -115,11 +115,13 @@ class Tuning:
         found = self.given_the_data(config)
         if before is not None or found.candidate is not None:
             return found
-        suggestion = self.proposing.suggestion(offsets=True)
-        if suggestion.is_empty:
-            return found
-        other = self.offset(read_config(to_text(suggestion, "tune").encode(), path))
-        return found if other.candidate is None else other
+        offsets = self.proposing.suggestion(offsets=True)
+        if not offsets.is_empty:
+            other = self.offset(read_config(to_text(offsets, "tune").encode(), path))
+            if other.candidate is not None:
+                return other
+        by_hand = "".join(f"; {name} is {why}" for name, why in non_centred(suggestion).items())
+        return replace(found, reason=f"{found.reason}{by_hand}")
 
     # -- sites that are sampled given the data -----------------------------------------------------
 
@@ -291,10 +293,16 @@ def given_in_words(order: Sequence[str], name: str) -> str:
     return " and ".join(filter(None, [", ".join(["given the data", *before[:-1]]), *before[-1:]]))
 
 
+def non_centred(suggestion: Suggestion) -> dict[str, str]:
+    """The sites that are non-centred by hand, and what is said of them."""
+    told = suggestion.conditional.why if suggestion.conditional is not None else {}
+    return {name: why for name, why in told.items() if why.startswith(BY_HAND)}
+
+
 def why_nothing(suggestion: Suggestion) -> str:
     """Why nothing is proposed, in a clause."""
     told = suggestion.conditional.why if suggestion.conditional is not None else {}
     if told:
-        name, why = next(iter(told.items()))
+        name, why = next(iter({**non_centred(suggestion), **told}.items()))
         return f"no site can be sampled better: {name}: {why}"
     return "no two sites make up for each other, and no prior is a funnel"

@@ -1,6 +1,5 @@
-"""The real gross domestic product of the United States from 1959 to 2009: 100 times its
-logarithm in each quarter, less that of the first. From the package statsmodels
-("macrodata", public domain)."""
+"""What the Nile carried at Aswan in each year from 1871 to 1970, in 10 km^3: Cobb (1978),
+from the package statsmodels ("nile", public domain)."""
 
 from pathlib import Path
 
@@ -11,6 +10,5 @@ DATA = Path(__file__).with_name("data.csv")
 
 def example_args():
     """The arguments of one call of the model: (args, kwargs)."""
-    gdp = np.loadtxt(DATA, delimiter=",", skiprows=1, usecols=2)
-    y = 100 * np.log(gdp / gdp[0])
-    return (len(y),), {"y": y}
+    volume = np.loadtxt(DATA, delimiter=",", skiprows=1, usecols=1)
+    return (len(volume),), {"flow": volume / 100}

@@ -1,24 +1,21 @@
-"""A series with a level that drifts by a slope, which drifts itself, step by step."""
+"""A level that drifts from year to year, under noise: a local level and a trend, in a scan."""
 
 import numpyro
 import numpyro.distributions as dist
 from numpyro.contrib.control_flow import scan
 
 
-def model(n_steps, y=None):
-    """y: the series, in units in which it moves by about 1 a step."""
+def model(n_years, flow=None):
+    """flow: what the Nile carried in each year."""
     sigma_level = numpyro.sample("sigma_level", dist.HalfNormal(1))
-    sigma_slope = numpyro.sample("sigma_slope", dist.HalfNormal(0.5))
-    sigma = numpyro.sample("sigma", dist.HalfNormal(1))
-    start = numpyro.sample("start", dist.Normal(0, 10))
-    growth = numpyro.sample("growth", dist.Normal(0, 1))
+    sigma = numpyro.sample("sigma", dist.HalfNormal(2))
+    start = numpyro.sample("start", dist.Normal(10, 5))
+    trend = numpyro.sample("trend", dist.Normal(0, 0.1))
 
-    def step(state, _):
-        last_level, last_slope = state
-        slope = numpyro.sample("slope", dist.Normal(last_slope, sigma_slope))
-        level = numpyro.sample("level", dist.Normal(last_level + slope, sigma_level))
-        return (level, slope), level
+    def step(last, _):
+        level = numpyro.sample("level", dist.Normal(last + trend, sigma_level))
+        return level, level
 
-    _, level = scan(step, (start, growth), None, length=n_steps)
-    with numpyro.plate("steps", n_steps):
-        numpyro.sample("y", dist.Normal(level, sigma), obs=y)
+    _, levels = scan(step, start, None, length=n_years)
+    with numpyro.plate("years", n_years):
+        numpyro.sample("flow", dist.Normal(levels, sigma), obs=flow)
