@@ -391,7 +391,7 @@ def model(group, n, y=None):
     def test_a_model_of_a_cell_is_saved_as_config_and_arrays(self, ready: Notebook) -> None:
         ready.run('tuned = %reparam_tune model (group, 3), {"y": y}')
         said = ready.run("tuned.save('made.py')", fails=True)
-        assert said.startswith("Refusal: made.py: the model is in no file, but in In[4]\nhint: ")
+        assert said.startswith("Refusal: made.py: the model is in no file, but in ")
         ready.run("saved = tuned.save(config='tuned.toml')")
         assert ready.shell.user_ns["saved"] == ("tuned.toml", "tuned.npz")
 
