@@ -204,6 +204,10 @@ class Refusal(Exception):
     def __str__(self) -> str:
         return "\n".join(map(str, self.diagnostics))
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: the message, without the frames that it came through."""
+        return f"Refusal: {self}".split("\n")
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The rules that are broken, in the same order; other diagnostics are of no rule."""

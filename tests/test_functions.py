@@ -223,6 +223,16 @@ def test_a_function_made_by_another_is_refused(imported: Import) -> None:
     assert "'make.<locals>.model' is made inside of another function" in said
 
 
+def test_a_lambda_is_refused() -> None:
+    assert "the model is a lambda" in refused(lambda: reparameterize(lambda y: y, CONFIG))
+
+
+def test_what_is_generated_is_refused(imported: Import) -> None:
+    made = reparameterize(imported(MODEL).model, CONFIG)
+    for again in (lambda: reparameterize(made, CONFIG), lambda: tune(made, ARGS, KWARGS)):
+        assert refused(again) == "the model is rewritten already\nhint: give the plain model."
+
+
 def test_a_function_whose_file_changed_since_is_refused(imported: Import, tmp_path: Path) -> None:
     module = imported(MODEL)
     path = Path(module.__file__ or "")
@@ -351,6 +361,19 @@ def test_a_config_that_is_there_is_not_overwritten(imported: Import, tmp_path: P
     (tmp_path / "offsets.toml").write_text('chain = ["mu", "a"]\n')
     assert "the file exists" in refused(lambda: tuned.save(config="offsets.toml"))
     assert not (tmp_path / "offsets.npz").exists()
+
+
+def test_what_was_saved_is_saved_again(imported: Import, tmp_path: Path) -> None:
+    tuned = tune(imported(MODEL).model, ARGS, KWARGS)
+    first = tuned.save("made.py")
+    assert [Path(path).name for path in first] == ["offsets.toml", "offsets.npz", "made.py"]
+    assert tuned.save("made.py") == ()
+
+
+def test_what_was_saved_is_read_again(imported: Import, tmp_path: Path) -> None:
+    model = imported(MODEL).model
+    tune(model, ARGS, KWARGS).save(config=tmp_path / "t.toml")
+    assert "a_base" in sites(reparameterize(model, tmp_path / "t.toml"))
 
 
 def test_fit_gives_the_config_with_numbers(imported: Import) -> None:

@@ -378,6 +378,23 @@ def model(group, n, y=None):
         said = ready.run('%reparam_tune model {"y": y}')
         assert "model_reparam is the generated model" in said
 
+    def test_imports_and_the_model_in_one_cell(self, notebook: Notebook) -> None:
+        notebook.run(f"{IMPORTED}\nimport numpy as np\n{self.DATA}\n{self.MODEL}\nmodel")
+        said = notebook.run('tuned = %reparam_tune model (group, 3), {"y": y}')
+        assert said == "model_reparam is the generated model\n"
+
+    def test_options_may_stand_at_the_end(self, ready: Notebook) -> None:
+        said = ready.run('tuned = %reparam_tune model (group, 3), {"y": y} --as better --diff')
+        assert said.endswith("better is the generated model\n")
+        assert "+    given = Conditional(" in said
+
+    def test_a_model_of_a_cell_is_saved_as_config_and_arrays(self, ready: Notebook) -> None:
+        ready.run('tuned = %reparam_tune model (group, 3), {"y": y}')
+        said = ready.run("tuned.save('made.py')", fails=True)
+        assert said.startswith("Refusal: made.py: the model is in no file, but in ")
+        ready.run("saved = tuned.save(config='tuned.toml')")
+        assert ready.shell.user_ns["saved"] == ("tuned.toml", "tuned.npz")
+
     @pytest.mark.parametrize(
         ("line", "message"),
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -243,3 +244,100 @@ def test_a_config_that_asks_for_nothing_is_not_overwritten(tmp_path: Path) -> No
         "offsets.toml: the config that is there asks for nothing\n"
         "hint: delete it, or --force overwrites it, and tune writes what it finds.\n"
     )
+
+
+SCRIPT = """\
+import jax
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.infer import MCMC, NUTS, Predictive
+
+
+def load():
+    sd = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
+    return {"sd": sd, "y": np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])}
+
+
+def schools(sd, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 5))
+    tau = numpyro.sample("tau", dist.HalfCauchy(5))
+    with numpyro.plate("schools", len(sd)):
+        theta = numpyro.sample("theta", dist.Normal(mu, tau))
+        numpyro.sample("y", dist.Normal(theta, sd), obs=y)
+
+
+def run(model, data):
+    mcmc = MCMC(NUTS(model), num_warmup=10, num_samples=10)
+    mcmc.run(jax.random.PRNGKey(0), **data)
+    return mcmc.get_samples()
+
+
+def predict(sd, draws):
+    return Predictive(schools, draws)(jax.random.PRNGKey(1), sd)
+
+
+def main():
+    draws = run(schools, load())
+    print(predict(load()["sd"], draws)["y"].shape)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_what_runs_the_model_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text(SCRIPT)
+    ran = run(tmp_path, "tune", "work.py", "--args", "work.py:load")
+    assert ran.status == 0, ran.err
+    assert "theta  given the data" in ran.err
+
+
+def test_without_arguments_nothing_is_run(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text(SCRIPT)
+    ran = run(tmp_path, "tune", "work.py")
+    assert ran.status == 2
+    assert ran.err.startswith("work.py: 'schools' needs arguments\n")
+
+
+def test_arrays_of_another_model_are_not_overwritten(
+    tuned: tuple[Path, Ran], tmp_path: Path
+) -> None:
+    shutil.copytree(tuned[0], tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "model.py", tmp_path / "other.py")
+    before = (tmp_path / "offsets.npz").read_bytes()
+    ran = run(tmp_path, "tune", "other.py", "--args", "example.py:example_args")
+    assert ran.status == 2
+    assert "offsets.toml: it and offsets.npz are of model.py:model, and this is other.py" in ran.err
+    assert "--config other.toml" in ran.err
+    assert (tmp_path / "offsets.npz").read_bytes() == before
+
+
+def test_a_generated_file_is_up_to_date_with_its_arrays_only(
+    tuned: tuple[Path, Ran], tmp_path: Path
+) -> None:
+    shutil.copytree(tuned[0], tmp_path, dirs_exist_ok=True)
+    words = ("model.py", "--config", "offsets.toml", "-o", "model_reparam.py", "--check")
+    assert run(tmp_path, *words).status == 0
+    (tmp_path / "offsets.npz").unlink()
+    ran = run(tmp_path, *words)
+    assert ran.status == 2
+    assert "there is no 'offsets.npz'" in ran.err
+
+
+def test_what_is_non_centred_by_hand_is_told_with_the_way_out(tmp_path: Path) -> None:
+    plain = "dist.Normal(mu, tau)"
+    text = SCRIPT.replace(plain, "dist.Normal(0, 1)")
+    text = text.replace("(theta, sd)", "(mu + tau * theta, sd)")
+    (tmp_path / "work.py").write_text(text)
+    ran = run(tmp_path, "tune", "work.py", "--args", "work.py:load")
+    assert ran.err.startswith("leave the model as written")
+    assert "theta" in ran.err and "with the prior dist.Normal(0, tau)" in ran.err
+
+
+def test_what_is_tuned_already_is_refused(tuned: tuple[Path, Ran], tmp_path: Path) -> None:
+    shutil.copytree(tuned[0], tmp_path, dirs_exist_ok=True)
+    words = ("tune", "model_reparam.py", "--args", "example.py:example_args", "-c", "again.toml")
+    ran = run(tmp_path, *words)
+    assert (ran.status, "the model is rewritten already" in ran.err) == (2, True)

@@ -105,6 +105,13 @@ class Made:
         from reparam_rewrite.source.targets import Target
 
         source = self._call.document.path
+        if output is not None and not source.endswith(".py"):
+            message = f"the model is in no file, but in {source}"
+            hint = (
+                "write it into a .py and import it. Without an output the config and its "
+                "arrays are saved, which reparameterize(model, Path(config)) reads."
+            )
+            raise Refusal(Diagnostic(str(output), message, hint))
         folder = Path(output).parent if output is not None else Path()
         path = Path(config) if config is not None else (self._path or folder / f"{STEM}.toml")
         arrays = path.with_suffix(".npz") if output is None else folder / f"{path.stem}.npz"
@@ -116,13 +123,6 @@ class Made:
         outputs = [(str(path), text.encode())]
         outputs += [(str(arrays), npz_bytes(self.arrays))] if self.arrays else []
         if output is not None:
-            if not source.endswith(".py"):
-                message = f"the model is in no file, but in {source}"
-                hint = (
-                    "write it into a .py and import it. Without an output the config and its "
-                    "arrays are saved, which reparameterize(model, Path(config)) reads."
-                )
-                raise Refusal(Diagnostic(str(output), message, hint))
             refuse_same_file(source, str(path))
             target = Target(source, str(path), str(output))
             outcome = of_config(target, text.encode(), lambda config: None)
