@@ -17,7 +17,8 @@ from tests.support.cli import ROOT
 from tests.support.pages import PAGES, blocks
 
 GRAND_MEAN = FIXTURES / "grand_mean"
-(TARGETS,) = [block for block in blocks("toml") if "targets" in block]
+(SHOWN,) = [block for block in blocks("toml") if "targets" in block]
+TARGETS = SHOWN.replace("schools", "model")  # as the files of the fixture are called
 (PASTE,) = blocks("yaml")
 (ARGS,) = re.findall(r"`(args: \[.*?\])`", PAGES["docs/pre-commit.md"])
 
