@@ -150,19 +150,14 @@ def taken_out(option: str, line: str) -> tuple[str, str]:
 
 def given(shell: Shell, expression: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of an expression: a pair (args, kwargs), or args alone. Raises `Refusal`."""
+    from reparam_rewrite.running.call import arguments_in
+
     try:
         value = eval(expression, shell.user_ns)
     except Exception as error:
         message = f"{expression} can't be computed: {type(error).__name__}: {error}"
         raise Refusal(Diagnostic(None, message, TUNE_HINT)) from None
-    match value:
-        case (tuple() | list() as args, dict() as kwargs):
-            return tuple(args), kwargs
-        case dict():
-            return (), value
-        case tuple():
-            return value, {}
-    return (value,), {}
+    return arguments_in(value)
 
 
 def arguments(line: str) -> tuple[str, set[str]]:

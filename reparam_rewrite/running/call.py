@@ -123,8 +123,6 @@ class Entry(NamedTuple):
             raise refusal(error, path, f"'{name}' gives no arguments") from error
         if pair := as_pair(value):
             return pair
-        if isinstance(value, dict):
-            return (), value
         message = f"{path}:{name} returns {type(value).__name__}, not (args, kwargs)"
         refuse(None, message, "return (8, 6), {'y': None}, for example.")
 
@@ -211,16 +209,21 @@ def evaluated(expression: str, module: ModuleType) -> Arguments:
         refuse(None, message, "write \"(8, 6), {'y': None}\".")
     except Exception as error:
         refuse(None, f"--args can't be computed: {type(error).__name__}: {error}")
+    return arguments_in(value)
+
+
+def arguments_in(value: Any) -> Arguments:
+    """What a value means as arguments: a pair (args, kwargs), kwargs, args, or the only one."""
     if pair := as_pair(value):
         return pair
-    if isinstance(value, dict):
-        return (), value
     return (value if isinstance(value, tuple) else (value,)), {}
 
 
 def as_pair(value: Any) -> Arguments | None:
-    """A value as (args, kwargs), None for any other one."""
+    """A value as (args, kwargs), of which a dictionary is the second; None for any other one."""
     match value:
+        case dict():
+            return (), value
         case (tuple() | list() as args, dict() as kwargs) if isinstance(value, tuple):
             return tuple(args), dict(kwargs)
     return None

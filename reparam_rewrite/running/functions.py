@@ -12,7 +12,6 @@ import ast
 import functools
 import inspect
 import linecache
-import os
 import shutil
 import sys
 import weakref
@@ -29,19 +28,19 @@ from reparam_rewrite.config.writing import value_of
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan.resolve import chosen
 from reparam_rewrite.running.call import Entry, refuse
-from reparam_rewrite.running.errors import refusal
+from reparam_rewrite.running.errors import refusal, relative
 from reparam_rewrite.running.load import FUTURE, function_in, is_transformed
 from reparam_rewrite.running.values import Arguments, Model
 from reparam_rewrite.running.which_function import calls_of_functions, last
 from reparam_rewrite.source.cells import DEFINITIONS
 from reparam_rewrite.source.document import Document
 from reparam_rewrite.source.reading import read
-from reparam_rewrite.source.session import workspace
+from reparam_rewrite.source.session import names_of, workspace
 from reparam_rewrite.survey import survey
-from reparam_rewrite.survey.scopes import bound_names
+
+IMPORTS = (ast.Import, ast.ImportFrom)
 
 #: What is bound once more in a copy of the names that a function sees.
-IMPORTS = (ast.Import, ast.ImportFrom)
 AGAIN = (*DEFINITIONS, *IMPORTS)
 
 #: The name by which what is generated keeps its arrays.
@@ -127,7 +126,7 @@ def document_of(function: FunctionType) -> Document:
         refuse(None, message, hint)
     path = Path(code.co_filename)
     if path.is_file():
-        document = read(shown(path))
+        document = read(relative(code.co_filename))
         text = document.text
     else:
         labels = cells()
@@ -141,13 +140,6 @@ def document_of(function: FunctionType) -> Document:
         )
         refuse(document.path, message, hint)
     return document
-
-
-def shown(path: Path) -> str:
-    """What messages call a file: from the current folder, if it is in that."""
-    with suppress(ValueError, OSError):
-        return str(path.resolve().relative_to(Path.cwd())).replace(os.sep, "/")
-    return str(path)
 
 
 def cells() -> dict[str, str]:
@@ -193,7 +185,7 @@ def remade(
         return None
     by_name: dict[str, list[ast.stmt]] = {}
     for statement in new.body:
-        for bound in binds(statement):
+        for bound in names_of(statement):
             by_name.setdefault(bound, []).append(statement)
     # What the model may read, and of that what was made of something that is rewritten.
     needed, unread = {id(s): s for s in again}, [name.partition(".")[0]]
@@ -201,16 +193,16 @@ def remade(
         for statement in by_name.pop(unread.pop(), []):
             needed[id(statement)] = statement
             unread += reads(statement)
-    anew = {bound for statement in again for bound in binds(statement)}
+    anew = {bound for statement in again for bound in names_of(statement)}
     while more := [s for s in needed.values() if s not in again and anew & reads(s)]:
         for statement in more:
             if not isinstance(statement, DEFINITIONS):
-                bound = next(iter(binds(statement)), "what it makes")
+                bound = next(names_of(statement), "what it makes")
                 message = f"'{bound}' was made of what is rewritten, and the model reads it"
                 hint = "give the Path of the file, or make it inside of the model."
                 refuse(f"{document.path}:{statement.lineno}", message, hint)
         again += more
-        anew |= {bound for statement in more for bound in binds(statement)}
+        anew |= {bound for statement in more for bound in names_of(statement)}
     path = remembered(path, data)
     made = dict(names)
     if folder is not None:
@@ -233,9 +225,9 @@ def changed(old: ast.Module, new: ast.Module, path: str) -> list[ast.stmt]:
     """
     known = {ast.dump(statement) for statement in old.body}
     found = [statement for statement in new.body if ast.dump(statement) not in known]
-    before = {bound for statement in old.body for bound in binds(statement)}
+    before = {bound for statement in old.body for bound in names_of(statement)}
     for statement in found:
-        is_new = isinstance(statement, ast.Assign) and not before & binds(statement)
+        is_new = isinstance(statement, ast.Assign) and before.isdisjoint(names_of(statement))
         if not (is_new or isinstance(statement, AGAIN)):
             message = f"line {statement.lineno} is rewritten, and would have to run once more"
             hint = "give the Path of the file, or define the model at its top."
@@ -262,17 +254,6 @@ def flags_of(module: ast.Module) -> int:
     ]
     code = compile(ast.Module(head, []), "<head>", "exec", dont_inherit=True)
     return int(code.co_flags & FUTURE)
-
-
-def binds(statement: ast.stmt) -> set[str]:
-    """The names that a statement of a module binds."""
-    if isinstance(statement, DEFINITIONS):
-        return {statement.name}
-    found = set(bound_names(statement, in_place=False))
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(one.asname or one.name).partition(".")[0] for one in node.names}
-    return found
 
 
 def reads(statement: ast.stmt) -> set[str]:
