@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import libcst
@@ -21,6 +20,7 @@ from reparam_rewrite.plan import plan
 from reparam_rewrite.survey import survey
 from tests.benchmarks.models import everyday, long
 from tests.support.cases import FIXTURES, rewritten
+from tests.support.counted import lines_executed
 from tests.test_structure import modules_after
 
 #: What the benchmark calls the floor.
@@ -159,22 +159,9 @@ def test_ten_times_the_file_takes_ten_times_the_steps(shape: Shape, sites: int) 
 
 def steps(source: str, config: str) -> int:
     """How many lines are executed to read a model and to plan what is to be done to it."""
-    count = 0
-
-    def traced(frame: FrameType, event: str, argument: object) -> Any:
-        nonlocal count
-        count += 1
-        return traced
-
     table = read_config(config.encode(), "offsets.toml")
     plan(survey("model.py", source), table)  # imports and caches come first
-    before = sys.gettrace()
-    sys.settrace(traced)
-    try:
-        plan(survey("model.py", source), table)
-    finally:
-        sys.settrace(before)
-    return count
+    return lines_executed(lambda: plan(survey("model.py", source), table))
 
 
 def test_a_chain_of_methods_is_read_once() -> None:
