@@ -7,7 +7,7 @@ and JAX. So a change that alters no output, or only its layout, executes nothing
 alters some executes these.
 
 A test that concerns only a part of the program says so, and is not run again as long as that part,
-its own file, what it shares with other tests and the fixtures are what they were::
+its own file, what that imports of the tests and the fixtures are what they were::
 
     pytestmark = pytest.mark.concerns("verifying", "running")
 
@@ -30,9 +30,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-RECORD = Path(__file__).parents[1] / "executed.txt"
+TESTS = Path(__file__).parents[1]
 
-PACKAGE = Path(__file__).parents[2] / "reparam_rewrite"
+RECORD = TESTS / "executed.txt"
+
+PACKAGE = TESTS.parent / "reparam_rewrite"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -47,7 +49,7 @@ def run_if_changed(item: pytest.Function) -> bool | None:
     if marker is None:
         return None
     program = code_of_program(*marker.args)
-    digest = digest_of(item.nodeid, code_of(item.path.read_bytes()), program, surroundings())
+    digest = digest_of(item.nodeid, program, surroundings(item.path))
     if digest not in executed:
         names = item._fixtureinfo.argnames
         item.obj(**{name: item.funcargs[name] for name in names})
@@ -56,11 +58,27 @@ def run_if_changed(item: pytest.Function) -> bool | None:
 
 
 @functools.cache
-def surroundings() -> str:
-    """What tests share, and the fixtures."""
-    tests = Path(__file__).parents[1]
-    shared = sorted([*tests.glob("support/*.py"), *tests.parent.glob("fixtures/**/*.py")])
-    return "\n".join(map(code_of, map(Path.read_bytes, shared)))
+def surroundings(test: Path) -> str:
+    """The code of a file of tests, of what that imports of the tests, and of the fixtures."""
+    files, found = [test], {test}
+    for file in files:
+        new = imported_of_tests(file) - found
+        found |= new
+        files += sorted(new)
+    fixtures = sorted((TESTS.parent / "fixtures").rglob("*.py"))
+    return "\n".join(code_of(file.read_bytes()) for file in [*sorted(found), *fixtures])
+
+
+def imported_of_tests(file: Path) -> set[Path]:
+    """The modules of the tests that a file imports somewhere."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    paths = {TESTS.parent / f"{name.replace('.', '/')}.py" for name in found}
+    return {path for path in paths if path.is_relative_to(TESTS) and path.exists()}
 
 
 def configure(config: pytest.Config) -> None:
