@@ -73,7 +73,7 @@ def test_the_search_ends_at_the_repository(folder: Path) -> None:
 WILDCARDS = {
     "folders": (
         entry("*/model.py", "*/offsets.toml", "*/model_reparam.py"),
-        ["b/model.py", "a/model.py"],
+        ["b/model.py", "a/model.py", "a/offsets.toml", "b/offsets.toml"],
         [f"{x}/model.py {x}/offsets.toml {x}/model_reparam.py" for x in "ab"],
     ),
     "part of a name": (
@@ -119,6 +119,23 @@ WRONG = {
     "no file matches": (
         entry("models/*.py", output="*.py"),
         'pyproject.toml:2:9: no file matches\n    model = "models/*.py"\n            ^',
+    ),
+    "no model": (
+        entry("nn.py"),
+        "pyproject.toml:2:9: nn.py: the model does not exist\n"
+        '    model = "nn.py"\n            ^\n'
+        "hint: did you mean 'n.py' or 'm.py'?",
+    ),
+    "no config": (
+        entry("m.py", "sub/offsets.toml"),
+        "pyproject.toml:3:10: sub/offsets.toml: the config does not exist\n"
+        '    config = "sub/offsets.toml"\n             ^\n'
+        "hint: there is no folder 'sub'.",
+    ),
+    "no config for what a wildcard matches": (
+        entry("m*.py", "m*.toml", "o*.py"),
+        "pyproject.toml:3:10: m.toml: the config does not exist\n"
+        '    config = "m*.toml"\n             ^',
     ),
     "another wildcard in the output": (
         entry("*.py", output="made.py"),
@@ -483,5 +500,5 @@ def test_the_table_of_the_docstring_is_one(folder: Path) -> None:
     from reparam_rewrite.source import targets
 
     table = textwrap.dedent((targets.__doc__ or "").split("::")[1].split("Paths")[0])
-    lay_out(folder, "models/x.py", table=table)
+    lay_out(folder, "models/x.py", "offsets/x.toml", table=table)
     assert found(folder) == [("models/x.py", "offsets/x.toml", "generated/x.py")]

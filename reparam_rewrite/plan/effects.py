@@ -76,13 +76,6 @@ def refuse(child: Child) -> None:
     """What can't be an effect. Raises `Stop`."""
     site, effects = child.site, child.effects
     assert effects is not None
-    if not effects.data:
-        raise child.stop(
-            "no-data-yet",
-            "what the data say of the sites of 'conditional' isn't known yet",
-            "let fit compute it: reparam-rewrite fit MODEL --config CONFIG --args ARGS.",
-            effects.place,
-        )
     missing = [name for name in effects.order if not child.function.find(name)]
     if missing:
         raise child.stop(
@@ -136,6 +129,13 @@ def refuse(child: Child) -> None:
             f"'{{site}}' {known} ({{at}}): only what has a location and a scale, as the normal "
             "has, can be sampled given the data",
             f"{OUT}; an offset may move it.",
+        )
+    if not effects.data:
+        raise child.stop(
+            "no-data-yet",
+            "what the data say of the sites of 'conditional' isn't known yet",
+            "let fit compute it: reparam-rewrite fit MODEL --config CONFIG --args ARGS.",
+            effects.place,
         )
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reparam_rewrite.messages import Diagnostic, Place, Refusal, nearest
+from reparam_rewrite.source.files import missing
 from reparam_rewrite.source.line_length import folders_upward
 
 KEYS = ("model", "config", "output")
@@ -197,9 +198,18 @@ class Table:
                 by = "" if other == os.path.normpath(target.output) else f", as '{other}'"
                 hint = f"it is that of '{kept[output].model}' already{by}; give each its own."
                 self.wrong((*entry, "output"), message, hint)
-            else:
+            elif not self.lacks_file(entry, target):
                 kept[output] = target
         return tuple(kept.values())
+
+    def lacks_file(self, entry: tuple[str | int, ...], target: Target) -> bool:
+        """Is the model or the config of a target not there? That is told where it is named."""
+        for key, path in (("model", target.model), ("config", target.config)):
+            if not os.path.exists(path):  # noqa: PTH110 - which never raises
+                said = missing(path, key)
+                self.wrong((*entry, key), f"{path}: {said.message}", said.hint)
+                return True
+        return False
 
 
 def identity(path: str) -> tuple[object, ...]:
