@@ -36,6 +36,31 @@ class Rewrite(Struct, frozen=True):
     read: tuple[bytes, ...] = ()
 
 
+#: The way out where a generated model is given.
+PLAIN = "give the plain model."
+
+
+def rewrite_plain(
+    document: Document,
+    config: Config,
+    width: int | None = None,
+    hint: str = PLAIN,
+) -> Rewrite:
+    """`rewrite` of what is to be run as it was written by hand.
+
+    Raises `Refusal` too, with this `hint`, for what had been rewritten before.
+    """
+    found = rewrite(document, config, width)
+    if found.already:
+        raise already(document.path, hint)
+    return found
+
+
+def already(path: str | None, hint: str = PLAIN) -> Refusal:
+    """The refusal of a generated model where a plain one is meant."""
+    return Refusal(Diagnostic(path, "the model is rewritten already", hint))
+
+
 def rewrite(document: Document, config: Config, width: int | None = None) -> Rewrite:
     """Rewrite the models of a document as a config says.
 

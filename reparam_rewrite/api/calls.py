@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.rewriting import rewrite_plain
 from reparam_rewrite.running.environment import ready
 from reparam_rewrite.running.values import Arguments
 
@@ -79,9 +79,7 @@ def call_of_function(
     live, document, instance = Live.of_function(model)
     aimed = [aimed_at(live.name, document, config) for config in configs]
     for config in aimed:
-        if rewrite(document, as_if_frozen(config), WIDTH).already:
-            message = "the model is rewritten already"
-            raise Refusal(Diagnostic(document.path, message, "give the plain model."))
+        rewrite_plain(document, as_if_frozen(config), WIDTH)
     call = run_once(document, live, ((*instance, *given[0]), given[1]))
     return on_all_data(call, needs), aimed
 

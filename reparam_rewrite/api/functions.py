@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reparam_rewrite.api.rewriting import AnyConfig, config_of
-from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.rewriting import rewrite_plain
 from reparam_rewrite.running.environment import ready
 
 __all__ = ["reparameterize"]
@@ -42,10 +41,7 @@ def reparameterize(
 
     live, document, instance = Live.of_function(model)
     settings = aimed_at(live.name, document, settings)
-    rewritten = rewrite(document, settings)
-    if rewritten.already:
-        message = "the model is rewritten already"
-        raise Refusal(Diagnostic(document.path, message, "give the plain model."))
+    rewritten = rewrite_plain(document, settings)
     given: Any = (instance, {})
     files = sorted({name for name, _ in settings.files})
     if not files:

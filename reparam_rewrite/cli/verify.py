@@ -149,7 +149,7 @@ def models_of(request: Request, config: Config | None) -> tuple[Document, Rewrit
 
     Raises `Refusal` if it can't be run, or is a generated one.
     """
-    from reparam_rewrite.rewriting import rewrite
+    from reparam_rewrite.rewriting import already, rewrite_plain
     from reparam_rewrite.source.reading import read
     from reparam_rewrite.source.stamp import read_stamp
 
@@ -159,14 +159,11 @@ def models_of(request: Request, config: Config | None) -> tuple[Document, Rewrit
     document = read(request.model)
     if request.generated is not None and read_stamp(document.data) is not None:
         hint = f"swap the two: reparam-rewrite verify {request.generated} {request.model}"
-        refused(request.model, "the model is rewritten already", hint)
+        raise already(request.model, hint)
     if config is None:
         return document, None
-    result = rewrite(document, config)
-    if result.already:
-        hint = "give the plain model first, and this one second."
-        refused(document.path, "the model is rewritten already", hint)
-    return document, result
+    hint = "give the plain model first, and this one second."
+    return document, rewrite_plain(document, config, hint=hint)
 
 
 def of_expressions(settings: Config) -> list[str]:

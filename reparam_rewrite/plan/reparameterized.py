@@ -13,6 +13,7 @@ from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Addressed, Function, Survey
 from reparam_rewrite.survey.names import may_be
+from reparam_rewrite.survey.references import last_name
 from reparam_rewrite.survey.values import Site
 
 
@@ -55,17 +56,12 @@ def is_affine(site: Site) -> bool:
     match parsed(site.call.prior.text) if site.call.prior else None:
         case ast.Call(args=[ast.Call(func=base), transforms]) as call if not call.keywords:
             only = transforms.elts if isinstance(transforms, ast.List) else [transforms]
-            of_base = FAMILIES.get(last_of(base))
+            of_base = FAMILIES.get(last_name(base))
             return (
-                last_of(call.func) == "TransformedDistribution"
+                last_name(call.func) == "TransformedDistribution"
                 and of_base is not None
                 and of_base.support == "real"
-                and [isinstance(one, ast.Call) and last_of(one.func) for one in only]
+                and [isinstance(one, ast.Call) and last_name(one.func) for one in only]
                 == ["AffineTransform"]
             )
     return False
-
-
-def last_of(node: ast.expr) -> str:
-    """``dist.Normal`` -> "Normal" """
-    return ast.unparse(node).rpartition(".")[2]

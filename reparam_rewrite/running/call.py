@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from reparam_rewrite.config.rules import Config
 from reparam_rewrite.messages import Diagnostic, Refusal, listed
-from reparam_rewrite.rewriting import Rewrite, rewrite
+from reparam_rewrite.rewriting import Rewrite, rewrite_plain
 from reparam_rewrite.running.errors import cannot_run, refusal
 from reparam_rewrite.running.load import (
     class_of,
@@ -296,9 +296,7 @@ def called(
     document = read(path)
     functions: list[str] = []
     for config in configs:
-        rewritten = rewrite(document, config, WIDTH)
-        if rewritten.already:
-            refuse(path, "the model is rewritten already", "give the plain model.")
+        rewritten = rewrite_plain(document, config, WIDTH)
         functions += [account.function for account in rewritten.accounts]
     said = next((c.verify.function for c in configs if c.verify.function), None)
     found = Entry.of(document, function or said, functions)

@@ -27,6 +27,7 @@ from reparam_rewrite.config.rules import Config
 from reparam_rewrite.config.writing import value_of
 from reparam_rewrite.messages import Refusal
 from reparam_rewrite.plan.resolve import chosen
+from reparam_rewrite.rewriting import already
 from reparam_rewrite.running.call import Entry, refuse
 from reparam_rewrite.running.errors import refusal, relative
 from reparam_rewrite.running.load import FUTURE, function_in, is_transformed
@@ -105,7 +106,7 @@ def plain(given: Any) -> FunctionType:
         message = f"a model is a function or the Path of a file, not {type(given).__name__}"
         refuse(None, message)
     if found.__code__.co_filename in GENERATED:
-        refuse(None, "the model is rewritten already", "give the plain model.")
+        raise already(None)
     if found.__name__ == "<lambda>":
         refuse(None, "the model is a lambda, which has no name", "write it with def.")
     if "<locals>" in found.__qualname__:

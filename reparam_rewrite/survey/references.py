@@ -344,6 +344,6 @@ def is_stack(block: With, node: ast.expr) -> bool:
     )
 
 
-def last_name(decorator: ast.expr) -> str:
-    """The last of the names of a decorator."""
-    return ast.unparse(decorator).rpartition(".")[2]
+def last_name(node: ast.expr) -> str:
+    """``dist.Normal`` -> "Normal" """
+    return ast.unparse(node).rpartition(".")[2]

@@ -40,7 +40,7 @@ from reparam_rewrite.fitting.starting import factor_of, nuts_start
 from reparam_rewrite.fitting.values import Found
 from reparam_rewrite.fitting.writing import Change, edited, rounded
 from reparam_rewrite.messages import Diagnostic, Refusal
-from reparam_rewrite.rewriting import rewrite
+from reparam_rewrite.rewriting import already, rewrite
 from reparam_rewrite.running.call import WIDTH, Call
 from reparam_rewrite.running.trace import double_precision, traced
 from reparam_rewrite.running.values import Values
@@ -79,8 +79,7 @@ class Tuning:
         self.proposing = Proposing(call)
         self.called = f"{Path(call.document.path).name}:{call.name}"
         if read_stamp(call.document.data) is not None:
-            message = "the model is rewritten already"
-            raise Refusal(Diagnostic(call.document.path, message, "give the plain model."))
+            raise already(call.document.path)
 
     def refuse_arrays_of_another(self, config: str, path: Path) -> None:
         """Refuse a config that is there whose arrays, at `path`, are of another model."""
