@@ -88,11 +88,11 @@ def item_response() -> Table:
 
 
 def stochastic_volatility() -> Table:
-    """The S&P 500 from 2008 to 2009, from arch (NCSA)."""
-    from arch.data import sp500
+    """The price of West Texas oil, by the U.S. Energy Information Administration, from arch."""
+    from arch.data import wti
 
-    close = sp500.load()["Adj Close"]
-    returns = (100 * np.log(close).diff()).loc["2008-01":"2009-12"]
+    price = wti.load()["DCOILWTICO"].dropna()
+    returns = (100 * np.log(price).diff()).loc["2014-01":"2015-12"]
     days = (day.date().isoformat() for day in returns.index)
     return ("day", "returns"), zip(days, (f"{value:.4f}" for value in returns), strict=True)
 

@@ -11,9 +11,11 @@ import ast
 import re
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+import latex2mathml.converter
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
@@ -109,27 +111,21 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return PLACE.sub(lambda found: MADE[found[1]](found[2]), markdown)
 
 
-#: Sets formulas with what the site itself has: those of pages, and of notebooks.
-MATHS = """
-<link rel="stylesheet" href="{0}katex.min.css">
-<script src="{0}katex.min.js"></script>
-<script src="{0}auto-render.min.js"></script>
-<script>
-for (const one of document.querySelectorAll(".arithmatex, .jp-MarkdownOutput"))
-  renderMathInElement(one, {{
-    delimiters: [
-      {{left: "$$", right: "$$", display: true}},
-      {{left: "$", right: "$", display: false}},
-      {{left: "\\\\(", right: "\\\\)", display: false}},
-      {{left: "\\\\[", right: "\\\\]", display: true}},
-    ],
-  }})
-</script>
-"""
+#: A formula as the Markdown extension leaves it, in a line or as a paragraph of its own.
+FORMULA = re.compile(r'(<(?:span|div) class="arithmatex">)\\([(\[])(.*?)\\[)\]]', re.DOTALL)
 
 
-def on_post_page(output: str, page: Page, **_: Any) -> str:
-    if 'class="arithmatex"' not in output and "jp-MarkdownOutput" not in output:
-        return output
-    up = "../" * page.url.count("/")
-    return output.replace("</body>", MATHS.format(f"{up}assets/katex/") + "</body>")
+def on_page_content(html: str, **_: Any) -> str:
+    """Set formulas when the site is made, as MathML, which browsers draw without a script."""
+    return FORMULA.sub(lambda found: found[1] + mathml(found[3], DISPLAY[found[2]]), html)
+
+
+DISPLAY = {"(": "inline", "[": "block"}
+
+
+def mathml(formula: str, display: str) -> str:
+    """Raises `ValueError` where the converter leaves TeX as it is, which it doesn't say."""
+    made = str(latex2mathml.converter.convert(unescape(formula), display=display))
+    if "\\" in made or "<mi>&</mi>" in made:
+        raise ValueError(f"not set: {formula}")
+    return made

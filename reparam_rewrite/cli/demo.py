@@ -40,7 +40,7 @@ DEMOS = {
     "tensor": "a simulated table of 8 by 6 at 10 times, with walks and interactions",
     "local_trend": "the Nile in 100 years: a level that drifts under noise, in a scan",
     "item_response": "100 persons answer 24 items yes or no",
-    "stochastic_volatility": "505 daily returns of the S&P 500, whose volatility walks",
+    "stochastic_volatility": "504 daily returns of crude oil, whose volatility walks",
 }
 
 #: The files of a demo, in the order in which they are read. Its config isn't called offsets.toml:

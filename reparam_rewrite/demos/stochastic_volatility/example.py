@@ -1,5 +1,5 @@
-"""505 daily returns of the S&P 500 in 2008 and 2009, in per cent: closing prices of
-Yahoo Finance, from the package arch (NCSA)."""
+"""504 daily returns of West Texas crude oil in 2014 and 2015, in per cent: spot prices of the
+U.S. Energy Information Administration (public domain), from the package arch."""
 
 from pathlib import Path
 

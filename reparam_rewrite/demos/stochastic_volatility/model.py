@@ -1,4 +1,4 @@
-"""The daily returns of a share index, whose log volatility walks."""
+"""The daily returns of a price, whose log volatility walks."""
 
 import jax.numpy as jnp
 import numpyro
