@@ -1,6 +1,7 @@
 """Settings for all tests. It imports nothing heavy: most tests never touch jax."""
 
 import os
+import signal
 from importlib.metadata import version
 
 import pytest
@@ -22,6 +23,11 @@ if (0, 7) <= JAXLIB <= (0, 10):
     if JAXLIB == (0, 10):
         HASTY += " --xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
     os.environ.setdefault("XLA_FLAGS", HASTY)
+
+
+# A shell starts what is in its background without Ctrl-C, which all that tests start would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
