@@ -27,6 +27,8 @@ from tests.support.cases import FIXTURES
 from tests.support.cli import COMMAND, environment, run
 from tests.support.execution import load_model
 
+pytestmark = pytest.mark.concerns("")  # all of the program
+
 GRAND_MEAN = FIXTURES / "grand_mean"
 ARGS = ["--args", "example.py:example_args"]
 SHORT = ["--keys", "1", "--draws", "100", "--warmup", "100", "--steps", "200"]

@@ -22,6 +22,8 @@ from tests.support.cases import FIXTURES
 from tests.support.cli import run
 from tests.support.execution import assert_equivalent, double_precision, load_model
 
+pytestmark = pytest.mark.concerns("")  # all of the program
+
 CROSSED = FIXTURES / "crossed"
 
 # -- least squares ---------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.cli import ROOT, Ran, run
 
+pytestmark = pytest.mark.concerns("")  # all of the program
+
 CROSSED = ROOT / "fixtures" / "crossed"
 TUNE = ("tune", "model.py", "--args", "example.py:example_args")
 
