@@ -47,6 +47,14 @@ def value(text: str, name: str = "b") -> str:
     return f"[sites.a.offset]\n{name} = {{ value = '{text}' }}\n"
 
 
+def with_helper(parameter: str, scale: str, body: str) -> str:
+    helper = f"def effect(name, {parameter}):\n    {parameter} = {scale}\n"
+    if scale == parameter:
+        helper = f"def effect(name, {parameter}):\n"
+    helper += f"    return numpyro.sample(name, dist.Normal(0, {parameter}))\n\n\n"
+    return model(body).replace("def model", f"{helper}def model")
+
+
 def scanned(
     step: str = 'z = numpyro.sample("z", dist.Normal(z, 1))\nreturn z, z\n',
     call: str = "_, z = scan(step, 0.0, None, length=n)\n",
@@ -1088,6 +1096,13 @@ CASES = [
         model(f'{MU}prior = dist.Normal(0, 2)\na = numpyro.sample("a", prior)\n'),
         given_data("mu", "a"),
         new_config=given_data("mu", "a", more='[sites.a.conditional]\nscale = "2"\n'),
+    ),
+    Case(
+        "a scale that a helper makes",
+        "give it to 'effect' as a name of 'model'",
+        with_helper("tau", "abs(tau)", MU + 'a = effect("a", 2.0)\n'),
+        given_data("mu", "a"),
+        with_helper("tau", "tau", MU + 'tau = abs(2.0)\na = effect("a", tau)\n'),
     ),
     Case(
         "an effect that scales another",

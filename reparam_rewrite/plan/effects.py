@@ -144,6 +144,14 @@ def refuse_scale(context: Context, child: Child, effects: Effects) -> None:
     survey, function, site = context.survey, context.function, child.site
     said = effects.scales.get(child.name)
     factor = factor_of(survey, function, site) if said is None else Factor("config", said.text)
+    if factor is None and site.through:  # def prior(name): tau = sample(f"{name}_tau", ...)
+        raise child.stop(
+            "effect-scale-in-a-helper",
+            "the scale of the prior of '{site}' is made in the call of '{helper}' ({at})",
+            f"give it to '{{helper}}' as a name of '{{function}}', or {OUT}.",
+            helper=site.through,
+            function=function.name,
+        )
     if factor is None:
         raise child.stop(
             "effect-scale",

@@ -47,8 +47,6 @@ MATRICES: dict[str, FactorKind] = {
 
 def factor_of(survey: Survey, function: Function, site: Site) -> Factor | None:
     """The scale of a site's prior as the model writes it; None if that doesn't show."""
-    if site.through:
-        return None
     moment = Moment(survey, function, site.statement)
     name, given = made_by(moment, site, SPREADING)
     if name in ELEMENTS:
@@ -70,8 +68,6 @@ def has_loc_and_scale(family: str) -> bool:
 
 def shows_loc_and_scale(survey: Survey, function: Function, site: Site) -> bool:
     """Has the prior of a site, as the model shows it, a `loc` and a `scale` of each element?"""
-    if site.through:
-        return False
     name, _ = made_by(Moment(survey, function, site.statement), site, SPREADING)
     return has_loc_and_scale(name)
 
@@ -114,7 +110,9 @@ def made_by(
 
     The family is "" where they don't.
     """
-    node = parsed(site.call.prior.text) if site.call.prior is not None else None
+    prior = site.call.prior.text if site.call.prior is not None else ""
+    text = site.call.outside if site.through else prior
+    node = parsed(text) if text else None
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr not in methods or not isinstance(node.func.value, ast.Call):
             break

@@ -208,6 +208,8 @@ def seen_from_outside(
         "sample_shape": site.call.expands,
     }
     text = ast.unparse(name) if site.call.computed else quoted
+    prior = argument(sampled, 1, "fn")
+    told = ast.unparse(prior) if prior is not None else ""
     call = replace(
         site.call,
         name=replace(site.call.name, text=text),
@@ -216,6 +218,7 @@ def seen_from_outside(
         nameable=False,
         expands=False,
         located=False,
+        outside="" if "@" in told else told,
     )
     return replace(
         site,

@@ -289,7 +289,8 @@ class SampleCall(Struct, frozen=True):
     can be added to. `shifted`: it is sampled with an offset in its `loc` already. `rounds` are the
     headers of the loops that lead to it where it stands in a comprehension. `names` are those that
     a computed one has, None if they don't show, and `bound` the variables of the loops around it.
-    `template`: it is one of several, called so.
+    `template`: it is one of several, called so. `outside`: of a site that a helper samples, its
+    distribution with the caller's arguments in it, "" where names of the helper are left.
     """
 
     name: Segment
@@ -307,6 +308,7 @@ class SampleCall(Struct, frozen=True):
     names: frozenset[str] | None = None
     bound: frozenset[str] = frozenset()
     template: str = ""
+    outside: str = ""
 
 
 class Extent(Struct, frozen=True):
