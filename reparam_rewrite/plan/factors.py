@@ -11,7 +11,7 @@ from reparam_rewrite.survey.expressions import parsed
 from reparam_rewrite.survey.families import FAMILIES
 from reparam_rewrite.survey.functions import Function, Survey
 from reparam_rewrite.survey.priors import DISTRIBUTIONS, arguments
-from reparam_rewrite.survey.purity import reads_of
+from reparam_rewrite.survey.purity import reads_in_order
 from reparam_rewrite.survey.scopes import Moment
 from reparam_rewrite.survey.shapes import shape_of
 from reparam_rewrite.survey.timeline import Assigned
@@ -159,9 +159,14 @@ def needed_by(
             if site.order > first.order:
                 found[name] = site, "given"
     for text, site in texts_of(survey, function, effects):
-        for read in reads_of(Moment(survey, function, site.statement), parsed(text)):
-            late = bound_later(survey, function, read, site, first)
-            if late is not None and late.name not in effects.order:
+        moment = Moment(survey, function, site.statement)
+        lates = [
+            late
+            for read in reads_in_order(moment, parsed(text))
+            if (late := bound_later(survey, function, read, site, first)) is not None
+        ]
+        for late in sorted(lates, key=lambda late: late.order):
+            if late.name not in effects.order:
                 found.setdefault(late.name, (late, "scale"))
     return found
 

@@ -19,7 +19,7 @@ from reparam_rewrite.plan.children import Bound, Child, Need, Pair
 from reparam_rewrite.survey.functions import Survey
 from reparam_rewrite.survey.index import blocks_of
 from reparam_rewrite.survey.nodes import DEFINITIONS, kinds, parts_of, walk
-from reparam_rewrite.survey.purity import is_pure_call, only_computes, reads_of
+from reparam_rewrite.survey.purity import is_pure_call, only_computes, reads_in_order
 from reparam_rewrite.survey.scopes import Moment, bound_in, bound_names
 from reparam_rewrite.survey.text import lines_of
 from reparam_rewrite.survey.values import Site, Use
@@ -263,7 +263,7 @@ class Moving:
             for call in calls_in(piece.node):
                 if self.is_helper(scope, call):  # what that reads isn't among what is read here
                     yield Use(ast.unparse(call.func), 0, scope.era), piece.number, self.at(call)
-            for read in reads_of(scope, piece.node):
+            for read in reads_in_order(scope, piece.node):
                 binding = scope.binding(read.name)
                 plate = binding is not None and bool(binding.plates)
                 use = Use(read.name, read.version) if plate else read

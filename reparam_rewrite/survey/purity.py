@@ -67,6 +67,11 @@ def reads_of(scope: Scope, node: ast.AST, *, whole: bool = True) -> frozenset[Us
     return frozenset(found)
 
 
+def reads_in_order(scope: Scope, node: ast.AST) -> list[Use]:
+    """The same by name, for what is written or told of one after the other."""
+    return sorted(reads_of(scope, node), key=lambda use: (use.name, use.version))
+
+
 def is_repeatable(scope: Scope, node: ast.AST) -> bool:
     """Can the expression be written a second time, or elsewhere, and mean the same?
 
