@@ -126,7 +126,8 @@ def to_base(
 def warm_start(path: str | Path) -> dict[str, Any]:
     """Give arguments of NUTS by which it starts in the middle of the posterior, with its widths.
 
-    `path` is that of the .npz that `tune` wrote beside the generated model. With these arguments
+    `path` is that of the .npz that `tune` wrote beside the generated model; it tells this where a
+    nested Laplace approximation was the pilot, and not after a run. With these arguments
     200 steps of warm-up are enough, as only the size of steps is adapted. The first of them,
     ``init_strategy``, is what a guide takes as ``init_loc_fn``.
 
@@ -138,7 +139,10 @@ def warm_start(path: str | Path) -> dict[str, Any]:
     with np.load(path, allow_pickle=False) as arrays:
         told = {n: arrays[n] for n in arrays.files if n.startswith(("start.", "mass."))}
     if not told:
-        raise ValueError(f"{path} doesn't tell where to start: 'reparam-rewrite tune' writes that")
+        wrong = f"{path} doesn't tell where to start: 'reparam-rewrite tune' writes that where a "
+        raise ValueError(
+            f"{wrong}nested Laplace approximation is its pilot; else NUTS has to find it"
+        )
     return started(told)
 
 

@@ -173,6 +173,15 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         rewrite(PLAIN, tmp_path / "offsets.toml")
 
 
+def test_a_path_as_a_text_is_refused() -> None:
+    with pytest.raises(Refusal) as caught:
+        rewrite("models/trend.py", OFFSETS)
+    assert str(caught.value) == (
+        "<source>: the source is the text 'models/trend.py', which is no model\n"
+        "hint: a path is given as Path('models/trend.py')."
+    )
+
+
 def test_other_types_are_mistakes_of_the_program() -> None:
     with pytest.raises(TypeError, match="source must be str, bytes or a path, not int"):
         rewrite(1, OFFSETS)  # type: ignore[call-overload]

@@ -827,7 +827,7 @@ def model(g, n, y=None):
     numpyro.sample("y", dist.Normal(mu + a[g], 1), obs=y)
 """
     project.write("model.py", model("from .parts import effect", body=body))
-    assert b'chain = ["mu", "a"]' in run(project.folder, "suggest", "model.py").out
+    assert b'conditional = ["mu", "a"]' in run(project.folder, "suggest", "model.py").out
 
 
 def test_a_function_that_its_package_sets_anew_is_not_taken_either(project: Project) -> None:

@@ -270,6 +270,40 @@ def test_which_sites_of_a_model(name: str) -> None:
     assert {site: why(found)[site][: len(text)] for site, text in reasons.items()} == reasons
 
 
+HELPERS = {
+    "a scale that is an argument": ("dist.Normal(0, 2 * tau)", "", "mu a"),
+    "a scale of its own": ("dist.Normal(0, own)", "own = 3 * tau", ""),
+    "a scale that it samples": (
+        "dist.Normal(0, own)",
+        'own = numpyro.sample(f"{name}_sd", dist.HalfNormal(tau))',
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_which_sites_of_a_helper(name: str) -> None:
+    prior, before, order = HELPERS[name]
+    found = proposed(f"""\
+        def effect(name, n, tau):
+            {before}
+            with numpyro.plate(f"{{name}}_plate", n):
+                return numpyro.sample(name, {prior})
+
+        def model(g, n, y=None):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            sd = numpyro.sample("sd", dist.HalfNormal(1))
+            a = effect("a", n, sd)
+            numpyro.sample("y", dist.Normal(mu + a[g], 1), obs=y)
+        """)
+    assert " ".join(found.order) == order
+    left = {
+        "a": "its scale is made in the call of 'effect' (line 15), where it has to be an argument"
+    }
+    told = found.conditional.why if found.conditional else {}
+    assert told == ({} if order else left)
+
+
 def test_what_is_moved_stays_where_that_can_not_be() -> None:
     found = proposed("""\
         def model(g, n, y=None):

@@ -87,6 +87,35 @@ def test_a_second_run_changes_nothing(tuned: tuple[Path, Ran], tmp_path: Path) -
     assert "wrote" not in ran.err
 
 
+def test_fit_says_that_the_start_of_nuts_is_gone(tuned: tuple[Path, Ran], tmp_path: Path) -> None:
+    folder = again(tuned, tmp_path)
+    ran = run(folder, "fit", "model.py", "-c", "offsets.toml", *TUNE[2:])
+    assert ran.status == 0, ran.err
+    assert "offsets.npz no longer tells where NUTS is to start: tune does that\n" in ran.err
+    with np.load(folder / "offsets.npz") as arrays:
+        assert not [name for name in arrays.files if name.startswith("start.")]
+
+
+MISSING = """
+
+def with_missing():
+    args, kwargs = example_args()
+    name = next(name for name in kwargs if kwargs[name] is not None)
+    return args, {**kwargs, name: kwargs[name] * float("nan")}
+"""
+
+
+def test_observations_that_are_no_numbers(tmp_path: Path) -> None:
+    for name in ("model.py", "example.py"):
+        (tmp_path / name).write_bytes((CROSSED / name).read_bytes())
+    with (tmp_path / "example.py").open("a") as example:
+        example.write(MISSING)
+    words = ("tune", "model.py", "--args", "example.py:with_missing", "--pilot", "nuts")
+    ran = run(tmp_path, *words, "-o", "model_reparam.py")
+    assert (ran.status, [path.name for path in tmp_path.glob("*.npz")]) == (2, [])
+    assert "has values that are no numbers" in ran.err
+
+
 def test_what_a_person_has_set_is_kept(tuned: tuple[Path, Ran], tmp_path: Path) -> None:
     """With other data only what data decide is another."""
     folder = again(tuned, tmp_path)

@@ -186,6 +186,9 @@ def move_of(up: MovedUp) -> Move:
 
 def document_of(source: str | bytes | os.PathLike[str], path: str | None) -> Document:
     """The source, read. Raises `Refusal` as `read` does."""
+    if isinstance(source, str) and source.endswith((".py", ".ipynb")) and "\n" not in source:
+        message = f"the source is the text '{source}', which is no model"
+        raise Refusal(Diagnostic(SOURCE, message, f"a path is given as Path({source!r})."))
     if isinstance(source, (str, bytes)):
         return read(path or SOURCE, source)
     if isinstance(source, os.PathLike):

@@ -89,6 +89,7 @@ def command(request: Request, screen: Screen) -> int:
     from reparam_rewrite.fitting.coordinates import as_if_frozen
     from reparam_rewrite.fitting.pilots import Options
     from reparam_rewrite.fitting.reporting import as_json, as_text
+    from reparam_rewrite.fitting.starting import has_start
     from reparam_rewrite.fitting.writing import npz_bytes
     from reparam_rewrite.running.call import called
 
@@ -104,6 +105,7 @@ def command(request: Request, screen: Screen) -> int:
     if text != config_text(before) or arrays:
         outputs = [(str(arrays_path), npz_bytes(arrays))] if arrays else []
         outputs += [(written_to, text.encode())]
+    started = has_start(arrays_path) and not request.diff
     written = [] if request.diff else write_outputs(outputs)
     if request.diff and outputs:
         screen.diff(unified_diff(before, text.encode(), Path(config)))
@@ -112,6 +114,10 @@ def command(request: Request, screen: Screen) -> int:
     elif not request.quiet:
         screen.account(as_text(found, frozen))
         screen.account(f"wrote {path}" for path in written)
+        if started and not has_start(arrays_path):
+            screen.account(
+                [f"{arrays_path} no longer tells where NUTS is to start: tune does that"]
+            )
         if not request.diff:
             same = [path for path, _ in outputs if path not in written]
             screen.account(f"{path} is up to date" for path in same)

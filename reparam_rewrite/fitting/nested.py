@@ -219,7 +219,7 @@ class Pilots:
         theta, weights, points = self.points()
         counted = float(1 / np.sum(weights**2))
         if counted < FEWEST * len(weights):
-            said = f"only {counted:.0f} of {len(weights):,} points of theta count"
+            said = f"only {counted:.0f} of {len(weights):,} points count"
             raise NotNested(f"its posterior is far from normal: {said}")
         rng = np.random.default_rng(0)
         place = (np.arange(draws) + rng.uniform()) / draws

@@ -110,7 +110,10 @@ def nuts(call: Call, options: Options, names: Sequence[str]) -> Pilot:
         kernel = {"dense_mass": dense, "max_tree_depth": DEPTHS}
         sampler = Nuts(call, warmup, options.chains, kernel, quick=True, names=names)
         keys = sampler.keys(options.seed)
-        state = sampler.start(keys)
+        try:
+            state = sampler.start(keys)
+        except RuntimeError:  # of NumPyro's, which has tried a hundred points
+            raise Refusal(no_start(call)) from None
         bar.reset()  # the time left is that of steps alone
         for at in range(0, total, BLOCK):
             bar.set_description("warmup" if at < warmup else "sample")
@@ -129,6 +132,17 @@ def nuts(call: Call, options: Options, names: Sequence[str]) -> Pilot:
         int(np.concatenate(gradients)[:total].sum()),
         int(diverging.sum()),
     )
+
+
+def no_start(call: Call) -> Diagnostic:
+    """NUTS has no point to start from, and what may be the reason."""
+    message = f"the log density of '{call.name}' is finite at no point that NUTS could start from"
+    observed = {n: site["value"] for n, site in call.trace.items() if site.get("is_observed")}
+    wrong = [name for name, value in observed.items() if not np.isfinite(value).all()]
+    hint = "look at what is observed: the priors may not allow it."
+    if wrong:
+        hint = f"what is observed of {listed(wrong)} has values that are no numbers."
+    return Diagnostic(call.document.path, message, hint)
 
 
 def dims_of(trace: Trace) -> int:

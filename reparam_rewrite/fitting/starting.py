@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -43,6 +44,15 @@ def nuts_start(call: Call, config: Config, theta: Theta, compared: Compared) -> 
             continue  # what else is done to it decides what these are
         found |= {f"start.{base}": value, f"mass.{base}": np.ravel(width)}
     return found
+
+
+def has_start(path: Path) -> bool:
+    """Does the .npz at `path` tell where NUTS is to start?"""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return any(name.startswith("start.") for name in arrays.files)
+    except (OSError, ValueError):
+        return False
 
 
 def factor_of(rule: SiteRule) -> float | None:

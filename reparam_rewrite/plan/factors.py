@@ -118,6 +118,8 @@ def made_by(
             break
         node = node.func.value
     called = moment.resolve(node.func) if isinstance(node, ast.Call) else None
+    if site.through and isinstance(node, ast.Call):
+        called = ast.unparse(node.func)
     if not isinstance(node, ast.Call) or called is None:
         return "", {}
     name = called.removeprefix(DISTRIBUTIONS)

@@ -196,6 +196,10 @@ class Entry(NamedTuple):
         return self.in_file(document.path, "generated model", given, data, shown, beside)
 
 
+#: What `--args` may be.
+ARGS = "write \"(8, 6), {'y': None}\", or example.py:example_args for what a function returns."
+
+
 def evaluated(expression: str, module: ModuleType) -> Arguments:
     """``(8, 6), {'y': None}``: the names in it are the model file's, np and jnp."""
     import jax.numpy as jnp
@@ -206,9 +210,9 @@ def evaluated(expression: str, module: ModuleType) -> Arguments:
         value = eval(compile(expression.strip(), "<--args>", "eval"), names)
     except SyntaxError as error:
         message = f"--args is no expression, and no file.py:function: {error.msg}"
-        refuse(None, message, "write \"(8, 6), {'y': None}\".")
+        refuse(None, message, ARGS)
     except Exception as error:
-        refuse(None, f"--args can't be computed: {type(error).__name__}: {error}")
+        refuse(None, f"--args can't be computed: {type(error).__name__}: {error}", ARGS)
     return arguments_in(value)
 
 

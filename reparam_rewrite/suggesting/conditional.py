@@ -176,6 +176,9 @@ class Effects:
             called = f"a {family}" if family else "a prior that can't be read"
             return f"{called} isn't known to be nearly normal {at}"
         if factor_of(self.context.survey, self.context.function, site) is None:
+            if site.through:
+                made = f"its scale is made in the call of '{site.through}' {at}"
+                return f"{made}, where it has to be an argument"
             return f"the scale of its prior doesn't show where it is sampled {at}"
         return ""
 

@@ -208,8 +208,6 @@ def seen_from_outside(
         "sample_shape": site.call.expands,
     }
     text = ast.unparse(name) if site.call.computed else quoted
-    prior = argument(sampled, 1, "fn")
-    told = ast.unparse(prior) if prior is not None else ""
     call = replace(
         site.call,
         name=replace(site.call.name, text=text),
@@ -218,7 +216,7 @@ def seen_from_outside(
         nameable=False,
         expands=False,
         located=False,
-        outside="" if "@" in told else told,
+        outside=distribution_outside(state, sampled),
     )
     return replace(
         site,
@@ -230,6 +228,24 @@ def seen_from_outside(
         through=outer.name,
         sampled=site.place,
     )
+
+
+def distribution_outside(state: State, sampled: ast.Call) -> str:
+    """The distribution of a site that a helper samples, in the caller's names.
+
+    Its family is written with its whole name, whatever that is imported as. "" where the family
+    doesn't show, or where names of the helper are left.
+    """
+    prior = node = argument(sampled, 1, "fn")
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if not isinstance(node.func.value, ast.Call):
+            break
+        node = node.func.value
+    family = state.resolve(node.func) if isinstance(node, ast.Call) else None
+    if prior is None or family is None or not isinstance(node, ast.Call):
+        return ""
+    text = family + ast.unparse(prior).removeprefix(ast.unparse(node.func))
+    return "" if "@" in text else text
 
 
 def attribute_of(state: State, statement: ast.stmt, call: ast.Call) -> str | None:
