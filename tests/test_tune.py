@@ -113,7 +113,7 @@ def test_observations_that_are_no_numbers(tmp_path: Path) -> None:
     words = ("tune", "model.py", "--args", "example.py:with_missing", "--pilot", "nuts")
     ran = run(tmp_path, *words, "-o", "model_reparam.py")
     assert (ran.status, [path.name for path in tmp_path.glob("*.npz")]) == (2, [])
-    assert "has values that are no numbers" in ran.err
+    assert "has values that aren't finite" in ran.err
 
 
 def test_what_a_person_has_set_is_kept(tuned: tuple[Path, Ran], tmp_path: Path) -> None:

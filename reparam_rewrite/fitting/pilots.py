@@ -112,7 +112,9 @@ def nuts(call: Call, options: Options, names: Sequence[str]) -> Pilot:
         keys = sampler.keys(options.seed)
         try:
             state = sampler.start(keys)
-        except RuntimeError:  # of NumPyro's, which has tried a hundred points
+        except RuntimeError as error:
+            if "valid initial parameters" not in str(error):  # as NumPyro says
+                raise
             raise Refusal(no_start(call)) from None
         bar.reset()  # the time left is that of steps alone
         for at in range(0, total, BLOCK):
@@ -141,7 +143,7 @@ def no_start(call: Call) -> Diagnostic:
     wrong = [name for name, value in observed.items() if not np.isfinite(value).all()]
     hint = "look at what is observed: the priors may not allow it."
     if wrong:
-        hint = f"what is observed of {listed(wrong)} has values that are no numbers."
+        hint = f"what is observed of {listed(wrong)} has values that aren't finite."
     return Diagnostic(call.document.path, message, hint)
 
 
