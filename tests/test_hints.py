@@ -47,12 +47,12 @@ def value(text: str, name: str = "b") -> str:
     return f"[sites.a.offset]\n{name} = {{ value = '{text}' }}\n"
 
 
-def with_helper(parameter: str, scale: str, body: str) -> str:
-    helper = f"def effect(name, {parameter}):\n    {parameter} = {scale}\n"
-    if scale == parameter:
-        helper = f"def effect(name, {parameter}):\n"
-    helper += f"    return numpyro.sample(name, dist.Normal(0, {parameter}))\n\n\n"
-    return model(body).replace("def model", f"{helper}def model")
+def with_helper(body: str, before: str = "") -> str:
+    """`before` is a line of the helper above its sample."""
+    helper = (
+        f"def effect(name, tau):\n{before}    return numpyro.sample(name, dist.Normal(0, tau))\n"
+    )
+    return model(body).replace("def model", f"{helper}\n\ndef model")
 
 
 def scanned(
@@ -1100,9 +1100,9 @@ CASES = [
     Case(
         "a scale that a helper makes",
         "give it to 'effect' as a name of 'model'",
-        with_helper("tau", "abs(tau)", MU + 'a = effect("a", 2.0)\n'),
+        with_helper(MU + 'a = effect("a", 2.0)\n', before="    tau = abs(tau)\n"),
         given_data("mu", "a"),
-        with_helper("tau", "tau", MU + 'tau = abs(2.0)\na = effect("a", tau)\n'),
+        with_helper(MU + 'tau = abs(2.0)\na = effect("a", tau)\n'),
     ),
     Case(
         "an effect that scales another",

@@ -283,6 +283,11 @@ def test_ten_times_the_text_takes_ten_times_the_steps() -> None:
     assert lines_executed(lambda: places(tall)) < 10.5 * lines_executed(lambda: places(short))
 
 
+def test_lines_of_an_array_take_a_few_steps_each() -> None:
+    text = "a = [" + "1, # " + "x" * 100_000 + "\n" * 100_000 + "]"
+    assert lines_executed(lambda: places(text)) < 4 * 100_000
+
+
 @pytest.mark.parametrize(
     "text",
     [

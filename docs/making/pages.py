@@ -115,12 +115,12 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 FORMULA = re.compile(r'(<(?:span|div) class="arithmatex">)\\([(\[])(.*?)\\[)\]]', re.DOTALL)
 
 
+DISPLAY = {"(": "inline", "[": "block"}
+
+
 def on_page_content(html: str, **_: Any) -> str:
     """Set formulas when the site is made, as MathML, which browsers draw without a script."""
     return FORMULA.sub(lambda found: found[1] + mathml(found[3], DISPLAY[found[2]]), html)
-
-
-DISPLAY = {"(": "inline", "[": "block"}
 
 
 def mathml(formula: str, display: str) -> str:
